@@ -1,0 +1,1 @@
+"""The program that people type: command line, demo, reports, benchmarks."""

@@ -1,0 +1,1 @@
+"""Losses that are the metric, as pure functions and as Keras classes."""

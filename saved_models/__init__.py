@@ -1,0 +1,1 @@
+"""Models that ship with the project, each in a folder with its card."""

@@ -1,0 +1,1 @@
+"""Training: data, models, metrics, callbacks, and one file a task."""

@@ -1,0 +1,1 @@
+"""From sources (scenes, folders, TFDS) to examples to batches."""

@@ -1,0 +1,1 @@
+"""What papers report, as streaming metrics."""

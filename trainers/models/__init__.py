@@ -1,0 +1,1 @@
+"""KerasCV builders: backbones and DeepLabV3+."""
