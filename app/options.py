@@ -1,0 +1,164 @@
+"""What each verb can be told, as frozen data: fields become flags. Imports no TensorFlow, so that --help is quick."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tyro
+
+Positional = tyro.conf.Positional
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a trained or exported model on data it has not seen.
+
+    Example: metricfit evaluate runs/photos --data folder:photos:test
+    """
+
+    model: Positional[str]
+    """A run folder, a .keras file, a SavedModel, a .tflite file or an exported folder."""
+    data: str = "scenes:test"
+    """Data with masks: scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    out: str | None = None
+    """Folder for table, JSON and figures; by default reports/ and the model's name."""
+    protocol: Literal["raw", "published"] = "raw"
+    """raw, or published: maps stretched to [0, 1] and cut to 8 bits, as published toolboxes do."""
+    beta2: float = 0.3
+    """Weight of precision against recall in the F-measure."""
+    logit_scale: str = "1"
+    """Multiply the logits first: a number, or best (of the run's own selection data, by MeanF)."""
+    batch_size: int = 16
+    """Pictures at a time."""
+    skip_bad: bool = False
+    """Leave out examples that cannot be used instead of stopping."""
+    strict: bool = False
+    """Stop at faults that could be repaired, too."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Write a trained model as SavedModel and TFLite, and compare every file with the model it came from.
+
+    Example: metricfit export runs/photos --to saved_models/photos --quantize none int8
+    """
+
+    run: Positional[str]
+    """A run folder."""
+    to: str
+    """The folder to make."""
+    formats: tuple[Literal["savedmodel", "tflite"], ...] = ("savedmodel", "tflite")
+    """Which formats."""
+    quantize: tuple[Literal["none", "float16", "dynamic", "int8"], ...] = ("none", "int8")
+    """Which number types the .tflite files have; int8 is calibrated on training pictures."""
+    data: str | None = None
+    """Training data for the calibration; by default the run's own."""
+    val: str | None = None
+    """Data on which every file is compared and measured; by default the run's selection data."""
+    name: str | None = None
+    """The model's name in its card; by default the folder's."""
+    data_terms: str = ""
+    """The terms of the training data, for the card."""
+    overwrite: bool = False
+    """Replace an existing folder."""
+    quiet: bool = False
+    """No progress bar."""
+    seed: int = 0
+    """Seed of the choice of calibration pictures."""
+
+
+@dataclass(frozen=True)
+class DataCheckOptions:
+    """Scan data for faults: unreadable pictures, missing partners, masks of another size or with many values.
+
+    Example: metricfit data check folder:photos
+    """
+
+    source: Positional[str]
+    """scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    needs: Literal["mask", "labels", "boxes", "none"] = "mask"
+    """What each example must have; none checks pictures alone."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+@dataclass(frozen=True)
+class DataShowOptions:
+    """Draw a contact sheet: pictures with their masks and boxes.
+
+    Example: metricfit data show folder:photos --out sheet.png
+    """
+
+    source: Positional[str]
+    """scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    out: str = "contact_sheet.png"
+    """The picture to write."""
+    count: int = 24
+    """How many examples, spread over the source."""
+    needs: Literal["mask", "labels", "boxes", "none"] = "mask"
+    """What each example must have; none shows pictures alone."""
+    quiet: bool = False
+    """No progress bar."""
+
+
+@dataclass(frozen=True)
+class LossesOptions:
+    """List the losses: name, task, what each optimises, hyperparameters, reference.
+
+    Example: metricfit losses
+    """
+
+    json: bool = False
+    """As JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class QuickstartOptions:
+    """Train, measure, export and draw a small saliency model on embedded scenes: the whole way in four minutes.
+
+    Example: metricfit quickstart
+    """
+
+    out: str = "quickstart"
+    """Folder for everything made."""
+    loss: str = "floss"
+    """What is minimised; `metricfit losses` lists them."""
+    size: int = 128
+    """Side of the network input in pixels."""
+    epochs: int = 10
+    """Passes over the 1000 training scenes."""
+    seed: int = 0
+    """Seed of the training."""
+    overwrite: bool = False
+    """Train anew where a finished quickstart exists."""
+    quiet: bool = False
+    """No progress bars."""
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Measure speed as ratios inside one run, as a table and a CSV.
+
+    Example: metricfit bench train
+    """
+
+    what: Positional[Literal["losses", "data", "train", "models", "metrics"]]
+    """losses: against cross-entropy; data: pipeline against training step; train: step with and without XLA and for
+    each loss; models: backbones; metrics: F-measure against pysodmetrics."""
+    size: int = 192
+    """Side of the pictures in pixels."""
+    batch_size: int = 16
+    """Pictures a step."""
+    backbone: str = "efficientnet_lite0"
+    """For data and train: the network."""
+    data: str = "scenes:train"
+    """For data: the source to read."""
+    repeats: int = 7
+    """Timed repetitions; the median is shown."""
+    out: str = "reports/bench"
+    """Folder of the CSV."""
+    quiet: bool = False
+    """No progress bar."""
+    seed: int = 0
+    """Seed of the made-up inputs."""

@@ -1,0 +1,160 @@
+"""Picture files: finding them, naming what is made from them, writing them."""
+
+import glob
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..trainers.data.images import read_image
+from ..trainers.data.sources import FORMS, SOURCES, open_source
+from ..trainers.errors import DataError, MetricfitError, UsageError
+
+PICTURE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2")
+)
+"""What a folder's pictures are recognised by."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that can be loaded.
+
+    Attributes:
+        name: Its path as found, or its name in a source.
+        load: Gives uint8 [H, W, 3] RGB; raises DataError when it cannot be read.
+    """
+
+    name: str
+    load: Callable[[], np.ndarray]
+
+    @property
+    def stem(self) -> str:
+        """The name without folders and suffix."""
+        path = Path(self.name)
+        return path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
+
+
+def is_source(text: str) -> bool:
+    """Tell whether a text names a data source such as `scenes:test`, rather than a path."""
+    return text.partition(":")[0] in SOURCES and not Path(text).exists()
+
+
+def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
+    """List the pictures that files, folders, patterns and sources name, each once, in this order.
+
+    A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name.
+
+    Args:
+        inputs: What the user gave.
+
+    Raises:
+        UsageError: If something does not exist or a pattern finds nothing.
+        DataError: If a folder holds no pictures.
+    """
+    found: dict[str, Picture] = {}
+    for text in map(str, inputs):
+        path = Path(text)
+        if path.is_dir():
+            files = _in_folder(path)
+        elif path.is_file():
+            files = [path]
+        elif is_source(text):
+            source = open_source(text, needs="none")
+            for index, name in enumerate(source.names):
+                found[f"{text}/{name}"] = Picture(name, lambda source=source, index=index: source.load(index).image)
+            continue
+        elif glob.has_magic(text):
+            files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+            files = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+            if not files:
+                raise UsageError(f"expected pictures, no picture matches {text!r}: check the pattern")
+        else:
+            raise UsageError(
+                f"expected a picture, a folder, a pattern or a source ({FORMS}); found nothing at {text!r}: "
+                "check the path"
+            )
+        for path in files:
+            found[str(path.resolve())] = Picture(str(path), lambda path=path: read_image(path))
+    return list(found.values())
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """List a folder's pictures."""
+    for place in (folder, folder / "images"):
+        if place.is_dir():
+            files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in PICTURE_SUFFIXES]
+            files = [path for path in files if path.is_file() and not path.name.startswith(".")]
+            if files:
+                return files
+    raise DataError(f"expected pictures in {folder}, found none: give a folder of .jpg, .png, .webp or .tif files")
+
+
+def unique_stems(pictures: list[Picture]) -> list[str]:
+    """Give every picture a stem of its own, so that equal names from two folders do not overwrite each other.
+
+    Args:
+        pictures: In the order in which the first of equal stems keeps its name; the others get -2, -3 and so on.
+
+    Returns:
+        One stem per picture, different even where upper and lower case are the same.
+    """
+    own = {picture.stem.casefold() for picture in pictures}
+    taken: set[str] = set()
+    stems = []
+    for picture in pictures:
+        stem, number = picture.stem, 1
+        while stem.casefold() in taken or (number > 1 and stem.casefold() in own):
+            number += 1
+            stem = f"{picture.stem}-{number}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def free_path(folder: Path, stem: str, suffix: str) -> Path:
+    """Name the first of FOLDER/STEM-0001SUFFIX, -0002, ... that does not exist yet."""
+    number = 1
+    while (path := folder / f"{stem}-{number:04d}{suffix}").exists():
+        number += 1
+    return path
+
+
+def write_picture(path: Path, picture: np.ndarray) -> Path:
+    """Write a picture in the format of its suffix: beside its place first, then renamed.
+
+    Args:
+        path: Ends in .png or .jpg; its folder is made when missing.
+        picture: uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA.
+
+    Returns:
+        The path.
+
+    Raises:
+        MetricfitError: If it cannot be written.
+    """
+    if picture.ndim == 3:
+        code = cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
+        picture = cv2.cvtColor(picture, code)
+    _, encoded = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_PNG_COMPRESSION, 3])
+    return write_bytes(path, encoded.tobytes())
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file beside its place first, then rename it; its folder is made when missing.
+
+    Raises:
+        MetricfitError: If it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise MetricfitError(f"cannot write {path} ({error.strerror}): check the folder and the space left") from error
+    return path

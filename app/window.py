@@ -1,0 +1,95 @@
+"""The demo's window: shows pictures, names the keys. Asks first whether there is a display."""
+
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+
+from ..trainers.errors import MetricfitError
+
+ARROWS = {
+    65362: "up", 65364: "down", 65361: "previous", 65363: "next",  # X11
+    2490368: "up", 2621440: "down", 2424832: "previous", 2555904: "next",  # Windows
+    63232: "up", 63233: "down", 63234: "previous", 63235: "next",  # macOS
+    65451: "more", 65453: "less",  # + and - of a number pad
+}  # fmt: skip
+LETTERS = {
+    "+": "more", "=": "more", "-": "less", "_": "less", "v": "view", "1": "1", "2": "2", "3": "3", "4": "4",
+    " ": "pause", "s": "snapshot", "r": "record", "n": "next", "p": "previous", "h": "hide", "q": "quit",
+    "\x1b": "quit",
+}  # fmt: skip
+
+_TRY_WINDOW = "import cv2; cv2.namedWindow('metricfit', cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)"
+
+
+def check_display() -> None:
+    """Make sure that a window can be opened.
+
+    OpenCV aborts the whole process where it cannot, so a process of its own tries.
+
+    Raises:
+        MetricfitError: If there is no display or it cannot be used.
+    """
+    advice = "start from a desktop session, or add --headless"
+    if sys.platform.startswith("linux"):
+        # Qt's other platforms (offscreen, vnc) need neither.
+        names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+        if not any(os.environ.get(name) for name in names):
+            raise MetricfitError(f"no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set): {advice}")
+    elif sys.platform in ("win32", "darwin"):
+        return
+    try:
+        trial = subprocess.run([sys.executable, "-c", _TRY_WINDOW], capture_output=True, timeout=30, check=False)
+        failed = trial.returncode != 0
+    except subprocess.TimeoutExpired:
+        failed = True
+    if failed:
+        place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
+        raise MetricfitError(f"no window opens on the display {place!r} (it does not answer, or refuses): {advice}")
+
+
+class Window:
+    """A window that can be resized, opened by the first picture.
+
+    Args:
+        title: What stands above it.
+    """
+
+    def __init__(self, title: str):
+        # Qt would complain about its fonts on every start.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
+        self._title = title
+        self._open = False
+
+    def show(self, picture: np.ndarray) -> None:
+        """Show a picture, uint8 [H, W, 3] RGB."""
+        if not self._open:
+            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
+            self._open = True
+        cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+    def key(self, milliseconds: int) -> str | None:
+        """Wait for a key at most so long.
+
+        Returns:
+            What the key means (a value of `ARROWS` or `LETTERS`), `quit` when the window was closed, None otherwise.
+        """
+        code = cv2.waitKeyEx(max(1, milliseconds))
+        if self._open and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            return "quit"
+        if code < 0:
+            return None
+        if code in ARROWS:
+            return ARROWS[code]
+        # The upper bits hold Num Lock and the like.
+        code &= 0xFFFF
+        return ARROWS.get(code) or (LETTERS.get(chr(code).lower()) if code < 128 else None)
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._open:
+            self._open = False
+            cv2.destroyAllWindows()

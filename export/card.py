@@ -1,0 +1,216 @@
+"""The model card: what an exported model is, in one versioned schema, checked on reading. Imports no TensorFlow."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..trainers.errors import DataError
+from ..trainers.files import write_json
+
+SCHEMA_VERSION = 1
+CARD_NAME = "card.json"
+
+NUMBER = (int, float)
+_TENSOR = {
+    "name": str,
+    "shape": [(int, type(None))],
+    "dtype": str,
+    "scale": (int, float, type(None)),
+    "zero_point": (int, type(None)),
+}
+_THRESHOLDS = {"optimal": NUMBER, "band": [NUMBER]}
+_FILE = {
+    "kind": str,
+    "variant": str,
+    "bytes": int,
+    "sha256": str,
+    "input": _TENSOR,
+    "output": _TENSOR,
+    "operators": {str: int},
+    "metrics": {str: NUMBER},
+    "thresholds": _THRESHOLDS,
+    "parity": {str: NUMBER},
+    "latency_ms": NUMBER,
+}
+_CARD = {
+    "schema_version": int,
+    "task": str,
+    "name": str,
+    "input_size": int,
+    "class_names": [str],
+    "palette": [[int]],
+    "thresholds": _THRESHOLDS,
+    "metrics": {str: NUMBER},
+    "data": dict,
+    "data_terms": str,
+    "command": [str],
+    "machine": str,
+    "config": dict,
+    "versions": {str: str},
+    "files": {str: _FILE},
+}
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an exported model is, was made of, and achieves.
+
+    Attributes:
+        task: the task's name, such as `saliency`.
+        name: the model's name, that of its folder.
+        input_size: side of the square input, in pixels.
+        class_names: names of the classes by index; for saliency `("background", "salient")`.
+        palette: one RGB triple in 0..255 per class.
+        thresholds: `optimal` and `band` (low, high) of the Keras model on the validation data, in [0, 1].
+        metrics: `max_f`, `mean_f`, `mae` and more of the Keras model on the validation data.
+        data: sources and numbers of pictures: `training`, `validation`, `validation_images`, `representative_images`.
+        data_terms: under what terms the training data stand.
+        command: the command lines that made the model.
+        machine: where the latencies were measured.
+        config: the training's configuration.
+        versions: versions of the libraries, by name.
+        files: per file or folder beside the card: kind, variant, bytes, sha256, input and output tensor, operators,
+            metrics, thresholds, parity with Keras, and latency in milliseconds per picture.
+        schema_version: version of this schema.
+    """
+
+    task: str
+    name: str
+    input_size: int
+    class_names: tuple[str, ...]
+    palette: tuple[tuple[int, ...], ...]
+    thresholds: dict
+    metrics: dict
+    data: dict
+    data_terms: str
+    command: tuple[str, ...]
+    machine: str
+    config: dict
+    versions: dict
+    files: dict = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def to_dict(self) -> dict:
+        """The card as JSON-able data."""
+        values = dataclasses.asdict(self)
+        return {"schema_version": values.pop("schema_version"), **values}
+
+
+def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
+    """Check data against the schema and make a card of them.
+
+    Args:
+        values: what `ModelCard.to_dict` gives.
+        where: the file's path, for errors.
+
+    Raises:
+        DataError: an unknown version, a missing or unknown field, a wrong type or value; names the field.
+    """
+    if not isinstance(values, dict):
+        raise DataError(f"{where} must hold a JSON object, got {type(values).__name__}")
+    version = values.get("schema_version")
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise DataError(
+            f"schema_version in {where} must be {SCHEMA_VERSION}, got {version!r}: "
+            "read it with the version of metricfit that wrote it, or export the model again"
+        )
+    _check(values, _CARD, "", where)
+    if values["input_size"] < 1:
+        raise DataError(f"input_size in {where} must be positive, got {values['input_size']}")
+    _check_thresholds(values["thresholds"], "thresholds", where)
+    for name, entry in values["files"].items():
+        _check_thresholds(entry["thresholds"], f"files.{name}.thresholds", where)
+    return ModelCard(
+        **{
+            **values,
+            "class_names": tuple(values["class_names"]),
+            "palette": tuple(tuple(colour) for colour in values["palette"]),
+            "command": tuple(values["command"]),
+        }
+    )
+
+
+def read_card(path) -> ModelCard:
+    """Read a card.
+
+    Args:
+        path: a card.json, or the folder that holds it.
+
+    Raises:
+        DataError: no such file, not JSON, or not in the schema; names the field.
+    """
+    path = Path(path)
+    path = path / CARD_NAME if path.is_dir() else path
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"the model card {path} cannot be read ({error}): export the model again") from error
+    return card_from_dict(values, str(path))
+
+
+def write_card(card: ModelCard, folder) -> Path:
+    """Write card.json into a folder, checked as on reading; gives its path."""
+    path = Path(folder) / CARD_NAME
+    values = json.loads(json.dumps(card.to_dict()))
+    card_from_dict(values, str(path))
+    return write_json(path, values)
+
+
+def digest(path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names."""
+    path = Path(path)
+    files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
+    size, found = 0, hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        size += len(content)
+        found.update(content)
+    return size, found.hexdigest()
+
+
+def _check(value, schema, name: str, where: str) -> None:
+    """Compare a value with a schema: a type, types, [of each], {str: of each} or {name: of it, ...}."""
+    if isinstance(schema, dict):
+        _check_type(value, dict, name, where)
+        if str in schema:
+            for key, inner in value.items():
+                _check(inner, schema[str], _join(name, key), where)
+            return
+        for key, inner in schema.items():
+            if key not in value:
+                raise DataError(f"{_join(name, key)} is missing in {where}: export the model again")
+            _check(value[key], inner, _join(name, key), where)
+        unknown = sorted(set(value) - set(schema))
+        if unknown:
+            raise DataError(f"{_join(name, unknown[0])} in {where} is not a field of a model card: remove it")
+    elif isinstance(schema, list):
+        _check_type(value, list, name, where)
+        for index, inner in enumerate(value):
+            _check(inner, schema[0], f"{name}[{index}]", where)
+    else:
+        _check_type(value, schema, name, where)
+
+
+def _check_type(value, types, name: str, where: str) -> None:
+    types = types if isinstance(types, tuple) else (types,)
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
+        raise DataError(f"{name} in {where} must be {wanted}, got {value!r:.60}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{name} in {where} must be a finite number, got {value}")
+
+
+def _check_thresholds(thresholds: dict, name: str, where: str) -> None:
+    band = thresholds["band"]
+    if len(band) != 2 or not 0 <= band[0] <= thresholds["optimal"] <= band[1] <= 1:
+        raise DataError(
+            f"{name} in {where} must be a band [low, high] around the optimal threshold, in [0, 1], "
+            f"got {thresholds['optimal']} and {band}"
+        )
+
+
+def _join(name: str, key: str) -> str:
+    return f"{name}.{key}" if name else key

@@ -1,0 +1,269 @@
+"""From a run to a folder of exported files that were compared with the Keras model, or to no folder at all."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ..trainers.data.images import resize_image
+from ..trainers.data.scan import checked_source
+from ..trainers.data.sources import Source, split_for_selection
+from ..trainers.errors import UsageError
+from ..trainers.files import write_text
+from ..trainers.run_folder import read_run, versions
+from . import parity, saved_model, tflite
+from .card import CARD_NAME, ModelCard, write_card
+from .readme import readme
+from .runner import TASK, KerasRunner, SavedModelRunner, TFLiteRunner, default_threads
+
+FORMATS = ("savedmodel", "tflite")
+SAVED_MODEL = "saved_model"
+REPRESENTATIVE_PICTURES = 128
+_UNSTATED_TERMS = "Not stated: ask whoever owns the training data before passing the model on."
+_SCENES_TERMS = "Made-up pictures drawn by metricfit itself: no terms."
+
+
+def export_run(
+    run,
+    to,
+    *,
+    formats=FORMATS,
+    quantize=("none", "int8"),
+    data: str | None = None,
+    val: str | None = None,
+    name: str | None = None,
+    data_terms: str = "",
+    overwrite: bool = False,
+    quiet: bool = False,
+    seed: int = 0,
+) -> list[Path]:
+    """Export a saliency model as SavedModel and TFLite, with a card of what every file achieves.
+
+    Every exported file is run on the validation data by the runner that users run it with, and compared with the Keras
+    model. When one does not agree, or anything else fails, nothing is left behind.
+
+    Args:
+        run: a run folder, or a .keras file (then give `data`).
+        to: the folder to make.
+        formats: some of `FORMATS`.
+        quantize: the TFLite variants: some of `none`, `float16`, `dynamic`, `int8`.
+        data: the training data; by default the run's.
+        val: data with masks to compare and measure on; by default the run's, or else every tenth training example,
+            as training holds them out.
+        name: the model's name in its card; by default the folder's.
+        data_terms: the terms of the training data, for the card.
+        overwrite: replace an exported model at `to`.
+        quiet: no progress bars.
+        seed: of the choice of pictures that int8's ranges are measured on.
+
+    Returns:
+        The card, the README and the exported files.
+
+    Raises:
+        UsageError: options that do not fit together, no model there, or something in the way.
+        DataError: data or a model that cannot be read.
+        MetricfitError: a conversion failed, or a converted file disagrees with the Keras model.
+    """
+    run, to = Path(run), Path(to)
+    formats, quantize = tuple(dict.fromkeys(formats)), tuple(dict.fromkeys(quantize))
+    _check_choices(formats, quantize)
+    _check_target(to, overwrite)
+    model_file, settings = _open_run(run, data)
+    config = settings["config"]
+    command = _command(run, to, formats, quantize, data, val, name, data_terms, overwrite, seed)
+    source_text, val_text = data or config["data"], val or config.get("val")
+    training, validation = _sources(source_text, val_text, bool(config.get("skip_bad")), quiet)
+
+    with _built_beside(to) as folder, tqdm(total=3, desc="export", unit="step", disable=quiet, leave=False) as bar:
+        model = saved_model.load_keras(model_file)
+        size = saved_model.input_size(model, model_file)
+        bar.set_description("export: converting")
+        variants = _write_files(model, folder, formats, quantize, training, size, seed, quiet)
+        bar.update()
+        bar.set_description("export: comparing")
+        reference = KerasRunner(model, model_file)
+        runners = {file: _runner(folder / file, variant) for file, variant in variants.items()}
+        beta2 = float(config.get("beta2", 0.3))
+        expected, measured = parity.compare(reference, runners, validation, beta2=beta2, quiet=quiet)
+        differences = {
+            file: parity.check(file, variant, expected, measured[file]) for file, variant in variants.items()
+        }
+        bar.update()
+        bar.set_description("export: timing")
+        picture = resize_image(validation.load(0).image, (size, size))
+        card = ModelCard(
+            task=TASK,
+            name=name or to.resolve().name,
+            input_size=size,
+            class_names=("background", "salient"),
+            palette=((0, 0, 0), (255, 255, 255)),
+            thresholds=expected.thresholds,
+            metrics=expected.metrics,
+            data={
+                "training": source_text,
+                "validation": val_text or f"every tenth example of {source_text}, not trained on",
+                "training_images": len(training),
+                "validation_images": len(validation),
+                "representative_images": min(REPRESENTATIVE_PICTURES, len(training)) if "int8" in quantize else 0,
+            },
+            data_terms=data_terms or (_SCENES_TERMS if source_text.startswith("scenes") else _UNSTATED_TERMS),
+            command=command,
+            machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
+            config=config,
+            versions={**settings.get("versions", {}), **_export_versions()},
+            files={
+                file: {
+                    "kind": runners[file].kind,
+                    "variant": variant,
+                    **_describe(folder / file),
+                    "metrics": measured[file].metrics,
+                    "thresholds": measured[file].thresholds,
+                    "parity": differences[file],
+                    "latency_ms": parity.latency_ms(runners[file], picture),
+                }
+                for file, variant in variants.items()
+            },
+        )
+        write_card(card, folder)
+        write_text(folder / "README.md", readme(card))
+        bar.update()
+    return [to / CARD_NAME, to / "README.md", *(to / file for file in variants)]
+
+
+def representative_pictures(
+    source: Source, size: int, *, count: int = REPRESENTATIVE_PICTURES, seed: int = 0, quiet: bool = False
+) -> tuple[np.ndarray, list[str]]:
+    """Choose training pictures to measure int8's ranges on.
+
+    Args:
+        source: the training data, without what is held out of them.
+        size: side of the network's input, in pixels.
+        count: how many pictures at most.
+        seed: of the choice.
+        quiet: no progress bar.
+
+    Returns:
+        uint8 [n, size, size, 3], resized as in training, and their names.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(source))[:count]
+    bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet, leave=False, delay=1)
+    examples = ((source.names[index], source.load(int(index)).image) for index in bar)
+    names, images = zip(*((name, resize_image(image, (size, size))) for name, image in examples))
+    return np.stack(images), list(names)
+
+
+def _write_files(model, folder: Path, formats, quantize, training, size, seed, quiet) -> dict[str, str]:
+    """Write the exported files; gives the variant of each by its name."""
+    variants = {}
+    if "savedmodel" in formats:
+        saved_model.write_saved_model(model, folder / SAVED_MODEL)
+        variants[SAVED_MODEL] = SAVED_MODEL
+    if "tflite" in formats:
+        pictures = representative_pictures(training, size, seed=seed, quiet=quiet)[0] if "int8" in quantize else None
+        for variant, file in tflite.convert(model, folder, quantize, pictures).items():
+            variants[file.name] = variant
+    return variants
+
+
+def _runner(path: Path, variant: str):
+    return SavedModelRunner(path) if variant == SAVED_MODEL else TFLiteRunner(path)
+
+
+def _describe(path: Path) -> dict:
+    return saved_model.describe_saved_model(path) if path.is_dir() else tflite.describe_tflite(path)
+
+
+def _check_choices(formats, quantize) -> None:
+    for chosen, choices, flag in ((formats, FORMATS, "--formats"), (quantize, tflite.VARIANTS, "--quantize")):
+        unknown = [one for one in chosen if one not in choices]
+        if unknown or not chosen:
+            found = unknown[0] if unknown else "none of them"
+            raise UsageError(f"{flag} takes {', '.join(choices)}, got {found}")
+
+
+def _check_target(to: Path, overwrite: bool) -> None:
+    if not to.exists() or (to.is_dir() and not any(to.iterdir())):
+        return
+    if not (to / CARD_NAME).is_file():
+        raise UsageError(f"{to} exists and is not an exported model: choose another --to")
+    if not overwrite:
+        raise UsageError(f"{to} holds an exported model: choose another --to, or replace it with --overwrite")
+
+
+def _open_run(run: Path, data: str | None) -> tuple[Path, dict]:
+    """The model's file and its run's settings; a .keras file alone has none but the data given."""
+    if run.suffix == ".keras" and run.is_file():
+        if (run.parent / "config.json").is_file():
+            settings = read_run(run.parent)
+        elif data:
+            settings = {"task": TASK, "config": {"data": data}}
+        else:
+            raise UsageError(f"{run} does not say what it was trained on: name the training data with --data")
+        file = run
+    elif run.is_dir():
+        settings, file = read_run(run), run / "model.keras"
+        if not file.is_file():
+            raise UsageError(f"{run} has no model.keras: train it to the end of its first epoch")
+    else:
+        raise UsageError(f"no trained model at {run}: give a run folder that holds model.keras, or a .keras file")
+    if settings.get("task") != TASK:
+        raise UsageError(f"{run} is a {settings.get('task')} run: expected a {TASK} run")
+    return file, settings
+
+
+def _sources(data: str, val: str | None, skip_bad: bool, quiet: bool) -> tuple[Source, Source]:
+    training = checked_source(data, needs="mask", skip_bad=skip_bad, quiet=quiet)
+    if val:
+        return training, checked_source(val, needs="mask", skip_bad=skip_bad, quiet=quiet)
+    return split_for_selection(training)
+
+
+def _export_versions() -> dict[str, str]:
+    return {**versions(), "ai-edge-litert": importlib.metadata.version("ai-edge-litert")}
+
+
+def _command(run, to, formats, quantize, data, val, name, data_terms, overwrite, seed) -> tuple[str, ...]:
+    words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
+    words += ["--quantize", *quantize] if "tflite" in formats else []
+    for flag, value in (("--data", data), ("--val", val), ("--name", name), ("--data-terms", data_terms)):
+        words += [flag, value] if value else []
+    words += ["--seed", str(seed)] if seed else []
+    words += ["--overwrite"] if overwrite else []
+    # A card's `config` is read like a run's, so the card alone repeats the training.
+    train = ["metricfit", "train", TASK, "--config", str(to / CARD_NAME), "--out", str(run)]
+    return (shlex.join(train), shlex.join(words)) if run.is_dir() else (shlex.join(words),)
+
+
+@contextlib.contextmanager
+def _built_beside(to: Path):
+    """Give a folder beside `to` that becomes `to` when the block ends without an error, and vanishes otherwise."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{to.name}.", dir=to.parent))
+    old = folder.with_name(folder.name + ".old")
+    try:
+        yield folder
+        # mkdtemp's folder is for its owner only; an exported model is as readable as any other folder.
+        folder.chmod(0o777 & ~_umask())
+        if to.exists():
+            os.replace(to, old)
+        os.replace(folder, to)
+    except BaseException:
+        if old.exists():
+            os.replace(old, to)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

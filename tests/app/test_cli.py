@@ -1,0 +1,121 @@
+"""The command line: help without TensorFlow, verbs, and errors as one sentence with an exit code."""
+
+import subprocess
+import sys
+
+import pytest
+
+from metricfit.app import cli
+from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+
+
+def typed(*arguments):
+    return subprocess.run([sys.executable, "-m", "metricfit", *arguments], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_help_has_an_example_and_imports_no_tensorflow(verb):
+    program = (
+        "import sys\n"
+        "from metricfit.app import cli\n"
+        f"try: cli.main({[*verb.split(), '--help']!r})\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert f"metricfit {verb}" in done.stdout.split("Example:")[1]
+
+
+def test_every_handler_exists():
+    for verb in cli.VERBS.values():
+        assert callable(cli._load(verb.handler))
+
+
+def test_overview_names_every_verb(capsys):
+    assert cli.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(verb in printed for verb in cli.VERBS)
+    assert cli.main([]) == 2
+
+
+def test_module_and_script_are_the_same_program():
+    assert typed("--version").stdout == "metricfit 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fly"], "unknown verb fly: choose one of quickstart, train"),
+        (["train", "poetry"], "metricfit train does not know poetry: choose one of saliency"),
+        (["data", "eat"], "choose one of check, show"),
+    ],
+)
+def test_unknown_verbs_are_answered_with_the_choices(arguments, sentence, capsys):
+    assert cli.main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("no such loss"), 2),
+        (DataError("mask too small"), 3),
+        (MetricfitError("disk full"), 1),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("surprise"), 1),
+    ],
+)
+def test_errors_become_a_sentence_and_an_exit_code(error, code, monkeypatch, capsys):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert cli.main(["losses"]) == code
+    printed = capsys.readouterr().err
+    assert printed.startswith("metricfit: ")
+    assert printed.count("\n") == 1
+    assert "Traceback" not in printed
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    def fail(_):
+        raise UsageError("no such loss")
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    with pytest.raises(UsageError):
+        cli.main(["losses", "--debug"])
+
+
+def test_config_file_gives_defaults_and_flags_win(tmp_path):
+    from metricfit.trainers.config import SaliencyConfig
+
+    path = tmp_path / "config.json"
+    path.write_text('{"task": "saliency", "config": {"epochs": 7, "loss": "log_floss", "loss_options": ["beta2=0.5"]}}')
+    config = cli._read_options("train saliency", SaliencyConfig, ["--config", str(path), "--epochs", "3"])
+    assert (config.epochs, config.loss, config.loss_options) == (3, "log_floss", ("beta2=0.5",))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"config": {"epoch": 7}}', "unknown setting epoch"),
+        ('{"config": {"epochs": "many"}}', "epochs in"),
+        ("[1]", "must hold an object"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_bad_config_files_are_refused(tmp_path, text, sentence, capsys):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    assert cli.main(["train", "saliency", "--config", str(path)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_losses_prints_the_registry(capsys):
+    from metricfit.losses import LOSSES
+
+    assert cli.main(["losses"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in LOSSES)
+    assert "beta2=0.3" in printed

@@ -1,0 +1,93 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from metricfit.app import predictor as module
+from metricfit.app.predictor import Predictor, load_predictor, resolve_threshold
+from metricfit.trainers.data.images import resize_image
+from metricfit.trainers.errors import UsageError
+
+from .fakes import BrightnessRunner, disc
+
+
+@pytest.mark.parametrize("shape", [(120, 160), (33, 200), (64, 64), (1, 1)])
+def test_a_picture_of_any_size_gets_a_map_of_its_own_size(shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    saliency = Predictor(BrightnessRunner())(image)
+    assert saliency.shape == shape
+    assert saliency.dtype == np.float32
+    assert 0 <= saliency.min() <= saliency.max() <= 1
+
+
+def test_the_map_lies_where_the_object_is():
+    saliency = Predictor(BrightnessRunner())(disc(120, 160, column=50, radius=20))
+    rows, columns = np.nonzero(saliency >= 0.5)
+    assert abs(rows.mean() - 60) < 1
+    assert abs(columns.mean() - 50) < 1
+    assert abs(len(rows) - np.pi * 20**2) < 80
+
+
+def test_the_model_sees_what_training_sees():
+    seen = []
+
+    class Spy(BrightnessRunner):
+        def __call__(self, images):
+            seen.append(images.copy())
+            return super().__call__(images)
+
+    image = np.random.default_rng(1).integers(0, 256, (100, 150, 3), np.uint8)
+    Predictor(Spy())(image)
+    np.testing.assert_array_equal(seen[-1][0], resize_image(image, (64, 64)))
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))])
+def test_other_arrays_are_refused(image):
+    with pytest.raises(ValueError, match="uint8"):
+        Predictor(BrightnessRunner())(image)
+
+
+def _runner(**changes):
+    runner = BrightnessRunner()
+    for name, value in changes.items():
+        setattr(runner, name, value)
+    return runner
+
+
+def test_models_of_the_wrong_kind_are_refused():
+    with pytest.raises(UsageError, match="segmentation model"):
+        Predictor(_runner(card=SimpleNamespace(task="segmentation")))
+
+    class Classes(BrightnessRunner):
+        def __call__(self, images):
+            return np.zeros((*images.shape[:3], 11), np.float32)
+
+    with pytest.raises(UsageError, match="11"):
+        Predictor(Classes())
+
+    class Logits(BrightnessRunner):
+        def __call__(self, images):
+            return np.full(images.shape[:3], -7.0, np.float32)
+
+    with pytest.raises(UsageError, match="-7"):
+        Predictor(Logits())
+
+
+def test_threshold_of_user_before_threshold_of_model():
+    predictor = Predictor(_runner(threshold=0.31))
+    assert resolve_threshold(None, predictor) == (0.31, "model")
+    assert resolve_threshold(0.0, predictor) == (0.0, "given")
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UsageError, match="threshold"):
+            resolve_threshold(wrong, predictor)
+
+
+def test_without_a_shipped_model_the_user_is_asked_for_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(module.saved_models, "__path__", [str(tmp_path)])
+    with pytest.raises(UsageError, match="quickstart"):
+        load_predictor("")
+
+
+def test_a_model_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match=r"none\.tflite"):
+        load_predictor(tmp_path / "none.tflite")

@@ -1,0 +1,90 @@
+"""Sources: parsing, subsets and the selection split."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from metricfit.trainers.data import sources
+from metricfit.trainers.data.sources import SOURCES, Example, Source, open_source, split_for_selection, subset
+from metricfit.trainers.errors import UsageError
+
+
+class Numbers:
+    """A source whose example i is a picture of the value i."""
+
+    name = "numbers"
+    class_names = ()
+
+    def __init__(self, count):
+        self.names = [f"n{index}" for index in range(count)]
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        image = np.full((2, 2, 3), index, np.uint8)
+        return Example(image, image[..., 0] % 2, name=self.names[index])
+
+    def faults(self, quiet=False):
+        return []
+
+
+@pytest.mark.parametrize("text", ["", "scene", "voc:x", "folder", "no:such:thing", "/data/photos"])
+def test_unknown_source_is_answered_with_the_choices(text):
+    if text == "folder":  # a kind without its path is the folder's own complaint
+        with pytest.raises(UsageError, match="folder:PATH"):
+            open_source(text)
+        return
+    with pytest.raises(UsageError) as caught:
+        open_source(text)
+    assert all(kind in str(caught.value) for kind in SOURCES)
+
+
+def test_unknown_need_and_split():
+    with pytest.raises(UsageError, match="mask, labels, boxes, none"):
+        open_source("scenes", needs="depth")
+    with pytest.raises(UsageError, match="train, val, test"):
+        open_source("scenes:dev")
+
+
+def test_the_rest_reaches_the_factory_with_its_colons(monkeypatch):
+    seen = []
+    monkeypatch.setitem(SOURCES, "folder", lambda rest, needs: seen.append((rest, needs)))
+    open_source("folder:C:/photos:train", needs="none")
+    assert seen == [("C:/photos:train", "none")]
+
+
+def test_subset_keeps_order_names_and_examples():
+    chosen = subset(Numbers(9), [7, 2, 2])
+    assert isinstance(chosen, Source)
+    assert (len(chosen), list(chosen.names), chosen.name) == (3, ["n7", "n2", "n2"], "numbers")
+    assert [int(chosen.load(index).image[0, 0, 0]) for index in range(3)] == [7, 2, 2]
+    assert list(subset(chosen, [1]).names) == ["n2"]
+    assert len(subset(Numbers(3), [])) == 0
+    for outside in ([3], [-1]):
+        with pytest.raises(UsageError, match=r"0\.\.2"):
+            subset(Numbers(3), outside)
+
+
+def test_selection_split_is_a_partition_that_takes_every_tenth():
+    training, selection = split_for_selection(Numbers(35))
+    assert list(selection.names) == ["n9", "n19", "n29"]
+    assert sorted([*training.names, *selection.names]) == sorted(Numbers(35).names)
+    assert not set(training.names) & set(selection.names)
+    assert list(split_for_selection(Numbers(4), every=2)[1].names) == ["n1", "n3"]
+    with pytest.raises(UsageError, match="9 examples"):
+        split_for_selection(Numbers(9))
+    with pytest.raises(UsageError, match="at least 2"):
+        split_for_selection(Numbers(9), every=1)
+
+
+def test_reading_data_needs_no_tensorflow():
+    code = ("import sys; import metricfit.trainers.data.augment; from metricfit.trainers.data.sources import open_source; "
+            "open_source('scenes:val').load(3); assert 'tensorflow' not in sys.modules")
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_registry_lists_the_documented_kinds():
+    assert list(SOURCES) == [form.split(":")[0].split("[")[0] for form in sources.FORMS.split(", ")]

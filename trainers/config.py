@@ -1,0 +1,144 @@
+"""What a training is told, as frozen data: the fields become the command line's flags. Imports no TensorFlow."""
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from .data.augment import Augmentation
+from .errors import UsageError
+
+# Fields that say where and how loudly, not what: they may differ when a run is continued.
+NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What every task's training can be told."""
+
+    data: str = "scenes:train"
+    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    val: str | None = None
+    """Data that pick the best epoch; without it every tenth training example is held out for that."""
+    out: str = "runs/latest"
+    """The run folder. An interrupted run in it is continued when the settings are the same."""
+    config: str | None = None
+    """A config.json, of an earlier run say, whose settings are the defaults here."""
+    loss_options: tuple[str, ...] = ()
+    """Hyperparameters of the loss as NAME=VALUE, such as beta2=0.8."""
+    weights: str = "none"
+    """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5."""
+    init: str | None = None
+    """Start from a trained model instead: a run folder or a .keras file of the same backbone."""
+    size: int = 192
+    """Side of the square network input in pixels, a multiple of 32."""
+    batch_size: int = 16
+    """Pictures a step."""
+    epochs: int = 20
+    """Passes over the training data; the learning rate falls to zero over them."""
+    minutes: float | None = None
+    """Stop after this many minutes at the latest, at the end of an epoch."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    warmup_share: float = 0.05
+    """Share of all steps in which the learning rate rises."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay of the kernels; biases and normalisations have none."""
+    clip_norm: float | None = 1.0
+    """Largest norm of all gradients together; None does not clip."""
+    ema: float = 0.0
+    """Momentum of an exponential moving average of the weights, such as 0.99; 0 keeps none."""
+    mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
+    """Compute in half precision; float16 adds loss scaling."""
+    jit_compile: bool = False
+    """Compile the training step with XLA."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How training pictures are varied."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    cache_mib: int = 1024
+    """Memory for decoded examples, in MiB."""
+    skip_bad: bool = False
+    """Leave out examples that cannot be used instead of stopping."""
+    strict: bool = False
+    """Stop at faults that could be repaired, too."""
+    overwrite: bool = False
+    """Start anew where a run exists."""
+    quiet: bool = False
+    """No progress bars, warnings and errors only."""
+
+
+@dataclass(frozen=True)
+class SaliencyConfig(RunConfig):
+    """Train a saliency model: a picture in, a map of how salient each pixel is out.
+
+    Example: metricfit train saliency --data folder:photos --weights imagenet --loss floss --out runs/photos
+    """
+
+    loss: str = "floss"
+    """What is minimised; `metricfit losses` lists them."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    beta2: float = 0.3
+    """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
+
+
+def to_dict(config: RunConfig) -> dict:
+    """The configuration as JSON-able data, without the path it was itself read from."""
+    values = dataclasses.asdict(config)
+    values.pop("config", None)
+    return values
+
+
+def read_config(path, config_class):
+    """Read a configuration from a run's config.json.
+
+    Args:
+        path: the file, with the fields under the key "config" or at the top.
+        config_class: the dataclass to fill.
+
+    Raises:
+        UsageError: no such file, not JSON, or an unknown key.
+    """
+    try:
+        found = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--config {path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
+    return _filled(config_class, found.get("config", found), str(path))
+
+
+def _filled(config_class, values: dict, where: str):
+    hints = typing.get_type_hints(config_class)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise UsageError(f"unknown setting {unknown[0]} in {where}: choose among {', '.join(hints)}")
+    filled = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict):
+            value = _filled(hints[name], value, f"{where}, {name}")
+        elif isinstance(value, list):
+            value = tuple(value)
+        if not _fits(value, hints[name]):
+            raise UsageError(f"{name} in {where} must be {hints[name]}, got {value!r}")
+        filled[name] = value
+    return config_class(**filled)
+
+
+def _fits(value, hint) -> bool:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return value in arguments
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is tuple:
+        return isinstance(value, tuple)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)

@@ -1,0 +1,143 @@
+"""Reading and resizing pictures: one loader and one resize for training, evaluation, prediction and the demo."""
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..errors import DataError
+
+# What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), others from broken headers.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, Image.DecompressionBombError)
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+def _open(path) -> Image.Image:
+    """Decode a file completely and turn it upright."""
+    try:
+        image = Image.open(path)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+    except FileNotFoundError as error:
+        raise DataError(f"no image at {path}: check the path") from error
+    except _BROKEN as error:
+        raise DataError(f"{path} cannot be read as an image ({error}): replace it, or leave it out") from error
+    return image
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture as every part of the program sees it.
+
+    EXIF rotation is applied; grey, palette, 16-bit (scaled to 8 bits) and CMYK files become RGB; transparency is laid
+    over white.
+
+    Args:
+        path: A file in any format that Pillow reads.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        DataError: If the file is missing, unreadable, truncated or of a kind without a picture's value range.
+    """
+    image = _open(path)
+    if image.mode in _SIXTEEN_BIT:
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise DataError(f"{path} holds integers in {values.min()}..{values.max()}, a picture has 8 or 16 bits: "
+                            "save it so")
+        grey = ((values * 255 + 32767) // 65535).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode == "F":
+        raise DataError(f"{path} holds floating-point values of unknown range: save it as an 8- or 16-bit picture")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Read the index values of a mask as they are stored.
+
+    Palette files give their indices, 1-bit files 0 and 1, grey files their values; colour files are taken when their
+    channels agree.
+
+    Args:
+        path: A file in any format that Pillow reads.
+
+    Returns:
+        uint8 [H, W].
+
+    Raises:
+        DataError: If the file is missing, unreadable, truncated, truly coloured, or holds values above 255.
+    """
+    image = _open(path)
+    if image.mode in ("LA", "PA", "La"):
+        return np.ascontiguousarray(np.asarray(image)[..., 0])
+    values = np.array(image)
+    if values.ndim == 3:
+        colours = values[..., :3]
+        if image.mode not in ("RGB", "RGBA") or (colours != colours[..., :1]).any():
+            raise DataError(f"{path} is a colour picture ({image.mode}), a mask has one channel or a palette: "
+                            "save the class or object index of each pixel")
+        return np.ascontiguousarray(colours[..., 0])
+    if values.dtype != np.bool_ and (values.min() < 0 or values.max() > 255 or values.dtype.kind == "f"):
+        raise DataError(f"{path} holds values in {values.min()}..{values.max()}, a mask holds integers in 0..255: "
+                        "save it with 8 bits")
+    return values.astype(np.uint8)
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a picture: averaged over areas where it shrinks, bilinear where it grows, each axis by itself.
+
+    Args:
+        image: uint8 [h, w, 3] or [h, w].
+        size: (height, width) wanted, in pixels.
+
+    Returns:
+        uint8 [height, width, 3] or [height, width]; the same array when it has that size already.
+    """
+    height, width = size
+    smaller = (min(height, image.shape[0]), min(width, image.shape[1]))
+    if smaller != image.shape[:2]:
+        image = cv2.resize(image, smaller[::-1], interpolation=cv2.INTER_AREA)
+    if (height, width) != image.shape[:2]:
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return image
+
+
+def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a mask or class map by nearest neighbour, so that no value is invented.
+
+    Args:
+        mask: uint8 [h, w].
+        size: (height, width) wanted, in pixels.
+
+    Returns:
+        uint8 [height, width]; the same array when it has that size already.
+    """
+    height, width = size
+    if mask.shape[:2] == (height, width):
+        return mask
+    # INTER_NEAREST alone is half a pixel off the image; the exact kind uses pixel centres as the others do.
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def resize_map(saliency: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a saliency map to the size of its label or picture, bilinearly.
+
+    Args:
+        saliency: float32 [h, w].
+        size: (height, width) wanted, in pixels.
+
+    Returns:
+        float32 [height, width], within the range of the input.
+    """
+    height, width = size
+    saliency = np.asarray(saliency, dtype=np.float32)
+    if saliency.shape[:2] == (height, width):
+        return saliency
+    return cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR)

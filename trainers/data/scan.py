@@ -1,0 +1,188 @@
+"""The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
+
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm import tqdm
+
+from ..errors import DataError
+from .sources import IGNORE, Example, Source, open_source, subset
+
+LEAVE_OUT = "or leave the pair out with --skip-bad"
+"""How the sentence about a pair that does not fit ends."""
+
+
+@dataclass
+class Faults:
+    """What a scan found.
+
+    Attributes:
+        source: The name of the source.
+        total: The number of examples looked at.
+        faults: (name of the example or file, one sentence) for everything that cannot be used.
+        repaired: What was mended on reading -> how often.
+    """
+
+    source: str
+    total: int
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    repaired: dict[str, int] = field(default_factory=dict)
+
+    def report(self, limit: int | None = 10) -> str:
+        """Say what was found.
+
+        Args:
+            limit: The number of faults to list; None lists all.
+
+        Returns:
+            Text of one line, or of one line for each fault below a heading.
+        """
+        shown = self.faults if limit is None else self.faults[:limit]
+        lines = [f"{self.source}: {_count(self.total, 'example')}, {_count(len(self.faults), 'fault') or 'no faults'}"]
+        lines += [f"  {sentence}" for _, sentence in shown]
+        if len(self.faults) > len(shown):
+            lines.append(f"  ... and {len(self.faults) - len(shown)} more")
+        lines += [f"  repaired: {kind} ({times} times)" for kind, times in self.repaired.items()]
+        return "\n".join(lines)
+
+    def raise_if_any(self, skip_bad: bool = False, strict: bool = False, limit: int = 5) -> None:
+        """Stop the run when the data do not allow it.
+
+        Args:
+            skip_bad: Let faults pass; the caller leaves those examples out.
+            strict: Let nothing pass, not even what was repaired.
+            limit: The number of faults to list.
+
+        Raises:
+            DataError: If there are faults that neither argument lets pass.
+        """
+        if strict and (self.faults or self.repaired):
+            raise DataError(f"{self.report(limit)}\nmend them: --strict lets neither faults nor repairs pass")
+        if self.faults and not skip_bad:
+            raise DataError(f"{self.report(limit)}\nmend them, or leave them out with --skip-bad")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+
+
+def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_name: object, kind: str = "mask") -> None:
+    """Refuse a mask that has not the size of its (upright) image.
+
+    Raises:
+        DataError: If the sizes differ.
+    """
+    if mask.shape != image.shape[:2]:
+        raise DataError(f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
+                        f"{image.shape[1]}x{image.shape[0]}: resize one of them, {LEAVE_OUT}")
+
+
+def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
+    """Turn the two values of a mask file into 0 and 1; the larger one is salient.
+
+    A mask of one value is all background when that is 0, and all salient otherwise. There is no threshold: a mask of
+    more values (smoothed edges, JPEG compression) is refused, because where its border lies is not ours to choose.
+
+    Args:
+        values: uint8 [H, W], as stored.
+        mask_name: For the error.
+
+    Returns:
+        uint8 [H, W] of 0 and 1.
+
+    Raises:
+        DataError: If there are more than two values.
+    """
+    present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
+    if len(present) > 2:
+        listed = ", ".join(str(value) for value in present[:4]) + (", ..." if len(present) > 4 else "")
+        raise DataError(f"mask {mask_name} holds {len(present)} values ({listed}), "
+                        f"a saliency mask holds two, for background and salient: threshold it and save it as PNG, "
+                        f"{LEAVE_OUT}")
+    return (values == present[-1]).astype(np.uint8) if present[-1] > 0 else np.zeros_like(values)
+
+
+def _look_at(source: Source, index: int) -> str | None:
+    try:
+        example: Example = source.load(index)
+        for kind in ("mask", "labels"):
+            if getattr(example, kind) is not None:
+                check_sizes(example.image, getattr(example, kind), example.name, example.name, kind)
+    except DataError as error:
+        return str(error)
+    if example.mask is not None and not np.isin(np.unique(example.mask), (0, 1, IGNORE)).all():
+        return f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore)"
+    return None
+
+
+def scan(source: Source, *, quiet: bool = False) -> Faults:
+    """Decode every example of a source once and report what cannot be used.
+
+    Decoding is the only check that finds a truncated file; it runs in a thread per core.
+
+    Args:
+        source: Any source; an attribute `structural_faults` adds what is known without decoding.
+        quiet: Show no progress bar.
+
+    Returns:
+        The faults, in the order of the examples, structural ones first.
+    """
+    found: list[tuple[str, str]] = list(getattr(source, "structural_faults", ()))
+    workers = min(16, os.cpu_count() or 1)
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet, delay=0.5, leave=False) as bar,
+    ):
+        for index, sentence in enumerate(pool.map(lambda index: _look_at(source, index), range(len(source)))):
+            bar.update()
+            if sentence is not None:
+                found.append((source.names[index], sentence))
+    return Faults(source.name, len(source), found, dict(getattr(source, "repaired", {})))
+
+
+def usable(source: Source, faults: Faults) -> Source:
+    """Take the examples of a source in which a scan found no fault.
+
+    Raises:
+        DataError: If none is left.
+    """
+    bad = {name for name, _ in faults.faults}
+    good: Sequence[int] = [index for index, name in enumerate(source.names) if name not in bad]
+    if not good:
+        raise DataError(f"none of the {_count(len(source), 'example') or '0 examples'} can be used\n{faults.report(5)}")
+    return source if len(good) == len(source) else subset(source, good)
+
+
+def checked_source(
+    text: str, *, needs: str = "mask", skip_bad: bool = False, strict: bool = False, quiet: bool = False
+) -> Source:
+    """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
+
+    Args:
+        text: A source, as `open_source` takes it.
+        needs: `mask`, `labels`, `boxes` or `none`.
+        skip_bad: Leave faulty examples out and say so on stderr, instead of stopping.
+        strict: Stop on repaired examples too; wins over `skip_bad`.
+        quiet: Show no progress bar. What is left out is said all the same.
+
+    Returns:
+        The source, or its usable part.
+
+    Raises:
+        UsageError: If there is no such source.
+        DataError: If the data are missing, or faulty and not to be skipped, or nothing is left.
+    """
+    source = open_source(text, needs=needs)
+    faults = source.faults(quiet=quiet)
+    faults.raise_if_any(skip_bad=skip_bad, strict=strict)
+    kept = usable(source, faults)
+    if faults.faults:
+        left_out = f"{len(source) - len(kept)} of {_count(len(source), 'example')} left out"
+        print(f"--skip-bad: {left_out}\n{faults.report()}", file=sys.stderr)
+    elif faults.repaired and not quiet:
+        print(faults.report(), file=sys.stderr)
+    return kept

@@ -1,0 +1,191 @@
+"""One vocabulary for data: a source is a sequence of examples with a name, whatever lies behind it.
+
+`open_source("folder:photos:train")` parses, looks the kind up in `SOURCES` and opens it. Nothing heavy is imported
+before a source of that kind is asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..errors import UsageError
+
+IGNORE = 255
+"""The value of mask and label pixels that neither train nor count."""
+
+NEEDS = ("mask", "labels", "boxes", "none")
+"""What a caller can ask every example to have; `none` means pictures only."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One picture and what is known about it.
+
+    Attributes:
+        image: uint8 [H, W, 3], RGB.
+        mask: uint8 [H, W] with 0 background, 1 salient, 255 ignore; or None.
+        labels: uint8 [H, W], the class of each pixel (255 ignore); or None.
+        boxes: float32 [n, 4] as (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; or None.
+        classes: int32 [n], the class of each box; or None.
+        name: Unique within its source, the same in every run.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    classes: np.ndarray | None = None
+    name: str = ""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A sequence of examples with random access.
+
+    Attributes:
+        name: The text that `open_source` takes.
+        class_names: The names of the classes, by index; empty where there are none.
+        names: The name of every example, by index, known without loading it.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        """Give the number of examples."""
+
+    def load(self, index: int) -> Example:
+        """Load one example; thread-safe, and the same bytes every time.
+
+        Raises:
+            DataError: If its files cannot be used.
+        """
+
+    def faults(self, quiet: bool = False) -> Any:
+        """Look at every example and report what cannot be used (see `scan.py`)."""
+
+
+def _open_scenes(rest: str, needs: str) -> Source:
+    from .scenes import open_scenes
+
+    return open_scenes(rest, needs)
+
+
+def _open_folder(rest: str, needs: str) -> Source:
+    from .folder import open_folder
+
+    return open_folder(rest, needs)
+
+
+def _open_tfds(rest: str, needs: str) -> Source:
+    from .tfds_source import open_tfds
+
+    return open_tfds(rest, needs)
+
+
+SOURCES: dict[str, Callable[[str, str], Source]] = {
+    "scenes": _open_scenes,
+    "folder": _open_folder,
+    "tfds": _open_tfds,
+}
+"""Kind of source -> function of (what follows the colon, needs). A new kind is one line here."""
+
+FORMS = "scenes[:train|val|test], folder:PATH[:SPLIT], tfds:NAME[:SPLIT]"
+"""How sources are written, for help texts and errors."""
+
+
+def open_source(text: str, *, needs: str = "mask") -> Source:
+    """Open the source that a text names.
+
+    Args:
+        text: `scenes[:train|val|test]`, `folder:PATH[:SPLIT]` or `tfds:NAME[:SPLIT]`.
+        needs: What every example must have: `mask`, `labels`, `boxes`, or `none` for pictures only.
+
+    Returns:
+        The source. Its examples are loaded when asked for.
+
+    Raises:
+        UsageError: If there is no such kind of source, split or need.
+        DataError: If the data are not there.
+    """
+    if needs not in NEEDS:
+        raise UsageError(f"a source can be asked for {', '.join(NEEDS)}; got needs={needs!r}")
+    kind, _, rest = text.strip().partition(":")
+    if kind not in SOURCES:
+        raise UsageError(f"expected a data source such as {FORMS}; got {text!r}")
+    return SOURCES[kind](rest, needs)
+
+
+class Subset:
+    """Some examples of a source, in a given order; made by `subset`.
+
+    Attributes:
+        source: The source it takes from.
+        indices: int64 [n], the index in `source` of each example.
+    """
+
+    def __init__(self, source: Source, indices: Sequence[int]):
+        self.source = source
+        self.indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if self.indices.size and (self.indices.min() < 0 or self.indices.max() >= len(source)):
+            raise UsageError(f"indices into {source.name} must lie in 0..{len(source) - 1}, got {self.indices.min()}.."
+                             f"{self.indices.max()}")
+        self.name = source.name
+        self.class_names = source.class_names
+        self.names = [source.names[index] for index in self.indices]
+
+    def __len__(self) -> int:
+        """Give the number of examples."""
+        return len(self.indices)
+
+    def load(self, index: int) -> Example:
+        """Load one example; see `Source.load`."""
+        return self.source.load(int(self.indices[index]))
+
+    def faults(self, quiet: bool = False) -> Any:
+        """Look at every example of the subset and report what cannot be used (see `scan.py`)."""
+        from .scan import scan
+
+        return scan(self, quiet=quiet)
+
+
+def subset(source: Source, indices: Sequence[int]) -> Source:
+    """Take some examples of a source.
+
+    Args:
+        source: Any source.
+        indices: Indices into it, in the order wanted.
+
+    Returns:
+        A source of `len(indices)` examples with the same name and class names.
+
+    Raises:
+        UsageError: If an index is out of range.
+    """
+    return Subset(source, indices)
+
+
+def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:
+    """Split training data into what trains and what chooses (checkpoints, thresholds), leaving the test data alone.
+
+    Args:
+        source: The training data, at least `every` examples.
+        every: Each example with `index % every == every - 1` goes to the selection split.
+
+    Returns:
+        The training source and the selection source; together they are `source`, and share nothing.
+
+    Raises:
+        UsageError: If `every` is below 2 or the source is too small to be split.
+    """
+    if every < 2:
+        raise UsageError(f"every must be at least 2, so that something is left to train on; got {every}")
+    if len(source) < every:
+        raise UsageError(f"{source.name} has {len(source)} examples, too few to set one in {every} aside: "
+                         "give a separate validation source")
+    indices = np.arange(len(source))
+    chosen = indices % every == every - 1
+    return subset(source, indices[~chosen]), subset(source, indices[chosen])

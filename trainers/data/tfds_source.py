@@ -1,0 +1,208 @@
+"""TensorFlow Datasets as a source: `tfds:NAME[:SPLIT]`, with random access.
+
+Data are read from TFDS's own folder (`TFDS_DATA_DIR`, by default `~/tensorflow_datasets`), prepared in the file format
+`array_record`, the one with random access. Nothing is downloaded here.
+"""
+
+import os
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import DataError, MetricfitError, UsageError
+from .archives import NamedBytes
+from .images import read_image, read_mask
+from .scan import Faults, check_sizes, scan
+from .sources import IGNORE, Example
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Which features of a data set become which fields of an example.
+
+    Attributes:
+        image: The feature of the picture.
+        mask: The feature of the mask, or empty.
+        codes: Value in the mask feature -> 0 background, 1 salient, 255 ignore.
+        name: The text feature that names an example, or empty for numbers.
+    """
+
+    image: str = "image"
+    mask: str = ""
+    codes: dict[int, int] = field(default_factory=dict)
+    name: str = ""
+
+
+MAPPINGS: dict[str, Mapping] = {
+    # Trimaps: 1 animal, 2 background, 3 a border that is neither.
+    "oxford_iiit_pet": Mapping(mask="segmentation_mask", codes={1: 1, 2: 0, 3: IGNORE}, name="file_name"),
+    "saliency_sets": Mapping(mask="mask", codes={0: 0, 255: 1}, name="name"),
+}
+"""Data set -> mapping. Another data set is one line here; for pictures alone any with a feature `image` will do."""
+
+
+class TfdsSource:
+    """A split of a prepared TFDS data set.
+
+    Attributes:
+        name: The text that `open_source` takes.
+        class_names: `background`, `salient` for masks.
+        names: The texts of the naming feature, or numbers.
+    """
+
+    def __init__(self, name: str, builder, split: str, mapping: Mapping, needs: str):
+        from tensorflow_datasets import decode
+
+        self.name = name
+        self.class_names = ("background", "salient") if needs == "mask" else ()
+        self._mapping = mapping
+        self._with_mask = needs == "mask"
+        self._names: list[str] | None = None
+        self._lock = threading.Lock()
+        self._builder, self._split = builder, split
+        pictures = [mapping.image, *([mapping.mask] if self._with_mask else [])]
+        # The encoded bytes are taken, so that pictures from here go through the same reader as all others.
+        self._data = builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
+
+    def __len__(self) -> int:
+        """Give the number of examples."""
+        return len(self._data)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all examples, read at first use."""
+        with self._lock:
+            if self._names is None:
+                self._names = self._read_names()
+        return self._names
+
+    def _read_names(self) -> list[str]:
+        numbers = [f"{self._split}-{index:06d}" for index in range(len(self))]
+        if not self._mapping.name:
+            return numbers
+        from tensorflow_datasets import decode
+
+        texts = self._builder.as_data_source(
+            self._split, decoders=decode.PartialDecoding({self._mapping.name: True}))
+        names = [_text(texts[index][self._mapping.name]) for index in range(len(self))]
+        return names if len(set(names)) == len(names) else [f"{a} {b}" for a, b in zip(numbers, names)]
+
+    def load(self, index: int) -> Example:
+        """Load one example.
+
+        Raises:
+            DataError: If the image or mask is damaged, or they do not fit together.
+        """
+        index = range(len(self))[index]
+        name = self.names[index]
+        record = self._data[index]
+        image_name = f"{self._mapping.image} of {name} in {self.name}"
+        image = read_image(NamedBytes(record[self._mapping.image], image_name))
+        if not self._with_mask:
+            return Example(image, name=name)
+        mask_name = f"{self._mapping.mask} of {name} in {self.name}"
+        values = read_mask(NamedBytes(record[self._mapping.mask], mask_name))
+        check_sizes(image, values, image_name, mask_name)
+        return Example(image, mask=self._recode(values, mask_name), name=name)
+
+    def _recode(self, values: np.ndarray, mask_name: str) -> np.ndarray:
+        codes = self._mapping.codes
+        unknown = sorted(set(np.unique(values).tolist()) - set(codes))
+        if unknown:
+            raise DataError(f"mask {mask_name} holds {unknown[:4]}, expected {sorted(codes)}: prepare the data set "
+                            "again, or leave the pair out with --skip-bad")
+        table = np.zeros(256, np.uint8)
+        table[list(codes)] = list(codes.values())
+        return table[values]
+
+    def faults(self, quiet: bool = False) -> Faults:
+        """Decode everything and report what cannot be used."""
+        return scan(self, quiet=quiet)
+
+
+def _text(value) -> str:
+    value = value.item() if isinstance(value, np.ndarray) else value
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def open_tfds(rest: str, needs: str) -> TfdsSource:
+    """Open `NAME[:SPLIT]`, such as `oxford_iiit_pet:train` or `saliency_sets/ecssd:test`.
+
+    A split may be a slice (`train[:80%]`). Without one it is `train`, or the only split. The project's own
+    `saliency_sets` are prepared from the archives in `manual_dir` when they are not yet; all others must have been
+    prepared, since that downloads.
+
+    Args:
+        rest: What follows `tfds:`.
+        needs: `mask`, or `none` for pictures only.
+
+    Returns:
+        The source.
+
+    Raises:
+        UsageError: If there is no such data set or split, or it lacks what is needed.
+        DataError: If it is not prepared in a format with random access, or its archives are missing.
+    """
+    import tensorflow_datasets as tfds
+
+    name, _, split = rest.partition(":")
+    if not name:
+        raise UsageError("expected tfds:NAME[:SPLIT], such as tfds:oxford_iiit_pet:train; got no name")
+    own = name.split("/")[0] == "saliency_sets"
+    if own:
+        from . import saliency_sets  # noqa: F401  (registers the builder)
+    data_dir = os.environ.get("TFDS_DATA_DIR")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise UsageError(f"there is no TFDS data set {name}: see "
+                         "https://www.tensorflow.org/datasets/catalog") from error
+    except (ValueError, AssertionError) as error:
+        raise UsageError(f"tfds cannot open {name}: {error}") from error
+    mapping = _mapping(builder, needs)
+    if own and not builder.info.splits:
+        _prepare(builder)
+    split = split or ("train" if "train" in builder.info.splits else next(iter(builder.info.splits), "train"))
+    command = (f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
+               "file_format='array_record').download_and_prepare()\"")
+    try:
+        return TfdsSource(f"tfds:{rest}", builder, split, mapping, needs)
+    except NotImplementedError as error:
+        raise DataError(f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
+                        f"access, in {builder.data_dir}: prepare it in another folder (TFDS_DATA_DIR) with {command}"
+                        ) from error
+    except (AssertionError, ValueError, KeyError) as error:
+        if not builder.info.splits:
+            raise DataError(f"tfds data set {name} is not prepared in {builder.data_dir} (TFDS_DATA_DIR names another "
+                            f"place for all data sets): where there is a network, run {command}") from error
+        raise UsageError(f"tfds data set {name} has no split {split}: it has "
+                         f"{', '.join(builder.info.splits)}") from error
+
+
+def _mapping(builder, needs: str) -> Mapping:
+    found = ", ".join(sorted(builder.info.features))
+    mapping = MAPPINGS.get(builder.name)
+    if needs == "none" and "image" in builder.info.features:
+        return mapping or Mapping()
+    if needs != "mask" or mapping is None:
+        wanted = {"mask": "masks", "none": "pictures"}.get(needs, needs)
+        raise UsageError(f"expected a TFDS data set with known {wanted} ({', '.join(MAPPINGS)}); {builder.name} has "
+                         f"the features {found}")
+    return mapping
+
+
+def _prepare(builder) -> None:
+    """Prepare the project's own data sets from archives that are already here."""
+    try:
+        builder.download_and_prepare()
+    except MetricfitError:
+        raise
+    except Exception as error:
+        # TFDS rewraps what a builder raises.
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, MetricfitError):
+                raise cause from error
+            cause = cause.__cause__
+        raise DataError(f"{builder.info.full_name} could not be prepared in {builder.data_dir}: {error}") from error

@@ -1,0 +1,205 @@
+"""F-measure over 256 thresholds, mean absolute error and threshold stability, streamed image by image in NumPy.
+
+Two conventions are in use for the curve of a data set, and differ by up to some points:
+
+    "curves"    precision and recall are averaged over the images at each threshold, then F is taken of the averages
+                (the benchmarks of the FLoss paper and its contemporaries);
+    "images"    F is taken of each image at each threshold, then averaged (newer toolboxes).
+
+Two protocols are in use for the maps:
+
+    "raw"        the map is scored as it is: what a user of the model gets;
+    "published"  each map is first stretched to [0, 1] by its own minimum and maximum and truncated to 8 bits, as the
+                 published toolboxes do: for comparison with papers.
+
+An image without salient pixels has precision = recall = F = 0 at every threshold, and counts as an image, as in the
+published toolboxes: only its absolute error tells good from bad. An image of ignored pixels only does not count.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..errors import MetricfitError
+from .histogram import IGNORE, curves, f_measure, histograms, published, threshold_codes
+
+AVERAGES = ("curves", "images")
+PROTOCOLS = ("raw", "published")
+BAND_SHARE = 0.99
+"""A threshold is in the band when its F-measure is at least this share of MaxF."""
+UNDECIDED = (0.05, 0.95)
+"""A prediction is polarised when it lies outside of this interval."""
+
+
+@dataclass(frozen=True, eq=False)
+class FMeasureResult:
+    """What a set of saliency maps scores.
+
+    Attributes:
+        max_f: Largest F-measure over the thresholds (eq. 10 of the FLoss paper).
+        mean_f: Mean F-measure over the thresholds (eq. 11).
+        mae: Mean absolute error, averaged over the images.
+        optimal_threshold: The lowest threshold that reaches `max_f`.
+        mean_to_max: `mean_f / max_f`: 1 when the threshold does not matter.
+        band: (low, high), the contiguous thresholds around the optimal one with F >= 0.99 MaxF.
+        band_width: `high - low`.
+        polarisation: Share of pixels below 0.05 or above 0.95, averaged over the images.
+        precision: float64 [256], by threshold.
+        recall: float64 [256], by threshold.
+        f: float64 [256], by threshold.
+        images: How many images were scored.
+    """
+
+    max_f: float
+    mean_f: float
+    mae: float
+    optimal_threshold: float
+    mean_to_max: float
+    band: tuple[float, float]
+    band_width: float
+    polarisation: float
+    precision: np.ndarray
+    recall: np.ndarray
+    f: np.ndarray
+    images: int
+
+    @classmethod
+    def from_curves(cls, precision, recall, f, *, mae, polarisation, images):
+        """Derive the scalars from the three curves [256]."""
+        best = int(np.argmax(f))
+        max_f, mean_f = float(f[best]), float(np.mean(f))
+        outside = np.flatnonzero(f < BAND_SHARE * max_f)
+        low = max(outside[outside < best], default=-1) + 1
+        high = min(outside[outside > best], default=256) - 1
+        # Bin numbers are divided as Python floats: compared with float32 predictions they equal THRESHOLDS.
+        return cls(
+            max_f=max_f,
+            mean_f=mean_f,
+            mae=float(mae),
+            optimal_threshold=best / 255,
+            mean_to_max=mean_f / max_f if max_f > 0 else 0.0,
+            band=(int(low) / 255, int(high) / 255),
+            band_width=int(high - low) / 255,
+            polarisation=float(polarisation),
+            precision=np.asarray(precision, np.float64),
+            recall=np.asarray(recall, np.float64),
+            f=np.asarray(f, np.float64),
+            images=int(images),
+        )
+
+    def to_dict(self, *, curves=True):
+        """Give plain numbers and lists for JSON; without the three curves if `curves` is False."""
+        entries = {key: list(value) if key == "band" else value for key, value in vars(self).items()}
+        arrays = {key: entries.pop(key) for key in ("precision", "recall", "f")}
+        return entries | ({key: array.tolist() for key, array in arrays.items()} if curves else {})
+
+    @classmethod
+    def from_dict(cls, entries):
+        """Take back what `to_dict` gave, curves included."""
+        arrays = {key: np.asarray(entries[key], np.float64) for key in ("precision", "recall", "f")}
+        return cls(**{**entries, **arrays, "band": tuple(entries["band"])})
+
+
+def check_options(beta2, average, protocol):
+    """Raise ValueError unless the three options of the F-measure are usable."""
+    if not beta2 > 0:
+        raise ValueError(f"beta2 must be positive, got {beta2}")
+    if average not in AVERAGES:
+        raise ValueError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}")
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
+
+
+class FMeasureCurve:
+    """Accumulates saliency maps one by one: memory does not grow with the number of images.
+
+    Args:
+        beta2: weight of precision against recall, beta squared; the field takes 0.3.
+        average: "curves" or "images", see above.
+        protocol: "raw" or "published", see above.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    def __init__(self, beta2=0.3, average="curves", protocol="raw"):
+        check_options(beta2, average, protocol)
+        self.beta2, self.average, self.protocol = beta2, average, protocol
+        self.images = 0
+        self._curves = np.zeros((3, 256))
+        self._error = 0.0
+        self._polarised = 0.0
+
+    def update(self, saliency, mask):
+        """Score one map.
+
+        Args:
+            saliency: float [H, W] in [0, 1]; or uint8 [H, W], 0 to 255, as read from a saved map.
+            mask: bool or integer [H, W] with 0 background, 1 salient, 255 ignore.
+
+        Raises:
+            ValueError: shapes that differ, predictions outside of [0, 1] or not finite, other mask values.
+        """
+        saliency, mask = np.asarray(saliency), _as_mask(mask)
+        if saliency.dtype == np.float16:
+            saliency = saliency.astype(np.float32)
+        if saliency.ndim != 2 or saliency.shape != mask.shape:
+            raise ValueError(f"saliency and mask must share one shape [H, W], got {saliency.shape} and {mask.shape}")
+        if saliency.dtype != np.uint8 and not (saliency.min() >= 0 and saliency.max() <= 1):
+            raise ValueError(f"saliency must lie in [0, 1], got [{saliency.min()}, {saliency.max()}]")
+        if self.protocol == "published":
+            saliency, codes = published(saliency)
+        elif saliency.dtype == np.uint8:
+            saliency, codes = saliency / np.float32(255), saliency
+        else:
+            saliency = np.asarray(saliency, np.float32)
+            codes = threshold_codes(saliency)
+        counts = histograms(codes, mask)
+        pixels = counts.sum()
+        if pixels == 0:
+            return
+        low, high = UNDECIDED
+        decided = (saliency < low) | (saliency > high)
+        valid = None
+        if pixels < mask.size:
+            valid = (mask != IGNORE).view(np.uint8)
+            decided &= valid.view(bool)
+        self.images += 1
+        self._curves += curves(*counts, self.beta2)
+        self._error += cv2.norm(saliency, mask.astype(saliency.dtype), cv2.NORM_L1, valid) / pixels
+        self._polarised += np.count_nonzero(decided) / pixels
+
+    def result(self):
+        """Give the `FMeasureResult` of all maps so far.
+
+        Raises:
+            MetricfitError: no map was scored yet.
+        """
+        if self.images == 0:
+            raise MetricfitError("the F-measure needs an image with labelled pixels, got none: check the masks")
+        precision, recall, f = self._curves / self.images
+        if self.average == "curves":
+            f = f_measure(precision, recall, self.beta2)
+        return FMeasureResult.from_curves(
+            precision,
+            recall,
+            f,
+            mae=self._error / self.images,
+            polarisation=self._polarised / self.images,
+            images=self.images,
+        )
+
+
+def _as_mask(mask):
+    """Give a mask as uint8, refusing what would wrap around."""
+    mask = np.asarray(mask)
+    if mask.dtype == np.uint8:
+        return mask
+    if mask.dtype == bool:
+        return mask.view(np.uint8)
+    if mask.size and not (mask.min() >= 0 and mask.max() <= 255):
+        raise ValueError(f"mask must lie in 0 to 255, got {mask.min()} to {mask.max()}")
+    if np.issubdtype(mask.dtype, np.floating) and np.any(mask != np.floor(mask)):
+        raise ValueError("mask must hold whole numbers: 0 background, 1 salient, 255 ignore")
+    return mask.astype(np.uint8)

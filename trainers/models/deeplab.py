@@ -1,0 +1,104 @@
+"""DeepLabV3+ of KerasCV with a head that ends in logits, for raw 0-255 pictures."""
+
+import keras
+import keras_cv
+
+from ..errors import UsageError
+from .backbones import BACKBONES, CLASSIFIER_TOPS, PREPROCESSING
+from .weights import load_backbone_weights
+
+# Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
+ASPP_DILATIONS = (1, 2, 3)
+WIDTHS = {"mobilenet_v3_small": (96, 48), "mobilenet_v3_large": (128, 64)}
+_DEFAULT_WIDTHS = (192, 96)
+
+
+def build_deeplab(
+    backbone: str = "efficientnet_lite0",
+    *,
+    size: int,
+    weights: str = "none",
+    classes: int = 1,
+    aspp_channels: int | None = None,
+    head_channels: int | None = None,
+    aspp_dilations=ASPP_DILATIONS,
+    dropout: float = 0.1,
+    batch_norm_momentum: float = 0.95,
+) -> keras.Model:
+    """Build a DeepLabV3+ (Chen et al., ECCV 2018) that maps pictures to logits.
+
+    Args:
+        backbone: a key of `BACKBONES`.
+        size: side of the square input, in pixels; a multiple of 32.
+        weights: first weights of the backbone, see `load_backbone_weights`.
+        classes: number of output maps; 1 (saliency) leaves out the last axis.
+        aspp_channels: width of the atrous spatial pyramid pooling; None takes the backbone's default.
+        head_channels: width of the decoder; None takes the backbone's default.
+        aspp_dilations: dilation rates of the pyramid pooling, in pixels of the stride-32 map.
+        dropout: share of the pooled features that is dropped in training.
+        batch_norm_momentum: how slowly moving statistics move, in [0, 1): KerasCV's MobileNetV3 has 0.999, which
+            a training of a few hundred steps does not fill.
+
+    Returns:
+        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]
+        (one class) or [B, size, size, classes].
+
+    Raises:
+        UsageError: unknown backbone or weights, or a size that is not a multiple of 32.
+        MetricfitError: the weights could not be read.
+    """
+    if backbone not in BACKBONES:
+        raise UsageError(f"unknown backbone {backbone}: choose one of {', '.join(BACKBONES)}")
+    if size < 32 or size % 32:
+        raise UsageError(f"the size must be a multiple of 32, got {size}: try {max(32, round(size / 32) * 32)}")
+    default_aspp, default_head = WIDTHS.get(backbone, _DEFAULT_WIDTHS)
+
+    features = BACKBONES[backbone]((size, size, 3))
+    load_backbone_weights(features, backbone, weights)
+    deeplab = keras_cv.models.DeepLabV3Plus(
+        backbone=features,
+        num_classes=classes,
+        projection_filters=48,
+        spatial_pyramid_pooling=keras_cv.layers.SpatialPyramidPooling(
+            dilation_rates=list(aspp_dilations), num_channels=aspp_channels or default_aspp, dropout=dropout
+        ),
+        segmentation_head=_logit_head(head_channels or default_head, classes),
+    )
+    image = keras.Input((size, size, 3), name="image")
+    scale, offset = PREPROCESSING[backbone]
+    outputs = deeplab(keras.layers.Rescaling(scale, offset, name="preprocessing")(image))
+    if classes == 1:
+        outputs = keras.layers.Reshape((size, size), dtype="float32", name="logits")(outputs)
+    model = keras.Model(image, outputs, name=f"deeplab_{backbone}")
+    return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
+
+
+def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
+    """Set what a saved model does not remember: XLA permission, unused layers, the speed of moving statistics.
+
+    Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
+    backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients.
+    """
+    for layer in model._flatten_layers():
+        layer.supports_jit = True
+        if layer.name in CLASSIFIER_TOPS:
+            layer.trainable = False
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = batch_norm_momentum
+    return model
+
+
+def _logit_head(channels: int, classes: int) -> keras.Sequential:
+    """Decoder at stride 4: two separable 3x3 convolutions, logits, and only then the step up to full size."""
+    layers = []
+    for index in (1, 2):
+        layers += [
+            keras.layers.SeparableConv2D(channels, 3, padding="same", use_bias=False, name=f"head_conv{index}"),
+            keras.layers.BatchNormalization(name=f"head_norm{index}"),
+            keras.layers.ReLU(name=f"head_relu{index}"),
+        ]
+    layers += [
+        keras.layers.Conv2D(classes, 1, dtype="float32", name="head_logits"),
+        keras.layers.UpSampling2D(4, interpolation="bilinear", dtype="float32", name="head_upsampling"),
+    ]
+    return keras.Sequential(layers, name="segmentation_head")

@@ -1,0 +1,266 @@
+"""The one skeleton of every training: run folder, data, model, callbacks, fit, resume, evaluation, saved files."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from .callbacks import BestModel, HistoryCSV, TimeLimit, TrainingCheckpoint, log_hyperparameters
+from .config import to_dict
+from .data.scan import checked_source
+from .data.sources import split_for_selection
+from .errors import MetricfitError, UsageError
+from .files import write_json, written_beside
+from .models import prepare_for_training
+from .run_folder import LogFile, open_run
+
+log = logging.getLogger("metricfit")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What differs between tasks; `train` is what they share.
+
+    Attributes:
+        name: as typed after `metricfit train`.
+        needs: what an example must have: "mask", "labels" or "boxes".
+        main_metric: name of the validation metric that picks the best epoch; larger is better.
+        build_model: from a configuration to an untrained model.
+        build_loss: from a configuration to a Keras loss.
+        build_metrics: from a configuration to Keras metrics.
+        training_batches: (configuration, source, start_step) to an endless tf.data stream.
+        steps_per_epoch: (configuration, source) to the steps of one epoch.
+        selection_batches: (configuration, source) to a finite tf.data stream.
+        watchers: (configuration, run folder, selection source) to callbacks that draw.
+        evaluate: (model, configuration, source) to a report with `scalars`, `to_dict()` and `draw(folder)`.
+    """
+
+    name: str
+    needs: str
+    main_metric: str
+    build_model: Callable[[Any], keras.Model]
+    build_loss: Callable[[Any], keras.losses.Loss]
+    build_metrics: Callable[[Any], list]
+    training_batches: Callable
+    steps_per_epoch: Callable
+    selection_batches: Callable
+    watchers: Callable
+    evaluate: Callable
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a training left behind.
+
+    Attributes:
+        folder: the run folder.
+        metrics: the best epoch's model on the selection data, at the labels' own size.
+        interrupted: whether the training was stopped by hand.
+        made: paths worth naming to the user.
+    """
+
+    folder: Path
+    metrics: dict
+    interrupted: bool
+    made: list[Path] = field(default_factory=list)
+
+
+def train(task: Task, config) -> RunResult:
+    """Train, or continue, one run.
+
+    Args:
+        task: what is trained.
+        config: an instance of the task's configuration class.
+
+    Returns:
+        Where everything is and how good it got.
+
+    Raises:
+        UsageError: settings that do not fit together.
+        DataError: examples that cannot be used.
+        MetricfitError: the loss stopped being a number.
+    """
+    check(config)
+    loss = task.build_loss(config)
+    folder = open_run(task.name, config)
+    with LogFile(folder), _precision(config.mixed_precision):
+        keras.utils.set_random_seed(config.seed)
+        training, selection = _sources(task, config)
+        model = _initial_model(task, config)
+        steps = task.steps_per_epoch(config, training)
+        model.compile(
+            optimizer=build_optimizer(config, steps * config.epochs),
+            loss=loss,
+            metrics=task.build_metrics(config),
+            jit_compile=config.jit_compile,
+        )
+        log.info(
+            "%s: %d training and %d selection examples, %.1f M parameters, %d steps an epoch",
+            folder, len(training), len(selection), model.count_params() / 1e6, steps,
+        )  # fmt: skip
+        interrupted = _fit(task, config, folder, model, training, selection, steps)
+        best = _best_model(task, config, folder, model)
+        report = task.evaluate(best, config, selection)
+    write_json(folder / "metrics.json", {"data": selection.name, "split": "selection", **report.to_dict()})
+    log_hyperparameters(folder / "tensorboard", to_dict(config), report.scalars)
+    made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
+    return RunResult(folder, report.scalars, interrupted, [*made, folder / "tensorboard"])
+
+
+def check(config) -> None:
+    """Refuse settings outside their range, in one sentence each."""
+    for name in ("epochs", "batch_size"):
+        if getattr(config, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
+    if config.learning_rate <= 0:
+        raise UsageError(f"--learning-rate must be above 0, got {config.learning_rate}")
+    for name in ("ema", "warmup_share"):
+        if not 0 <= getattr(config, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be in [0, 1), got {getattr(config, name)}")
+    if config.init and config.weights != "none":
+        raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
+
+
+def build_optimizer(config, total_steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with a linear rise and a cosine fall of the learning rate.
+
+    Args:
+        config: gives learning_rate, warmup_share, weight_decay, clip_norm and ema.
+        total_steps: steps of the whole training; the rate reaches 0 there.
+    """
+    warmup = max(1, int(config.warmup_share * total_steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / warmup,
+        warmup_target=config.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, total_steps - warmup),
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema or 0.99,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def load_model(run_or_model) -> keras.Model:
+    """Load the trained model of a run folder, or a .keras file.
+
+    Raises:
+        UsageError: neither of the two.
+    """
+    path = Path(run_or_model)
+    if path.is_dir():
+        path = path / "model.keras"
+    if path.suffix != ".keras" or not path.is_file():
+        raise UsageError(f"no trained model at {run_or_model}: give a run folder that holds model.keras, or a .keras file")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise UsageError(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
+
+
+def save_model(model: keras.Model, path) -> Path:
+    """Save a model as .keras, whole or not at all; gives its path."""
+    with written_beside(path) as beside:
+        model.save(beside)
+    return Path(path)
+
+
+class _precision:
+    """A context that sets Keras' global dtype policy and puts the old one back."""
+
+    def __init__(self, name: str):
+        self.policy = "float32" if name == "none" else f"mixed_{name}"
+
+    def __enter__(self):
+        self.before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.policy)
+
+    def __exit__(self, *_):
+        keras.config.set_dtype_policy(self.before)
+
+
+def _sources(task: Task, config):
+    options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
+    training = checked_source(config.data, **options)
+    if config.val:
+        return training, checked_source(config.val, **options)
+    return split_for_selection(training)
+
+
+def _initial_model(task: Task, config) -> keras.Model:
+    model = task.build_model(config)
+    if config.init:
+        trained = load_model(config.init)
+        try:
+            model.set_weights(trained.get_weights())
+        except ValueError as error:
+            raise UsageError(
+                f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
+                "use the same --backbone as there"
+            ) from error
+    return model
+
+
+def _fit(task: Task, config, folder: Path, model, training, selection, steps: int) -> bool:
+    """Run Keras' fit from where the folder's checkpoint stands; gives whether it was interrupted."""
+    checkpoint = TrainingCheckpoint(folder / "checkpoints", model)
+    first_epoch = checkpoint.restore()
+    if first_epoch >= config.epochs:
+        log.info("%s is already trained for %d epochs", folder, config.epochs)
+        return False
+    if first_epoch:
+        log.info("continuing after epoch %d of %d", first_epoch, config.epochs)
+    monitor = f"val_{task.main_metric}"
+    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema else []
+    callbacks = [
+        *averaging,
+        keras.callbacks.TerminateOnNaN(),
+        BestModel(folder / "model.keras", monitor=monitor),
+        *task.watchers(config, folder, selection),
+        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False, update_freq="epoch"),
+        HistoryCSV(folder / "history.csv"),
+        checkpoint,
+    ]
+    if config.minutes is not None:
+        callbacks.append(TimeLimit(config.minutes))
+    verbose = 0 if config.quiet else (1 if sys.stdout.isatty() else 2)
+    try:
+        history = model.fit(
+            task.training_batches(config, training, first_epoch * steps),
+            epochs=config.epochs,
+            initial_epoch=first_epoch,
+            steps_per_epoch=steps,
+            validation_data=task.selection_batches(config, selection),
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+    except KeyboardInterrupt:
+        log.warning("interrupted: finishing with the best epoch so far; the same command continues this run")
+        return True
+    losses = history.history.get("loss", [])
+    if losses and not all(value == value and abs(value) != float("inf") for value in losses):
+        raise MetricfitError(f"the loss became {losses[-1]} in {folder}: try a lower --learning-rate")
+    return False
+
+
+def _best_model(task: Task, config, folder: Path, model) -> keras.Model:
+    """The saved best epoch in float32, as every later step wants it; the current weights where none was saved."""
+    path = folder / "model.keras"
+    best = keras.models.load_model(path, compile=False) if path.is_file() else model
+    if config.mixed_precision != "none":
+        with _precision("none"):
+            single = task.build_model(config)
+        single.set_weights(best.get_weights())
+        best = single
+    if config.mixed_precision != "none" or not path.is_file():
+        save_model(best, path)
+    return prepare_for_training(best)

@@ -1,0 +1,100 @@
+"""A training's folder on disk: what it is, whether it may be continued, and its log. Imports no TensorFlow."""
+
+import importlib.metadata
+import json
+import logging
+import platform
+import shutil
+from pathlib import Path
+
+from .config import NOT_PART_OF_A_RUN, to_dict
+from .errors import UsageError
+from .files import write_json
+
+log = logging.getLogger("metricfit")
+
+_PACKAGES = ("metricfit", "tensorflow", "keras", "keras-cv", "numpy", "opencv-python")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a result."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def open_run(task: str, config) -> Path:
+    """Make the run folder, or take an existing one up again.
+
+    Args:
+        task: the task's name.
+        config: its configuration; `out` names the folder.
+
+    Returns:
+        The folder, with its config.json written.
+
+    Raises:
+        UsageError: the folder holds another run, or something that is no run.
+    """
+    folder = Path(config.out)
+    settings = folder / "config.json"
+    wanted = {"task": task, "config": to_dict(config), "versions": versions()}
+    if config.overwrite and settings.is_file():
+        shutil.rmtree(folder)
+    if settings.is_file():
+        differing = _difference(json.loads(settings.read_text()), wanted)
+        if differing:
+            raise UsageError(
+                f"{folder} holds a run with other settings ({'; '.join(differing)}): "
+                "choose another --out, use the same settings to continue it, or --overwrite to start anew"
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not a run folder: choose another --out")
+    for name in ("checkpoints", "figures", "tensorboard"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    write_json(settings, wanted)
+    return folder
+
+
+def _difference(found: dict, wanted: dict) -> list[str]:
+    lines = []
+    if found.get("task") != wanted["task"]:
+        lines.append(f"task is {found.get('task')}, asked for {wanted['task']}")
+    # Through JSON, so that a tuple equals the list it was written as.
+    old, new = found.get("config", {}), json.loads(json.dumps(wanted["config"]))
+    for name in sorted(set(old) | set(new)):
+        if name not in NOT_PART_OF_A_RUN and old.get(name) != new.get(name):
+            lines.append(f"{name} is {old.get(name)}, asked for {new.get(name)}")
+    return lines
+
+
+def read_run(folder) -> dict:
+    """The contents of a run folder's config.json: task, config and versions.
+
+    Raises:
+        UsageError: not a run folder.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise UsageError(f"{folder} is not a run folder: it has no config.json")
+    return json.loads(path.read_text())
+
+
+class LogFile:
+    """A context in which everything logged also goes to the run's log.txt."""
+
+    def __init__(self, folder):
+        self.handler = logging.FileHandler(Path(folder) / "log.txt", encoding="utf-8", delay=True)
+        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def __enter__(self):
+        log.addHandler(self.handler)
+        return self
+
+    def __exit__(self, *_):
+        log.removeHandler(self.handler)
+        self.handler.close()

@@ -1,0 +1,233 @@
+"""Saliency: a picture in, one map out, trained and judged by the F-measure."""
+
+import ast
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .. import losses
+from . import run
+from .callbacks import PredictionPanels, ThresholdCurves
+from .config import SaliencyConfig
+from .data import pipeline
+from .data.images import resize_map
+from .data.sources import IGNORE, Source, subset
+from .errors import UsageError
+from .figures import panels_figure, save_figure, threshold_figure
+from .metrics import FMeasure, FMeasureCurve, FMeasureResult, sigmoid
+from .models import build_deeplab
+
+log = logging.getLogger("metricfit")
+
+PICTURES = 6
+
+
+@dataclass(frozen=True)
+class SaliencyReport:
+    """How good a saliency model is on one source.
+
+    Attributes:
+        results: the F-measure's results by convention: "curves" (precision and recall averaged over pictures, then
+            F: what papers report) and "images" (F of each picture, then averaged).
+        pictures: a few (image, mask, map, name), each at its own size.
+        label: what the curves are called in figures.
+    """
+
+    results: dict[str, FMeasureResult]
+    pictures: list[tuple] = field(default_factory=list)
+    label: str = "model"
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The main figures, by the convention that papers report."""
+        values = self.results["curves"].to_dict()
+        return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+    def to_dict(self) -> dict:
+        """All figures and curves as JSON-able data."""
+        return {name: result.to_dict() for name, result in self.results.items()}
+
+    def draw(self, folder) -> list[Path]:
+        """Draw F, precision and recall over the threshold, and the pictures; gives the files."""
+        folder = Path(folder)
+        made = [save_figure(threshold_figure({self.label: self.results["curves"]}), folder / "thresholds.png")]
+        if self.pictures:
+            images, masks, maps, names = zip(*self.pictures)
+            figure = panels_figure(images, masks, maps, names=names, ignore=IGNORE)
+            made.append(save_figure(figure, folder / "panels.png"))
+        return made
+
+
+def evaluate(
+    predict,
+    source: Source,
+    *,
+    size: int,
+    batch_size: int = 16,
+    beta2: float = 0.3,
+    protocol: str = "raw",
+    logit_scale: float = 1.0,
+    label: str = "model",
+    quiet: bool = False,
+) -> SaliencyReport:
+    """Judge a saliency model at the labels' own size.
+
+    Args:
+        predict: from uint8 pictures [B, size, size, 3] to saliency in [0, 1], float32 [B, size, size].
+        source: examples with masks.
+        size: side of the network's input in pixels.
+        batch_size: pictures a call of `predict`.
+        beta2: weight of precision against recall.
+        protocol: "raw", or "published" (each map stretched to [0, 1] and cut to 8 bits, as published toolboxes do).
+        logit_scale: the maps' logits are multiplied by this first; 1 leaves them alone.
+        label: name of the model in figures.
+        quiet: no progress bar.
+
+    Returns:
+        The report.
+    """
+    curves = {name: FMeasureCurve(beta2=beta2, average=name, protocol=protocol) for name in ("curves", "images")}
+    shown = set(np.linspace(0, len(source) - 1, PICTURES).astype(int).tolist())
+    pictures, index = [], 0
+    for example, saliency in predicted_maps(predict, source, size, batch_size, quiet=quiet):
+        saliency = scale_logits(saliency, logit_scale)
+        for curve in curves.values():
+            curve.update(saliency, example.mask)
+        if index in shown:
+            pictures.append((example.image, example.mask, saliency, example.name))
+        index += 1
+    return SaliencyReport({name: curve.result() for name, curve in curves.items()}, pictures, label)
+
+
+def predicted_maps(predict, source: Source, size: int, batch_size: int, *, quiet: bool = False):
+    """Yield each example with its predicted map, float32 in [0, 1], at the label's own size."""
+    batches = pipeline.original_size_examples(source, size, batch_size, quiet=quiet, description="evaluating")
+    for images, examples in batches:
+        for example, saliency in zip(examples, predict(images)):
+            yield example, resize_map(saliency, example.mask.shape)
+
+
+def to_logits(saliency: np.ndarray) -> np.ndarray:
+    """Give the logits behind probabilities, float32 in about [-16, 16]: nearer to 0 and 1 float32 cannot tell."""
+    probability = np.clip(saliency, 1e-7, 1 - 1e-7).astype(np.float64)
+    return (np.log(probability) - np.log1p(-probability)).astype(np.float32)
+
+
+def scale_logits(saliency: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply the logits behind probabilities by a factor: polarises maps without any training.
+
+    Args:
+        saliency: float array in [0, 1].
+        factor: above 0; 1 changes nothing.
+
+    Returns:
+        float32 array of the same shape, in [0, 1].
+    """
+    if factor == 1.0:
+        return np.asarray(saliency, np.float32)
+    return sigmoid(np.float32(factor) * to_logits(saliency))
+
+
+def predictor(model: keras.Model):
+    """Make the compiled function from uint8 pictures [B, S, S, 3] to saliency, float32 [B, S, S] in [0, 1]."""
+
+    @tf.function(reduce_retracing=True)
+    def probabilities(images):
+        return tf.sigmoid(model(images, training=False))
+
+    return lambda images: probabilities(tf.convert_to_tensor(images)).numpy()
+
+
+def build_loss(config: SaliencyConfig) -> keras.losses.Loss:
+    """Make the configured loss, on logits and with the ignore label of masks."""
+    options = parse_loss_options(config.loss_options)
+    try:
+        return losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--loss {config.loss}: {error}") from error
+
+
+def parse_loss_options(options) -> dict:
+    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text."""
+    parsed = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {option!r}")
+        try:
+            parsed[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed[name] = value
+    return parsed
+
+
+def _build_model(config: SaliencyConfig) -> keras.Model:
+    return build_deeplab(config.backbone, size=config.size, weights=config.weights)
+
+
+def _build_metrics(config: SaliencyConfig) -> list:
+    return [FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")]
+
+
+def _training_batches(config: SaliencyConfig, source: Source, start_step: int) -> tf.data.Dataset:
+    return pipeline.training_batches(
+        source,
+        size=config.size,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        augmentation=config.augmentation,
+        start_step=start_step,
+        cache_mib=config.cache_mib,
+    )
+
+
+def _steps_per_epoch(config: SaliencyConfig, source: Source) -> int:
+    return pipeline.steps_per_epoch(source, config.batch_size)
+
+
+def _selection_batches(config: SaliencyConfig, source: Source) -> tf.data.Dataset:
+    return pipeline.evaluation_batches(source, size=config.size, batch_size=config.batch_size).cache()
+
+
+def _watchers(config: SaliencyConfig, folder: Path, selection: Source) -> list:
+    shown = np.linspace(0, len(selection) - 1, min(PICTURES, len(selection))).astype(int)
+    batches = pipeline.evaluation_batches(subset(selection, shown), size=config.size, batch_size=PICTURES)
+    images, masks = next(iter(batches.as_numpy_iterator()))
+    logs = folder / "tensorboard"
+    return [ThresholdCurves("f_measure", logs), PredictionPanels(images, masks, logs)]
+
+
+def _evaluate(model: keras.Model, config: SaliencyConfig, source: Source) -> SaliencyReport:
+    return evaluate(
+        predictor(model),
+        source,
+        size=config.size,
+        batch_size=config.batch_size,
+        beta2=config.beta2,
+        label=config.loss,
+        quiet=config.quiet,
+    )
+
+
+TASK = run.Task(
+    name="saliency",
+    needs="mask",
+    main_metric="max_f",
+    build_model=_build_model,
+    build_loss=build_loss,
+    build_metrics=_build_metrics,
+    training_batches=_training_batches,
+    steps_per_epoch=_steps_per_epoch,
+    selection_batches=_selection_batches,
+    watchers=_watchers,
+    evaluate=_evaluate,
+)
+
+
+def train(config: SaliencyConfig) -> run.RunResult:
+    """Train, or continue, a saliency model; see `run.train`."""
+    return run.train(TASK, config)
