@@ -17,7 +17,7 @@ from ..trainers.data.sources import IGNORE, open_source
 from ..trainers.errors import UsageError
 from ..trainers.metrics import FMeasureCurve
 from ..trainers.models import BACKBONES, build_deeplab
-from ..trainers.run import build_optimizer
+from ..trainers.optimizer import build_optimizer
 from .options import BenchOptions
 from .reports import grid, made, write_csv
 

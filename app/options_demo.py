@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -20,7 +20,7 @@ class DemoOptions:
     s snapshot, r record, h hide the text, q or Esc quit.
     """
 
-    model: tyro.conf.Positional[str] = ""
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")] = ""
     """Run folder, export folder, .keras, SavedModel or .tflite; without one, the model that ships with the program."""
 
     source: str = "0"
@@ -64,10 +64,10 @@ class PredictOptions:
     background), overlays/NAME.jpg; for all of them results.json.
     """
 
-    model: tyro.conf.Positional[str]
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """Run folder, export folder, .keras, SavedModel or .tflite."""
 
-    inputs: tyro.conf.Positional[tuple[str, ...]]
+    inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
     """Picture files, folders, patterns such as 'photos/*.jpg', or a source such as scenes:test."""
 
     out: Path

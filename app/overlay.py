@@ -119,7 +119,7 @@ def _fade(picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _blend(front: np.ndarray, back: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Lay `front` over `back` with alpha uint8 [H, W]."""
     picture = back.copy()
-    cv2.copyTo(front, cv2.compare(alpha, 255, cv2.CMP_EQ), picture)
+    cv2.copyTo(front, (alpha == 255).view(np.uint8), picture)
     # Only the thin edge needs arithmetic.
     edge = (alpha > 0) & (alpha < 255)
     weight = alpha[edge, None].astype(np.float32) / 255.0

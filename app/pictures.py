@@ -63,7 +63,8 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
         elif path.is_file():
             files = [path]
         elif is_source(text):
-            source = open_source(text, needs="none")
+            # Models train on the scenes of the other split.
+            source = open_source("scenes:test" if text == "scenes" else text, needs="none")
             for index, name in enumerate(source.names):
                 found[f"{text}/{name}"] = Picture(name, lambda source=source, index=index: source.load(index).image)
             continue
@@ -139,7 +140,8 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
     if picture.ndim == 3:
         code = cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
         picture = cv2.cvtColor(picture, code)
-    _, encoded = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_PNG_COMPRESSION, 3])
+    setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, 92]
+    _, encoded = cv2.imencode(path.suffix, picture, setting)
     return write_bytes(path, encoded.tobytes())
 
 
@@ -155,6 +157,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
         part.write_bytes(content)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part.exists():
+            part.unlink()
         raise MetricfitError(f"cannot write {path} ({error.strerror}): check the folder and the space left") from error
     return path

@@ -78,7 +78,8 @@ class Window:
             What the key means (a value of `ARROWS` or `LETTERS`), `quit` when the window was closed, None otherwise.
         """
         code = cv2.waitKeyEx(max(1, milliseconds))
-        if self._open and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+        if self._open and not self._is_there():
+            self._open = False
             return "quit"
         if code < 0:
             return None
@@ -87,6 +88,14 @@ class Window:
         # The upper bits hold Num Lock and the like.
         code &= 0xFFFF
         return ARROWS.get(code) or (LETTERS.get(chr(code).lower()) if code < 128 else None)
+
+    def _is_there(self) -> bool:
+        """Tell whether the user has left the window open."""
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:
+            # Qt ends altogether with its last window, and then refuses the question.
+            return False
 
     def close(self) -> None:
         """Close the window."""

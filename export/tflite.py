@@ -10,6 +10,7 @@ import numpy as np
 
 from ..trainers.errors import MetricfitError, UsageError
 from .card import digest
+from .float16 import halve_kernels
 
 VARIANTS = ("none", "float16", "dynamic", "int8")
 FILE_NAMES = {
@@ -133,8 +134,6 @@ def _convert_one(scratch: Path, variant: str) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if variant != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if variant == "float16":
-        converter.target_spec.supported_types = [tf.float16]
     if variant == "int8":
         pictures = np.load(scratch / _PICTURES)
         # Two pixels pin the measured range to 0..255, so that the input's scale is 1 and bytes enter as they are.
@@ -148,14 +147,20 @@ def _convert_one(scratch: Path, variant: str) -> bytes:
 
 def _main(scratch: str, folder: str, variants: str) -> int:
     """Convert each variant in turn and write its file; the last line on stdout says why one was refused."""
+    contents = {}
     for variant in variants.split(","):
         try:
-            content = _convert_one(Path(scratch), variant)
+            if variant in ("none", "float16"):
+                contents["none"] = contents.get("none") or _convert_one(Path(scratch), "none")
+            if variant == "float16":
+                contents[variant] = halve_kernels(contents["none"])
+            elif variant != "none":
+                contents[variant] = _convert_one(Path(scratch), variant)
         except Exception as error:  # the parent turns whatever it is into one sentence
             reason = [line.strip() for line in str(error).splitlines() if line.strip()]
             print(reason[0] if reason else type(error).__name__, flush=True)
             return _REFUSED
-        (Path(folder) / FILE_NAMES[variant]).write_bytes(content)
+        (Path(folder) / FILE_NAMES[variant]).write_bytes(contents[variant])
     return 0
 
 

@@ -3,9 +3,10 @@
 import keras
 import tensorflow as tf
 
-from .checks import check_empty_target, check_pixels, per_image, sum_pixels, sum_products
+from .checks import check_empty_target, check_pixels
 from .keras_losses import PixelLoss
 from .overlap import Terms, choose_where_empty, mean_prediction, overlap_loss
+from .pixels import per_image, sum_pixels, sum_products
 
 
 def cross_entropy(y_true, y_pred, *, from_logits=False, ignore_label=None, sample_weight=None):

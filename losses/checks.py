@@ -1,52 +1,11 @@
 """What is wrong with an argument, said at the door in one voice. Only static facts are looked at, never values."""
 
-from typing import NamedTuple
-
 import tensorflow as tf
+
+from .pixels import Pixels
 
 EMPTY_TARGETS = ("paper", "suppress")
 _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
-
-
-class Pixels(NamedTuple):
-    """Labels, predictions and weights of a batch of images, ready to be summed over the pixels.
-
-    Attributes:
-        labels: float tensor [B, H, W] in [0, 1], 0 where a pixel is left out.
-        prediction: float tensor [B, H, W], 0 where a pixel is left out.
-        weight: float tensor [B, H, W], 0 where a pixel is left out, or None where every pixel counts 1.
-    """
-
-    labels: tf.Tensor
-    prediction: tf.Tensor
-    weight: tf.Tensor | None
-
-    def weigh(self, values):
-        """Multiply `values`, which broadcast to [B, H, W], by the weight of each pixel."""
-        return values if self.weight is None else values * self.weight
-
-    def total(self):
-        """Return the summed weight of each image, [B]."""
-        if self.weight is not None:
-            return sum_pixels(self.weight)
-        batch, height, width = tf.unstack(tf.shape(self.labels))
-        return tf.fill([batch], tf.cast(height * width, self.labels.dtype))
-
-
-def sum_pixels(values):
-    """Sum [B, H, W] over the pixels of each image, giving [B]."""
-    return tf.reduce_sum(values, axis=(1, 2))
-
-
-def sum_products(left, right):
-    """Sum left · right, neither of them negative, over the pixels of each image, giving [B]."""
-    # the absolute value keeps XLA from rewriting the sum as a matrix product, which is slower
-    return sum_pixels(tf.abs(left * right))
-
-
-def per_image(values):
-    """Give [B] the shape [B, 1, 1], to stand beside pixels."""
-    return values[:, tf.newaxis, tf.newaxis]
 
 
 def check_beta2(beta2):
@@ -105,8 +64,8 @@ def _image_shape(name, tensor):
         return tensor
     if rank == 4 and tensor.shape[-1] == 1:
         return tf.squeeze(tensor, axis=-1)
-    found = "an unknown rank" if rank is None else shape_text(tensor.shape)
-    raise ValueError(f"{name} must have shape [B, H, W]{' or [B, H, W, 1]' if rank == 4 else ''}, got {found}")
+    also = " or [B, H, W, 1]" if rank == 4 else ""
+    raise ValueError(f"{name} must have shape [B, H, W]{also}, got {shape_text(tensor.shape)}")
 
 
 def _like(prediction, name, tensor):
@@ -129,4 +88,4 @@ def _not_ignored(labels, ignore_label):
 
 def shape_text(shape):
     """Write a static shape as (8, 64, 64), with None where a size is unknown."""
-    return str(tuple(shape.as_list()))
+    return "an unknown rank" if shape.rank is None else str(tuple(shape.as_list()))

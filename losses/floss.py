@@ -6,9 +6,10 @@ With TP = Σ p y, H = β² Σ y + Σ p and F = (1 + β²) TP / H (eq. 3-5), FLos
 import keras
 import tensorflow as tf
 
-from .checks import check_beta2, check_empty_target, check_pixels, per_image, sum_pixels
+from .checks import check_beta2, check_empty_target, check_pixels
 from .keras_losses import PixelLoss
 from .overlap import Terms, choose_where_empty, mean_prediction, overlap_loss
+from .pixels import per_image, sum_pixels, sum_products
 
 
 def floss(y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, empty_target="paper", sample_weight=None):
@@ -126,13 +127,11 @@ def _log_floss_from_logits(pixels, beta2, empty_target):
         largest = tf.reduce_max(tf.where(weighted > 0, logits, logits.dtype.min), axis=(1, 2))
         reference = per_image(tf.minimum(largest, 0))
         relative = 1 / (tf.exp(reference) + tf.exp(reference - tf.minimum(logits, per_image(largest))))
-        relative = tf.abs(weighted * relative)
-        relative_sum = sum_pixels(relative)
+        relative_sum = sum_products(weighted, relative)
         log_true_positives = reference[:, 0, 0] + tf.math.log(tf.where(counts, relative_sum, 1))
         denominator = beta2 * positives + sum_pixels(pixels.weigh(probability))
-        value = (
-            tf.math.log(tf.where(counts, tf.where(labelled, denominator / (1 + beta2), total), 1)) - log_true_positives
-        )
+        numerator = tf.where(labelled, denominator / (1 + beta2), total)
+        value = tf.math.log(tf.where(counts, numerator, 1)) - log_true_positives
 
         def gradient(upstream):
             upstream = upstream if sign is None else upstream * sign
@@ -140,7 +139,7 @@ def _log_floss_from_logits(pixels, beta2, empty_target):
             slope_all = tf.where(labelled, tf.math.divide_no_nan(upstream, denominator), 0)
             slope_positive = tf.math.divide_no_nan(upstream, relative_sum)
             # eq. 7 / F, times p (1 − p): dL/dz_i = (1 − p_i) (p_i / H − y_i p_i / TP)
-            slope = per_image(slope_all) * pixels.weigh(probability) - per_image(slope_positive) * relative
+            slope = per_image(slope_all) * pixels.weigh(probability) - per_image(slope_positive) * weighted * relative
             return (1 - probability) * slope
 
         return tf.where(counts, value, 0), gradient

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .checks import Pixels, per_image, sum_pixels, sum_products
+from .pixels import Pixels, per_image, sum_pixels, sum_products
 
 
 class OverlapSums(NamedTuple):

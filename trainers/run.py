@@ -9,13 +9,25 @@ from typing import Any
 
 import keras
 
-from .callbacks import BestModel, HistoryCSV, TimeLimit, TrainingCheckpoint, log_hyperparameters
+from . import figures
+from .callbacks import (
+    AveragedWeights,
+    BestModel,
+    HistoryCSV,
+    HParams,
+    TimeLimit,
+    TrainingCheckpoint,
+    read_history,
+    write_final_metrics,
+)
+from .callbacks.best import save_model
 from .config import to_dict
 from .data.scan import checked_source
 from .data.sources import split_for_selection
 from .errors import MetricfitError, UsageError
-from .files import write_json, written_beside
+from .files import write_json
 from .models import prepare_for_training
+from .optimizer import build_optimizer
 from .run_folder import LogFile, open_run
 
 log = logging.getLogger("metricfit")
@@ -105,9 +117,11 @@ def train(task: Task, config) -> RunResult:
         interrupted = _fit(task, config, folder, model, training, selection, steps)
         best = _best_model(task, config, folder, model)
         report = task.evaluate(best, config, selection)
+        log.info("best epoch on the selection data: %s %.4f", task.main_metric, report.scalars[task.main_metric])
     write_json(folder / "metrics.json", {"data": selection.name, "split": "selection", **report.to_dict()})
-    log_hyperparameters(folder / "tensorboard", to_dict(config), report.scalars)
+    write_final_metrics(folder / "tensorboard", report.scalars)
     made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
+    made.append(figures.save(figures.history_figure(read_history(folder / "history.csv")), folder / "figures/history.png"))
     return RunResult(folder, report.scalars, interrupted, [*made, folder / "tensorboard"])
 
 
@@ -125,31 +139,6 @@ def check(config) -> None:
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 
 
-def build_optimizer(config, total_steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with a linear rise and a cosine fall of the learning rate.
-
-    Args:
-        config: gives learning_rate, warmup_share, weight_decay, clip_norm and ema.
-        total_steps: steps of the whole training; the rate reaches 0 there.
-    """
-    warmup = max(1, int(config.warmup_share * total_steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / warmup,
-        warmup_target=config.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, total_steps - warmup),
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm,
-        use_ema=config.ema > 0,
-        ema_momentum=config.ema or 0.99,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
 def load_model(run_or_model) -> keras.Model:
     """Load the trained model of a run folder, or a .keras file.
 
@@ -165,13 +154,6 @@ def load_model(run_or_model) -> keras.Model:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise UsageError(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
-
-
-def save_model(model: keras.Model, path) -> Path:
-    """Save a model as .keras, whole or not at all; gives its path."""
-    with written_beside(path) as beside:
-        model.save(beside)
-    return Path(path)
 
 
 class _precision:
@@ -212,21 +194,22 @@ def _initial_model(task: Task, config) -> keras.Model:
 
 def _fit(task: Task, config, folder: Path, model, training, selection, steps: int) -> bool:
     """Run Keras' fit from where the folder's checkpoint stands; gives whether it was interrupted."""
-    checkpoint = TrainingCheckpoint(folder / "checkpoints", model)
-    first_epoch = checkpoint.restore()
+    checkpoint = TrainingCheckpoint(folder / "checkpoints")
+    first_epoch = checkpoint.restore(model)
     if first_epoch >= config.epochs:
         log.info("%s is already trained for %d epochs", folder, config.epochs)
         return False
     if first_epoch:
         log.info("continuing after epoch %d of %d", first_epoch, config.epochs)
     monitor = f"val_{task.main_metric}"
-    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema else []
+    averaged, logs = AveragedWeights(), folder / "tensorboard"
     callbacks = [
-        *averaging,
+        averaged,
         keras.callbacks.TerminateOnNaN(),
-        BestModel(folder / "model.keras", monitor=monitor),
+        BestModel(folder / "model.keras", monitor=monitor, record=folder / "checkpoints/best.json"),
         *task.watchers(config, folder, selection),
-        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False, update_freq="epoch"),
+        keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch"),
+        HParams(to_dict(config), logs),
         HistoryCSV(folder / "history.csv"),
         checkpoint,
     ]
@@ -241,9 +224,11 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
             steps_per_epoch=steps,
             validation_data=task.selection_batches(config, selection),
             callbacks=callbacks,
+            shuffle=False,
             verbose=verbose,
         )
     except KeyboardInterrupt:
+        averaged.restore()
         log.warning("interrupted: finishing with the best epoch so far; the same command continues this run")
         return True
     losses = history.history.get("loss", [])

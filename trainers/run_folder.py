@@ -92,9 +92,12 @@ class LogFile:
         self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
     def __enter__(self):
+        self.level = log.level
+        log.setLevel(logging.INFO)
         log.addHandler(self.handler)
         return self
 
     def __exit__(self, *_):
         log.removeHandler(self.handler)
+        log.setLevel(self.level)
         self.handler.close()

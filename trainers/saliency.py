@@ -17,8 +17,9 @@ from .data import pipeline
 from .data.images import resize_map
 from .data.sources import IGNORE, Source, subset
 from .errors import UsageError
-from .figures import panels_figure, save_figure, threshold_figure
-from .metrics import FMeasure, FMeasureCurve, FMeasureResult, sigmoid
+from .figures import panels_figure, save, threshold_figure
+from .metrics import FMeasure, FMeasureCurve, FMeasureResult
+from .metrics.logit_scale import sigmoid
 from .models import build_deeplab
 
 log = logging.getLogger("metricfit")
@@ -44,8 +45,9 @@ class SaliencyReport:
     @property
     def scalars(self) -> dict[str, float]:
         """The main figures, by the convention that papers report."""
-        values = self.results["curves"].to_dict()
-        return {name: value for name, value in values.items() if isinstance(value, int | float)}
+        values = self.results["curves"].to_dict(curves=False)
+        low, high = values.pop("band")
+        return {**values, "band_low": low, "band_high": high}
 
     def to_dict(self) -> dict:
         """All figures and curves as JSON-able data."""
@@ -54,11 +56,11 @@ class SaliencyReport:
     def draw(self, folder) -> list[Path]:
         """Draw F, precision and recall over the threshold, and the pictures; gives the files."""
         folder = Path(folder)
-        made = [save_figure(threshold_figure({self.label: self.results["curves"]}), folder / "thresholds.png")]
+        made = [save(threshold_figure({self.label: self.results["curves"]}), folder / "thresholds.png")]
         if self.pictures:
             images, masks, maps, names = zip(*self.pictures)
             figure = panels_figure(images, masks, maps, names=names, ignore=IGNORE)
-            made.append(save_figure(figure, folder / "panels.png"))
+            made.append(save(figure, folder / "panels.png"))
         return made
 
 
@@ -198,7 +200,7 @@ def _watchers(config: SaliencyConfig, folder: Path, selection: Source) -> list:
     batches = pipeline.evaluation_batches(subset(selection, shown), size=config.size, batch_size=PICTURES)
     images, masks = next(iter(batches.as_numpy_iterator()))
     logs = folder / "tensorboard"
-    return [ThresholdCurves("f_measure", logs), PredictionPanels(images, masks, logs)]
+    return [ThresholdCurves(logs), PredictionPanels(images, masks, logs)]
 
 
 def _evaluate(model: keras.Model, config: SaliencyConfig, source: Source) -> SaliencyReport:

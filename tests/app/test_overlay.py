@@ -1,3 +1,5 @@
+"""Views and text: what is drawn where, on pictures whose answer is known."""
+
 import time
 
 import numpy as np
@@ -5,7 +7,16 @@ import pytest
 
 from metricfit.app.hud import LEGEND, Status, draw_hud
 from metricfit.app.options_demo import View
-from metricfit.app.overlay import TITLES, VIEWS, blurred_background, cut_out, foreground, on_checkerboard, overlay, raw_map
+from metricfit.app.overlay import (
+    TITLES,
+    VIEWS,
+    blurred_background,
+    cut_out,
+    foreground,
+    on_checkerboard,
+    overlay,
+    raw_map,
+)
 
 from .fakes import disc
 
@@ -120,8 +131,8 @@ def test_text_says_the_threshold_and_fits_narrow_pictures():
     changed = np.argwhere((low != high).any(axis=-1))
     assert len(changed)
     assert changed[:, 0].max() < 40
-    narrow = draw_hud(np.zeros((400, 120, 3), np.uint8), Status("blurred background", 0.5, "model", "9 FPS", 1.0, "n" * 90))
-    assert narrow.max() > 200
+    status = Status("blurred background", 0.5, "model", "9 FPS", 1.0, "n" * 90)
+    assert draw_hud(np.zeros((400, 120, 3), np.uint8), status).max() > 200
 
 
 def test_drawing_is_quick():

@@ -1,3 +1,5 @@
+"""Pictures of any size in, maps of the same size out; models of other kinds are refused."""
+
 from types import SimpleNamespace
 
 import numpy as np

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-
 from metricfit.trainers.data.images import read_image, read_mask, resize_image, resize_map, resize_mask
 from metricfit.trainers.errors import DataError
+from PIL import Image
 
 CORNERS = np.array([[[250, 10, 10], [10, 250, 10], [10, 10, 250]], [[250, 250, 10], [10, 250, 250], [200, 200, 200]]],
                    np.uint8)
@@ -135,15 +134,15 @@ def test_masks_of_other_kinds(tmp_path):
 
 def test_masks_that_are_none_are_refused(tmp_path):
     Image.fromarray(CORNERS).save(tmp_path / "colour.png")
-    with pytest.raises(DataError, match="colour.png is a colour picture"):
+    with pytest.raises(DataError, match=r"colour\.png is a colour picture"):
         read_mask(tmp_path / "colour.png")
     Image.fromarray(np.array([[0, 300]], np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(DataError, match=r"0\.\.300"):
         read_mask(tmp_path / "deep.png")
     Image.fromarray(np.array([[0.0, 0.5]], np.float32)).save(tmp_path / "float.tif")
-    with pytest.raises(DataError, match="float.tif"):
+    with pytest.raises(DataError, match=r"float\.tif"):
         read_image(tmp_path / "float.tif")
-    with pytest.raises(DataError, match="float.tif"):
+    with pytest.raises(DataError, match=r"float\.tif"):
         read_mask(tmp_path / "float.tif")
 
 

@@ -19,9 +19,10 @@ def tiny_backbone(input_shape):
     )
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    """Register the backbone "tiny" for one test; gives its name."""
-    monkeypatch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
-    monkeypatch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
-    return "tiny"
+@pytest.fixture(scope="module")
+def tiny():
+    """Register the backbone "tiny" for one module; gives its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
+        patch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
+        yield "tiny"

@@ -131,10 +131,11 @@ def contact_sheet(
     figure = Figure(figsize=(columns * 2.1, rows * 2.3 + 0.75), dpi=120, facecolor=_PAPER)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     inches = figure.get_figheight()
-    figure.subplots_adjust(left=0.012, right=0.988, bottom=0.36 / inches, top=1 - 0.62 / inches, wspace=0.05, hspace=0.2)
+    figure.subplots_adjust(left=0.012, right=0.988, bottom=0.36 / inches, top=1 - 0.62 / inches, wspace=0.05,
+                           hspace=0.2)
     figure.text(0.014, 1 - 0.16 / inches, title or source.name, fontsize=12, weight="bold", color=_INK, va="top",
                 parse_math=False)
-    explained = f"{len(indices)} of {len(source)} examples; salient pixels or classes tinted, ignored ones hatched in grey"
+    explained = f"{len(indices)} of {len(source)} examples; salient pixels or classes tinted, ignored hatched in grey"
     figure.text(0.014, 1 - 0.38 / inches, explained, fontsize=7.5, color=_INK, va="top")
     for cell in axes:
         cell.set_axis_off()

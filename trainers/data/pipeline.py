@@ -157,7 +157,7 @@ class _Calls:
         self._ending = True
         end, seen, quiet = time.monotonic() + patience, -1, 0
         # Full buffers show in that no call comes for a while.
-        while quiet < 5 and time.monotonic() < end:
+        while quiet < 10 and time.monotonic() < end:
             quiet = quiet + 1 if self._entered == seen and not self._running else 0
             seen = self._entered
             time.sleep(0.01)

@@ -52,17 +52,17 @@ class TfdsSource:
     """
 
     def __init__(self, name: str, builder, split: str, mapping: Mapping, needs: str):
-        from tensorflow_datasets import decode
+        from tensorflow_datasets import decode, features
 
         self.name = name
         self.class_names = ("background", "salient") if needs == "mask" else ()
         self._mapping = mapping
         self._with_mask = needs == "mask"
+        self._split = split
         self._names: list[str] | None = None
         self._lock = threading.Lock()
-        self._builder, self._split = builder, split
-        pictures = [mapping.image, *([mapping.mask] if self._with_mask else [])]
         # The encoded bytes are taken, so that pictures from here go through the same reader as all others.
+        pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
         self._data = builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
 
     def __len__(self) -> int:
@@ -81,11 +81,7 @@ class TfdsSource:
         numbers = [f"{self._split}-{index:06d}" for index in range(len(self))]
         if not self._mapping.name:
             return numbers
-        from tensorflow_datasets import decode
-
-        texts = self._builder.as_data_source(
-            self._split, decoders=decode.PartialDecoding({self._mapping.name: True}))
-        names = [_text(texts[index][self._mapping.name]) for index in range(len(self))]
+        names = [_text(self._data[index][self._mapping.name]) for index in range(len(self))]
         return names if len(set(names)) == len(names) else [f"{a} {b}" for a, b in zip(numbers, names)]
 
     def load(self, index: int) -> Example:
@@ -154,7 +150,9 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         from . import saliency_sets  # noqa: F401  (registers the builder)
     data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
-        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+        builder = tfds.builder(name, data_dir=data_dir)
+        if not builder.info.splits:
+            builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     except tfds.core.registered.DatasetNotFoundError as error:
         raise UsageError(f"there is no TFDS data set {name}: see "
                          "https://www.tensorflow.org/datasets/catalog") from error

@@ -1,0 +1,118 @@
+"""Files and results.json of a prediction, read back with Pillow and json."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from metricfit.app import predict as module
+from metricfit.app.options_demo import PredictOptions
+from metricfit.app.predict import describe, predict, predict_files
+from metricfit.trainers.errors import DataError, UsageError
+
+from .fakes import disc, load_fake_predictor, save
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch):
+    monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
+
+
+def _options(tmp_path, *inputs, **changes):
+    settings = {"model": "bright.tflite", "inputs": tuple(map(str, inputs)), "out": tmp_path / "out", "quiet": True}
+    return PredictOptions(**{**settings, **changes})
+
+
+def test_every_picture_gets_its_files_and_its_entry(tmp_path):
+    save(tmp_path / "in/a.png", disc(120, 160, 50, 20))
+    save(tmp_path / "in/b.png", disc(90, 60, 30, 15))
+    assert predict_files(_options(tmp_path, tmp_path / "in")) == 0
+    out = tmp_path / "out"
+    results = json.loads((out / "results.json").read_text())
+    assert (results["model"], results["threshold"], results["card"]) == ("bright.tflite", 0.5, None)
+    assert results["failures"] == []
+    entry = results["pictures"][0]
+    assert entry["name"].endswith("in/a.png")
+    assert (entry["width"], entry["height"]) == (160, 120)
+    np.testing.assert_allclose(entry["bounding_box"], [30, 40, 71, 81], atol=2)
+    assert entry["salient_share"] == pytest.approx(np.pi * 20**2 / (120 * 160), rel=0.05)
+    mask = np.asarray(Image.open(out / entry["files"]["mask"]))
+    assert mask.shape == (120, 160)
+    assert set(np.unique(mask)) == {0, 255}
+    assert mask[60, 50] == 255
+    assert (mask == 255).mean() == pytest.approx(entry["salient_share"], abs=1e-6)
+    saliency = np.asarray(Image.open(out / entry["files"]["saliency"]))
+    # The stored map has 8 bits: only pixels within one step of the threshold may differ.
+    differs = (saliency >= 127.5) != (mask == 255)
+    assert np.abs(saliency[differs].astype(float) - 127.5).max(initial=0) <= 1
+    cutout = Image.open(out / entry["files"]["cutout"])
+    assert cutout.mode == "RGBA"
+    assert np.asarray(cutout)[60, 50].tolist() == [255, 255, 255, 255]
+    assert np.asarray(cutout)[5, 5, 3] == 0
+    assert Image.open(out / entry["files"]["overlay"]).size == (160, 120)
+    assert len([path for path in out.rglob("*") if path.is_file()]) == 2 * 4 + 1
+
+
+def test_equal_names_do_not_overwrite_each_other(tmp_path):
+    for column, folder in ((30, "a"), (120, "b")):
+        save(tmp_path / folder / "x.png", disc(120, 160, column, 20))
+    results = predict(_options(tmp_path, tmp_path / "a", tmp_path / "b"))
+    masks = [tmp_path / "out" / entry["files"]["mask"] for entry in results["pictures"]]
+    assert [path.name for path in masks] == ["x.png", "x-2.png"]
+    assert cv2.imread(str(masks[0]))[60, 30, 0] == 255
+    assert cv2.imread(str(masks[1]))[60, 120, 0] == 255
+
+
+def test_unreadable_pictures_are_named_and_the_others_done(tmp_path):
+    save(tmp_path / "in/a.png", disc())
+    (tmp_path / "in/broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    save(tmp_path / "in/c.png", disc())
+    with pytest.raises(DataError, match=r"1 of 3 pictures.*\n.*broken\.jpg") as caught:
+        predict_files(_options(tmp_path, tmp_path / "in"))
+    assert caught.value.exit_code == 3
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert [entry["name"][-5:] for entry in results["pictures"]] == ["a.png", "c.png"]
+    assert results["failures"][0]["name"].endswith("broken.jpg")
+    assert (tmp_path / "out/masks/c.png").is_file()
+
+
+def test_nothing_found_has_no_box(tmp_path):
+    save(tmp_path / "dark.png", np.zeros((40, 50, 3), np.uint8))
+    entry = predict(_options(tmp_path, tmp_path / "dark.png"))["pictures"][0]
+    assert entry["bounding_box"] is None
+    assert entry["salient_share"] == 0
+    mask = np.zeros((6, 8), np.uint8)
+    mask[2:5, 3:] = 255
+    assert describe(mask) == {"salient_share": 0.3125, "bounding_box": [3, 2, 8, 5]}
+
+
+def test_a_threshold_that_is_given_is_used(tmp_path):
+    save(tmp_path / "grey.png", np.full((40, 50, 3), 100, np.uint8))
+    shares = []
+    for threshold in (0.3, 0.5):
+        results = predict(_options(tmp_path, tmp_path / "grey.png", threshold=threshold))
+        assert results["threshold"] == threshold
+        shares.append(results["pictures"][0]["salient_share"])
+    assert shares == [1.0, 0.0]
+
+
+def test_the_masks_of_a_data_folder_are_safe(tmp_path):
+    save(tmp_path / "data/images/a.png", disc())
+    mask = save(tmp_path / "data/masks/a.png", np.full((120, 160, 3), 7, np.uint8))
+    before = mask.read_bytes()
+    with pytest.raises(UsageError, match="choose another --out"):
+        predict(_options(tmp_path, tmp_path / "data", out=tmp_path / "data"))
+    assert mask.read_bytes() == before
+
+
+def test_sources_and_usage(tmp_path, capsys):
+    with pytest.raises(UsageError, match="at least one picture"):
+        predict(_options(tmp_path))
+    (tmp_path / "file").write_text("")
+    save(tmp_path / "a.png", disc())
+    with pytest.raises(UsageError, match="is a file"):
+        predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "file"))
+    predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+    assert str(tmp_path / "out/results.json") in capsys.readouterr().out.splitlines()

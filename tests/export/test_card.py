@@ -1,0 +1,110 @@
+"""The card's schema: what is written is read back, and what does not fit is refused by the field's name."""
+
+import copy
+import hashlib
+import json
+
+import pytest
+from metricfit.export.card import ModelCard, card_from_dict, digest, read_card, write_card
+from metricfit.trainers.errors import DataError
+
+TENSOR = {"name": "image", "shape": [None, 32, 32, 3], "dtype": "uint8", "scale": None, "zero_point": None}
+FILE = {
+    "kind": "tflite",
+    "variant": "int8",
+    "bytes": 10,
+    "sha256": "ab",
+    "input": TENSOR,
+    "output": {**TENSOR, "scale": 0.5, "zero_point": 3},
+    "operators": {"CONV_2D": 2},
+    "metrics": {"max_f": 0.5},
+    "thresholds": {"optimal": 0.5, "band": [0.25, 0.75]},
+    "parity": {"mean_difference": 0.001},
+    "latency_ms": 2,
+}
+
+
+def a_card() -> ModelCard:
+    return ModelCard(
+        task="saliency",
+        name="red",
+        input_size=32,
+        class_names=("background", "salient"),
+        palette=((0, 0, 0), (255, 255, 255)),
+        thresholds={"optimal": 0.5, "band": [0.25, 0.75]},
+        metrics={"max_f": 0.5},
+        data={"training": "scenes:train"},
+        data_terms="none",
+        command=("metricfit export",),
+        machine="two threads",
+        config={"data": "scenes:train"},
+        versions={"python": "3.11"},
+        files={"model_int8.tflite": FILE},
+    )
+
+
+def test_a_card_survives_the_file(tmp_path):
+    path = write_card(a_card(), tmp_path)
+    assert path == tmp_path / "card.json"
+    assert read_card(path) == a_card()
+    assert read_card(tmp_path) == a_card()
+
+
+def change(*path, value):
+    def apply(values):
+        for key in path[:-1]:
+            values = values[key]
+        if value is KeyError:
+            del values[path[-1]]
+        else:
+            values[path[-1]] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        (change("schema_version", value=2), "schema_version"),
+        (change("schema_version", value=True), "schema_version"),
+        (change("schema_version", value=KeyError), "schema_version"),
+        (change("task", value=KeyError), "task is missing"),
+        (change("input_size", value="32"), "input_size"),
+        (change("input_size", value=True), "input_size"),
+        (change("input_size", value=0), "input_size"),
+        (change("class_names", value=["a", 1]), r"class_names\[1\]"),
+        (change("thresholds", "optimal", value=0.9), "thresholds"),
+        (change("thresholds", "optimal", value=float("nan")), "thresholds.optimal"),
+        (change("thresholds", "band", value=[0.1]), "thresholds"),
+        (change("colour", value="red"), "colour"),
+        (change("files", "model_int8.tflite", "bytes", value=1.5), "files.model_int8.tflite.bytes"),
+        (change("files", "model_int8.tflite", "output", "dtype", value=KeyError), "output.dtype is missing"),
+        (change("files", "model_int8.tflite", "operators", "CONV_2D", value="2"), "operators.CONV_2D"),
+        (change("files", "model_int8.tflite", "thresholds", "optimal", value=2.0), "model_int8.tflite.thresholds"),
+    ],
+)
+def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
+    values = json.loads(json.dumps(a_card().to_dict()))
+    card_from_dict(copy.deepcopy(values))
+    edit(values)
+    (tmp_path / "card.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match=field) as caught:
+        read_card(tmp_path)
+    assert str(tmp_path / "card.json") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[1]"])
+def test_what_is_no_card_is_refused(content, tmp_path):
+    if content is not None:
+        (tmp_path / "card.json").write_text(content)
+    with pytest.raises(DataError, match=r"card\.json"):
+        read_card(tmp_path / "card.json")
+
+
+def test_a_digest_covers_every_file(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two").write_bytes(b"world")
+    (tmp_path / "a").write_bytes(b"hello ")
+    assert digest(tmp_path) == (11, hashlib.sha256(b"hello world").hexdigest())
+    assert digest(tmp_path / "a") == (6, hashlib.sha256(b"hello ").hexdigest())

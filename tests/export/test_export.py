@@ -1,0 +1,353 @@
+"""Exports of a tiny model: what is in the folder, that it agrees with Keras, and that a failure leaves nothing."""
+
+import json
+import re
+
+import flatbuffers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from metricfit.export import export_run, float16, read_card, saved_model, tflite
+from metricfit.export import exporter as exporter_module
+from metricfit.export.exporter import representative_pictures
+from metricfit.export.float16 import halve_kernels
+from metricfit.export.saved_model import load_keras
+from metricfit.trainers.data.images import resize_image
+from metricfit.trainers.data.sources import open_source, split_for_selection
+from metricfit.trainers.errors import MetricfitError, UsageError
+
+from .small_model import SIZE, make_run, red_detector, red_squares
+
+TFLITE = ("model_float32.tflite", "model_float16.tflite", "model_dynamic.tflite", "model_int8.tflite")
+
+
+def test_the_folder_holds_what_the_card_lists(exported):
+    card = read_card(exported)
+    assert {path.name for path in exported.iterdir()} == {"card.json", "README.md", "saved_model", *TFLITE}
+    assert set(card.files) == {"saved_model", *TFLITE}
+    assert [path.name for path in exported.parent.iterdir()] == ["red"]
+    for name, entry in card.files.items():
+        path = exported / name
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        assert entry["bytes"] == sum(file.stat().st_size for file in files)
+        assert entry["latency_ms"] > 0
+    assert (card.task, card.name, card.input_size, card.data_terms) == ("saliency", "red", SIZE, "CC0")
+    assert card.data["training_images"] == 27
+    assert card.data["validation_images"] == 3
+    assert card.data["representative_images"] == 27
+
+
+def test_metrics_are_those_of_the_exported_file_on_the_held_out_examples(exported, source):
+    card = read_card(exported)
+    interpreter = Interpreter(str(exported / "model_int8.tflite"))
+    interpreter.allocate_tensors()
+    image, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero_point = output["quantization"]
+    data, errors, held_out = open_source(source), [], [9, 19, 29]
+    precision, recall = np.zeros(256), np.zeros(256)
+    for index in held_out:
+        example = data.load(index)
+        interpreter.set_tensor(image["index"], resize_image(example.image, (SIZE, SIZE))[None])
+        interpreter.invoke()
+        small = (interpreter.get_tensor(output["index"])[0].astype(np.float32) - zero_point) * np.float32(scale)
+        saliency = exporter_module.parity.resize_map(small, example.mask.shape)
+        errors.append(np.abs(saliency - example.mask).mean())
+        for step in range(256):
+            found = saliency >= np.float32(step / 255)
+            hits = (found & (example.mask == 1)).sum()
+            precision[step] += hits / max(1, found.sum()) / len(held_out)
+            recall[step] += hits / example.mask.sum() / len(held_out)
+    f = 1.3 * precision * recall / np.maximum(0.3 * precision + recall, 1e-12)
+    metrics = card.files["model_int8.tflite"]["metrics"]
+    assert metrics["max_f"] == pytest.approx(f.max(), abs=1e-4)
+    assert metrics["mean_f"] == pytest.approx(f.mean(), abs=1e-4)
+    assert metrics["mae"] == pytest.approx(np.mean(errors), abs=1e-5)
+    assert metrics["max_f"] > 0.9
+    thresholds = card.files["model_int8.tflite"]["thresholds"]
+    assert thresholds["optimal"] == pytest.approx(f.argmax() / 255, abs=1e-9)
+
+
+def test_the_saved_model_s_signature_is_the_documented_one(exported):
+    loaded = tf.saved_model.load(str(exported / "saved_model"))
+    assert list(loaded.signatures) == ["serving_default"]
+    signature = loaded.signatures["serving_default"]
+    ((name, image),) = signature.structured_input_signature[1].items()
+    ((output, saliency),) = signature.structured_outputs.items()
+    assert (name, image.dtype, image.shape.as_list()) == ("image", tf.uint8, [None, SIZE, SIZE, 3])
+    assert (output, saliency.dtype, saliency.shape.as_list()) == ("saliency", tf.float32, [None, SIZE, SIZE])
+    for batch in (1, 5):
+        assert signature(image=tf.zeros((batch, SIZE, SIZE, 3), tf.uint8))["saliency"].shape == (batch, SIZE, SIZE)
+
+
+@pytest.mark.parametrize("file", TFLITE)
+def test_tflite_files_take_bytes_and_hold_built_in_operators_only(file, exported):
+    interpreter = Interpreter(str(exported / file))
+    ((name, signature),) = interpreter.get_signature_list().items()
+    assert (name, signature) == ("serving_default", {"inputs": ["image"], "outputs": ["saliency"]})
+    image, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    assert image["dtype"] == np.uint8
+    assert image["shape"].tolist() == [1, SIZE, SIZE, 3]
+    assert output["shape"].tolist() == [1, SIZE, SIZE]
+    assert output["dtype"] == (np.uint8 if "int8" in file else np.float32)
+    operators = read_card(exported).files[file]["operators"]
+    assert operators == tflite.read_operators(exported / file)
+    assert {"CONV_2D", "RESIZE_BILINEAR", "LOGISTIC"} <= set(operators)
+    assert not [name for name in operators if name.startswith(("CUSTOM", "FLEX"))]
+    assert re.fullmatch(r"[0-9a-f]{64}", read_card(exported).files[file]["sha256"])
+
+
+def test_int8_takes_bytes_as_they_are_and_has_no_float_islands(exported):
+    entry = read_card(exported).files["model_int8.tflite"]
+    assert (entry["input"]["scale"], entry["input"]["zero_point"]) == (1.0, 0)
+    assert entry["output"]["scale"] == pytest.approx(1 / 256)
+    assert "DEQUANTIZE" not in entry["operators"]
+    assert "CAST" not in entry["operators"]
+    # One at each end, from uint8 to int8 and back.
+    assert entry["operators"]["QUANTIZE"] == 2
+
+
+def test_the_readme_says_what_matters(exported):
+    page = (exported / "README.md").read_text()
+    card = read_card(exported)
+    for text in ("CC0", "metricfit export", "serving_default", f"{card.thresholds['optimal']:.3f}", *card.files):
+        assert text in page
+
+
+def test_the_card_s_settings_repeat_the_training(exported):
+    assert json.loads((exported / "card.json").read_text())["config"]["beta2"] == 0.3
+    assert any("metricfit train saliency --config" in line for line in read_card(exported).command)
+
+
+def perturbed(write):
+    """Write a model whose first kernel is a little wrong, as a bad conversion would."""
+
+    def tampered(model, *args, **kwargs):
+        layer = model.get_layer("features")
+        weights = layer.get_weights()
+        layer.set_weights([weights[0] * 1.2, weights[1]])
+        try:
+            return write(model, *args, **kwargs)
+        finally:
+            layer.set_weights(weights)
+
+    return tampered
+
+
+def with_other_kernels(content: bytes) -> bytes:
+    """A .tflite file whose convolution kernels are a tenth smaller."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for tensor in model.subgraphs[0].tensors:
+        buffer = model.buffers[tensor.buffer]
+        if len(tensor.shape) == 4 and buffer.data is not None:
+            kind = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.INT8: np.int8}[tensor.type]
+            values = np.asarray(buffer.data, np.uint8).view(kind)
+            buffer.data = (values * 0.9).astype(kind).view(np.uint8)
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_a_tflite_file_that_disagrees_fails_the_export_and_leaves_nothing(
+    quantize, exported, run_folder, tmp_path, monkeypatch
+):
+    def convert(model, folder, variants, pictures=None):
+        files = {variant: folder / tflite.FILE_NAMES[variant] for variant in variants}
+        for file in files.values():
+            file.write_bytes(edit((exported / file.name).read_bytes()))
+        return files
+
+    monkeypatch.setattr(exporter_module.tflite, "convert", convert)
+    options = {"formats": ("tflite",), "quantize": (quantize,), "quiet": True}
+    edit = with_other_kernels
+    with pytest.raises(MetricfitError, match=r"model_\w+\.tflite does not agree with the Keras model") as caught:
+        export_run(run_folder, tmp_path / "out", **options)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    edit = bytes
+    export_run(run_folder, tmp_path / "out", **options)
+
+
+def test_a_saved_model_that_disagrees_fails_the_export_and_the_old_one_stays(run_folder, tmp_path, monkeypatch):
+    export_run(run_folder, tmp_path / "out", formats=("savedmodel",), quiet=True)
+    before = (tmp_path / "out" / "card.json").read_bytes()
+    with pytest.raises(UsageError, match="--overwrite"):
+        export_run(run_folder, tmp_path / "out", formats=("savedmodel",), quiet=True)
+    monkeypatch.setattr(saved_model, "write_saved_model", perturbed(saved_model.write_saved_model))
+    with pytest.raises(MetricfitError, match="saved_model does not agree"):
+        export_run(run_folder, tmp_path / "out", formats=("savedmodel",), overwrite=True, quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "card.json").read_bytes() == before
+    monkeypatch.undo()
+    export_run(run_folder, tmp_path / "out", formats=("savedmodel",), overwrite=True, name="again", quiet=True)
+    assert read_card(tmp_path / "out").name == "again"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupted_export_leaves_nothing(run_folder, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporter_module, "readme", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_run(run_folder, tmp_path / "out", formats=("savedmodel",), quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_that_are_no_numbers_fail_the_export(source, tmp_path):
+    model = red_detector()
+    model.get_layer("head").set_weights([np.full((1, 1, 8, 1), np.nan, np.float32), np.zeros(1, np.float32)])
+    run = make_run(tmp_path / "run", source, model)
+    with pytest.raises(MetricfitError, match="no numbers"):
+        export_run(run, tmp_path / "out", formats=("savedmodel",), quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_representative_pictures_are_training_pictures(source):
+    training, selection = split_for_selection(open_source(source))
+    pictures, names = representative_pictures(training, SIZE, count=20, quiet=True)
+    assert pictures.shape == (20, SIZE, SIZE, 3)
+    assert pictures.dtype == np.uint8
+    assert len(set(names)) == 20
+    assert set(names) <= set(training.names)
+    assert not set(names) & set(selection.names)
+    index = training.names.index(names[3])
+    np.testing.assert_array_equal(pictures[3], resize_image(training.load(index).image, (SIZE, SIZE)))
+
+
+def test_only_training_pictures_reach_the_converter(run_folder, source, tmp_path, monkeypatch):
+    seen = {}
+
+    def convert(model, folder, variants, pictures=None):
+        seen["pictures"] = pictures
+        raise MetricfitError("enough seen")
+
+    monkeypatch.setattr(exporter_module.tflite, "convert", convert)
+    with pytest.raises(MetricfitError, match="enough"):
+        export_run(run_folder, tmp_path / "out", formats=("tflite",), quantize=("int8",), quiet=True)
+    data = open_source(source)
+    given = {picture.tobytes() for picture in seen["pictures"]}
+    every = [resize_image(data.load(index).image, (SIZE, SIZE)).tobytes() for index in range(len(data))]
+    assert given == {picture for index, picture in enumerate(every) if index % 10 != 9}
+
+
+def test_a_separate_validation_source_is_used(run_folder, tmp_path):
+    val = red_squares(tmp_path / "val", count=4, seed=7)
+    export_run(run_folder, tmp_path / "out", formats=("savedmodel",), val=val, quiet=True)
+    data = read_card(tmp_path / "out").data
+    assert (data["validation"], data["validation_images"], data["training_images"]) == (val, 4, 30)
+
+
+def test_a_bare_keras_file_needs_its_data_named(source, tmp_path):
+    red_detector().save(tmp_path / "red.keras")
+    with pytest.raises(UsageError, match="--data"):
+        export_run(tmp_path / "red.keras", tmp_path / "out", quiet=True)
+    export_run(tmp_path / "red.keras", tmp_path / "out", formats=("savedmodel",), data=source, quiet=True)
+    assert read_card(tmp_path / "out").data["training"] == source
+
+
+def test_options_that_do_not_fit_are_refused(run_folder, source, tmp_path):
+    with pytest.raises(UsageError, match="--formats takes savedmodel, tflite, got onnx"):
+        export_run(run_folder, tmp_path / "out", formats=("onnx",))
+    with pytest.raises(UsageError, match="--quantize takes none, float16, dynamic, int8, got int4"):
+        export_run(run_folder, tmp_path / "out", quantize=("int4",))
+    with pytest.raises(UsageError, match="no trained model"):
+        export_run(tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("keep me")
+    with pytest.raises(UsageError, match="is not an exported model"):
+        export_run(run_folder, tmp_path / "mine", overwrite=True)
+    other = make_run(tmp_path / "other", source)
+    (other / "config.json").write_text(json.dumps({"task": "detection", "config": {"data": source}, "versions": {}}))
+    with pytest.raises(UsageError, match="detection run"):
+        export_run(other, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("echo 'LLVM ERROR: failed to infer' >&2; kill -ABRT $$", "ended its process with status -6: LLVM ERROR"),
+        ("echo 'no built-in for Digamma'; echo noise >&2; exit 3", "was refused: no built-in for Digamma"),
+        ("exit 1", "ended its process with status 1: it said nothing"),
+    ],
+)
+def test_a_conversion_that_fails_becomes_one_sentence(script, says, tmp_path, monkeypatch):
+    converter = tmp_path / "converter.sh"
+    converter.write_text(f"#!/bin/sh\n{script}\n")
+    converter.chmod(0o755)
+    monkeypatch.setattr(tflite.sys, "executable", str(converter))
+    with pytest.raises(MetricfitError, match=r"TFLite \(none\)") as caught:
+        tflite.convert(red_detector(), tmp_path, ("none",))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [converter]
+
+
+def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
+    class Digamma(keras.layers.Layer):
+        def call(self, x):
+            return tf.math.digamma(x + 1.0)
+
+    image = keras.Input((SIZE, SIZE, 3))
+    logits = keras.layers.Reshape((SIZE, SIZE))(keras.layers.Conv2D(1, 1)(Digamma()(image)))
+    saved_model.write_for_conversion(keras.Model(image, logits), tmp_path / "bytes_in", bytes_in=True)
+    assert tflite._main(str(tmp_path), str(tmp_path), "none") == 3
+    assert "Digamma" in capfd.readouterr().out.splitlines()[-1]
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_half_precision_rounds_large_kernels_and_nothing_else(exported, source, tmp_path, monkeypatch):
+    content = (exported / "model_float32.tflite").read_bytes()
+    (tmp_path / "small.tflite").write_bytes(halve_kernels(content))
+    assert "DEQUANTIZE" not in tflite.read_operators(tmp_path / "small.tflite")
+    monkeypatch.setattr(float16, "SMALLEST", 100)
+    (tmp_path / "half.tflite").write_bytes(halve_kernels(content))
+    assert tflite.read_operators(tmp_path / "half.tflite")["DEQUANTIZE"] == 1
+
+    picture = resize_image(open_source(source).load(0).image, (SIZE, SIZE))[None]
+    model, rounded = red_detector(), red_detector()
+    kernel, bias = model.get_layer("features").get_weights()
+    # The converter multiplies the 1/255 of the rescaling into the kernel first.
+    halved = (kernel / np.float32(255)).astype(np.float16).astype(np.float32) * 255
+    rounded.get_layer("features").set_weights([halved, bias])
+    wanted, exact = (keras.ops.sigmoid(m(picture.astype(np.float32))).numpy() for m in (rounded, model))
+    half, small = (exporter_module.TFLiteRunner(tmp_path / f"{name}.tflite")(picture) for name in ("half", "small"))
+    np.testing.assert_allclose(small, exact, atol=1e-6)
+    np.testing.assert_allclose(half, wanted, atol=2e-6)
+    assert np.abs(wanted - exact).max() > 1e-5
+
+
+def test_models_of_mixed_precision_are_exported_in_float32(tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = red_detector()
+    finally:
+        keras.config.set_dtype_policy(before)
+    model.save(tmp_path / "mixed.keras")
+    loaded = load_keras(tmp_path / "mixed.keras")
+    picture = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.float32)
+    wanted = red_detector().predict(picture, verbose=0)
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    np.testing.assert_allclose(loaded.predict(picture, verbose=0), wanted, atol=1e-5)
+    assert np.abs(model.predict(picture, verbose=0) - wanted).max() > 1e-4
+
+
+@pytest.mark.slow
+def test_a_mobilenet_deeplab_is_exported_whole(tmp_path):
+    from metricfit.trainers.models import build_deeplab
+
+    keras.utils.set_random_seed(0)
+    source = red_squares(tmp_path / "data", count=10)
+    run = make_run(tmp_path / "run", source, build_deeplab("mobilenet_v3_small", size=96))
+    export_run(run, tmp_path / "out", quantize=("int8",), quiet=True)
+    card = read_card(tmp_path / "out")
+    assert set(card.files) == {"saved_model", "model_int8.tflite"}
+    operators = card.files["model_int8.tflite"]["operators"]
+    assert {"HARD_SWISH", "RESIZE_BILINEAR", "LOGISTIC"} <= set(operators)
+    assert operators["QUANTIZE"] == 2
+    assert "DEQUANTIZE" not in operators

@@ -1,0 +1,80 @@
+"""The registry, and the manners of the Keras classes."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from metricfit import losses
+
+
+def test_get_makes_the_class_with_its_hyperparameters():
+    loss = losses.get("floss", beta2=0.8, from_logits=True, reduction="sum")
+    assert type(loss) is losses.FLoss
+    expected = {"beta2": 0.8, "from_logits": True, "ignore_label": None, "empty_target": "paper"}
+    assert loss.get_config() == {"name": "floss", "reduction": "sum", **expected}
+
+
+def test_get_answers_with_the_choices():
+    with pytest.raises(ValueError, match="unknown loss 'dice': choose one of floss, log_floss, cross_entropy"):
+        losses.get("dice")
+    with pytest.raises(ValueError, match="loss floss has no hyperparameter beta: choose from beta2, from_logits"):
+        losses.get("floss", beta=0.3)
+    with pytest.raises(ValueError, match="loss cross_entropy has no hyperparameter beta2, name"):
+        losses.get("cross_entropy", beta2=0.3, name="x")
+    with pytest.raises(ValueError, match="beta2 must be a number above 0, got -1"):
+        losses.get("log_floss", beta2=-1)
+
+
+def test_entries_are_complete():
+    for name, entry in losses.LOSSES.items():
+        assert name == entry.name == entry.function.__name__
+        assert getattr(losses, name) is entry.function
+        assert getattr(losses, entry.loss_class.__name__) is entry.loss_class
+        assert entry.optimises
+        assert entry.reference
+        for section in ("Gradient:", "Args:", "Returns:", "Raises:", "[B, H, W]"):
+            assert section in inspect.getdoc(entry.function)
+        assert keras.saving.get_registered_name(entry.loss_class) == f"metricfit>{entry.loss_class.__name__}"
+
+
+def test_hyperparameters_hold_the_defaults():
+    assert losses.LOSSES["log_floss"].hyperparameters == {
+        "beta2": 0.3,
+        "from_logits": False,
+        "ignore_label": None,
+        "empty_target": "paper",
+    }
+    assert losses.LOSSES["cross_entropy"].hyperparameters == {"from_logits": False, "ignore_label": None}
+
+
+def test_odd_sample_weights_are_refused():
+    masks, maps = np.ones((2, 3, 3)), np.full((2, 3, 3), 0.5, np.float32)
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \[B\] or \[B, H, W\], got \(2, 3\)"):
+        losses.FLoss()(masks, maps, np.ones((2, 3)))
+    np.testing.assert_allclose(losses.FLoss()(masks, maps, 2.0), 2 * losses.FLoss()(masks, maps))
+
+
+def test_an_ignore_label_must_fit_the_labels():
+    maps = np.full((1, 2, 2), 0.5, np.float32)
+    with pytest.raises(ValueError, match="ignore_label must be a uint8 as y_true is, got -1"):
+        losses.floss(np.ones((1, 2, 2), np.uint8), maps, ignore_label=-1)
+    whole = losses.floss(np.ones((1, 2, 2), bool), maps)
+    np.testing.assert_array_equal(losses.floss(np.ones((1, 2, 2), bool), maps, ignore_label=255), whole)
+
+
+def test_a_keras_mask_is_not_looked_at():
+    masks, maps = np.ones((2, 3, 3)), tf.fill((2, 3, 3), 0.5)
+    plain = losses.FLoss()(masks, maps)
+    maps._keras_mask = tf.zeros((2, 3), tf.bool)
+    np.testing.assert_array_equal(losses.FLoss()(masks, maps), plain)
+
+
+def test_labels_of_unknown_rank_are_refused_in_a_sentence():
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    def step(y_true):
+        return losses.floss(y_true, tf.zeros((1, 2, 2)))
+
+    with pytest.raises(ValueError, match=r"y_true must have shape \[B, H, W\], got an unknown rank"):
+        step(tf.zeros((1, 2, 2)))

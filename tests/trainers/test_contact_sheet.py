@@ -1,0 +1,84 @@
+"""The contact sheet shows masks, boxes, ignored regions and faults."""
+
+import numpy as np
+import pytest
+from metricfit.trainers.data.contact_sheet import class_colours, contact_sheet, draw_example
+from metricfit.trainers.data.sources import Example
+from metricfit.trainers.errors import DataError, UsageError
+from PIL import Image
+
+
+def grey(height=40, width=60):
+    return np.full((height, width, 3), 100, np.uint8)
+
+
+class Few:
+    name, class_names = "folder:$few$", ()
+    names = ("a", "b", "a very long name that would run into its neighbours", "bad")
+
+    def __len__(self):
+        return 4
+
+    def load(self, index):
+        if index == 3:
+            raise DataError("mask bad.png is 1x1, its image is 2x2")
+        mask = np.zeros((40, 60), np.uint8)
+        mask[10:30, 20:50] = 1
+        return Example(grey(), mask=mask, name=self.names[index])
+
+
+def test_regions_are_drawn_where_they_are():
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:30, 30:50] = 1
+    mask[:, :10] = 255
+    drawn = draw_example(Example(grey(), mask=mask), cell=120).astype(int)
+    assert drawn.shape == (80, 120, 3)
+    assert tuple(drawn[40, 30]) == (100, 100, 100)
+    assert drawn[40, 80, 0] > drawn[40, 80, 1] + 40
+    assert drawn[40, 60].min() > 200, "outline"
+    ignored = drawn[:, :18]
+    assert (ignored.max(axis=2) == ignored.min(axis=2)).all()
+    assert {121, 225} <= set(np.unique(ignored))
+
+
+def test_boxes_and_classes_have_their_colours():
+    boxes = np.array([[10, 5, 50, 35]], np.float32)
+    drawn = draw_example(Example(grey(), boxes=boxes, classes=np.array([2], np.int32)), cell=60)
+    assert tuple(drawn[5, 30]) == tuple(class_colours(3)[2])
+    assert tuple(drawn[20, 30]) == (100, 100, 100)
+    drawn = draw_example(Example(grey(), labels=np.repeat([[0, 1]], [30, 30], axis=1).repeat(40, axis=0)
+                                 .astype(np.uint8)), cell=60).astype(int)
+    assert np.abs(drawn[20, 10] - drawn[20, 50]).max() > 40
+
+
+def test_a_page_is_written(tmp_path):
+    path = contact_sheet(Few(), tmp_path / "new" / "sheet.png", count=10, columns=3, title="what it holds")
+    with Image.open(path) as page:
+        pixels = np.asarray(page.convert("RGB")).astype(int)
+    assert pixels.shape[1] > 3 * 200
+    assert (pixels[..., 0] > pixels[..., 1] + 50).mean() > 0.02, "the tint is on the page"
+    assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]
+
+
+def test_examples_are_spread_over_the_source(tmp_path):
+    seen = []
+
+    class Many(Few):
+        names = tuple(str(number) for number in range(100))
+
+        def __len__(self):
+            return 100
+
+        def load(self, index):
+            seen.append(index)
+            return super().load(0)
+
+    contact_sheet(Many(), tmp_path / "sheet.png", count=4)
+    assert seen == [0, 33, 66, 99]
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(UsageError, match=r"\.png or \.jpg"):
+        contact_sheet(Few(), tmp_path / "sheet.pdf")
+    with pytest.raises(UsageError, match="count=0"):
+        contact_sheet(Few(), tmp_path / "sheet.png", count=0)

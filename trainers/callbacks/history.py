@@ -1,0 +1,60 @@
+"""One row of numbers an epoch, in a table that any program reads."""
+
+import csv
+import os
+import time
+from pathlib import Path
+
+import keras
+
+
+class HistoryCSV(keras.callbacks.Callback):
+    """Writes `epoch` (from 1), `seconds`, `learning_rate` and all logs of the epoch.
+
+    The file is written anew beside and renamed each epoch. A training that is resumed at an earlier epoch drops the
+    rows from there on; the columns may differ between rows.
+
+    Args:
+        path: the CSV file.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the rows before this epoch, and this epoch's."""
+        rows = _read(self.path) if self.path.exists() else []
+        rows = [row for row in rows if int(row["epoch"]) <= epoch]
+        rows.append(
+            {
+                "epoch": epoch + 1,
+                "seconds": round(time.monotonic() - self._began, 3),
+                "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+                **{name: float(value) for name, value in (logs or {}).items()},
+            }
+        )
+        columns = dict.fromkeys(name for row in rows for name in row)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(f".{self.path.name}.part")
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(part, self.path)
+
+
+def read_history(path) -> list[dict[str, float]]:
+    """Give the rows of a history file as numbers, without the empty cells; `epoch` is an int."""
+    rows = [{name: float(text) for name, text in row.items() if text != ""} for row in _read(Path(path))]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+
+def _read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,64 @@
+"""The configuration of a run and what it reached, in TensorBoard's HParams tab."""
+
+import keras
+import tensorflow as tf
+from tensorboard.plugins.hparams import api
+
+
+class HParams(keras.callbacks.Callback):
+    """Writes the configuration when training starts, and the last epoch's numbers when it ends.
+
+    Args:
+        config: the configuration, of any depth; see `flatten`.
+        log_dir: TensorBoard folder of the run; written into directly, so that the scalars of its subfolders count
+            as metrics of this run.
+        trial_id: name of the run in the table; None lets TensorBoard derive one from the values.
+    """
+
+    def __init__(self, config, log_dir, trial_id=None):
+        super().__init__()
+        self.config, self.log_dir, self.trial_id = flatten(config), str(log_dir), trial_id
+
+    def on_train_begin(self, logs=None):
+        """Write the configuration."""
+        writer = tf.summary.create_file_writer(self.log_dir)
+        with writer.as_default(step=0):
+            api.hparams(self.config, trial_id=self.trial_id)
+        writer.close()
+
+    def on_train_end(self, logs=None):
+        """Write the numbers of the last epoch, as `last/...`."""
+        _write_scalars(self.log_dir, "last", logs or {})
+
+
+def write_final_metrics(log_dir, metrics):
+    """Add the final evaluation to a run's table, as `final/...`; what is not a number is left out."""
+    _write_scalars(str(log_dir), "final", metrics)
+
+
+def flatten(config, prefix=""):
+    """Give one level of `outer.inner` names with the values that HParams takes: bool, int, float, text.
+
+    Lists become comma-separated text, None becomes "none", everything else its text.
+    """
+    flat = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{name}.")
+        elif isinstance(value, (list, tuple)):
+            flat[name] = ", ".join(map(str, value))
+        elif isinstance(value, (bool, int, float, str)):
+            flat[name] = value
+        else:
+            flat[name] = "none" if value is None else str(value)
+    return flat
+
+
+def _write_scalars(log_dir, group, metrics):
+    writer = tf.summary.create_file_writer(log_dir)
+    with writer.as_default(step=0):
+        for name, value in metrics.items():
+            if isinstance(value, (int, float)):
+                tf.summary.scalar(f"{group}/{name}", float(value))
+    writer.close()

@@ -1,0 +1,44 @@
+"""A limit on the time of a training."""
+
+import time
+
+import keras
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Ends a training cleanly at the end of an epoch, when the next one would not fit into the time.
+
+    The next epoch is expected to take as long as the last one, with validation and callbacks. One epoch always runs.
+
+    Args:
+        minutes: time for the training; None sets no limit.
+        spent_seconds: what an interrupted part of this training has taken already.
+
+    Attributes:
+        reached: whether the limit ended the training.
+
+    Raises:
+        ValueError: minutes that are not positive.
+    """
+
+    def __init__(self, minutes, spent_seconds=0.0):
+        super().__init__()
+        if minutes is not None and not minutes > 0:
+            raise ValueError(f"the time limit must be a positive number of minutes, got {minutes}")
+        self.limit = None if minutes is None else 60.0 * minutes
+        self.spent = float(spent_seconds)
+        self.reached = False
+        self._mark = 0.0
+
+    def on_train_begin(self, logs=None):
+        """Start the clock."""
+        self._mark = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Stop if the next epoch would end too late."""
+        now = time.monotonic()
+        last, self._mark = now - self._mark, now
+        self.spent += last
+        if self.limit is not None and self.spent + last > self.limit:
+            self.reached = True
+            self.model.stop_training = True
