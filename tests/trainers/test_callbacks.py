@@ -144,6 +144,15 @@ def test_checkpoint_of_nothing_and_of_another_model(tmp_path):
         TrainingCheckpoint(tmp_path).restore(build())
 
 
+def test_a_diverged_epoch_is_not_recorded(tmp_path):
+    model, checkpoint = build(), TrainingCheckpoint(tmp_path)
+    checkpoint.set_model(model)
+    checkpoint.on_train_begin()
+    checkpoint.on_epoch_end(0, {"loss": 0.5})
+    checkpoint.on_epoch_end(1, {"loss": float("nan")})
+    assert TrainingCheckpoint(tmp_path).restore(build()) == 1
+
+
 def test_validation_sees_the_average_and_leaves_training_alone(tmp_path):
     plain, averaged = build(metrics=True), build(metrics=True)
     without = fit(plain, [], 3, validation=False)

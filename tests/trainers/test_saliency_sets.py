@@ -203,11 +203,14 @@ def test_odd_pictures_arrive_as_rgb(manual):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(picture(2).transpose(1, 0, 2)).save(rotated, format="PNG", exif=exif)
-    write_folder(manual / "images", {"grey.png": encode(grey), "rotated.png": rotated.getvalue()})
-    write_folder(manual / "ground_truth_mask", {"grey.png": png(), "rotated.png": png()})
+    deep = grey.astype(np.uint16) * 256 + 7
+    files = {"deep.png": encode(deep), "grey.png": encode(grey), "turned.png": rotated.getvalue()}
+    write_folder(manual / "images", files)
+    write_folder(manual / "ground_truth_mask", {name: png() for name in files})
     found = examples("ecssd", "test")
-    assert_masks(found, ["grey", "rotated"])
-    np.testing.assert_array_equal(found["grey"].image, np.repeat(grey[..., None], 3, axis=2))
+    assert_masks(found, ["deep", "grey", "turned"])
+    for name in ("deep", "grey"):
+        np.testing.assert_allclose(found[name].image, np.repeat(grey[..., None], 3, axis=2), atol=name == "deep")
     # Whoever reads the set with TFDS's own decoders, which know nothing of rotation, sees the same.
     for record in tfds.data_source("saliency_sets/ecssd", split="test", data_dir=manual.parents[1]):
         np.testing.assert_array_equal(record["image"], found[record["name"].decode()].image)

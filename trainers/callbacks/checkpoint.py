@@ -1,5 +1,6 @@
 """The state of a training, written at the end of each epoch: a resumed training equals an uninterrupted one."""
 
+import math
 from pathlib import Path
 
 import keras
@@ -54,7 +55,9 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self._manager_of(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Write the state."""
+        """Write the state, unless the loss is no finite number: nothing could be resumed from there."""
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            return
         self._epoch.assign(epoch + 1)
         self._manager.save(checkpoint_number=epoch + 1)
 

@@ -170,7 +170,7 @@ def _split_lists(layout: Layout, folders: list[Path]) -> dict[str, list[str]]:
 def _encoded(file: NamedBytes, image: np.ndarray) -> io.BytesIO:
     """Keep the published bytes where any decoder reads them alike, else store the decoded picture as PNG."""
     with Image.open(file) as opened:
-        plain = True and opened.format in ("JPEG", "PNG") and opened.getexif().get(0x0112, 1) == 1 \
+        plain = opened.mode == "RGB" and opened.format in ("JPEG", "PNG") and opened.getexif().get(0x0112, 1) == 1 \
             and not opened.has_transparency_data
     if plain:
         return io.BytesIO(file.getvalue())
