@@ -25,7 +25,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(BIN)/python setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[photos]'
+	$(BIN)/python -m pip install --quiet --editable '.[photos,imagenet]'
 	touch $@
 
 # pysodmetrics comes without its dependencies, see setup.cfg.

@@ -1,9 +1,11 @@
 """The command line: finds the verb, reads its options, runs it, and turns errors into one sentence and an exit code."""
 
+import contextlib
 import importlib
 import logging
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 
 import tyro
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     # TensorFlow reads this when it is imported: 2 leaves warnings about the machine out and errors in.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        return _dispatch(arguments)
+        return _dispatch(arguments, debug)
     except KeyboardInterrupt:
         print("metricfit: interrupted", file=sys.stderr)
         return 130
@@ -89,7 +91,7 @@ def overview() -> str:
     )
 
 
-def _dispatch(arguments: list[str]) -> int:
+def _dispatch(arguments: list[str], debug: bool = False) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(overview())
         return 0 if arguments else 2
@@ -102,7 +104,9 @@ def _dispatch(arguments: list[str]) -> int:
     verb = VERBS[name]
     options = _read_options(name, _load(verb.options), rest)
     _set_up_logging(getattr(options, "quiet", False))
-    return _load(verb.handler)(options) or 0
+    with _quiet_start(debug):
+        handler = _load(verb.handler)
+    return handler(options) or 0
 
 
 def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
@@ -144,6 +148,32 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
 def _load(target: str):
     module, name = target.split(":")
     return getattr(importlib.import_module(f"metricfit.{module}"), name)
+
+
+@contextlib.contextmanager
+def _quiet_start(debug: bool):
+    """Hold back what TensorFlow's libraries print about the machine when they are loaded; an error lets it out.
+
+    They write before any logging is set up, so that no setting of theirs reaches it.
+    """
+    if debug:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+            if "tensorflow" in sys.modules:
+                sys.modules["tensorflow"].config.list_physical_devices()
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _set_up_logging(quiet: bool) -> None:

@@ -24,6 +24,6 @@ def check(options: DataCheckOptions) -> int:
 def show(options: DataShowOptions) -> int:
     """Draw a contact sheet of a source; gives the exit code."""
     source = open_source(options.source, needs=options.needs)
-    path = contact_sheet(source, options.out, count=options.count)
+    path = contact_sheet(source, options.out, count=options.count, quiet=options.quiet)
     log.info("%s", made([path]))
     return 0

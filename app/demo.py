@@ -218,7 +218,7 @@ def _headless(demo: Demo) -> None:
         stems = unique_stems([Picture(name, lambda: None) for name in source.names])
         paths = {index: options.out / f"{stem}-{options.view}.jpg" for index, stem in enumerate(stems)}
     try:
-        with tqdm(total=total, desc="demo", unit="frame", disable=options.quiet) as bar:
+        with tqdm(total=total, desc="demo", unit="frame", disable=options.quiet or None) as bar:
             while demo.wanted:
                 frame = source.read()
                 if frame is None:

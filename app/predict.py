@@ -47,7 +47,7 @@ def predict(options: PredictOptions) -> dict:
     threshold, _ = resolve_threshold(options.threshold, predictor)
     found, failures = [], []
     stems = unique_stems(pictures)
-    with tqdm(total=len(pictures), desc="predict", unit="picture", disable=options.quiet) as bar:
+    with tqdm(total=len(pictures), desc="predict", unit="picture", disable=options.quiet or None) as bar:
         for picture, stem in zip(pictures, stems, strict=True):
             try:
                 image = picture.load()

@@ -24,7 +24,7 @@ from .reports import made, table
 log = logging.getLogger("metricfit")
 
 SCENES_SHOWN = 4
-PANEL_HEIGHT = 240
+PANEL_SIDE = 224
 
 
 def run(options: QuickstartOptions) -> int:
@@ -108,28 +108,28 @@ def _draw(runner, test, folder: Path) -> list[Path]:
     pictures |= {f"photo_{name}": image for name, image in real_photos().items()}
     strips, paths = [], []
     for name, image in pictures.items():
-        image = _scaled(image)
         saliency_map = predict(image)
         grey = cv2.cvtColor((saliency_map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-        strips.append(np.hstack([image, grey, overlay(image, saliency_map, threshold)]))
+        strips.append(np.hstack([_panel(view) for view in (image, grey, overlay(image, saliency_map, threshold))]))
         if foreground(saliency_map, threshold).any():
             paths.append(_write(folder / f"{name}_cutout.png", cut_out(image, saliency_map, threshold)))
     return [_write(folder / "overview.png", _two_columns(strips)), *paths]
 
 
-def _scaled(image: np.ndarray) -> np.ndarray:
+def _panel(image: np.ndarray) -> np.ndarray:
+    """The middle square of a picture, in the sheet's size."""
     height, width = image.shape[:2]
-    return resize_image(image, (PANEL_HEIGHT, round(width * PANEL_HEIGHT / height)))
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return resize_image(np.ascontiguousarray(image[top : top + side, left : left + side]), (PANEL_SIDE, PANEL_SIDE))
 
 
-def _two_columns(strips: list[np.ndarray], gap: int = 8) -> np.ndarray:
-    """Lay strips of one height out in two columns on white."""
-    width = max(strip.shape[1] for strip in strips)
-    padded = [np.pad(strip, ((0, gap), (0, width - strip.shape[1] + gap), (0, 0)), constant_values=255) for strip in strips]
-    if len(padded) % 2:
-        padded.append(np.full_like(padded[0], 255))
+def _two_columns(strips: list[np.ndarray], gap: int = 12) -> np.ndarray:
+    """Lay strips of one size out in two columns on white."""
+    strips = [*strips, *[np.full_like(strips[0], 255)] * (len(strips) % 2)]
+    padded = [np.pad(strip, ((0, gap), (0, gap), (0, 0)), constant_values=255) for strip in strips]
     half = len(padded) // 2
-    return np.hstack([np.vstack(padded[:half]), np.vstack(padded[half:])])
+    return np.hstack([np.vstack(padded[:half]), np.vstack(padded[half:])])[:-gap, :-gap]
 
 
 def _write(path: Path, image: np.ndarray) -> Path:

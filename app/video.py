@@ -265,7 +265,7 @@ class Camera:
         """Give the newest frame, waiting at most 50 ms for it; None when there is none yet."""
         with self._condition:
             self._condition.wait_for(lambda: self._newest is not None or self._ended, timeout=0.05)
-            image = self._newest
+            image, self._newest = self._newest, None
             ended = self._ended
         if image is not None:
             self._last = time.monotonic()

@@ -81,7 +81,10 @@ def export_run(
     source_text, val_text = data or config["data"], val or config.get("val")
     training, validation = _sources(source_text, val_text, bool(config.get("skip_bad")), quiet)
 
-    with _built_beside(to) as folder, tqdm(total=3, desc="export", unit="step", disable=quiet, leave=False) as bar:
+    with (
+        _built_beside(to) as folder,
+        tqdm(total=3, desc="export", unit="step", disable=quiet or None, leave=False) as bar,
+    ):
         model = saved_model.load_keras(model_file)
         size = saved_model.input_size(model, model_file)
         bar.set_description("export: converting")
@@ -153,7 +156,7 @@ def representative_pictures(
         uint8 [n, size, size, 3], resized as in training, and their names.
     """
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
-    bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet, leave=False, delay=1)
+    bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet or None, leave=False, delay=1)
     examples = ((source.names[index], source.load(int(index)).image) for index in bar)
     names, images = zip(*((name, resize_image(image, (size, size))) for name, image in examples))
     return np.stack(images), list(names)

@@ -1,7 +1,6 @@
 """The one skeleton of every training: run folder, data, model, callbacks, fit, resume, evaluation, saved files."""
 
 import logging
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from .callbacks import (
     BestModel,
     HistoryCSV,
     HParams,
+    Progress,
     TimeLimit,
     TrainingCheckpoint,
     read_history,
@@ -41,6 +41,7 @@ class Task:
         name: as typed after `metricfit train`.
         needs: what an example must have: "mask", "labels" or "boxes".
         main_metric: name of the validation metric that picks the best epoch; larger is better.
+        shown: names of validation metrics that the progress bar shows.
         build_model: from a configuration to an untrained model.
         build_loss: from a configuration to a Keras loss.
         build_metrics: from a configuration to Keras metrics.
@@ -54,6 +55,7 @@ class Task:
     name: str
     needs: str
     main_metric: str
+    shown: tuple[str, ...]
     build_model: Callable[[Any], keras.Model]
     build_loss: Callable[[Any], keras.losses.Loss]
     build_metrics: Callable[[Any], list]
@@ -214,8 +216,10 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         checkpoint,
     ]
     if config.minutes is not None:
-        callbacks.append(TimeLimit(config.minutes))
-    verbose = 0 if config.quiet else (1 if sys.stdout.isatty() else 2)
+        spent = sum(row["seconds"] for row in read_history(folder / "history.csv")) if first_epoch else 0.0
+        callbacks.append(TimeLimit(config.minutes, spent_seconds=spent))
+    if not config.quiet:
+        callbacks.append(Progress(("loss", task.main_metric, "val_loss", *(f"val_{name}" for name in task.shown))))
     try:
         history = model.fit(
             task.training_batches(config, training, first_epoch * steps),
@@ -225,7 +229,7 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
             validation_data=task.selection_batches(config, selection),
             callbacks=callbacks,
             shuffle=False,
-            verbose=verbose,
+            verbose=0,
         )
     except KeyboardInterrupt:
         averaged.restore()

@@ -219,6 +219,7 @@ TASK = run.Task(
     name="saliency",
     needs="mask",
     main_metric="max_f",
+    shown=("max_f", "mean_f", "mae"),
     build_model=_build_model,
     build_loss=build_loss,
     build_metrics=_build_metrics,

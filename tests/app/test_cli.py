@@ -67,7 +67,7 @@ def test_unknown_verbs_are_answered_with_the_choices(arguments, sentence, capsys
     ],
 )
 def test_errors_become_a_sentence_and_an_exit_code(error, code, monkeypatch, capsys):
-    def fail(_):
+    def fail(*_):
         raise error
 
     monkeypatch.setattr(cli, "_dispatch", fail)
@@ -79,7 +79,7 @@ def test_errors_become_a_sentence_and_an_exit_code(error, code, monkeypatch, cap
 
 
 def test_debug_shows_the_traceback(monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise UsageError("no such loss")
 
     monkeypatch.setattr(cli, "_dispatch", fail)

@@ -8,6 +8,7 @@ from .history import HistoryCSV, read_history
 from .hparams import HParams, write_final_metrics
 from .minutes import TimeLimit
 from .panels import PredictionPanels
+from .progress import Progress
 
 __all__ = [
     "AveragedWeights",
@@ -15,6 +16,7 @@ __all__ = [
     "HParams",
     "HistoryCSV",
     "PredictionPanels",
+    "Progress",
     "ThresholdCurves",
     "TimeLimit",
     "TrainingCheckpoint",

@@ -139,7 +139,7 @@ def contact_sheet(
     figure.text(0.014, 1 - 0.38 / inches, explained, fontsize=7.5, color=_INK, va="top")
     for cell in axes:
         cell.set_axis_off()
-    for cell, index in zip(axes, tqdm(indices, desc="contact sheet", unit="image", disable=quiet, leave=False)):
+    for cell, index in zip(axes, tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)):
         _draw_cell(cell, source, int(index))
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")

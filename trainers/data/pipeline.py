@@ -277,7 +277,7 @@ def original_size_examples(
     batch = []
     with (
         ThreadPoolExecutor(_workers()) as pool,
-        tqdm(total=len(source), desc=description, unit="image", disable=quiet) as bar,
+        tqdm(total=len(source), desc=description, unit="image", disable=quiet or None) as bar,
     ):
         # Two batches ahead keep the model busy and the memory bounded.
         for prepared in _in_order(pool, prepare, len(source), ahead=2 * batch_size):

@@ -135,7 +135,7 @@ def scan(source: Source, *, quiet: bool = False) -> Faults:
     workers = min(16, os.cpu_count() or 1)
     with (
         ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet, delay=0.5, leave=False) as bar,
+        tqdm(total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False) as bar,
     ):
         for index, sentence in enumerate(pool.map(lambda index: _look_at(source, index), range(len(source)))):
             bar.update()

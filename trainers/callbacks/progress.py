@@ -1,0 +1,35 @@
+"""Keras' progress bar with the numbers that fit into a line."""
+
+import sys
+
+import keras
+
+
+class Progress(keras.callbacks.ProgbarLogger):
+    """Keras' own bar (one line an epoch where the output is no terminal), restricted to some of the logs.
+
+    Use it with `fit(verbose=0)`.
+
+    Args:
+        shown: names of the logs to show, such as "loss" and "val_max_f".
+    """
+
+    def __init__(self, shown):
+        super().__init__()
+        self.shown = tuple(shown)
+
+    def set_params(self, params):
+        """Take the number of steps and epochs; the verbosity of `fit` is that of its own bar."""
+        super().set_params(params)
+        self.verbose = 1 if sys.stdout.isatty() else 2
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Move the bar."""
+        super().on_train_batch_end(batch, self._chosen(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Finish the bar."""
+        super().on_epoch_end(epoch, self._chosen(logs))
+
+    def _chosen(self, logs):
+        return {name: logs[name] for name in self.shown if name in (logs or {})}
