@@ -57,6 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("metricfit: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has enough of it: `metricfit --help | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MetricfitError as error:
         if debug:
             raise

@@ -127,7 +127,7 @@ class QuickstartOptions:
     size: int = 128
     """Side of the network input in pixels."""
     epochs: int = 10
-    """Passes over the 1000 training scenes."""
+    """Passes over the 2000 training scenes."""
     seed: int = 0
     """Seed of the training."""
     overwrite: bool = False

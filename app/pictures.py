@@ -1,7 +1,6 @@
 """Picture files: finding them, naming what is made from them, writing them."""
 
 import glob
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ import numpy as np
 
 from ..trainers.data.images import read_image
 from ..trainers.data.sources import FORMS, SOURCES, open_source
-from ..trainers.errors import DataError, MetricfitError, UsageError
+from ..trainers.errors import DataError, UsageError
+from ..trainers.files import written_beside
 
 PICTURE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2")
@@ -142,22 +142,6 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
         picture = cv2.cvtColor(picture, code)
     setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, 92]
     _, encoded = cv2.imencode(path.suffix, picture, setting)
-    return write_bytes(path, encoded.tobytes())
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file beside its place first, then rename it; its folder is made when missing.
-
-    Raises:
-        MetricfitError: If it cannot be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        if part.exists():
-            part.unlink()
-        raise MetricfitError(f"cannot write {path} ({error.strerror}): check the folder and the space left") from error
+    with written_beside(path) as beside:
+        beside.write_bytes(encoded.tobytes())
     return path

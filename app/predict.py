@@ -1,6 +1,5 @@
 """`metricfit predict`: picture files -> masks, maps, cut-outs, overlays and one results.json."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -8,9 +7,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ..trainers.errors import DataError, UsageError
+from ..trainers.files import write_json
 from .options_demo import PredictOptions
 from .overlay import cut_out, foreground, overlay
-from .pictures import find_pictures, unique_stems, write_bytes, write_picture
+from .pictures import find_pictures, unique_stems, write_picture
 from .predictor import Predictor, load_predictor, resolve_threshold
 
 RESULTS = "results.json"
@@ -46,16 +46,6 @@ def predict(options: PredictOptions) -> dict:
     predictor = load_predictor(options.model, threads=options.threads)
     threshold, _ = resolve_threshold(options.threshold, predictor)
     found, failures = [], []
-    stems = unique_stems(pictures)
-    with tqdm(total=len(pictures), desc="predict", unit="picture", disable=options.quiet or None) as bar:
-        for picture, stem in zip(pictures, stems, strict=True):
-            try:
-                image = picture.load()
-            except DataError as error:
-                failures.append({"name": picture.name, "error": str(error)})
-            else:
-                found.append({"name": picture.name, **_predict_one(image, stem, predictor, threshold, options.out)})
-            bar.update()
     card = predictor.card
     results = {
         "schema_version": SCHEMA_VERSION,
@@ -66,7 +56,19 @@ def predict(options: PredictOptions) -> dict:
         "pictures": found,
         "failures": failures,
     }
-    path = write_bytes(options.out / RESULTS, (json.dumps(results, indent=2, ensure_ascii=False) + "\n").encode())
+    # Written before the first picture too: an interrupted prediction's folder is then known as ours, see `_check_out`.
+    path = write_json(options.out / RESULTS, results)
+    stems = unique_stems(pictures)
+    with tqdm(total=len(pictures), desc="predict", unit="picture", disable=options.quiet or None) as bar:
+        for picture, stem in zip(pictures, stems, strict=True):
+            try:
+                image = picture.load()
+            except DataError as error:
+                failures.append({"name": picture.name, "error": str(error)})
+            else:
+                found.append({"name": picture.name, **_predict_one(image, stem, predictor, threshold, options.out)})
+            bar.update()
+    write_json(path, results)
     if not options.quiet:
         print(f"{len(found)} of {len(pictures)} pictures, threshold {threshold:.2f}")
         print(*(options.out / folder for folder in FOLDERS.values() if found), path, sep="\n")

@@ -81,8 +81,6 @@ def load_predictor(path: str | Path, *, threads: int | None = None) -> Predictor
     """
     from ..export.runner import load_runner
 
-    if threads is not None and threads < 1:
-        raise UsageError(f"expected --threads of at least 1, got {threads}")
     return Predictor(load_runner(str(path) if path else shipped_model(), threads=threads))
 
 

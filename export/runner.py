@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..trainers.errors import DataError, UsageError
+from ..trainers.errors import DataError, UsageError, first_line
 from .card import CARD_NAME, ModelCard, read_card
 
 TASK = "saliency"
@@ -109,7 +109,7 @@ class SavedModelRunner(Runner):
         try:
             self._loaded = tf.saved_model.load(str(path))
         except (OSError, ValueError, tf.errors.OpError) as error:
-            raise DataError(f"{path} cannot be read as a SavedModel ({_first_line(error)}): export it again") from error
+            raise DataError(f"{path} cannot be read as a SavedModel ({first_line(error)}): export it again") from error
         signature = self._loaded.signatures.get("serving_default")
         inputs = signature.structured_input_signature[1] if signature is not None else {}
         outputs = signature.structured_outputs if signature is not None else {}
@@ -149,8 +149,9 @@ class TFLiteRunner(Runner):
             self._interpreter = Interpreter(str(path), num_threads=self.threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            reason = _first_line(error)
-            raise DataError(f"{path} cannot be read as a TFLite model ({reason}): export it again") from error
+            raise DataError(
+                f"{path} cannot be read as a TFLite model ({first_line(error)}): export it again"
+            ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise UsageError(
@@ -281,8 +282,3 @@ def _dequantisation(details: dict) -> np.ndarray | None:
         return None
     values = np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
     return np.clip((values - zero_point) * np.float32(scale), 0, 1)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0].strip()[:200] if lines else type(error).__name__

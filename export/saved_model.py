@@ -1,6 +1,5 @@
 """From a Keras model to a SavedModel that takes raw bytes and gives finished results."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -8,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from ..trainers.errors import DataError, UsageError
+from ..trainers.errors import DataError, UsageError, first_line
+from ..trainers.models.precision import in_float32
 from .card import digest
 
 INPUT_NAME = "image"
@@ -26,15 +26,15 @@ def load_keras(path) -> keras.Model:
         DataError: the file cannot be read.
         UsageError: it is a model of another kind.
     """
-    # Importing these registers the project's layers and losses with Keras.
+    # Importing them registers the project's losses with Keras, as in_float32's import does its layers.
     from .. import losses  # noqa: F401
-    from ..trainers import models  # noqa: F401
 
     try:
         model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path} cannot be read as a Keras model ({reason}): train or save it again") from error
+        raise DataError(
+            f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
+        ) from error
     input_size(model, path)
     return in_float32(model)
 
@@ -55,17 +55,6 @@ def input_size(model: keras.Model, path="the model") -> int:
             f"{path} is no saliency model: expected input [B, S, S, 3] and output [B, S, S], got {shape} and {output}"
         )
     return shape[1]
-
-
-def in_float32(model: keras.Model) -> keras.Model:
-    """The same model computing in float32, as exported files do; itself when it does so already."""
-    description = json.dumps(keras.saving.serialize_keras_object(model))
-    plain = description.replace('"mixed_float16"', '"float32"').replace('"mixed_bfloat16"', '"float32"')
-    if plain == description:
-        return model
-    copy = keras.saving.deserialize_keras_object(json.loads(plain))
-    copy.set_weights(model.get_weights())
-    return copy
 
 
 def _write(model: keras.Model, path, batch: int | None, dtype: tf.DType) -> Path:

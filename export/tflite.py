@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..trainers.errors import MetricfitError, UsageError
+from ..trainers.errors import MetricfitError, UsageError, first_line
 from .card import digest
 from .float16 import halve_kernels
 
@@ -157,8 +157,7 @@ def _main(scratch: str, folder: str, variants: str) -> int:
             elif variant != "none":
                 contents[variant] = _convert_one(Path(scratch), variant)
         except Exception as error:  # the parent turns whatever it is into one sentence
-            reason = [line.strip() for line in str(error).splitlines() if line.strip()]
-            print(reason[0] if reason else type(error).__name__, flush=True)
+            print(first_line(error), flush=True)
             return _REFUSED
         (Path(folder) / FILE_NAMES[variant]).write_bytes(contents[variant])
     return 0

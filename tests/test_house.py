@@ -57,8 +57,13 @@ def test_an_import_against_the_arrow_is_found(tmp_path):
         (tmp_path / floor).mkdir()
     (tmp_path / "trainers" / "data").mkdir()
     (tmp_path / "losses" / "a.py").write_text("from ..app import cli\n")
-    (tmp_path / "trainers" / "data" / "b.py").write_text("from ..models import deeplab\nfrom ..errors import DataError\n")
-    assert wrong_arrows(tmp_path) == ["losses/a.py imports app.cli", "trainers/data/b.py imports trainers.models.deeplab"]
+    (tmp_path / "trainers" / "data" / "b.py").write_text(
+        "from ..models import deeplab\nfrom ..errors import DataError\n"
+    )
+    assert wrong_arrows(tmp_path) == [
+        "losses/a.py imports app.cli",
+        "trainers/data/b.py imports trainers.models.deeplab",
+    ]
 
 
 def test_losses_need_tensorflow_keras_and_numpy_only():
@@ -101,7 +106,8 @@ def test_wheel_holds_what_the_tree_holds(tmp_path):
         if in_package and (name.endswith(".py") or name.startswith("saved_models/")):
             wanted.add("metricfit/" + name)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(copy)], check=True
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(copy)],
+        check=True,
     )
     (wheel,) = tmp_path.glob("metricfit-*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}

@@ -14,6 +14,8 @@ from .errors import UsageError
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
 NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
 
+_NOT_KEPT = ("config", "overwrite", "quiet")
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -87,10 +89,11 @@ class SaliencyConfig(RunConfig):
 
 
 def to_dict(config: RunConfig) -> dict:
-    """The configuration as JSON-able data, without the path it was itself read from."""
-    values = dataclasses.asdict(config)
-    values.pop("config", None)
-    return values
+    """The configuration as JSON-able data, without what only says how this one start went.
+
+    `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
+    """
+    return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_KEPT}
 
 
 def read_config(path, config_class):

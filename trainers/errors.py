@@ -1,4 +1,10 @@
-"""The three ways in which a command fails, each with its exit code. One sentence: expected, found, where, what to do."""
+"""The ways in which a command fails, each with its exit code. One sentence: expected, found, where, what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of a library says first, to be quoted in a sentence of ours; its kind where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
 
 
 class MetricfitError(Exception):

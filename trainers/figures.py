@@ -3,7 +3,6 @@
 Figures are plain `matplotlib.figure.Figure` objects drawn by Agg: no display, no pyplot, no global state.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .files import written_beside
 from .metrics.histogram import THRESHOLDS
 
 # Okabe and Ito's palette, told apart by all kinds of colour vision; its yellow is too light for lines.
@@ -178,12 +178,9 @@ def history_figure(rows: Iterable[Mapping[str, object]], *, title: str = "") -> 
 
 def save(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
     """Write a figure beside `path`, then rename it there; the suffix gives the format. Return the path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    figure.savefig(part, dpi=dpi)
-    os.replace(part, path)
-    return path
+    with written_beside(path) as beside:
+        figure.savefig(beside, dpi=dpi)
+    return Path(path)
 
 
 def to_png_array(figure: Figure, *, dpi: int = 100) -> np.ndarray:

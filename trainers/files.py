@@ -5,21 +5,31 @@ import json
 import os
 from pathlib import Path
 
+from .errors import MetricfitError
+
 
 @contextlib.contextmanager
 def written_beside(path):
     """Give a path beside `path` to write to, and rename it to `path` when the block ends without an error.
 
-    The name ends as `path` does, since writers choose the format by it.
+    The name ends as `path` does, since writers choose the format by it. The folder is made when missing.
+
+    Raises:
+        MetricfitError: it cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         os.replace(beside, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise MetricfitError(f"cannot write {path} ({reason}): check the folder and the space left") from error
     finally:
-        beside.unlink(missing_ok=True)
+        # Below a file instead of a folder even this is refused.
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def write_text(path, text: str) -> Path:

@@ -24,9 +24,9 @@ from .callbacks.best import save_model
 from .config import to_dict
 from .data.scan import checked_source
 from .data.sources import split_for_selection
-from .errors import MetricfitError, UsageError
+from .errors import MetricfitError, UsageError, first_line
 from .files import write_json
-from .models import prepare_for_training
+from .models import in_float32, prepare_for_training
 from .optimizer import build_optimizer
 from .run_folder import LogFile, open_run
 
@@ -117,13 +117,15 @@ def train(task: Task, config) -> RunResult:
             folder, len(training), len(selection), model.count_params() / 1e6, steps,
         )  # fmt: skip
         interrupted = _fit(task, config, folder, model, training, selection, steps)
-        best = _best_model(task, config, folder, model)
+        best = _best_model(folder, model)
         report = task.evaluate(best, config, selection)
         log.info("best epoch on the selection data: %s %.4f", task.main_metric, report.scalars[task.main_metric])
     write_json(folder / "metrics.json", {"data": selection.name, "split": "selection", **report.to_dict()})
     write_final_metrics(folder / "tensorboard", report.scalars)
     made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
-    made.append(figures.save(figures.history_figure(read_history(folder / "history.csv")), folder / "figures/history.png"))
+    rows = read_history(folder / "history.csv")
+    if rows:
+        made.append(figures.save(figures.history_figure(rows), folder / "figures/history.png"))
     return RunResult(folder, report.scalars, interrupted, [*made, folder / "tensorboard"])
 
 
@@ -132,8 +134,13 @@ def check(config) -> None:
     for name in ("epochs", "batch_size"):
         if getattr(config, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
-    if config.learning_rate <= 0:
-        raise UsageError(f"--learning-rate must be above 0, got {config.learning_rate}")
+    for name in ("learning_rate", "minutes", "clip_norm"):
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"--{name.replace('_', '-')} must be above 0, got {value}")
+    for name in ("seed", "weight_decay"):
+        if getattr(config, name) < 0:
+            raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(config, name)}")
     for name in ("ema", "warmup_share"):
         if not 0 <= getattr(config, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be in [0, 1), got {getattr(config, name)}")
@@ -151,11 +158,13 @@ def load_model(run_or_model) -> keras.Model:
     if path.is_dir():
         path = path / "model.keras"
     if path.suffix != ".keras" or not path.is_file():
-        raise UsageError(f"no trained model at {run_or_model}: give a run folder that holds model.keras, or a .keras file")
+        raise UsageError(
+            f"no trained model at {run_or_model}: give a run folder that holds model.keras, or a .keras file"
+        )
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
-        raise UsageError(f"{path} cannot be loaded as a Keras model: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{path} cannot be loaded as a Keras model: {first_line(error)}") from error
 
 
 class _precision:
@@ -201,6 +210,11 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
     if first_epoch >= config.epochs:
         log.info("%s is already trained for %d epochs", folder, config.epochs)
         return False
+    done = read_history(folder / "history.csv") if first_epoch else []
+    spent = sum(row["seconds"] for row in done)
+    if done and config.minutes is not None and spent + done[-1]["seconds"] > 60 * config.minutes:
+        log.info("%s has had its %g minutes", folder, config.minutes)
+        return False
     if first_epoch:
         log.info("continuing after epoch %d of %d", first_epoch, config.epochs)
     monitor = f"val_{task.main_metric}"
@@ -216,7 +230,6 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         checkpoint,
     ]
     if config.minutes is not None:
-        spent = sum(row["seconds"] for row in read_history(folder / "history.csv")) if first_epoch else 0.0
         callbacks.append(TimeLimit(config.minutes, spent_seconds=spent))
     if not config.quiet:
         callbacks.append(Progress(("loss", task.main_metric, "val_loss", *(f"val_{name}" for name in task.shown))))
@@ -241,15 +254,13 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
     return False
 
 
-def _best_model(task: Task, config, folder: Path, model) -> keras.Model:
+def _best_model(folder: Path, model) -> keras.Model:
     """The saved best epoch in float32, as every later step wants it; the current weights where none was saved."""
     path = folder / "model.keras"
-    best = keras.models.load_model(path, compile=False) if path.is_file() else model
-    if config.mixed_precision != "none":
-        with _precision("none"):
-            single = task.build_model(config)
-        single.set_weights(best.get_weights())
-        best = single
-    if config.mixed_precision != "none" or not path.is_file():
+    # Layers within layers take the policy that is set while they are built again.
+    with _precision("none"):
+        saved = keras.models.load_model(path, compile=False) if path.is_file() else None
+        best = in_float32(model if saved is None else saved)
+    if best is not saved:
         save_model(best, path)
     return prepare_for_training(best)

@@ -43,21 +43,30 @@ def open_run(task: str, config) -> Path:
     folder = Path(config.out)
     settings = folder / "config.json"
     wanted = {"task": task, "config": to_dict(config), "versions": versions()}
-    if config.overwrite and settings.is_file():
-        shutil.rmtree(folder)
     if settings.is_file():
-        differing = _difference(json.loads(settings.read_text()), wanted)
-        if differing:
-            raise UsageError(
-                f"{folder} holds a run with other settings ({'; '.join(differing)}): "
-                "choose another --out, use the same settings to continue it, or --overwrite to start anew"
-            )
+        found = read_run(folder)
+        if config.overwrite:
+            _refuse_to_delete(config.init, folder)
+            shutil.rmtree(folder)
+        # What stopped before its first epoch, for want of data say, has nothing to lose.
+        elif any((folder / name).is_file() for name in ("model.keras", "history.csv")):
+            differing = _difference(found, wanted)
+            if differing:
+                raise UsageError(
+                    f"{folder} holds a run with other settings ({'; '.join(differing)}): "
+                    "choose another --out, use the same settings to continue it, or --overwrite to start anew"
+                )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a run folder: choose another --out")
     for name in ("checkpoints", "figures", "tensorboard"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     write_json(settings, wanted)
     return folder
+
+
+def _refuse_to_delete(init: str | None, folder: Path) -> None:
+    if init and Path(init).resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"--overwrite would delete {init}, which --init starts from: choose another --out")
 
 
 def _difference(found: dict, wanted: dict) -> list[str]:
@@ -81,7 +90,13 @@ def read_run(folder) -> dict:
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise UsageError(f"{folder} is not a run folder: it has no config.json")
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{folder} is not a run folder: its config.json is not JSON ({error})") from error
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict) or "task" not in found:
+        raise UsageError(f"{folder} is not a run folder: its config.json is not that of a training")
+    return found
 
 
 class LogFile:

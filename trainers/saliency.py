@@ -91,17 +91,21 @@ def evaluate(
 
     Returns:
         The report.
+
+    Raises:
+        UsageError: beta2 or batch_size out of range.
     """
+    _check_beta2(beta2)
     curves = {name: FMeasureCurve(beta2=beta2, average=name, protocol=protocol) for name in ("curves", "images")}
     shown = set(np.linspace(0, len(source) - 1, PICTURES).astype(int).tolist())
-    pictures, index = [], 0
-    for example, saliency in predicted_maps(predict, source, size, batch_size, quiet=quiet):
+    pictures = []
+    maps = predicted_maps(predict, source, size, batch_size, quiet=quiet)
+    for index, (example, saliency) in enumerate(maps):
         saliency = scale_logits(saliency, logit_scale)
         for curve in curves.values():
             curve.update(saliency, example.mask)
         if index in shown:
             pictures.append((example.image, example.mask, saliency, example.name))
-        index += 1
     return SaliencyReport({name: curve.result() for name, curve in curves.items()}, pictures, label)
 
 
@@ -171,7 +175,13 @@ def _build_model(config: SaliencyConfig) -> keras.Model:
     return build_deeplab(config.backbone, size=config.size, weights=config.weights)
 
 
+def _check_beta2(beta2: float) -> None:
+    if not beta2 > 0:
+        raise UsageError(f"--beta2 must be above 0, got {beta2}")
+
+
 def _build_metrics(config: SaliencyConfig) -> list:
+    _check_beta2(config.beta2)
     return [FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")]
 
 
@@ -192,7 +202,7 @@ def _steps_per_epoch(config: SaliencyConfig, source: Source) -> int:
 
 
 def _selection_batches(config: SaliencyConfig, source: Source) -> tf.data.Dataset:
-    return pipeline.evaluation_batches(source, size=config.size, batch_size=config.batch_size).cache()
+    return pipeline.evaluation_batches(source, size=config.size, batch_size=config.batch_size)
 
 
 def _watchers(config: SaliencyConfig, folder: Path, selection: Source) -> list:

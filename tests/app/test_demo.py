@@ -15,8 +15,9 @@ import pytest
 
 from metricfit.app import demo as module
 from metricfit.app import window as window_module
-from metricfit.app.demo import Demo, Player, play, run_demo
+from metricfit.app.demo import Demo, play, run_demo
 from metricfit.app.options_demo import DemoOptions
+from metricfit.app.player import Player
 from metricfit.app.video import Camera, Frame, open_frames
 from metricfit.app.window import Window, check_display
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
@@ -302,20 +303,20 @@ def test_without_a_display_one_sentence(monkeypatch, tmp_path):
 SCRIPT = """
     import json, sys
     from pathlib import Path
-    from metricfit.app import demo, window
+    from metricfit.app import demo, player, window
     from metricfit.app.options_demo import DemoOptions
     from tests.app.fakes import load_fake_predictor
 
     source, out, log = sys.argv[1:]
     demo.load_predictor = load_fake_predictor
-    draw_hud = demo.draw_hud
+    draw_hud = player.draw_hud
 
     def logged(picture, status):
         with open(log, "a") as file:
             print(json.dumps([status.threshold, status.view, status.paused, status.pace, status.message]), file=file)
         return draw_hud(picture, status)
 
-    demo.draw_hud = logged
+    player.draw_hud = logged
     demo.run_demo(DemoOptions(source=source, out=Path(out)))
 """
 

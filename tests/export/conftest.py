@@ -1,6 +1,7 @@
 """One export of the tiny model, shared by the tests of this folder."""
 
 import pytest
+
 from metricfit.export import export_run
 
 from .small_model import make_run, red_squares

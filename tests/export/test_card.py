@@ -5,6 +5,7 @@ import hashlib
 import json
 
 import pytest
+
 from metricfit.export.card import ModelCard, card_from_dict, digest, read_card, write_card
 from metricfit.trainers.errors import DataError
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+
 from metricfit.export import export_run, float16, read_card, saved_model, tflite
 from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from metricfit.export import load_runner
 from metricfit.export.runner import _dequantisation
 from metricfit.trainers.data.images import resize_image

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from metricfit.losses import CrossEntropy, balanced_cross_entropy, cross_entropy, soft_iou
 
 MASK = [[[1, 0], [0, 0]]]

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from metricfit import losses
 
 from ..reference.saliency_losses import REFERENCES, reference

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from metricfit.losses import FLoss, LogFLoss, floss, log_floss
 
 MASK = [[[1, 1], [0, 0]]]

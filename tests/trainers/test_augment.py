@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from metricfit.trainers.data.augment import NO_AUGMENTATION, Augmentation, augment, colour_matrix, crop_window
 from metricfit.trainers.data.images import resize_image, resize_mask
 from metricfit.trainers.errors import UsageError

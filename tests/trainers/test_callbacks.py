@@ -7,6 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from metricfit.trainers.callbacks import (
     AveragedWeights,
     BestModel,
@@ -24,8 +27,6 @@ from metricfit.trainers.callbacks import minutes as minutes_module
 from metricfit.trainers.callbacks.hparams import flatten
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.metrics import FMeasure, FMeasureCurve
-from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 STEPS = 3
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from metricfit.trainers.data.contact_sheet import class_colours, contact_sheet, draw_example
 from metricfit.trainers.data.sources import Example
 from metricfit.trainers.errors import DataError, UsageError
-from PIL import Image
 
 
 def grey(height=40, width=60):
@@ -46,8 +47,9 @@ def test_boxes_and_classes_have_their_colours():
     drawn = draw_example(Example(grey(), boxes=boxes, classes=np.array([2], np.int32)), cell=60)
     assert tuple(drawn[5, 30]) == tuple(class_colours(3)[2])
     assert tuple(drawn[20, 30]) == (100, 100, 100)
-    drawn = draw_example(Example(grey(), labels=np.repeat([[0, 1]], [30, 30], axis=1).repeat(40, axis=0)
-                                 .astype(np.uint8)), cell=60).astype(int)
+    drawn = draw_example(
+        Example(grey(), labels=np.repeat([[0, 1]], [30, 30], axis=1).repeat(40, axis=0).astype(np.uint8)), cell=60
+    ).astype(int)
     assert np.abs(drawn[20, 10] - drawn[20, 50]).max() > 40
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import py_sod_metrics
 import pytest
 import tensorflow as tf
+
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.metrics import THRESHOLDS, FMeasure, FMeasureCurve, FMeasureResult, best_logit_scale
 from metricfit.trainers.metrics.histogram import threshold_codes

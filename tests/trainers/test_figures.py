@@ -5,9 +5,10 @@ import io
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from PIL import Image
+
 from metricfit.trainers import figures
 from metricfit.trainers.metrics import FMeasureCurve
-from PIL import Image
 
 
 def result(scale, seed=0):

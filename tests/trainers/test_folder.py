@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from metricfit.trainers.data.sources import Source, open_source
 from metricfit.trainers.errors import DataError, UsageError
-from PIL import Image
 
 
 def picture(seed=0, size=(24, 32)):
@@ -40,9 +41,17 @@ def test_pairs_by_stem_in_alphabetical_order(tmp_path):
     assert example.labels is None
 
 
-@pytest.mark.parametrize(("stored", "expected"), [
-    ([0, 255], [0, 1]), ([0, 1], [0, 1]), ([10, 200], [0, 1]), ([0, 0], [0, 0]), ([255, 255], [1, 1]), ([1, 1], [1, 1]),
-])
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ([0, 255], [0, 1]),
+        ([0, 1], [0, 1]),
+        ([10, 200], [0, 1]),
+        ([0, 0], [0, 0]),
+        ([255, 255], [1, 1]),
+        ([1, 1], [1, 1]),
+    ],
+)
 def test_the_larger_of_two_values_is_salient(tmp_path, stored, expected):
     write_pairs(tmp_path, ["a"])
     mask = np.full((24, 32), stored[0], np.uint8)

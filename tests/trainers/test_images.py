@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metricfit.trainers.data.images import read_image, read_mask, resize_image, resize_map, resize_mask
-from metricfit.trainers.errors import DataError
 from PIL import Image
 
-CORNERS = np.array([[[250, 10, 10], [10, 250, 10], [10, 10, 250]], [[250, 250, 10], [10, 250, 250], [200, 200, 200]]],
-                   np.uint8)
+from metricfit.trainers.data.images import read_image, read_mask, resize_image, resize_map, resize_mask
+from metricfit.trainers.errors import DataError
+
+CORNERS = np.array(
+    [[[250, 10, 10], [10, 250, 10], [10, 10, 250]], [[250, 250, 10], [10, 250, 250], [200, 200, 200]]], np.uint8
+)
 
 # EXIF orientation -> what turns the stored pixels upright, from the EXIF standard's table of row 0 and column 0.
 UPRIGHT = {

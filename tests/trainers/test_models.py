@@ -12,8 +12,6 @@ from metricfit.trainers.models import BACKBONES, build_deeplab
 from metricfit.trainers.models.backbones import efficientnet_lite0
 from metricfit.trainers.models.weights import load_backbone_weights, read_pytorch_tensors
 
-from .tiny import tiny  # noqa: F401
-
 
 @pytest.fixture(scope="module")
 def small():
@@ -136,7 +134,7 @@ def test_an_unreachable_preset_is_one_sentence(monkeypatch):
 
 @pytest.mark.parametrize(("backbone", "size"), [("vgg", 64), ("mobilenet_v3_small", 100), ("mobilenet_v3_small", 0)])
 def test_wrong_backbone_or_size(backbone, size):
-    with pytest.raises(UsageError, match="choose one of|multiple of 32"):
+    with pytest.raises(UsageError, match=r"choose one of|multiple of 32"):
         build_deeplab(backbone, size=size)
 
 

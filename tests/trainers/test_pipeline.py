@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from metricfit.trainers.data.augment import NO_AUGMENTATION, Augmentation, augment
 from metricfit.trainers.data.pipeline import (
     DecodedCache,
@@ -114,7 +115,7 @@ print(hashlib.sha256(images.numpy().tobytes() + masks.numpy().tobytes()).hexdige
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-500:]
-    (images, masks), = stream(Scenes("train"), 1, seed=1, batch_size=5, size=64, augmentation=Augmentation())
+    ((images, masks),) = stream(Scenes("train"), 1, seed=1, batch_size=5, size=64, augmentation=Augmentation())
     assert done.stdout.strip() == hashlib.sha256(images.tobytes() + masks.tobytes()).hexdigest()
 
 
@@ -131,7 +132,7 @@ def test_a_source_smaller_than_a_batch_fills_it():
     assert steps_per_epoch(source, 8) == 1
     names = names_of_step(source, 5, 8, 0)
     assert sorted(names.count(name) for name in source.names) == [2, 3, 3]
-    (images, _), = stream(source, 1, batch_size=8, size=32, augmentation=Augmentation())
+    ((images, _),) = stream(source, 1, batch_size=8, size=32, augmentation=Augmentation())
     # Repeats of an example within the batch are varied differently.
     assert len({image.tobytes() for image in images}) == 8
 
@@ -206,7 +207,7 @@ def test_original_size_examples_keep_the_label():
 
 
 def test_labels_can_be_the_target():
-    (_, targets), = stream(Coded(4), 1, field="labels")
+    ((_, targets),) = stream(Coded(4), 1, field="labels")
     assert set(np.unique(targets)) == {0, 2, 254}
     with pytest.raises(UsageError, match="mask or labels"):
         stream(Coded(4), 1, field="boxes")

@@ -10,52 +10,8 @@ import numpy as np
 import pytest
 
 from metricfit.trainers import run, saliency
-from metricfit.trainers.config import SaliencyConfig
 from metricfit.trainers.data import sources
 from metricfit.trainers.errors import MetricfitError, UsageError
-
-from .tiny import tiny  # noqa: F401
-
-
-class Discs:
-    """Bright discs on dark noise: learnt within a few steps."""
-
-    class_names = ("background", "disc")
-
-    def __init__(self, rest, needs):
-        self.name = f"discs:{rest}"
-        self.names = [f"{rest}{index:02d}" for index in range(20)]
-
-    def __len__(self):
-        return len(self.names)
-
-    def load(self, index):
-        rng = np.random.default_rng([len(self.name), index])
-        y, x = np.mgrid[:40, :48]
-        mask = (y - rng.integers(12, 28)) ** 2 + (x - rng.integers(12, 36)) ** 2 < 100
-        image = (rng.integers(0, 60, (40, 48, 3)) + 180 * mask[..., None]).astype(np.uint8)
-        return sources.Example(image=image, mask=mask.astype(np.uint8), name=self.names[index])
-
-    def faults(self, quiet=False):
-        from metricfit.trainers.data.scan import scan
-
-        return scan(self, quiet=quiet)
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory, tiny):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sources.SOURCES, "discs", Discs)
-        yield SaliencyConfig(
-            data="discs:train", out=str(tmp_path_factory.mktemp("runs") / "run"), backbone=tiny, size=32, batch_size=6,
-            epochs=3, learning_rate=5e-3, quiet=True,
-        )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def trained(config):
-    """One finished run, which no test changes."""
-    return saliency.train(config)
 
 
 def rows_of(folder):
@@ -66,13 +22,22 @@ def rows_of(folder):
 def test_a_run_leaves_everything_behind(trained):
     folder = trained.folder
     assert not trained.interrupted
-    names = {"config.json", "history.csv", "metrics.json", "checkpoints", "model.keras", "tensorboard", "figures", "log.txt"}
+    names = {
+        "config.json",
+        "history.csv",
+        "metrics.json",
+        "checkpoints",
+        "model.keras",
+        "tensorboard",
+        "figures",
+        "log.txt",
+    }
     assert {path.name for path in folder.iterdir()} == names
     assert all(path.exists() for path in trained.made)
 
     settings = json.loads((folder / "config.json").read_text())
     assert settings["task"] == "saliency"
-    assert settings["config"]["learning_rate"] == 5e-3
+    assert settings["config"]["learning_rate"] == 1e-2
     assert settings["config"]["augmentation"]
     assert settings["versions"]["tensorflow"]
 

@@ -7,11 +7,12 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
+
 from metricfit.trainers.data.saliency_layouts import LAYOUTS
 from metricfit.trainers.data.saliency_sets import SaliencySets
 from metricfit.trainers.data.scan import checked_source
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
-from PIL import Image
 
 SIZE = (24, 32)
 SALIENT = (slice(6, 18), slice(8, 20))
@@ -130,27 +131,40 @@ def test_hku_is_as_rar_must_be_unpacked(manual):
 def test_pascal_s_masks_are_cut_at_one_half(manual):
     graded = np.full(SIZE, 106, np.uint8)
     graded[SALIENT] = 128
-    files = {"datasets/imgs/pascal/1.jpg": jpg(), "datasets/masks/pascal/1.png": png(graded),
-             "datasets/imgs/bruce/9.jpg": jpg(), "algmaps/pascal/aim/1.png": png()}
+    files = {
+        "datasets/imgs/pascal/1.jpg": jpg(),
+        "datasets/masks/pascal/1.png": png(graded),
+        "datasets/imgs/bruce/9.jpg": jpg(),
+        "algmaps/pascal/aim/1.png": png(),
+    }
     write_zip(manual / "salObj.zip", files)
     assert_masks(examples("pascal_s", "test"), ["1"])
 
 
 def test_dut_omron_without_the_four_withdrawn_images(manual):
     names = ["im005", "sun_bqfgwnmzhjwuphdi"]
-    write_zip(manual / "DUT-OMRON-image.zip", {f"DUT-OMRON-image/{name}.jpg": jpg() for name in names}
-              | {"__MACOSX/DUT-OMRON-image/._im005.jpg": b"x"})
-    write_zip(manual / "DUT-OMRON-gt-pixelwise.zip.zip", {"pixelwiseGT-new-PNG/im005.png": png(),
-                                                          "__MACOSX/pixelwiseGT-new-PNG/._im005.png": b"x"})
+    write_zip(
+        manual / "DUT-OMRON-image.zip",
+        {f"DUT-OMRON-image/{name}.jpg": jpg() for name in names} | {"__MACOSX/DUT-OMRON-image/._im005.jpg": b"x"},
+    )
+    write_zip(
+        manual / "DUT-OMRON-gt-pixelwise.zip.zip",
+        {"pixelwiseGT-new-PNG/im005.png": png(), "__MACOSX/pixelwiseGT-new-PNG/._im005.png": b"x"},
+    )
     assert_masks(examples("dut_omron", "test"), ["im005"])
 
 
 def test_duts_has_two_parts_and_may_have_masks_twice(manual):
-    write_zip(manual / "DUTS-TR.zip", {
-        "DUTS-TR/DUTS-TR-Image/a.jpg": jpg(), "DUTS-TR/DUTS-TR-Mask/a.png": png(mask(size=(30, 30))),
-        "DUTS-TR/DUTS-TR-Mask/a.jpg": encode(mask(), "JPEG"),
-        "DUTS-TR/DUTS-TR-Image/b.jpg": jpg(), "DUTS-TR/DUTS-TR-Mask/b.png": png(mask(high=1)),
-    })
+    write_zip(
+        manual / "DUTS-TR.zip",
+        {
+            "DUTS-TR/DUTS-TR-Image/a.jpg": jpg(),
+            "DUTS-TR/DUTS-TR-Mask/a.png": png(mask(size=(30, 30))),
+            "DUTS-TR/DUTS-TR-Mask/a.jpg": encode(mask(), "JPEG"),
+            "DUTS-TR/DUTS-TR-Image/b.jpg": jpg(),
+            "DUTS-TR/DUTS-TR-Mask/b.png": png(mask(high=1)),
+        },
+    )
     write_zip(manual / "DUTS-TE.zip", {"DUTS-TE/DUTS-TE-Image/c.jpg": jpg(), "DUTS-TE/DUTS-TE-Mask/c.png": png()})
     assert_masks(examples("duts", "train"), ["a", "b"])
     assert_masks(examples("duts", "test"), ["c"])
@@ -181,8 +195,12 @@ def test_sod_from_outlines_by_majority(manual):
     box = [(7, 9), (7, 20), (18, 20), (18, 9)]
     everything = [(1, 1), (1, 32), (24, 32), (24, 1)]
     left, right = [(7, 9), (7, 14), (18, 14), (18, 9)], [(7, 15), (7, 20), (18, 20), (18, 15)]
-    sessions = [[(1, [box]), (2, [everything])], [(2, [everything]), (1, [left, right])],
-                [(1, [everything])], [(2, [everything])]]
+    sessions = [
+        [(1, [box]), (2, [everything])],
+        [(2, [everything]), (1, [left, right])],
+        [(1, [everything])],
+        [(2, [everything])],
+    ]
     write_zip(manual / "SOD.zip", {"SOD/SO123.mat": outlines(sessions), "SOD/DBidx.mat": b"not read"})
     with tarfile.open(manual / "BSDS300-images.tgz", "w:gz") as archive:
         for name, data in {"BSDS300/images/train/123.jpg": jpg(), "BSDS300/iids_test.txt": b"1"}.items():

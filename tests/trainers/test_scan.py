@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from metricfit.trainers.data.scan import Faults, checked_source, scan, usable
 from metricfit.trainers.data.sources import Example, open_source
 from metricfit.trainers.errors import DataError
-from PIL import Image
 
 from .test_folder import picture, write_pairs
 

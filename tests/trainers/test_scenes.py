@@ -8,6 +8,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+
 from metricfit.trainers.data import scenes
 from metricfit.trainers.data.scenes import CLASS_NAMES, Scenes, scene
 from metricfit.trainers.data.sources import Source, open_source
@@ -27,11 +28,13 @@ def digest(example):
 
 
 def test_same_bytes_in_another_process_and_in_any_order():
-    code = ("import hashlib; from metricfit.trainers.data.scenes import scene\n"
-            "for index in (7, 0, 3):\n"
-            "    e = scene(11, index)\n"
-            "    parts = (e.image, e.mask, e.labels, e.boxes, e.classes)\n"
-            "    print(hashlib.sha256(b''.join(p.tobytes() for p in parts)).hexdigest())")
+    code = (
+        "import hashlib; from metricfit.trainers.data.scenes import scene\n"
+        "for index in (7, 0, 3):\n"
+        "    e = scene(11, index)\n"
+        "    parts = (e.image, e.mask, e.labels, e.boxes, e.classes)\n"
+        "    print(hashlib.sha256(b''.join(p.tobytes() for p in parts)).hexdigest())"
+    )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     source = open_source("scenes")
     assert source.name == "scenes:train"

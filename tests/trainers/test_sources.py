@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.sources import SOURCES, Example, Source, open_source, split_for_selection, subset
 from metricfit.trainers.errors import UsageError
@@ -76,8 +77,10 @@ def test_selection_split_is_a_partition_that_takes_every_tenth():
 
 
 def test_reading_data_needs_no_tensorflow():
-    code = ("import sys, metricfit.trainers.data.augment; from metricfit.trainers.data.sources import open_source; "
-            "open_source('scenes:val').load(3); assert 'tensorflow' not in sys.modules")
+    code = (
+        "import sys, metricfit.trainers.data.augment; from metricfit.trainers.data.sources import open_source; "
+        "open_source('scenes:val').load(3); assert 'tensorflow' not in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
+
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, UsageError
-from PIL import Image
 
 
 def encode(pixels):
@@ -26,6 +27,7 @@ def trimap(height=24, width=32):
 
 def pets(monkeypatch, records):
     """Let the pets of TFDS be these records."""
+
     def as_data_source(self, split, *, decoders):
         assert split == "train"
         assert decoders.keys() == {"image", "segmentation_mask"}
@@ -36,8 +38,11 @@ def pets(monkeypatch, records):
 
 def record(name, image=None, mask=None):
     image = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8) if image is None else image
-    return {"image": encode(image), "segmentation_mask": encode(trimap() if mask is None else mask),
-            "file_name": np.array(name.encode(), object)}
+    return {
+        "image": encode(image),
+        "segmentation_mask": encode(trimap() if mask is None else mask),
+        "file_name": np.array(name.encode(), object),
+    }
 
 
 def test_trimaps_become_masks_with_ignored_border(monkeypatch, tmp_path):

@@ -2,12 +2,12 @@
 
 import json
 import math
-import os
 from pathlib import Path
 
 import keras
 
 from ..errors import MetricfitError
+from ..files import write_json, written_beside
 from .averaged import averaged_weights
 
 
@@ -59,16 +59,14 @@ class BestModel(keras.callbacks.Callback):
                 f"choose one of {', '.join(logs)}"
             )
         value = float(logs[self.monitor])
-        if math.isnan(value) or not self._improves(value):
+        # Weights whose loss is no number are no model, whatever they score.
+        usable = not math.isnan(value) and math.isfinite(float(logs.get("loss", 0.0)))
+        if not usable or not self._improves(value):
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with averaged_weights(self.model):
             save_model(self.model, self.path)
         self.value, self.epoch = value, epoch + 1
-        self.record.parent.mkdir(parents=True, exist_ok=True)
-        part = self.record.with_name(f".{self.record.name}.part")
-        part.write_text(json.dumps({"monitor": self.monitor, "value": value, "epoch": self.epoch}) + "\n")
-        os.replace(part, self.record)
+        write_json(self.record, {"monitor": self.monitor, "value": value, "epoch": self.epoch})
 
     def _improves(self, value):
         if self.value is None:
@@ -78,11 +76,9 @@ class BestModel(keras.callbacks.Callback):
 
 def save_model(model: keras.Model, path: str | Path) -> Path:
     """Write a model beside `path`, then rename it there. Functional models are written without optimizer and loss."""
-    path = Path(path)
-    part = path.with_name(f".{path.stem}.part.keras")
     # A subclass with a behaviour of its own is written as it is.
     if type(model).__name__ == "Functional":
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
-    model.save(part)
-    os.replace(part, path)
-    return path
+        model = keras.Model(model.input, model.output, name=model.name)
+    with written_beside(path) as beside:
+        model.save(beside)
+    return Path(path)

@@ -1,11 +1,12 @@
 """One row of numbers an epoch, in a table that any program reads."""
 
 import csv
-import os
 import time
 from pathlib import Path
 
 import keras
+
+from ..files import written_beside
 
 
 class HistoryCSV(keras.callbacks.Callback):
@@ -29,8 +30,7 @@ class HistoryCSV(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the rows before this epoch, and this epoch's."""
-        rows = _read(self.path) if self.path.exists() else []
-        rows = [row for row in rows if int(row["epoch"]) <= epoch]
+        rows = [row for row in _read(self.path) if int(row["epoch"]) <= epoch]
         rows.append(
             {
                 "epoch": epoch + 1,
@@ -40,21 +40,20 @@ class HistoryCSV(keras.callbacks.Callback):
             }
         )
         columns = dict.fromkeys(name for row in rows for name in row)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(f".{self.path.name}.part")
-        with part.open("w", newline="") as file:
+        with written_beside(self.path) as beside, beside.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(part, self.path)
 
 
 def read_history(path) -> list[dict[str, float]]:
-    """Give the rows of a history file as numbers, without the empty cells; `epoch` is an int."""
+    """Give the rows of a history file as numbers, without the empty cells; `epoch` is an int. No file, no rows."""
     rows = [{name: float(text) for name, text in row.items() if text != ""} for row in _read(Path(path))]
     return [{**row, "epoch": int(row["epoch"])} for row in rows]
 
 
 def _read(path):
+    if not path.is_file():
+        return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))

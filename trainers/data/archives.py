@@ -75,9 +75,12 @@ class Archive:
 
     def below(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
         """List the files with one of some endings whose folder is, or ends in, `folder` (any folder when empty)."""
-        return [file for file in self.files
-                if file.lower().endswith(suffixes)
-                and (not folder or f"/{PurePosixPath(file).parent}/".endswith(f"/{folder}/"))]
+        return [
+            file
+            for file in self.files
+            if file.lower().endswith(suffixes)
+            and (not folder or f"/{PurePosixPath(file).parent}/".endswith(f"/{folder}/"))
+        ]
 
 
 def open_archive(folders: list[Path], name: str) -> Archive | None:

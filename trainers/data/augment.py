@@ -34,8 +34,13 @@ class Augmentation:
     """Largest turn of the colour circle, as a share of it, in [0, 0.5]."""
 
     def __post_init__(self):
-        bounds = (("min_scale", 0.01, 1), ("brightness", 0, 0.99), ("contrast", 0, 0.99), ("saturation", 0, 1),
-                  ("hue", 0, 0.5))
+        bounds = (
+            ("min_scale", 0.01, 1),
+            ("brightness", 0, 0.99),
+            ("contrast", 0, 0.99),
+            ("saturation", 0, 1),
+            ("hue", 0, 0.5),
+        )
         for field, low, high in bounds:
             if not low <= getattr(self, field) <= high:
                 raise UsageError(f"{field} must lie in {low}..{high}, got {getattr(self, field)}")

@@ -1,12 +1,12 @@
 """A page of pictures with their masks and boxes drawn in, to look at data before training on them."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import DataError, UsageError
+from ..files import written_beside
 from .images import resize_image, resize_mask
 from .sources import IGNORE, Example, Source
 
@@ -93,7 +93,7 @@ def _caption(example: Example) -> str:
 
 
 def _shortened(name: str, length: int) -> str:
-    return name if len(name) <= length else f"{name[:length // 2 - 1]}…{name[-(length - length // 2):]}"
+    return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-(length - length // 2) :]}"
 
 
 def contact_sheet(
@@ -121,8 +121,10 @@ def contact_sheet(
 
     path = Path(path)
     if count < 1 or columns < 1 or not len(source):
-        raise UsageError(f"a contact sheet needs at least 1 example, count and column; got {len(source)} examples, "
-                         f"count={count}, columns={columns}")
+        raise UsageError(
+            f"a contact sheet needs at least 1 example, count and column; got {len(source)} examples, "
+            f"count={count}, columns={columns}"
+        )
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"a contact sheet is written as .png or .jpg; got {path.name}")
     indices = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int))
@@ -131,23 +133,27 @@ def contact_sheet(
     figure = Figure(figsize=(columns * 2.1, rows * 2.3 + 0.75), dpi=120, facecolor=_PAPER)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     inches = figure.get_figheight()
-    figure.subplots_adjust(left=0.012, right=0.988, bottom=0.36 / inches, top=1 - 0.62 / inches, wspace=0.05,
-                           hspace=0.2)
-    figure.text(0.014, 1 - 0.16 / inches, title or source.name, fontsize=12, weight="bold", color=_INK, va="top",
-                parse_math=False)
+    figure.subplots_adjust(
+        left=0.012, right=0.988, bottom=0.36 / inches, top=1 - 0.62 / inches, wspace=0.05, hspace=0.2
+    )
+    figure.text(
+        0.014,
+        1 - 0.16 / inches,
+        title or source.name,
+        fontsize=12,
+        weight="bold",
+        color=_INK,
+        va="top",
+        parse_math=False,
+    )
     explained = f"{len(indices)} of {len(source)} examples; salient pixels or classes tinted, ignored hatched in grey"
     figure.text(0.014, 1 - 0.38 / inches, explained, fontsize=7.5, color=_INK, va="top")
     for cell in axes:
         cell.set_axis_off()
     for cell, index in zip(axes, tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)):
         _draw_cell(cell, source, int(index))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
+    with written_beside(path) as beside:
         figure.savefig(beside, facecolor=_PAPER)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 
@@ -163,8 +169,16 @@ def _draw_cell(cell, source: Source, index: int) -> None:
     except DataError as error:
         colour, facts = _FAULT, "cannot be used"
         cell.add_patch(_grey_square())
-        cell.text(_CELL / 2, _CELL / 2, textwrap.fill(str(error), 34, max_lines=9), fontsize=5.5, color=_FAULT,
-                  ha="center", va="center", parse_math=False)
+        cell.text(
+            _CELL / 2,
+            _CELL / 2,
+            textwrap.fill(str(error), 34, max_lines=9),
+            fontsize=5.5,
+            color=_FAULT,
+            ha="center",
+            va="center",
+            parse_math=False,
+        )
     else:
         drawn = draw_example(example)
         height, width = drawn.shape[:2]
@@ -173,8 +187,17 @@ def _draw_cell(cell, source: Source, index: int) -> None:
         cell.set_xlim(0, _CELL)
         cell.set_ylim(_CELL, 0)
         facts = _caption(example)
-    cell.text(_CELL / 2, _CELL + 5, f"{name}\n{facts}", fontsize=6.5, color=colour, ha="center", va="top",
-              linespacing=1.25, parse_math=False)
+    cell.text(
+        _CELL / 2,
+        _CELL + 5,
+        f"{name}\n{facts}",
+        fontsize=6.5,
+        color=colour,
+        ha="center",
+        va="top",
+        linespacing=1.25,
+        parse_math=False,
+    )
 
 
 def _grey_square():

@@ -17,8 +17,11 @@ PARTNERS = {"mask": "masks", "labels": "labels"}
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir()
-                  if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def _by_stem(paths: Sequence[Path]) -> dict[str, list[Path]]:
@@ -47,8 +50,16 @@ class FolderSource:
         structural_faults: (name, sentence) for what no image stands for: masks and list entries without one.
     """
 
-    def __init__(self, name: str, images: Sequence[Path], partners: Sequence[Path], partner_folder: Path | None,
-                 kind: str, listed: Path | None = None, class_names: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        name: str,
+        images: Sequence[Path],
+        partners: Sequence[Path],
+        partner_folder: Path | None,
+        kind: str,
+        listed: Path | None = None,
+        class_names: tuple[str, ...] = (),
+    ):
         self.name = name
         self.class_names = class_names
         self._kind = kind
@@ -60,9 +71,14 @@ class FolderSource:
             images = self._take_listed(listed)
         elif partner_folder is not None:
             self.structural_faults = tuple(
-                (path.name, f"{kind} {path} has no image of the same name: add the image, or remove the file, "
-                            "or go on without it with --skip-bad")
-                for path in partners if path.stem not in self._same_stem)
+                (
+                    path.name,
+                    f"{kind} {path} has no image of the same name: add the image, or remove the file, "
+                    "or go on without it with --skip-bad",
+                )
+                for path in partners
+                if path.stem not in self._same_stem
+            )
         self._images = list(images)
         self.names = [path.stem if len(self._same_stem[path.stem]) == 1 else path.name for path in self._images]
 
@@ -74,11 +90,20 @@ class FolderSource:
             # A stem may itself contain a dot: the whole entry is tried before its ending is cut off.
             stem = entry if entry in self._same_stem else stem_of(entry)
             if stem not in self._same_stem:
-                faults.append((entry, f"{listed} names {entry}, and there is no such image: correct the list, or go on "
-                                      "without it with --skip-bad"))
+                faults.append(
+                    (
+                        entry,
+                        f"{listed} names {entry}, and there is no such image: correct the list, or go on "
+                        "without it with --skip-bad",
+                    )
+                )
             elif stem in chosen:
-                faults.append((f"{entry} (again)", f"{listed} names {entry} twice: remove one line, or go on with the "
-                                                   "first with --skip-bad"))
+                faults.append(
+                    (
+                        f"{entry} (again)",
+                        f"{listed} names {entry} twice: remove one line, or go on with the first with --skip-bad",
+                    )
+                )
             else:
                 chosen[stem] = entry
         if not chosen and not faults:
@@ -94,11 +119,15 @@ class FolderSource:
         images, partners = self._same_stem[path.stem], self._partners.get(path.stem, [])
         for paths in (images, partners):
             if len(paths) > 1:
-                raise DataError(f"{paths[0]} and {paths[1].name} share the stem {path.stem}, so pairs cannot be told: "
-                                "rename or remove one, or leave them out with --skip-bad")
+                raise DataError(
+                    f"{paths[0]} and {paths[1].name} share the stem {path.stem}, so pairs cannot be told: "
+                    "rename or remove one, or leave them out with --skip-bad"
+                )
         if not partners:
-            raise DataError(f"image {path} has no {self._kind} {self._partner_folder / path.stem}.png: add it, or "
-                            "leave the image out with --skip-bad")
+            raise DataError(
+                f"image {path} has no {self._kind} {self._partner_folder / path.stem}.png: add it, or "
+                "leave the image out with --skip-bad"
+            )
         return partners[0]
 
     def load(self, index: int) -> Example:
@@ -132,8 +161,10 @@ def _path_and_split(rest: str) -> tuple[Path, str]:
     head, colon, split = rest.rpartition(":")
     if colon and head and Path(head).expanduser().is_dir():
         if not split or "/" in split or "\\" in split:
-            raise DataError(f"expected the name of a split after {head}:, found {split!r}: "
-                            f"write folder:{head} or folder:{head}:train")
+            raise DataError(
+                f"expected the name of a split after {head}:, found {split!r}: "
+                f"write folder:{head} or folder:{head}:train"
+            )
         return Path(head).expanduser(), split
     raise DataError(f"there is no folder {rest}: check the path (from {Path.cwd()})")
 
@@ -171,14 +202,19 @@ def open_folder(rest: str, needs: str) -> FolderSource:
         base = path / split
         if not base.is_dir():
             known = _splits(path)
-            raise DataError(f"{path} has no split {split} (no {split}.txt and no folder {split}): "
-                            + (f"it has {', '.join(known)}" if known else "leave the split away"))
+            raise DataError(
+                f"{path} has no split {split} (no {split}.txt and no folder {split}): "
+                + (f"it has {', '.join(known)}" if known else "leave the split away")
+            )
     folder = base / "images"
     if not folder.is_dir():
         if needs != "none":
             known = _splits(path) if not split else []
-            advice = f"name one of its splits, {', '.join(known)}" if known else \
-                f"put the pictures into {folder} and their {PARTNERS[needs]} beside it"
+            advice = (
+                f"name one of its splits, {', '.join(known)}"
+                if known
+                else f"put the pictures into {folder} and their {PARTNERS[needs]} beside it"
+            )
             raise DataError(f"expected {folder} with {base / PARTNERS[needs]}, and there is no {folder}: {advice}")
         folder = base
     images = _pictures(folder)
@@ -189,8 +225,10 @@ def open_folder(rest: str, needs: str) -> FolderSource:
         return FolderSource(name, images, (), None, needs, listed)
     partner_folder = base / PARTNERS[needs]
     if not partner_folder.is_dir():
-        raise DataError(f"{folder} has no {partner_folder} beside it: put the {PARTNERS[needs]} there, with the stems "
-                        "of their images")
+        raise DataError(
+            f"{folder} has no {partner_folder} beside it: put the {PARTNERS[needs]} there, with the stems "
+            "of their images"
+        )
     class_names = ("background", "salient") if needs == "mask" else ()
     if needs == "labels" and (path / "classes.txt").is_file():
         lines = (path / "classes.txt").read_text(encoding="utf-8-sig").splitlines()

@@ -46,8 +46,9 @@ def read_image(path: str | Path) -> np.ndarray:
     if image.mode in _SIXTEEN_BIT:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise DataError(f"{path} holds integers in {values.min()}..{values.max()}, a picture has 8 or 16 bits: "
-                            "save it so")
+            raise DataError(
+                f"{path} holds integers in {values.min()}..{values.max()}, a picture has 8 or 16 bits: save it so"
+            )
         grey = ((values * 255 + 32767) // 65535).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode == "F":
@@ -81,12 +82,16 @@ def read_mask(path: str | Path) -> np.ndarray:
     if values.ndim == 3:
         colours = values[..., :3]
         if image.mode not in ("RGB", "RGBA") or (colours != colours[..., :1]).any():
-            raise DataError(f"{path} is a colour picture ({image.mode}), a mask has one channel or a palette: "
-                            "save the class or object index of each pixel")
+            raise DataError(
+                f"{path} is a colour picture ({image.mode}), a mask has one channel or a palette: "
+                "save the class or object index of each pixel"
+            )
         return np.ascontiguousarray(colours[..., 0])
     if values.dtype != np.bool_ and (values.min() < 0 or values.max() > 255 or values.dtype.kind == "f"):
-        raise DataError(f"{path} holds values in {values.min()}..{values.max()}, a mask holds integers in 0..255: "
-                        "save it with 8 bits")
+        raise DataError(
+            f"{path} holds values in {values.min()}..{values.max()}, a mask holds integers in 0..255: "
+            "save it with 8 bits"
+        )
     return values.astype(np.uint8)
 
 

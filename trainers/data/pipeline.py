@@ -180,8 +180,15 @@ def _mapped(positions: tf.data.Dataset, prepare, size: int) -> tf.data.Dataset:
 
 
 def training_batches(
-    source: Source, *, size: int, batch_size: int, seed: int, augmentation: Augmentation, start_step: int = 0,
-    cache_mib: float = 1024, field: str = "mask",
+    source: Source,
+    *,
+    size: int,
+    batch_size: int,
+    seed: int,
+    augmentation: Augmentation,
+    start_step: int = 0,
+    cache_mib: float = 1024,
+    field: str = "mask",
 ) -> tf.data.Dataset:
     """Stream augmented training batches without end.
 
@@ -268,7 +275,12 @@ def original_size_examples(
 
     Yields:
         Images uint8 [b, size, size, 3], and the b examples they come from, at their own size.
+
+    Raises:
+        UsageError: If `batch_size` is below 1.
     """
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
 
     def prepare(index):
         example = source.load(index)

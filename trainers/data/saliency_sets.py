@@ -55,8 +55,10 @@ class _Pairs:
         self.stems = sorted(self._image_files)
         without = [stem for stem in self.stems if stem not in self._mask_files]
         if without:
-            raise DataError(f"{layout.title}: {len(without)} of {len(self.stems)} images in {images.path} have no mask "
-                            f"in {masks.path} ({', '.join(without[:3])}): download the archives again")
+            raise DataError(
+                f"{layout.title}: {len(without)} of {len(self.stems)} images in {images.path} have no mask "
+                f"in {masks.path} ({', '.join(without[:3])}): download the archives again"
+            )
 
     def image(self, stem: str) -> NamedBytes:
         return self._images.read(self._image_files[stem])
@@ -123,11 +125,16 @@ def _find_pairs(layout: Layout, part: Part, folders: list[Path]) -> _Pairs:
         image_files, mask_files = _files(places, found)
         if image_files and mask_files:
             return _Pairs(layout, *found, image_files, mask_files)
-        empty += [f"{archive.path} holds no {kind}" + (f" in {place.folder}/" if place.folder else "")
-                  for kind, files, place, archive in zip(("images", "masks"), (image_files, mask_files), places, found)
-                  if not files]
-    problem = "; ".join(dict.fromkeys(empty)) or " and ".join(f"{name}.zip" for name in dict.fromkeys(missing[:2])) + \
-        f" (or a folder of that name) not found in {' or '.join(str(folder) for folder in folders)}"
+        empty += [
+            f"{archive.path} holds no {kind}" + (f" in {place.folder}/" if place.folder else "")
+            for kind, files, place, archive in zip(("images", "masks"), (image_files, mask_files), places, found)
+            if not files
+        ]
+    problem = (
+        "; ".join(dict.fromkeys(empty))
+        or " and ".join(f"{name}.zip" for name in dict.fromkeys(missing[:2]))
+        + f" (or a folder of that name) not found in {' or '.join(str(folder) for folder in folders)}"
+    )
     raise DataError(f"{layout.title}: {problem}. What to download: {layout.instructions}")
 
 
@@ -162,16 +169,22 @@ def _split_lists(layout: Layout, folders: list[Path]) -> dict[str, list[str]]:
             lists[split] = _read_list(archive.read(within[0]))
     missing = [f"{names[0]}.txt" for split, names in (layout.lists or {}).items() if split not in lists]
     if lists and missing:
-        raise DataError(f"{layout.title}: the lists of {', '.join(lists)} are there, but {', '.join(missing)} not: add "
-                        "them, or take the others away to get the one split full")
+        raise DataError(
+            f"{layout.title}: the lists of {', '.join(lists)} are there, but {', '.join(missing)} not: add "
+            "them, or take the others away to get the one split full"
+        )
     return lists
 
 
 def _encoded(file: NamedBytes, image: np.ndarray) -> io.BytesIO:
     """Keep the published bytes where any decoder reads them alike, else store the decoded picture as PNG."""
     with Image.open(file) as opened:
-        plain = opened.mode == "RGB" and opened.format in ("JPEG", "PNG") and opened.getexif().get(0x0112, 1) == 1 \
+        plain = (
+            opened.mode == "RGB"
+            and opened.format in ("JPEG", "PNG")
+            and opened.getexif().get(0x0112, 1) == 1
             and not opened.has_transparency_data
+        )
     if plain:
         return io.BytesIO(file.getvalue())
     encoded = io.BytesIO()
@@ -187,7 +200,8 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [SaliencySetConfig(name, layout) for name, layout in LAYOUTS.items()]  # noqa: RUF012
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Download by hand, into manual_dir or manual_dir/CONFIGURATION:\n" + "\n".join(
-        textwrap.fill(_instructions(name, layout), 110, subsequent_indent="  ") for name, layout in LAYOUTS.items())
+        textwrap.fill(_instructions(name, layout), 110, subsequent_indent="  ") for name, layout in LAYOUTS.items()
+    )
 
     @property
     def layout(self) -> Layout:
@@ -197,11 +211,13 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=f"{self.layout.title}: {self.layout.description} {self.layout.instructions}",
-            features=tfds.features.FeaturesDict({
-                "image": tfds.features.Image(shape=(None, None, 3)),
-                "mask": tfds.features.Image(shape=(None, None, 1), encoding_format="png"),
-                "name": tfds.features.Text(),
-            }),
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(None, None, 3)),
+                    "mask": tfds.features.Image(shape=(None, None, 1), encoding_format="png"),
+                    "name": tfds.features.Text(),
+                }
+            ),
             homepage=self.layout.homepage,
             citation=self.layout.citation,
             # The published order is kept, so that an index names the same pair on every machine.
@@ -222,8 +238,10 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
             known = set(pairs[0].stems)
             unknown = [stem for stems in lists.values() for stem in stems if stem not in known]
             if unknown:
-                raise DataError(f"{self.layout.title}: the split lists name {len(unknown)} images that are not there "
-                                f"({', '.join(unknown[:3])}): lists and archive do not belong together")
+                raise DataError(
+                    f"{self.layout.title}: the split lists name {len(unknown)} images that are not there "
+                    f"({', '.join(unknown[:3])}): lists and archive do not belong together"
+                )
         count = sum(len(one.stems) for one in pairs)
         if count != self.layout.pairs:
             logging.warning("%s has %d pairs as published, here are %d", self.layout.title, self.layout.pairs, count)

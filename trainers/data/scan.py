@@ -77,8 +77,10 @@ def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_na
         DataError: If the sizes differ.
     """
     if mask.shape != image.shape[:2]:
-        raise DataError(f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
-                        f"{image.shape[1]}x{image.shape[0]}: resize one of them, {LEAVE_OUT}")
+        raise DataError(
+            f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
+            f"{image.shape[1]}x{image.shape[0]}: resize one of them, {LEAVE_OUT}"
+        )
 
 
 def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
@@ -100,9 +102,11 @@ def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
     present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
     if len(present) > 2:
         listed = ", ".join(str(value) for value in present[:4]) + (", ..." if len(present) > 4 else "")
-        raise DataError(f"mask {mask_name} holds {len(present)} values ({listed}), "
-                        f"a saliency mask holds two, for background and salient: threshold it and save it as PNG, "
-                        f"{LEAVE_OUT}")
+        raise DataError(
+            f"mask {mask_name} holds {len(present)} values ({listed}), "
+            f"a saliency mask holds two, for background and salient: threshold it and save it as PNG, "
+            f"{LEAVE_OUT}"
+        )
     return (values == present[-1]).astype(np.uint8) if present[-1] > 0 else np.zeros_like(values)
 
 
@@ -135,7 +139,9 @@ def scan(source: Source, *, quiet: bool = False) -> Faults:
     workers = min(16, os.cpu_count() or 1)
     with (
         ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False) as bar,
+        tqdm(
+            total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False
+        ) as bar,
     ):
         for index, sentence in enumerate(pool.map(lambda index: _look_at(source, index), range(len(source)))):
             bar.update()

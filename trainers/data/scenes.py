@@ -57,9 +57,14 @@ def scene(seed: int, index: int, *, size: int = 256) -> Example:
     labels = np.concatenate([[0], classes]).astype(np.uint8)[instances]
     boxes = [cv2.boundingRect((instances == number).view(np.uint8)) for number in present]
     boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], dtype=np.float32).reshape(-1, 4)
-    return Example(image=image, mask=(instances > 0).view(np.uint8), labels=labels, boxes=boxes,
-                   classes=np.array([classes[number - 1] for number in present], dtype=np.int32),
-                   name=f"scene-{seed}-{index:05d}")
+    return Example(
+        image=image,
+        mask=(instances > 0).view(np.uint8),
+        labels=labels,
+        boxes=boxes,
+        classes=np.array([classes[number - 1] for number in present], dtype=np.int32),
+        name=f"scene-{seed}-{index:05d}",
+    )
 
 
 def _light(rng) -> np.ndarray:

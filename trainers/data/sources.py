@@ -131,8 +131,10 @@ class Subset:
         self.source = source
         self.indices = np.asarray(indices, dtype=np.int64).reshape(-1)
         if self.indices.size and (self.indices.min() < 0 or self.indices.max() >= len(source)):
-            raise UsageError(f"indices into {source.name} must lie in 0..{len(source) - 1}, got {self.indices.min()}.."
-                             f"{self.indices.max()}")
+            raise UsageError(
+                f"indices into {source.name} must lie in 0..{len(source) - 1}, got {self.indices.min()}.."
+                f"{self.indices.max()}"
+            )
         self.name = source.name
         self.class_names = source.class_names
         self.names = [source.names[index] for index in self.indices]
@@ -184,8 +186,10 @@ def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source
     if every < 2:
         raise UsageError(f"every must be at least 2, so that something is left to train on; got {every}")
     if len(source) < every:
-        raise UsageError(f"{source.name} has {len(source)} examples, too few to set one in {every} aside: "
-                         "give a separate validation source")
+        raise UsageError(
+            f"{source.name} has {len(source)} examples, too few to set one in {every} aside: "
+            "give a separate validation source"
+        )
     indices = np.arange(len(source))
     chosen = indices % every == every - 1
     return subset(source, indices[~chosen]), subset(source, indices[chosen])

@@ -106,8 +106,10 @@ class TfdsSource:
         codes = self._mapping.codes
         unknown = sorted(set(np.unique(values).tolist()) - set(codes))
         if unknown:
-            raise DataError(f"mask {mask_name} holds {unknown[:4]}, expected {sorted(codes)}: prepare the data set "
-                            "again, or leave the pair out with --skip-bad")
+            raise DataError(
+                f"mask {mask_name} holds {unknown[:4]}, expected {sorted(codes)}: prepare the data set "
+                "again, or leave the pair out with --skip-bad"
+            )
         table = np.zeros(256, np.uint8)
         table[list(codes)] = list(codes.values())
         return table[values]
@@ -154,28 +156,35 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         if not builder.info.splits:
             builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     except tfds.core.registered.DatasetNotFoundError as error:
-        raise UsageError(f"there is no TFDS data set {name}: see "
-                         "https://www.tensorflow.org/datasets/catalog") from error
+        raise UsageError(
+            f"there is no TFDS data set {name}: see https://www.tensorflow.org/datasets/catalog"
+        ) from error
     except (ValueError, AssertionError) as error:
         raise UsageError(f"tfds cannot open {name}: {error}") from error
     mapping = _mapping(builder, needs)
     if own and not builder.info.splits:
         _prepare(builder)
     split = split or ("train" if "train" in builder.info.splits else next(iter(builder.info.splits), "train"))
-    command = (f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
-               "file_format='array_record').download_and_prepare()\"")
+    command = (
+        f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
+        "file_format='array_record').download_and_prepare()\""
+    )
     try:
         return TfdsSource(f"tfds:{rest}", builder, split, mapping, needs)
     except NotImplementedError as error:
-        raise DataError(f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
-                        f"access, in {builder.data_dir}: prepare it in another folder (TFDS_DATA_DIR) with {command}"
-                        ) from error
+        raise DataError(
+            f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
+            f"access, in {builder.data_dir}: prepare it in another folder (TFDS_DATA_DIR) with {command}"
+        ) from error
     except (AssertionError, ValueError, KeyError) as error:
         if not builder.info.splits:
-            raise DataError(f"tfds data set {name} is not prepared in {builder.data_dir} (TFDS_DATA_DIR names another "
-                            f"place for all data sets): where there is a network, run {command}") from error
-        raise UsageError(f"tfds data set {name} has no split {split}: it has "
-                         f"{', '.join(builder.info.splits)}") from error
+            raise DataError(
+                f"tfds data set {name} is not prepared in {builder.data_dir} (TFDS_DATA_DIR names another "
+                f"place for all data sets): where there is a network, run {command}"
+            ) from error
+        raise UsageError(
+            f"tfds data set {name} has no split {split}: it has {', '.join(builder.info.splits)}"
+        ) from error
 
 
 def _mapping(builder, needs: str) -> Mapping:
@@ -185,8 +194,10 @@ def _mapping(builder, needs: str) -> Mapping:
         return mapping or Mapping()
     if needs != "mask" or mapping is None:
         wanted = {"mask": "masks", "none": "pictures"}.get(needs, needs)
-        raise UsageError(f"expected a TFDS data set with known {wanted} ({', '.join(MAPPINGS)}); {builder.name} has "
-                         f"the features {found}")
+        raise UsageError(
+            f"expected a TFDS data set with known {wanted} ({', '.join(MAPPINGS)}); {builder.name} has "
+            f"the features {found}"
+        )
     return mapping
 
 

@@ -145,9 +145,7 @@ class FMeasure(keras.metrics.Metric):
         )
         if self.average == "curves":
             f = f_measure(precision, recall, self.beta2)
-        return FMeasureResult.from_curves(
-            precision, recall, f, mae=error, polarisation=polarised, images=round(images)
-        )
+        return FMeasureResult.from_curves(precision, recall, f, mae=error, polarisation=polarised, images=round(images))
 
     def get_config(self):
         """Give the arguments that build an equal metric."""

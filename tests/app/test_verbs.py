@@ -1,0 +1,171 @@
+"""The verbs as typed, from one small run to its exported files: what they print, write and give back."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from metricfit.app import bench, cli, quickstart
+from metricfit.app.reports import grid, table
+from metricfit.export import read_card
+from metricfit.trainers.config import SaliencyConfig
+from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.metrics import FMeasureCurve
+from metricfit.trainers.run import load_model
+
+
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "discs"
+    arguments = ["export", str(trained.folder), "--to", str(folder), "--data-terms", "made up", "--quiet"]
+    assert cli.main([*arguments, "--quantize", "none", "int8"]) == 0
+    return folder
+
+
+def test_evaluate_writes_what_a_plain_loop_finds(trained, tmp_path, capsys):
+    assert cli.main(["evaluate", str(trained.folder), "--data", "discs:test", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    model, source, curve = load_model(trained.folder), open_source("discs:test"), FMeasureCurve()
+    for index in range(len(source)):
+        example = source.load(index)
+        picture = cv2.resize(example.image, (32, 32), interpolation=cv2.INTER_AREA)
+        saliency_map = 1 / (1 + np.exp(-np.asarray(model(picture[None]))[0]))
+        curve.update(cv2.resize(saliency_map, (48, 40), interpolation=cv2.INTER_LINEAR), example.mask)
+    expected = curve.result()
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["curves"]["max_f"] == pytest.approx(expected.max_f, abs=1e-4)
+    assert found["curves"]["mae"] == pytest.approx(expected.mae, abs=1e-5)
+    assert found["examples"] == 60
+    assert found["versions"]["keras"]
+    assert f"{expected.max_f:.3f}" in printed
+    for name in ("thresholds.png", "panels.png"):
+        assert cv2.imread(str(tmp_path / name)).shape[0] > 200
+        assert str(tmp_path / name) in printed
+
+
+def test_logit_scale_is_picked_on_the_held_out_part_of_the_training_data(trained, tmp_path, capsys):
+    arguments = [
+        "evaluate",
+        str(trained.folder),
+        "--data",
+        "discs:test",
+        "--out",
+        str(tmp_path),
+        "--logit-scale",
+        "best",
+    ]
+    assert cli.main(arguments) == 0
+    assert "best for MeanF on discs:train" in capsys.readouterr().out
+    scaled = json.loads((tmp_path / "metrics.json").read_text())
+    assert cli.main([*arguments[:-1], "1"]) == 0
+    plain = json.loads((tmp_path / "metrics.json").read_text())
+    assert scaled["logit_scale"] > 1
+    assert scaled["curves"]["mean_f"] > plain["curves"]["mean_f"]
+    assert scaled["curves"]["max_f"] == pytest.approx(plain["curves"]["max_f"], abs=0.02)
+
+
+@pytest.mark.parametrize("scale", ["0", "-2", "much", "inf", "nan"])
+def test_a_logit_scale_that_is_none(trained, scale, capsys):
+    assert cli.main(["evaluate", str(trained.folder), "--data", "discs:test", f"--logit-scale={scale}"]) == 2
+    assert "--logit-scale takes a number above 0" in capsys.readouterr().err
+
+
+def test_export_prints_every_file_and_evaluate_agrees_with_the_card(exported, config, tmp_path, capsys):
+    card = read_card(exported)
+    assert set(card.files) == {"saved_model", "model_float32.tflite", "model_int8.tflite"}
+    for name, entry in card.files.items():
+        out = tmp_path / name
+        assert cli.main(["evaluate", str(exported / name), "--data", "discs:train", "--out", str(out), "--quiet"]) == 0
+        found = json.loads((out / "metrics.json").read_text())
+        # The card is measured on the held-out tenth of discs:train, this on all of it.
+        assert found["curves"]["max_f"] == pytest.approx(entry["metrics"]["max_f"], abs=0.2)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_cards_config_repeats_the_training(exported, config):
+    settings = cli._read_options("train saliency", SaliencyConfig, ["--config", str(exported / "card.json")])
+    assert settings.data == config.data
+    assert settings.learning_rate == config.learning_rate
+
+
+def test_predict_and_demo_run_on_the_exported_folder(exported, tmp_path, capsys):
+    picture = open_source("discs:test").load(3).image
+    cv2.imwrite(str(tmp_path / "disc.png"), picture[..., ::-1])
+    assert cli.main(["predict", str(exported), str(tmp_path / "disc.png"), "--out", str(tmp_path / "out")]) == 0
+    mask = cv2.imread(str(tmp_path / "out" / "masks" / "disc.png"), cv2.IMREAD_GRAYSCALE)
+    assert mask.shape == picture.shape[:2]
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures" / "disc.png"), picture[..., ::-1])
+    arguments = [
+        "demo",
+        str(exported),
+        "--source",
+        str(tmp_path / "pictures"),
+        "--headless",
+        "--out",
+        str(tmp_path / "drawn"),
+    ]
+    assert cli.main(arguments) == 0
+    assert list((tmp_path / "drawn").glob("disc*"))
+    capsys.readouterr()
+
+
+def test_data_check_and_show(tmp_path, capsys):
+    for name in ("images", "masks"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    for index in range(3):
+        example = open_source("discs:test").load(index)
+        cv2.imwrite(str(tmp_path / f"photos/images/{index}.png"), example.image)
+        cv2.imwrite(str(tmp_path / f"photos/masks/{index}.png"), example.mask * 255)
+    source = f"folder:{tmp_path / 'photos'}"
+    assert cli.main(["data", "check", source]) == 0
+    assert cli.main(["data", "show", source, "--out", str(tmp_path / "sheet.png"), "--count", "3"]) == 0
+    assert cv2.imread(str(tmp_path / "sheet.png")) is not None
+    (tmp_path / "photos/images/1.png").write_bytes(b"not a picture")
+    capsys.readouterr()
+    assert cli.main(["data", "check", source]) == 3
+    printed = capsys.readouterr()
+    assert "1.png" in printed.out
+    assert "--skip-bad" in printed.err
+
+
+@pytest.mark.parametrize("what", ["losses", "models", "metrics"])
+def test_bench_writes_ratios(what, tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "BACKBONES", {tiny: None})
+    monkeypatch.setattr(bench.losses, "LOSSES", {"floss": bench.losses.LOSSES["floss"]})
+    assert cli.main(["bench", what, "--size", "32", "--batch-size", "2", "--repeats", "1", "--out", str(tmp_path)]) == 0
+    with open(tmp_path / f"{what}.csv") as file:
+        rows = list(csv.DictReader(file))
+    ratios = [float(value) for row in rows for name, value in row.items() if "ratio" in name]
+    assert ratios
+    assert min(ratios) > 0
+    capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monkeypatch, capsys):
+    def small(options):
+        return SaliencyConfig(**{**vars(config), "out": f"{options.out}/run", "val": "discs:val", "quiet": True})
+
+    monkeypatch.setattr(quickstart, "configuration", small)
+    monkeypatch.setattr(quickstart, "open_source", lambda text: open_source(text.replace("scenes", "discs")))
+    folder = tmp_path / "quick"
+    assert cli.main(["quickstart", "--out", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "model_int8.tflite" in printed
+    assert cv2.imread(str(folder / "pictures" / "overview.png")) is not None
+    card = (folder / "model" / "card.json").stat().st_mtime_ns
+    assert cli.main(["quickstart", "--out", str(folder)]) == 0
+    assert (folder / "model" / "card.json").stat().st_mtime_ns == card, "exported once"
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_tables_align_and_show_what_is_missing():
+    text = table(
+        [("model", {"max_f": 0.91234}), ("a longer name", {"max_f": 0.5})],
+        (("max_f", "MaxF", ".3f"), ("mae", "MAE", ".3f")),
+    )
+    assert text.split("\n") == ["                MaxF  MAE", "model          0.912    -", "a longer name  0.500    -"]
+    assert grid([["a", "b"], ["long", "1"]]) == "a     b\nlong  1"

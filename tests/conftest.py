@@ -1,0 +1,84 @@
+"""What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
+
+from functools import partial
+
+import keras_cv
+import numpy as np
+import pytest
+
+from metricfit.trainers import saliency
+from metricfit.trainers.config import SaliencyConfig
+from metricfit.trainers.data import sources
+from metricfit.trainers.data.scan import scan
+from metricfit.trainers.models import backbones, build_deeplab
+
+
+def tiny_backbone(input_shape):
+    """Four blocks, so that trainings and XLA compilations fit into a test."""
+    return keras_cv.models.MobileNetV3Backbone(
+        input_shape=input_shape,
+        stackwise_expansion=[1, 2, 2, 2],
+        stackwise_filters=[8, 8, 16, 16],
+        stackwise_kernel_size=[3, 3, 3, 3],
+        stackwise_stride=[2, 2, 2, 2],
+        stackwise_se_ratio=[None, None, None, 0.25],
+        stackwise_activation=["relu", "relu", "hard_swish", "hard_swish"],
+        include_rescaling=False,
+    )
+
+
+class Discs:
+    """Bright discs on dark noise: learnt within a few steps."""
+
+    class_names = ("background", "disc")
+
+    def __init__(self, rest, needs):
+        self.name = f"discs:{rest}"
+        self.names = [f"{rest}{index:02d}" for index in range(60)]
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        rng = np.random.default_rng([len(self.name), index])
+        y, x = np.mgrid[:40, :48]
+        mask = (y - rng.integers(12, 28)) ** 2 + (x - rng.integers(12, 36)) ** 2 < 100
+        image = (rng.integers(0, 60, (40, 48, 3)) + 180 * mask[..., None]).astype(np.uint8)
+        return sources.Example(image=image, mask=mask.astype(np.uint8), name=self.names[index])
+
+    def faults(self, quiet=False):
+        return scan(self, quiet=quiet)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The name of the tiny backbone, registered."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
+        patch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
+        yield "tiny"
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory, tiny):
+    """A training of seconds on discs:train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sources.SOURCES, "discs", Discs)
+        # Moving statistics must settle within 27 steps.
+        patch.setattr(saliency, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
+        yield SaliencyConfig(
+            data="discs:train",
+            out=str(tmp_path_factory.mktemp("runs") / "run"),
+            backbone=tiny,
+            size=32,
+            batch_size=6,
+            epochs=3,
+            learning_rate=1e-2,
+            quiet=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def trained(config):
+    """One finished run, which no test changes."""
+    return saliency.train(config)
