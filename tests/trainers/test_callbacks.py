@@ -245,6 +245,14 @@ def test_best_model_keeps_the_best_over_a_resume(tmp_path):
         BestModel(tmp_path / "model.h5")
 
 
+def test_weights_whose_loss_is_no_number_are_not_the_best(tmp_path):
+    best = BestModel(tmp_path / "model.keras")
+    best.set_model(build(use_ema=False))
+    best.on_epoch_end(0, {"val_max_f": 0.5, "loss": float("nan")})
+    assert best.value is None
+    assert not best.path.exists()
+
+
 def test_failed_write_leaves_the_model_before(tmp_path, monkeypatch):
     model = build(use_ema=False)
     best = BestModel(tmp_path / "model.keras")
@@ -257,8 +265,9 @@ def test_failed_write_leaves_the_model_before(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(type(model), "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(MetricfitError, match=r"cannot write .*disk full"):
         best.on_epoch_end(1, {"val_max_f": 0.6})
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model.best.json"}
     assert best.path.read_bytes() == before
     assert json.loads(best.record.read_text())["value"] == 0.5
 

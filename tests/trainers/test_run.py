@@ -11,7 +11,8 @@ import pytest
 
 from metricfit.trainers import run, saliency
 from metricfit.trainers.data import sources
-from metricfit.trainers.errors import MetricfitError, UsageError
+from metricfit.trainers.config import read_config, to_dict
+from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 
 def rows_of(folder):
@@ -85,6 +86,27 @@ def test_an_interrupted_run_continues_to_the_same_weights(trained, config, tmp_p
         assert float(one["val_mae"]) == pytest.approx(float(other["val_mae"]), rel=1e-3)
 
 
+def test_interrupted_in_its_first_epoch_a_run_still_ends_cleanly(config, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    stopping = replace(saliency.TASK, watchers=lambda *_: [Interrupt()])
+    result = run.train(stopping, replace(config, out=str(tmp_path / "run")))
+    assert result.interrupted
+    assert all(path.exists() for path in result.made)
+
+
+def test_a_run_that_had_its_minutes_is_not_trained_on(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    longer = replace(config, out=str(tmp_path / "run"), minutes=1e-4, epochs=config.epochs + 1)
+    settings = json.loads((tmp_path / "run/config.json").read_text())
+    settings["config"]["epochs"] = longer.epochs
+    (tmp_path / "run/config.json").write_text(json.dumps(settings))
+    saliency.train(longer)
+    assert len(rows_of(tmp_path / "run")) == config.epochs
+
+
 def test_a_finished_run_is_not_trained_again(trained, config):
     before = (trained.folder / "model.keras").read_bytes()
     again = saliency.train(config)
@@ -95,6 +117,31 @@ def test_a_finished_run_is_not_trained_again(trained, config):
 def test_another_configuration_is_refused_with_the_difference(trained, config, tmp_path):
     with pytest.raises(UsageError, match=r"seed is 0, asked for 4.*--overwrite"):
         saliency.train(replace(config, seed=4))
+
+
+def test_what_never_began_does_not_stand_in_the_way(config, tmp_path):
+    out = str(tmp_path / "run")
+    for source in ("folder:nowhere", "folder:elsewhere"):
+        with pytest.raises(DataError, match="there is no folder"):
+            saliency.train(replace(config, out=out, data=source))
+
+
+def test_overwrite_spares_what_it_starts_from_and_what_is_no_run(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    for init in (tmp_path / "run", tmp_path / "run/model.keras"):
+        with pytest.raises(UsageError, match="would delete"):
+            saliency.train(replace(config, out=str(tmp_path / "run"), init=str(init), overwrite=True))
+    assert (tmp_path / "run/model.keras").is_file()
+    for text in ('{"name": "something else"}', "[]", "{"):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(UsageError, match="not a run folder"):
+            saliency.train(replace(config, out=str(tmp_path), overwrite=True))
+        assert (tmp_path / "run/model.keras").is_file()
+
+
+def test_a_kept_configuration_does_not_overwrite_when_given_back(config, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(replace(config, overwrite=True))))
+    assert read_config(tmp_path / "config.json", type(config)) == replace(config, overwrite=False, quiet=False)
 
 
 def test_overwrite_starts_anew_from_other_weights_in_bfloat16(trained, config, tmp_path):
@@ -139,6 +186,9 @@ def test_init_from_another_network_is_one_sentence(config, tmp_path):
         ({"loss_options": ("beta2",)}, "NAME=VALUE"),
         ({"epochs": 0}, "--epochs must be at least 1"),
         ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
+        ({"seed": -1}, "--seed must be 0 or more"),
+        ({"minutes": 0.0}, "--minutes must be above 0"),
+        ({"beta2": 0.0}, "--beta2 must be above 0"),
         ({"ema": 1.0}, r"--ema must be in \[0, 1\)"),
         ({"init": "somewhere", "weights": "imagenet"}, "give one of them"),
         ({"init": "nowhere"}, "no trained model at nowhere"),
