@@ -8,15 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..trainers.data.images import read_image
+from ..trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
 from ..trainers.data.sources import FORMS, SOURCES, open_source
 from ..trainers.errors import DataError, UsageError
 from ..trainers.files import written_beside
-
-PICTURE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2")
-)
-"""What a folder's pictures are recognised by."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +81,8 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
 def _in_folder(folder: Path) -> list[Path]:
     """List a folder's pictures."""
     for place in (folder, folder / "images"):
-        if place.is_dir():
-            files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in PICTURE_SUFFIXES]
-            files = [path for path in files if path.is_file() and not path.name.startswith(".")]
-            if files:
-                return files
+        if place.is_dir() and (files := picture_files(place)):
+            return files
     raise DataError(f"expected pictures in {folder}, found none: give a folder of .jpg, .png, .webp or .tif files")
 
 

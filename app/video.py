@@ -17,9 +17,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from ..trainers.data.images import PICTURE_SUFFIXES
 from ..trainers.data.sources import SOURCES
 from ..trainers.errors import DataError, MetricfitError, UsageError
-from .pictures import PICTURE_SUFFIXES, Picture, find_pictures, is_source
+from .pictures import Picture, find_pictures, is_source
 
 # FFmpeg's own remarks would stand between the progress bar and our one sentence; read when the first file is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -298,7 +299,8 @@ def open_frames(text: str) -> FrameSource:
         MetricfitError: If the camera is not there.
     """
     path = Path(text)
-    if path.is_dir() or is_source(text) or path.suffix.lower() in PICTURE_SUFFIXES - {".gif"}:
+    suffix = path.suffix.lower()
+    if path.is_dir() or is_source(text) or (suffix in PICTURE_SUFFIXES and suffix != ".gif"):
         return Pictures(text, find_pictures([text]))
     if path.is_file():
         return Video(path)

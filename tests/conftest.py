@@ -9,7 +9,6 @@ import pytest
 from metricfit.trainers import saliency
 from metricfit.trainers.config import SaliencyConfig
 from metricfit.trainers.data import sources
-from metricfit.trainers.data.scan import scan
 from metricfit.trainers.models import backbones, build_deeplab
 
 
@@ -45,9 +44,6 @@ class Discs:
         mask = (y - rng.integers(12, 28)) ** 2 + (x - rng.integers(12, 36)) ** 2 < 100
         image = (rng.integers(0, 60, (40, 48, 3)) + 180 * mask[..., None]).astype(np.uint8)
         return sources.Example(image=image, mask=mask.astype(np.uint8), name=self.names[index])
-
-    def faults(self, quiet=False):
-        return scan(self, quiet=quiet)
 
 
 @pytest.fixture(scope="session")

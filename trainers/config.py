@@ -107,7 +107,7 @@ def read_config(path, config_class):
         UsageError: no such file, not JSON, or an unknown key.
     """
     try:
-        found = json.loads(Path(path).read_text())
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"--config {path} cannot be read: {error}") from error
     if not isinstance(found, dict):

@@ -168,6 +168,23 @@ def _play(tmp_path, source, keys, **changes):
     return demo, player, window
 
 
+def test_keys_before_the_first_frame_do_no_harm(tmp_path):
+    class Slow:
+        name, fps, live, stepped, length, faults = "camera 0", 30.0, True, False, None, ()
+
+        def __init__(self):
+            self.frames = [None, None, Frame(disc(), "camera 0", 0)]
+
+        def read(self):
+            return self.frames.pop(0) if self.frames else None
+
+    demo = Demo(_options(tmp_path, "0", headless=False), Slow(), load_fake_predictor())
+    window = ScriptedWindow(["view", "snapshot", "hide", "quit"])
+    Player(demo, window).run()
+    assert (demo.view, demo.summary.frames, demo.summary.files) == ("cutout", 1, [])
+    assert window.shown
+
+
 def test_keys_change_threshold_and_view(tmp_path):
     save(tmp_path / "in/a.png", disc())
     demo, player, _ = _play(tmp_path, tmp_path / "in", ["more", "more", "down"])

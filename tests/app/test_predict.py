@@ -55,6 +55,24 @@ def test_every_picture_gets_its_files_and_its_entry(tmp_path):
     assert len([path for path in out.rglob("*") if path.is_file()]) == 2 * 4 + 1
 
 
+def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):
+    for name in "ab":
+        save(tmp_path / f"in/{name}.png", disc())
+    one = module._predict_one
+    calls = iter([one])
+
+    def interrupted(*arguments):
+        if (call := next(calls, None)) is None:
+            raise KeyboardInterrupt
+        return call(*arguments)
+
+    monkeypatch.setattr(module, "_predict_one", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        predict(_options(tmp_path, tmp_path / "in"))
+    monkeypatch.setattr(module, "_predict_one", one)
+    assert len(predict(_options(tmp_path, tmp_path / "in"))["pictures"]) == 2
+
+
 def test_equal_names_do_not_overwrite_each_other(tmp_path):
     for column, folder in ((30, "a"), (120, "b")):
         save(tmp_path / folder / "x.png", disc(120, 160, column, 20))

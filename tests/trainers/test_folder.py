@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metricfit.trainers.data.scan import scan
 from metricfit.trainers.data.sources import Source, open_source
 from metricfit.trainers.errors import DataError, UsageError
 
@@ -130,7 +131,7 @@ def test_pictures_alone(tmp_path):
     example = source.load(2)
     np.testing.assert_array_equal(example.image, picture(1))
     assert example.mask is None
-    assert not source.faults(quiet=True).faults
+    assert not scan(source, quiet=True).faults
 
 
 def test_what_cannot_be_opened(tmp_path):

@@ -44,9 +44,6 @@ class Coded:
         mask[:, :2] = 255
         return Example(np.full((*mask.shape, 3), index, np.uint8), mask, labels=mask * 2, name=self.names[index])
 
-    def faults(self, quiet=False):
-        return []
-
 
 def stream(source, steps, *, seed=3, batch_size=4, size=8, augmentation=NO_AUGMENTATION, **more):
     dataset = training_batches(source, size=size, batch_size=batch_size, seed=seed, augmentation=augmentation, **more)

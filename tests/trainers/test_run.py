@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from metricfit.trainers import run, saliency
-from metricfit.trainers.data import sources
 from metricfit.trainers.config import read_config, to_dict
+from metricfit.trainers.data import sources
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 

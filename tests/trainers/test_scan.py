@@ -76,13 +76,13 @@ def test_clean_data_pass_silently(tmp_path, capsys):
     source = checked_source(f"folder:{tmp_path}", strict=True, quiet=True)
     assert len(source) == 2
     assert capsys.readouterr() == ("", "")
-    assert source.faults(quiet=True).report() == f"folder:{tmp_path}: 2 examples, no faults"
+    assert scan(source, quiet=True).report() == f"folder:{tmp_path}: 2 examples, no faults"
 
 
 def test_lists_that_name_what_is_not_there(tmp_path):
     write_pairs(tmp_path, ["a", "b", "c"])
     (tmp_path / "train.txt").write_text("a\nnope.png\nb\na\n")
-    faults = open_source(f"folder:{tmp_path}:train").faults(quiet=True)
+    faults = scan(open_source(f"folder:{tmp_path}:train"), quiet=True)
     assert faults.total == 2
     assert [name for name, _ in faults.faults] == ["nope.png", "a (again)"]
     assert "train.txt names nope.png" in faults.faults[0][1]

@@ -27,9 +27,6 @@ class Numbers:
         image = np.full((2, 2, 3), index, np.uint8)
         return Example(image, image[..., 0] % 2, name=self.names[index])
 
-    def faults(self, quiet=False):
-        return []
-
 
 @pytest.mark.parametrize("text", ["", "scene", "voc:x", "no:such:thing", "/data/photos"])
 def test_unknown_source_is_answered_with_the_choices(text):

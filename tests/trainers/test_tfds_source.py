@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from metricfit.trainers.data.scan import scan
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, UsageError
 
@@ -59,7 +60,7 @@ def test_trimaps_become_masks_with_ignored_border(monkeypatch, tmp_path):
     np.testing.assert_array_equal(example.mask, expected)
     assert example.image.dtype == np.uint8
     assert example.image.shape == (24, 32, 3)
-    assert not source.faults(quiet=True).faults
+    assert not scan(source, quiet=True).faults
     assert open_source("tfds:oxford_iiit_pet", needs="none").load(0).mask is None
 
 
@@ -69,7 +70,7 @@ def test_faults_of_records(monkeypatch, tmp_path):
     damaged["image"] = damaged["image"][:200]
     odd = np.full((24, 32), 4, np.uint8)
     pets(monkeypatch, [record("good"), record("small", mask=trimap(20, 30)), record("odd", mask=odd), damaged])
-    faults = dict(open_source("tfds:oxford_iiit_pet").faults(quiet=True).faults)
+    faults = dict(scan(open_source("tfds:oxford_iiit_pet"), quiet=True).faults)
     assert faults.keys() == {"small", "odd", "damaged"}
     assert "segmentation_mask of small in tfds:oxford_iiit_pet is 30x20, its image" in faults["small"]
     assert "holds [4], expected [1, 2, 3]" in faults["odd"]
@@ -88,7 +89,7 @@ def test_data_made_up_by_tfds(tmp_path, monkeypatch):
         np.testing.assert_array_equal(first.image, source.load(0).image)
         assert first.image.shape[2] == 3
         # Its masks have other sizes than its images, which the scan says of each.
-        faults = open_source("tfds:oxford_iiit_pet").faults(quiet=True)
+        faults = scan(open_source("tfds:oxford_iiit_pet"), quiet=True)
         assert len(faults.faults) == 3
         assert all("resize one of them" in sentence for _, sentence in faults.faults)
         with pytest.raises(UsageError, match=r"known masks \(oxford_iiit_pet, saliency_sets\); .*image/filename"):

@@ -5,23 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import DataError, UsageError
-from .images import read_image, read_mask
-from .scan import Faults, binary_mask, check_sizes, scan
+from .images import PICTURE_SUFFIXES, picture_files, read_image, read_mask
+from .scan import binary_mask, check_sizes
 from .sources import Example
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-"""What counts as a picture, in any case of letters."""
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
 
 
 def _by_stem(paths: Sequence[Path]) -> dict[str, list[Path]]:
@@ -34,14 +23,14 @@ def _by_stem(paths: Sequence[Path]) -> dict[str, list[Path]]:
 def stem_of(entry: str) -> str:
     """Read a line of a split list, a name with or without extension or folder, as a stem."""
     name = entry.replace("\\", "/").rsplit("/", 1)[-1]
-    return name.rsplit(".", 1)[0] if name.lower().endswith(SUFFIXES) else name
+    return name.rsplit(".", 1)[0] if name.lower().endswith(PICTURE_SUFFIXES) else name
 
 
 class FolderSource:
     """Pictures in a folder, with masks or labels of the same stem beside it.
 
     A mask file holds two values, of which the larger is salient (see `scan.binary_mask`). Files that do not fit are
-    kept in the list; loading them raises, and `faults` reports them.
+    kept in the list; loading them raises, and a scan reports them.
 
     Attributes:
         name: The text that `open_source` takes.
@@ -146,10 +135,6 @@ class FolderSource:
             return Example(image, mask=binary_mask(values, partner), name=self.names[index])
         return Example(image, labels=values, name=self.names[index])
 
-    def faults(self, quiet: bool = False) -> Faults:
-        """Decode everything and report what cannot be used."""
-        return scan(self, quiet=quiet)
-
 
 def _path_and_split(rest: str) -> tuple[Path, str]:
     """Tell the split from the path, which may hold colons itself (C:/photos)."""
@@ -217,9 +202,9 @@ def open_folder(rest: str, needs: str) -> FolderSource:
             )
             raise DataError(f"expected {folder} with {base / PARTNERS[needs]}, and there is no {folder}: {advice}")
         folder = base
-    images = _pictures(folder)
+    images = picture_files(folder)
     if not images:
-        raise DataError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}): check the path")
+        raise DataError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}): check the path")
     name = f"folder:{rest}"
     if needs == "none":
         return FolderSource(name, images, (), None, needs, listed)
@@ -233,4 +218,4 @@ def open_folder(rest: str, needs: str) -> FolderSource:
     if needs == "labels" and (path / "classes.txt").is_file():
         lines = (path / "classes.txt").read_text(encoding="utf-8-sig").splitlines()
         class_names = tuple(line.strip() for line in lines if line.strip())
-    return FolderSource(name, images, _pictures(partner_folder), partner_folder, needs, listed, class_names)
+    return FolderSource(name, images, picture_files(partner_folder), partner_folder, needs, listed, class_names)

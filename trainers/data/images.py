@@ -13,6 +13,20 @@ from ..errors import DataError
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, Image.DecompressionBombError)
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
+PICTURE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2",
+)  # fmt: skip
+"""What a folder's pictures are recognised by, in any case of letters."""
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """List a folder's pictures by name, without hidden files."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
 
 def _open(path) -> Image.Image:
     """Decode a file completely and turn it upright."""

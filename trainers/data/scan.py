@@ -186,7 +186,7 @@ def checked_source(
     if text.strip().partition(":")[0] == "scenes":
         # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
         return source
-    faults = source.faults(quiet=quiet)
+    faults = scan(source, quiet=quiet)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults)
     if faults.faults:

@@ -6,7 +6,6 @@ clutter.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -272,12 +271,6 @@ class Scenes:
         """Draw one picture; see `scene`."""
         example = scene(self.seed, index, size=self.size)
         return Example(example.image, example.mask, example.labels, example.boxes, example.classes, self.names[index])
-
-    def faults(self, quiet: bool = False) -> Any:
-        """Look at every picture (see `scan.py`)."""
-        from .scan import scan
-
-        return scan(self, quiet=quiet)
 
 
 def open_scenes(rest: str, needs: str = "mask") -> Source:

@@ -6,7 +6,7 @@ before a source of that kind is asked for.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -63,9 +63,6 @@ class Source(Protocol):
         Raises:
             DataError: If its files cannot be used.
         """
-
-    def faults(self, quiet: bool = False) -> Any:
-        """Look at every example and report what cannot be used (see `scan.py`)."""
 
 
 def _open_scenes(rest: str, needs: str) -> Source:
@@ -146,12 +143,6 @@ class Subset:
     def load(self, index: int) -> Example:
         """Load one example; see `Source.load`."""
         return self.source.load(int(self.indices[index]))
-
-    def faults(self, quiet: bool = False) -> Any:
-        """Look at every example of the subset and report what cannot be used (see `scan.py`)."""
-        from .scan import scan
-
-        return scan(self, quiet=quiet)
 
 
 def subset(source: Source, indices: Sequence[int]) -> Source:

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError, MetricfitError, UsageError
 from .archives import NamedBytes
 from .images import read_image, read_mask
-from .scan import Faults, check_sizes, scan
+from .scan import check_sizes
 from .sources import IGNORE, Example
 
 
@@ -113,10 +113,6 @@ class TfdsSource:
         table = np.zeros(256, np.uint8)
         table[list(codes)] = list(codes.values())
         return table[values]
-
-    def faults(self, quiet: bool = False) -> Faults:
-        """Decode everything and report what cannot be used."""
-        return scan(self, quiet=quiet)
 
 
 def _text(value) -> str:
