@@ -1,9 +1,9 @@
 """The verb `evaluate`: any model file on any source; table, JSON and figures."""
 
 import logging
+import re
 from pathlib import Path
 
-from ..export.runner import load_runner
 from ..trainers import saliency
 from ..trainers.config import SaliencyConfig, read_config
 from ..trainers.data.scan import checked_source
@@ -13,6 +13,7 @@ from ..trainers.files import write_json
 from ..trainers.metrics import best_logit_scale
 from ..trainers.run_folder import versions
 from .options import EvaluateOptions
+from .predictor import load_predictor
 from .reports import made, table
 
 log = logging.getLogger("metricfit")
@@ -20,7 +21,7 @@ log = logging.getLogger("metricfit")
 
 def run(options: EvaluateOptions) -> int:
     """Measure a model; gives the exit code."""
-    runner = load_runner(options.model)
+    runner = load_predictor(options.model).runner
     source = checked_source(
         options.data, needs="mask", skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet
     )
@@ -36,7 +37,7 @@ def run(options: EvaluateOptions) -> int:
         label=Path(options.model).name,
         quiet=options.quiet,
     )
-    folder = Path(options.out or f"reports/{Path(options.model).stem}")
+    folder = Path(options.out) if options.out else _report_folder(options)
     summary = {
         "model": str(options.model),
         "data": source.name,
@@ -54,6 +55,17 @@ def run(options: EvaluateOptions) -> int:
     return 0
 
 
+def _report_folder(options: EvaluateOptions) -> Path:
+    """reports/MODEL/DATA, with what differs from plain measuring behind: no evaluation lands on another."""
+    path = Path(options.model).resolve()
+    inside = path.suffix in (".keras", ".tflite") or path.name == "saved_model"
+    model = f"{path.parent.name}-{path.stem}" if inside else path.name
+    data = re.sub(r"[^\w.-]+", "-", options.data).strip("-")
+    suffix = "" if options.protocol == "raw" else f"-{options.protocol}"
+    suffix += "" if options.logit_scale == "1" else f"-logits-{options.logit_scale}"
+    return Path("reports") / model / (data + suffix)
+
+
 def _logit_scale(options: EvaluateOptions, runner) -> float:
     if options.logit_scale != "best":
         try:
@@ -63,9 +75,12 @@ def _logit_scale(options: EvaluateOptions, runner) -> float:
         if not 0 < scale < float("inf"):
             raise UsageError(f"--logit-scale takes a number above 0, or best, got {options.logit_scale}")
         return scale
-    if not (Path(options.model) / "config.json").is_file():
-        raise UsageError("--logit-scale best needs a run folder, whose selection data it is picked on")
-    config = read_config(Path(options.model) / "config.json", SaliencyConfig)
+    settings = Path(options.model) / "config.json"
+    if Path(options.model).suffix == ".keras":
+        settings = Path(options.model).parent / "config.json"
+    if not settings.is_file():
+        raise UsageError("--logit-scale best needs a run, on whose own held-out data it is picked")
+    config = read_config(settings, SaliencyConfig)
     source = checked_source(
         config.val or config.data, needs="mask", skip_bad=config.skip_bad, strict=config.strict, quiet=options.quiet
     )

@@ -20,7 +20,7 @@ class EvaluateOptions:
     data: str = "scenes:test"
     """Data with masks: scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
     out: str | None = None
-    """Folder for table, JSON and figures; by default reports/ and the model's name."""
+    """Folder for JSON and figures; by default reports/MODEL/DATA."""
     protocol: Literal["raw", "published"] = "raw"
     """raw, or published: maps stretched to [0, 1] and cut to 8 bits, as published toolboxes do."""
     beta2: float = 0.3
@@ -41,7 +41,7 @@ class EvaluateOptions:
 class ExportOptions:
     """Write a trained model as SavedModel and TFLite, and compare every file with the model it came from.
 
-    Example: metricfit export runs/photos --to saved_models/photos --quantize none int8
+    Example: metricfit export runs/photos --to exports/photos --quantize none int8
     """
 
     run: Positional[str]

@@ -14,7 +14,7 @@ View = Literal["overlay", "cutout", "blur", "map"]
 class DemoOptions:
     """Draw a model's result live over a camera, a video, a folder of pictures or the embedded scenes.
 
-    Example: metricfit demo saved_models/NAME --source holiday.mp4 --record out.mp4
+    Example: metricfit demo exports/NAME --source holiday.mp4 --record out.mp4
 
     Keys: + and - (or the arrow keys) threshold, v or 1-4 view, space pause, n and p next and previous picture,
     s snapshot, r record, h hide the text, q or Esc quit.
@@ -58,7 +58,7 @@ class DemoOptions:
 class PredictOptions:
     """Find the salient object in picture files, and write it as mask, map, cut-out, overlay and JSON.
 
-    Example: metricfit predict saved_models/NAME photos/ 'more/*.jpg' --out results
+    Example: metricfit predict exports/NAME photos/ 'more/*.jpg' --out results
 
     For every picture: masks/NAME.png (0 and 255), saliency/NAME.png (8 bits), cutouts/NAME.png (transparent
     background), overlays/NAME.jpg; for all of them results.json.

@@ -13,11 +13,11 @@ from ..trainers import saliency
 from ..trainers.config import SaliencyConfig
 from ..trainers.data.images import resize_image
 from ..trainers.data.sources import open_source
-from ..trainers.files import written_beside
 from ..trainers.models.weights import IMAGENET_PACKAGE
 from .options import QuickstartOptions
 from .overlay import cut_out, foreground, overlay
 from .photos import real_photos
+from .pictures import write_picture
 from .predictor import Predictor
 from .reports import made, table
 
@@ -112,8 +112,8 @@ def _draw(runner, test, folder: Path) -> list[Path]:
         grey = cv2.cvtColor((saliency_map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
         strips.append(np.hstack([_panel(view) for view in (image, grey, overlay(image, saliency_map, threshold))]))
         if foreground(saliency_map, threshold).any():
-            paths.append(_write(folder / f"{name}_cutout.png", cut_out(image, saliency_map, threshold)))
-    return [_write(folder / "overview.png", _two_columns(strips)), *paths]
+            paths.append(write_picture(folder / f"{name}_cutout.png", cut_out(image, saliency_map, threshold)))
+    return [write_picture(folder / "overview.png", _two_columns(strips)), *paths]
 
 
 def _panel(image: np.ndarray) -> np.ndarray:
@@ -130,11 +130,3 @@ def _two_columns(strips: list[np.ndarray], gap: int = 12) -> np.ndarray:
     padded = [np.pad(strip, ((0, gap), (0, gap), (0, 0)), constant_values=255) for strip in strips]
     half = len(padded) // 2
     return np.hstack([np.vstack(padded[:half]), np.vstack(padded[half:])])[:-gap, :-gap]
-
-
-def _write(path: Path, image: np.ndarray) -> Path:
-    code = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    with written_beside(path) as beside:
-        if not cv2.imwrite(str(beside), cv2.cvtColor(image, code)):
-            raise OSError(f"{path} could not be written")
-    return path

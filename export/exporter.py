@@ -78,8 +78,10 @@ def export_run(
     model_file, settings = _open_run(run, data)
     config = settings["config"]
     command = _command(run, to, formats, quantize, data, val, name, data_terms, overwrite, seed)
-    source_text, val_text = data or config["data"], val or config.get("val")
-    training, validation = _sources(source_text, val_text, bool(config.get("skip_bad")), quiet)
+    # What the run held out stays held out, also when other data calibrate.
+    source_text, held_out = data or config["data"], config["data"]
+    val_text = val or config.get("val")
+    training, validation = _sources(source_text, held_out, val_text, bool(config.get("skip_bad")), quiet)
 
     with (
         _built_beside(to) as folder,
@@ -111,7 +113,7 @@ def export_run(
             metrics=expected.metrics,
             data={
                 "training": source_text,
-                "validation": val_text or f"every tenth example of {source_text}, not trained on",
+                "validation": val_text or f"every tenth example of {held_out}, not trained on",
                 "training_images": len(training),
                 "validation_images": len(validation),
                 "representative_images": min(REPRESENTATIVE_PICTURES, len(training)) if "int8" in quantize else 0,
@@ -221,11 +223,14 @@ def _open_run(run: Path, data: str | None) -> tuple[Path, dict]:
     return file, settings
 
 
-def _sources(data: str, val: str | None, skip_bad: bool, quiet: bool) -> tuple[Source, Source]:
+def _sources(data: str, held_out: str, val: str | None, skip_bad: bool, quiet: bool) -> tuple[Source, Source]:
+    """The pictures to calibrate on, and those to compare and measure on."""
     training = checked_source(data, needs="mask", skip_bad=skip_bad, quiet=quiet)
     if val:
         return training, checked_source(val, needs="mask", skip_bad=skip_bad, quiet=quiet)
-    return split_for_selection(training)
+    if held_out == data:
+        return split_for_selection(training)
+    return training, split_for_selection(checked_source(held_out, needs="mask", skip_bad=skip_bad, quiet=quiet))[1]
 
 
 def _export_versions() -> dict[str, str]:

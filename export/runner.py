@@ -1,12 +1,12 @@
 """Any trained or exported saliency model as one callable on raw pictures. TensorFlow is imported only where it runs."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
 from ..trainers.errors import DataError, UsageError, first_line
+from ..trainers.machine import cores
 from .card import CARD_NAME, ModelCard, read_card
 
 TASK = "saliency"
@@ -215,8 +215,7 @@ def load_runner(path, *, threads: int | None = None) -> Runner:
 
 def default_threads() -> int:
     """Threads that a .tflite file runs on unless told otherwise: the cores at hand, at most 4."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_MOST_THREADS, cores)
+    return min(_MOST_THREADS, cores())
 
 
 def _load_keras(path: Path) -> KerasRunner:

@@ -1,8 +1,9 @@
 """The one skeleton of every training: run folder, data, model, callbacks, fit, resume, evaluation, saved files."""
 
+import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def train(task: Task, config) -> RunResult:
     with LogFile(folder), _precision(config.mixed_precision):
         keras.utils.set_random_seed(config.seed)
         training, selection = _sources(task, config)
-        model = _initial_model(task, config)
+        model = _initial_model(task, config, resumed=any((folder / "checkpoints").iterdir()))
         steps = task.steps_per_epoch(config, training)
         model.compile(
             optimizer=build_optimizer(config, steps * config.epochs),
@@ -167,18 +168,15 @@ def load_model(run_or_model) -> keras.Model:
         raise UsageError(f"{path} cannot be loaded as a Keras model: {first_line(error)}") from error
 
 
-class _precision:
-    """A context that sets Keras' global dtype policy and puts the old one back."""
-
-    def __init__(self, name: str):
-        self.policy = "float32" if name == "none" else f"mixed_{name}"
-
-    def __enter__(self):
-        self.before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.policy)
-
-    def __exit__(self, *_):
-        keras.config.set_dtype_policy(self.before)
+@contextlib.contextmanager
+def _precision(name: str):
+    """Set Keras' global dtype policy inside the block, and put the old one back."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if name == "none" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _sources(task: Task, config):
@@ -189,7 +187,9 @@ def _sources(task: Task, config):
     return split_for_selection(training)
 
 
-def _initial_model(task: Task, config) -> keras.Model:
+def _initial_model(task: Task, config, resumed: bool) -> keras.Model:
+    if resumed:  # the checkpoint holds all weights, and the files of the first start may be gone
+        return task.build_model(replace(config, weights="none"))
     model = task.build_model(config)
     if config.init:
         trained = load_model(config.init)

@@ -206,11 +206,11 @@ def _selection_batches(config: SaliencyConfig, source: Source) -> tf.data.Datase
 
 
 def _watchers(config: SaliencyConfig, folder: Path, selection: Source) -> list:
-    shown = np.linspace(0, len(selection) - 1, min(PICTURES, len(selection))).astype(int)
-    batches = pipeline.evaluation_batches(subset(selection, shown), size=config.size, batch_size=PICTURES, cache_mib=0)
+    shown = subset(selection, np.linspace(0, len(selection) - 1, min(PICTURES, len(selection))).astype(int))
+    batches = pipeline.evaluation_batches(shown, size=config.size, batch_size=PICTURES, cache_mib=0)
     images, masks = next(iter(batches.as_numpy_iterator()))
     logs = folder / "tensorboard"
-    return [ThresholdCurves(logs), PredictionPanels(images, masks, logs)]
+    return [ThresholdCurves(logs), PredictionPanels(images, masks, logs, names=shown.names)]
 
 
 def _evaluate(model: keras.Model, config: SaliencyConfig, source: Source) -> SaliencyReport:

@@ -57,18 +57,18 @@ def test_every_fault_is_found_and_named(tmp_path):
         assert str(tmp_path) in found[name]
 
 
-def test_the_run_stops_or_goes_on_with_a_notice(tmp_path, capsys):
+def test_the_run_stops_or_goes_on_with_a_notice(tmp_path, caplog):
     break_everything(tmp_path)
     text = f"folder:{tmp_path}"
     with pytest.raises(DataError, match=r"11 examples, 10 faults\n(.*\n){5}.*5 more\n.*--skip-bad"):
         checked_source(text, quiet=True)
     with pytest.raises(DataError, match="--strict"):
         checked_source(text, skip_bad=True, strict=True, quiet=True)
-    assert capsys.readouterr().err == ""
+    assert caplog.text == ""
     source = checked_source(text, skip_bad=True, quiet=True)
     assert list(source.names) == ["good1", "good2"]
     assert source.load(1).mask.max() == 1
-    assert "9 of 11 examples left out" in capsys.readouterr().err
+    assert "9 of 11 examples left out" in caplog.text
 
 
 def test_clean_data_pass_silently(tmp_path, capsys):

@@ -5,7 +5,6 @@ before, and the names of the examples of any step can be computed again.
 """
 
 import atexit
-import os
 import threading
 import time
 from collections import deque
@@ -19,6 +18,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from ..errors import DataError, UsageError
+from ..machine import cores
 from .augment import Augmentation, augment
 from .images import resize_image, resize_mask
 from .sources import Example, Source
@@ -118,7 +118,7 @@ def names_of_step(source: Source, step: int, batch_size: int, seed: int) -> list
 
 
 def _workers() -> int:
-    return min(16, os.cpu_count() or 1)
+    return min(16, cores())
 
 
 class _Calls:

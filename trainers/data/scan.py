@@ -1,7 +1,6 @@
 """The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
 
-import os
-import sys
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,7 +9,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import DataError
+from ..machine import cores
 from .sources import IGNORE, Example, Source, open_source, subset
+
+log = logging.getLogger("metricfit")
 
 LEAVE_OUT = "or leave the pair out with --skip-bad"
 """How the sentence about a pair that does not fit ends."""
@@ -136,7 +138,7 @@ def scan(source: Source, *, quiet: bool = False) -> Faults:
         The faults, in the order of the examples, structural ones first.
     """
     found: list[tuple[str, str]] = list(getattr(source, "structural_faults", ()))
-    workers = min(16, os.cpu_count() or 1)
+    workers = min(16, cores())
     with (
         ThreadPoolExecutor(workers) as pool,
         tqdm(
@@ -171,7 +173,7 @@ def checked_source(
     Args:
         text: A source, as `open_source` takes it.
         needs: `mask`, `labels`, `boxes` or `none`.
-        skip_bad: Leave faulty examples out and say so on stderr, instead of stopping.
+        skip_bad: Leave faulty examples out and log all of them as a warning, instead of stopping.
         strict: Stop on repaired examples too; wins over `skip_bad`.
         quiet: Show no progress bar. What is left out is said all the same.
 
@@ -191,7 +193,7 @@ def checked_source(
     kept = usable(source, faults)
     if faults.faults:
         left_out = f"{len(source) - len(kept)} of {_count(len(source), 'example')} left out"
-        print(f"--skip-bad: {left_out}\n{faults.report()}", file=sys.stderr)
-    elif faults.repaired and not quiet:
-        print(faults.report(), file=sys.stderr)
+        log.warning("--skip-bad: %s\n%s", left_out, faults.report(limit=None))
+    elif faults.repaired:
+        log.info("%s", faults.report())
     return kept
