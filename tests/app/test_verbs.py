@@ -147,7 +147,9 @@ def test_bench_writes_ratios(what, tmp_path, tiny, monkeypatch, capsys):
 @pytest.mark.slow
 def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monkeypatch, capsys):
     def small(options):
-        return SaliencyConfig(**{**vars(config), "out": f"{options.out}/run", "val": "discs:val", "quiet": True})
+        return SaliencyConfig(
+            **{**vars(config), "out": f"{options.out}/run", "val": "discs:val", "epochs": 8, "quiet": True}
+        )
 
     monkeypatch.setattr(quickstart, "configuration", small)
     monkeypatch.setattr(quickstart, "open_source", lambda text: open_source(text.replace("scenes", "discs")))
