@@ -5,12 +5,12 @@ import importlib
 import logging
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 
 import tyro
 
 from ..trainers.errors import MetricfitError, UsageError
+from ..trainers.machine import held_back_stderr
 
 log = logging.getLogger("metricfit")
 
@@ -66,6 +66,12 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"metricfit: error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"metricfit: error: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     except Exception as error:
         if debug:
             raise
@@ -108,7 +114,7 @@ def _dispatch(arguments: list[str], debug: bool = False) -> int:
     verb = VERBS[name]
     options = _read_options(name, _load(verb.options), rest)
     _set_up_logging(getattr(options, "quiet", False))
-    with _quiet_start(debug):
+    with held_back_stderr() if not debug else contextlib.nullcontext():
         handler = _load(verb.handler)
     return handler(options) or 0
 
@@ -152,32 +158,6 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
 def _load(target: str):
     module, name = target.split(":")
     return getattr(importlib.import_module(f"metricfit.{module}"), name)
-
-
-@contextlib.contextmanager
-def _quiet_start(debug: bool):
-    """Hold back what TensorFlow's libraries print about the machine when they are loaded; an error lets it out.
-
-    They write before any logging is set up, so that no setting of theirs reaches it.
-    """
-    if debug:
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-            if "tensorflow" in sys.modules:
-                sys.modules["tensorflow"].config.list_physical_devices()
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _set_up_logging(quiet: bool) -> None:

@@ -1,9 +1,10 @@
 """The verbs `data check` and `data show`: look at data before training on them."""
 
 import logging
+import shlex
 
 from ..trainers.data.contact_sheet import contact_sheet
-from ..trainers.data.scan import scan
+from ..trainers.data.scan import counted, scan
 from ..trainers.data.sources import open_source
 from ..trainers.errors import DataError
 from .options import DataCheckOptions, DataShowOptions
@@ -13,17 +14,36 @@ log = logging.getLogger("metricfit")
 
 
 def check(options: DataCheckOptions) -> int:
-    """Scan a source and list every fault; gives the exit code."""
+    """Scan a source and list every fault, repair and note; gives the exit code.
+
+    Raises:
+        DataError: If there are faults.
+    """
     faults = scan(open_source(options.source, needs=options.needs), quiet=options.quiet)
     log.info("%s", faults.report(limit=None))
+    if faults.repaired:
+        log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
     if faults.faults:
-        raise DataError(f"{len(faults.faults)} faults in {options.source}: mend them, or train with --skip-bad")
+        raise DataError(
+            f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed, or let a training or "
+            "evaluation leave those examples out with --skip-bad"
+        )
     return 0
 
 
 def show(options: DataShowOptions) -> int:
-    """Draw a contact sheet of a source; gives the exit code."""
+    """Draw a contact sheet of a source and say what of it cannot be used; gives the exit code."""
     source = open_source(options.source, needs=options.needs)
-    path = contact_sheet(source, options.out, count=options.count, quiet=options.quiet)
-    log.info("%s", made([path]))
+    sheet = contact_sheet(source, options.out, needs=options.needs, count=options.count, quiet=options.quiet)
+    log.info("%s", made([sheet.path]))
+    structural = [sentence for _, sentence in getattr(source, "structural_faults", ())]
+    unusable = f"{len(sheet.faults)} of the {counted(sheet.shown, 'example')} shown cannot be used"
+    lines = [unusable] if sheet.faults else []
+    lines += structural[:3]
+    if len(structural) > 3:
+        lines.append(f"... and {len(structural) - 3} more such faults")
+    if lines:
+        needs = "" if options.needs == "mask" else f" --needs {options.needs}"
+        lines.append(f"every fault:  metricfit data check {shlex.quote(options.source)}{needs}")
+        log.warning("%s", "\n".join(lines))
     return 0

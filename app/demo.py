@@ -1,6 +1,7 @@
 """`metricfit demo`: source -> predictor -> overlay -> window, recording or folder."""
 
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from .options_demo import DemoOptions
 from .overlay import VIEWS
 from .pictures import Picture, unique_stems, write_picture
 from .player import Player
-from .predictor import Predictor, load_predictor, resolve_threshold
+from .predictor import Predictor, describe_threshold, find_model, load_predictor, resolve_threshold
 from .recording import Recording
+from .reports import made
 from .video import Frame, FrameSource, open_frames
 from .window import Window, check_display
 
@@ -29,16 +31,20 @@ class DemoSummary:
         seconds: From the first read to the last write, without pauses.
         latencies: Milliseconds from a frame in hand to its picture drawn, one per frame.
         threshold: The last one used.
+        origin: Where it comes from: given, model, default or keys.
         view: The last one shown.
         files: What was written.
+        notes: What the user may have expected and did not get.
     """
 
     frames: int = 0
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     threshold: float = 0.5
+    origin: str = "default"
     view: str = "overlay"
     files: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def fps(self) -> float:
@@ -56,16 +62,19 @@ class DemoSummary:
         return float(np.percentile(self.latencies, 95)) if self.latencies else 0.0
 
     def lines(self) -> list[str]:
-        """Say it: one line of figures, one per file made (a folder where they are many)."""
-        figures = (
-            f"{self.frames} frames, {self.fps:.1f} FPS end to end, latency {self.latency_median:.1f} ms median, "
-            f"{self.latency_p95:.1f} ms p95, threshold {self.threshold:.2f}"
-        )
-        if len(self.files) <= 6:
-            return [figures, *map(str, self.files)]
-        folders = sorted({path.parent for path in self.files})
-        counts = [sum(path.parent == folder for path in self.files) for folder in folders]
-        return [figures, *(f"{folder} ({count} files)" for folder, count in zip(folders, counts, strict=True))]
+        """Say it: one line of figures, the notes, one line per file made (a folder where they are many)."""
+        lines = list(self.notes)
+        if self.frames:
+            figures = (
+                f"{self.frames} frames, {self.fps:.1f} FPS end to end, latency {self.latency_median:.1f} ms median, "
+                f"{self.latency_p95:.1f} ms p95, {describe_threshold(self.threshold, self.origin)}"
+            )
+            lines.insert(0, figures)
+        things = self.files
+        if len(things) > 6:
+            counts = Counter(path.parent for path in things)
+            things = [f"{folder} ({count} files)" for folder, count in sorted(counts.items())]
+        return [*lines, made(things)] if things else lines
 
 
 class Demo:
@@ -83,7 +92,7 @@ class Demo:
         self.predictor = predictor
         self.view = options.view
         self.threshold, self.origin = resolve_threshold(options.threshold, predictor)
-        self.summary = DemoSummary(threshold=self.threshold, view=self.view)
+        self.summary = DemoSummary(threshold=self.threshold, origin=self.origin, view=self.view)
         self.recording: Recording | None = None
         self._record_since = 0.0
         if options.record is not None:
@@ -137,6 +146,8 @@ class Demo:
         path = recording.close() if recording is not None else None
         if path is not None:
             self.summary.files.append(path)
+        elif recording is not None:
+            self.summary.notes.append(f"nothing was recorded: no frame came for {recording.path}")
         return path
 
 
@@ -164,26 +175,27 @@ def play(options: DemoOptions) -> DemoSummary:
     """
     if options.frames is not None and options.frames < 1:
         raise UsageError(f"expected --frames of at least 1, got {options.frames}")
+    model = find_model(options.model)
     if not options.headless:
         check_display()
     with ExitStack() as stack:
         source = open_frames(options.source)
         stack.callback(source.close)
-        demo = Demo(options, source, load_predictor(options.model, threads=options.threads))
+        demo = Demo(options, source, load_predictor(model, threads=options.threads))
         stack.callback(_finish, demo)
         if options.headless:
             _headless(demo)
         else:
             _windowed(demo, stack)
     if source.faults:
-        raise DataError(_all_faults(source.faults))
+        raise DataError(_all_faults(source.faults, bool(demo.summary.frames)))
     return demo.summary
 
 
 def _finish(demo: Demo) -> None:
     """Close the recording and say what was done, however the run ended."""
     summary = demo.summary
-    summary.threshold, summary.view = demo.threshold, demo.view
+    summary.threshold, summary.origin, summary.view = demo.threshold, demo.origin, demo.view
     started = time.perf_counter()
     try:
         demo.stop_recording()
@@ -191,21 +203,28 @@ def _finish(demo: Demo) -> None:
         if demo.options.headless:
             # The last frames of the recording are written only now.
             summary.seconds += time.perf_counter() - started
-        if summary.frames and not demo.options.quiet:
-            print(*summary.lines(), sep="\n")
+        if (lines := summary.lines()) and not demo.options.quiet:
+            print(*lines, sep="\n")
 
 
-def _all_faults(faults: list[str]) -> str:
+def _all_faults(faults: list[str], others: bool) -> str:
     """Put several faults into one message."""
     if len(faults) == 1:
         return faults[0]
-    return f"{len(faults)} pictures could not be read, all others were done:\n  " + "\n  ".join(faults)
+    outcome = "all others were done" if others else "there were no others"
+    return f"{len(faults)} pictures could not be read, {outcome}:\n  " + "\n  ".join(faults)
 
 
 def _headless(demo: Demo) -> None:
-    """Go once through the source as fast as possible; pictures are drawn into files unless they are recorded."""
+    """Go once through the source as fast as possible.
+
+    Pictures are drawn into files unless they are recorded; a video or camera that is not recorded is only measured.
+    """
     options, source, summary = demo.options, demo.source, demo.summary
     to_files = source.stepped and demo.recording is None
+    only_measured = not source.stepped and demo.recording is None
+    if only_measured:
+        summary.notes.append("only measured, nothing was written: --record FILE writes what is drawn into a video")
     total = min((number for number in (options.frames, source.length) if number is not None), default=None)
     start = time.perf_counter()
     paths: dict[int, Path] = {}
@@ -213,7 +232,7 @@ def _headless(demo: Demo) -> None:
         stems = unique_stems([Picture(name, lambda: None) for name in source.names])
         paths = {index: options.out / f"{stem}-{options.view}.jpg" for index, stem in enumerate(stems)}
     try:
-        with tqdm(total=total, desc="demo", unit="frame", disable=options.quiet or None) as bar:
+        with tqdm(total=total, desc="measuring" if only_measured else "demo", unit="frame", disable=options.quiet or None) as bar:
             while demo.wanted:
                 frame = source.read()
                 if frame is None:

@@ -21,6 +21,7 @@ log = logging.getLogger("metricfit")
 
 def run(options: EvaluateOptions) -> int:
     """Measure a model; gives the exit code."""
+    _check_scale(options.logit_scale)
     runner = load_predictor(options.model).runner
     source = checked_source(
         options.data, needs="mask", skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet
@@ -66,15 +67,18 @@ def _report_folder(options: EvaluateOptions) -> Path:
     return Path("reports") / model / (data + suffix)
 
 
+def _check_scale(text: str) -> None:
+    try:
+        fits = text == "best" or 0 < float(text) < float("inf")
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError(f"--logit-scale takes a number above 0, or best, got {text}")
+
+
 def _logit_scale(options: EvaluateOptions, runner) -> float:
     if options.logit_scale != "best":
-        try:
-            scale = float(options.logit_scale)
-        except ValueError:
-            scale = 0.0
-        if not 0 < scale < float("inf"):
-            raise UsageError(f"--logit-scale takes a number above 0, or best, got {options.logit_scale}")
-        return scale
+        return float(options.logit_scale)
     settings = Path(options.model) / "config.json"
     if Path(options.model).suffix == ".keras":
         settings = Path(options.model).parent / "config.json"

@@ -20,7 +20,7 @@ class Status:
     Attributes:
         view: Title of the view.
         threshold: In [0, 1].
-        origin: Where the threshold comes from: given, model or keys.
+        origin: Where the threshold comes from: given, model, default or keys.
         pace: Frames per second, or the picture's number, as text.
         latency: Milliseconds from a picture in hand to a picture drawn.
         name: Of the picture or source.
@@ -60,7 +60,7 @@ def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
         return picture
     top, bottom = picture[:strip], picture[height - strip :]
     _darken(top)
-    origin = " (model)" if status.origin == "model" else ""
+    origin = f" ({status.origin})" if status.origin in ("model", "default") else ""
     left = [
         (status.view, ACCENT, 700),
         (f"threshold {status.threshold:.2f}{origin}", WHITE, 400),

@@ -1,7 +1,7 @@
 """What each verb can be told, as frozen data: fields become flags. Imports no TensorFlow, so that --help is quick."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -15,7 +15,7 @@ class EvaluateOptions:
     Example: metricfit evaluate runs/photos --data folder:photos:test
     """
 
-    model: Positional[str]
+    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run folder, a .keras file, a SavedModel, a .tflite file or an exported folder."""
     data: str = "scenes:test"
     """Data with masks: scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
@@ -44,7 +44,7 @@ class ExportOptions:
     Example: metricfit export runs/photos --to exports/photos --quantize none int8
     """
 
-    run: Positional[str]
+    run: Annotated[Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
     to: str
     """The folder to make."""
@@ -75,7 +75,7 @@ class DataCheckOptions:
     Example: metricfit data check folder:photos
     """
 
-    source: Positional[str]
+    source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
     """scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
     needs: Literal["mask", "labels", "boxes", "none"] = "mask"
     """What each example must have; none checks pictures alone."""
@@ -85,19 +85,19 @@ class DataCheckOptions:
 
 @dataclass(frozen=True)
 class DataShowOptions:
-    """Draw a contact sheet: pictures with their masks and boxes.
+    """Draw a contact sheet: pictures with their masks, labels or boxes.
 
     Example: metricfit data show folder:photos --out sheet.png
     """
 
-    source: Positional[str]
+    source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
     """scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
     out: str = "contact_sheet.png"
     """The picture to write."""
     count: int = 24
     """How many examples, spread over the source."""
     needs: Literal["mask", "labels", "boxes", "none"] = "mask"
-    """What each example must have; none shows pictures alone."""
+    """What each example must have, and what is drawn; none shows pictures alone."""
     quiet: bool = False
     """No progress bar."""
 

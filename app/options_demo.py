@@ -20,7 +20,9 @@ class DemoOptions:
     s snapshot, r record, h hide the text, q or Esc quit.
     """
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")] = ""
+    model: Annotated[
+        tyro.conf.Positional[str], tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(optional)")
+    ] = ""
     """Run folder, export folder, .keras, SavedModel or .tflite; without one, the model that ships with the program."""
 
     source: str = "0"
@@ -36,7 +38,8 @@ class DemoOptions:
     """Write what is drawn into this video (.mp4, .mov, .mkv or .avi), without the text."""
 
     headless: bool = False
-    """Open no window: once through, as fast as possible; pictures are drawn into `--out`, a video into `--record`."""
+    """Open no window: once through, as fast as possible. Pictures are drawn into `--out`; a video is only measured,
+    unless `--record` names a file for it."""
 
     out: Path = Path("demo")
     """Folder for snapshots, recordings begun with a key, and the drawn pictures of a headless run."""
@@ -67,7 +70,10 @@ class PredictOptions:
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """Run folder, export folder, .keras, SavedModel or .tflite."""
 
-    inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
+    inputs: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
+        tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required, one or more)"),
+    ]
     """Picture files, folders, patterns such as 'photos/*.jpg', or a source such as scenes:test."""
 
     out: Path

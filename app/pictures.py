@@ -116,6 +116,27 @@ def free_path(folder: Path, stem: str, suffix: str) -> Path:
     return path
 
 
+def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Fit a picture into a size, its aspect kept, black bars around it.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        size: (height, width) to fill.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    height, width = picture.shape[:2]
+    scale = min(size[0] / height, size[1] / width)
+    inside = (max(1, round(height * scale)), max(1, round(width * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    frame = np.zeros((*size, 3), np.uint8)
+    top, left = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
+    resized = cv2.resize(picture, inside[::-1], interpolation=interpolation)
+    frame[top : top + inside[0], left : left + inside[1]] = resized
+    return frame
+
+
 def write_picture(path: Path, picture: np.ndarray) -> Path:
     """Write a picture in the format of its suffix: beside its place first, then renamed.
 

@@ -178,6 +178,9 @@ class Player:
             self._say(f"recorded {path}" if path else "nothing recorded")
         else:
             demo.start_recording(free_path(demo.options.out, "recording", ".mp4"))
+            if self._frame is not None:
+                # What is on the screen is the first picture: in a pause no other may come.
+                demo.record(demo.draw(self._frame.image, self._saliency), demo.summary.seconds)
             self._say(f"recording {demo.recording.path}")
 
     def _say(self, message: str) -> None:

@@ -11,7 +11,8 @@ from ..trainers.files import write_json
 from .options_demo import PredictOptions
 from .overlay import cut_out, foreground, overlay
 from .pictures import find_pictures, unique_stems, write_picture
-from .predictor import Predictor, load_predictor, resolve_threshold
+from .predictor import Predictor, describe_threshold, load_predictor, resolve_threshold
+from .reports import made
 
 RESULTS = "results.json"
 SCHEMA_VERSION = 1
@@ -44,7 +45,7 @@ def predict(options: PredictOptions) -> dict:
         raise UsageError("expected at least one picture, folder, pattern or source to predict, got none")
     _check_out(options.out)
     predictor = load_predictor(options.model, threads=options.threads)
-    threshold, _ = resolve_threshold(options.threshold, predictor)
+    threshold, origin = resolve_threshold(options.threshold, predictor)
     found, failures = [], []
     card = predictor.card
     results = {
@@ -70,13 +71,23 @@ def predict(options: PredictOptions) -> dict:
             bar.update()
     write_json(path, results)
     if not options.quiet:
-        print(f"{len(found)} of {len(pictures)} pictures, threshold {threshold:.2f}")
-        print(*(options.out / folder for folder in FOLDERS.values() if found), path, sep="\n")
+        if found:
+            print(f"{len(found)} of {len(pictures)} pictures, {describe_threshold(threshold, origin)}")
+        print(made([*(options.out / folder for folder in FOLDERS.values() if found), path]))
     if failures:
-        errors = "\n  ".join(failure["error"] for failure in failures)
-        count = f"{len(failures)} of {len(pictures)} pictures"
-        raise DataError(f"{count} could not be read, the others were done:\n  {errors}")
+        raise DataError(_all_failures([failure["error"] for failure in failures], len(pictures)))
     return results
+
+
+def _all_failures(errors: list[str], total: int) -> str:
+    """Put what could not be read into one message."""
+    if total == 1:
+        return errors[0]
+    if len(errors) == total:
+        count = f"none of the {total} pictures could be read"
+    else:
+        count = f"{len(errors)} of {total} pictures could not be read, the others were done"
+    return f"{count}:\n  " + "\n  ".join(errors)
 
 
 def describe(mask: np.ndarray) -> dict:

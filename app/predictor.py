@@ -16,7 +16,7 @@ class Predictor:
 
     Args:
         runner: What `export.runner.load_runner` returns: `.size` (input pixels), `.path`, `.card` (or None),
-            `.threshold` (its best), and a call from uint8 [B, S, S, 3] to float32 [B, S, S].
+            `.threshold` and `.threshold_origin`, and a call from uint8 [B, S, S, 3] to float32 [B, S, S].
 
     Raises:
         UsageError: If the model is not a saliency model.
@@ -81,7 +81,25 @@ def load_predictor(path: str | Path, *, threads: int | None = None) -> Predictor
     """
     from ..export.runner import load_runner
 
-    return Predictor(load_runner(str(path) if path else shipped_model(), threads=threads))
+    return Predictor(load_runner(find_model(path), threads=threads))
+
+
+def find_model(path: str | Path) -> Path:
+    """Name the model to load, without loading it.
+
+    Args:
+        path: Where the model is; empty for the one that ships with the program.
+
+    Raises:
+        UsageError: If nothing is there, or none ships with the program.
+    """
+    from ..export.runner import FORMS
+
+    if not str(path):
+        return shipped_model()
+    if not Path(path).exists():
+        raise UsageError(f"no model at {path}: expected {FORMS}")
+    return Path(path)
 
 
 def shipped_model() -> Path:
@@ -103,20 +121,33 @@ def shipped_model() -> Path:
 
 
 def resolve_threshold(threshold: float | None, predictor: Predictor) -> tuple[float, str]:
-    """Choose the threshold: the user's, else the best one that the model's card or run names, else 0.5.
+    """Choose the threshold: the user's, else the best one that the model's card or run names, else the default.
 
     Args:
         threshold: What the user asked for, or None.
         predictor: Gives the model's own.
 
     Returns:
-        The threshold in [0, 1], and where it comes from: `given` or `model`.
+        The threshold in [0, 1], and where it comes from: `given`, `model`, or `default` where nothing names the model's
+        best one.
 
     Raises:
         UsageError: If it lies outside [0, 1].
     """
     if threshold is None:
-        return float(predictor.runner.threshold), "model"
+        runner = predictor.runner
+        return float(runner.threshold), "default" if runner.threshold_origin == "default" else "model"
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"expected a --threshold from 0 to 1, got {threshold}")
     return float(threshold), "given"
+
+
+def describe_threshold(threshold: float, origin: str) -> str:
+    """Say a threshold, and that it is only the default where that is so.
+
+    Args:
+        threshold: In [0, 1].
+        origin: As `resolve_threshold` gives it.
+    """
+    default = " (the default: no card or run beside this model names its best; --threshold sets another)"
+    return f"threshold {threshold:.2f}{default if origin == 'default' else ''}"

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..trainers.errors import MetricfitError, UsageError
+from .pictures import letterbox
 from .video import quiet_opencv
 
 CODECS = {
@@ -160,14 +161,7 @@ def _fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return picture
     if (height + height % 2, width + width % 2) == size:
         return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    scale = min(size[0] / height, size[1] / width)
-    inside = (max(1, round(height * scale)), max(1, round(width * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    frame = np.zeros((*size, 3), np.uint8)
-    top, left = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
-    resized = cv2.resize(picture, inside[::-1], interpolation=interpolation)
-    frame[top : top + inside[0], left : left + inside[1]] = resized
-    return frame
+    return letterbox(picture, size)
 
 
 def _is_playable(path: Path) -> bool:

@@ -12,7 +12,8 @@ log = logging.getLogger("metricfit")
 def train_saliency(config: SaliencyConfig) -> int:
     """Train a saliency model; gives the exit code."""
     result = saliency.train(config)
-    log.info("\n%s", table([("selection data", result.metrics)]))
-    log.info("\n%s", made(result.made))
+    if result.metrics:
+        log.info("\n%s", table([("selection data", result.metrics)]))
+        log.info("\n%s", made(result.made))
     log.info("\nwatch it:  tensorboard --logdir %s", result.folder / "tensorboard")
     return 130 if result.interrupted else 0

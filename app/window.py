@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ..trainers.errors import MetricfitError
+from .pictures import letterbox
 
 ARROWS = {
     65362: "up", 65364: "down", 65361: "previous", 65363: "next",  # X11
@@ -20,6 +21,9 @@ LETTERS = {
     " ": "pause", "s": "snapshot", "r": "record", "n": "next", "p": "previous", "h": "hide", "q": "quit",
     "\x1b": "quit",
 }  # fmt: skip
+
+TOLERANCE = 3
+"""Pixels by which a window may differ from what was asked for, or a picture from the window's shape."""
 
 _TRY_WINDOW = "import cv2; cv2.namedWindow('metricfit', cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)"
 
@@ -53,6 +57,9 @@ def check_display() -> None:
 class Window:
     """A window that can be resized, opened by the first picture.
 
+    Pictures keep their aspect. The window takes the size of a picture of another shape than the one before; once the
+    user (or the window manager) has chosen another size, that stays, and pictures get black bars.
+
     Args:
         title: What stands above it.
     """
@@ -62,13 +69,38 @@ class Window:
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         self._title = title
         self._open = False
+        self._picture: np.ndarray | None = None
+        self._asked = self._canvas = (0, 0)
 
     def show(self, picture: np.ndarray) -> None:
         """Show a picture, uint8 [H, W, 3] RGB."""
+        shape = picture.shape[:2]
         if not self._open:
-            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-            cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
+            # OpenCV's own WINDOW_KEEPRATIO keeps the ratio of the first picture.
+            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
             self._open = True
+            self._resize(shape)
+        elif shape != self._picture.shape[:2] and _close(self._measure(), self._asked):
+            self._resize(shape)
+        self._picture = picture
+        self._draw()
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Ask for a size (height, width) of the window's inside."""
+        cv2.resizeWindow(self._title, size[1], size[0])
+        self._asked = size
+
+    def _measure(self) -> tuple[int, int]:
+        """Measure the window's inside, (height, width); what was asked for where the system does not say."""
+        *_, width, height = cv2.getWindowImageRect(self._title)
+        return (height, width) if min(height, width) > 0 else self._asked
+
+    def _draw(self) -> None:
+        """Draw the picture so that the window, which stretches what it is given, does not distort it."""
+        picture, self._canvas = self._picture, self._measure()
+        scale = min(canvas / side for canvas, side in zip(self._canvas, picture.shape))
+        if not _close(self._canvas, tuple(round(scale * side) for side in picture.shape[:2])):
+            picture = letterbox(picture, self._canvas)
         cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def key(self, milliseconds: int) -> str | None:
@@ -81,6 +113,8 @@ class Window:
         if self._open and not self._is_there():
             self._open = False
             return "quit"
+        if self._open and self._measure() != self._canvas:
+            self._draw()
         if code < 0:
             return None
         if code in ARROWS:
@@ -102,3 +136,8 @@ class Window:
         if self._open:
             self._open = False
             cv2.destroyAllWindows()
+
+
+def _close(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether two sizes are the same but for a few pixels."""
+    return all(abs(side - another) <= TOLERANCE for side, another in zip(size, other, strict=True))

@@ -125,7 +125,7 @@ def check(name: str, variant: str, reference: Measured, measured: Measured) -> d
         if not math.isfinite(value) or value > limit:
             raise MetricfitError(
                 f"{name} does not agree with the Keras model: its {what} on the validation data must be at most "
-                f"{limit:g}, got {value:.3g}; nothing was exported, choose another --quantize or report this as a bug"
+                f"{limit:g}, got {value:.3g}; nothing was exported. {_advice(variant)}"
             )
     return {
         "largest_difference": measured.largest,
@@ -152,3 +152,12 @@ def latency_ms(runner: Runner, image: np.ndarray, *, repeats: int = 30, seconds:
         runner(image[None])
         times.append(time.perf_counter() - before)
     return float(np.median(times) * 1e3)
+
+
+def _advice(variant: str) -> str:
+    if variant in LARGEST_DIFFERENCE:
+        return "Please report this as a bug"
+    return (
+        "A model that is hardly trained yet does not survive 8 bits: train it longer, or export with "
+        "--quantize none float16"
+    )

@@ -1,6 +1,7 @@
 """The page for people beside an exported model's card."""
 
 import json
+import shlex
 
 from .card import ModelCard
 
@@ -44,7 +45,7 @@ def readme(card: ModelCard) -> str:
     """
     low, high = card.thresholds["band"]
     best = card.thresholds["optimal"]
-    size = card.input_size
+    size, folder = card.input_size, shlex.quote(card.name)
     parts = [
         f"# {card.name}",
         f"A saliency model: an RGB picture of {size}x{size} pixels, values 0 to 255, to a map of how salient each "
@@ -60,7 +61,7 @@ def readme(card: ModelCard) -> str:
         f"Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are in card.json.",
         "## Use",
         "On the command line:",
-        f"    metricfit predict {card.name} photo.jpg --out masks\n    metricfit demo {card.name} --source 0",
+        f"    metricfit predict {folder} photo.jpg --out masks\n    metricfit demo {folder} --source 0",
         "In Python:",
         _PYTHON.format(folder=card.name, threshold=best).rstrip(),
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..trainers.errors import DataError, UsageError, first_line
-from ..trainers.machine import cores
+from ..trainers.machine import cores, held_back_stderr
 from .card import CARD_NAME, ModelCard, read_card
 
 TASK = "saliency"
@@ -19,6 +19,8 @@ _PREFERENCE = (
     "model_float16.tflite",
     "saved_model",
 )
+# Where maps are cut when neither a card nor a run names the model's best threshold.
+DEFAULT_THRESHOLD = 0.5
 # Small models lose speed on more threads than this.
 _MOST_THREADS = 4
 
@@ -32,13 +34,16 @@ class Runner:
         size: side S of the square input, in pixels.
         card: the model's card, or None where there is none.
         threshold: where to cut its maps: the card's or the run's best threshold, else 0.5.
+        threshold_origin: where that comes from: `card`, `run`, or `default` where neither names one.
     """
 
     kind: str
 
-    def __init__(self, path, *, size: int, card: ModelCard | None, threshold: float = 0.5):
+    def __init__(self, path, *, size: int, card: ModelCard | None, threshold: float | None = None):
         self.path, self.size, self.card = Path(path), size, card
-        self.threshold = _threshold_of(card, self.path) if card else threshold
+        known = _threshold_of(card, self.path) if card else threshold
+        self.threshold = DEFAULT_THRESHOLD if known is None else known
+        self.threshold_origin = "card" if card else "default" if threshold is None else "run"
         if card and card.input_size != size:
             raise DataError(
                 f"the card of {path} says input_size {card.input_size}, the model takes {size}: export the model again"
@@ -75,12 +80,12 @@ class KerasRunner(Runner):
     Args:
         model: input [B, S, S, 3], output logits [B, S, S].
         path: where it comes from.
-        threshold: where to cut its maps.
+        threshold: where its run found it best to cut its maps; None where no run says so.
     """
 
     kind = "keras"
 
-    def __init__(self, model, path, *, threshold: float = 0.5):
+    def __init__(self, model, path, *, threshold: float | None = None):
         import tensorflow as tf
 
         from .saved_model import input_size
@@ -104,7 +109,8 @@ class SavedModelRunner(Runner):
     kind = "saved_model"
 
     def __init__(self, path, *, card: ModelCard | None = None):
-        import tensorflow as tf
+        with held_back_stderr():
+            import tensorflow as tf
 
         try:
             self._loaded = tf.saved_model.load(str(path))
@@ -146,8 +152,9 @@ class TFLiteRunner(Runner):
 
         self.threads = threads or default_threads()
         try:
-            self._interpreter = Interpreter(str(path), num_threads=self.threads)
-            self._interpreter.allocate_tensors()
+            with held_back_stderr():
+                self._interpreter = Interpreter(str(path), num_threads=self.threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise DataError(
                 f"{path} cannot be read as a TFLite model ({first_line(error)}): export it again"
@@ -219,15 +226,16 @@ def default_threads() -> int:
 
 
 def _load_keras(path: Path) -> KerasRunner:
-    from .saved_model import load_keras
+    with held_back_stderr():
+        from .saved_model import load_keras
 
-    threshold = 0.5
+    threshold = None
     run = _json(path.parent / "config.json")
     if run.get("task", TASK) != TASK:
         raise UsageError(f"{path.parent} is a {run['task']} run: expected a {TASK} model")
     if run:
         curves = _json(path.parent / "metrics.json").get("curves", {})
-        threshold = float(curves.get("optimal_threshold", threshold))
+        threshold = float(curves["optimal_threshold"]) if "optimal_threshold" in curves else None
     return KerasRunner(load_keras(path), path, threshold=threshold)
 
 

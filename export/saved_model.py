@@ -20,7 +20,10 @@ def load_keras(path) -> keras.Model:
     """Load a saliency model saved by Keras, in float32 and ready for inference.
 
     Args:
-        path: a `.keras` file with input [B, S, S, 3] and logits [B, S, S].
+        path: a `.keras` file with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1].
+
+    Returns:
+        The model, with logits [B, S, S].
 
     Raises:
         DataError: the file cannot be read.
@@ -35,7 +38,9 @@ def load_keras(path) -> keras.Model:
         raise DataError(
             f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
         ) from error
-    input_size(model, path)
+    size = input_size(model, path)
+    if len(model.output_shape) == 4:
+        model = keras.Model(model.input, keras.layers.Reshape((size, size))(model.output), name=model.name)
     return in_float32(model)
 
 
@@ -43,12 +48,12 @@ def input_size(model: keras.Model, path="the model") -> int:
     """Side of a saliency model's square input, in pixels.
 
     Raises:
-        UsageError: inputs or outputs are not [B, S, S, 3] and [B, S, S].
+        UsageError: inputs or outputs are not [B, S, S, 3] and [B, S, S] or [B, S, S, 1].
     """
     shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     fits = (
         isinstance(shape, tuple) and len(shape) == 4 and shape[3] == 3 and shape[1] is not None and shape[1] == shape[2]
-        and isinstance(output, tuple) and output[1:] == shape[1:3]
+        and isinstance(output, tuple) and output[1:] in (shape[1:3], (*shape[1:3], 1))
     )  # fmt: skip
     if not fits:
         raise UsageError(

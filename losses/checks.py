@@ -10,7 +10,7 @@ _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 def check_beta2(beta2):
     """Raise ValueError unless `beta2` is a positive, finite number."""
-    if not 0 < beta2 < float("inf"):
+    if isinstance(beta2, str) or not 0 < beta2 < float("inf"):
         raise ValueError(f"beta2 must be a number above 0, got {beta2!r}")
 
 

@@ -1,8 +1,38 @@
-"""What this machine has to compute with."""
+"""What this machine has to compute with, and what its libraries say when they are loaded."""
 
+import contextlib
 import os
+import sys
+import tempfile
+
+from .errors import MetricfitError
 
 
 def cores() -> int:
     """Cores that this process may use, at least 1."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def held_back_stderr():
+    """Hold back what TensorFlow's libraries print about the machine; an unexpected error lets it out.
+
+    They write to the process's own stderr before any logging is set up, so that no setting of theirs reaches it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+            if "tensorflow" in sys.modules:  # its first look for devices has something to say, too
+                sys.modules["tensorflow"].config.list_physical_devices()
+        except MetricfitError:
+            raise
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -29,7 +29,7 @@ from .errors import MetricfitError, UsageError, first_line
 from .files import write_json
 from .models import in_float32, prepare_for_training
 from .optimizer import build_optimizer
-from .run_folder import LogFile, open_run
+from .run_folder import LogFile, check_run, open_run
 
 log = logging.getLogger("metricfit")
 
@@ -101,11 +101,11 @@ def train(task: Task, config) -> RunResult:
     """
     check(config)
     loss = task.build_loss(config)
-    folder = open_run(task.name, config)
-    with LogFile(folder), _precision(config.mixed_precision):
+    resumed = check_run(task.name, config)
+    with _precision(config.mixed_precision):
         keras.utils.set_random_seed(config.seed)
+        model = _initial_model(task, config, resumed)
         training, selection = _sources(task, config)
-        model = _initial_model(task, config, resumed=any((folder / "checkpoints").iterdir()))
         steps = task.steps_per_epoch(config, training)
         model.compile(
             optimizer=build_optimizer(config, steps * config.epochs),
@@ -113,21 +113,10 @@ def train(task: Task, config) -> RunResult:
             metrics=task.build_metrics(config),
             jit_compile=config.jit_compile,
         )
-        log.info(
-            "%s: %d training and %d selection examples, %.1f M parameters, %d steps an epoch",
-            folder, len(training), len(selection), model.count_params() / 1e6, steps,
-        )  # fmt: skip
-        interrupted = _fit(task, config, folder, model, training, selection, steps)
-        best = _best_model(folder, model)
-        report = task.evaluate(best, config, selection)
-        log.info("best epoch on the selection data: %s %.4f", task.main_metric, report.scalars[task.main_metric])
-    write_json(folder / "metrics.json", {"data": selection.name, "split": "selection", **report.to_dict()})
-    write_final_metrics(folder / "tensorboard", report.scalars)
-    made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
-    rows = read_history(folder / "history.csv")
-    if rows:
-        made.append(figures.save(figures.history_figure(rows), folder / "figures/history.png"))
-    return RunResult(folder, report.scalars, interrupted, [*made, folder / "tensorboard"])
+        # Only now, when everything asked for was found to be sound, the folder is touched.
+        folder = open_run(task.name, config)
+        with LogFile(folder):
+            return _train(task, config, folder, model, training, selection, steps)
 
 
 def check(config) -> None:
@@ -203,6 +192,30 @@ def _initial_model(task: Task, config, resumed: bool) -> keras.Model:
     return model
 
 
+def _train(task: Task, config, folder: Path, model, training, selection, steps: int) -> RunResult:
+    log.info(
+        "%s: %d training and %d selection examples, %.1f M parameters, %d steps an epoch",
+        folder, len(training), len(selection), model.count_params() / 1e6, steps,
+    )  # fmt: skip
+    interrupted = _fit(task, config, folder, model, training, selection, steps)
+    if interrupted and not (folder / "model.keras").is_file():
+        log.warning("no epoch was finished, so there is no model yet")
+        return RunResult(folder, {}, interrupted)
+    best = _best_model(folder, model)
+    report = task.evaluate(best, config, selection)
+    log.info(
+        "best epoch on the selection data, at the labels' own size: %s %.4f",
+        task.main_metric, report.scalars[task.main_metric],
+    )  # fmt: skip
+    write_json(folder / "metrics.json", {"data": selection.name, "split": "selection", **report.to_dict()})
+    write_final_metrics(folder / "tensorboard", report.scalars)
+    made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
+    rows = read_history(folder / "history.csv")
+    if rows:
+        made.append(figures.save(figures.history_figure(rows), folder / "figures/history.png"))
+    return RunResult(folder, report.scalars, interrupted, [*made, folder / "tensorboard"])
+
+
 def _fit(task: Task, config, folder: Path, model, training, selection, steps: int) -> bool:
     """Run Keras' fit from where the folder's checkpoint stands; gives whether it was interrupted."""
     checkpoint = TrainingCheckpoint(folder / "checkpoints")
@@ -246,7 +259,7 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         )
     except KeyboardInterrupt:
         averaged.restore()
-        log.warning("interrupted: finishing with the best epoch so far; the same command continues this run")
+        log.warning("interrupted after the last whole epoch; the same command continues this run")
         return True
     losses = history.history.get("loss", [])
     if losses and not all(value == value and abs(value) != float("inf") for value in losses):

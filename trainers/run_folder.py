@@ -27,41 +27,57 @@ def versions() -> dict[str, str]:
     return found
 
 
-def open_run(task: str, config) -> Path:
-    """Make the run folder, or take an existing one up again.
+def check_run(task: str, config) -> bool:
+    """Look whether a run can begin or go on in its folder, and change nothing.
 
     Args:
         task: the task's name.
         config: its configuration; `out` names the folder.
 
     Returns:
-        The folder, with its config.json written.
+        Whether there is a run to go on with.
 
     Raises:
         UsageError: the folder holds another run, or something that is no run.
     """
     folder = Path(config.out)
-    settings = folder / "config.json"
-    wanted = {"task": task, "config": to_dict(config), "versions": versions()}
-    if settings.is_file():
+    if (folder / "config.json").is_file():
         found = read_run(folder)
         if config.overwrite:
             _refuse_to_delete(config.init, folder)
-            shutil.rmtree(folder)
-        # What stopped before its first epoch, for want of data say, has nothing to lose.
-        elif any((folder / name).is_file() for name in ("model.keras", "history.csv")):
-            differing = _difference(found, wanted)
-            if differing:
-                raise UsageError(
-                    f"{folder} holds a run with other settings ({'; '.join(differing)}): "
-                    "choose another --out, use the same settings to continue it, or --overwrite to start anew"
-                )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            return False
+        # What stopped before its first epoch has nothing to lose.
+        if not any((folder / name).is_file() for name in ("model.keras", "history.csv")):
+            return False
+        differing = _difference(found, _description(task, config))
+        if differing:
+            raise UsageError(
+                f"{folder} holds a run with other settings ({'; '.join(differing)}): choose another --out (--init "
+                f"{folder} starts from its model), use the same settings to continue it, or --overwrite to start anew"
+            )
+        return True
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a run folder: choose another --out")
+    return False
+
+
+def open_run(task: str, config) -> Path:
+    """Make the run folder, empty where `check_run` finds nothing to go on with; everything else was checked before.
+
+    Returns:
+        The folder, with its config.json written.
+    """
+    folder = Path(config.out)
+    if not check_run(task, config):
+        shutil.rmtree(folder, ignore_errors=True)
     for name in ("checkpoints", "figures", "tensorboard"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    write_json(settings, wanted)
+    write_json(folder / "config.json", _description(task, config))
     return folder
+
+
+def _description(task: str, config) -> dict:
+    return {"task": task, "config": to_dict(config), "versions": versions()}
 
 
 def _refuse_to_delete(init: str | None, folder: Path) -> None:

@@ -210,3 +210,13 @@ def test_a_tflite_file_runs_without_tensorflow(exported):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_keras_model_may_keep_its_last_axis(tmp_path):
+    image = keras.Input((32, 32, 3))
+    model = keras.Model(image, keras.layers.Conv2D(1, 1)(image))
+    model.save(tmp_path / "own.keras")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    saliency = load_runner(tmp_path / "own.keras")(pictures)
+    expected = 1 / (1 + np.exp(-model(pictures.astype("float32")).numpy()[..., 0].astype("float64")))
+    np.testing.assert_allclose(saliency, expected, atol=1e-6)

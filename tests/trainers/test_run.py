@@ -94,7 +94,8 @@ def test_interrupted_in_its_first_epoch_a_run_still_ends_cleanly(config, tmp_pat
     stopping = replace(saliency.TASK, watchers=lambda *_: [Interrupt()])
     result = run.train(stopping, replace(config, out=str(tmp_path / "run")))
     assert result.interrupted
-    assert all(path.exists() for path in result.made)
+    assert result.made == []
+    assert not (tmp_path / "run" / "model.keras").exists(), "a net that saw some batches is no model"
 
 
 def test_a_run_that_had_its_minutes_is_not_trained_on(trained, config, tmp_path):
@@ -198,6 +199,15 @@ def test_init_from_another_network_is_one_sentence(config, tmp_path):
 def test_settings_that_make_no_sense(config, tmp_path, change, sentence):
     with pytest.raises(UsageError, match=sentence):
         saliency.train(replace(config, out=str(tmp_path / "run"), **change))
+
+
+@pytest.mark.parametrize("change", [{"data": "folder:nowhere"}, {"size": 60}, {"init": "nope"}, {"loss": "nope"}])
+def test_overwrite_deletes_nothing_before_all_is_sound(trained, config, tmp_path, change):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    with pytest.raises(MetricfitError):
+        saliency.train(replace(config, out=str(tmp_path / "run"), overwrite=True, **change))
+    assert (tmp_path / "run" / "model.keras").is_file()
+    assert (tmp_path / "run" / "history.csv").is_file()
 
 
 def test_a_refused_setting_leaves_no_folder(config, tmp_path):

@@ -62,8 +62,7 @@ class FolderSource:
             self.structural_faults = tuple(
                 (
                     path.name,
-                    f"{kind} {path} has no image of the same name: add the image, or remove the file, "
-                    "or go on without it with --skip-bad",
+                    f"{kind} {path} has no image of the same name: add the image, or remove the file",
                 )
                 for path in partners
                 if path.stem not in self._same_stem
@@ -82,15 +81,14 @@ class FolderSource:
                 faults.append(
                     (
                         entry,
-                        f"{listed} names {entry}, and there is no such image: correct the list, or go on "
-                        "without it with --skip-bad",
+                        f"{listed} names {entry}, and there is no such image: correct the list",
                     )
                 )
             elif stem in chosen:
                 faults.append(
                     (
                         f"{entry} (again)",
-                        f"{listed} names {entry} twice: remove one line, or go on with the first with --skip-bad",
+                        f"{listed} names {entry} twice: remove one line",
                     )
                 )
             else:
@@ -108,14 +106,14 @@ class FolderSource:
         images, partners = self._same_stem[path.stem], self._partners.get(path.stem, [])
         for paths in (images, partners):
             if len(paths) > 1:
+                others = " and ".join(other.name for other in paths[1:])
                 raise DataError(
-                    f"{paths[0]} and {paths[1].name} share the stem {path.stem}, so pairs cannot be told: "
-                    "rename or remove one, or leave them out with --skip-bad"
+                    f"{paths[0]} and {others} share the stem {path.stem}, so pairs cannot be told: "
+                    "keep one, and remove or rename the rest"
                 )
         if not partners:
             raise DataError(
-                f"image {path} has no {self._kind} {self._partner_folder / path.stem}.png: add it, or "
-                "leave the image out with --skip-bad"
+                f"image {path} has no {self._kind} {self._partner_folder / path.stem}.png: add it, or remove the image"
             )
         return partners[0]
 

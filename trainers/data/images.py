@@ -37,7 +37,7 @@ def _open(path) -> Image.Image:
     except FileNotFoundError as error:
         raise DataError(f"no image at {path}: check the path") from error
     except _BROKEN as error:
-        raise DataError(f"{path} cannot be read as an image ({error}): replace it, or leave it out") from error
+        raise DataError(f"{path} cannot be read as an image ({error}): replace it") from error
     return image
 
 

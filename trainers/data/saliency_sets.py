@@ -228,7 +228,28 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
         try:
             manual = Path(dl_manager.manual_dir)
         except AssertionError as error:
-            raise DataError(f"{self.layout.title}: the folder for downloads is missing or empty ({error})") from error
+            raise DataError(
+                f"{self.layout.title}: the folder for downloads is missing or empty. "
+                f"What to download: {self.layout.instructions}"
+            ) from error
+        splits = self.find_splits(manual)
+        count = sum(len(one.stems) for one in {one for one, _ in splits.values()})
+        if count != self.layout.pairs:
+            logging.warning("%s has %d pairs as published, here are %d", self.layout.title, self.layout.pairs, count)
+        return {split: self._generate_examples(one, stems) for split, (one, stems) in splits.items()}
+
+    def find_splits(self, manual: Path) -> dict[str, tuple[_Pairs, list[str]]]:
+        """Find the archives, pair their files and read the lists, without decoding a picture or writing anything.
+
+        Args:
+            manual: The folder of archives; those in a folder of the configuration's name within come first.
+
+        Returns:
+            Split -> its archive's pairs and the stems that belong to it.
+
+        Raises:
+            DataError: If an archive is missing or damaged, or its files or lists do not fit together.
+        """
         folders = [manual / self.builder_config.name, manual]
         pairs = [_find_pairs(self.layout, part, folders) for part in self.layout.parts]
         splits = {part.split or "full": (one, one.stems) for part, one in zip(self.layout.parts, pairs)}
@@ -242,10 +263,7 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
                     f"{self.layout.title}: the split lists name {len(unknown)} images that are not there "
                     f"({', '.join(unknown[:3])}): lists and archive do not belong together"
                 )
-        count = sum(len(one.stems) for one in pairs)
-        if count != self.layout.pairs:
-            logging.warning("%s has %d pairs as published, here are %d", self.layout.title, self.layout.pairs, count)
-        return {split: self._generate_examples(one, stems) for split, (one, stems) in splits.items()}
+        return splits
 
     def _generate_examples(self, pairs: _Pairs, stems: list[str]) -> Iterator[tuple[str, dict]]:
         for stem in stems:

@@ -1,6 +1,7 @@
 """The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,9 +15,6 @@ from .sources import IGNORE, Example, Source, open_source, subset
 
 log = logging.getLogger("metricfit")
 
-LEAVE_OUT = "or leave the pair out with --skip-bad"
-"""How the sentence about a pair that does not fit ends."""
-
 
 @dataclass
 class Faults:
@@ -27,12 +25,38 @@ class Faults:
         total: The number of examples looked at.
         faults: (name of the example or file, one sentence) for everything that cannot be used.
         repaired: What was mended on reading -> how often.
+        masks: The number of usable examples with a mask.
+        empty: How many of those have no salient pixel.
+        full: How many of those have salient pixels and no background.
     """
 
     source: str
     total: int
     faults: list[tuple[str, str]] = field(default_factory=list)
     repaired: dict[str, int] = field(default_factory=dict)
+    masks: int = 0
+    empty: int = 0
+    full: int = 0
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong, each thing once: one sentence may be about several examples."""
+        return list(dict.fromkeys(sentence for _, sentence in self.faults))
+
+    @property
+    def notes(self) -> list[str]:
+        """What is no fault and yet worth knowing, a sentence each."""
+        notes = []
+        if self.empty:
+            notes.append(
+                f"{self._share(self.empty)} empty: FLoss gives them no gradient, see empty_target in docs/losses.md"
+            )
+        if self.full:
+            notes.append(f"{self._share(self.full)} salient everywhere: look whether that is meant")
+        return notes
+
+    def _share(self, number: int) -> str:
+        return f"{number} of {counted(self.masks, 'mask')} {'is' if number == 1 else 'are'}"
 
     def report(self, limit: int | None = 10) -> str:
         """Say what was found.
@@ -41,14 +65,16 @@ class Faults:
             limit: The number of faults to list; None lists all.
 
         Returns:
-            Text of one line, or of one line for each fault below a heading.
+            Text of one line, or of one line for each fault, repair and note below a heading.
         """
-        shown = self.faults if limit is None else self.faults[:limit]
-        lines = [f"{self.source}: {_count(self.total, 'example')}, {_count(len(self.faults), 'fault') or 'no faults'}"]
-        lines += [f"  {sentence}" for _, sentence in shown]
-        if len(self.faults) > len(shown):
-            lines.append(f"  ... and {len(self.faults) - len(shown)} more")
-        lines += [f"  repaired: {kind} ({times} times)" for kind, times in self.repaired.items()]
+        sentences = self.sentences
+        shown = sentences if limit is None else sentences[:limit]
+        lines = [f"{self.source}: {counted(self.total, 'example')}, {counted(len(sentences), 'fault')}"]
+        lines += [f"  {sentence}" for sentence in shown]
+        if len(sentences) > len(shown):
+            lines.append(f"  ... and {len(sentences) - len(shown)} more")
+        lines += [f"  repaired: {kind} ({counted(times, 'time')})" for kind, times in self.repaired.items()]
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def raise_if_any(self, skip_bad: bool = False, strict: bool = False, limit: int = 5) -> None:
@@ -68,8 +94,9 @@ class Faults:
             raise DataError(f"{self.report(limit)}\nmend them, or leave them out with --skip-bad")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+def counted(number: int, noun: str) -> str:
+    """Say how many, as `1 fault`, `2 faults` or `no faults`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_name: object, kind: str = "mask") -> None:
@@ -81,7 +108,7 @@ def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_na
     if mask.shape != image.shape[:2]:
         raise DataError(
             f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
-            f"{image.shape[1]}x{image.shape[0]}: resize one of them, {LEAVE_OUT}"
+            f"{image.shape[1]}x{image.shape[0]}: resize one of them"
         )
 
 
@@ -106,23 +133,39 @@ def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
         listed = ", ".join(str(value) for value in present[:4]) + (", ..." if len(present) > 4 else "")
         raise DataError(
             f"mask {mask_name} holds {len(present)} values ({listed}), "
-            f"a saliency mask holds two, for background and salient: threshold it and save it as PNG, "
-            f"{LEAVE_OUT}"
+            f"a saliency mask holds two, for background and salient: threshold it and save it as PNG"
         )
     return (values == present[-1]).astype(np.uint8) if present[-1] > 0 else np.zeros_like(values)
 
 
-def _look_at(source: Source, index: int) -> str | None:
-    try:
-        example: Example = source.load(index)
-        for kind in ("mask", "labels"):
-            if getattr(example, kind) is not None:
-                check_sizes(example.image, getattr(example, kind), example.name, example.name, kind)
-    except DataError as error:
-        return str(error)
+def load_checked(source: Source, index: int) -> Example:
+    """Load one example of any source and make sure that it can be used.
+
+    Raises:
+        DataError: If its files cannot be used, or its parts do not fit together.
+    """
+    example = source.load(index)
+    for kind in ("mask", "labels"):
+        if getattr(example, kind) is not None:
+            check_sizes(example.image, getattr(example, kind), example.name, example.name, kind)
     if example.mask is not None and not np.isin(np.unique(example.mask), (0, 1, IGNORE)).all():
-        return f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore)"
-    return None
+        raise DataError(
+            f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore): map its values to these"
+        )
+    return example
+
+
+def _look_at(source: Source, index: int) -> tuple[str | None, str]:
+    """Give the fault of an example, if any, and how far its mask reaches: full, empty, partly, or "" without one."""
+    try:
+        mask = load_checked(source, index).mask
+    except DataError as error:
+        return str(error), ""
+    if mask is None:
+        return None, ""
+    if not (mask == 1).any():
+        return None, "empty"
+    return None, "partly" if (mask == 0).any() else "full"
 
 
 def scan(source: Source, *, quiet: bool = False) -> Faults:
@@ -135,9 +178,10 @@ def scan(source: Source, *, quiet: bool = False) -> Faults:
         quiet: Show no progress bar.
 
     Returns:
-        The faults, in the order of the examples, structural ones first.
+        The faults, in the order of the examples, structural ones first, and how many masks are empty or full.
     """
     found: list[tuple[str, str]] = list(getattr(source, "structural_faults", ()))
+    reaches: Counter[str] = Counter()
     workers = min(16, cores())
     with (
         ThreadPoolExecutor(workers) as pool,
@@ -145,11 +189,20 @@ def scan(source: Source, *, quiet: bool = False) -> Faults:
             total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False
         ) as bar,
     ):
-        for index, sentence in enumerate(pool.map(lambda index: _look_at(source, index), range(len(source)))):
+        for index, (sentence, reach) in enumerate(pool.map(lambda index: _look_at(source, index), range(len(source)))):
             bar.update()
+            reaches[reach] += 1
             if sentence is not None:
                 found.append((source.names[index], sentence))
-    return Faults(source.name, len(source), found, dict(getattr(source, "repaired", {})))
+    return Faults(
+        source.name,
+        len(source),
+        found,
+        dict(getattr(source, "repaired", {})),
+        masks=len(source) - reaches[""],
+        empty=reaches["empty"],
+        full=reaches["full"],
+    )
 
 
 def usable(source: Source, faults: Faults) -> Source:
@@ -161,7 +214,7 @@ def usable(source: Source, faults: Faults) -> Source:
     bad = {name for name, _ in faults.faults}
     good: Sequence[int] = [index for index, name in enumerate(source.names) if name not in bad]
     if not good:
-        raise DataError(f"none of the {_count(len(source), 'example') or '0 examples'} can be used\n{faults.report(5)}")
+        raise DataError(f"none of the {counted(len(source), 'example')} can be used\n{faults.report(5)}")
     return source if len(good) == len(source) else subset(source, good)
 
 
@@ -192,8 +245,9 @@ def checked_source(
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults)
     if faults.faults:
-        left_out = f"{len(source) - len(kept)} of {_count(len(source), 'example')} left out"
+        left_out = f"{len(source) - len(kept)} of {counted(len(source), 'example')} left out"
         log.warning("--skip-bad: %s\n%s", left_out, faults.report(limit=None))
-    elif faults.repaired:
-        log.info("%s", faults.report())
+    elif faults.repaired or faults.notes:
+        hopeless = 0 < faults.masks == faults.empty
+        log.log(logging.WARNING if hopeless else logging.INFO, "%s", faults.report())
     return kept

@@ -7,6 +7,7 @@ Data are read from TFDS's own folder (`TFDS_DATA_DIR`, by default `~/tensorflow_
 import os
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -107,8 +108,7 @@ class TfdsSource:
         unknown = sorted(set(np.unique(values).tolist()) - set(codes))
         if unknown:
             raise DataError(
-                f"mask {mask_name} holds {unknown[:4]}, expected {sorted(codes)}: prepare the data set "
-                "again, or leave the pair out with --skip-bad"
+                f"mask {mask_name} holds {unknown[:4]}, expected {sorted(codes)}: prepare the data set again"
             )
         table = np.zeros(256, np.uint8)
         table[list(codes)] = list(codes.values())
@@ -199,6 +199,8 @@ def _mapping(builder, needs: str) -> Mapping:
 
 def _prepare(builder) -> None:
     """Prepare the project's own data sets from archives that are already here."""
+    # Looked for first: once TFDS has begun, it leaves folders behind and prints about all sets.
+    builder.find_splits(Path(builder.data_dir_root) / "downloads" / "manual")
     try:
         builder.download_and_prepare()
     except MetricfitError:
