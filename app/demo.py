@@ -147,7 +147,7 @@ class Demo:
         if path is not None:
             self.summary.files.append(path)
         elif recording is not None:
-            self.summary.notes.append(f"nothing was recorded: no frame came for {recording.path}")
+            self.summary.notes.append(f"nothing was recorded into {recording.path}: no frame was drawn meanwhile")
         return path
 
 
@@ -223,8 +223,6 @@ def _headless(demo: Demo) -> None:
     options, source, summary = demo.options, demo.source, demo.summary
     to_files = source.stepped and demo.recording is None
     only_measured = not source.stepped and demo.recording is None
-    if only_measured:
-        summary.notes.append("only measured, nothing was written: --record FILE writes what is drawn into a video")
     total = min((number for number in (options.frames, source.length) if number is not None), default=None)
     start = time.perf_counter()
     paths: dict[int, Path] = {}
@@ -232,7 +230,8 @@ def _headless(demo: Demo) -> None:
         stems = unique_stems([Picture(name, lambda: None) for name in source.names])
         paths = {index: options.out / f"{stem}-{options.view}.jpg" for index, stem in enumerate(stems)}
     try:
-        with tqdm(total=total, desc="measuring" if only_measured else "demo", unit="frame", disable=options.quiet or None) as bar:
+        description = "measuring" if only_measured else "demo"
+        with tqdm(total=total, desc=description, unit="frame", disable=options.quiet or None) as bar:
             while demo.wanted:
                 frame = source.read()
                 if frame is None:
@@ -246,6 +245,8 @@ def _headless(demo: Demo) -> None:
                 bar.update()
     finally:
         summary.seconds = time.perf_counter() - start
+        if only_measured and summary.frames:
+            summary.notes.append("only measured, nothing was written: --record FILE writes what is drawn into a video")
 
 
 def _windowed(demo: Demo, stack: ExitStack) -> None:

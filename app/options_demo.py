@@ -20,9 +20,7 @@ class DemoOptions:
     s snapshot, r record, h hide the text, q or Esc quit.
     """
 
-    model: Annotated[
-        tyro.conf.Positional[str], tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(optional)")
-    ] = ""
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(optional)")] = ""
     """Run folder, export folder, .keras, SavedModel or .tflite; without one, the model that ships with the program."""
 
     source: str = "0"

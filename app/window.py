@@ -98,8 +98,9 @@ class Window:
     def _draw(self) -> None:
         """Draw the picture so that the window, which stretches what it is given, does not distort it."""
         picture, self._canvas = self._picture, self._measure()
-        scale = min(canvas / side for canvas, side in zip(self._canvas, picture.shape))
-        if not _close(self._canvas, tuple(round(scale * side) for side in picture.shape[:2])):
+        height, width = picture.shape[:2]
+        scale = min(self._canvas[0] / height, self._canvas[1] / width)
+        if not _close(self._canvas, (round(scale * height), round(scale * width))):
             picture = letterbox(picture, self._canvas)
         cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 

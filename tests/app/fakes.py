@@ -14,6 +14,7 @@ class BrightnessRunner:
     kind = "fake"
     card = None
     threshold = 0.5
+    threshold_origin = "card"
 
     def __init__(self, path="bright.tflite", *, size=64, threads=None):
         self.path, self.size = Path(path), size

@@ -8,21 +8,28 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from PIL import ImageGrab
 
+from metricfit.app import cli
 from metricfit.app import demo as module
+from metricfit.app import predictor as predictor_module
 from metricfit.app import window as window_module
 from metricfit.app.demo import Demo, play, run_demo
+from metricfit.app.hud import Status, draw_hud
 from metricfit.app.options_demo import DemoOptions
 from metricfit.app.player import Player
+from metricfit.app.predictor import find_model
 from metricfit.app.video import Camera, Frame, open_frames
 from metricfit.app.window import Window, check_display
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
-from .fakes import disc, load_fake_predictor, make_video, read_video, save
+from .fakes import BrightnessRunner, disc, load_fake_predictor, make_video, read_video, save
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch):
     monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
+    monkeypatch.setattr(module, "find_model", Path)
 
 
 def _options(tmp_path, source, **changes):
@@ -53,7 +61,20 @@ def test_a_video_is_recorded_frame_by_frame(tmp_path, capsys):
     assert 0 < summary.latency_median <= summary.latency_p95
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("30 frames, ")
-    assert lines[1] == str(record)
+    assert lines[1:] == [f"made  {record}"]
+
+
+def test_a_video_that_is_not_recorded_is_said_to_be_only_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(BrightnessRunner, "threshold_origin", "default")
+    source = make_video(tmp_path / "in.mp4", frames=5)
+    play(_options(tmp_path, source, quiet=False))
+    figures, note = capsys.readouterr().out.splitlines()
+    assert "threshold 0.50 (the default: " in figures
+    assert "nothing was written" in note
+    assert "--record FILE" in note
+    play(_options(tmp_path, "scenes", frames=8, quiet=False))
+    figures, made = capsys.readouterr().out.splitlines()
+    assert made == f"made  {tmp_path / 'out'} (8 files)"
 
 
 def test_a_folder_is_drawn_into_files_and_bad_pictures_are_named(tmp_path):
@@ -251,6 +272,32 @@ def test_a_recording_begins_and_ends_by_key(tmp_path):
     assert frames[0].shape == (120, 160, 3)
 
 
+def test_a_recording_begun_in_a_pause_holds_the_picture_shown(tmp_path):
+    save(tmp_path / "in/a.png", disc())
+    demo, _, _ = _play(tmp_path, tmp_path / "in", ["pause", "4", "record", None, None])
+    assert [path.name for path in demo.summary.files] == ["recording-0001.mp4"]
+    frames, _ = read_video(demo.summary.files[0])
+    assert [frame.shape for frame in frames] == [(120, 160, 3)]
+    assert frames[0][60, 80, 1] > 240, "the raw map, bright on the disc"
+    assert demo.summary.notes == []
+
+
+def test_an_empty_recording_is_mentioned_at_the_end(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/bad.png").write_bytes(b"broken")
+    demo, _, _ = _play(tmp_path, tmp_path / "in", [], record=tmp_path / "out.mp4")
+    assert demo.summary.lines() == [f"nothing was recorded into {tmp_path / 'out.mp4'}: no frame was drawn meanwhile"]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_only_unreadable_pictures_are_not_called_others(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        (tmp_path / f"in/{name}.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match="2 pictures could not be read, there were no others"):
+        play(_options(tmp_path, tmp_path / "in"))
+
+
 def test_a_window_loops_and_a_recorded_one_does_not(tmp_path):
     source = make_video(tmp_path / "in.mp4", frames=5, fps=100)
     demo, _, _ = _play(tmp_path, source, [None] * 60)
@@ -317,6 +364,31 @@ def test_without_a_display_one_sentence(monkeypatch, tmp_path):
         check_display()
 
 
+def test_a_missing_model_is_named_before_a_missing_display(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "find_model", find_model)
+    monkeypatch.setattr(predictor_module.saved_models, "__path__", [str(tmp_path)])
+    monkeypatch.setenv("DISPLAY", ":987")
+    with pytest.raises(UsageError, match="expected a MODEL"):
+        play(_options(tmp_path, "scenes", headless=False))
+    with pytest.raises(UsageError, match=r"no model at .*none\.tflite"):
+        play(_options(tmp_path, "scenes", headless=False, model=str(tmp_path / "none.tflite")))
+
+
+def test_help_shows_the_model_as_optional(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["demo", "--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "[OPTIONS] [MODEL]" in shown
+    assert "(optional)" in shown
+
+
+@pytest.mark.parametrize(("origin", "same"), [("default", False), ("model", False), ("given", True)])
+def test_the_origin_of_the_threshold_is_on_the_screen(origin, same):
+    status = Status("overlay", 0.5, origin, "1 / 1", 1.0)
+    plain = draw_hud(disc(480, 640), replace(status, origin="keys"))
+    assert (draw_hud(disc(480, 640), status) == plain).all() == same
+
+
 SCRIPT = """
     import json, sys
     from pathlib import Path
@@ -324,8 +396,8 @@ SCRIPT = """
     from metricfit.app.options_demo import DemoOptions
     from tests.app.fakes import load_fake_predictor
 
-    source, out, log = sys.argv[1:]
-    demo.load_predictor = load_fake_predictor
+    source, out, log, view = sys.argv[1:]
+    demo.load_predictor, demo.find_model = load_fake_predictor, Path
     draw_hud = player.draw_hud
 
     def logged(picture, status):
@@ -334,7 +406,7 @@ SCRIPT = """
         return draw_hud(picture, status)
 
     player.draw_hud = logged
-    demo.run_demo(DemoOptions(source=source, out=Path(out)))
+    demo.run_demo(DemoOptions(source=source, out=Path(out), view=view))
 """
 
 
@@ -378,11 +450,11 @@ def display():
 class Session:
     """The demo in a process of its own, with real keys."""
 
-    def __init__(self, display, tmp_path, source):
+    def __init__(self, display, tmp_path, source, view="overlay"):
         self.environment = {**os.environ, "DISPLAY": display}
         self.log = tmp_path / "log.jsonl"
         script = textwrap.dedent(SCRIPT)
-        command = [sys.executable, "-c", script, str(source), str(tmp_path / "out"), str(self.log)]
+        command = [sys.executable, "-c", script, str(source), str(tmp_path / "out"), str(self.log), view]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -449,7 +521,7 @@ def test_the_window_obeys_real_keys(display, tmp_path):
     session.press("q")
     lines = session.end().splitlines()
     assert "FPS end to end" in lines[0]
-    assert cv2.imread(lines[1]).shape == (240, 320, 3)
+    assert cv2.imread(lines[1].removeprefix("made  ")).shape == (240, 320, 3)
 
 
 def test_closing_the_window_ends_the_demo(display, tmp_path):
@@ -465,3 +537,43 @@ def test_a_camera_number_without_a_camera_says_so(display, tmp_path, monkeypatch
     check_display()
     with pytest.raises(MetricfitError, match="camera 977"):
         play(_options(tmp_path, "977", headless=False))
+
+
+def _white(screen):
+    """The white disc on a screenshot: (height, width) of its box."""
+    rows, columns = np.nonzero((screen > 240).all(axis=-1))
+    return np.ptp(rows) + 1, np.ptp(columns) + 1
+
+
+def test_pictures_of_all_shapes_keep_their_aspect(display, tmp_path):
+    save(tmp_path / "in/1.png", disc(120, 160, 80, 30))
+    save(tmp_path / "in/2.png", disc(160, 120, 60, 30))
+    session = Session(display, tmp_path, tmp_path / "in", view="blur")
+    session.until(lambda state: state[3] == "1 / 2", "the window opens")
+    session.press("space", "h")
+
+    def screen(condition, what):
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            found = np.asarray(ImageGrab.grab(xdisplay=display))
+            if (found > 240).any() and condition(found):
+                return found
+            time.sleep(0.1)
+        ImageGrab.grab(xdisplay=display).save(tmp_path / "screen.png")
+        session.process.kill()
+        raise AssertionError(f"{what}; the disc is {_white(found)}, see {tmp_path / 'screen.png'}")
+
+    def is_disc(diameter):
+        return lambda found: all(abs(side - diameter) <= 8 for side in _white(found))
+
+    # Both are shown four times as large, and the window follows.
+    screen(is_disc(240), "a landscape picture")
+    session.press("n")
+    screen(is_disc(240), "a portrait picture in a window of its own shape")
+    # A size chosen by the user stays.
+    session.xdotool(*FIND_WINDOW, "windowsize", "600", "320")
+    screen(is_disc(120), "a portrait picture in a wide window")
+    session.press("n")
+    screen(is_disc(160), "a landscape picture in a wide window")
+    session.press("q")
+    session.end()

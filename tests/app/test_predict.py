@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metricfit.app import cli
 from metricfit.app import predict as module
 from metricfit.app.options_demo import PredictOptions
 from metricfit.app.predict import describe, predict, predict_files
 from metricfit.trainers.errors import DataError, UsageError
 
-from .fakes import disc, load_fake_predictor, save
+from .fakes import BrightnessRunner, disc, load_fake_predictor, save
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +97,36 @@ def test_unreadable_pictures_are_named_and_the_others_done(tmp_path):
     assert (tmp_path / "out/masks/c.png").is_file()
 
 
+def test_only_unreadable_pictures_are_not_called_others(tmp_path, capsys):
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(b"broken")
+    with pytest.raises(DataError) as caught:
+        predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+    assert "a.png" in str(caught.value)
+    assert "others" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert capsys.readouterr().out.splitlines() == [f"made  {tmp_path / 'out/results.json'}"]
+    with pytest.raises(DataError, match=r"^none of the 2 pictures could be read:\n.*a\.png.*\n.*b\.png"):
+        predict(_options(tmp_path, tmp_path / "a.png", tmp_path / "b.png"))
+
+
+def test_the_default_threshold_is_named(tmp_path, capsys, monkeypatch):
+    save(tmp_path / "a.png", disc())
+    predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+    assert capsys.readouterr().out.splitlines()[0] == "1 of 1 pictures, threshold 0.50"
+    monkeypatch.setattr(BrightnessRunner, "threshold_origin", "default")
+    predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+    assert "threshold 0.50 (the default: " in capsys.readouterr().out
+
+
+def test_help_shows_the_inputs_as_required(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "(default: )" not in shown
+    assert "(required, one or more)" in shown
+
+
 def test_nothing_found_has_no_box(tmp_path):
     save(tmp_path / "dark.png", np.zeros((40, 50, 3), np.uint8))
     entry = predict(_options(tmp_path, tmp_path / "dark.png"))["pictures"][0]
@@ -133,4 +164,4 @@ def test_sources_and_usage(tmp_path, capsys):
     with pytest.raises(UsageError, match="is a file"):
         predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "file"))
     predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
-    assert str(tmp_path / "out/results.json") in capsys.readouterr().out.splitlines()
+    assert f"made  {tmp_path / 'out/results.json'}" in capsys.readouterr().out.splitlines()

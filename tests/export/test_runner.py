@@ -50,6 +50,7 @@ def test_every_exported_file_gives_what_keras_gives(file, exported, pictures, ex
     assert (runner.size, runner.path) == (SIZE, exported / file)
     assert runner.card.files[file]["kind"] == runner.kind
     assert runner.threshold == runner.card.files[file]["thresholds"]["optimal"]
+    assert runner.threshold_origin == "card"
     assert runner(pictures[:0]).shape == (0, SIZE, SIZE)
 
 
@@ -57,6 +58,7 @@ def test_a_run_and_its_keras_file_are_runners(run_folder, pictures, expected):
     for path in (run_folder, run_folder / "model.keras"):
         runner = load_runner(path)
         assert (runner.kind, runner.card, runner.size, runner.threshold) == ("keras", None, SIZE, 0.25)
+        assert runner.threshold_origin == "run"
         np.testing.assert_allclose(runner(pictures), expected, atol=1e-5)
         assert runner(pictures).dtype == np.float32
 
@@ -81,6 +83,7 @@ def test_files_without_a_card_run(exported, tmp_path, pictures, expected):
     for path in (tmp_path / "model_float32.tflite", tmp_path / "elsewhere" / "any_name"):
         runner = load_runner(path, threads=1)
         assert (runner.card, runner.threshold, runner.size) == (None, 0.5, SIZE)
+        assert runner.threshold_origin == "default"
         np.testing.assert_allclose(runner(pictures), expected, atol=1e-5)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.trainers.data.contact_sheet import class_colours, contact_sheet, draw_example
+from metricfit.trainers.data.contact_sheet import contact_sheet
+from metricfit.trainers.data.drawing import class_colours, draw_example
 from metricfit.trainers.data.sources import Example
 from metricfit.trainers.errors import DataError, UsageError
 
@@ -54,7 +55,10 @@ def test_boxes_and_classes_have_their_colours():
 
 
 def test_a_page_is_written(tmp_path):
-    path = contact_sheet(Few(), tmp_path / "new" / "sheet.png", count=10, columns=3, title="what it holds")
+    sheet = contact_sheet(Few(), tmp_path / "new" / "sheet.png", count=10, columns=3, title="what it holds")
+    path = sheet.path
+    assert (path, sheet.shown) == (tmp_path / "new" / "sheet.png", 4)
+    assert sheet.faults == (("bad", "mask bad.png is 1x1, its image is 2x2"),)
     with Image.open(path) as page:
         pixels = np.asarray(page.convert("RGB")).astype(int)
     assert pixels.shape[1] > 3 * 200
@@ -79,7 +83,57 @@ def test_examples_are_spread_over_the_source(tmp_path):
     assert seen == [0, 33, 66, 99]
 
 
+class Streets:
+    """Two classes in each picture, as labels and as boxes, and a mask as well."""
+
+    name, names = "streets", ("a", "b")
+
+    def __init__(self, *class_names):
+        self.class_names = class_names
+
+    def __len__(self):
+        return 2
+
+    def load(self, index):
+        labels = np.zeros((40, 60), np.uint8)
+        labels[10:30, 20:50] = index + 1
+        boxes, classes = np.array([[20, 10, 50, 30]], np.float32), np.array([index + 1], np.int32)
+        return Example(grey(), (labels > 0).astype(np.uint8), labels, boxes, classes, self.names[index])
+
+
+def texts(monkeypatch, source, path, needs):
+    """Draw a page and give every text on it."""
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    found = []
+
+    def look(figure, *_, **__):
+        found.extend(text.get_text() for text in figure.findobj(Text))
+
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **_: (look(figure), file.write_bytes(b"page")))
+    contact_sheet(source, path, needs=needs)
+    return found
+
+
+def test_classes_are_named_in_a_legend_and_at_boxes(monkeypatch, tmp_path):
+    named = Streets("background", "car", "bus", "tram")
+    for needs, expected in (("labels", True), ("boxes", True), ("mask", False), ("none", False)):
+        found = texts(monkeypatch, named, tmp_path / "sheet.png", needs)
+        assert ({"car", "bus"} <= set(found)) == expected, needs
+        assert not {"background", "tram"} & set(found), needs
+    assert {"sky", "class 1", "class 2"} <= set(texts(monkeypatch, Streets("sky"), tmp_path / "sheet.png", "labels"))
+
+
+def test_background_is_left_untinted_where_it_is_called_so():
+    example = Example(grey(), labels=np.zeros((40, 60), np.uint8))
+    assert (draw_example(example, 60, ("background", "car")) == 100).all()
+    assert (draw_example(example, 60, ("sky", "car")) != 100).any()
+
+
 def test_refusals(tmp_path):
+    with pytest.raises(UsageError, match="needs='depth'"):
+        contact_sheet(Few(), tmp_path / "sheet.png", needs="depth")
     with pytest.raises(UsageError, match=r"\.png or \.jpg"):
         contact_sheet(Few(), tmp_path / "sheet.pdf")
     with pytest.raises(UsageError, match="count=0"):

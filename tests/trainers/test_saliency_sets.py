@@ -240,6 +240,7 @@ def test_missing_archives_are_named_with_what_to_download(manual, name):
         checked_source(f"tfds:saliency_sets/{name}", quiet=True)
     layout = LAYOUTS[name]
     assert str(raised.value).startswith(f"{layout.title}: {layout.parts[0].places[0][0].archive}.zip")
+    assert [path.name for path in manual.parents[1].rglob("*")] == ["downloads", "manual", "readme.txt"]
     assert layout.instructions in str(raised.value)
     assert layout.homepage.startswith("http")
     assert layout.citation.count("{") == layout.citation.count("}")
@@ -280,8 +281,12 @@ def test_lists_must_fit_the_archive(manual):
 
 def test_no_manual_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    with pytest.raises(DataError, match="ECSSD: the folder for downloads is missing or empty"):
+    with pytest.raises(DataError, match=r"^ECSSD: images\.zip and ground_truth_mask\.zip .*not found"):
         examples("ecssd", "test")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DataError, match="ECSSD: the folder for downloads is missing or empty") as raised:
+        tfds.builder("saliency_sets/ecssd", data_dir=tmp_path).download_and_prepare()
+    assert "DUTS" not in str(raised.value)
 
 
 def test_the_builder_works_as_any_tfds_builder(manual, tmp_path):

@@ -60,7 +60,7 @@ def test_every_fault_is_found_and_named(tmp_path):
 def test_the_run_stops_or_goes_on_with_a_notice(tmp_path, caplog):
     break_everything(tmp_path)
     text = f"folder:{tmp_path}"
-    with pytest.raises(DataError, match=r"11 examples, 10 faults\n(.*\n){5}.*5 more\n.*--skip-bad"):
+    with pytest.raises(DataError, match=r"11 examples, 9 faults\n(.*\n){5}.*4 more\n.*--skip-bad"):
         checked_source(text, quiet=True)
     with pytest.raises(DataError, match="--strict"):
         checked_source(text, skip_bad=True, strict=True, quiet=True)
@@ -69,6 +69,8 @@ def test_the_run_stops_or_goes_on_with_a_notice(tmp_path, caplog):
     assert list(source.names) == ["good1", "good2"]
     assert source.load(1).mask.max() == 1
     assert "9 of 11 examples left out" in caplog.text
+    assert caplog.text.count("share the stem twice") == 1
+    assert caplog.text.count("--skip-bad") == 1, "advice that was followed is not given again"
 
 
 def test_clean_data_pass_silently(tmp_path, capsys):
@@ -95,6 +97,65 @@ def test_nothing_left_is_an_error(tmp_path):
     (tmp_path / "images" / "a.png").write_bytes(b"")
     with pytest.raises(DataError, match="none of the 1 example can be used"):
         checked_source(f"folder:{tmp_path}", skip_bad=True, quiet=True)
+
+
+def test_a_fault_of_several_files_is_one_fault(tmp_path):
+    write_pairs(tmp_path, ["a", "b"])
+    for ending in ("jpeg", "bmp"):
+        Image.fromarray(picture()).save(tmp_path / "images" / f"a.{ending}")
+    faults = scan(open_source(f"folder:{tmp_path}"), quiet=True)
+    assert [name for name, _ in faults.faults] == ["a.bmp", "a.jpeg", "a.png"]
+    assert len(faults.sentences) == 1
+    assert "a.bmp and a.jpeg and a.png share the stem a" in faults.sentences[0]
+    assert faults.report().startswith(f"folder:{tmp_path}: 4 examples, 1 fault\n")
+    assert list(usable(open_source(f"folder:{tmp_path}"), faults).names) == ["b"]
+
+
+def write_masks(folder, **values):
+    """Write pairs whose masks hold one value each, or two for None."""
+    write_pairs(folder, values)
+    for stem, value in values.items():
+        if value is not None:
+            Image.new("L", (32, 24), value).save(folder / "masks" / f"{stem}.png")
+
+
+def test_empty_and_full_masks_are_noted_and_no_fault(tmp_path, caplog):
+    write_masks(tmp_path, a=0, b=255, c=None, d=0)
+    faults = scan(open_source(f"folder:{tmp_path}"), quiet=True)
+    assert (faults.faults, faults.masks, faults.empty, faults.full) == ([], 4, 2, 1)
+    heading, empty, full = faults.report().splitlines()
+    assert heading.endswith("4 examples, no faults")
+    assert empty == "  note: 2 of 4 masks are empty: FLoss gives them no gradient, see empty_target in docs/losses.md"
+    assert full.startswith("  note: 1 of 4 masks is salient everywhere")
+    with caplog.at_level("INFO", "metricfit"):
+        assert len(checked_source(f"folder:{tmp_path}", strict=True, quiet=True)) == 4
+    assert [(record.levelname, empty in record.message) for record in caplog.records] == [("INFO", True)]
+
+
+def test_nothing_but_empty_masks_is_a_warning(tmp_path, caplog):
+    write_masks(tmp_path, a=0, b=0)
+    with caplog.at_level("INFO", "metricfit"):
+        checked_source(f"folder:{tmp_path}", quiet=True)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "2 of 2 masks are empty" in caplog.text
+
+
+def test_faulty_and_absent_masks_are_not_counted_as_empty(tmp_path):
+    write_masks(tmp_path, a=None, b=0)
+    Image.new("L", (5, 5)).save(tmp_path / "masks" / "b.png")
+    faults = scan(open_source(f"folder:{tmp_path}"), quiet=True)
+    assert (faults.masks, faults.empty) == (1, 0)
+    faults = scan(open_source(f"folder:{tmp_path}", needs="none"), quiet=True)
+    assert (faults.masks, faults.empty, faults.notes) == (0, 0, [])
+
+
+def test_ignored_pixels_are_not_salient():
+    class Ignored(Odd):
+        def load(self, index):
+            return Example(np.zeros((4, 5, 3), np.uint8), mask=np.full((4, 5), [0, 255, 1][index], np.uint8))
+
+    faults = scan(Ignored(), quiet=True)
+    assert (faults.masks, faults.empty, faults.full) == (3, 2, 1)
 
 
 class Odd:

@@ -10,31 +10,13 @@ from tqdm import tqdm
 
 from ..errors import DataError, UsageError
 from ..files import written_beside
-from .images import resize_image, resize_mask
+from .drawing import class_colours, draw_example, has_background
 from .scan import load_checked
 from .sources import IGNORE, NEEDS, Example, Source
 
-TINT = (255, 64, 96)
-"""Colour of the salient region, and of the first class."""
-
-_OUTLINE = (255, 255, 255)
 _CELL = 240
 _LEGEND_ENTRIES = 36
 _INK, _FAULT, _PAPER = "#26262b", "#b3261e", "#f4f4f2"
-
-
-def class_colours(count: int) -> np.ndarray:
-    """Give colours that are easy to tell apart.
-
-    Returns:
-        uint8 [count, 3], RGB.
-    """
-    from matplotlib.colors import hsv_to_rgb
-
-    # Steps of the golden ratio keep neighbouring classes apart, however many there are.
-    hues = (0.97 + 0.618034 * np.arange(count)) % 1.0
-    values = np.where(np.arange(count) % 2 == 0, 1.0, 0.8)
-    return np.round(hsv_to_rgb(np.stack([hues, np.full(count, 0.75), values], axis=1)) * 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -64,71 +46,18 @@ class _Tile:
     boxes: list[tuple[float, float, int]] = field(default_factory=list)
 
 
-def draw_example(example: Example, cell: int = _CELL, class_names: Sequence[str] = ()) -> np.ndarray:
-    """Draw what is known about a picture into it.
-
-    The salient region is tinted and outlined in white, classes are tinted by colour, ignored pixels are hatched in grey
-    and boxes are framed.
-
-    Args:
-        example: Any example.
-        cell: The longer side of the drawing, in pixels.
-        class_names: The names of the classes; label 0 is left untinted where it is called background.
-
-    Returns:
-        uint8 [h, w, 3], RGB.
-    """
-    import cv2
-
-    scale = cell / max(example.image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in example.image.shape[:2])
-    canvas = resize_image(example.image, (height, width)).copy()
-    regions = example.mask if example.mask is not None else example.labels
-    if regions is not None:
-        regions = resize_mask(regions, (height, width))
-        if example.mask is not None:
-            salient = (regions == 1).astype(np.uint8)
-            _tint(canvas, salient == 1, np.array(TINT), 0.45)
-            outlines, _ = cv2.findContours(salient, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(canvas, outlines, -1, _OUTLINE, 1, cv2.LINE_AA)
-        else:
-            tinted = (regions != IGNORE) & ((regions != 0) | (not _has_background(class_names)))
-            _tint(canvas, tinted, class_colours(256)[regions], 0.5)
-        ignored = regions == IGNORE
-        _tint(canvas, ignored, np.full(3, 128), 0.75)
-        diagonals = (np.add.outer(np.arange(height), np.arange(width)) % 8) < 2
-        canvas[ignored & diagonals] = 225
-    if example.boxes is not None:
-        colours = class_colours(1 + int(max(example.classes, default=0))) if example.classes is not None else [TINT]
-        for index, box in enumerate(example.boxes):
-            colour = colours[int(example.classes[index])] if example.classes is not None else TINT
-            x0, y0, x1, y1 = (round(float(side) * scale) for side in box)
-            cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), _OUTLINE, 3)
-            cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), tuple(int(part) for part in colour), 2)
-    return canvas
-
-
-def _has_background(class_names: Sequence[str]) -> bool:
-    return bool(class_names) and class_names[0] == "background"
-
-
 def _class_name(class_names: Sequence[str], index: int) -> str:
     return class_names[index] if index < len(class_names) else f"class {index}"
 
 
-def _tint(canvas: np.ndarray, where: np.ndarray, colour: np.ndarray, strength: float) -> None:
-    colour = np.broadcast_to(colour, canvas.shape)
-    canvas[where] = np.round((1 - strength) * canvas[where] + strength * colour[where]).astype(np.uint8)
-
-
-def _caption(example: Example) -> str:
+def _caption(example: Example, classes: int) -> str:
     height, width = example.image.shape[:2]
     facts = [f"{width}x{height}"]
     if example.mask is not None:
         counted = max(1, int((example.mask != IGNORE).sum()))
         facts.append(f"{(example.mask == 1).sum() / counted:.0%} salient")
     elif example.labels is not None:
-        facts.append(f"{len(np.setdiff1d(np.unique(example.labels), [IGNORE]))} classes")
+        facts.append(f"{classes} class{'' if classes == 1 else 'es'}")
     if example.boxes is not None:
         facts.append(f"{len(example.boxes)} box{'' if len(example.boxes) == 1 else 'es'}")
     return ", ".join(facts)
@@ -150,12 +79,12 @@ def _tile(source: Source, index: int, needs: str) -> _Tile:
     boxes: list[tuple[float, float, int]] = []
     if example.labels is not None and example.mask is None:
         classes = set(np.unique(example.labels).tolist()) - {IGNORE}
-        classes -= {0} if _has_background(source.class_names) else set()
+        classes -= {0} if has_background(source.class_names) else set()
     elif example.boxes is not None and example.classes is not None:
         scale = _CELL / max(example.image.shape[:2])
         boxes = [(x * scale, y * scale, int(c)) for (x, y, *_), c in zip(example.boxes, example.classes)]
-    drawn = draw_example(example, class_names=source.class_names)
-    return _Tile(name, _caption(example), drawn, classes=frozenset(classes), boxes=boxes)
+    drawn = draw_example(example, _CELL, source.class_names)
+    return _Tile(name, _caption(example, len(classes)), drawn, classes=frozenset(classes), boxes=boxes)
 
 
 def contact_sheet(
@@ -202,40 +131,36 @@ def contact_sheet(
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"a contact sheet is written as .png or .jpg; got {path.name}")
     indices = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int))
+    shown = tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)
+    tiles = [_tile(source, int(index), needs) for index in shown]
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    legend = _legend(tiles, source.class_names)
+    legend_columns = max(1, round(columns * 1.5))
+    legend_inches = 0.2 * -(-len(legend) // legend_columns)
+    inches = rows * 2.3 + 0.75 + legend_inches
+    figure = Figure(figsize=(max(columns, 2) * 2.1, inches), dpi=120, facecolor=_PAPER)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.subplots_adjust(
+        left=0.012,
+        right=0.988,
+        bottom=(0.36 + legend_inches) / inches,
+        top=1 - 0.62 / inches,
+        wspace=0.05,
+        hspace=0.2,
+    )
+    heading = _shortened(title or source.name, max(columns, 2) * 20)
+    figure.text(0.014, 1 - 0.16 / inches, heading, fontsize=12, weight="bold", color=_INK, va="top", parse_math=False)
+    figure.text(0.014, 1 - 0.38 / inches, _explained(tiles, len(source), needs), fontsize=7.5, color=_INK, va="top")
+    if legend:
+        figure.legend(
+            handles=legend, loc="lower left", ncols=legend_columns, fontsize=7.5, frameon=False, borderaxespad=0.3
+        )
+    for cell in axes:
+        cell.set_axis_off()
+    for cell, tile in zip(axes, tiles):
+        _draw_cell(cell, tile, source.class_names)
     with written_beside(path) as beside:
-        shown = tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)
-        tiles = [_tile(source, int(index), needs) for index in shown]
-        columns = min(columns, len(tiles))
-        rows = -(-len(tiles) // columns)
-        legend = _legend(tiles, source.class_names)
-        legend_columns = max(1, round(columns * 1.5))
-        legend_inches = 0.2 * -(-len(legend) // legend_columns)
-        inches = rows * 2.3 + 0.75 + legend_inches
-        figure = Figure(figsize=(max(columns, 2) * 2.1, inches), dpi=120, facecolor=_PAPER)
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        figure.subplots_adjust(
-            left=0.012,
-            right=0.988,
-            bottom=(0.36 + legend_inches) / inches,
-            top=1 - 0.62 / inches,
-            wspace=0.05,
-            hspace=0.2,
-        )
-        heading = _shortened(title or source.name, max(columns, 2) * 20)
-        figure.text(
-            0.014, 1 - 0.16 / inches, heading, fontsize=12, weight="bold", color=_INK, va="top", parse_math=False
-        )
-        figure.text(
-            0.014, 1 - 0.38 / inches, _explained(tiles, len(source), needs), fontsize=7.5, color=_INK, va="top"
-        )
-        if legend:
-            figure.legend(
-                handles=legend, loc="lower left", ncols=legend_columns, fontsize=7.5, frameon=False, borderaxespad=0.3
-            )
-        for cell in axes:
-            cell.set_axis_off()
-        for cell, tile in zip(axes, tiles):
-            _draw_cell(cell, tile, source.class_names)
         figure.savefig(beside, facecolor=_PAPER)
     faults = tuple((source.names[index], tile.fault) for index, tile in zip(indices, tiles) if tile.fault)
     return ContactSheet(path, len(tiles), faults)
