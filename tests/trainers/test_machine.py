@@ -20,14 +20,14 @@ def test_chatter_is_held_back(capfd):
 
 
 def test_an_unexpected_error_lets_it_out(capfd):
-    with pytest.raises(RuntimeError), held_back_stderr():
+    with pytest.raises(RuntimeError), held_back_stderr():  # noqa: PT012
         os.write(2, b"the reason")
         raise RuntimeError
     assert capfd.readouterr().err == "the reason"
 
 
 def test_an_error_that_explains_itself_does_not(capfd):
-    with pytest.raises(UsageError), held_back_stderr():
+    with pytest.raises(UsageError), held_back_stderr():  # noqa: PT012
         os.write(2, b"chatter")
         raise UsageError("no such model")
     assert capfd.readouterr().err == ""
