@@ -22,6 +22,8 @@ from .options import BenchOptions
 from .reports import grid, made, write_csv
 
 log = logging.getLogger("metricfit")
+# Every timed function is traced once, and TensorFlow would warn of it.
+tf.get_logger().setLevel("ERROR")
 
 
 def run(options: BenchOptions) -> int:
