@@ -126,7 +126,7 @@ class QuickstartOptions:
     """What is minimised; `metricfit losses` lists them."""
     size: int = 128
     """Side of the network input in pixels."""
-    epochs: int = 10
+    epochs: int = 4
     """Passes over the 2000 training scenes."""
     seed: int = 0
     """Seed of the training."""
