@@ -15,7 +15,7 @@ COLUMNS = (
     ("max_f", "MaxF", ".3f"),
     ("mean_f", "MeanF", ".3f"),
     ("mae", "MAE", ".3f"),
-    ("max_difference", "largest diff.", ".1e"),
+    ("largest_difference", "largest diff.", ".1e"),
     ("mean_difference", "mean diff.", ".1e"),
 )
 

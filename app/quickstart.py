@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from ..export import export_run
 from ..export.runner import load_runner
@@ -18,13 +19,14 @@ from .options import QuickstartOptions
 from .overlay import cut_out, foreground, overlay
 from .photos import real_photos
 from .pictures import write_picture
-from .predictor import Predictor
+from .predictor import Predictor, load_predictor
 from .reports import made, table
 
 log = logging.getLogger("metricfit")
 
 SCENES_SHOWN = 4
-PANEL_SIDE = 224
+PANEL_SIDE = 200
+GAP = 8
 
 
 def run(options: QuickstartOptions) -> int:
@@ -100,33 +102,44 @@ def _files(run_folder: Path, exported: Path) -> dict[str, Path]:
 
 def _draw(runner, test, folder: Path) -> list[Path]:
     """One sheet of everything, and the cut-outs one by one; gives the paths, the sheet first."""
-    predict = Predictor(runner)
-    threshold = runner.card.thresholds["optimal"]
+    fresh, shipped = Predictor(runner), load_predictor("")
     indices = np.linspace(0, len(test) - 1, SCENES_SHOWN).astype(int)
-    examples = [test.load(index) for index in indices]
-    pictures = {f"scene_{index:03d}": example.image for index, example in zip(indices, examples)}
-    pictures |= {f"photo_{name}": image for name, image in real_photos().items()}
-    strips, paths = [], []
-    for name, image in pictures.items():
-        saliency_map = predict(image)
-        grey = cv2.cvtColor((saliency_map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-        strips.append(np.hstack([_panel(view) for view in (image, grey, overlay(image, saliency_map, threshold))]))
-        if foreground(saliency_map, threshold).any():
-            paths.append(write_picture(folder / f"{name}_cutout.png", cut_out(image, saliency_map, threshold)))
-    return [write_picture(folder / "overview.png", _two_columns(strips)), *paths]
+    scenes = {f"scene_{index:03d}": test.load(int(index)).image for index in indices}
+    photos = {f"photo_{name}": image for name, image in real_photos().items()}
+
+    paths, left, right = [], [], []
+    for name, image in tqdm({**scenes, **photos}.items(), desc="drawing", unit="image", disable=None, leave=False):
+        saliency_map = fresh(image)
+        drawn = overlay(image, saliency_map, runner.threshold)
+        if name in scenes:
+            left.append([image, cv2.cvtColor((saliency_map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB), drawn])
+        else:
+            right.append([image, drawn, overlay(image, shipped(image), shipped.runner.threshold)])
+        if foreground(saliency_map, runner.threshold).any():
+            cut = cut_out(image, saliency_map, runner.threshold)
+            paths.append(write_picture(folder / f"{name}_cutout.png", cut))
+    columns = [_column(("scene, not trained on", "saliency", "overlay"), left)]
+    if right:
+        columns.append(_column(("photo", "this model", "the shipped model"), right))
+    return [write_picture(folder / "overview.png", np.hstack(columns)), *paths]
+
+
+def _column(headings, rows) -> np.ndarray:
+    """Rows of square pictures below their headings, on white."""
+    heading = np.hstack([_heading(text) for text in headings])
+    strips = [np.hstack([_panel(picture) for picture in row]) for row in rows]
+    return np.pad(np.vstack([heading, *strips]), ((0, GAP), (GAP, GAP), (0, 0)), constant_values=255)
+
+
+def _heading(text: str) -> np.ndarray:
+    strip = np.full((40, PANEL_SIDE + GAP, 3), 255, np.uint8)
+    return cv2.putText(strip, text, (2, 28), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
 
 
 def _panel(image: np.ndarray) -> np.ndarray:
-    """The middle square of a picture, in the sheet's size."""
+    """The middle square of a picture, in the sheet's size, with a gap to the right and below."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    return resize_image(np.ascontiguousarray(image[top : top + side, left : left + side]), (PANEL_SIDE, PANEL_SIDE))
-
-
-def _two_columns(strips: list[np.ndarray], gap: int = 12) -> np.ndarray:
-    """Lay strips of one size out in two columns on white."""
-    strips = [*strips, *[np.full_like(strips[0], 255)] * (len(strips) % 2)]
-    padded = [np.pad(strip, ((0, gap), (0, gap), (0, 0)), constant_values=255) for strip in strips]
-    half = len(padded) // 2
-    return np.hstack([np.vstack(padded[:half]), np.vstack(padded[half:])])[:-gap, :-gap]
+    square = np.ascontiguousarray(image[top : top + side, left : left + side])
+    return np.pad(resize_image(square, (PANEL_SIDE,) * 2), ((0, GAP), (0, GAP), (0, 0)), constant_values=255)

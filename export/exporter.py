@@ -61,7 +61,7 @@ def export_run(
         data_terms: the terms of the training data, for the card.
         overwrite: replace an exported model at `to`.
         quiet: no progress bars.
-        seed: of the choice of pictures that int8's ranges are measured on.
+        seed: of the choice of pictures that int8's ranges, and what float16 may round, are measured on.
 
     Returns:
         The card, the README and the exported files.
@@ -116,7 +116,7 @@ def export_run(
                 "validation": val_text or f"every tenth example of {held_out}, not trained on",
                 "training_images": len(training),
                 "validation_images": len(validation),
-                "representative_images": min(REPRESENTATIVE_PICTURES, len(training)) if "int8" in quantize else 0,
+                "representative_images": _representatives(training, quantize),
             },
             data_terms=data_terms or (_SCENES_TERMS if source_text.startswith("scenes") else _UNSTATED_TERMS),
             command=command,
@@ -171,10 +171,17 @@ def _write_files(model, folder: Path, formats, quantize, training, size, seed, q
         saved_model.write_saved_model(model, folder / SAVED_MODEL)
         variants[SAVED_MODEL] = SAVED_MODEL
     if "tflite" in formats:
-        pictures = representative_pictures(training, size, seed=seed, quiet=quiet)[0] if "int8" in quantize else None
+        pictures = None
+        if _representatives(training, quantize):
+            pictures = representative_pictures(training, size, seed=seed, quiet=quiet)[0]
         for variant, file in tflite.convert(model, folder, quantize, pictures).items():
             variants[file.name] = variant
     return variants
+
+
+def _representatives(training: Source, quantize) -> int:
+    """How many training pictures the conversions measure on."""
+    return min(REPRESENTATIVE_PICTURES, len(training)) if {"float16", "int8"} & set(quantize) else 0
 
 
 def _runner(path: Path, variant: str):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..trainers.errors import MetricfitError, UsageError, first_line
 from .card import digest
-from .float16 import halve_kernels
+from .float16 import halve_as_allowed
 
 VARIANTS = ("none", "float16", "dynamic", "int8")
 FILE_NAMES = {
@@ -35,7 +35,8 @@ def convert(model, folder, variants, pictures=None) -> dict[str, Path]:
         model: input [B, S, S, 3] in 0..255, logits [B, S, S].
         folder: an existing folder to write the files into.
         variants: some of `VARIANTS`.
-        pictures: uint8 [n, S, S, 3], the representative pictures that int8's ranges are measured on.
+        pictures: uint8 [n, S, S, 3], the representative pictures that int8's ranges, and what float16 may round, are
+            measured on.
 
     Returns:
         The path of each variant's file.
@@ -58,6 +59,7 @@ def convert(model, folder, variants, pictures=None) -> dict[str, Path]:
             write_for_conversion(model, Path(scratch) / _BYTES_IN, bytes_in=True)
         if "int8" in variants:
             write_for_conversion(model, Path(scratch) / _FLOATS_IN, bytes_in=False)
+        if pictures is not None:
             np.save(Path(scratch) / _PICTURES, pictures)
         command = [sys.executable, "-m", "metricfit.export.tflite", scratch, str(folder), ",".join(variants)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -153,7 +155,8 @@ def _main(scratch: str, folder: str, variants: str) -> int:
             if variant in ("none", "float16"):
                 contents["none"] = contents.get("none") or _convert_one(Path(scratch), "none")
             if variant == "float16":
-                contents[variant] = halve_kernels(contents["none"])
+                found = Path(scratch) / _PICTURES
+                contents[variant] = halve_as_allowed(contents["none"], np.load(found) if found.is_file() else None)
             elif variant != "none":
                 contents[variant] = _convert_one(Path(scratch), variant)
         except Exception as error:  # the parent turns whatever it is into one sentence

@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from metricfit.export import export_run, float16, read_card, saved_model, tflite
 from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
-from metricfit.export.float16 import halve_kernels
+from metricfit.export.float16 import halve_as_allowed, halve_kernels
 from metricfit.export.saved_model import load_keras
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.data.sources import open_source, split_for_selection
@@ -301,12 +301,11 @@ def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
     assert not list(tmp_path.glob("*.tflite"))
 
 
-def test_half_precision_rounds_large_kernels_and_nothing_else(exported, source, tmp_path, monkeypatch):
+def test_half_precision_rounds_large_kernels_and_nothing_else(exported, source, tmp_path):
     content = (exported / "model_float32.tflite").read_bytes()
-    (tmp_path / "small.tflite").write_bytes(halve_kernels(content))
+    (tmp_path / "small.tflite").write_bytes(halve_kernels(content, 8192))
     assert "DEQUANTIZE" not in tflite.read_operators(tmp_path / "small.tflite")
-    monkeypatch.setattr(float16, "SMALLEST", 100)
-    (tmp_path / "half.tflite").write_bytes(halve_kernels(content))
+    (tmp_path / "half.tflite").write_bytes(halve_kernels(content, 100))
     assert tflite.read_operators(tmp_path / "half.tflite")["DEQUANTIZE"] == 1
 
     picture = resize_image(open_source(source).load(0).image, (SIZE, SIZE))[None]
@@ -320,6 +319,16 @@ def test_half_precision_rounds_large_kernels_and_nothing_else(exported, source, 
     np.testing.assert_allclose(small, exact, atol=1e-6)
     np.testing.assert_allclose(half, wanted, atol=2e-6)
     assert np.abs(wanted - exact).max() > 1e-5
+
+
+def test_half_precision_stops_where_the_model_bears_no_more(exported, source, monkeypatch):
+    content = (exported / "model_float32.tflite").read_bytes()
+    pictures = np.stack([resize_image(open_source(source).load(index).image, (SIZE, SIZE)) for index in range(3)])
+    monkeypatch.setattr(float16, "CUTS", (100, 8192))
+    monkeypatch.setattr(float16, "HEADROOM", 1e-3)
+    assert halve_as_allowed(content, pictures) == halve_kernels(content, 100)
+    monkeypatch.setattr(float16, "HEADROOM", 1e-7)
+    assert halve_as_allowed(content, pictures) == halve_kernels(content, 8192)
 
 
 def test_models_of_mixed_precision_are_exported_in_float32(tmp_path):
