@@ -1,5 +1,6 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import keras_cv
@@ -46,35 +47,49 @@ class Discs:
         return sources.Example(image=image, mask=mask.astype(np.uint8), name=self.names[index])
 
 
-@pytest.fixture(scope="session")
-def tiny():
-    """The name of the tiny backbone, registered."""
+@contextmanager
+def registered():
+    """The tiny backbone and the discs, for a while."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
         patch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
+        patch.setitem(sources.SOURCES, "discs", Discs)
+        # Moving statistics must settle within 27 steps.
+        patch.setattr(saliency, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """The name of the tiny backbone."""
+    with registered():
         yield "tiny"
 
 
 @pytest.fixture(scope="session")
-def config(tmp_path_factory, tiny):
+def small_config(tmp_path_factory):
     """A training of seconds on discs:train."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sources.SOURCES, "discs", Discs)
-        # Moving statistics must settle within 27 steps.
-        patch.setattr(saliency, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
-        yield SaliencyConfig(
-            data="discs:train",
-            out=str(tmp_path_factory.mktemp("runs") / "run"),
-            backbone=tiny,
-            size=32,
-            batch_size=6,
-            epochs=3,
-            learning_rate=1e-2,
-            quiet=True,
-        )
+    return SaliencyConfig(
+        data="discs:train",
+        out=str(tmp_path_factory.mktemp("runs") / "run"),
+        backbone="tiny",
+        size=32,
+        batch_size=6,
+        epochs=3,
+        learning_rate=1e-2,
+        quiet=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def config(small_config):
+    """That training, with everything registered that it needs."""
+    with registered():
+        yield small_config
 
 
 @pytest.fixture(scope="session")
-def trained(config):
+def trained(small_config):
     """One finished run, which no test changes."""
-    return saliency.train(config)
+    with registered():
+        return saliency.train(small_config)

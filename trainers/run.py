@@ -238,7 +238,7 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         BestModel(folder / "model.keras", monitor=monitor, record=folder / "checkpoints/best.json"),
         *task.watchers(config, folder, selection),
         keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch"),
-        HParams(to_dict(config), logs),
+        HParams(to_dict(config), logs, trial_id=folder.name, metrics=task.shown),
         HistoryCSV(folder / "history.csv"),
         checkpoint,
     ]

@@ -16,6 +16,11 @@ from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.run import load_model
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _registered(config):
+    """Every verb here works on the discs."""
+
+
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "discs"

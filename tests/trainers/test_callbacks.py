@@ -68,6 +68,7 @@ def build(use_ema=True, metrics=False, seed=1):
 def fit(model, callbacks, epochs, initial_epoch=0, validation=True):
     return model.fit(
         stream(initial_epoch * STEPS),
+        shuffle=False,
         steps_per_epoch=STEPS,
         epochs=epochs,
         initial_epoch=initial_epoch,
@@ -350,6 +351,23 @@ def test_hparams_hold_config_and_metrics(tmp_path):
     assert "final/band" not in tags
     assert tf.make_ndarray(events.Tensors("final/max_f")[0].tensor_proto) == pytest.approx(0.75)
     assert flatten({"a": {"b": {"c": 1}}}) == {"a.b.c": 1}
+
+
+def test_hparams_table_shows_what_is_compared(tmp_path):
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    config = {"augmentation": {"flip": True}, "batch_size": 8, "learning_rate": 0.1, "loss": "floss"}
+    callback = HParams(config, tmp_path, trial_id="run", metrics=("max_f", "mae"))
+    callback.on_train_begin()
+    content = EventAccumulator(str(tmp_path)).Reload().summary_metadata["_hparams_/experiment"].plugin_data.content
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
+    assert [info.name for info in experiment.hparam_infos] == [
+        "loss",
+        "learning_rate",
+        "batch_size",
+        "augmentation.flip",
+    ]
+    assert [info.name.tag for info in experiment.metric_infos] == ["final/max_f", "final/mae"]
 
 
 def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):

@@ -4,6 +4,9 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
+COLUMNS = ("backbone", "data", "epochs", "learning_rate", "loss", "loss_options", "seed", "size")
+"""Settings that the table shows; TensorBoard sorts them, and hides all but the first five until they are asked for."""
+
 
 class HParams(keras.callbacks.Callback):
     """Writes the configuration when training starts, and the last epoch's numbers when it ends.
@@ -13,16 +16,23 @@ class HParams(keras.callbacks.Callback):
         log_dir: TensorBoard folder of the run; written into directly, so that the scalars of its subfolders count
             as metrics of this run.
         trial_id: name of the run in the table; None lets TensorBoard derive one from the values.
+        metrics: names of final metrics for the table, beside the settings in `COLUMNS`; empty shows everything.
     """
 
-    def __init__(self, config, log_dir, trial_id=None):
+    def __init__(self, config, log_dir, trial_id=None, metrics=()):
         super().__init__()
         self.config, self.log_dir, self.trial_id = flatten(config), str(log_dir), trial_id
+        self.metrics = tuple(metrics)
 
     def on_train_begin(self, logs=None):
         """Write the configuration."""
         writer = tf.summary.create_file_writer(self.log_dir)
         with writer.as_default(step=0):
+            if self.metrics:
+                api.hparams_config(
+                    hparams=[api.HParam(name) for name in COLUMNS if name in self.config],
+                    metrics=[api.Metric(f"final/{name}", display_name=name) for name in self.metrics],
+                )
             api.hparams(self.config, trial_id=self.trial_id)
         writer.close()
 
