@@ -102,7 +102,7 @@ def train(task: Task, config) -> RunResult:
     check(config)
     loss = task.build_loss(config)
     resumed = check_run(task.name, config)
-    with _precision(config.mixed_precision):
+    with LogFile() as log_file, _precision(config.mixed_precision):
         keras.utils.set_random_seed(config.seed)
         model = _initial_model(task, config, resumed)
         training, selection = _sources(task, config)
@@ -115,8 +115,8 @@ def train(task: Task, config) -> RunResult:
         )
         # Only now, when everything asked for was found to be sound, the folder is touched.
         folder = open_run(task.name, config)
-        with LogFile(folder):
-            return _train(task, config, folder, model, training, selection, steps)
+        log_file.write_to(folder)
+        return _train(task, config, folder, model, training, selection, steps)
 
 
 def check(config) -> None:

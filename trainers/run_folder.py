@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import logging
+import logging.handlers
 import platform
 import shutil
 from pathlib import Path
@@ -116,19 +117,26 @@ def read_run(folder) -> dict:
 
 
 class LogFile:
-    """A context in which everything logged also goes to the run's log.txt."""
-
-    def __init__(self, folder):
-        self.handler = logging.FileHandler(Path(folder) / "log.txt", encoding="utf-8", delay=True)
-        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    """A context in which everything logged is kept for the run's log.txt, from before the run has a folder."""
 
     def __enter__(self):
         self.level = log.level
+        self.handler = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL, flushOnClose=False)
         log.setLevel(logging.INFO)
         log.addHandler(self.handler)
         return self
 
+    def write_to(self, folder) -> None:
+        """Write what was logged so far, and from now on every line at once."""
+        file = logging.FileHandler(Path(folder) / "log.txt", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.handler.setTarget(file)
+        self.handler.flush()
+        self.handler.flushLevel = logging.NOTSET
+
     def __exit__(self, *_):
         log.removeHandler(self.handler)
         log.setLevel(self.level)
+        if self.handler.target:
+            self.handler.target.close()
         self.handler.close()
