@@ -11,6 +11,7 @@ from ..trainers.data.sources import split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_json
 from ..trainers.metrics import best_logit_scale
+from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.run_folder import versions
 from .options import EvaluateOptions
 from .predictor import load_predictor
@@ -97,4 +98,6 @@ def _logit_scale(options: EvaluateOptions, runner) -> float:
 
     scale, _ = best_logit_scale(pairs, beta2=options.beta2)
     log.info("logit scale %g is best for MeanF on %s", scale, selection.name)
+    if scale == max(FACTORS):
+        log.info("that is the largest factor tried: beyond it every pixel is 0 or 1")
     return scale

@@ -56,8 +56,10 @@ def readme(card: ModelCard) -> str:
         "## Files",
         _files_table(card),
         f"MaxF, MeanF and MAE on the validation data ({card.data.get('validation_images', 0)} pictures), at the "
-        f"labels' own size. Difference: largest and mean difference of a map's values from the Keras model's, which "
-        f"has MaxF {card.metrics['max_f']:.4f}, MeanF {card.metrics['mean_f']:.4f}, MAE {card.metrics['mae']:.4f}. "
+        f"labels' own size. Difference: largest and mean difference of a map's values from the Keras model's (8-bit "
+        f"files are judged by the mean one and the metrics: single pixels on an edge may flip), "
+        f"which has MaxF {card.metrics['max_f']:.4f}, MeanF {card.metrics['mean_f']:.4f}, MAE "
+        f"{card.metrics['mae']:.4f}. "
         f"Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are in card.json.",
         "## Use",
         "On the command line:",

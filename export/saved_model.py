@@ -39,8 +39,9 @@ def load_keras(path) -> keras.Model:
             f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
         ) from error
     size = input_size(model, path)
-    if len(model.output_shape) == 4:
-        model = keras.Model(model.input, keras.layers.Reshape((size, size))(model.output), name=model.name)
+    if len(model.output_shape) == 4 or isinstance(model, keras.Sequential):
+        image = keras.Input((size, size, 3))
+        model = keras.Model(image, keras.layers.Reshape((size, size))(model(image)), name=model.name)
     return in_float32(model)
 
 

@@ -84,6 +84,17 @@ def test_every_package_is_listed():
     assert listed == found
 
 
+def test_tasks_are_attributes_and_load_late():
+    program = (
+        "import sys, metricfit\n"
+        "metricfit.trainers.config.SaliencyConfig()\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "assert callable(metricfit.trainers.saliency.train)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_only_the_two_files_of_a_package_stand_at_the_top():
     assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]
 

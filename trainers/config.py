@@ -42,7 +42,7 @@ class RunConfig:
     epochs: int = 20
     """Passes over the training data; the learning rate falls to zero over them."""
     minutes: float | None = None
-    """Stop after this many minutes at the latest, at the end of an epoch."""
+    """Stop after this many minutes, at an epoch's end. The learning rate falls over --epochs: plan them to fit."""
     learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     warmup_share: float = 0.05

@@ -225,7 +225,7 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         return False
     done = read_history(folder / "history.csv") if first_epoch else []
     spent = sum(row["seconds"] for row in done)
-    if done and config.minutes is not None and spent + done[-1]["seconds"] > 60 * config.minutes:
+    if done and config.minutes and spent + min(row["seconds"] for row in done) > 60 * config.minutes:
         log.info("%s has had its %g minutes", folder, config.minutes)
         return False
     if first_epoch:
@@ -242,8 +242,8 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         HistoryCSV(folder / "history.csv"),
         checkpoint,
     ]
-    if config.minutes is not None:
-        callbacks.append(TimeLimit(config.minutes, spent_seconds=spent))
+    limit = TimeLimit(config.minutes, spent_seconds=spent)
+    callbacks.append(limit)
     if not config.quiet:
         callbacks.append(Progress(("loss", task.main_metric, "val_loss", *(f"val_{name}" for name in task.shown))))
     try:
@@ -262,6 +262,8 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
         log.warning("interrupted after the last whole epoch; the same command continues this run")
         return True
     losses = history.history.get("loss", [])
+    if limit.reached:
+        log.info("stopped after epoch %d of %d: --minutes %g", first_epoch + len(losses), config.epochs, config.minutes)
     if losses and not all(value == value and abs(value) != float("inf") for value in losses):
         raise MetricfitError(f"the loss became {losses[-1]} in {folder}: try a lower --learning-rate")
     return False

@@ -215,9 +215,10 @@ def test_a_tflite_file_runs_without_tensorflow(exported):
     assert done.stdout.strip() == "False"
 
 
-def test_a_keras_model_may_keep_its_last_axis(tmp_path):
-    image = keras.Input((32, 32, 3))
-    model = keras.Model(image, keras.layers.Conv2D(1, 1)(image))
+@pytest.mark.parametrize("sequential", [False, True])
+def test_a_keras_model_may_keep_its_last_axis(tmp_path, sequential):
+    image, head = keras.Input((32, 32, 3)), keras.layers.Conv2D(1, 1)
+    model = keras.Sequential([image, head]) if sequential else keras.Model(image, head(image))
     model.save(tmp_path / "own.keras")
     pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     saliency = load_runner(tmp_path / "own.keras")(pictures)

@@ -3,6 +3,7 @@
 import pickle
 
 import keras
+import keras_cv
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow as tf
 from metricfit.trainers.errors import MetricfitError, UsageError
 from metricfit.trainers.models import BACKBONES, build_deeplab
 from metricfit.trainers.models.backbones import efficientnet_lite0
+from metricfit.trainers.models.pooling import PyramidPooling
 from metricfit.trainers.models.weights import load_backbone_weights, read_pytorch_tensors
 
 
@@ -82,6 +84,27 @@ def test_trains_under_xla_as_without(pictures, tiny):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
+def test_trains_under_xla_in_mixed_precision(pictures, tiny):
+    masks = (pictures[..., 0] > 128).astype("int32")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_deeplab(tiny, size=64, aspp_channels=8, head_channels=8)
+        model.compile("sgd", loss=keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=True)
+        assert np.isfinite(float(model.train_on_batch(pictures, masks)))
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_pyramid_pooling_gives_what_kerascvs_gives():
+    features = np.random.default_rng(1).normal(size=(2, 5, 6, 7)).astype("float32")
+    ours = PyramidPooling([1, 2], num_channels=4)
+    theirs = keras_cv.layers.SpatialPyramidPooling([1, 2], num_channels=4)
+    ours(features), theirs(features)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(features), theirs(features), atol=1e-6)
+
+
 def test_weights_from_a_file(tmp_path):
     source, target = efficientnet_lite0((64, 64, 3)), efficientnet_lite0((64, 64, 3))
     source.save_weights(tmp_path / "lite0.weights.h5")
@@ -121,8 +144,6 @@ def test_a_file_of_another_network_is_one_sentence(tmp_path):
 
 
 def test_an_unreachable_preset_is_one_sentence(monkeypatch):
-    import keras_cv
-
     def unreachable(*_, **__):
         raise ConnectionError("a\nlong\nstory")
 

@@ -8,7 +8,8 @@ import keras
 class TimeLimit(keras.callbacks.Callback):
     """Ends a training cleanly at the end of an epoch, when the next one would not fit into the time.
 
-    The next epoch is expected to take as long as the last one, with validation and callbacks. One epoch always runs.
+    The next epoch is expected to take as long as the shortest so far, with validation and callbacks: the first one of a
+    process is longer, as TensorFlow compiles. One epoch always runs.
 
     Args:
         minutes: time for the training; None sets no limit.
@@ -28,7 +29,7 @@ class TimeLimit(keras.callbacks.Callback):
         self.limit = None if minutes is None else 60.0 * minutes
         self.spent = float(spent_seconds)
         self.reached = False
-        self._mark = 0.0
+        self._mark, self._shortest = 0.0, float("inf")
 
     def on_train_begin(self, logs=None):
         """Start the clock."""
@@ -39,6 +40,7 @@ class TimeLimit(keras.callbacks.Callback):
         now = time.monotonic()
         last, self._mark = now - self._mark, now
         self.spent += last
-        if self.limit is not None and self.spent + last > self.limit:
+        self._shortest = min(self._shortest, last)
+        if self.limit is not None and self.spent + self._shortest > self.limit:
             self.reached = True
             self.model.stop_training = True

@@ -5,6 +5,7 @@ import keras_cv
 
 from ..errors import UsageError
 from .backbones import BACKBONES, CLASSIFIER_TOPS, PREPROCESSING
+from .pooling import PyramidPooling
 from .weights import load_backbone_weights
 
 # Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
@@ -59,7 +60,7 @@ def build_deeplab(
         backbone=features,
         num_classes=classes,
         projection_filters=48,
-        spatial_pyramid_pooling=keras_cv.layers.SpatialPyramidPooling(
+        spatial_pyramid_pooling=PyramidPooling(
             dilation_rates=list(aspp_dilations), num_channels=aspp_channels or default_aspp, dropout=dropout
         ),
         segmentation_head=_logit_head(head_channels or default_head, classes),
@@ -74,13 +75,15 @@ def build_deeplab(
 
 
 def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
-    """Set what a saved model does not remember: XLA permission, unused layers, the speed of moving statistics.
+    """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, BatchNorm's pace.
 
     Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
     backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients.
     """
     for layer in model._flatten_layers():
         layer.supports_jit = True
+        if isinstance(layer, keras.layers.UpSampling2D):
+            layer.dtype_policy = "float32"  # the only one that XLA's gradient of a resize knows
         if layer.name in CLASSIFIER_TOPS:
             layer.trainable = False
         if isinstance(layer, keras.layers.BatchNormalization):
