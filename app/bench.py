@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from .. import losses
+from ..trainers import saliency
 from ..trainers.config import SaliencyConfig
-from ..trainers.data import pipeline
 from ..trainers.data.sources import IGNORE, open_source
 from ..trainers.errors import UsageError
 from ..trainers.metrics import FMeasureCurve
@@ -97,17 +97,8 @@ def bench_data(options: BenchOptions) -> list[dict]:
     config = _config(options)
     source = open_source(options.data)
     count = 4 * options.repeats
-    stream = iter(
-        pipeline.training_batches(
-            source,
-            size=config.size,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            augmentation=config.augmentation,
-            cache_mib=config.cache_mib,
-        )
-    )
-    epoch = pipeline.steps_per_epoch(source, config.batch_size)
+    stream = iter(saliency.TASK.training_batches(config, source, 0))
+    epoch = saliency.TASK.steps_per_epoch(config, source)
     cold = min(epoch, count)
     rates = {"pipeline, first epoch": _rate(stream, cold, config.batch_size)}
     for _ in range(epoch - cold):

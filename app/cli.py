@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"metricfit: error: {where}{error.strerror or error}", file=sys.stderr)
         return 1
-    except Exception as error:
+    except Exception as error:  # nobody else is left to tell: one sentence and exit code 1, and --debug for the rest
         if debug:
             raise
         print(

@@ -133,7 +133,7 @@ class Recording:
                 frame = cv2.cvtColor(_fit(picture, self._size), cv2.COLOR_RGB2BGR)
                 for _ in range(repeats):
                     self._writer.write(frame)
-            except Exception as error:
+            except Exception as error:  # this thread has nobody to raise to: the caller raises it
                 self._error = error
         if self._writer is not None:
             self._writer.release()

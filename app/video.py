@@ -323,7 +323,7 @@ def _read_ahead(capture, frames: queue.Queue, stop: threading.Event) -> None:
             if not good:
                 break
             frames.put(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    except Exception as error:
+    except Exception as error:  # this thread has nobody to raise to: the reader of the queue raises it
         end = error
     finally:
         capture.release()

@@ -1,6 +1,7 @@
 """Any trained or exported saliency model as one callable on raw pictures. TensorFlow is imported only where it runs."""
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ DEFAULT_THRESHOLD = 0.5
 _MOST_THREADS = 4
 
 
-class Runner:
+class Runner(ABC):
     """A saliency model from pictures to maps.
 
     Attributes:
@@ -70,8 +71,9 @@ class Runner:
             return np.zeros((0, self.size, self.size), np.float32)
         return self._run(images)
 
+    @abstractmethod
     def _run(self, images: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Run the model on checked pictures."""
 
 
 class KerasRunner(Runner):

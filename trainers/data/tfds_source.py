@@ -205,8 +205,7 @@ def _prepare(builder) -> None:
         builder.download_and_prepare()
     except MetricfitError:
         raise
-    except Exception as error:
-        # TFDS rewraps what a builder raises.
+    except Exception as error:  # TFDS rewraps what a builder raises, in kinds of its own
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, MetricfitError):
