@@ -27,9 +27,10 @@ class Verb:
 VERBS = {
     "quickstart": Verb("app.options:QuickstartOptions", "app.quickstart:run", "the main job on embedded data"),
     "train saliency": Verb("trainers.config:SaliencyConfig", "app.training:train_saliency", "train a saliency model"),
+    "train detection": Verb("trainers.config:DetectionConfig", "app.training:train_detection", "train an object detector"),
     "evaluate": Verb("app.options:EvaluateOptions", "app.evaluation:run", "measure a trained or exported model"),
     "export": Verb("app.options:ExportOptions", "app.exporting:run", "write SavedModel and TFLite, compared"),
-    "predict": Verb("app.options_demo:PredictOptions", "app.predict:predict_files", "masks and cut-outs of pictures"),
+    "predict": Verb("app.options_demo:PredictOptions", "app.predict:predict_files", "masks or boxes of pictures"),
     "demo": Verb("app.options_demo:DemoOptions", "app.demo:run_demo", "live overlay on a webcam, video or folder"),
     "data check": Verb("app.options:DataCheckOptions", "app.data:check", "scan data for faults"),
     "data show": Verb("app.options:DataShowOptions", "app.data:show", "draw a contact sheet"),

@@ -5,7 +5,7 @@ import shlex
 
 from ..trainers.data.contact_sheet import contact_sheet
 from ..trainers.data.scan import counted, scan
-from ..trainers.data.sources import open_source
+from ..trainers.data.sources import open_source, usual_needs
 from ..trainers.errors import DataError
 from .options import DataCheckOptions, DataShowOptions
 from .reports import made
@@ -19,7 +19,8 @@ def check(options: DataCheckOptions) -> int:
     Raises:
         DataError: If there are faults.
     """
-    faults = scan(open_source(options.source, needs=options.needs), quiet=options.quiet)
+    needs = usual_needs(options.source) if options.needs == "auto" else options.needs
+    faults = scan(open_source(options.source, needs=needs), needs=needs, quiet=options.quiet)
     log.info("%s", faults.report(limit=None))
     if faults.repaired:
         log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
@@ -33,8 +34,10 @@ def check(options: DataCheckOptions) -> int:
 
 def show(options: DataShowOptions) -> int:
     """Draw a contact sheet of a source and say what of it cannot be used; gives the exit code."""
-    source = open_source(options.source, needs=options.needs)
-    sheet = contact_sheet(source, options.out, needs=options.needs, count=options.count, quiet=options.quiet)
+    usual = usual_needs(options.source)
+    needs = usual if options.needs == "auto" else options.needs
+    source = open_source(options.source, needs=needs)
+    sheet = contact_sheet(source, options.out, needs=needs, count=options.count, quiet=options.quiet)
     log.info("%s", made([sheet.path]))
     structural = [sentence for _, sentence in getattr(source, "structural_faults", ())]
     unusable = f"{len(sheet.faults)} of the {counted(sheet.shown, 'example')} shown cannot be used"
@@ -43,7 +46,7 @@ def show(options: DataShowOptions) -> int:
     if len(structural) > 3:
         lines.append(f"... and {len(structural) - 3} more such faults")
     if lines:
-        needs = "" if options.needs == "mask" else f" --needs {options.needs}"
-        lines.append(f"every fault:  metricfit data check {shlex.quote(options.source)}{needs}")
+        flag = "" if needs == usual else f" --needs {needs}"
+        lines.append(f"every fault:  metricfit data check {shlex.quote(options.source)}{flag}")
         log.warning("%s", "\n".join(lines))
     return 0

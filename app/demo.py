@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..trainers.data.images import resize_image, resize_map
+from ..trainers.data.images import resize_image
 from ..trainers.errors import DataError, UsageError
 from .options_demo import DemoOptions
-from .overlay import VIEWS
 from .pictures import Picture, unique_stems, write_picture
 from .player import Player
-from .predictor import Predictor, describe_threshold, find_model, load_predictor, resolve_threshold
+from .predictor import Predictor, find_model, load_predictor, resolve_threshold
 from .recording import Recording
 from .reports import made
+from .threshold import Threshold
 from .video import Frame, FrameSource, open_frames
 from .window import Window, check_display
 
@@ -31,7 +31,6 @@ class DemoSummary:
         seconds: From the first read to the last write, without pauses.
         latencies: Milliseconds from a frame in hand to its picture drawn, one per frame.
         threshold: The last one used.
-        origin: Where it comes from: given, model, default or keys.
         view: The last one shown.
         files: What was written.
         notes: What the user may have expected and did not get.
@@ -40,9 +39,8 @@ class DemoSummary:
     frames: int = 0
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    threshold: float = 0.5
-    origin: str = "default"
-    view: str = "overlay"
+    threshold: Threshold = field(default_factory=lambda: Threshold(0.5, "default"))
+    view: str = ""
     files: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -67,7 +65,7 @@ class DemoSummary:
         if self.frames:
             figures = (
                 f"{self.frames} frames, {self.fps:.1f} FPS end to end, latency {self.latency_median:.1f} ms median, "
-                f"{self.latency_p95:.1f} ms p95, {describe_threshold(self.threshold, self.origin)}"
+                f"{self.latency_p95:.1f} ms p95, {self.threshold.explained}"
             )
             lines.insert(0, figures)
         things = self.files
@@ -83,16 +81,24 @@ class Demo:
     Args:
         options: What the user asked for.
         source: Where frames come from.
-        predictor: Finds the saliency.
+        predictor: Finds what is in them.
+
+    Raises:
+        UsageError: If the view is one of another task, or the threshold is out of range.
     """
 
     def __init__(self, options: DemoOptions, source: FrameSource, predictor: Predictor):
         self.options = options
         self.source = source
         self.predictor = predictor
-        self.view = options.view
-        self.threshold, self.origin = resolve_threshold(options.threshold, predictor)
-        self.summary = DemoSummary(threshold=self.threshold, origin=self.origin, view=self.view)
+        self.task = predictor.task
+        self.view = options.view or next(iter(self.task.views))
+        if self.view not in self.task.views:
+            raise UsageError(
+                f"expected --view as one of {', '.join(self.task.views)} for a {self.task.name} model, got {self.view}"
+            )
+        self.threshold = resolve_threshold(options.threshold, predictor)
+        self.summary = DemoSummary(threshold=self.threshold, view=self.view)
         self.recording: Recording | None = None
         self._record_since = 0.0
         if options.record is not None:
@@ -103,7 +109,7 @@ class Demo:
         """Whether `--frames` asks for more."""
         return self.options.frames is None or self.summary.frames < self.options.frames
 
-    def predict(self, frame: Frame, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, frame: Frame, size: tuple[int, int] | None = None):
         """Predict one frame and draw it.
 
         Args:
@@ -111,20 +117,25 @@ class Demo:
             size: (height, width) of the drawn picture; the frame's own when None.
 
         Returns:
-            The saliency, float32 [H, W] in the frame's size, and the picture, uint8 [height, width, 3].
+            The predictor's result for the frame, and the picture, uint8 [height, width, 3].
         """
         start = time.perf_counter()
-        saliency = self.predictor(frame.image)
-        picture = self.draw(frame.image, saliency, size)
+        result = self.predictor(frame.image)
+        picture = self.draw(frame.image, result, size)
         self.summary.latencies.append(1e3 * (time.perf_counter() - start))
         self.summary.frames += 1
-        return saliency, picture
+        return result, picture
 
-    def draw(self, image: np.ndarray, saliency: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+    def draw(self, image: np.ndarray, result, size: tuple[int, int] | None = None) -> np.ndarray:
         """Draw the current view in the image's size or in another."""
         if size is not None:
-            image, saliency = resize_image(image, size), resize_map(saliency, size)
-        return VIEWS[self.view](image, saliency, self.threshold)
+            image, result = resize_image(image, size), self.task.resize(result, image.shape[:2], size)
+        return self.task.views[self.view](image, result, self.threshold.levels)
+
+    def snapshot(self, image: np.ndarray, result) -> np.ndarray:
+        """Draw what a file gets of the current view, in the image's size: some have transparency."""
+        draw = self.task.snapshots.get(self.view) or self.task.views[self.view]
+        return draw(image, result, self.threshold.levels)
 
     def start_recording(self, path: Path) -> None:
         """Begin a recording; the frames of a camera keep their pace."""
@@ -195,7 +206,7 @@ def play(options: DemoOptions) -> DemoSummary:
 def _finish(demo: Demo) -> None:
     """Close the recording and say what was done, however the run ended."""
     summary = demo.summary
-    summary.threshold, summary.origin, summary.view = demo.threshold, demo.origin, demo.view
+    summary.threshold, summary.view = demo.threshold, demo.view
     started = time.perf_counter()
     try:
         demo.stop_recording()
@@ -228,7 +239,7 @@ def _headless(demo: Demo) -> None:
     paths: dict[int, Path] = {}
     if to_files:
         stems = unique_stems([Picture(name, lambda: None) for name in source.names])
-        paths = {index: options.out / f"{stem}-{options.view}.jpg" for index, stem in enumerate(stems)}
+        paths = {index: options.out / f"{stem}-{demo.view}.jpg" for index, stem in enumerate(stems)}
     try:
         description = "measuring" if only_measured else "demo"
         with tqdm(total=total, desc=description, unit="frame", disable=options.quiet or None) as bar:

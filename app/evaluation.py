@@ -4,10 +4,10 @@ import logging
 import re
 from pathlib import Path
 
-from ..trainers import saliency
+from ..trainers import detection_report, saliency
 from ..trainers.config import SaliencyConfig, read_config
 from ..trainers.data.scan import checked_source
-from ..trainers.data.sources import split_for_selection
+from ..trainers.data.sources import Source, split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_json
 from ..trainers.metrics import best_logit_scale
@@ -15,18 +15,42 @@ from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.run_folder import versions
 from .options import EvaluateOptions
 from .predictor import load_predictor
-from .reports import made, table
+from .reports import detection_tables, made, table
 
 log = logging.getLogger("metricfit")
+
+OPTIONS_OF = {"saliency": ("protocol", "beta2", "logit_scale"), "detection": ("correlation_bounds",)}
+"""Task -> the options that no other task has."""
 
 
 def run(options: EvaluateOptions) -> int:
     """Measure a model; gives the exit code."""
     _check_scale(options.logit_scale)
     runner = load_predictor(options.model).runner
+    _refuse_options_of_others(options, runner.task)
+    needs, evaluate = {"saliency": ("mask", _saliency), "detection": ("boxes", _detection)}[runner.task]
     source = checked_source(
-        options.data, needs="mask", skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet
+        options.data, needs=needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet
     )
+    report, settings, text = evaluate(options, runner, source)
+    folder = Path(options.out) if options.out else _report_folder(options)
+    summary = {
+        "model": str(options.model),
+        "task": runner.task,
+        "data": source.name,
+        "examples": len(source),
+        **settings,
+        "versions": versions(),
+        **report.to_dict(),
+    }
+    log.info("\n%s\n", text)
+    paths = [write_json(folder / "metrics.json", summary), *report.draw(folder)]
+    log.info("%s", made(paths))
+    return 0
+
+
+def _saliency(options: EvaluateOptions, runner, source: Source):
+    """Give the report, what was set, and the table."""
     scale = _logit_scale(options, runner)
     report = saliency.evaluate(
         runner,
@@ -39,22 +63,38 @@ def run(options: EvaluateOptions) -> int:
         label=Path(options.model).name,
         quiet=options.quiet,
     )
-    folder = Path(options.out) if options.out else _report_folder(options)
-    summary = {
-        "model": str(options.model),
-        "data": source.name,
-        "examples": len(source),
-        "protocol": options.protocol,
-        "beta2": options.beta2,
-        "logit_scale": scale,
-        "versions": versions(),
-        **report.to_dict(),
-    }
-    text = table([(f"{source.name} ({len(source)})", report.scalars)])
-    log.info("\n%s\n", text)
-    paths = [write_json(folder / "metrics.json", summary), *report.draw(folder)]
-    log.info("%s", made(paths))
-    return 0
+    settings = {"protocol": options.protocol, "beta2": options.beta2, "logit_scale": scale}
+    return report, settings, table([(_row(source), report.scalars)])
+
+
+def _detection(options: EvaluateOptions, runner, source: Source):
+    """Give the report, what was set, and the tables."""
+    report = detection_report.measure(
+        runner,
+        source,
+        size=runner.size,
+        resizing=runner.resizing,
+        class_names=runner.class_names,
+        batch_size=options.batch_size,
+        label=Path(options.model).name,
+        quiet=options.quiet,
+        correlation_bounds=options.correlation_bounds,
+    )
+    return report, {}, detection_tables(_row(source), report)
+
+
+def _row(source: Source) -> str:
+    return f"{source.name} ({len(source)})"
+
+
+def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
+    defaults = EvaluateOptions(model="")
+    for other, names in OPTIONS_OF.items():
+        for name in names:
+            if other != task and getattr(options, name) != getattr(defaults, name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is for {other} models, {options.model} is a {task} model: leave it out"
+                )
 
 
 def _report_folder(options: EvaluateOptions) -> Path:

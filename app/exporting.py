@@ -4,20 +4,13 @@ import logging
 
 from ..export import export_run
 from ..export.card import read_card
+from ..export.task import get_task
 from .options import ExportOptions
 from .reports import made, table
 
 log = logging.getLogger("metricfit")
 
-COLUMNS = (
-    ("megabytes", "MB", ".2f"),
-    ("latency_ms", "ms", ".1f"),
-    ("max_f", "MaxF", ".3f"),
-    ("mean_f", "MeanF", ".3f"),
-    ("mae", "MAE", ".3f"),
-    ("largest_difference", "largest diff.", ".1e"),
-    ("mean_difference", "mean diff.", ".1e"),
-)
+COLUMNS = (("megabytes", "MB", ".2f"), ("latency_ms", "ms", ".1f"))
 
 
 def run(options: ExportOptions) -> int:
@@ -42,8 +35,8 @@ def run(options: ExportOptions) -> int:
 
 def files_table(folder) -> str:
     """The exported files of a folder with size, latency, measured figures and difference to the Keras model."""
-    rows = []
-    for name, entry in read_card(folder).files.items():
+    card, rows = read_card(folder), []
+    for name, entry in card.files.items():
         values = {"megabytes": entry["bytes"] / 1e6, "latency_ms": entry["latency_ms"]}
         rows.append((name, values | entry["metrics"] | entry["parity"]))
-    return table(rows, COLUMNS)
+    return table(rows, (*COLUMNS, *get_task(card.task).columns))

@@ -1,10 +1,12 @@
 """The text over the demo's picture: a line of figures above, the keys below, readable on bright and dark pictures."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
+
+from .lettering import text_width, write_text
+from .threshold import Threshold
 
 LEGEND = ("+ − threshold", "v view", "space pause", "s snapshot", "r record", "h hide", "q quit")
 PICTURE_LEGEND = ("+ − threshold", "v view", "n p next, previous", "space pause", "s snapshot", "h hide", "q quit")
@@ -19,8 +21,7 @@ class Status:
 
     Attributes:
         view: Title of the view.
-        threshold: In [0, 1].
-        origin: Where the threshold comes from: given, model, default or keys.
+        threshold: Where scores are cut.
         pace: Frames per second, or the picture's number, as text.
         latency: Milliseconds from a picture in hand to a picture drawn.
         name: Of the picture or source.
@@ -28,11 +29,11 @@ class Status:
         paused: Whether the picture stands still.
         recording: Whether it is being recorded.
         message: A passing remark, or empty.
+        found: What is in the picture, in a word or two, or empty.
     """
 
     view: str
-    threshold: float
-    origin: str
+    threshold: Threshold
     pace: str
     latency: float
     name: str = ""
@@ -40,6 +41,7 @@ class Status:
     paused: bool = False
     recording: bool = False
     message: str = ""
+    found: str = ""
 
 
 def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
@@ -60,10 +62,10 @@ def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
         return picture
     top, bottom = picture[:strip], picture[height - strip :]
     _darken(top)
-    origin = f" ({status.origin})" if status.origin in ("model", "default") else ""
     left = [
         (status.view, ACCENT, 700),
-        (f"threshold {status.threshold:.2f}{origin}", WHITE, 400),
+        (status.threshold.on_screen, WHITE, 400),
+        *([(status.found, WHITE, 400)] if status.found else []),
         (status.pace, WHITE, 400),
         (f"{status.latency:.1f} ms", WHITE, 400),
     ]
@@ -74,9 +76,9 @@ def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
     if status.message:
         message = picture[height - 2 * strip - strip // 4 : height - strip - strip // 4]
         text = _shorten(status.message, width - 2 * size, size, 400)
-        start = (width - _width(text, size, 400)) // 2
+        start = (width - text_width(text, size, 400)) // 2
         _darken(message[:, max(0, start - size) : width - start + size])
-        _text(message, text, start, size, WHITE, 400)
+        write_text(message, text, start, size, WHITE, 400)
     return picture
 
 
@@ -88,7 +90,7 @@ def _darken(panel: np.ndarray) -> None:
 def _row(panel: np.ndarray, texts: list[tuple[str, tuple[int, int, int], int]], size: int, spread: bool = False) -> int:
     """Write texts side by side, as many as fit; return where the last one ends."""
     gap = round(size * 1.3)
-    widths = [_width(text, size, weight) for text, _, weight in texts]
+    widths = [text_width(text, size, weight) for text, _, weight in texts]
     room = panel.shape[1] - 2 * gap
     while widths and sum(widths) + gap * (len(widths) - 1) > room:
         # The last entry leads out (quit), so the one before it goes first.
@@ -99,7 +101,7 @@ def _row(panel: np.ndarray, texts: list[tuple[str, tuple[int, int, int], int]], 
         gap = min(3 * gap, (panel.shape[1] - 2 * gap - sum(widths)) // (len(widths) - 1))
     start = round(size * 1.3)
     for (text, colour, weight), width in zip(texts, widths, strict=True):
-        _text(panel, text, start, size, colour, weight)
+        write_text(panel, text, start, size, colour, weight)
         start += width + gap
     return start
 
@@ -115,33 +117,14 @@ def _right(panel: np.ndarray, start: int, status: Status, size: int) -> None:
     name = "paused" if status.paused else status.name
     text = _shorten(name, edge - start, size, 400)
     if text:
-        _text(panel, text, edge - _width(text, size, 400), size, ACCENT if status.paused else GREY, 400)
+        write_text(panel, text, edge - text_width(text, size, 400), size, ACCENT if status.paused else GREY, 400)
 
 
 def _shorten(text: str, room: int, size: int, weight: int) -> str:
     """Cut a text from its start until it fits; empty when nothing readable would be left."""
-    if _width(text, size, weight) <= room:
+    if text_width(text, size, weight) <= room:
         return text
     for cut in range(1, len(text) - 5):
-        if _width("…" + text[cut:], size, weight) <= room:
+        if text_width("…" + text[cut:], size, weight) <= room:
             return "…" + text[cut:]
     return ""
-
-
-def _text(panel: np.ndarray, text: str, start: int, size: int, colour: tuple[int, int, int], weight: int) -> None:
-    """Write one text, centred vertically on its panel."""
-    # Half the height of a capital below the middle.
-    baseline = panel.shape[0] // 2 + round(size * 0.36)
-    cv2.putText(panel, text, (start, baseline), colour, _font(), size, weight)
-
-
-@lru_cache(maxsize=4096)
-def _width(text: str, size: int, weight: int) -> int:
-    """Measure a text in pixels."""
-    return cv2.getTextSize((0, 0), text, (0, 0), _font(), size, weight)[2]
-
-
-@lru_cache(maxsize=1)
-def _font() -> cv2.FontFace:
-    """OpenCV's built-in Unicode font."""
-    return cv2.FontFace("sans")

@@ -18,15 +18,18 @@ class EvaluateOptions:
     model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run folder, a .keras file, a SavedModel, a .tflite file or an exported folder."""
     data: str = "scenes:test"
-    """Data with masks: scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    """Data with masks or boxes, as the model's task needs: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT],
+    coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
     out: str | None = None
     """Folder for JSON and figures; by default reports/MODEL/DATA."""
     protocol: Literal["raw", "published"] = "raw"
-    """raw, or published: maps stretched to [0, 1] and cut to 8 bits, as published toolboxes do."""
+    """Saliency: raw, or published (maps stretched to [0, 1] and cut to 8 bits, as published toolboxes do)."""
     beta2: float = 0.3
-    """Weight of precision against recall in the F-measure."""
+    """Saliency: weight of precision against recall in the F-measure."""
     logit_scale: str = "1"
-    """Multiply the logits first: a number, or best (of the run's own selection data, by MeanF)."""
+    """Saliency: multiply the logits first: a number, or best (of the run's own selection data, by MeanF)."""
+    correlation_bounds: bool = False
+    """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
     batch_size: int = 16
     """Pictures at a time."""
     skip_bad: bool = False
@@ -51,11 +54,12 @@ class ExportOptions:
     formats: tuple[Literal["savedmodel", "tflite"], ...] = ("savedmodel", "tflite")
     """Which formats."""
     quantize: tuple[Literal["none", "float16", "dynamic", "int8"], ...] = ("none", "int8")
-    """Which number types the .tflite files have; int8 is calibrated on training pictures."""
+    """Which number types the .tflite files have; int8 is calibrated on training pictures. What turns a detector's
+    outputs into boxes computes in float32 in all of them."""
     data: str | None = None
     """Training data for the calibration; by default the run's own."""
     val: str | None = None
-    """Data on which every file is compared and measured; by default the run's selection data."""
+    """Data with masks or boxes on which every file is compared and measured; by default the run's selection data."""
     name: str | None = None
     """The model's name in its card; by default the folder's."""
     data_terms: str = ""
@@ -70,15 +74,15 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class DataCheckOptions:
-    """Scan data for faults: unreadable pictures, missing partners, masks of another size or with many values.
+    """Scan data for faults: unreadable pictures, missing partners, masks of another size, boxes that are none.
 
     Example: metricfit data check folder:photos
     """
 
     source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
-    """scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
-    needs: Literal["mask", "labels", "boxes", "none"] = "mask"
-    """What each example must have; none checks pictures alone."""
+    """scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
+    needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
+    """What each example must have: auto takes boxes for voc: and coco:, masks elsewhere; none checks pictures alone."""
     quiet: bool = False
     """No progress bar."""
 
@@ -91,13 +95,14 @@ class DataShowOptions:
     """
 
     source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
-    """scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    """scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
     out: str = "contact_sheet.png"
     """The picture to write."""
     count: int = 24
     """How many examples, spread over the source."""
-    needs: Literal["mask", "labels", "boxes", "none"] = "mask"
-    """What each example must have, and what is drawn; none shows pictures alone."""
+    needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
+    """What each example must have, and what is drawn: auto takes boxes for voc: and coco:, masks elsewhere; none shows
+    pictures alone."""
     quiet: bool = False
     """No progress bar."""
 
@@ -144,12 +149,14 @@ class BenchOptions:
     """
 
     what: Positional[Literal["losses", "data", "train", "models", "metrics"]]
-    """losses: against cross-entropy; data: pipeline against training step; train: step with and without XLA and for
-    each loss; models: backbones; metrics: F-measure against pysodmetrics."""
-    size: int = 192
-    """Side of the pictures in pixels."""
-    batch_size: int = 16
-    """Pictures a step."""
+    """losses: alone, in graph mode and under XLA; data: pipeline against training step; train: the whole step for each
+    loss; models: backbones; metrics: F-measure against pysodmetrics."""
+    task: Literal["saliency", "detection"] | None = None
+    """Whose losses, data, step or models: by default detection for losses and train, saliency for the others."""
+    size: int | None = None
+    """Side of the pictures in pixels; by default 192 for saliency, 512 for detection."""
+    batch_size: int | None = None
+    """Pictures a step; by default 16 for saliency, 4 for detection."""
     backbone: str = "efficientnet_lite0"
     """For data and train: the network."""
     data: str = "scenes:train"

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-View = Literal["overlay", "cutout", "blur", "map"]
-"""The pictures that the demo can draw."""
+View = Literal["overlay", "cutout", "blur", "map", "boxes", "spotlight", "raw"]
+"""The pictures that the demo can draw: the first four of saliency, the others of detection."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class DemoOptions:
 
     Example: metricfit demo exports/NAME --source holiday.mp4 --record out.mp4
 
-    Keys: + and - (or the arrow keys) threshold, v or 1-4 view, space pause, n and p next and previous picture,
-    s snapshot, r record, h hide the text, q or Esc quit.
+    Keys: + and - (or the arrow keys) threshold (those of all classes together), v or 1-4 view, space pause, n and p
+    next and previous picture, s snapshot, r record, h hide the text, q or Esc quit.
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(optional)")] = ""
@@ -27,10 +27,12 @@ class DemoOptions:
     """Camera number or stream address, a video file, a folder or picture, or `scenes[:SPLIT]`."""
 
     threshold: float | None = None
-    """Saliency from which a pixel is foreground, 0 to 1; by default the model card's best one, else 0.5."""
+    """Saliency from which a pixel is foreground, or score from which an object of any class counts, 0 to 1; by default
+    the model card's best one (for objects one a class), else 0.5."""
 
-    view: View = "overlay"
-    """What to draw first: overlay, cutout, blur (blurred background) or map (the raw saliency)."""
+    view: View | None = None
+    """What to draw first. Saliency: overlay, cutout, blur (blurred background) or map (the raw saliency). Detection:
+    boxes, spotlight (the rest darkened) or raw (everything found). By default the first."""
 
     record: Path | None = None
     """Write what is drawn into this video (.mp4, .mov, .mkv or .avi), without the text."""
@@ -57,12 +59,13 @@ class DemoOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Find the salient object in picture files, and write it as mask, map, cut-out, overlay and JSON.
+    """Find what is in picture files: the salient object as mask, map, cut-out and overlay, or objects as boxes.
 
     Example: metricfit predict exports/NAME photos/ 'more/*.jpg' --out results
 
-    For every picture: masks/NAME.png (0 and 255), saliency/NAME.png (8 bits), cutouts/NAME.png (transparent
-    background), overlays/NAME.jpg; for all of them results.json.
+    For every picture of a saliency model: masks/NAME.png (0 and 255), saliency/NAME.png (8 bits), cutouts/NAME.png
+    (transparent background), overlays/NAME.jpg. Of a detection model: overlays/NAME.jpg with the boxes drawn; for all
+    pictures detections.json, every box found in COCO's format, below the thresholds too. Of both: results.json.
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
@@ -78,7 +81,8 @@ class PredictOptions:
     """Folder to write into; made when missing."""
 
     threshold: float | None = None
-    """Saliency from which a pixel is foreground, 0 to 1; by default the model card's best one, else 0.5."""
+    """Saliency from which a pixel is foreground, or score from which an object of any class counts, 0 to 1; by default
+    the model card's best one (for objects one a class), else 0.5."""
 
     threads: int | None = None
     """CPU threads of the model; by default what its runtime chooses."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .hud import LEGEND, PICTURE_LEGEND, Status, draw_hud
-from .overlay import TITLES, VIEWS, cut_out
 from .pictures import free_path, write_picture
 from .video import Frame
 from .window import Window
@@ -35,7 +34,7 @@ class Player:
         self.paused = False
         self.hidden = False
         self._frame: Frame | None = None
-        self._saliency: np.ndarray | None = None
+        self._result = None
         self._shown: np.ndarray | None = None
         self._changed = False
         self._due = self._taken = 0.0
@@ -78,10 +77,10 @@ class Player:
         demo = self.demo
         size = _window_size(frame.image)
         if demo.recording is not None and size != frame.image.shape[:2]:
-            self._saliency, picture = demo.predict(frame)
+            self._result, picture = demo.predict(frame)
             self._shown = None
         else:
-            self._saliency, picture = demo.predict(frame, size)
+            self._result, picture = demo.predict(frame, size)
             self._shown = picture
         demo.record(picture, demo.summary.seconds)
         if self._frame is not None:
@@ -104,7 +103,7 @@ class Player:
         """Draw the current frame in the window's size, with the text over it."""
         if self._changed or self._shown is None:
             image = self._frame.image
-            self._shown = self.demo.draw(image, self._saliency, _window_size(image))
+            self._shown = self.demo.draw(image, self._result, _window_size(image))
         self._changed = False
         if time.perf_counter() > self._message_until:
             self._message = ""
@@ -118,9 +117,9 @@ class Player:
         else:
             pace = f"{1 / self._interval:.0f} FPS" if self._interval else "– FPS"
         return Status(
-            view=TITLES[demo.view],
+            view=demo.task.titles[demo.view],
             threshold=demo.threshold,
-            origin=demo.origin,
+            found=demo.task.found(self._result, demo.threshold.levels),
             pace=pace,
             latency=float(np.median(demo.summary.latencies[-30:])),
             name=Path(self._frame.name).name,
@@ -136,17 +135,15 @@ class Player:
             return True
         if key == "quit":
             return False
-        demo = self.demo
+        demo, views = self.demo, list(self.demo.task.views)
         steps = {"more": 0.05, "less": -0.05, "up": 0.01, "down": -0.01}
         self._changed = True
         if key in steps:
-            demo.threshold = round(float(np.clip(demo.threshold + steps[key], 0.0, 1.0)), 2)
-            demo.origin = "keys"
+            demo.threshold = demo.task.move(demo.threshold, steps[key])
         elif key == "view":
-            names = list(VIEWS)
-            demo.view = names[(names.index(demo.view) + 1) % len(names)]
+            demo.view = views[(views.index(demo.view) + 1) % len(views)]
         elif key.isdecimal():
-            demo.view = list(VIEWS)[int(key) - 1]
+            demo.view = views[int(key) - 1] if int(key) <= len(views) else demo.view
         elif key == "pause":
             self.paused = not self.paused
             self._due = time.perf_counter()
@@ -162,10 +159,9 @@ class Player:
         return True
 
     def _snapshot(self) -> None:
-        """Write the current picture in its own size, without the text; a cut-out with its transparency."""
+        """Write the current picture in its own size, without the text."""
         demo = self.demo
-        draw = cut_out if demo.view == "cutout" else VIEWS[demo.view]
-        picture = draw(self._frame.image, self._saliency, demo.threshold)
+        picture = demo.snapshot(self._frame.image, self._result)
         path = write_picture(free_path(demo.options.out, f"snapshot-{demo.view}", ".png"), picture)
         demo.summary.files.append(path)
         self._say(f"saved {path}")
@@ -180,7 +176,7 @@ class Player:
             demo.start_recording(free_path(demo.options.out, "recording", ".mp4"))
             if self._frame is not None:
                 # What is on the screen is the first picture: in a pause no other may come.
-                demo.record(demo.draw(self._frame.image, self._saliency), demo.summary.seconds)
+                demo.record(demo.draw(self._frame.image, self._result), demo.summary.seconds)
             self._say(f"recording {demo.recording.path}")
 
     def _say(self, message: str) -> None:

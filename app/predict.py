@@ -1,23 +1,19 @@
-"""`metricfit predict`: picture files -> masks, maps, cut-outs, overlays and one results.json."""
+"""`metricfit predict`: picture files -> what the model finds in them, drawn and as JSON."""
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
 from ..trainers.errors import DataError, UsageError
 from ..trainers.files import write_json
 from .options_demo import PredictOptions
-from .overlay import cut_out, foreground, overlay
-from .pictures import find_pictures, unique_stems, write_picture
-from .predictor import Predictor, describe_threshold, load_predictor, resolve_threshold
+from .pictures import find_pictures, unique_stems
+from .predictor import load_predictor, resolve_threshold
 from .reports import made
+from .task import all_tasks
 
 RESULTS = "results.json"
 SCHEMA_VERSION = 1
-FOLDERS = {"mask": "masks", "saliency": "saliency", "cutout": "cutouts", "overlay": "overlays"}
-"""What is made of a picture -> the folder it goes into."""
 
 
 def predict_files(options: PredictOptions) -> int:
@@ -33,7 +29,7 @@ def predict(options: PredictOptions) -> dict:
         options: See `PredictOptions`.
 
     Returns:
-        What `results.json` holds: model, threshold, one entry in `pictures` for each, and `failures`.
+        What `results.json` holds: model, task, threshold, one entry in `pictures` for each, and `failures`.
 
     Raises:
         UsageError: If an input, option or the model does not fit, or `out` holds files that are not from here.
@@ -45,15 +41,17 @@ def predict(options: PredictOptions) -> dict:
         raise UsageError("expected at least one picture, folder, pattern or source to predict, got none")
     _check_out(options.out)
     predictor = load_predictor(options.model, threads=options.threads)
-    threshold, origin = resolve_threshold(options.threshold, predictor)
+    threshold = resolve_threshold(options.threshold, predictor)
+    writer = predictor.task.writer(predictor, threshold, options.out)
     found, failures = [], []
     card = predictor.card
     results = {
         "schema_version": SCHEMA_VERSION,
+        "task": predictor.task.name,
         "model": str(predictor.runner.path),
         "card": card.name if card is not None else None,
         "input_size": predictor.runner.size,
-        "threshold": threshold,
+        **writer.settings(),
         "pictures": found,
         "failures": failures,
     }
@@ -67,13 +65,16 @@ def predict(options: PredictOptions) -> dict:
             except DataError as error:
                 failures.append({"name": picture.name, "error": str(error)})
             else:
-                found.append({"name": picture.name, **_predict_one(image, stem, predictor, threshold, options.out)})
+                size = {"width": image.shape[1], "height": image.shape[0]}
+                result = writer.add(picture.name, image, predictor(image), stem)
+                found.append({"name": picture.name, **size, **result})
             bar.update()
     write_json(path, results)
+    paths = [path, *writer.finish()]
     if not options.quiet:
         if found:
-            print(f"{len(found)} of {len(pictures)} pictures, {describe_threshold(threshold, origin)}")
-        print(made([*(options.out / folder for folder in FOLDERS.values() if found), path]))
+            print(f"{len(found)} of {len(pictures)} pictures, {threshold.explained}")
+        print(made([*(options.out / folder for folder in predictor.task.folders.values() if found), *paths]))
     if failures:
         raise DataError(_all_failures([failure["error"] for failure in failures], len(pictures)))
     return results
@@ -90,42 +91,6 @@ def _all_failures(errors: list[str], total: int) -> str:
     return f"{count}:\n  " + "\n  ".join(errors)
 
 
-def describe(mask: np.ndarray) -> dict:
-    """Say where the foreground is.
-
-    Args:
-        mask: uint8 [H, W], 0 or 255.
-
-    Returns:
-        `salient_share` in [0, 1], and `bounding_box` [x0, y0, x1, y1] in pixels (x1 and y1 exclusive), or None when the
-        mask is empty.
-    """
-    x, y, width, height = cv2.boundingRect(mask)
-    return {
-        "salient_share": round(cv2.countNonZero(mask) / mask.size, 6),
-        "bounding_box": [x, y, x + width, y + height] if width else None,
-    }
-
-
-def _predict_one(image: np.ndarray, stem: str, predictor: Predictor, threshold: float, out: Path) -> dict:
-    """Predict one picture, write its files, and describe it; paths are relative to `out`."""
-    saliency = predictor(image)
-    mask = foreground(saliency, threshold)
-    files = {
-        "mask": (f"{stem}.png", mask),
-        "saliency": (f"{stem}.png", np.rint(saliency * 255.0).clip(0, 255).astype(np.uint8)),
-        "cutout": (f"{stem}.png", cut_out(image, saliency, threshold)),
-        "overlay": (f"{stem}.jpg", overlay(image, saliency, threshold)),
-    }
-    paths = {kind: write_picture(out / FOLDERS[kind] / name, picture) for kind, (name, picture) in files.items()}
-    return {
-        "width": image.shape[1],
-        "height": image.shape[0],
-        **describe(mask),
-        "files": {kind: path.relative_to(out).as_posix() for kind, path in paths.items()},
-    }
-
-
 def _check_out(out: Path) -> None:
     """Refuse to write among files of others: the masks of a data folder would be overwritten.
 
@@ -136,7 +101,7 @@ def _check_out(out: Path) -> None:
         raise UsageError(f"expected a folder as --out, {out} is a file: choose another")
     if (out / RESULTS).is_file():
         return
-    for name in FOLDERS.values():
+    for name in sorted({name for task in all_tasks() for name in task.folders.values()}):
         folder = out / name
         if folder.is_dir() and any(folder.iterdir()):
             raise UsageError(f"{folder} holds files that are not from an earlier prediction: choose another --out")

@@ -18,6 +18,52 @@ SALIENCY_COLUMNS = (
     ("polarisation", "polarised", ".3f"),
 )
 
+DETECTION_COLUMNS = (
+    ("ap", "AP", ".3f"),
+    ("ap50", "AP50", ".3f"),
+    ("ap75", "AP75", ".3f"),
+    ("ap90", "AP90", ".3f"),
+    ("olrp", "oLRP", ".3f"),
+    ("f1", "F1", ".3f"),
+    ("f1_threshold", "threshold", ".3g"),
+    ("band_low", "band from", ".3g"),
+    ("band_high", "to", ".3g"),
+)
+AP_COLUMNS = (
+    *DETECTION_COLUMNS[:4],
+    ("ap_small", "small", ".3f"),
+    ("ap_medium", "medium", ".3f"),
+    ("ap_large", "large", ".3f"),
+    ("ar", "AR", ".3f"),
+    ("rho", "rho", ".2f"),
+)
+OLRP_COLUMNS = (
+    ("olrp", "oLRP", ".3f"),
+    ("olrp_localization", "localisation", ".3f"),
+    ("olrp_false_positives", "false pos.", ".3f"),
+    ("olrp_false_negatives", "missed", ".3f"),
+)
+THRESHOLD_COLUMNS = DETECTION_COLUMNS[-4:]
+CLASS_COLUMNS = (*DETECTION_COLUMNS[:3], *OLRP_COLUMNS, ("threshold", "threshold", ".3g"))
+BOUND_COLUMNS = (("rho", "rho", ".2f"), *DETECTION_COLUMNS[:4])
+
+
+def detection_tables(label: str, report) -> str:
+    """Lay out a `DetectionReport`: AP, oLRP and threshold, the classes, and the bounds where they were measured."""
+    tables = [
+        table([(label, report.scalars)], AP_COLUMNS),
+        table([(label, report.scalars)], (*OLRP_COLUMNS, *THRESHOLD_COLUMNS)),
+        table(list(report.class_scalars.items()), CLASS_COLUMNS),
+    ]
+    if report.bounds:
+        rows = [
+            ("as scored", report.scalars),
+            ("scored against IoU", {**report.bounds.lower, "rho": -1.0}),
+            ("scored by IoU", {**report.bounds.upper, "rho": 1.0}),
+        ]
+        tables.append(table(rows, BOUND_COLUMNS))
+    return "\n\n".join(tables)
+
 
 def table(rows: list[tuple[str, dict]], columns=SALIENCY_COLUMNS) -> str:
     """Lay out labelled figures as text.

@@ -2,18 +2,29 @@
 
 import logging
 
-from ..trainers import saliency
-from ..trainers.config import SaliencyConfig
-from .reports import made, table
+from ..trainers.config import DetectionConfig, SaliencyConfig
+from .reports import DETECTION_COLUMNS, SALIENCY_COLUMNS, made, table
 
 log = logging.getLogger("metricfit")
 
 
 def train_saliency(config: SaliencyConfig) -> int:
     """Train a saliency model; gives the exit code."""
-    result = saliency.train(config)
+    from ..trainers import saliency
+
+    return _say(saliency.train(config), SALIENCY_COLUMNS)
+
+
+def train_detection(config: DetectionConfig) -> int:
+    """Train a detector; gives the exit code."""
+    from ..trainers import detection
+
+    return _say(detection.train(config), DETECTION_COLUMNS)
+
+
+def _say(result, columns) -> int:
     if result.metrics:
-        log.info("\n%s", table([("selection data", result.metrics)]))
+        log.info("\n%s", table([("selection data", result.metrics)], columns))
         log.info("\n%s", made(result.made))
     log.info("\nwatch it:  tensorboard --logdir %s", result.folder / "tensorboard")
     return 130 if result.interrupted else 0

@@ -7,42 +7,43 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..trainers.data.boxes import RESIZINGS
 from ..trainers.errors import DataError
 from ..trainers.files import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CARD_NAME = "card.json"
 
 NUMBER = (int, float)
-_TENSOR = {
+_TENSOR_1 = {
     "name": str,
     "shape": [(int, type(None))],
     "dtype": str,
     "scale": (int, float, type(None)),
     "zero_point": (int, type(None)),
 }
-_THRESHOLDS = {"optimal": NUMBER, "band": [NUMBER]}
-_FILE = {
+_THRESHOLDS_1 = {"optimal": NUMBER, "band": [NUMBER]}
+_FILE_1 = {
     "kind": str,
     "variant": str,
     "bytes": int,
     "sha256": str,
-    "input": _TENSOR,
-    "output": _TENSOR,
+    "input": _TENSOR_1,
+    "output": _TENSOR_1,
     "operators": {str: int},
     "metrics": {str: NUMBER},
-    "thresholds": _THRESHOLDS,
+    "thresholds": _THRESHOLDS_1,
     "parity": {str: NUMBER},
     "latency_ms": NUMBER,
 }
-_CARD = {
+_CARD_1 = {
     "schema_version": int,
     "task": str,
     "name": str,
     "input_size": int,
     "class_names": [str],
     "palette": [[int]],
-    "thresholds": _THRESHOLDS,
+    "thresholds": _THRESHOLDS_1,
     "metrics": {str: NUMBER},
     "data": dict,
     "data_terms": str,
@@ -50,8 +51,14 @@ _CARD = {
     "machine": str,
     "config": dict,
     "versions": {str: str},
-    "files": {str: _FILE},
+    "files": {str: _FILE_1},
 }
+_TENSOR = {**_TENSOR_1, "description": str}
+_THRESHOLDS = {**_THRESHOLDS_1, "per_class": [NUMBER]}
+_FILE = {name: kind for name, kind in _FILE_1.items() if name != "output"}
+_FILE |= {"input": _TENSOR, "outputs": [_TENSOR], "thresholds": _THRESHOLDS}
+_CARD = {**_CARD_1, "resizing": str, "thresholds": _THRESHOLDS, "files": {str: _FILE}}
+_SCHEMAS = {1: _CARD_1, 2: _CARD}
 
 
 @dataclass(frozen=True)
@@ -64,16 +71,18 @@ class ModelCard:
         input_size: side of the square input, in pixels.
         class_names: names of the classes by index; for saliency `("background", "salient")`.
         palette: one RGB triple in 0..255 per class.
-        thresholds: `optimal` and `band` (low, high) of the Keras model on the validation data, in [0, 1].
-        metrics: `max_f`, `mean_f`, `mae` and more of the Keras model on the validation data.
+        resizing: how a picture becomes square: `stretch`, or `pad` (aspect kept, grey 114 at the right or bottom).
+        thresholds: `optimal` and `band` (low, high) of the Keras model on the validation data, in [0, 1], and
+            `per_class`, the best threshold of each class, empty where one serves all.
+        metrics: the main figures of the Keras model on the validation data, by name.
         data: sources and numbers of pictures: `training`, `validation`, `validation_images`, `representative_images`.
         data_terms: under what terms the training data stand.
         command: the command lines that made the model.
         machine: where the latencies were measured.
         config: the training's configuration.
         versions: versions of the libraries, by name.
-        files: per file or folder beside the card: kind, variant, bytes, sha256, input and output tensor, operators,
-            metrics, thresholds, parity with Keras, and latency in milliseconds per picture.
+        files: per file or folder beside the card: kind, variant, bytes, sha256, input and output tensors (named as in
+            the signature), operators, metrics, thresholds, parity with Keras, and latency in milliseconds per picture.
         schema_version: version of this schema.
     """
 
@@ -91,6 +100,7 @@ class ModelCard:
     config: dict
     versions: dict
     files: dict = field(default_factory=dict)
+    resizing: str = "stretch"
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict:
@@ -103,7 +113,7 @@ def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
     """Check data against the schema and make a card of them.
 
     Args:
-        values: what `ModelCard.to_dict` gives.
+        values: what `ModelCard.to_dict` gives, or gave in version 1, which is brought up to date.
         where: the file's path, for errors.
 
     Raises:
@@ -112,17 +122,22 @@ def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
     if not isinstance(values, dict):
         raise DataError(f"{where} must hold a JSON object, got {type(values).__name__}")
     version = values.get("schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
+    if isinstance(version, bool) or version not in tuple(_SCHEMAS):
         raise DataError(
-            f"schema_version in {where} must be {SCHEMA_VERSION}, got {version!r}: "
+            f"schema_version in {where} must be {' or '.join(map(str, _SCHEMAS))}, got {version!r}: "
             "read it with the version of metricfit that wrote it, or export the model again"
         )
-    _check(values, _CARD, "", where)
+    _check(values, _SCHEMAS[version], "", where)
+    if version == 1:
+        values = _from_version_1(values)
     if values["input_size"] < 1:
         raise DataError(f"input_size in {where} must be positive, got {values['input_size']}")
-    _check_thresholds(values["thresholds"], "thresholds", where)
+    if values["resizing"] not in RESIZINGS:
+        raise DataError(f"resizing in {where} must be {' or '.join(RESIZINGS)}, got {values['resizing']!r}")
+    classes = len(values["class_names"])
+    _check_thresholds(values["thresholds"], classes, "thresholds", where)
     for name, entry in values["files"].items():
-        _check_thresholds(entry["thresholds"], f"files.{name}.thresholds", where)
+        _check_thresholds(entry["thresholds"], classes, f"files.{name}.thresholds", where)
     return ModelCard(
         **{
             **values,
@@ -171,6 +186,24 @@ def digest(path) -> tuple[int, str]:
     return size, found.hexdigest()
 
 
+def _from_version_1(values: dict) -> dict:
+    """Bring a checked card of version 1 up to date: one output, one threshold, pictures stretched."""
+
+    def updated(entry: dict) -> dict:
+        kept = {name: value for name, value in entry.items() if name != "output"}
+        described = [{**entry[name], "description": ""} for name in ("input", "output")]
+        thresholds = {**entry["thresholds"], "per_class": []}
+        return {**kept, "input": described[0], "outputs": described[1:], "thresholds": thresholds}
+
+    return {
+        **values,
+        "schema_version": SCHEMA_VERSION,
+        "resizing": "stretch",
+        "thresholds": {**values["thresholds"], "per_class": []},
+        "files": {name: updated(entry) for name, entry in values["files"].items()},
+    }
+
+
 def _check(value, schema, name: str, where: str) -> None:
     """Compare a value with a schema: a type, types, [of each], {str: of each} or {name: of it, ...}."""
     if isinstance(schema, dict):
@@ -203,12 +236,17 @@ def _check_type(value, types, name: str, where: str) -> None:
         raise DataError(f"{name} in {where} must be a finite number, got {value}")
 
 
-def _check_thresholds(thresholds: dict, name: str, where: str) -> None:
-    band = thresholds["band"]
+def _check_thresholds(thresholds: dict, classes: int, name: str, where: str) -> None:
+    band, per_class = thresholds["band"], thresholds["per_class"]
     if len(band) != 2 or not 0 <= band[0] <= thresholds["optimal"] <= band[1] <= 1:
         raise DataError(
             f"{name} in {where} must be a band [low, high] around the optimal threshold, in [0, 1], "
             f"got {thresholds['optimal']} and {band}"
+        )
+    if len(per_class) not in (0, classes) or not all(0 <= value <= 1 for value in per_class):
+        raise DataError(
+            f"{name}.per_class in {where} must have one threshold in [0, 1] for each of {classes} classes, or none, "
+            f"got {per_class!r:.60}"
         )
 
 

@@ -7,12 +7,12 @@ import platform
 import shlex
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from ..trainers.data.images import resize_image
 from ..trainers.data.scan import checked_source
 from ..trainers.data.sources import Source, split_for_selection
 from ..trainers.errors import UsageError
@@ -21,7 +21,8 @@ from ..trainers.run_folder import read_run, versions
 from . import parity, saved_model, tflite
 from .card import CARD_NAME, ModelCard, write_card
 from .readme import readme
-from .runner import TASK, KerasRunner, SavedModelRunner, TFLiteRunner, default_threads
+from .runner import KerasRunner, SavedModelRunner, TFLiteRunner, default_threads
+from .task import TASKS, ExportTask, alternatives
 
 FORMATS = ("savedmodel", "tflite")
 SAVED_MODEL = "saved_model"
@@ -44,7 +45,7 @@ def export_run(
     quiet: bool = False,
     seed: int = 0,
 ) -> list[Path]:
-    """Export a saliency model as SavedModel and TFLite, with a card of what every file achieves.
+    """Export a model as SavedModel and TFLite, with a card of what every file achieves.
 
     Every exported file is run on the validation data by the runner that users run it with, and compared with the Keras
     model. When one does not agree, or anything else fails, nothing is left behind.
@@ -55,8 +56,8 @@ def export_run(
         formats: some of `FORMATS`.
         quantize: the TFLite variants: some of `none`, `float16`, `dynamic`, `int8`.
         data: the training data; by default the run's.
-        val: data with masks to compare and measure on; by default the run's, or else every tenth training example,
-            as training holds them out.
+        val: data to compare and measure on, with masks or boxes as its task needs; by default the run's, or else
+            every tenth training example, as training holds them out.
         name: the model's name in its card; by default the folder's.
         data_terms: the terms of the training data, for the card.
         overwrite: replace an exported model at `to`.
@@ -77,38 +78,36 @@ def export_run(
     _check_target(to, overwrite)
     model_file, settings = _open_run(run, data)
     config = settings["config"]
-    command = _command(run, to, formats, quantize, data, val, name, data_terms, overwrite, seed)
+    model, task = saved_model.load_keras(model_file)
+    if settings["task"] not in (None, task.name):
+        raise UsageError(f"{model_file} is a {task.name} model in a {settings['task']} run: train again")
     # What the run held out stays held out, also when other data calibrate.
     source_text, held_out = data or config["data"], config["data"]
     val_text = val or config.get("val")
-    training, validation = _sources(source_text, held_out, val_text, bool(config.get("skip_bad")), quiet)
+    training, validation = _sources(task, source_text, held_out, val_text, bool(config.get("skip_bad")), quiet)
 
     with (
         _built_beside(to) as folder,
         tqdm(total=3, desc="export", unit="step", disable=quiet or None, leave=False) as bar,
     ):
-        model = saved_model.load_keras(model_file)
-        size = saved_model.input_size(model, model_file)
         bar.set_description("export: converting")
-        variants = _write_files(model, folder, formats, quantize, training, size, seed, quiet)
+        reference = KerasRunner(model, model_file, task)
+        variants = _write_files(reference, task, folder, formats, quantize, training, seed, quiet)
         bar.update()
         bar.set_description("export: comparing")
-        reference = KerasRunner(model, model_file)
         runners = {file: _runner(folder / file, variant) for file, variant in variants.items()}
-        beta2 = float(config.get("beta2", 0.3))
-        expected, measured = parity.compare(reference, runners, validation, beta2=beta2, quiet=quiet)
-        differences = {
-            file: parity.check(file, variant, expected, measured[file]) for file, variant in variants.items()
-        }
+        expected, measured = task.compare(reference, runners, validation, config, quiet)
+        differences = {file: task.check(file, variant, expected, measured[file]) for file, variant in variants.items()}
         bar.update()
         bar.set_description("export: timing")
-        picture = resize_image(validation.load(0).image, (size, size))
+        picture = reference.fit(validation.load(0).image)
         card = ModelCard(
-            task=TASK,
+            task=task.name,
             name=name or to.resolve().name,
-            input_size=size,
-            class_names=("background", "salient"),
-            palette=((0, 0, 0), (255, 255, 255)),
+            input_size=reference.size,
+            class_names=reference.class_names,
+            palette=reference.palette,
+            resizing=reference.resizing,
             thresholds=expected.thresholds,
             metrics=expected.metrics,
             data={
@@ -119,7 +118,7 @@ def export_run(
                 "representative_images": _representatives(training, quantize),
             },
             data_terms=data_terms or (_SCENES_TERMS if source_text.startswith("scenes") else _UNSTATED_TERMS),
-            command=command,
+            command=_command(task, run, to, formats, quantize, data, val, name, data_terms, overwrite, seed),
             machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
             config=config,
             versions={**settings.get("versions", {}), **_export_versions()},
@@ -127,7 +126,7 @@ def export_run(
                 file: {
                     "kind": runners[file].kind,
                     "variant": variant,
-                    **_describe(folder / file),
+                    **_describe(folder / file, task),
                     "metrics": measured[file].metrics,
                     "thresholds": measured[file].thresholds,
                     "parity": differences[file],
@@ -143,38 +142,38 @@ def export_run(
 
 
 def representative_pictures(
-    source: Source, size: int, *, count: int = REPRESENTATIVE_PICTURES, seed: int = 0, quiet: bool = False
+    source: Source, fit: Callable, *, count: int = REPRESENTATIVE_PICTURES, seed: int = 0, quiet: bool = False
 ) -> tuple[np.ndarray, list[str]]:
     """Choose training pictures to measure int8's ranges on.
 
     Args:
         source: the training data, without what is held out of them.
-        size: side of the network's input, in pixels.
+        fit: from a picture uint8 [H, W, 3] to the network's input uint8 [S, S, 3], as in training.
         count: how many pictures at most.
         seed: of the choice.
         quiet: no progress bar.
 
     Returns:
-        uint8 [n, size, size, 3], resized as in training, and their names.
+        uint8 [n, S, S, 3], and their names.
     """
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
     bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet or None, leave=False, delay=1)
-    examples = ((source.names[index], source.load(int(index)).image) for index in bar)
-    names, images = zip(*((name, resize_image(image, (size, size))) for name, image in examples))
-    return np.stack(images), list(names)
+    return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]
 
 
-def _write_files(model, folder: Path, formats, quantize, training, size, seed, quiet) -> dict[str, str]:
+def _write_files(
+    reference: KerasRunner, task: ExportTask, folder: Path, formats, quantize, training, seed, quiet
+) -> dict[str, str]:
     """Write the exported files; gives the variant of each by its name."""
     variants = {}
     if "savedmodel" in formats:
-        saved_model.write_saved_model(model, folder / SAVED_MODEL)
+        saved_model.write_saved_model(reference.model, folder / SAVED_MODEL, task)
         variants[SAVED_MODEL] = SAVED_MODEL
     if "tflite" in formats:
         pictures = None
         if _representatives(training, quantize):
-            pictures = representative_pictures(training, size, seed=seed, quiet=quiet)[0]
-        for variant, file in tflite.convert(model, folder, quantize, pictures).items():
+            pictures = representative_pictures(training, reference.fit, seed=seed, quiet=quiet)[0]
+        for variant, file in tflite.convert(reference.model, folder, quantize, pictures, task=task).items():
             variants[file.name] = variant
     return variants
 
@@ -188,8 +187,8 @@ def _runner(path: Path, variant: str):
     return SavedModelRunner(path) if variant == SAVED_MODEL else TFLiteRunner(path)
 
 
-def _describe(path: Path) -> dict:
-    return saved_model.describe_saved_model(path) if path.is_dir() else tflite.describe_tflite(path)
+def _describe(path: Path, task: ExportTask) -> dict:
+    return saved_model.describe_saved_model(path, task) if path.is_dir() else tflite.describe_tflite(path, task)
 
 
 def _check_choices(formats, quantize) -> None:
@@ -215,7 +214,7 @@ def _open_run(run: Path, data: str | None) -> tuple[Path, dict]:
         if (run.parent / "config.json").is_file():
             settings = read_run(run.parent)
         elif data:
-            settings = {"task": TASK, "config": {"data": data}}
+            settings = {"task": None, "config": {"data": data}}
         else:
             raise UsageError(f"{run} does not say what it was trained on: name the training data with --data")
         file = run
@@ -225,26 +224,29 @@ def _open_run(run: Path, data: str | None) -> tuple[Path, dict]:
             raise UsageError(f"{run} has no model.keras: train it to the end of its first epoch")
     else:
         raise UsageError(f"no trained model at {run}: give a run folder that holds model.keras, or a .keras file")
-    if settings.get("task") != TASK:
-        raise UsageError(f"{run} is a {settings.get('task')} run: expected a {TASK} run")
+    if settings["task"] not in (None, *TASKS):
+        raise UsageError(f"{run} is a {settings['task']} run: expected a {alternatives()} run")
     return file, settings
 
 
-def _sources(data: str, held_out: str, val: str | None, skip_bad: bool, quiet: bool) -> tuple[Source, Source]:
+def _sources(
+    task: ExportTask, data: str, held_out: str, val: str | None, skip_bad: bool, quiet: bool
+) -> tuple[Source, Source]:
     """The pictures to calibrate on, and those to compare and measure on."""
-    training = checked_source(data, needs="mask", skip_bad=skip_bad, quiet=quiet)
+    options = {"needs": task.needs, "skip_bad": skip_bad, "quiet": quiet}
+    training = checked_source(data, **options)
     if val:
-        return training, checked_source(val, needs="mask", skip_bad=skip_bad, quiet=quiet)
+        return training, checked_source(val, **options)
     if held_out == data:
         return split_for_selection(training)
-    return training, split_for_selection(checked_source(held_out, needs="mask", skip_bad=skip_bad, quiet=quiet))[1]
+    return training, split_for_selection(checked_source(held_out, **options))[1]
 
 
 def _export_versions() -> dict[str, str]:
     return {**versions(), "ai-edge-litert": importlib.metadata.version("ai-edge-litert")}
 
 
-def _command(run, to, formats, quantize, data, val, name, data_terms, overwrite, seed) -> tuple[str, ...]:
+def _command(task, run, to, formats, quantize, data, val, name, data_terms, overwrite, seed) -> tuple[str, ...]:
     words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
     words += ["--quantize", *quantize] if "tflite" in formats else []
     for flag, value in (("--data", data), ("--val", val), ("--name", name), ("--data-terms", data_terms)):
@@ -252,7 +254,7 @@ def _command(run, to, formats, quantize, data, val, name, data_terms, overwrite,
     words += ["--seed", str(seed)] if seed else []
     words += ["--overwrite"] if overwrite else []
     # A card's `config` is read like a run's, so the card alone repeats the training.
-    train = ["metricfit", "train", TASK, "--config", str(to / CARD_NAME), "--out", str(run)]
+    train = ["metricfit", "train", task.name, "--config", str(to / CARD_NAME), "--out", str(run)]
     return (shlex.join(train), shlex.join(words)) if run.is_dir() else (shlex.join(words),)
 
 

@@ -4,10 +4,11 @@ TensorFlow's own float16 conversion rounds every constant: scalars, such as the 
 biases and first layers too. They are a few percent of a file and make most of its error.
 """
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+
+from .join import packed, unpacked
 
 CUTS = (8192, 16384, 32768, 65536, 131072, 262144, 524288)
 """Numbers of elements from which on kernels may be halved, by falling gain."""
@@ -15,14 +16,6 @@ HEADROOM = 2.5e-3
 """Largest difference of a score on training pictures; pictures that nobody saw differ up to four times as much."""
 _OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _KERNEL = 1
-
-
-class _AlignedBuilder(flatbuffers.Builder):
-    """Aligns every vector to 16 bytes, as the schema asks for weights and flatbuffers' Python code ignores."""
-
-    def StartVector(self, elemSize, numElems, alignment):
-        """Begin a vector; see `flatbuffers.Builder`."""
-        return super().StartVector(elemSize, numElems, max(alignment, 16))
 
 
 def halve_as_allowed(content: bytes, pictures=None) -> bytes:
@@ -37,24 +30,39 @@ def halve_as_allowed(content: bytes, pictures=None) -> bytes:
     """
     if pictures is None:
         return halve_kernels(content, CUTS[0])
-    expected = _run(content, pictures)
     for cut in CUTS:
         halved = halve_kernels(content, cut)
-        if np.abs(_run(halved, pictures) - expected).max() <= HEADROOM:
+        if _largest_difference(content, halved, pictures) <= HEADROOM:
             break
     return halved
 
 
-def _run(content: bytes, pictures) -> np.ndarray:
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    given, found = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    maps = []
+def _largest_difference(content: bytes, other: bytes, pictures) -> float:
+    """Give the largest difference of a score on the pictures, or the first one above `HEADROOM`."""
+    # Picture by picture, since a detector scores millions of boxes in each.
+    scores = [_scorer(file) for file in (content, other)]
+    largest = 0.0
     for picture in pictures:
-        interpreter.set_tensor(given, picture[None])
-        interpreter.invoke()
-        maps.append(interpreter.get_tensor(found)[0])
-    return np.stack(maps)
+        largest = max(largest, float(np.abs(np.subtract(*(score(picture) for score in scores))).max()))
+        if largest > HEADROOM:
+            break
+    return largest
+
+
+def _scorer(content: bytes):
+    """Make the function from a picture to the scores that a file gives, in [0, 1]."""
+    interpreter = Interpreter(model_content=content)
+    run = interpreter.get_signature_runner()
+    outputs = run.get_output_details()
+
+    def scores(picture):
+        found = run(image=picture[None])
+        if "logits" in outputs:
+            return 1 / (1 + np.exp(-found["logits"]))
+        (saliency,) = found.values()
+        return saliency
+
+    return scores
 
 
 def halve_kernels(content: bytes, smallest: int) -> bytes:
@@ -67,7 +75,7 @@ def halve_kernels(content: bytes, smallest: int) -> bytes:
     Returns:
         The smaller file. It computes in float32.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpacked(content)
     codes = {max(code.builtinCode, code.deprecatedBuiltinCode): index for index, code in enumerate(model.operatorCodes)}
     with_kernel = {codes.get(getattr(schema.BuiltinOperator, name)) for name in _OPERATORS}
     if schema.BuiltinOperator.DEQUANTIZE not in codes:
@@ -81,9 +89,7 @@ def halve_kernels(content: bytes, smallest: int) -> bytes:
             if _is_large(model, graph.tensors[kernel], smallest)
         ]
         graph.operators = widening + graph.operators
-    builder = _AlignedBuilder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model, len(content))
 
 
 def _is_large(model, tensor, smallest: int) -> bool:

@@ -10,27 +10,28 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from ..trainers.errors import DataError, UsageError, first_line
 from ..trainers.models.precision import in_float32
 from .card import digest
+from .task import IMAGE, IMAGE_DESCRIPTION, ExportTask, all_tasks, alternatives
 
-INPUT_NAME = "image"
-OUTPUT_NAME = "saliency"
 SIGNATURE = "serving_default"
 
 
-def load_keras(path) -> keras.Model:
-    """Load a saliency model saved by Keras, in float32 and ready for inference.
+def load_keras(path) -> tuple[keras.Model, ExportTask]:
+    """Load a model saved by Keras, in float32 and ready for inference.
 
     Args:
-        path: a `.keras` file with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1].
+        path: a `.keras` file: a saliency model with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1], or a
+            `RetinaNet`.
 
     Returns:
-        The model, with logits [B, S, S].
+        The model as its task serves it, and the task.
 
     Raises:
         DataError: the file cannot be read.
         UsageError: it is a model of another kind.
     """
-    # Importing them registers the project's losses with Keras, as in_float32's import does its layers.
+    # Importing them registers the project's losses and models with Keras, as in_float32's import does its layers.
     from .. import losses  # noqa: F401
+    from ..trainers.models import retinanet  # noqa: F401
 
     try:
         model = keras.saving.load_model(path, compile=False)
@@ -38,93 +39,95 @@ def load_keras(path) -> keras.Model:
         raise DataError(
             f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
         ) from error
-    size = input_size(model, path)
-    if len(model.output_shape) == 4 or isinstance(model, keras.Sequential):
-        image = keras.Input((size, size, 3))
-        model = keras.Model(image, keras.layers.Reshape((size, size))(model(image)), name=model.name)
-    return in_float32(model)
+    task = task_of_model(model, path)
+    return in_float32(task.prepare(model)), task
 
 
-def input_size(model: keras.Model, path="the model") -> int:
-    """Side of a saliency model's square input, in pixels.
+def task_of_model(model: keras.Model, path="the model") -> ExportTask:
+    """Tell which task a Keras model is of.
 
     Raises:
-        UsageError: inputs or outputs are not [B, S, S, 3] and [B, S, S] or [B, S, S, 1].
+        UsageError: none that can be exported.
     """
+    for task in all_tasks():
+        if task.keras_size(model) is not None:
+            return task
     shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    fits = (
-        isinstance(shape, tuple) and len(shape) == 4 and shape[3] == 3 and shape[1] is not None and shape[1] == shape[2]
-        and isinstance(output, tuple) and output[1:] in (shape[1:3], (*shape[1:3], 1))
-    )  # fmt: skip
-    if not fits:
-        raise UsageError(
-            f"{path} is no saliency model: expected input [B, S, S, 3] and output [B, S, S], got {shape} and {output}"
-        )
-    return shape[1]
+    raise UsageError(
+        f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output [B, S, S], or a RetinaNet; got "
+        f"{shape} and {output}"
+    )
 
 
-def _write(model: keras.Model, path, batch: int | None, dtype: tf.DType) -> Path:
-    """Write the model with its weights as constants: it loads, converts and runs several times faster so."""
-    size = input_size(model)
-    spec = tf.TensorSpec((batch, size, size, 3), dtype, name=INPUT_NAME)
+def write_function(
+    function, path, image: tf.TensorSpec | None = None, others: dict[str, tf.TensorSpec] | None = None
+) -> dict[str, tf.TensorSpec]:
+    """Write a function as a SavedModel with its weights as constants: it loads, converts and runs several times faster.
 
-    @tf.function(input_signature=[spec])
-    def with_variables(image):
-        logits = model(tf.cast(image, tf.float32), training=False)
-        return tf.sigmoid(tf.cast(logits, tf.float32))
+    Args:
+        function: from an `image` as float32, or from `others` by name, to {name: tensor}.
+        path: the folder to write; its signature is called `serving_default`.
+        image: the picture that the signature takes, of any number type.
+        others: what it takes instead, by name.
 
-    frozen = convert_variables_to_constants_v2(with_variables.get_concrete_function())
+    Returns:
+        Shape and dtype of each output, by name.
+    """
+    specs = {
+        name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in (others or {IMAGE: image}).items()
+    }
+    given = list(specs.values())
 
-    @tf.function(input_signature=[spec])
-    def saliency(image):
-        (found,) = frozen(image)
-        return {OUTPUT_NAME: tf.ensure_shape(found, (batch, size, size))}
+    @tf.function(input_signature=given)
+    def with_variables(*tensors):
+        if image is None:
+            return function(**dict(zip(specs, tensors)))
+        return function(tf.cast(tensors[0], tf.float32))
+
+    concrete = with_variables.get_concrete_function()
+    outputs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in concrete.structured_outputs.items()}
+    frozen = convert_variables_to_constants_v2(concrete)
+
+    @tf.function(input_signature=given)
+    def constant(*tensors):
+        # Frozen functions give a list in the order of the sorted names.
+        found = dict(zip(sorted(outputs), frozen(*tensors)))
+        return {name: tf.ensure_shape(found[name], spec.shape) for name, spec in outputs.items()}
 
     module = tf.Module()
-    module.saliency = saliency
-    tf.saved_model.save(module, str(path), signatures={SIGNATURE: saliency})
+    module.serve = constant
+    tf.saved_model.save(module, str(path), signatures={SIGNATURE: constant})
+    return outputs
+
+
+def write_saved_model(model: keras.Model, path, task: ExportTask) -> Path:
+    """Write a SavedModel whose signature `serving_default` maps raw pictures to finished results.
+
+    Signature: `image` uint8 [B, S, S, 3], RGB in 0..255, any B -> the task's outputs, see its `outputs`.
+
+    Args:
+        model: as `load_keras` gives it.
+        path: the folder to write.
+        task: its task.
+
+    Returns:
+        The folder.
+    """
+    size = task.keras_size(model)
+    write_function(task.serve(model), path, tf.TensorSpec((None, size, size, 3), tf.uint8))
     return Path(path)
 
 
-def write_saved_model(model: keras.Model, path) -> Path:
-    """Write a SavedModel whose signature `serving_default` maps raw pictures to saliency.
-
-    Signature: `image` uint8 [B, S, S, 3], RGB in 0..255, any B -> `saliency` float32 [B, S, S] in [0, 1].
-
-    Args:
-        model: input [B, S, S, 3] in 0..255, logits [B, S, S].
-        path: the folder to write.
-
-    Returns:
-        The folder.
-    """
-    return _write(model, path, None, tf.uint8)
-
-
-def write_for_conversion(model: keras.Model, path, *, bytes_in: bool) -> Path:
-    """Write an intermediate SavedModel to convert to TFLite: one picture at a time, all shapes fixed.
-
-    Args:
-        model: input [B, S, S, 3] in 0..255, logits [B, S, S].
-        path: the folder to write.
-        bytes_in: uint8 pictures; else float32 ones, which int8 conversion makes uint8 itself.
-
-    Returns:
-        The folder.
-    """
-    return _write(model, path, 1, tf.uint8 if bytes_in else tf.float32)
-
-
-def describe_saved_model(path) -> dict:
-    """The card's facts about a SavedModel: bytes, sha256, input, output, operators (counted by name).
+def describe_saved_model(path, task: ExportTask) -> dict:
+    """The card's facts about a SavedModel: bytes, sha256, input, outputs, operators (counted by name).
 
     Args:
         path: the folder that `write_saved_model` wrote.
+        task: the model's task.
     """
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures[SIGNATURE]
-    image = signature.structured_input_signature[1][INPUT_NAME]
-    saliency = signature.structured_outputs[OUTPUT_NAME]
+    image = signature.structured_input_signature[1][IMAGE]
     definition = signature.graph.as_graph_def()
     operators: dict[str, int] = {}
     for node in [*definition.node, *(node for function in definition.library.function for node in function.node_def)]:
@@ -133,15 +136,16 @@ def describe_saved_model(path) -> dict:
     return {
         "bytes": size,
         "sha256": sha256,
-        "input": _tensor(INPUT_NAME, image),
-        "output": _tensor(OUTPUT_NAME, saliency),
+        "input": _tensor(IMAGE, image, IMAGE_DESCRIPTION),
+        "outputs": [_tensor(name, signature.structured_outputs[name], text) for name, text in task.outputs.items()],
         "operators": dict(sorted(operators.items())),
     }
 
 
-def _tensor(name: str, spec) -> dict:
+def _tensor(name: str, spec, description: str) -> dict:
     return {
         "name": name,
+        "description": description,
         "shape": list(spec.shape),
         "dtype": np.dtype(spec.dtype.as_numpy_dtype).name,
         "scale": None,

@@ -1,4 +1,4 @@
-"""From a SavedModel to .tflite files of built-in operators, each conversion in a process of its own."""
+"""From a Keras model to .tflite files of built-in operators, each conversion in a process of its own."""
 
 import subprocess
 import sys
@@ -11,6 +11,8 @@ import numpy as np
 from ..trainers.errors import MetricfitError, UsageError, first_line
 from .card import digest
 from .float16 import halve_as_allowed
+from .join import join
+from .task import IMAGE, IMAGE_DESCRIPTION, ExportTask
 
 VARIANTS = ("none", "float16", "dynamic", "int8")
 FILE_NAMES = {
@@ -21,22 +23,24 @@ FILE_NAMES = {
 }
 # Exit status of the converting process when the converter refused, as opposed to died.
 _REFUSED = 3
-# What the converting process finds in its scratch folder.
-_BYTES_IN, _FLOATS_IN, _PICTURES = "bytes_in", "floats_in", "pictures.npy"
+# What the converting process finds in its scratch folder: the body with two kinds of input, what follows it, pictures.
+_BYTES_IN, _FLOATS_IN, _TAIL, _PICTURES = "bytes_in", "floats_in", "tail", "pictures.npy"
 
 
-def convert(model, folder, variants, pictures=None) -> dict[str, Path]:
+def convert(model, folder, variants, pictures=None, *, task: ExportTask) -> dict[str, Path]:
     """Convert a Keras model into .tflite files.
 
     The converter can end its process with an error that no `try` catches, so it runs in one of its own. All files
-    take uint8 [1, S, S, 3]; they give float32 [1, S, S] in [0, 1], int8's a uint8 one with a scale.
+    take uint8 [1, S, S, 3] and give the task's outputs for one picture. What the task calls the tail of the model
+    stays float32 in all of them; without one, int8's output is uint8 with a scale.
 
     Args:
-        model: input [B, S, S, 3] in 0..255, logits [B, S, S].
+        model: as `saved_model.load_keras` gives it.
         folder: an existing folder to write the files into.
         variants: some of `VARIANTS`.
         pictures: uint8 [n, S, S, 3], the representative pictures that int8's ranges, and what float16 may round, are
             measured on.
+        task: the model's task.
 
     Returns:
         The path of each variant's file.
@@ -45,8 +49,6 @@ def convert(model, folder, variants, pictures=None) -> dict[str, Path]:
         UsageError: an unknown variant, or int8 without pictures.
         MetricfitError: a conversion failed; says which.
     """
-    from .saved_model import write_for_conversion
-
     variants = tuple(variants)
     unknown = [variant for variant in variants if variant not in VARIANTS]
     if unknown:
@@ -55,10 +57,7 @@ def convert(model, folder, variants, pictures=None) -> dict[str, Path]:
         raise UsageError("int8 needs training pictures to measure its ranges on: name them with --data")
     folder = Path(folder)
     with tempfile.TemporaryDirectory() as scratch:
-        if set(variants) != {"int8"}:
-            write_for_conversion(model, Path(scratch) / _BYTES_IN, bytes_in=True)
-        if "int8" in variants:
-            write_for_conversion(model, Path(scratch) / _FLOATS_IN, bytes_in=False)
+        _write_stages(model, Path(scratch), variants, task)
         if pictures is not None:
             np.save(Path(scratch) / _PICTURES, pictures)
         command = [sys.executable, "-m", "metricfit.export.tflite", scratch, str(folder), ",".join(variants)]
@@ -75,6 +74,22 @@ def convert(model, folder, variants, pictures=None) -> dict[str, Path]:
     for variant, file in files.items():
         _refuse_other_operators(variant, read_operators(file))
     return files
+
+
+def _write_stages(model, scratch: Path, variants: tuple[str, ...], task: ExportTask) -> None:
+    """Write the SavedModels to convert: one picture at a time, all shapes fixed."""
+    import tensorflow as tf
+
+    from .saved_model import write_function
+
+    size, stages = task.keras_size(model), task.stages(model)
+    # int8 conversion makes float32 pictures uint8 itself.
+    kinds = {_BYTES_IN: tf.uint8} if set(variants) != {"int8"} else {}
+    kinds |= {_FLOATS_IN: tf.float32} if "int8" in variants else {}
+    for name, kind in kinds.items():
+        links = write_function(stages.body, scratch / name, tf.TensorSpec((1, size, size, 3), kind))
+    if stages.tail:
+        write_function(stages.tail, scratch / _TAIL, others=links)
 
 
 def read_operators(path) -> dict[str, int]:
@@ -94,25 +109,32 @@ def read_operators(path) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def describe_tflite(path) -> dict:
-    """The card's facts about a .tflite file: bytes, sha256, input, output, operators (counted by name)."""
+def describe_tflite(path, task: ExportTask) -> dict:
+    """The card's facts about a .tflite file: bytes, sha256, input, outputs, operators (counted by name).
+
+    Args:
+        path: the file.
+        task: the model's task.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path), num_threads=1)
+    signature = Interpreter(str(path), num_threads=1).get_signature_runner()
+    image, outputs = signature.get_input_details()[IMAGE], signature.get_output_details()
     size, sha256 = digest(path)
     return {
         "bytes": size,
         "sha256": sha256,
-        "input": _tensor(interpreter.get_input_details()[0]),
-        "output": _tensor(interpreter.get_output_details()[0]),
+        "input": _tensor(IMAGE, image, IMAGE_DESCRIPTION),
+        "outputs": [_tensor(name, outputs[name], text) for name, text in task.outputs.items()],
         "operators": read_operators(path),
     }
 
 
-def _tensor(details: dict) -> dict:
+def _tensor(name: str, details: dict, description: str) -> dict:
     scale, zero_point = details["quantization"]
     return {
-        "name": details["name"],
+        "name": name,
+        "description": description,
         "shape": [int(side) for side in details["shape"]],
         "dtype": np.dtype(details["dtype"]).name,
         "scale": float(scale) if scale else None,
@@ -128,12 +150,18 @@ def _refuse_other_operators(variant: str, operators: dict[str, int]) -> None:
         )
 
 
-def _convert_one(scratch: Path, variant: str) -> bytes:
+def _converter(source: Path):
     import tensorflow as tf
 
-    source = scratch / (_FLOATS_IN if variant == "int8" else _BYTES_IN)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(source))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    return converter
+
+
+def _convert_body(scratch: Path, variant: str) -> bytes:
+    import tensorflow as tf
+
+    converter = _converter(scratch / (_FLOATS_IN if variant == "int8" else _BYTES_IN))
     if variant != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if variant == "int8":
@@ -143,26 +171,29 @@ def _convert_one(scratch: Path, variant: str) -> bytes:
         converter.representative_dataset = lambda: ([picture[None].astype(np.float32)] for picture in pictures)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
+        converter.inference_output_type = tf.float32 if (scratch / _TAIL).exists() else tf.uint8
     return converter.convert()
 
 
 def _main(scratch: str, folder: str, variants: str) -> int:
     """Convert each variant in turn and write its file; the last line on stdout says why one was refused."""
-    contents = {}
+    bodies, tail = {}, None
     for variant in variants.split(","):
         try:
+            if tail is None and (Path(scratch) / _TAIL).exists():
+                tail = _converter(Path(scratch) / _TAIL).convert()
             if variant in ("none", "float16"):
-                contents["none"] = contents.get("none") or _convert_one(Path(scratch), "none")
+                bodies["none"] = bodies.get("none") or _convert_body(Path(scratch), "none")
             if variant == "float16":
                 found = Path(scratch) / _PICTURES
-                contents[variant] = halve_as_allowed(contents["none"], np.load(found) if found.is_file() else None)
+                bodies[variant] = halve_as_allowed(bodies["none"], np.load(found) if found.is_file() else None)
             elif variant != "none":
-                contents[variant] = _convert_one(Path(scratch), variant)
+                bodies[variant] = _convert_body(Path(scratch), variant)
+            content = join(bodies[variant], tail) if tail else bodies[variant]
         except Exception as error:  # the parent turns whatever it is into one sentence
             print(first_line(error), flush=True)
             return _REFUSED
-        (Path(folder) / FILE_NAMES[variant]).write_bytes(contents[variant])
+        (Path(folder) / FILE_NAMES[variant]).write_bytes(content)
     return 0
 
 

@@ -10,8 +10,7 @@ _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 def check_beta2(beta2):
     """Raise ValueError unless `beta2` is a positive, finite number."""
-    if isinstance(beta2, str) or not 0 < beta2 < float("inf"):
-        raise ValueError(f"beta2 must be a number above 0, got {beta2!r}")
+    _check_positive("beta2", beta2)
 
 
 def check_empty_target(empty_target):
@@ -89,3 +88,128 @@ def _not_ignored(labels, ignore_label):
 def shape_text(shape):
     """Write a static shape as (8, 64, 64), with None where a size is unknown."""
     return "an unknown rank" if shape.rank is None else str(tuple(shape.as_list()))
+
+
+def check_delta(delta):
+    """Raise ValueError unless `delta` is a positive, finite number."""
+    _check_positive("delta", delta)
+
+
+def check_beta(beta):
+    """Raise ValueError unless `beta` is a positive, finite number."""
+    _check_positive("beta", beta)
+
+
+def check_tau(tau):
+    """Raise ValueError unless `tau` is a number in [0, 1)."""
+    if isinstance(tau, str) or not 0 <= tau < 1:
+        raise ValueError(f"tau must be a number of at least 0 and below 1, got {tau!r}")
+
+
+def check_negatives_per_positive(negatives_per_positive):
+    """Raise ValueError unless `negatives_per_positive` is a finite number of at least 0."""
+    if isinstance(negatives_per_positive, str) or not 0 <= negatives_per_positive < float("inf"):
+        raise ValueError(f"negatives_per_positive must be a number of at least 0, got {negatives_per_positive!r}")
+
+
+def check_max_positives(max_positives):
+    """Raise ValueError unless `max_positives` is a whole number above 0."""
+    if isinstance(max_positives, bool) or not isinstance(max_positives, int) or max_positives < 1:
+        raise ValueError(f"max_positives must be a whole number above 0, got {max_positives!r}")
+
+
+def check_boxes(boxes, other, names=("boxes", "other")):
+    """Check two tensors of boxes and bring them to one dtype.
+
+    Args:
+        boxes: float [..., 4]. Half precision is computed in float32.
+        other: float [..., 4], of the same shape.
+        names: what the two are called.
+
+    Returns:
+        Both in float32, or in float64 where one of them is float64.
+
+    Raises:
+        ValueError: a shape is not one of these, or the two differ.
+        TypeError: one of them is not floating.
+    """
+    boxes, other = tf.convert_to_tensor(boxes), tf.convert_to_tensor(other)
+    for name, tensor in zip(names, (boxes, other)):
+        _check_floating(name, tensor)
+        if tensor.shape.rank == 0 or (tensor.shape.rank is not None and tensor.shape[-1] not in (4, None)):
+            raise ValueError(f"{name} must have shape [..., 4], got {shape_text(tensor.shape)}")
+    if not boxes.shape.is_compatible_with(other.shape):
+        expected = shape_text(boxes.shape)
+        raise ValueError(f"{names[1]} must have the shape of {names[0]}, {expected}, got {shape_text(other.shape)}")
+    dtype = tf.float64 if tf.float64 in (boxes.dtype, other.dtype) else tf.float32
+    return tf.cast(boxes, dtype), tf.cast(other, dtype)
+
+
+def check_anchors(labels, scores):
+    """Check the arguments of a batch-wide loss and lay them out as one list of entries.
+
+    Args:
+        labels: bool, integer or float of any shape: 1 positive, 0 negative, anything else (-1) ignored.
+        scores: float logits of the same shape.
+
+    Returns:
+        is_positive and is_negative, bool [N], and the scores, float32 [N].
+
+    Raises:
+        ValueError: the shapes differ.
+        TypeError: `scores` is not floating, or `labels` is neither bool nor a real number.
+    """
+    labels, scores = tf.convert_to_tensor(labels), tf.convert_to_tensor(scores)
+    _check_floating("scores", scores)
+    if labels.dtype.is_bool:
+        labels = tf.cast(labels, tf.int8)
+    if not (labels.dtype.is_integer or labels.dtype in _FLOATS):
+        raise TypeError(f"labels must be bool, integer or float, got {labels.dtype.name}")
+    if not labels.shape.is_compatible_with(scores.shape):
+        expected = shape_text(scores.shape)
+        raise ValueError(f"labels must have the shape of scores, {expected}, got {shape_text(labels.shape)}")
+    labels = tf.reshape(labels, [-1])
+    return tf.equal(labels, 1), tf.equal(labels, 0), tf.cast(tf.reshape(scores, [-1]), tf.float32)
+
+
+def check_localization(name, localization, scores):
+    """Check what a loss is told of each box, and say how many entries share one.
+
+    Args:
+        name: what it is called.
+        localization: float of the shape of `scores`, or with 1 in place of its last axis: one box for all classes.
+        scores: the scores, [..., C].
+
+    Returns:
+        The values as float32 [number of boxes], and the number of entries of each box: 1 or C, an int or a scalar.
+
+    Raises:
+        ValueError: the shape is not one of these.
+        TypeError: the dtype is not floating.
+    """
+    localization, scores = tf.convert_to_tensor(localization), tf.convert_to_tensor(scores)
+    _check_floating(name, localization)
+    same = localization.shape.is_compatible_with(scores.shape)
+    shared = (
+        scores.shape.rank is not None
+        and localization.shape.rank == scores.shape.rank > 0
+        and localization.shape[-1] == 1
+        and localization.shape[:-1].is_compatible_with(scores.shape[:-1])
+    )
+    if not (same or shared):
+        expected, found = shape_text(scores.shape), shape_text(localization.shape)
+        raise ValueError(f"{name} must have the shape of scores, {expected}, or 1 as its last axis, got {found}")
+    classes = 1
+    if shared:
+        classes = scores.shape[-1] if scores.shape[-1] is not None else tf.shape(scores)[-1]
+    return tf.cast(tf.reshape(localization, [-1]), tf.float32), classes
+
+
+def _check_positive(name, value):
+    if isinstance(value, str) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a number above 0, got {value!r}")
+
+
+def _check_floating(name, tensor):
+    if tensor.dtype not in _FLOATS:
+        raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {tensor.dtype.name}")

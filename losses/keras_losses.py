@@ -75,3 +75,89 @@ def _image_or_pixel_weight(sample_weight):
 def _without_mask(y_pred):
     """Return the predictions as a tensor of its own, without the mask that a Keras layer may have hung on them."""
     return tf.identity(y_pred)
+
+
+class AnchorLoss(keras.losses.Loss):
+    """A Keras loss over a function of (labels, scores) that looks at all entries of a batch together: one scalar.
+
+    A subclass names its `function`. Labels are 1 positive, 0 negative, −1 ignored, of the shape of the scores, which
+    are raw logits of any shape. Every reduction of Keras leaves a scalar as it is. There are no sample weights: mark
+    entries to leave out by −1. Half precision is computed in float32. A Keras mask on the predictions is not looked at.
+
+    Attributes:
+        needs: what the function is told of each box besides, the key of `y_true`: None, "localization_error" or
+            "localization_quality".
+
+    Args:
+        name: the loss' name.
+        reduction: as in `keras.losses.Loss`.
+        **hyperparameters: keyword arguments of the function, kept in the config.
+    """
+
+    function: ClassVar = None
+    needs: ClassVar[str | None] = None
+
+    def __init__(self, *, name, reduction, **hyperparameters):
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+        self.hyperparameters = hyperparameters
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Compute the loss of a batch.
+
+        Args:
+            y_true: labels of the shape of `y_pred`, or a dict of `labels` and what the loss `needs`.
+            y_pred: logits.
+            sample_weight: must be None.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: `sample_weight` is given, or `y_true` lacks what the loss needs, or the function refuses an
+                argument.
+        """
+        if sample_weight is not None:
+            raise ValueError(
+                f"loss {self.name} ranks the batch as a whole and takes no sample_weight: label entries -1"
+            )
+        return super().__call__(y_true, _without_mask(y_pred))
+
+    def call(self, y_true, y_pred):
+        """Compute the loss: the sum of its parts."""
+        labels, localization = y_true, None
+        if isinstance(y_true, dict):
+            labels, localization = y_true.get("labels"), y_true.get(self.needs)
+        if labels is None:
+            raise ValueError(f"y_true of loss {self.name} must be labels, or a dict that holds them as 'labels'")
+        classification, localization = self.parts(labels, y_pred, localization)
+        return classification if localization is None else classification + localization
+
+    def parts(self, labels, scores, localization=None):
+        """Compute the part that trains classes and the part that trains boxes, each a scalar.
+
+        Args:
+            labels: 1, 0 and −1, of the shape of `scores`.
+            scores: logits.
+            localization: what the loss `needs`, of the shape of `scores` or with 1 as its last axis.
+
+        Returns:
+            The classification part, and the localisation part or None where the loss has no such part.
+
+        Raises:
+            ValueError: what the loss needs is missing, or the function refuses an argument.
+        """
+        if self.needs is None:
+            return type(self).function(labels, scores, **self.hyperparameters), None
+        if localization is None:
+            raise ValueError(
+                f"loss {self.name} needs the {self.needs} of each box: give y_true as a dict with that key"
+            )
+        return self.join(*type(self).function(labels, scores, localization, **self.hyperparameters))
+
+    def join(self, classification, localization):
+        """Sort what the function gave into the classification part and the localisation part."""
+        return classification, localization
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), **self.hyperparameters}

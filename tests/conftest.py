@@ -30,10 +30,9 @@ def tiny_backbone(input_shape):
 class Discs:
     """Bright discs on dark noise: learnt within a few steps."""
 
-    class_names = ("background", "disc")
-
     def __init__(self, rest, needs):
         self.name = f"discs:{rest}"
+        self.class_names = ("disc",) if needs == "boxes" else ("background", "disc")
         self.names = [f"{rest}{index:02d}" for index in range(60)]
 
     def __len__(self):
@@ -42,9 +41,15 @@ class Discs:
     def load(self, index):
         rng = np.random.default_rng([len(self.name), index])
         y, x = np.mgrid[:40, :48]
-        mask = (y - rng.integers(12, 28)) ** 2 + (x - rng.integers(12, 36)) ** 2 < 100
+        mask = (y - (row := rng.integers(12, 28))) ** 2 + (x - (column := rng.integers(12, 36))) ** 2 < 100
         image = (rng.integers(0, 60, (40, 48, 3)) + 180 * mask[..., None]).astype(np.uint8)
-        return sources.Example(image=image, mask=mask.astype(np.uint8), name=self.names[index])
+        return sources.Example(
+            image=image,
+            mask=mask.astype(np.uint8),
+            boxes=np.array([[column - 9, row - 9, column + 10, row + 10]], np.float32),
+            classes=np.zeros(1, np.int32),
+            name=self.names[index],
+        )
 
 
 @contextmanager

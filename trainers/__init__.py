@@ -2,7 +2,7 @@
 
 import importlib
 
-_MODULES = ("config", "figures", "run", "saliency")
+_MODULES = ("config", "detection", "figures", "run", "saliency")
 
 
 def __getattr__(name):

@@ -1,5 +1,6 @@
 """What a training is told, as frozen data: the fields become the command line's flags. Imports no TensorFlow."""
 
+import ast
 import dataclasses
 import json
 import types
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .data.augment import Augmentation
+from .data.augment_boxes import BoxAugmentation
 from .errors import UsageError
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
@@ -22,7 +24,7 @@ class RunConfig:
     """What every task's training can be told."""
 
     data: str = "scenes:train"
-    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT] or tfds:NAME[:SPLIT]."""
+    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
     val: str | None = None
     """Data that pick the best epoch; without it every tenth training example is held out for that."""
     out: str = "runs/latest"
@@ -86,6 +88,61 @@ class SaliencyConfig(RunConfig):
     """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
+
+
+@dataclass(frozen=True)
+class DetectionConfig(RunConfig):
+    """Train a RetinaNet: a picture in, boxes with classes and scores out.
+
+    Example: metricfit train detection --data voc:photos:train --weights imagenet --loss alrp --out runs/detector
+    """
+
+    loss: str = "alrp"
+    """What is minimised; `metricfit losses` lists them."""
+    box_loss: Literal["giou", "iou", "smooth_l1"] | None = None
+    """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), smooth_l1 for others."""
+    box_weight: float | None = None
+    """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    size: int = 384
+    """Side of the square network input in pixels, a multiple of 32."""
+    resizing: Literal["pad", "stretch"] = "pad"
+    """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    batch_size: int = 8
+    """Pictures a step; ranking losses rank all of them together."""
+    assignment: Literal["iou", "atss"] = "atss"
+    """Which anchors are positive: by fixed IoU thresholds, or adaptively (ATSS)."""
+    scales_per_octave: int = 1
+    """Anchor sizes between one pyramid level and the next, 1 to 3."""
+    anchor_scale: float = 4.0
+    """Side of a level's smallest anchor, in strides of the level."""
+    channels: int = 96
+    """Width of the feature pyramid and the heads."""
+    head_layers: int = 3
+    """Convolutions before the last one of each head."""
+    max_boxes: int | None = None
+    """Most boxes of one picture; by default what the training data have."""
+    augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
+    """How training pictures are varied."""
+
+
+def parse_loss_options(options) -> dict:
+    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text.
+
+    Raises:
+        UsageError: a pair without a name or an equals sign.
+    """
+    parsed = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {option!r}")
+        try:
+            parsed[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed[name] = value
+    return parsed
 
 
 def to_dict(config: RunConfig) -> dict:

@@ -11,24 +11,40 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .figure_style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, frame, new_figure, shortened
 from .files import written_beside
 from .metrics.histogram import THRESHOLDS
 
-# Okabe and Ito's palette, told apart by all kinds of colour vision; its yellow is too light for lines.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-INK, GRID = "#333333", "#E3E3E3"
 IGNORED = (0.62, 0.62, 0.62)
 TITLES = {
     "loss": "Loss",
     "max_f": "MaxF",
     "mean_f": "MeanF",
     "mae": "MAE",
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "ap90": "AP90",
+    "olrp": "oLRP",
+    "olrp_localization": "oLRP: localisation",
+    "olrp_false_positives": "oLRP: false positives",
+    "olrp_false_negatives": "oLRP: false negatives",
+    "f1": "F1",
+    "rho": "Rank correlation ρ",
+    "classification_loss": "Loss of scores",
+    "localization_loss": "Loss of boxes",
+    "box_weight": "Weight of boxes' loss",
     "mean_to_max": "MeanF / MaxF",
     "optimal_threshold": "Optimal threshold",
     "band_width": "Width of the 1 % band",
     "polarisation": "Polarisation",
     "learning_rate": "Learning rate",
 }
+NOT_IN_HISTORY = (
+    "ap_small", "ap_medium", "ap_large", "ar", "lrp", "lrp_threshold", "f1_threshold", "mean_f1",
+    "band_low", "band_high",
+)  # fmt: skip
+"""What is logged each epoch, and would make the history's figure too large."""
 
 
 def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figure:
@@ -47,8 +63,8 @@ def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figur
     """
     if not 1 <= len(results) <= len(COLOURS):
         raise ValueError(f"a threshold figure shows 1 to {len(COLOURS)} results, got {len(results)}")
-    figure = _figure(7.2, 4.7)
-    axes = _axes(figure.add_subplot())
+    figure = new_figure(7.2, 4.7)
+    axes = bare(figure.add_subplot())
     handles = []
     # Bands lie in strips of their own above the curves, so that several of them can be told apart.
     strip = 0.022
@@ -58,8 +74,8 @@ def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figur
         axes.fill_between([low, high], 0, 1, color=colour, alpha=0.10 / len(results) ** 0.5, linewidth=0)
         level = 1.02 + strip * (len(results) - 0.5 - index)
         axes.plot([low, high], [level, level], color=colour, linewidth=4, solid_capstyle="butt")
-        axes.plot(THRESHOLDS, result.precision, color=colour, linewidth=1.3, linestyle=(0, (1, 1.6)))
-        axes.plot(THRESHOLDS, result.recall, color=colour, linewidth=1.1, linestyle=(0, (6, 2, 1, 2)))
+        axes.plot(THRESHOLDS, result.precision, color=colour, linewidth=1.3, linestyle=DOTTED)
+        axes.plot(THRESHOLDS, result.recall, color=colour, linewidth=1.1, linestyle=DASH_DOTTED)
         axes.plot(THRESHOLDS, result.f, color=colour, linewidth=2.2)
         optimum = [result.optimal_threshold], [result.max_f]
         axes.plot(*optimum, "o", markersize=8, markeredgewidth=1.8, color=colour, mfc="white", zorder=5)
@@ -69,13 +85,13 @@ def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figur
     axes.set_yticks(np.arange(0, 1.01, 0.1))
     styles = [
         Line2D([], [], color=INK, linewidth=2.2, label="F-measure"),
-        Line2D([], [], color=INK, linewidth=1.3, linestyle=(0, (1, 1.6)), label="precision"),
-        Line2D([], [], color=INK, linewidth=1.1, linestyle=(0, (6, 2, 1, 2)), label="recall"),
+        Line2D([], [], color=INK, linewidth=1.3, linestyle=DOTTED, label="precision"),
+        Line2D([], [], color=INK, linewidth=1.1, linestyle=DASH_DOTTED, label="recall"),
         Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=7, label="MaxF"),
         Line2D([], [], color=INK, linewidth=4, alpha=0.6, label="within 1 % of MaxF"),
     ]
-    axes.legend(handles=styles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5, columnspacing=1.4, **_LEGEND)
-    figure.legend(handles=handles, loc="outside upper left", title=title or None, alignment="left", **_LEGEND)
+    axes.legend(handles=styles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5, columnspacing=1.4, **LEGEND)
+    figure.legend(handles=handles, loc="outside upper left", title=title or None, alignment="left", **LEGEND)
     return figure
 
 
@@ -113,7 +129,7 @@ def panels_figure(
     aspect = float(np.median([image.shape[0] / image.shape[1] for image in images]))
     side = 1.75
     width = groups * 3 * side + (groups - 1) * 0.2 + 0.3
-    figure = _figure(width, rows * side * aspect + 0.35 + (0.3 if title else 0))
+    figure = new_figure(width, rows * side * aspect + 0.35 + (0.3 if title else 0))
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     if title:
         figure.suptitle(title, fontsize=11, color=INK)
@@ -122,19 +138,19 @@ def panels_figure(
     for index, (image, mask, prediction, name) in enumerate(zip(images, masks, predictions, names)):
         group, row = divmod(index, rows)
         for column, picture in enumerate((image, _mask_picture(mask, image.shape[:2], ignore), prediction)):
-            axes = figure.add_subplot(grid[row, 4 * group + column])
+            axes = frame(figure.add_subplot(grid[row, 4 * group + column]))
             axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set(color="#AAAAAA", linewidth=0.6)
             if row == 0:
                 axes.set_title(("Image", "Mask", "Prediction")[column], fontsize=10, color=INK, pad=4)
             if column == 0 and name:
-                axes.set_ylabel(_short(str(name)), fontsize=7, color=INK, labelpad=3)
+                axes.set_ylabel(shortened(str(name)), fontsize=7, color=INK, labelpad=3)
     return figure
 
 
 def history_figure(rows: Iterable[Mapping[str, object]], *, title: str = "") -> Figure:
     """Draw what changed over the epochs: one plot a quantity, training and validation (`val_...`) together.
+
+    `NOT_IN_HISTORY` is left out.
 
     Args:
         rows: one mapping an epoch with `epoch` and numbers or their texts, as in history.csv; empty texts are left out.
@@ -147,32 +163,37 @@ def history_figure(rows: Iterable[Mapping[str, object]], *, title: str = "") -> 
     if not rows:
         raise ValueError("a history figure needs at least one epoch, got no rows")
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in ("epoch", "seconds")]
-    quantities = list(dict.fromkeys(key.removeprefix("val_") for key in keys))
+    quantities = [
+        name for name in dict.fromkeys(key.removeprefix("val_") for key in keys) if name not in NOT_IN_HISTORY
+    ]
     order = list(TITLES)
     quantities.sort(key=lambda name: order.index(name) if name in order else len(order))
     columns = min(3, len(quantities))
     lines = -(-len(quantities) // columns)
-    figure = _figure(3.2 * columns, 2.3 * lines + 0.4)
+    figure = new_figure(3.2 * columns, 2.3 * lines + 0.4)
     if title:
         figure.suptitle(title, fontsize=11, color=INK)
     epochs = np.array([float(row.get("epoch", index + 1)) for index, row in enumerate(rows)])
     for place, quantity in enumerate(quantities, start=1):
-        axes = _axes(figure.add_subplot(lines, columns, place))
-        for key, colour, style in ((quantity, COLOURS[0], (0, (4, 1.5))), (f"val_{quantity}", COLOURS[1], "-")):
+        axes = bare(figure.add_subplot(lines, columns, place))
+        for key, colour, style in ((quantity, COLOURS[0], DASHED), (f"val_{quantity}", COLOURS[1], "-")):
             values = np.array([float(row[key]) if row.get(key) not in (None, "") else np.nan for row in rows])
-            if np.isfinite(values).any():
-                axes.plot(epochs, values, color=colour, linestyle=style, marker="o" if len(rows) < 3 else None, ms=4)
+            # An epoch that was not measured must not tear the line.
+            there = np.isfinite(values)
+            if there.any():
+                marker = "o" if there.sum() < 3 else None
+                axes.plot(epochs[there], values[there], color=colour, linestyle=style, marker=marker, ms=4)
         axes.set_title(TITLES.get(quantity, quantity.replace("_", " ")), fontsize=10, color=INK)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.margins(x=0.02)
         if place > len(quantities) - columns:
             axes.set_xlabel("Epoch")
     handles = [
-        Line2D([], [], color=COLOURS[0], linestyle=(0, (4, 1.5)), label="training"),
+        Line2D([], [], color=COLOURS[0], linestyle=DASHED, label="training"),
         Line2D([], [], color=COLOURS[1], label="validation"),
     ]
     has_validation = any(key.startswith("val_") for key in keys)
-    figure.legend(handles=handles[: 1 + has_validation], loc="outside lower center", ncols=2, **_LEGEND)
+    figure.legend(handles=handles[: 1 + has_validation], loc="outside lower center", ncols=2, **LEGEND)
     return figure
 
 
@@ -191,27 +212,6 @@ def to_png_array(figure: Figure, *, dpi: int = 100) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-_LEGEND = {"frameon": False, "fontsize": 8.5, "labelcolor": INK, "handlelength": 2.4, "title_fontsize": 11}
-
-
-def _figure(width, height):
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _axes(axes):
-    """Take away what is not data: two spines, tick marks, dark grid lines."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set(color="#888888", linewidth=0.8)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=INK)
-    axes.xaxis.label.set(color=INK, fontsize=9.5)
-    axes.yaxis.label.set(color=INK, fontsize=9.5)
-    return axes
-
-
 def _mask_picture(mask, shape, ignore):
     """Give RGB in [0, 1]: black, white, and grey where ignored; all grey where there is no mask."""
     if mask is None:
@@ -220,7 +220,3 @@ def _mask_picture(mask, shape, ignore):
     picture = np.repeat((mask == 1).astype(np.float64)[..., None], 3, axis=-1)
     picture[mask == ignore] = IGNORED
     return picture
-
-
-def _short(name, length=22):
-    return name if len(name) <= length else "…" + name[1 - length :]

@@ -23,11 +23,13 @@ from .callbacks import (
 )
 from .callbacks.best import save_model
 from .config import to_dict
+from .data.classes import with_class_names
 from .data.scan import checked_source
-from .data.sources import split_for_selection
+from .data.sources import Source, split_for_selection
 from .errors import MetricfitError, UsageError, first_line
 from .files import write_json
-from .models import in_float32, prepare_for_training
+from .models import BACKBONES, in_float32, prepare_for_training
+from .models.weights import check_weights
 from .optimizer import build_optimizer
 from .run_folder import LogFile, check_run, open_run
 
@@ -43,13 +45,15 @@ class Task:
         needs: what an example must have: "mask", "labels" or "boxes".
         main_metric: name of the validation metric that picks the best epoch; larger is better.
         shown: names of validation metrics that the progress bar shows.
-        build_model: from a configuration to an untrained model.
-        build_loss: from a configuration to a Keras loss.
-        build_metrics: from a configuration to Keras metrics.
+        network: names of the settings that decide the network's shape.
+        check: refuses settings of a configuration that do not fit, before any data are read.
+        build_model: (configuration, training source) to an untrained model.
+        compile_model: (model, configuration, optimizer): gives it loss, metrics and optimizer.
         training_batches: (configuration, source, start_step) to an endless tf.data stream.
         steps_per_epoch: (configuration, source) to the steps of one epoch.
         selection_batches: (configuration, source) to a finite tf.data stream.
-        watchers: (configuration, run folder, selection source) to callbacks that draw.
+        watchers: (configuration, run folder, selection source) to callbacks that measure and draw; what they add to an
+            epoch's logs is there for the choice of the best epoch.
         evaluate: (model, configuration, source) to a report with `scalars`, `to_dict()` and `draw(folder)`.
     """
 
@@ -57,9 +61,10 @@ class Task:
     needs: str
     main_metric: str
     shown: tuple[str, ...]
-    build_model: Callable[[Any], keras.Model]
-    build_loss: Callable[[Any], keras.losses.Loss]
-    build_metrics: Callable[[Any], list]
+    network: tuple[str, ...]
+    check: Callable[[Any], None]
+    build_model: Callable[[Any, Source], keras.Model]
+    compile_model: Callable[[keras.Model, Any, keras.optimizers.Optimizer], None]
     training_batches: Callable
     steps_per_epoch: Callable
     selection_batches: Callable
@@ -100,19 +105,16 @@ def train(task: Task, config) -> RunResult:
         MetricfitError: the loss stopped being a number.
     """
     check(config)
-    loss = task.build_loss(config)
+    task.check(config)
     resumed = check_run(task.name, config)
+    if not resumed:
+        check_weights(config.weights)
     with LogFile() as log_file, _precision(config.mixed_precision):
-        keras.utils.set_random_seed(config.seed)
-        model = _initial_model(task, config, resumed)
         training, selection = _sources(task, config)
+        keras.utils.set_random_seed(config.seed)
+        model = _initial_model(task, config, training, resumed)
         steps = task.steps_per_epoch(config, training)
-        model.compile(
-            optimizer=build_optimizer(config, steps * config.epochs),
-            loss=loss,
-            metrics=task.build_metrics(config),
-            jit_compile=config.jit_compile,
-        )
+        task.compile_model(model, config, build_optimizer(config, steps * config.epochs))
         # Only now, when everything asked for was found to be sound, the folder is touched.
         folder = open_run(task.name, config)
         log_file.write_to(folder)
@@ -134,6 +136,12 @@ def check(config) -> None:
     for name in ("ema", "warmup_share"):
         if not 0 <= getattr(config, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be in [0, 1), got {getattr(config, name)}")
+    if config.backbone not in BACKBONES:
+        raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
+    if config.size < 32 or config.size % 32:
+        raise UsageError(
+            f"the size must be a multiple of 32, got {config.size}: try {max(32, round(config.size / 32) * 32)}"
+        )
     if config.init and config.weights != "none":
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 
@@ -172,14 +180,16 @@ def _sources(task: Task, config):
     options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
     training = checked_source(config.data, **options)
     if config.val:
-        return training, checked_source(config.val, **options)
+        selection = checked_source(config.val, **options)
+        # Two data sets may count the same classes differently.
+        return training, with_class_names(selection, training.class_names) if task.needs == "boxes" else selection
     return split_for_selection(training)
 
 
-def _initial_model(task: Task, config, resumed: bool) -> keras.Model:
+def _initial_model(task: Task, config, training: Source, resumed: bool) -> keras.Model:
     if resumed:  # the checkpoint holds all weights, and the files of the first start may be gone
-        return task.build_model(replace(config, weights="none"))
-    model = task.build_model(config)
+        return task.build_model(replace(config, weights="none"), training)
+    model = task.build_model(config, training)
     if config.init:
         trained = load_model(config.init)
         try:
@@ -187,7 +197,7 @@ def _initial_model(task: Task, config, resumed: bool) -> keras.Model:
         except ValueError as error:
             raise UsageError(
                 f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
-                "use the same --backbone as there"
+                f"use the same --{' and --'.join(task.network)} as there"
             ) from error
     return model
 
@@ -235,8 +245,8 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
     callbacks = [
         averaged,
         keras.callbacks.TerminateOnNaN(),
-        BestModel(folder / "model.keras", monitor=monitor, record=folder / "checkpoints/best.json"),
         *task.watchers(config, folder, selection),
+        BestModel(folder / "model.keras", monitor=monitor, record=folder / "checkpoints/best.json"),
         keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch"),
         HParams(to_dict(config), logs, trial_id=folder.name, metrics=task.shown),
         HistoryCSV(folder / "history.csv"),

@@ -1,6 +1,5 @@
 """Saliency: a picture in, one map out, trained and judged by the F-measure."""
 
-import ast
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ import tensorflow as tf
 from .. import losses
 from . import run
 from .callbacks import PredictionPanels, ThresholdCurves
-from .config import SaliencyConfig
+from .config import SaliencyConfig, parse_loss_options
 from .data import pipeline
 from .data.images import resize_map
 from .data.sources import IGNORE, Source, subset
@@ -157,21 +156,12 @@ def build_loss(config: SaliencyConfig) -> keras.losses.Loss:
         raise UsageError(f"--loss {config.loss}: {error}") from error
 
 
-def parse_loss_options(options) -> dict:
-    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text."""
-    parsed = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {option!r}")
-        try:
-            parsed[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parsed[name] = value
-    return parsed
+def _check(config: SaliencyConfig) -> None:
+    _check_beta2(config.beta2)
+    build_loss(config)
 
 
-def _build_model(config: SaliencyConfig) -> keras.Model:
+def _build_model(config: SaliencyConfig, source: Source) -> keras.Model:
     return build_deeplab(config.backbone, size=config.size, weights=config.weights)
 
 
@@ -180,9 +170,9 @@ def _check_beta2(beta2: float) -> None:
         raise UsageError(f"--beta2 must be above 0, got {beta2}")
 
 
-def _build_metrics(config: SaliencyConfig) -> list:
-    _check_beta2(config.beta2)
-    return [FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")]
+def _compile_model(model: keras.Model, config: SaliencyConfig, optimizer: keras.optimizers.Optimizer) -> None:
+    f_measure = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
+    model.compile(optimizer=optimizer, loss=build_loss(config), metrics=[f_measure], jit_compile=config.jit_compile)
 
 
 def _training_batches(config: SaliencyConfig, source: Source, start_step: int) -> tf.data.Dataset:
@@ -230,9 +220,10 @@ TASK = run.Task(
     needs="mask",
     main_metric="max_f",
     shown=("max_f", "mean_f", "mae"),
+    network=("backbone", "size"),
+    check=_check,
     build_model=_build_model,
-    build_loss=build_loss,
-    build_metrics=_build_metrics,
+    compile_model=_compile_model,
     training_batches=_training_batches,
     steps_per_epoch=_steps_per_epoch,
     selection_batches=_selection_batches,

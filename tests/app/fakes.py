@@ -12,8 +12,13 @@ class BrightnessRunner:
     """A runner whose saliency is the mean of the channels."""
 
     kind = "fake"
+    task = "saliency"
+    resizing = "stretch"
     card = None
+    class_names = ("background", "salient")
+    palette = ()
     threshold = 0.5
+    thresholds = ()
     threshold_origin = "card"
 
     def __init__(self, path="bright.tflite", *, size=64, threads=None):
@@ -25,8 +30,42 @@ class BrightnessRunner:
         return images.astype(np.float32).mean(axis=-1) / 255
 
 
+class BoxRunner:
+    """A detector that finds the white disc, a doubtful twin of it to the right, and rubbish in the corner."""
+
+    kind = "fake"
+    task = "detection"
+    resizing = "pad"
+    card = None
+    class_names = ("disc", "twin")
+    palette = ((255, 0, 0), (0, 0, 255))
+    threshold = 0.4
+    thresholds = (0.5, 0.25)
+    threshold_origin = "card"
+
+    def __init__(self, path="boxes.tflite", *, size=64):
+        self.path, self.size = Path(path), size
+
+    def __call__(self, images):
+        assert images.dtype == np.uint8
+        assert images.shape[1:] == (self.size, self.size, 3)
+        count, boxes = len(images), np.zeros((len(images), 5, 4), np.float32)
+        for index, image in enumerate(images):
+            x, y, width, height = cv2.boundingRect((image.min(axis=-1) > 180).astype(np.uint8))
+            boxes[index, 0] = x, y, x + width, y + height
+            boxes[index, 1] = x + width, y, min(x + 2 * width, self.size), y + height
+            boxes[index, 2] = 0, 0, 4, 4
+        scores = np.tile(np.float32([0.9, 0.25, 0.1, 0, 0]), (count, 1))
+        classes = np.tile(np.int32([0, 1, 0, -1, -1]), (count, 1))
+        return boxes, scores, classes, np.full(count, 3, np.int32)
+
+
 def load_fake_predictor(path="", *, threads=None):
     return Predictor(BrightnessRunner())
+
+
+def load_fake_detector(path="", *, threads=None):
+    return Predictor(BoxRunner())
 
 
 def disc(height=120, width=160, column=80, radius=30) -> np.ndarray:

@@ -40,7 +40,7 @@ def test_overview_names_every_verb(capsys):
 
 
 def test_module_and_script_are_the_same_program():
-    assert typed("--version").stdout == "metricfit 0.1.0\n"
+    assert typed("--version").stdout == "metricfit 0.2.0\n"
 
 
 @pytest.mark.parametrize(

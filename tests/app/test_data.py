@@ -9,6 +9,7 @@ from metricfit.trainers.data import sources
 
 from ..trainers.test_folder import write_pairs
 from ..trainers.test_scan import Odd, break_everything
+from ..trainers.test_voc import write
 
 
 def test_check_counts_each_fault_once_and_says_what_to_do(tmp_path, capsys):
@@ -89,6 +90,19 @@ def test_show_draws_what_is_asked_for(tmp_path):
     for one, other in (("mask", "labels"), ("mask", "boxes"), ("labels", "boxes"), ("mask", "none")):
         assert (np.abs(tiles[one] - tiles[other]).max(axis=2) > 30).mean() > 0.005, (one, other)
     assert len(pages["labels"]) > len(pages["mask"]) == len(pages["boxes"])
+
+
+def test_boxes_need_not_be_asked_for(tmp_path, capsys):
+    write(tmp_path, "a", ("cat", 9, 9, 9, 9), ("cat", 2, 2, 20, 20))
+    write(tmp_path, "b", text="<html/>")
+    assert cli.main(["data", "check", f"voc:{tmp_path}"]) == 3
+    printed = capsys.readouterr().out
+    assert "boxes: 1 cat; at most 1 in a picture" in printed
+    assert "repaired: box without extent, left out (1 time: a)" in printed
+    assert "b.xml holds <html>" in printed
+    assert cli.main(["data", "show", f"voc:{tmp_path}", "--out", str(tmp_path / "sheet.png")]) == 0
+    assert f"metricfit data check voc:{tmp_path}\n" in capsys.readouterr().out
+    assert cli.main(["data", "check", f"voc:{tmp_path}", "--needs", "none"]) == 0
 
 
 @pytest.mark.parametrize("place", ["file/sheet.png", "folder.png"])

@@ -25,6 +25,7 @@ from metricfit.app.hud import Status, draw_hud
 from metricfit.app.options_demo import DemoOptions
 from metricfit.app.player import Player
 from metricfit.app.predictor import find_model
+from metricfit.app.threshold import Threshold
 from metricfit.app.video import Camera, Frame, open_frames
 from metricfit.app.window import Window, check_display
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
@@ -119,7 +120,7 @@ def test_a_recording_plays_after_an_error_midway(tmp_path, monkeypatch, error):
                 raise error
             return predictor(image)
 
-        predict.runner = predictor.runner
+        predict.runner, predict.task = predictor.runner, predictor.task
         return predict
 
     monkeypatch.setattr(module, "load_predictor", load)
@@ -209,16 +210,16 @@ def test_keys_before_the_first_frame_do_no_harm(tmp_path):
 def test_keys_change_threshold_and_view(tmp_path):
     save(tmp_path / "in/a.png", disc())
     demo, player, _ = _play(tmp_path, tmp_path / "in", ["more", "more", "down"])
-    assert (demo.threshold, demo.origin) == (0.59, "keys")
+    assert (demo.threshold.value, demo.threshold.origin) == (0.59, "keys")
     demo, _, _ = _play(tmp_path, tmp_path / "in", ["less"] * 30)
-    assert demo.threshold == 0.0
+    assert demo.threshold.value == 0.0
     demo, _, _ = _play(tmp_path, tmp_path / "in", ["up"] * 3 + ["more"] * 30)
-    assert demo.threshold == 1.0
+    assert demo.threshold.value == 1.0
     views = []
     for count in range(5):
         demo, player, _ = _play(tmp_path, tmp_path / "in", ["view"] * count)
         views.append(demo.view)
-        assert player.status().threshold == 0.5
+        assert player.status().threshold == Threshold(0.5, "model")
     assert views == ["overlay", "cutout", "blur", "map", "overlay"]
     assert _play(tmp_path, tmp_path / "in", ["4"])[0].view == "map"
 
@@ -384,8 +385,8 @@ def test_help_shows_the_model_as_optional(capsys):
 
 @pytest.mark.parametrize(("origin", "same"), [("default", False), ("model", False), ("given", True)])
 def test_the_origin_of_the_threshold_is_on_the_screen(origin, same):
-    status = Status("overlay", 0.5, origin, "1 / 1", 1.0)
-    plain = draw_hud(disc(480, 640), replace(status, origin="keys"))
+    status = Status("overlay", Threshold(0.5, origin), "1 / 1", 1.0)
+    plain = draw_hud(disc(480, 640), replace(status, threshold=Threshold(0.5, "keys")))
     assert (draw_hud(disc(480, 640), status) == plain).all() == same
 
 
@@ -401,8 +402,9 @@ SCRIPT = """
     draw_hud = player.draw_hud
 
     def logged(picture, status):
+        state = [status.threshold.value, status.view, status.paused, status.pace, status.message]
         with open(log, "a") as file:
-            print(json.dumps([status.threshold, status.view, status.paused, status.pace, status.message]), file=file)
+            print(json.dumps(state), file=file)
         return draw_hud(picture, status)
 
     player.draw_hud = logged

@@ -17,8 +17,11 @@ from metricfit.app.overlay import (
     overlay,
     raw_map,
 )
+from metricfit.app.threshold import Threshold
 
 from .fakes import disc
+
+MODEL = Threshold(0.5, "model")
 
 
 @pytest.fixture
@@ -107,17 +110,17 @@ def test_every_view_takes_every_size(name, shape):
     picture = VIEWS[name](image, rng.random(shape, np.float32), 0.5)
     assert picture.shape == image.shape
     assert picture.dtype == np.uint8
-    assert draw_hud(picture, Status("x", 0.5, "model", "1 FPS", 1.0)).shape == image.shape
+    assert draw_hud(picture, Status("x", MODEL, "1 FPS", 1.0)).shape == image.shape
 
 
 def test_the_option_lists_the_views():
-    assert View.__args__ == tuple(VIEWS) == tuple(TITLES)
+    assert View.__args__[:4] == tuple(VIEWS) == tuple(TITLES)
 
 
 @pytest.mark.parametrize("ground", [0, 255])
 def test_text_stands_out_from_black_and_white_pictures(ground):
     picture = np.full((480, 640, 3), ground, np.uint8)
-    drawn = draw_hud(picture, Status("overlay", 0.5, "model", "40 FPS", 12.0, "a.mp4", LEGEND, message="saved"))
+    drawn = draw_hud(picture, Status("overlay", MODEL, "40 FPS", 12.0, "a.mp4", LEGEND, message="saved"))
     for strip in (drawn[:28], drawn[-28:]):
         assert strip.max() > 200
         assert np.median(strip) < 90
@@ -127,11 +130,11 @@ def test_text_stands_out_from_black_and_white_pictures(ground):
 
 def test_text_says_the_threshold_and_fits_narrow_pictures():
     wide = np.zeros((480, 640, 3), np.uint8)
-    low, high = (draw_hud(wide, Status("overlay", value, "keys", "", 1.0)) for value in (0.1, 0.2))
+    low, high = (draw_hud(wide, Status("overlay", Threshold(value, "keys"), "", 1.0)) for value in (0.1, 0.2))
     changed = np.argwhere((low != high).any(axis=-1))
     assert len(changed)
     assert changed[:, 0].max() < 40
-    status = Status("blurred background", 0.5, "model", "9 FPS", 1.0, "n" * 90)
+    status = Status("blurred background", MODEL, "9 FPS", 1.0, "n" * 90)
     assert draw_hud(np.zeros((400, 120, 3), np.uint8), status).max() > 200
 
 
@@ -144,6 +147,6 @@ def test_drawing_is_quick():
         times = []
         for _ in range(8):
             start = time.perf_counter()
-            draw_hud(view(image, saliency, 0.5), Status(name, 0.5, "model", "40 FPS", 10.0))
+            draw_hud(view(image, saliency, 0.5), Status(name, MODEL, "40 FPS", 10.0))
             times.append(time.perf_counter() - start)
         assert min(times) < 0.010, f"{name} takes {1e3 * min(times):.1f} ms at 640x480"

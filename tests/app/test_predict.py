@@ -10,7 +10,8 @@ from PIL import Image
 from metricfit.app import cli
 from metricfit.app import predict as module
 from metricfit.app.options_demo import PredictOptions
-from metricfit.app.predict import describe, predict, predict_files
+from metricfit.app.predict import predict, predict_files
+from metricfit.app.saliency import MapWriter, describe
 from metricfit.trainers.errors import DataError, UsageError
 
 from .fakes import BrightnessRunner, disc, load_fake_predictor, save
@@ -59,7 +60,7 @@ def test_every_picture_gets_its_files_and_its_entry(tmp_path):
 def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):
     for name in "ab":
         save(tmp_path / f"in/{name}.png", disc())
-    one = module._predict_one
+    one = MapWriter.add
     calls = iter([one])
 
     def interrupted(*arguments):
@@ -67,10 +68,10 @@ def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return call(*arguments)
 
-    monkeypatch.setattr(module, "_predict_one", interrupted)
+    monkeypatch.setattr(MapWriter, "add", interrupted)
     with pytest.raises(KeyboardInterrupt):
         predict(_options(tmp_path, tmp_path / "in"))
-    monkeypatch.setattr(module, "_predict_one", one)
+    monkeypatch.setattr(MapWriter, "add", one)
     assert len(predict(_options(tmp_path, tmp_path / "in"))["pictures"]) == 2
 
 

@@ -1,12 +1,11 @@
 """Pictures of any size in, maps of the same size out; models of other kinds are refused."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from metricfit.app import predictor as module
-from metricfit.app.predictor import Predictor, describe_threshold, load_predictor, resolve_threshold
+from metricfit.app.predictor import Predictor, load_predictor, resolve_threshold
+from metricfit.app.threshold import Threshold
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.errors import UsageError
 
@@ -57,9 +56,6 @@ def _runner(**changes):
 
 
 def test_models_of_the_wrong_kind_are_refused():
-    with pytest.raises(UsageError, match="segmentation model"):
-        Predictor(_runner(card=SimpleNamespace(task="segmentation")))
-
     class Classes(BrightnessRunner):
         def __call__(self, images):
             return np.zeros((*images.shape[:3], 11), np.float32)
@@ -77,18 +73,19 @@ def test_models_of_the_wrong_kind_are_refused():
 
 def test_threshold_of_user_before_threshold_of_model():
     predictor = Predictor(_runner(threshold=0.31))
-    assert resolve_threshold(None, predictor) == (0.31, "model")
-    assert resolve_threshold(0.0, predictor) == (0.0, "given")
-    assert resolve_threshold(None, Predictor(_runner(threshold=0.25, threshold_origin="run"))) == (0.25, "model")
-    assert resolve_threshold(None, Predictor(_runner(threshold_origin="default"))) == (0.5, "default")
+    assert resolve_threshold(None, predictor) == Threshold(0.31, "model")
+    assert resolve_threshold(0.0, predictor) == Threshold(0.0, "given")
+    from_run = Predictor(_runner(threshold=0.25, threshold_origin="run"))
+    assert resolve_threshold(None, from_run) == Threshold(0.25, "model")
+    assert resolve_threshold(None, Predictor(_runner(threshold_origin="default"))) == Threshold(0.5, "default")
     for wrong in (-0.1, 1.5, float("nan")):
         with pytest.raises(UsageError, match="threshold"):
             resolve_threshold(wrong, predictor)
 
 
 def test_the_default_threshold_is_said_to_be_one():
-    assert describe_threshold(0.31, "model") == "threshold 0.31"
-    assert describe_threshold(0.5, "default").startswith("threshold 0.50 (the default: no card")
+    assert Threshold(0.31, "model").explained == "threshold 0.31"
+    assert Threshold(0.5, "default").explained.startswith("threshold 0.50 (the default: no card")
 
 
 def test_without_a_shipped_model_the_user_is_asked_for_one(monkeypatch, tmp_path):

@@ -1,15 +1,12 @@
 """The verbs as typed, from one small run to its exported files: what they print, write and give back."""
 
-import csv
 import json
-import time
-from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
-from metricfit.app import bench, cli, quickstart
+from metricfit.app import cli, quickstart
 from metricfit.app.reports import grid, table
 from metricfit.export import read_card
 from metricfit.trainers.config import SaliencyConfig
@@ -146,47 +143,6 @@ def test_data_check_and_show(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "1.png" in printed.out
     assert "--skip-bad" in printed.err
-
-
-def rows_of(path) -> list[dict]:
-    with open(path) as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize("what", ["losses", "models", "metrics"])
-def test_bench_writes_ratios(what, tmp_path, tiny, monkeypatch, capsys):
-    monkeypatch.setattr(bench, "BACKBONES", {tiny: None})
-    monkeypatch.setattr(bench.losses, "LOSSES", {"floss": bench.losses.LOSSES["floss"]})
-    assert cli.main(["bench", what, "--size", "32", "--batch-size", "2", "--repeats", "1", "--out", str(tmp_path)]) == 0
-    rows = rows_of(tmp_path / f"{what}.csv")
-    ratios = [float(value) for row in rows for name, value in row.items() if "ratio" in name]
-    assert ratios
-    assert min(ratios) > 0
-    capsys.readouterr()
-
-
-def test_bench_data_relates_the_pipeline_to_the_step(tmp_path, tiny, monkeypatch, capsys):
-    monkeypatch.setattr(bench, "build_deeplab", partial(bench.build_deeplab, aspp_channels=8, head_channels=8))
-    arguments = ["bench", "data", "--size", "32", "--batch-size", "4", "--repeats", "1", "--backbone", tiny]
-    assert cli.main([*arguments, "--data", "discs:train", "--out", str(tmp_path)]) == 0
-    first, later, step = rows_of(tmp_path / "data.csv")
-    assert float(step["against the step"]) == 1
-    for row in (first, later):
-        assert float(row["against the step"]) == pytest.approx(float(row["images/s"]) / float(step["images/s"]))
-    capsys.readouterr()
-
-
-def test_bench_train_times_every_loss_and_xla(tmp_path, monkeypatch, capsys):
-    def step(config, *, jit_compile, loss):
-        return lambda: time.sleep({"cross_entropy": 0.02, "floss": 0.06}.get(loss, 0.001) * (1 + jit_compile))
-
-    monkeypatch.setattr(bench, "_training_step", step)
-    assert cli.main(["bench", "train", "--repeats", "3", "--out", str(tmp_path)]) == 0
-    rows = {row["step"].partition(", ")[2]: float(row["ratio"]) for row in rows_of(tmp_path / "train.csv")}
-    assert set(rows) == {*bench.losses.LOSSES, "floss, XLA"}
-    assert rows["cross_entropy"] == 1
-    assert 2 < rows["floss"] < rows["floss, XLA"]
-    capsys.readouterr()
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
-"""One export of the tiny model, shared by the tests of this folder."""
+"""One export of each tiny model, shared by the tests of this folder."""
 
 import pytest
 
 from metricfit.export import export_run
+from metricfit.trainers.data import sources
 
+from .small_detector import Squares, make_detector_run
 from .small_model import make_run, red_squares
 
 
@@ -21,4 +23,24 @@ def run_folder(tmp_path_factory, source):
 def exported(tmp_path_factory, run_folder):
     folder = tmp_path_factory.mktemp("models") / "red"
     export_run(run_folder, folder, quantize=("none", "float16", "dynamic", "int8"), data_terms="CC0", quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def squares():
+    """The source of pictures with boxes, registered under its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sources.SOURCES, "squares", Squares)
+        yield Squares()
+
+
+@pytest.fixture(scope="session")
+def detector_run(tmp_path_factory, squares):
+    return make_detector_run(tmp_path_factory.mktemp("runs") / "squares")
+
+
+@pytest.fixture(scope="session")
+def detector(tmp_path_factory, detector_run):
+    folder = tmp_path_factory.mktemp("models") / "squares"
+    export_run(detector_run, folder, quantize=("none", "float16", "dynamic", "int8"), data_terms="CC0", quiet=True)
     return folder

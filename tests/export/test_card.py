@@ -9,17 +9,25 @@ import pytest
 from metricfit.export.card import ModelCard, card_from_dict, digest, read_card, write_card
 from metricfit.trainers.errors import DataError
 
-TENSOR = {"name": "image", "shape": [None, 32, 32, 3], "dtype": "uint8", "scale": None, "zero_point": None}
+TENSOR = {
+    "name": "image",
+    "description": "RGB",
+    "shape": [None, 32, 32, 3],
+    "dtype": "uint8",
+    "scale": None,
+    "zero_point": None,
+}
+THRESHOLDS = {"optimal": 0.5, "band": [0.25, 0.75], "per_class": [0.5, 0.625]}
 FILE = {
     "kind": "tflite",
     "variant": "int8",
     "bytes": 10,
     "sha256": "ab",
     "input": TENSOR,
-    "output": {**TENSOR, "scale": 0.5, "zero_point": 3},
+    "outputs": [{**TENSOR, "scale": 0.5, "zero_point": 3}],
     "operators": {"CONV_2D": 2},
     "metrics": {"max_f": 0.5},
-    "thresholds": {"optimal": 0.5, "band": [0.25, 0.75]},
+    "thresholds": THRESHOLDS,
     "parity": {"mean_difference": 0.001},
     "latency_ms": 2,
 }
@@ -32,7 +40,8 @@ def a_card() -> ModelCard:
         input_size=32,
         class_names=("background", "salient"),
         palette=((0, 0, 0), (255, 255, 255)),
-        thresholds={"optimal": 0.5, "band": [0.25, 0.75]},
+        resizing="pad",
+        thresholds=THRESHOLDS,
         metrics={"max_f": 0.5},
         data={"training": "scenes:train"},
         data_terms="none",
@@ -66,7 +75,9 @@ def change(*path, value):
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=2), "schema_version"),
+        (change("schema_version", value=3), "schema_version"),
+        (change("schema_version", value=1), "is not a field"),
+        (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
         (change("schema_version", value=KeyError), "schema_version"),
         (change("task", value=KeyError), "task is missing"),
@@ -77,9 +88,12 @@ def change(*path, value):
         (change("thresholds", "optimal", value=0.9), "thresholds"),
         (change("thresholds", "optimal", value=float("nan")), "thresholds.optimal"),
         (change("thresholds", "band", value=[0.1]), "thresholds"),
+        (change("thresholds", "per_class", value=[0.1]), "thresholds.per_class"),
+        (change("thresholds", "per_class", value=[0.1, 1.5]), "thresholds.per_class"),
+        (change("resizing", value="crop"), "resizing"),
         (change("colour", value="red"), "colour"),
         (change("files", "model_int8.tflite", "bytes", value=1.5), "files.model_int8.tflite.bytes"),
-        (change("files", "model_int8.tflite", "output", "dtype", value=KeyError), "output.dtype is missing"),
+        (change("files", "model_int8.tflite", "outputs", 0, "dtype", value=KeyError), r"outputs\[0\].dtype is missing"),
         (change("files", "model_int8.tflite", "operators", "CONV_2D", value="2"), "operators.CONV_2D"),
         (change("files", "model_int8.tflite", "thresholds", "optimal", value=2.0), "model_int8.tflite.thresholds"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import flatbuffers
 import keras
@@ -16,7 +17,9 @@ from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
 from metricfit.export.float16 import halve_as_allowed, halve_kernels
 from metricfit.export.saved_model import load_keras
-from metricfit.trainers.data.images import resize_image
+from metricfit.export.task import get_task
+from metricfit.trainers.data.boxes import fit_image
+from metricfit.trainers.data.images import resize_image, resize_map
 from metricfit.trainers.data.sources import open_source, split_for_selection
 from metricfit.trainers.errors import MetricfitError, UsageError
 
@@ -54,7 +57,7 @@ def test_metrics_are_those_of_the_exported_file_on_the_held_out_examples(exporte
         interpreter.set_tensor(image["index"], resize_image(example.image, (SIZE, SIZE))[None])
         interpreter.invoke()
         small = (interpreter.get_tensor(output["index"])[0].astype(np.float32) - zero_point) * np.float32(scale)
-        saliency = exporter_module.parity.resize_map(small, example.mask.shape)
+        saliency = resize_map(small, example.mask.shape)
         errors.append(np.abs(saliency - example.mask).mean())
         for step in range(256):
             found = saliency >= np.float32(step / 255)
@@ -103,7 +106,7 @@ def test_tflite_files_take_bytes_and_hold_built_in_operators_only(file, exported
 def test_int8_takes_bytes_as_they_are_and_has_no_float_islands(exported):
     entry = read_card(exported).files["model_int8.tflite"]
     assert (entry["input"]["scale"], entry["input"]["zero_point"]) == (1.0, 0)
-    assert entry["output"]["scale"] == pytest.approx(1 / 256)
+    assert entry["outputs"][0]["scale"] == pytest.approx(1 / 256)
     assert "DEQUANTIZE" not in entry["operators"]
     assert "CAST" not in entry["operators"]
     # One at each end, from uint8 to int8 and back.
@@ -155,7 +158,7 @@ def with_other_kernels(content: bytes) -> bytes:
 def test_a_tflite_file_that_disagrees_fails_the_export_and_leaves_nothing(
     quantize, exported, run_folder, tmp_path, monkeypatch
 ):
-    def convert(model, folder, variants, pictures=None):
+    def convert(model, folder, variants, pictures=None, *, task):
         files = {variant: folder / tflite.FILE_NAMES[variant] for variant in variants}
         for file in files.values():
             file.write_bytes(edit((exported / file.name).read_bytes()))
@@ -209,7 +212,8 @@ def test_values_that_are_no_numbers_fail_the_export(source, tmp_path):
 
 def test_the_representative_pictures_are_training_pictures(source):
     training, selection = split_for_selection(open_source(source))
-    pictures, names = representative_pictures(training, SIZE, count=20, quiet=True)
+    stretch = partial(fit_image, side=SIZE, resizing="stretch")
+    pictures, names = representative_pictures(training, stretch, count=20, quiet=True)
     assert pictures.shape == (20, SIZE, SIZE, 3)
     assert pictures.dtype == np.uint8
     assert len(set(names)) == 20
@@ -222,7 +226,7 @@ def test_the_representative_pictures_are_training_pictures(source):
 def test_only_training_pictures_reach_the_converter(run_folder, source, tmp_path, monkeypatch):
     seen = {}
 
-    def convert(model, folder, variants, pictures=None):
+    def convert(model, folder, variants, pictures=None, *, task):
         seen["pictures"] = pictures
         raise MetricfitError("enough seen")
 
@@ -262,9 +266,12 @@ def test_options_that_do_not_fit_are_refused(run_folder, source, tmp_path):
     with pytest.raises(UsageError, match="is not an exported model"):
         export_run(run_folder, tmp_path / "mine", overwrite=True)
     other = make_run(tmp_path / "other", source)
-    (other / "config.json").write_text(json.dumps({"task": "detection", "config": {"data": source}, "versions": {}}))
-    with pytest.raises(UsageError, match="detection run"):
-        export_run(other, tmp_path / "out")
+    refusals = {"detection": "saliency model in a detection run", "segmentation": "segmentation run: expected"}
+    for task, says in refusals.items():
+        settings = {"task": task, "config": {"data": source}, "versions": {}}
+        (other / "config.json").write_text(json.dumps(settings))
+        with pytest.raises(UsageError, match=says):
+            export_run(other, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -282,7 +289,7 @@ def test_a_conversion_that_fails_becomes_one_sentence(script, says, tmp_path, mo
     converter.chmod(0o755)
     monkeypatch.setattr(tflite.sys, "executable", str(converter))
     with pytest.raises(MetricfitError, match=r"TFLite \(none\)") as caught:
-        tflite.convert(red_detector(), tmp_path, ("none",))
+        tflite.convert(red_detector(), tmp_path, ("none",), task=get_task("saliency"))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [converter]
@@ -295,7 +302,9 @@ def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
 
     image = keras.Input((SIZE, SIZE, 3))
     logits = keras.layers.Reshape((SIZE, SIZE))(keras.layers.Conv2D(1, 1)(Digamma()(image)))
-    saved_model.write_for_conversion(keras.Model(image, logits), tmp_path / "bytes_in", bytes_in=True)
+    model = keras.Model(image, logits)
+    spec = tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8)
+    saved_model.write_function(get_task("saliency").serve(model), tmp_path / "bytes_in", spec)
     assert tflite._main(str(tmp_path), str(tmp_path), "none") == 3
     assert "Digamma" in capfd.readouterr().out.splitlines()[-1]
     assert not list(tmp_path.glob("*.tflite"))
@@ -339,7 +348,8 @@ def test_models_of_mixed_precision_are_exported_in_float32(tmp_path):
     finally:
         keras.config.set_dtype_policy(before)
     model.save(tmp_path / "mixed.keras")
-    loaded = load_keras(tmp_path / "mixed.keras")
+    loaded, task = load_keras(tmp_path / "mixed.keras")
+    assert task.name == "saliency"
     picture = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.float32)
     wanted = red_detector().predict(picture, verbose=0)
     assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}

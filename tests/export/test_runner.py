@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 from metricfit.export import load_runner
-from metricfit.export.runner import _dequantisation
+from metricfit.export.tflite_runner import _dequantisation
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.data.sources import open_source
-from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 from .small_model import SIZE, red_detector
 
@@ -143,23 +143,25 @@ def test_a_model_of_another_kind_is_refused(tmp_path):
     keras.Model(image, keras.layers.GlobalAveragePooling2D()(image)).save(tmp_path / "classifier.keras")
     with pytest.raises(UsageError) as caught:
         load_runner(tmp_path / "classifier.keras")
-    one_sentence(caught, "is no saliency model", "(None, 3)")
+    one_sentence(caught, "is no saliency or detection model", "(None, 3)")
 
     module = tf.Module()
     module.f = tf.function(lambda x: {"y": x * 2}, input_signature=[tf.TensorSpec([None, 4], tf.float32)])
     tf.saved_model.save(module, str(tmp_path / "double"), signatures=module.f)
     with pytest.raises(UsageError) as caught:
         load_runner(tmp_path / "double")
-    one_sentence(caught, "is no saliency model", "double")
+    one_sentence(caught, "is no saliency or detection model", "double")
 
 
 def test_another_task_is_refused(exported, run_folder, tmp_path):
     folder = tmp_path / "detector"
     shutil.copytree(exported, folder)
     card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**card, "task": "detection"}))
-    with pytest.raises(UsageError, match="detection model: expected a saliency model"):
-        load_runner(folder)
+    refusals = {"segmentation": "expected a saliency or detection model", "detection": "the model is for saliency"}
+    for task, says in refusals.items():
+        (folder / "card.json").write_text(json.dumps({**card, "task": task}))
+        with pytest.raises(MetricfitError, match=says):
+            load_runner(folder)
     run = tmp_path / "run"
     shutil.copytree(run_folder, run)
     (run / "config.json").write_text(json.dumps({"task": "segmentation", "config": {}}))

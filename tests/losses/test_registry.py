@@ -1,6 +1,7 @@
 """The registry, and the manners of the Keras classes."""
 
 import inspect
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -28,14 +29,22 @@ def test_get_answers_with_the_choices():
         losses.get("log_floss", beta2=-1)
 
 
+def test_every_task_of_the_registry_has_a_contract():
+    tasks = {entry.task for entry in losses.LOSSES.values()}
+    assert {f"test_contract_{task}.py" for task in tasks} == {
+        path.name for path in Path(__file__).parent.glob("test_contract_*.py")
+    }
+
+
 def test_entries_are_complete():
+    shapes = {"saliency": "[B, H, W]", "detection": "any shape"}
     for name, entry in losses.LOSSES.items():
-        assert name == entry.name == entry.function.__name__
-        assert getattr(losses, name) is entry.function
+        assert name == entry.name == entry.loss_class().name
+        assert getattr(losses, entry.function.__name__) is entry.function
         assert getattr(losses, entry.loss_class.__name__) is entry.loss_class
         assert entry.optimises
         assert entry.reference
-        for section in ("Gradient:", "Args:", "Returns:", "Raises:", "[B, H, W]"):
+        for section in ("Gradient:", "Args:", "Returns:", "Raises:", shapes[entry.task]):
             assert section in inspect.getdoc(entry.function)
         assert keras.saving.get_registered_name(entry.loss_class) == f"metricfit>{entry.loss_class.__name__}"
 

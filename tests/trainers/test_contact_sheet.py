@@ -1,5 +1,7 @@
 """The contact sheet shows masks, boxes, ignored regions and faults."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,6 +54,19 @@ def test_boxes_and_classes_have_their_colours():
         Example(grey(), labels=np.repeat([[0, 1]], [30, 30], axis=1).repeat(40, axis=0).astype(np.uint8)), cell=60
     ).astype(int)
     assert np.abs(drawn[20, 10] - drawn[20, 50]).max() > 40
+
+
+def test_ignored_boxes_are_dashed():
+    boxes = np.array([[10, 5, 50, 35]], np.float32)
+    plain = draw_example(Example(grey(), boxes=boxes, classes=np.array([0])), cell=60)
+    crowd = draw_example(Example(grey(), boxes=boxes, classes=np.array([0]), crowd=np.array([True])), cell=60)
+    colour, white = tuple(class_colours(1)[0]), (255, 255, 255)
+    assert {tuple(pixel) for pixel in plain[5, 12:48]} == {colour}
+    assert {tuple(pixel) for pixel in crowd[5, 12:48]} == {colour, white}
+    assert tuple(crowd[20, 30]) == (100, 100, 100)
+    # Boxes at the edge and smaller than the frame is thick.
+    for box in ([0, 0, 60, 40], [59, 39, 60, 40], [30, 20, 30.2, 20.2]):
+        draw_example(Example(grey(), boxes=np.array([box], np.float32), crowd=np.array([True])), cell=60)
 
 
 def test_a_page_is_written(tmp_path):
@@ -123,6 +138,22 @@ def test_classes_are_named_in_a_legend_and_at_boxes(monkeypatch, tmp_path):
         assert ({"car", "bus"} <= set(found)) == expected, needs
         assert not {"background", "tram"} & set(found), needs
     assert {"sky", "class 1", "class 2"} <= set(texts(monkeypatch, Streets("sky"), tmp_path / "sheet.png", "labels"))
+
+
+def test_many_boxes_are_named_in_the_legend_instead(monkeypatch, tmp_path):
+    class Crowded(Streets):
+        def load(self, index):
+            example = super().load(index)
+            return replace(
+                example,
+                boxes=np.repeat(example.boxes, 8, axis=0),
+                classes=np.repeat(example.classes, 8),
+                difficult=np.arange(8) == 2,
+            )
+
+    found = texts(monkeypatch, Crowded("sky", "car", "bus"), tmp_path / "sheet.png", "boxes")
+    assert (found.count("car"), found.count("bus"), found.count("sky")) == (1, 1, 0)
+    assert any("8 boxes, 1 ignored" in text for text in found)
 
 
 def test_background_is_left_untinted_where_it_is_called_so():

@@ -70,7 +70,7 @@ def test_history_pairs_training_with_validation():
     figure = figures.history_figure(rows)
     assert [axes.get_title() for axes in figure.axes] == ["Loss", "MaxF"]
     assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[0.5, 0.4], [0.7, 0.6]]
-    assert figure.axes[1].lines[0].get_ydata()[1] == 0.8
+    assert figure.axes[1].lines[0].get_ydata().tolist() == [0.8]
     assert figure.axes[0].lines[0].get_xdata().tolist() == [1, 2]
     with pytest.raises(ValueError, match="no rows"):
         figures.history_figure([])

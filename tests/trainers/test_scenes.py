@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import scenes
+from metricfit.trainers.data.scan_boxes import check_boxes
+from metricfit.trainers.data.scene_shapes import SHAPES
 from metricfit.trainers.data.scenes import CLASS_NAMES, Scenes, scene
 from metricfit.trainers.data.sources import Source, open_source
 
@@ -173,3 +175,17 @@ def test_what_hides_an_object_is_not_part_of_it(monkeypatch):
         closed = cv2.morphologyEx(example.mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
         holes += int((closed.astype(bool) & hidden).any())
     assert 4 < holes < 18
+
+
+def test_for_boxes_there_is_no_background():
+    plain, boxes = Scenes("val"), open_source("scenes:val", needs="boxes")
+    assert boxes.class_names == CLASS_NAMES[1:] == SHAPES
+    for index in range(4):
+        example, whole = boxes.load(index), plain.load(index)
+        np.testing.assert_array_equal(example.boxes, whole.boxes)
+        assert [boxes.class_names[number] for number in example.classes] == [
+            plain.class_names[number] for number in whole.classes
+        ]
+        assert (example.mask, example.labels, example.name) == (None, None, whole.name)
+        check_boxes(example, boxes.class_names)
+        assert len(example.boxes) <= boxes.box_counts[index]

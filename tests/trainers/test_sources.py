@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
-from metricfit.trainers.data.sources import SOURCES, Example, Source, open_source, split_for_selection, subset
+from metricfit.trainers.data.classes import with_class_names
+from metricfit.trainers.data.sources import (
+    SOURCES,
+    Example,
+    Source,
+    open_source,
+    split_for_selection,
+    subset,
+    usual_needs,
+)
 from metricfit.trainers.errors import UsageError
 
 
@@ -28,7 +37,7 @@ class Numbers:
         return Example(image, image[..., 0] % 2, name=self.names[index])
 
 
-@pytest.mark.parametrize("text", ["", "scene", "voc:x", "no:such:thing", "/data/photos"])
+@pytest.mark.parametrize("text", ["", "scene", "csv:x", "no:such:thing", "/data/photos"])
 def test_unknown_source_is_answered_with_the_choices(text):
     with pytest.raises(UsageError) as caught:
         open_source(text)
@@ -83,3 +92,53 @@ def test_reading_data_needs_no_tensorflow():
 
 def test_registry_lists_the_documented_kinds():
     assert list(SOURCES) == [form.split(":")[0].split("[")[0] for form in sources.FORMS.split(", ")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("voc:/data/VOC2007:train", "boxes"),
+        ("coco:images,x.json", "boxes"),
+        ("tfds:voc/2007:test", "boxes"),
+        ("tfds:coco", "boxes"),
+        ("tfds:coco_captions", "mask"),
+        ("tfds:oxford_iiit_pet", "mask"),
+        ("folder:voc", "mask"),
+        ("scenes:val", "mask"),
+        ("voces:x", "mask"),
+    ],
+)
+def test_what_a_source_is_usually_asked_for(text, expected):
+    assert usual_needs(text) == expected
+
+
+class Boxed:
+    """Two classes in their own order, and who knows its counts."""
+
+    name, class_names, names, box_counts = "boxed", ("cat", "ant"), ("a", "b"), (2, 3)
+
+    def __len__(self):
+        return 2
+
+    def load(self, index):
+        return Example(np.zeros((4, 4, 3), np.uint8), boxes=np.zeros((2, 4), np.float32), classes=np.array([0, 1]))
+
+
+def test_classes_are_renumbered_by_name():
+    assert with_class_names(Boxed(), ("cat", "ant")).load(0).classes.tolist() == [0, 1]
+    other = with_class_names(Boxed(), ["ant", "bee", "cat"])
+    assert isinstance(other, Source)
+    assert (other.class_names, other.load(0).classes.tolist()) == (("ant", "bee", "cat"), [2, 0])
+    assert list(other.box_counts) == [2, 3]
+    with pytest.raises(UsageError, match="boxed has the class cat, expected only ant, dog"):
+        with_class_names(Boxed(), ("ant", "dog"))
+
+
+def test_a_subset_knows_the_counts_that_its_source_knows():
+    assert subset(Boxed(), [1, 1]).box_counts == [3, 3]
+    assert not hasattr(subset(Numbers(3), [1]), "box_counts")
+
+
+def test_boxes_are_not_in_a_plain_folder(tmp_path):
+    with pytest.raises(UsageError, match=r"not boxes: use voc:PATH\[:SPLIT\] or coco:IMAGES,JSON"):
+        open_source(f"folder:{tmp_path}", needs="boxes")

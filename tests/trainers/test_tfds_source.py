@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from metricfit.trainers.data.annotations import NO_EXTENT, OVER_EDGE
 from metricfit.trainers.data.scan import scan
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, UsageError
@@ -96,6 +97,95 @@ def test_data_made_up_by_tfds(tmp_path, monkeypatch):
             open_source("tfds:coco/2017")
         with pytest.raises(UsageError, match="known labels"):
             open_source("tfds:oxford_iiit_pet", needs="labels")
+
+
+def boxed(monkeypatch, tmp_path, records):
+    """Let every data set of TFDS be these records; their pictures are 32x24."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+
+    def as_data_source(self, split, *, decoders):
+        assert decoders.keys() == {"image"}
+        return records
+
+    monkeypatch.setattr("tensorflow_datasets.core.dataset_builder.DatasetBuilder.as_data_source", as_data_source)
+
+
+def objects(name, **parts):
+    parts = {key: list(values) for key, values in parts.items()}
+    return {"image": encode(np.zeros((24, 32, 3), np.uint8)), "image/filename": name.encode(), "objects": parts}
+
+
+def test_boxes_of_voc(monkeypatch, tmp_path):
+    # Shares of the sides as (y, x, y, x), of coordinates that count from 1.
+    bbox = np.array([[4 / 24, 3 / 32, 18 / 24, 20 / 32], [1 / 24, 1 / 32, 1, 1]], np.float32)
+    records = [
+        objects("a.jpg", bbox=bbox, label=[7, 11], is_difficult=[False, True]),
+        objects("b.jpg", bbox=[], label=[], is_difficult=[]),
+    ]
+    boxed(monkeypatch, tmp_path, records)
+    source = open_source("tfds:voc/2007:test", needs="boxes")
+    assert source.class_names[:3] == ("aeroplane", "bicycle", "bird")
+    assert len(source.class_names) == 20
+    assert (list(source.names), source.box_counts) == (["a.jpg", "b.jpg"], [2, 0])
+    example = source.load(0)
+    assert example.boxes.tolist() == [[2, 3, 20, 18], [0, 0, 32, 24]]
+    assert (example.boxes.dtype, example.classes.dtype) == (np.float32, np.int32)
+    assert example.classes.tolist() == [7, 11]
+    assert example.difficult.tolist() == [False, True]
+    assert (example.crowd, example.areas, example.repairs) == (None, None, ())
+    assert source.load(1).boxes.shape == (0, 4)
+    assert scan(source, quiet=True).faults == []
+    assert open_source("tfds:voc/2007", needs="none").load(0).boxes is None
+
+
+def test_boxes_of_coco(monkeypatch, tmp_path):
+    bbox = np.array([[0, 0.25, 0.5, 1], [0.5, 0.5, 0.5, 0.75], [0, 0, 1, 1.25]], np.float32)
+    records = [
+        objects("a.jpg", bbox=bbox, label=[79, 0, 3], is_crowd=[False, False, True], area=[9, 8, 7], id=[1, 2, 3]),
+        objects("b.jpg", bbox=[[0, 0, np.nan, 1]], label=[0], is_crowd=[False], area=[1], id=[4]),
+    ]
+    boxed(monkeypatch, tmp_path, records)
+    source = open_source("tfds:coco/2017", needs="boxes")
+    # TFDS learns the names of COCO's classes when it prepares the data.
+    assert (len(source.class_names), source.box_counts) == (80, [3, 1])
+    example = source.load(0)
+    assert example.boxes.tolist() == [[8, 0, 32, 12], [0, 0, 32, 24]]
+    assert (example.classes.tolist(), example.crowd.tolist(), example.areas.tolist()) == (
+        [79, 3],
+        [False, True],
+        [9, 7],
+    )
+    assert example.repairs == (NO_EXTENT, OVER_EDGE)
+    with pytest.raises(DataError, match=r"a bbox of b\.jpg in tfds:coco/2017 holds no number"):
+        source.load(1)
+
+
+def test_boxes_made_up_by_tfds(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    rng = np.random.default_rng(0)
+
+    def box(self, _):
+        low, high = np.sort(rng.random((2, 2)), axis=0)
+        return np.concatenate([low, high]).astype(np.float32)
+
+    def generator(*args, **kwargs):
+        return whole(*args, **{**kwargs, "constant_dynamic_shape": True})
+
+    # TFDS makes up corners in any order, and parts of an object in different numbers.
+    monkeypatch.setattr(tfds.features.BBoxFeature, "encode_example", box)
+    whole = tfds.testing.mocking.EncodedRandomFakeGenerator
+    monkeypatch.setattr(tfds.testing.mocking, "EncodedRandomFakeGenerator", generator)
+    with tfds.testing.mock_data(num_examples=2):
+        for name in ("voc/2007", "coco/2017"):
+            source = open_source(f"tfds:{name}:validation", needs="boxes")
+            example = source.load(1)
+            assert len(example.boxes) == len(example.classes) == source.box_counts[1] > 0
+            faults = scan(source, quiet=True)
+            assert (faults.faults, faults.boxes.pictures) == ([], 2)
+        with pytest.raises(UsageError, match=r"known boxes \(voc, coco\)"):
+            open_source("tfds:oxford_iiit_pet", needs="boxes")
+        with pytest.raises(UsageError, match=r"known boxes \(voc, coco\); coco has the features .*panoptic_objects"):
+            open_source("tfds:coco/2017_panoptic", needs="boxes")
 
 
 def test_what_is_not_there(tmp_path, monkeypatch):

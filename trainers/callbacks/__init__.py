@@ -4,19 +4,27 @@ from .averaged import AveragedWeights, averaged_weights
 from .best import BestModel
 from .checkpoint import TrainingCheckpoint
 from .curves import ThresholdCurves
+from .detection_metrics import DetectionMetrics
+from .detection_panels import DetectionPanels
+from .gradient_balance import RankingWatch
 from .history import HistoryCSV, read_history
 from .hparams import HParams, write_final_metrics
 from .minutes import TimeLimit
 from .panels import PredictionPanels
 from .progress import Progress
+from .self_balancing import SelfBalancing
 
 __all__ = [
     "AveragedWeights",
     "BestModel",
+    "DetectionMetrics",
+    "DetectionPanels",
     "HParams",
     "HistoryCSV",
     "PredictionPanels",
     "Progress",
+    "RankingWatch",
+    "SelfBalancing",
     "ThresholdCurves",
     "TimeLimit",
     "TrainingCheckpoint",

@@ -75,9 +75,14 @@ class BestModel(keras.callbacks.Callback):
 
 
 def save_model(model: keras.Model, path: str | Path) -> Path:
-    """Write a model beside `path`, then rename it there. Functional models are written without optimizer and loss."""
-    # A subclass with a behaviour of its own is written as it is.
-    if type(model).__name__ == "Functional":
+    """Write a model beside `path`, then rename it there.
+
+    Functional models, and those with a `bare()` copy of themselves, are written without optimizer and loss; any other
+    subclass as it is.
+    """
+    if hasattr(model, "bare"):
+        model = model.bare()
+    elif type(model).__name__ == "Functional":
         model = keras.Model(model.input, model.output, name=model.name)
     with written_beside(path) as beside:
         model.save(beside)

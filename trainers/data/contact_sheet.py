@@ -12,10 +12,11 @@ from ..errors import DataError, UsageError
 from ..files import written_beside
 from .drawing import class_colours, draw_example, has_background
 from .scan import load_checked
-from .sources import IGNORE, NEEDS, Example, Source
+from .sources import IGNORE, NEEDS, Example, Source, ignored_boxes
 
 _CELL = 240
 _LEGEND_ENTRIES = 36
+_MOST_TAGS = 6  # more names at the boxes of one picture would hide them
 _INK, _FAULT, _PAPER = "#26262b", "#b3261e", "#f4f4f2"
 
 
@@ -60,6 +61,8 @@ def _caption(example: Example, classes: int) -> str:
         facts.append(f"{classes} class{'' if classes == 1 else 'es'}")
     if example.boxes is not None:
         facts.append(f"{len(example.boxes)} box{'' if len(example.boxes) == 1 else 'es'}")
+        ignored = int(ignored_boxes(example).sum())
+        facts += [f"{ignored} ignored"] * (ignored > 0)
     return ", ".join(facts)
 
 
@@ -70,11 +73,9 @@ def _shortened(name: str, length: int) -> str:
 def _tile(source: Source, index: int, needs: str) -> _Tile:
     name = _shortened(source.names[index], 30)
     try:
-        example = load_checked(source, index)
+        example = load_checked(source, index, needs)
     except DataError as error:
         return _Tile(name, "cannot be used", fault=str(error))
-    unasked = {kind: None for kind in ("mask", "labels", "boxes") if needs and kind != needs}
-    example = replace(example, **unasked)
     classes: set[int] = set()
     boxes: list[tuple[float, float, int]] = []
     if example.labels is not None and example.mask is None:
@@ -85,6 +86,10 @@ def _tile(source: Source, index: int, needs: str) -> _Tile:
         boxes = [(x * scale, y * scale, int(c)) for (x, y, *_), c in zip(example.boxes, example.classes)]
     drawn = draw_example(example, _CELL, source.class_names)
     return _Tile(name, _caption(example, len(classes)), drawn, classes=frozenset(classes), boxes=boxes)
+
+
+def _with_legend_for_boxes(tile: _Tile) -> _Tile:
+    return replace(tile, classes=tile.classes | {index for *_, index in tile.boxes}, boxes=[])
 
 
 def contact_sheet(
@@ -133,6 +138,8 @@ def contact_sheet(
     indices = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int))
     shown = tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)
     tiles = [_tile(source, int(index), needs) for index in shown]
+    if any(len(tile.boxes) > _MOST_TAGS for tile in tiles):
+        tiles = [_with_legend_for_boxes(tile) for tile in tiles]
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     legend = _legend(tiles, source.class_names)
@@ -170,7 +177,7 @@ def _explained(tiles: list[_Tile], total: int, needs: str) -> str:
     drawn = {
         "mask": "; salient pixels tinted, ignored hatched in grey",
         "labels": "; classes tinted, ignored hatched in grey",
-        "boxes": "; boxes framed in the colour of their class",
+        "boxes": "; boxes framed in the colour of their class, ignored ones in dashes",
         "none": "",
     }.get(needs, "; salient pixels or classes tinted, ignored hatched in grey")
     unusable = sum(bool(tile.fault) for tile in tiles)
@@ -178,7 +185,7 @@ def _explained(tiles: list[_Tile], total: int, needs: str) -> str:
 
 
 def _legend(tiles: list[_Tile], class_names: Sequence[str]) -> list:
-    """Make a patch for each class that is tinted on the page; the boxes bear their names themselves."""
+    """Make a patch for each class on the page that is not named in the picture itself."""
     from matplotlib.patches import Patch
 
     present = sorted(frozenset().union(*(tile.classes for tile in tiles)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .images import resize_image, resize_mask
-from .sources import IGNORE, Example
+from .sources import IGNORE, Example, ignored_boxes
 
 TINT = (255, 64, 96)
 """Colour of the salient region, and of the first class."""
@@ -31,7 +31,7 @@ def draw_example(example: Example, cell: int = 240, class_names: Sequence[str] =
     """Draw what is known about a picture into it.
 
     The salient region is tinted and outlined in white, classes are tinted by colour, ignored pixels are hatched in grey
-    and boxes are framed.
+    and boxes are framed; in dashes where they neither train nor count.
 
     Args:
         example: Any example.
@@ -63,12 +63,27 @@ def draw_example(example: Example, cell: int = 240, class_names: Sequence[str] =
         canvas[ignored & diagonals] = 225
     if example.boxes is not None:
         colours = class_colours(1 + int(max(example.classes, default=0))) if example.classes is not None else [TINT]
+        ignored = ignored_boxes(example)
         for index, box in enumerate(example.boxes):
             colour = colours[int(example.classes[index])] if example.classes is not None else TINT
             x0, y0, x1, y1 = (round(float(side) * scale) for side in box)
+            if ignored[index]:
+                _dashed(canvas, (x0, y0, x1 - 1, y1 - 1), colour)
+                continue
             cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), _OUTLINE, 3)
             cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), tuple(int(part) for part in colour), 2)
     return canvas
+
+
+def _dashed(canvas: np.ndarray, box: tuple[int, int, int, int], colour: Sequence[int], dash: int = 6) -> None:
+    """Frame a box in dashes of its colour and white, two pixels thick."""
+    height, width = canvas.shape[:2]
+    x0, y0, x1, y1 = (int(np.clip(side, 0, limit - 1)) for side, limit in zip(box, (width, height) * 2))
+    for x, y in [(x, y) for x in range(x0, x1 + 1) for y in (y0, y0 + 1, y1 - 1, y1)] + [
+        (x, y) for y in range(y0, y1 + 1) for x in (x0, x0 + 1, x1 - 1, x1)
+    ]:
+        if 0 <= y < height and 0 <= x < width:
+            canvas[y, x] = colour if (x + y) // dash % 2 == 0 else _OUTLINE
 
 
 def has_background(class_names: Sequence[str]) -> bool:

@@ -134,10 +134,22 @@ class FolderSource:
         return Example(image, labels=values, name=self.names[index])
 
 
-def _path_and_split(rest: str) -> tuple[Path, str]:
-    """Tell the split from the path, which may hold colons itself (C:/photos)."""
+def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
+    """Tell the split from the path, which may hold colons itself (C:/photos).
+
+    Args:
+        rest: What follows the kind of source, `PATH[:SPLIT]`.
+        kind: The kind of source, for the errors.
+
+    Returns:
+        The folder, and the split or "".
+
+    Raises:
+        UsageError: If no path is given.
+        DataError: If there is no such folder.
+    """
     if not rest:
-        raise UsageError("expected folder:PATH[:SPLIT], got no path")
+        raise UsageError(f"expected {kind}:PATH[:SPLIT], got no path")
     path = Path(rest).expanduser()
     if path.is_dir():
         return path, ""
@@ -146,7 +158,7 @@ def _path_and_split(rest: str) -> tuple[Path, str]:
         if not split or "/" in split or "\\" in split:
             raise DataError(
                 f"expected the name of a split after {head}:, found {split!r}: "
-                f"write folder:{head} or folder:{head}:train"
+                f"write {kind}:{head} or {kind}:{head}:train"
             )
         return Path(head).expanduser(), split
     raise DataError(f"there is no folder {rest}: check the path (from {Path.cwd()})")
@@ -176,8 +188,10 @@ def open_folder(rest: str, needs: str) -> FolderSource:
         DataError: If a folder or split does not exist or holds no pictures.
     """
     if needs not in (*PARTNERS, "none"):
-        raise UsageError(f"folder sources hold masks or labels, not {needs}")
-    path, split = _path_and_split(rest)
+        raise UsageError(
+            f"folder sources hold masks or labels, not {needs}: use voc:PATH[:SPLIT] or coco:IMAGES,JSON for boxes"
+        )
+    path, split = path_and_split(rest)
     listed, base = None, path
     if split and (path / f"{split}.txt").is_file():
         listed = path / f"{split}.txt"

@@ -4,13 +4,14 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import DataError
 from ..machine import cores
+from .scan_boxes import BoxFacts, check_boxes
 from .sources import IGNORE, Example, Source, open_source, subset
 
 log = logging.getLogger("metricfit")
@@ -25,9 +26,13 @@ class Faults:
         total: The number of examples looked at.
         faults: (name of the example or file, one sentence) for everything that cannot be used.
         repaired: What was mended on reading -> how often.
+        repaired_in: What was mended on reading -> the names of the examples.
         masks: The number of usable examples with a mask.
         empty: How many of those have no salient pixel.
         full: How many of those have salient pixels and no background.
+        boxes: What boxes there are in the usable examples; None where there are none to be had.
+        class_names: The names of the classes of boxes.
+        remarks: What the source itself finds worth knowing, a sentence each.
     """
 
     source: str
@@ -37,6 +42,10 @@ class Faults:
     masks: int = 0
     empty: int = 0
     full: int = 0
+    repaired_in: dict[str, list[str]] = field(default_factory=dict)
+    boxes: BoxFacts | None = None
+    class_names: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
     @property
     def sentences(self) -> list[str]:
@@ -46,14 +55,22 @@ class Faults:
     @property
     def notes(self) -> list[str]:
         """What is no fault and yet worth knowing, a sentence each."""
-        notes = []
+        notes = list(self.remarks)
         if self.empty:
             notes.append(
                 f"{self._share(self.empty)} empty: FLoss gives them no gradient, see empty_target in docs/losses.md"
             )
         if self.full:
             notes.append(f"{self._share(self.full)} salient everywhere: look whether that is meant")
+        if self.boxes is not None:
+            notes += self.boxes.notes(self.class_names)
         return notes
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether there is nothing to be learnt: no salient pixel, or no box, in any usable example."""
+        boxless = self.boxes is not None and 0 < self.boxes.pictures == self.boxes.empty
+        return boxless or 0 < self.masks == self.empty
 
     def _share(self, number: int) -> str:
         return f"{number} of {counted(self.masks, 'mask')} {'is' if number == 1 else 'are'}"
@@ -73,7 +90,13 @@ class Faults:
         lines += [f"  {sentence}" for sentence in shown]
         if len(sentences) > len(shown):
             lines.append(f"  ... and {len(sentences) - len(shown)} more")
-        lines += [f"  repaired: {kind} ({counted(times, 'time')})" for kind, times in self.repaired.items()]
+        if self.boxes is not None and self.boxes.pictures:
+            lines.append(f"  {self.boxes.line(self.class_names)}")
+        for kind, times in self.repaired.items():
+            names = list(dict.fromkeys(self.repaired_in.get(kind, ())))
+            shown = names[: 20 if limit is None else 3]
+            where = f": {', '.join(shown)}{', ...' if len(names) > len(shown) else ''}" if names else ""
+            lines.append(f"  repaired: {kind} ({counted(times, 'time')}{where})")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
@@ -138,13 +161,23 @@ def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
     return (values == present[-1]).astype(np.uint8) if present[-1] > 0 else np.zeros_like(values)
 
 
-def load_checked(source: Source, index: int) -> Example:
+def load_checked(source: Source, index: int, needs: str = "") -> Example:
     """Load one example of any source and make sure that it can be used.
+
+    Args:
+        source: Any source.
+        index: Which example.
+        needs: One of `NEEDS`: parts that are not needed are left out. All that there is stays when empty.
+
+    Returns:
+        The example.
 
     Raises:
         DataError: If its files cannot be used, or its parts do not fit together.
     """
     example = source.load(index)
+    if needs:
+        example = replace(example, **{kind: None for kind in ("mask", "labels", "boxes") if kind != needs})
     for kind in ("mask", "labels"):
         if getattr(example, kind) is not None:
             check_sizes(example.image, getattr(example, kind), example.name, example.name, kind)
@@ -152,57 +185,76 @@ def load_checked(source: Source, index: int) -> Example:
         raise DataError(
             f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore): map its values to these"
         )
+    if example.boxes is not None:
+        check_boxes(example, source.class_names)
     return example
 
 
-def _look_at(source: Source, index: int) -> tuple[str | None, str]:
-    """Give the fault of an example, if any, and how far its mask reaches: full, empty, partly, or "" without one."""
+@dataclass(frozen=True)
+class _Look:
+    """What one example shows: its fault, how far its mask reaches (full, empty, partly), its repairs and boxes."""
+
+    fault: str | None = None
+    reach: str = ""
+    repairs: tuple[str, ...] = ()
+    boxes: BoxFacts | None = None
+
+
+def _look_at(source: Source, index: int, needs: str) -> _Look:
     try:
-        mask = load_checked(source, index).mask
+        example = load_checked(source, index, needs)
     except DataError as error:
-        return str(error), ""
-    if mask is None:
-        return None, ""
-    if not (mask == 1).any():
-        return None, "empty"
-    return None, "partly" if (mask == 0).any() else "full"
+        return _Look(fault=str(error))
+    reach, mask = "", example.mask
+    if mask is not None:
+        reach = "empty" if not (mask == 1).any() else "partly" if (mask == 0).any() else "full"
+    boxes = None if example.boxes is None else BoxFacts.of(example)
+    return _Look(reach=reach, repairs=example.repairs, boxes=boxes)
 
 
-def scan(source: Source, *, quiet: bool = False) -> Faults:
+def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     """Decode every example of a source once and report what cannot be used.
 
     Decoding is the only check that finds a truncated file; it runs in a thread per core.
 
     Args:
-        source: Any source; an attribute `structural_faults` adds what is known without decoding.
+        source: Any source. Its attributes `structural_faults`, `repaired` and `notes`, where it has them, add what is
+            known without decoding.
+        needs: What is looked at, one of `NEEDS`; everything there is when empty.
         quiet: Show no progress bar.
 
     Returns:
-        The faults, in the order of the examples, structural ones first, and how many masks are empty or full.
+        The faults, in the order of the examples, structural ones first; the repairs; what masks and boxes there are.
     """
-    found: list[tuple[str, str]] = list(getattr(source, "structural_faults", ()))
+    faults = Faults(
+        source.name,
+        len(source),
+        list(getattr(source, "structural_faults", ())),
+        dict(getattr(source, "repaired", {})),
+        class_names=source.class_names,
+        remarks=tuple(getattr(source, "notes", ())),
+    )
     reaches: Counter[str] = Counter()
-    workers = min(16, cores())
     with (
-        ThreadPoolExecutor(workers) as pool,
+        ThreadPoolExecutor(min(16, cores())) as pool,
         tqdm(
             total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False
         ) as bar,
     ):
-        for index, (sentence, reach) in enumerate(pool.map(lambda index: _look_at(source, index), range(len(source)))):
+        for index, look in enumerate(pool.map(lambda index: _look_at(source, index, needs), range(len(source)))):
             bar.update()
-            reaches[reach] += 1
-            if sentence is not None:
-                found.append((source.names[index], sentence))
-    return Faults(
-        source.name,
-        len(source),
-        found,
-        dict(getattr(source, "repaired", {})),
-        masks=len(source) - reaches[""],
-        empty=reaches["empty"],
-        full=reaches["full"],
-    )
+            reaches[look.reach] += 1
+            if look.fault is not None:
+                faults.faults.append((source.names[index], look.fault))
+            for kind in look.repairs:
+                faults.repaired[kind] = faults.repaired.get(kind, 0) + 1
+                faults.repaired_in.setdefault(kind, []).append(source.names[index])
+            if look.boxes is not None:
+                faults.boxes = faults.boxes or BoxFacts()
+                faults.boxes += look.boxes
+    faults.masks = len(source) - reaches[""]
+    faults.empty, faults.full = reaches["empty"], reaches["full"]
+    return faults
 
 
 def usable(source: Source, faults: Faults) -> Source:
@@ -241,13 +293,12 @@ def checked_source(
     if text.strip().partition(":")[0] == "scenes":
         # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
         return source
-    faults = scan(source, quiet=quiet)
+    faults = scan(source, needs=needs, quiet=quiet)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults)
     if faults.faults:
         left_out = f"{len(source) - len(kept)} of {counted(len(source), 'example')} left out"
         log.warning("--skip-bad: %s\n%s", left_out, faults.report(limit=None))
     elif faults.repaired or faults.notes:
-        hopeless = 0 < faults.masks == faults.empty
-        log.log(logging.WARNING if hopeless else logging.INFO, "%s", faults.report())
+        log.log(logging.WARNING if faults.hopeless else logging.INFO, "%s", faults.report())
     return kept

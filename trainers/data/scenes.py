@@ -6,6 +6,7 @@ clutter.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,7 +17,9 @@ from .scene_textures import TILE, grain_tile, noise, palette, texture
 from .sources import Example, Source
 
 CLASS_NAMES = ("background", *SHAPES)
-"""Class 0 is background; a class map and the classes of boxes index into this."""
+"""Class 0 is background; a class map and the classes of boxes that `scene` gives index into this."""
+
+_MOST_OBJECTS = 3
 
 SPLITS = {"train": (2000, 11), "val": (200, 12), "test": (200, 13)}
 """Split -> (pictures, seed). No seed is shared, so no picture is."""
@@ -247,21 +250,28 @@ def _lay(picture: np.ndarray, layer: np.ndarray, coverage: np.ndarray) -> None:
 class Scenes:
     """The embedded source, `scenes[:train|val|test]`.
 
+    Args:
+        split: One of `SPLITS`.
+        size: The longer side of a picture, in pixels.
+        needs: With `boxes` the examples have boxes only, and there is no class for the background.
+
     Attributes:
         name: `scenes:SPLIT`.
-        class_names: "background" and the families of shapes.
+        class_names: "background" and the families of shapes; for boxes the families alone.
         names: The name of every picture.
+        box_counts: The most boxes that each picture can have.
     """
 
-    class_names = CLASS_NAMES
-
-    def __init__(self, split: str = "train", *, size: int = 256):
+    def __init__(self, split: str = "train", *, size: int = 256, needs: str = "mask"):
         if split not in SPLITS:
             raise UsageError(f"scenes has the splits {', '.join(SPLITS)}; got {split!r}")
         count, self.seed = SPLITS[split]
         self.size = size
         self.name = f"scenes:{split}"
         self.names: Sequence[str] = [f"{split}-{index:05d}" for index in range(count)]
+        self._only_boxes = needs == "boxes"
+        self.class_names = tuple(SHAPES) if self._only_boxes else CLASS_NAMES
+        self.box_counts = [_MOST_OBJECTS] * count
 
     def __len__(self) -> int:
         """Give the number of pictures."""
@@ -270,7 +280,9 @@ class Scenes:
     def load(self, index: int) -> Example:
         """Draw one picture; see `scene`."""
         example = scene(self.seed, index, size=self.size)
-        return Example(example.image, example.mask, example.labels, example.boxes, example.classes, self.names[index])
+        if self._only_boxes:
+            return Example(example.image, boxes=example.boxes, classes=example.classes - 1, name=self.names[index])
+        return replace(example, name=self.names[index])
 
 
 def open_scenes(rest: str, needs: str = "mask") -> Source:
@@ -279,4 +291,4 @@ def open_scenes(rest: str, needs: str = "mask") -> Source:
     Raises:
         UsageError: If there is no such split.
     """
-    return Scenes(rest or "train")
+    return Scenes(rest or "train", needs=needs)

@@ -4,6 +4,7 @@
 before a source of that kind is asked for.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -28,8 +29,12 @@ class Example:
         mask: uint8 [H, W] with 0 background, 1 salient, 255 ignore; or None.
         labels: uint8 [H, W], the class of each pixel (255 ignore); or None.
         boxes: float32 [n, 4] as (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; or None.
-        classes: int32 [n], the class of each box; or None.
+        classes: int32 [n], the class of each box, an index into the source's `class_names`; or None.
         name: Unique within its source, the same in every run.
+        difficult: bool [n], boxes that neither train nor count because even people find them hard (VOC); None is none.
+        crowd: bool [n], boxes around many objects at once, which neither train nor count (COCO); None is none.
+        areas: float32 [n], the pixels of each object itself, where the data say so (COCO); None leaves the boxes' own.
+        repairs: What was mended on reading, a few words for each time.
     """
 
     image: np.ndarray
@@ -38,6 +43,23 @@ class Example:
     boxes: np.ndarray | None = None
     classes: np.ndarray | None = None
     name: str = ""
+    difficult: np.ndarray | None = None
+    crowd: np.ndarray | None = None
+    areas: np.ndarray | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def ignored_boxes(example: Example) -> np.ndarray:
+    """Tell which boxes of an example neither train nor count: the difficult ones and the crowds.
+
+    Returns:
+        bool [n].
+    """
+    ignored = np.zeros(len(example.boxes), bool)
+    for where in (example.difficult, example.crowd):
+        if where is not None:
+            ignored |= where
+    return ignored
 
 
 @runtime_checkable
@@ -77,6 +99,18 @@ def _open_folder(rest: str, needs: str) -> Source:
     return open_folder(rest, needs)
 
 
+def _open_voc(rest: str, needs: str) -> Source:
+    from .voc import open_voc
+
+    return open_voc(rest, needs)
+
+
+def _open_coco(rest: str, needs: str) -> Source:
+    from .coco_source import open_coco
+
+    return open_coco(rest, needs)
+
+
 def _open_tfds(rest: str, needs: str) -> Source:
     from .tfds_source import open_tfds
 
@@ -86,19 +120,34 @@ def _open_tfds(rest: str, needs: str) -> Source:
 SOURCES: dict[str, Callable[[str, str], Source]] = {
     "scenes": _open_scenes,
     "folder": _open_folder,
+    "voc": _open_voc,
+    "coco": _open_coco,
     "tfds": _open_tfds,
 }
 """Kind of source -> function of (what follows the colon, needs). A new kind is one line here."""
 
-FORMS = "scenes[:train|val|test], folder:PATH[:SPLIT], tfds:NAME[:SPLIT]"
+FORMS = "scenes[:train|val|test], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON, tfds:NAME[:SPLIT]"
 """How sources are written, for help texts and errors."""
+
+BOX_SOURCES = ("voc", "coco", "tfds:voc", "tfds:coco")
+"""The sources that are about boxes: kinds, and data sets of TFDS."""
+
+
+def usual_needs(text: str) -> str:
+    """Tell what a source is usually asked for: `boxes` for detection data, otherwise `mask`.
+
+    Args:
+        text: As `open_source` takes it.
+    """
+    kind, _, rest = text.strip().partition(":")
+    return "boxes" if {kind, f"{kind}:{re.split('[:/]', rest)[0]}"} & set(BOX_SOURCES) else "mask"
 
 
 def open_source(text: str, *, needs: str = "mask") -> Source:
     """Open the source that a text names.
 
     Args:
-        text: `scenes[:train|val|test]`, `folder:PATH[:SPLIT]` or `tfds:NAME[:SPLIT]`.
+        text: One of `FORMS`.
         needs: What every example must have: `mask`, `labels`, `boxes`, or `none` for pictures only.
 
     Returns:
@@ -135,6 +184,12 @@ class Subset:
         self.name = source.name
         self.class_names = source.class_names
         self.names = [source.names[index] for index in self.indices]
+
+    @property
+    def box_counts(self) -> list[int]:
+        """The number of boxes of each example, where the source knows it."""
+        counts = self.source.box_counts
+        return [counts[index] for index in self.indices]
 
     def __len__(self) -> int:
         """Give the number of examples."""

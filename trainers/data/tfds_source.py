@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, MetricfitError, UsageError
+from .annotations import mend_boxes
 from .archives import NamedBytes
 from .images import read_image, read_mask
 from .scan import check_sizes
@@ -26,12 +27,17 @@ class Mapping:
         image: The feature of the picture.
         mask: The feature of the mask, or empty.
         codes: Value in the mask feature -> 0 background, 1 salient, 255 ignore.
+        objects: The feature of the objects, or empty; each has `bbox` and `label`, and perhaps `is_difficult`,
+            `is_crowd` and `area`.
+        first_pixel: From which number the boxes count pixels, see `annotations.mend_boxes`.
         name: The text feature that names an example, or empty for numbers.
     """
 
     image: str = "image"
     mask: str = ""
     codes: dict[int, int] = field(default_factory=dict)
+    objects: str = ""
+    first_pixel: int = 0
     name: str = ""
 
 
@@ -39,6 +45,9 @@ MAPPINGS: dict[str, Mapping] = {
     # Trimaps: 1 animal, 2 background, 3 a border that is neither.
     "oxford_iiit_pet": Mapping(mask="segmentation_mask", codes={1: 1, 2: 0, 3: IGNORE}, name="file_name"),
     "saliency_sets": Mapping(mask="mask", codes={0: 0, 255: 1}, name="name"),
+    # TFDS divides VOC's coordinates by the size and leaves them counting from 1.
+    "voc": Mapping(objects="objects", first_pixel=1, name="image/filename"),
+    "coco": Mapping(objects="objects", name="image/filename"),
 }
 """Data set -> mapping. Another data set is one line here; for pictures alone any with a feature `image` will do."""
 
@@ -48,7 +57,7 @@ class TfdsSource:
 
     Attributes:
         name: The text that `open_source` takes.
-        class_names: `background`, `salient` for masks.
+        class_names: `background`, `salient` for masks; those of the data set's own labels for boxes.
         names: The texts of the naming feature, or numbers.
     """
 
@@ -57,10 +66,13 @@ class TfdsSource:
 
         self.name = name
         self.class_names = ("background", "salient") if needs == "mask" else ()
+        if needs == "boxes":
+            self.class_names = tuple(builder.info.features[mapping.objects]["label"].names)
         self._mapping = mapping
-        self._with_mask = needs == "mask"
+        self._needs = needs
         self._split = split
         self._names: list[str] | None = None
+        self._box_counts: list[int] | None = None
         self._lock = threading.Lock()
         # The encoded bytes are taken, so that pictures from here go through the same reader as all others.
         pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
@@ -73,35 +85,73 @@ class TfdsSource:
     @property
     def names(self) -> list[str]:
         """The names of all examples, read at first use."""
-        with self._lock:
-            if self._names is None:
-                self._names = self._read_names()
+        self._read()
         return self._names
 
-    def _read_names(self) -> list[str]:
-        numbers = [f"{self._split}-{index:06d}" for index in range(len(self))]
-        if not self._mapping.name:
-            return numbers
-        names = [_text(self._data[index][self._mapping.name]) for index in range(len(self))]
-        return names if len(set(names)) == len(names) else [f"{a} {b}" for a, b in zip(numbers, names)]
+    @property
+    def box_counts(self) -> list[int]:
+        """The number of objects of each example, read at first use."""
+        self._read()
+        return self._box_counts
+
+    def _read(self) -> None:
+        """Go through all records once, without decoding their pictures."""
+        with self._lock:
+            if self._names is not None:
+                return
+            names = numbers = [f"{self._split}-{index:06d}" for index in range(len(self))]
+            self._box_counts = [0] * len(self)
+            if self._mapping.name:
+                names = []
+                for index in range(len(self)):
+                    record = self._data[index]
+                    names.append(_text(record[self._mapping.name]))
+                    if self._needs == "boxes":
+                        self._box_counts[index] = len(record[self._mapping.objects]["label"])
+            unique = len(set(names)) == len(names)
+            self._names = names if unique else [f"{a} {b}" for a, b in zip(numbers, names)]
 
     def load(self, index: int) -> Example:
         """Load one example.
 
         Raises:
-            DataError: If the image or mask is damaged, or they do not fit together.
+            DataError: If the image, mask or a box is damaged, or they do not fit together.
         """
         index = range(len(self))[index]
         name = self.names[index]
         record = self._data[index]
         image_name = f"{self._mapping.image} of {name} in {self.name}"
         image = read_image(NamedBytes(record[self._mapping.image], image_name))
-        if not self._with_mask:
+        if self._needs == "boxes":
+            return self._with_boxes(image, record[self._mapping.objects], name)
+        if self._needs != "mask":
             return Example(image, name=name)
         mask_name = f"{self._mapping.mask} of {name} in {self.name}"
         values = read_mask(NamedBytes(record[self._mapping.mask], mask_name))
         check_sizes(image, values, image_name, mask_name)
         return Example(image, mask=self._recode(values, mask_name), name=name)
+
+    def _with_boxes(self, image: np.ndarray, objects: dict, name: str) -> Example:
+        height, width = image.shape[:2]
+        shares = np.array(objects["bbox"], np.float64).reshape(-1, 4)
+        if not np.isfinite(shares).all():
+            raise DataError(f"a bbox of {name} in {self.name} holds no number: prepare the data set again")
+        # Shares of the sides as (y, x, y, x) in float32; no data set says more than hundredths of a pixel.
+        written = np.round(shares[:, [1, 0, 3, 2]] * [width, height, width, height], 2)
+        boxes, kept, repairs = mend_boxes(written, (height, width), first_pixel=self._mapping.first_pixel)
+        difficult, crowd = (
+            np.array(objects.get(key, np.zeros(len(shares))), bool)[kept] for key in ("is_difficult", "is_crowd")
+        )
+        return Example(
+            image,
+            boxes=boxes,
+            classes=np.array(objects["label"], np.int32)[kept],
+            name=name,
+            difficult=difficult if difficult.any() else None,
+            crowd=crowd if crowd.any() else None,
+            areas=np.array(objects["area"], np.float32)[kept] if "area" in objects else None,
+            repairs=repairs,
+        )
 
     def _recode(self, values: np.ndarray, mask_name: str) -> np.ndarray:
         codes = self._mapping.codes
@@ -129,7 +179,7 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
 
     Args:
         rest: What follows `tfds:`.
-        needs: `mask`, or `none` for pictures only.
+        needs: `mask`, `boxes`, or `none` for pictures only.
 
     Returns:
         The source.
@@ -188,11 +238,12 @@ def _mapping(builder, needs: str) -> Mapping:
     mapping = MAPPINGS.get(builder.name)
     if needs == "none" and "image" in builder.info.features:
         return mapping or Mapping()
-    if needs != "mask" or mapping is None:
+    part = {"mask": "mask", "boxes": "objects"}.get(needs, "")
+    if not part or mapping is None or getattr(mapping, part) not in builder.info.features:
         wanted = {"mask": "masks", "none": "pictures"}.get(needs, needs)
+        known = ", ".join(name for name, mapping in MAPPINGS.items() if part and getattr(mapping, part)) or "none"
         raise UsageError(
-            f"expected a TFDS data set with known {wanted} ({', '.join(MAPPINGS)}); {builder.name} has "
-            f"the features {found}"
+            f"expected a TFDS data set with known {wanted} ({known}); {builder.name} has the features {found}"
         )
     return mapping
 

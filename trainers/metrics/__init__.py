@@ -1,15 +1,35 @@
-"""What papers report, as streaming metrics: `FMeasureCurve` and `best_logit_scale` in NumPy, `FMeasure` for Keras.
+"""What papers report, as streaming metrics: of maps (`FMeasureCurve`) and of boxes (`CocoAP`, `LRP`), in NumPy.
 
 The Keras metric is imported when it is first asked for, so that NumPy users do not wait for TensorFlow.
 """
 
 import importlib
 
+from .coco import CocoAP, CocoResult, to_coco_results
+from .correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from .f_measure import FMeasureCurve, FMeasureResult
 from .histogram import THRESHOLDS
 from .logit_scale import best_logit_scale
+from .lrp import LRP, LRPResult
+from .matching import Found, Truth
 
-__all__ = ["THRESHOLDS", "FMeasure", "FMeasureCurve", "FMeasureResult", "best_logit_scale"]
+__all__ = [
+    "LRP",
+    "THRESHOLDS",
+    "CocoAP",
+    "CocoResult",
+    "CorrelationBounds",
+    "FMeasure",
+    "FMeasureCurve",
+    "FMeasureResult",
+    "Found",
+    "LRPResult",
+    "Truth",
+    "best_logit_scale",
+    "correlation_bounds",
+    "rank_correlation",
+    "to_coco_results",
+]
 
 
 def __getattr__(name):

@@ -4,8 +4,9 @@ import keras
 import keras_cv
 
 from ..errors import UsageError
-from .backbones import BACKBONES, CLASSIFIER_TOPS, PREPROCESSING
+from .backbones import BACKBONES, PREPROCESSING
 from .pooling import PyramidPooling
+from .preparation import prepare_for_training
 from .weights import load_backbone_weights
 
 # Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
@@ -72,23 +73,6 @@ def build_deeplab(
         outputs = keras.layers.Reshape((size, size), dtype="float32", name="logits")(outputs)
     model = keras.Model(image, outputs, name=f"deeplab_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
-
-
-def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
-    """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, BatchNorm's pace.
-
-    Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
-    backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients.
-    """
-    for layer in model._flatten_layers():
-        layer.supports_jit = True
-        if isinstance(layer, keras.layers.UpSampling2D):
-            layer.dtype_policy = "float32"  # the only one that XLA's gradient of a resize knows
-        if layer.name in CLASSIFIER_TOPS:
-            layer.trainable = False
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = batch_norm_momentum
-    return model
 
 
 def _logit_head(channels: int, classes: int) -> keras.Sequential:

@@ -1,5 +1,6 @@
-"""From a model of mixed precision to the same model in float32."""
+"""The precision that models compute in: set for a while, and from mixed to float32."""
 
+import contextlib
 import json
 
 import keras
@@ -14,3 +15,14 @@ def in_float32(model: keras.Model) -> keras.Model:
     copy = keras.saving.deserialize_keras_object(json.loads(plain))
     copy.set_weights(model.get_weights())
     return copy
+
+
+@contextlib.contextmanager
+def dtype_policy(policy):
+    """Set Keras' global dtype policy inside the block, and put the old one back."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

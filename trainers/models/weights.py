@@ -37,23 +37,31 @@ def load_backbone_weights(backbone, name: str, weights: str) -> None:
         UsageError: the weights do not exist, or not for this backbone.
         MetricfitError: a file does not fit, or a preset could not be fetched.
     """
-    if weights == "none":
-        return
+    check_weights(weights)
     if weights == "imagenet":
         _load_imagenet(backbone, name)
     elif weights.startswith("preset:"):
         _load_preset(backbone, name, weights.removeprefix("preset:"))
-    elif weights.endswith(".weights.h5"):
+    elif weights != "none":
         _load_file(backbone, name, Path(weights))
-    else:
+
+
+def check_weights(weights: str) -> None:
+    """Refuse weights that `load_backbone_weights` cannot look for, or a file that is not there.
+
+    Raises:
+        UsageError: none of the forms, or no such file.
+    """
+    if weights.endswith(".weights.h5"):
+        if not Path(weights).is_file():
+            raise UsageError(f"no weights at {weights}: give the path of a .weights.h5 file, or --weights none")
+    elif weights not in ("none", "imagenet") and not weights.startswith("preset:"):
         raise UsageError(
             f"--weights {weights} is none of: none, imagenet, preset:NAME, or a path that ends in .weights.h5"
         )
 
 
 def _load_file(backbone, name: str, path: Path) -> None:
-    if not path.is_file():
-        raise UsageError(f"no weights at {path}: give the path of a .weights.h5 file, or --weights none")
     try:
         with warnings.catch_warnings():
             # Keras only warns when a layer finds nothing in the file, and leaves it at its random start.

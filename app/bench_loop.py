@@ -1,0 +1,75 @@
+"""The straightforward way to AP-Loss and aLRP, to be compared with: a loop over the positives, in NumPy.
+
+Chen et al., CVPR 2019, Algorithm 1 without interpolation, and Oksuz et al., NeurIPS 2020, eq. 10 to 14: one positive
+after another is compared with all negatives that can matter to any, in place.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+PROPERLY_RANKED = 1e-5
+
+
+class LoopResult(NamedTuple):
+    """What the loop computed.
+
+    Attributes:
+        value: the loss; of aLRP the sum of its parts.
+        gradient: with respect to the scores, float32 [N].
+        error_gradient: with respect to the localisation errors, float32 [N], or None.
+        pairs: how many pairs of a positive and a negative were compared.
+    """
+
+    value: float
+    gradient: np.ndarray
+    error_gradient: np.ndarray | None
+    pairs: int
+
+
+def loop_over_positives(labels, scores, errors=None, *, delta: float = 1.0) -> LoopResult:
+    """Compute AP-Loss, or aLRP where localisation errors are given, and its gradients.
+
+    Args:
+        labels: int [N]: 1 positive, 0 negative, -1 ignored.
+        scores: float32 [N], logits.
+        errors: float32 [N], localisation errors, or None.
+        delta: half the width of the piecewise step.
+
+    Returns:
+        Value and gradients.
+    """
+    positives = np.flatnonzero(labels == 1)
+    own = scores[positives]
+    # the usual filter: a negative below every positive's reach touches nothing
+    kept = np.flatnonzero((labels == 0) & (scores > own.min() - delta))
+    # H(x) = clip(x / 2δ + 1/2, 0, 1), with the division done once
+    scale = np.float32(1 / (2 * delta))
+    negatives, own = scores[kept] * scale, own * scale
+    step, to_negatives = np.empty_like(negatives), np.zeros_like(negatives)
+    to_positives, slope = np.zeros_like(own), np.zeros_like(own)
+    own_errors = np.zeros_like(own) if errors is None else errors[positives]
+    count, value = len(positives), 0.0
+    for index, score in enumerate(own):
+        np.subtract(negatives, score - np.float32(0.5), out=step)
+        np.clip(step, 0, 1, out=step)
+        false_positives = float(step.sum())
+        among = np.clip(own - (score - np.float32(0.5)), 0, 1)
+        among[index] = 0
+        rank = 1 + float(among.sum()) + false_positives
+        above = float(among @ own_errors)
+        value += (false_positives + above + float(own_errors[index])) / rank / count
+        among[index] = 1
+        slope += among * np.float32(1 / rank / count)
+        if false_positives > PROPERLY_RANKED:
+            push = (false_positives + above) / rank / count
+            to_positives[index] = -push
+            np.multiply(step, np.float32(push / false_positives), out=step)
+            np.add(to_negatives, step, out=to_negatives)
+    gradient = np.zeros_like(scores)
+    gradient[positives], gradient[kept] = to_positives, to_negatives
+    error_gradient = None
+    if errors is not None:
+        error_gradient = np.zeros_like(scores)
+        error_gradient[positives] = slope
+    return LoopResult(value, gradient, error_gradient, count * len(kept))

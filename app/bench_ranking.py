@@ -1,0 +1,167 @@
+"""The table of `bench losses` for detection: ranking losses without the pairs, beside the loop over the positives."""
+
+import json
+import logging
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from .. import losses
+from .bench_loop import loop_over_positives
+from .bench_timing import MODES, interleaved, value_and_gradients
+from .options import BenchOptions
+
+log = logging.getLogger("metricfit")
+
+# What stands beside the registry's names: other hyperparameters.
+VARIANTS = {"ap, interpolated": ("ap", {"interpolated": True})}
+SLOW = 4e9
+"""Pairs from which on the loop runs once."""
+
+
+class Case(NamedTuple):
+    """A batch of so many entries and positives; fresh where all logits lie within delta of each other."""
+
+    entries: int
+    positives: int
+    fresh: bool = False
+
+    def __str__(self):
+        return f"{_short(self.entries)} x {_short(self.positives)}" + (", fresh" if self.fresh else "")
+
+
+SMALL, FRESH = Case(1_000_000, 1_000), Case(1_000_000, 1_000, fresh=True)
+MORE_POSITIVES, MORE_ENTRIES, LARGE = Case(1_000_000, 4_000), Case(4_000_000, 1_000), Case(4_000_000, 4_000)
+# COCO: 49 104 anchors, 80 classes, 8 pictures
+HUGE = Case(31_426_560, 5_000)
+CASES = (SMALL, FRESH, MORE_POSITIVES, MORE_ENTRIES, LARGE)
+LOOPED = (SMALL, FRESH, LARGE)
+
+
+def bench_losses(options: BenchOptions) -> list[dict]:
+    """Time value and gradients of every detection loss, and of the loop, at several sizes; find its peak memory."""
+    names = {name: (name, {}) for name, entry in losses.LOSSES.items() if entry.task == "detection"} | VARIANTS
+    steps = {
+        (name, mode): value_and_gradients(_loss(*names[name]), compiled=compiled)
+        for name in names
+        for mode, compiled in MODES.items()
+    }
+    loops = {("ap", "loop"): False, ("alrp", "loop"): True}
+    times: dict[tuple, dict[Case, float]] = {key: {} for key in [*steps, *loops]}
+    speeds: dict[tuple, float] = {}
+    for case in CASES:
+        log.info("%s: timing %d losses", case, len(steps))
+        batch = inputs(case, options.seed)
+        actions = {key: partial(_run, step, *batch) for key, step in steps.items()}
+        looped = {key: partial(_loop, unified, *batch) for key, unified in loops.items() if case in LOOPED}
+        if case.entries * case.positives < SLOW:
+            actions |= looped
+        for key, seconds in interleaved(actions, options.repeats).items():
+            times[key][case] = seconds
+        for key, loop in looped.items():
+            start = time.perf_counter()
+            result = loop()
+            times[key].setdefault(case, time.perf_counter() - start)
+            speeds[key] = max(speeds.get(key, 0), result.pairs / times[key][case])
+            for mode in MODES:
+                _compare(case, result, _run(steps[key[0], mode], *batch))
+    rows = [_row(key, times, _in_a_fresh_process(key, names, options.seed)) for key in steps]
+    return [*rows, *(_row(key, times, None, speeds[key]) for key in loops)]
+
+
+def inputs(case: Case, seed: int):
+    """Make up labels int8 [N], logits float32 [N] and localisation errors float32 [N], the positives spread evenly."""
+    entries, positives, fresh = case
+    labels = tf.cast(tf.range(entries) % (entries // positives) == 0, tf.int8)
+    noise = tf.random.stateless_normal([entries], [seed, 0])
+    # a fresh head: all logits near the prior of 0.01; later: positives higher, and the two overlapping
+    scores = noise * 0.02 - 4.6 if fresh else noise * 1.5 - 5 + 3 * tf.cast(labels, tf.float32)
+    return labels, scores, tf.random.stateless_uniform([entries], [seed, 1])
+
+
+def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: int) -> None:
+    """Print, as JSON, what one loss takes in this process: bytes above its inputs at the peak, seconds when warm."""
+    batch = inputs(Case(*case), seed)
+    before = _resident_bytes()
+    step = value_and_gradients(_loss(name, hyperparameters), compiled=MODES[mode])
+    _run(step, *batch)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    start = time.perf_counter()
+    _run(step, *batch)
+    print(json.dumps({"bytes": peak, "seconds": time.perf_counter() - start}))
+
+
+def _loss(name: str, hyperparameters: dict) -> Callable:
+    entry = losses.LOSSES[name]
+    if entry.loss_class.needs is None:
+        return lambda fixed, watched: entry.function(fixed[0], watched[0], **hyperparameters)
+    return lambda fixed, watched: entry.function(fixed[0], watched[0], watched[1], **hyperparameters)
+
+
+def _run(step: Callable, labels, scores, errors):
+    value, gradients = step([labels], [scores, errors])
+    value.numpy()
+    return value, gradients
+
+
+def _loop(unified: bool, labels, scores, errors):
+    return loop_over_positives(labels.numpy(), scores.numpy(), errors.numpy() if unified else None)
+
+
+def _compare(case: Case, loop, ours) -> None:
+    """Say how far ours is from the loop, in the sum of all differences."""
+    value, (gradient, _) = ours
+    error = np.abs(loop.gradient - gradient.numpy()).sum() / np.abs(loop.gradient).sum()
+    log.info("%s: value %.6f, loop %.6f; gradients differ by %.1e", case, float(value), loop.value, error)
+
+
+def _in_a_fresh_process(key: tuple, names: dict, seed: int) -> dict:
+    """Find peak memory and time at the largest size where nothing else has been in memory."""
+    log.info("%s: %s, %s, in a process of its own", HUGE, *key)
+    arguments = ", ".join(repr(argument) for argument in (*names[key[0]], key[1], list(HUGE), seed))
+    program = f"from {__name__} import print_peak; print_peak({arguments})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else {}
+
+
+def _row(key: tuple, times: dict, alone: dict | None, pairs: float | None = None) -> dict:
+    mine = times[key]
+    loop = times.get((key[0], "loop"), {})
+    row = {"loss": key[0], "mode": key[1]}
+    row |= {f"{case}, ms": _times(mine.get(case), 1e3) for case in CASES}
+    row |= {f"loop / ours, {case}": _ratio(loop.get(case), mine.get(case)) for case in LOOPED}
+    row["N x4"] = _ratio(mine.get(MORE_ENTRIES), mine.get(SMALL))
+    row["P x4"] = _ratio(mine.get(MORE_POSITIVES), mine.get(SMALL))
+    row[f"{HUGE}, ms"] = _times((alone or {}).get("seconds"), 1e3)
+    row["peak / scores"] = _ratio((alone or {}).get("bytes"), 4.0 * HUGE.entries)
+    row["pairs/s"] = pairs
+    return row
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return None if above is None or below is None else above / below
+
+
+def _resident_bytes() -> int:
+    """What this process holds at the moment; its peak so far where the system does not say."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _short(number: int) -> str:
+    """Write 4000000 as 4e6 and 31426560 as 3.1e7."""
+    return f"{number:.1e}".replace(".0e", "e").replace("e+0", "e")

@@ -1,0 +1,131 @@
+"""How far a predicted box is from its target: aligned IoU and GIoU, the error that aLRP makes of them, and smooth L1.
+
+Boxes are (x0, y0, x1, y1) with x1 and y1 exclusive. Aligned means box against box of the same place, never N x N.
+"""
+
+import tensorflow as tf
+
+from .checks import check_beta, check_boxes, check_tau
+
+
+def aligned_iou(boxes, other):
+    """Compute the intersection over union of boxes with the boxes at the same places.
+
+    Gradient: exact away from ties, to both.
+
+    Args:
+        boxes: float [..., 4], (x0, y0, x1, y1) in any unit. Half precision is computed in float32.
+        other: float [..., 4], of the same shape. An inverted box counts as an empty one.
+
+    Returns:
+        The IoU of each pair, [...] in [0, 1], float32 (float64 for float64 boxes); 0 where both are empty.
+
+    Raises:
+        ValueError: a shape is not one of these, or the two differ.
+        TypeError: the boxes are not floating.
+    """
+    intersection, union, _ = _areas(*check_boxes(boxes, other))
+    return tf.math.divide_no_nan(intersection, union)
+
+
+def aligned_giou(boxes, other):
+    """Compute the generalised IoU (Rezatofighi et al., CVPR 2019) of boxes with the boxes at the same places.
+
+    GIoU = IoU − (hull − union)/hull, with the smallest box around both as hull: boxes that do not touch get a gradient.
+
+    Gradient: exact away from ties, to both.
+
+    Args:
+        boxes: float [..., 4], (x0, y0, x1, y1) in any unit. Half precision is computed in float32.
+        other: float [..., 4], of the same shape. An inverted box counts as an empty one.
+
+    Returns:
+        The GIoU of each pair, [...] in [−1, 1], float32 (float64 for float64 boxes); 0 where the hull is empty.
+
+    Raises:
+        ValueError: a shape is not one of these, or the two differ.
+        TypeError: the boxes are not floating.
+    """
+    intersection, union, hull = _areas(*check_boxes(boxes, other))
+    return tf.math.divide_no_nan(intersection, union) - tf.math.divide_no_nan(hull - union, hull)
+
+
+def iou_error(iou, tau=0.5, clip_error=False):
+    """Turn IoU into the localisation error of aLRP, (1 − IoU)/(1 − τ) (Oksuz et al., NeurIPS 2020, section 2.2).
+
+    Gradient: exact; 0 where the error is clipped.
+
+    Args:
+        iou: float tensor of any shape, in [0, 1].
+        tau: the IoU at which a box counts as found, at least 0 and below 1.
+        clip_error: whether an error above 1, of a box below τ, becomes 1.
+
+    Returns:
+        The error, of the same shape: 0 for a perfect box, 1 at τ, 1/(1 − τ) for a box that misses.
+
+    Raises:
+        ValueError: `tau` is not in [0, 1).
+    """
+    check_tau(tau)
+    return _clipped((1 - tf.convert_to_tensor(iou)) / (1 - tau), clip_error)
+
+
+def giou_error(giou, tau=0.5, clip_error=False):
+    """Turn GIoU into the localisation error of aLRP, (1 − GIoU)/2/(1 − τ) (Oksuz et al., NeurIPS 2020, section 4).
+
+    Gradient: exact; 0 where the error is clipped.
+
+    Args:
+        giou: float tensor of any shape, in [−1, 1].
+        tau: the IoU at which a box counts as found, at least 0 and below 1.
+        clip_error: whether an error above 1 becomes 1.
+
+    Returns:
+        The error, of the same shape: 0 for a perfect box, at most 1/(1 − τ).
+
+    Raises:
+        ValueError: `tau` is not in [0, 1).
+    """
+    check_tau(tau)
+    return _clipped((1 - tf.convert_to_tensor(giou)) / (2 * (1 - tau)), clip_error)
+
+
+def smooth_l1(y_true, y_pred, beta=1.0):
+    """Compute the smooth L1 distance (Girshick, Fast R-CNN, ICCV 2015, eq. 3), summed over the coordinates of a box.
+
+    Gradient: exact, to both.
+
+    Args:
+        y_true: float [..., 4]. Half precision is computed in float32.
+        y_pred: float [..., 4], of the same shape.
+        beta: where the parabola 0.5 d²/β turns into the line |d| − 0.5 β; above 0.
+
+    Returns:
+        The loss of each box, [...], at least 0, float32 (float64 for float64 boxes).
+
+    Raises:
+        ValueError: a shape is not one of these, or the two differ, or `beta` is not above 0.
+        TypeError: the boxes are not floating.
+    """
+    check_beta(beta)
+    y_true, y_pred = check_boxes(y_true, y_pred, names=("y_true", "y_pred"))
+    distance = tf.abs(y_pred - y_true)
+    within = tf.minimum(distance, beta)
+    return tf.reduce_sum(within * (0.5 * within / beta) + (distance - within), axis=-1)
+
+
+def _areas(boxes, other):
+    """Return the areas of the intersection, the union and the hull, each [...]."""
+    low, high = tf.maximum(boxes[..., :2], other[..., :2]), tf.minimum(boxes[..., 2:], other[..., 2:])
+    around_low, around_high = tf.minimum(boxes[..., :2], other[..., :2]), tf.maximum(boxes[..., 2:], other[..., 2:])
+    intersection = _area(low, high)
+    union = _area(boxes[..., :2], boxes[..., 2:]) + _area(other[..., :2], other[..., 2:]) - intersection
+    return intersection, union, _area(around_low, around_high)
+
+
+def _area(low, high):
+    return tf.reduce_prod(tf.maximum(high - low, 0), axis=-1)
+
+
+def _clipped(error, clip_error):
+    return tf.minimum(error, 1) if clip_error else error

@@ -1,0 +1,100 @@
+"""`metricfit evaluate` on a detector: tables, files, and options that are another task's."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from metricfit.app import cli, evaluation
+from metricfit.trainers.data import sources
+
+from ..trainers.detections import NAMES, Squares, knowing
+from .fakes import BrightnessRunner
+
+
+class KnowingRunner:
+    """A detector that knows what the source has, two pixels beside it, and the classes in another order."""
+
+    task = "detection"
+    size = 64
+    resizing = "pad"
+    class_names = NAMES[::-1]
+
+    def __init__(self):
+        self._predict = knowing(Squares(), self.size, self.resizing, self.class_names, shift=1.0)
+
+    def __call__(self, images):
+        return self._predict(images)
+
+
+@pytest.fixture
+def evaluate(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Squares())
+
+    def run(*options, runner=None):
+        model = SimpleNamespace(runner=runner or KnowingRunner())
+        monkeypatch.setattr(evaluation, "load_predictor", lambda path: model)
+        arguments = ["evaluate", "runs/detector", "--data", "squares", "--out", str(tmp_path / "report"), "--quiet"]
+        code = cli.main([*arguments, *options])
+        return code, tmp_path / "report", capsys.readouterr().err
+
+    return run
+
+
+def test_a_detector_is_measured_by_ap_and_olrp(evaluate, monkeypatch):
+    printed = []
+    monkeypatch.setattr(evaluation.log, "info", lambda message, *values: printed.append(message % values))
+    code, folder, _ = evaluate("--correlation-bounds", "--batch-size", "3")
+    assert code == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "metrics.json", "panels.png", "precision_recall.png", "thresholds.png",
+    ]  # fmt: skip
+    summary = json.loads((folder / "metrics.json").read_text())
+    assert (summary["task"], summary["examples"], summary["images"]) == ("detection", 8, 8)
+    assert "beta2" not in summary
+    scalars = summary["scalars"]
+    assert 0.5 < scalars["ap"] < 1
+    assert scalars["ap50"] == pytest.approx(1.0)
+    assert list(summary["classes"]) == list(NAMES)
+    assert summary["correlation_bounds"]["lower"]["ap50"] == pytest.approx(1.0)
+    text = "\n".join(printed)
+    for words in ("AP75", "oLRP", "band from", "squares (8)", "owl", "scored against IoU", f"{scalars['ap']:.3f}"):
+        assert words in text
+    assert evaluate()[0] == 0
+    assert "correlation_bounds" not in json.loads((folder / "metrics.json").read_text())
+
+
+def test_options_of_another_task_are_refused(evaluate):
+    code, folder, told = evaluate("--beta2", "1.0")
+    assert code == 2
+    assert "--beta2 is for saliency models, runs/detector is a detection model: leave it out" in told
+    assert evaluate("--protocol", "published")[0] == evaluate("--logit-scale", "2")[0] == 2
+    saliency = BrightnessRunner()
+    saliency.task = "saliency"
+    code, folder, told = evaluate("--correlation-bounds", runner=saliency)
+    assert code == 2
+    assert "--correlation-bounds is for detection models" in told
+    assert not folder.exists()
+
+
+def test_data_with_other_classes_or_without_boxes(evaluate, monkeypatch):
+    class Cats(KnowingRunner):
+        class_names = ("cat",)
+
+        def __init__(self):
+            pass
+
+    code, _, told = evaluate(runner=Cats())
+    assert code == 2
+    assert "squares has dog, owl, which the model does not know (it finds cat)" in told
+    Cats.class_names = ()
+    assert "does not say the names of its classes" in evaluate(runner=Cats())[2]
+
+    class Maskless(Squares):
+        def load(self, index):
+            example = super().load(index)
+            return sources.Example(example.image, mask=np.zeros(example.image.shape[:2], np.uint8), name=example.name)
+
+    monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Maskless())
+    assert evaluate()[0] == 3

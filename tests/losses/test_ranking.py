@@ -1,0 +1,230 @@
+"""What is true of single ranking losses: the worked example, Proposition 1, sizes, and the baselines beside Keras."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metricfit import losses
+
+from ..reference.ranking_losses import reference
+from .modes import assert_close_in_sum
+
+# Oksuz et al., NeurIPS 2020, Figure 1: ten anchors, four of them positive, and three outputs for their boxes.
+POSITIVES = [0, 2, 5, 9]
+SCORES = np.linspace(1.0, 0.1, 10, dtype=np.float32)
+IOUS = {"R1": [0.95, 0.80, 0.65, 0.50], "R2": [0.80, 0.65, 0.50, 0.95], "R3": [0.50, 0.65, 0.80, 0.95]}
+
+
+def worked_example(ious=(1, 1, 1, 1)):
+    labels, quality = np.zeros(10, np.int32), np.zeros(10, np.float32)
+    labels[POSITIVES], quality[POSITIVES] = 1, ious
+    return labels, SCORES, quality
+
+
+@pytest.mark.parametrize(("delta", "expected"), [(1e-4, 0.3583), (1.0, 0.5154)])
+def test_ap_of_the_worked_example(delta, expected):
+    labels, scores, _ = worked_example()
+    assert float(losses.ap_loss(labels, scores, delta=delta)) == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(("delta", "expected"), [(1e-4, [0.53, 0.6925, 0.8925]), (1.0, [0.7231, 0.7990, 0.8407])])
+def test_alrp_of_the_worked_example(delta, expected):
+    for ious, total in zip(IOUS.values(), expected):
+        labels, scores, quality = worked_example(ious)
+        parts = losses.alrp_loss(labels, scores, losses.iou_error(quality), delta=delta)
+        assert float(sum(parts)) == pytest.approx(total, abs=5e-5)
+        assert float(parts[0]) == pytest.approx(float(losses.ap_loss(labels, scores, delta=delta)), rel=1e-6)
+
+
+def test_interpolated_precision_by_hand():
+    # ranks 1, 3, 4 and 9 of 9: precisions 1, 2/3, 3/4 and 4/9, the second of which rises to 3/4
+    labels = np.array([1, 0, 1, 1, 0, 0, 0, 0, 1])
+    scores = np.arange(9, 0, -1, dtype=np.float32)
+    plain = 1 - np.mean([1, 2 / 3, 3 / 4, 4 / 9])
+    assert float(losses.ap_loss(labels, scores, delta=0.1)) == pytest.approx(plain, rel=1e-6)
+    # Chen et al., CVPR 2019, Algorithm 1: precision may not fall as the score rises
+    interpolated = 1 - np.mean([1, 3 / 4, 3 / 4, 4 / 9])
+    assert float(losses.ap_loss(labels, scores, delta=0.1, interpolated=True)) == pytest.approx(interpolated, rel=1e-6)
+
+
+def test_ndcg_is_one_minus_ndcg_for_a_small_delta():
+    rng = np.random.default_rng(0)
+    labels, scores = (rng.random(60) < 0.3).astype(np.int32), rng.permutation(60).astype(np.float32)
+    ranks = np.flatnonzero(labels[np.argsort(-scores)]) + 1
+    gain, best = (1 / np.log2(1 + ranks)).sum(), (1 / np.log2(1 + np.arange(1, len(ranks) + 1))).sum()
+    assert float(losses.ndcg_loss(labels, scores, delta=0.1)) == pytest.approx(1 - gain / best, rel=1e-5)
+
+
+def test_auc_is_one_minus_auc_for_a_small_delta():
+    rng = np.random.default_rng(1)
+    labels, scores = (rng.random(60) < 0.3).astype(np.int32), rng.permutation(60).astype(np.float32)
+    above = (scores[labels == 1][:, None] > scores[labels == 0]).mean()
+    assert float(losses.auc_loss(labels, scores, delta=0.1)) == pytest.approx(1 - above, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ap", "auc", "ndcg"])
+def test_a_linear_model_converges_in_finitely_many_steps(name):
+    # Chen et al., CVPR 2019, Proposition 1: separable data, a step that is nearly Heaviside's, the plain update
+    rng = np.random.default_rng(2)
+    normal = rng.normal(0, 1, 6)
+    features = rng.normal(0, 1, (400, 6))
+    offset = features @ normal / np.linalg.norm(normal)
+    features, offset = features[np.abs(offset - 1) > 0.1], offset[np.abs(offset - 1) > 0.1]
+    labels = (offset > 1).astype(np.int32)
+    features = tf.constant(features, tf.float32)
+    function = losses.LOSSES[name].function
+
+    @tf.function
+    def step(weights):
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss = function(labels, tf.linalg.matvec(features, weights), delta=1e-4)
+        return loss, tape.gradient(loss, weights)
+
+    weights = tf.constant(rng.normal(0, 1, 6), tf.float32)
+    first, gradient = step(weights)
+    assert float(first) > 0.05
+    for _ in range(1000):
+        if not gradient.numpy().any():
+            break
+        weights -= gradient
+        last, gradient = step(weights)
+    assert not gradient.numpy().any()
+    assert float(last) < 1e-5
+    scores = tf.linalg.matvec(features, weights).numpy()
+    assert scores[labels == 1].min() > scores[labels == 0].max()
+
+
+@pytest.mark.parametrize("case", ["usual", "fresh", "large", "crowded"])
+@pytest.mark.parametrize("name", ["alrp", "ndcg"])
+def test_many_entries_against_the_reference(name, case):
+    rng = np.random.default_rng(3)
+    entries = 20_000
+    labels = rng.choice([1, 0, -1], entries, p=[0.02, 0.88, 0.1] if case != "crowded" else [0.3, 0.7, 0])
+    if case == "crowded":
+        labels[4000:] = -1
+    scores = rng.normal(-3, 1.5, entries) + 2 * (labels == 1)
+    scores = {"fresh": -4.6 + 0.01 * scores, "large": 1e4 * scores}.get(case, scores).astype(np.float32)
+    boxes = rng.random(entries).astype(np.float32)
+    function, arguments = losses.LOSSES[name].function, [labels, scores, boxes][: 3 if name == "alrp" else 2]
+
+    @tf.function
+    def step(labels, *tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            values = tf.reshape(tf.stack(function(labels, *tensors, max_positives=512)), [-1])
+            total = tf.reduce_sum(values)
+        return values, *tape.gradient(total, tensors)
+
+    values, *gradients = step(*map(tf.constant, arguments))
+    expected_values, *expected = reference(name, labels, scores, boxes)
+    np.testing.assert_allclose(values, expected_values, rtol=1e-5)
+    for gradient, wanted in zip(gradients, expected):
+        assert_close_in_sum(gradient, wanted, 1e-5)
+
+
+def test_rank_sort_in_chunks():
+    rng = np.random.default_rng(4)
+    labels = rng.choice([1, 0, -1], 3000, p=[0.4, 0.5, 0.1])
+    scores, quality = rng.normal(0, 1, 3000).astype(np.float32), np.round(rng.random(3000), 2).astype(np.float32)
+
+    @tf.function
+    def step(labels, scores, quality):
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            ranking, sorting = losses.rank_sort_loss(labels, scores, quality)
+            total = 2 * ranking - 3 * sorting
+        return ranking, sorting, tape.gradient(total, scores)
+
+    *values, gradient = step(*map(tf.constant, (labels, scores, quality)))
+    expected_values, expected, _ = reference("rank_sort", labels, scores, quality, upstream=[2.0, -3.0])
+    np.testing.assert_allclose(values, expected_values, rtol=1e-5)
+    assert_close_in_sum(gradient, expected, 1e-5)
+
+
+def test_alrp_gives_boxes_the_derivative_of_its_localisation_part():
+    rng = np.random.default_rng(5)
+    labels, scores = (
+        rng.choice([1, 0, -1], (2, 8, 3), p=[0.3, 0.5, 0.2]),
+        rng.normal(0, 1, (2, 8, 3)).astype(np.float32),
+    )
+    corners = rng.uniform(0, 5, (2, 8, 2))
+    boxes = tf.constant(np.concatenate([corners, corners + rng.uniform(2, 6, (2, 8, 2))], axis=-1))
+    target = tf.constant(boxes + rng.uniform(-0.9, 0.9, boxes.shape))
+
+    def localization(boxes):
+        error = losses.giou_error(losses.aligned_giou(boxes, target))[..., tf.newaxis]
+        return losses.alrp_loss(labels, scores, error)[1]
+
+    with tf.GradientTape() as tape:
+        tape.watch(boxes)
+        value = localization(boxes)
+    gradient = tape.gradient(value, boxes).numpy()
+    has_positive = (labels == 1).any(-1)
+    assert not gradient[~has_positive].any()
+    for image, anchor in np.argwhere(has_positive)[:4]:
+        for coordinate in range(4):
+            moved = np.zeros(boxes.shape)
+            moved[image, anchor, coordinate] = 1e-2
+            difference = float(localization(boxes + moved) - localization(boxes - moved)) / 2e-2
+            assert gradient[image, anchor, coordinate] == pytest.approx(difference, abs=2e-4)
+
+
+def test_a_properly_ranked_positive_has_no_gradient():
+    # false positives of 0.5e-5 and 2e-5 stand on the two sides of 1e-5
+    for lead, moved in ((1 - 1e-5, False), (1 - 4e-5, True)):
+        with tf.GradientTape() as tape:
+            scores = tf.constant([lead, 0.0])
+            tape.watch(scores)
+            loss = losses.ap_loss([1, 0], scores)
+        assert tape.gradient(loss, scores).numpy().any() == moved
+        assert float(loss) > 0
+
+
+def test_clipped_errors_bound_alrp():
+    labels, scores, _ = worked_example()
+    far = np.full(10, 2.0, np.float32)
+    assert float(sum(losses.alrp_loss(labels, scores, far))) > 1
+    assert float(sum(losses.alrp_loss(labels, scores, far, clip_error=True))) <= 1
+
+
+def test_focal_is_keras_own():
+    rng = np.random.default_rng(6)
+    labels, scores = rng.choice([1, 0], (4, 30)), rng.normal(0, 2, (4, 30)).astype(np.float32)
+    whole = keras.losses.BinaryFocalCrossentropy(
+        apply_class_balancing=True, alpha=0.3, gamma=1.5, from_logits=True, reduction="sum"
+    )
+    expected = 30 * float(whole(labels, scores)) / (labels == 1).sum()
+    assert float(losses.binary_focal_loss(labels, scores, alpha=0.3, gamma=1.5)) == pytest.approx(expected, rel=1e-5)
+    alone = losses.binary_focal_loss(np.zeros(3, int), np.zeros(3, np.float32))
+    assert float(alone) == pytest.approx(3 * 0.75 * 0.25 * np.log(2), rel=1e-5)
+
+
+def test_hard_negatives_are_the_highest():
+    labels = np.array([1, 0, 0, 0, -1, 0, 0])
+    scores = np.float32([0, 3, 1, 2, 9, -1, 2])
+    cross_entropy = lambda label, score: np.logaddexp(0, -score if label else score)  # noqa: E731
+    for ratio, chosen in ((0, []), (1, [3]), (2, [3, 2]), (3.9, [3, 2, 2]), (4, [3, 2, 2, 1]), (100, [3, 2, 2, 1, -1])):
+        expected = cross_entropy(1, 0) + sum(cross_entropy(0, score) for score in chosen)
+        value = losses.cross_entropy_ohem(labels, scores, negatives_per_positive=ratio)
+        assert float(value) == pytest.approx(expected, rel=1e-6)
+    with tf.GradientTape() as tape:
+        tensor = tf.constant(scores)
+        tape.watch(tensor)
+        loss = losses.cross_entropy_ohem(labels, tensor, negatives_per_positive=2)
+    gradient = tape.gradient(loss, tensor).numpy()
+    assert gradient[3] == gradient[6] == pytest.approx(0.5 / (1 + np.exp(-2)), rel=1e-6), "ties share what is left"
+    assert not gradient[[2, 4, 5]].any()
+
+
+def test_the_example_of_the_docs_runs(capsys):
+    text = (Path(__file__).parents[2] / "docs" / "losses.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    keras.utils.set_random_seed(0)
+    exec(compile(program, "docs/losses.md", "exec"), {})
+    first, last = map(float, capsys.readouterr().out.strip().splitlines()[-1].split(" -> "))
+    assert last < 0.5 * first

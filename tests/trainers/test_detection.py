@@ -1,0 +1,142 @@
+"""Detection on the shared skeleton: what a run leaves behind, how it continues, what it refuses, that it learns."""
+
+import csv
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from metricfit.trainers import detection, run
+from metricfit.trainers.config import DetectionConfig
+from metricfit.trainers.data import sources
+from metricfit.trainers.errors import UsageError
+
+from ..conftest import registered
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    with registered():
+        yield DetectionConfig(
+            data="discs:train",
+            out=str(tmp_path_factory.mktemp("detection") / "run"),
+            backbone="tiny",
+            size=64,
+            channels=16,
+            head_layers=1,
+            anchor_scale=3.0,
+            batch_size=9,
+            epochs=3,
+            learning_rate=2e-2,
+            quiet=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def trained(config):
+    return detection.train(config)
+
+
+def rows_of(folder):
+    with open(folder / "history.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_everything_behind_and_learns(trained):
+    assert not trained.interrupted
+    assert {path.name for path in trained.folder.iterdir()} >= {
+        "config.json",
+        "history.csv",
+        "metrics.json",
+        "checkpoints",
+        "model.keras",
+        "tensorboard",
+        "figures",
+        "log.txt",
+    }
+    settings = json.loads((trained.folder / "config.json").read_text())
+    assert settings["task"] == "detection"
+    assert settings["config"]["augmentation"]["flip"]
+    rows = rows_of(trained.folder)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert float(rows[-1]["loss"]) == float(rows[-1]["loss"])
+    assert float(rows[-1]["classification_loss"]) < float(rows[0]["classification_loss"])
+    metrics = json.loads((trained.folder / "metrics.json").read_text())
+    assert metrics["scalars"]["ap"] == pytest.approx(max(float(row["val_ap"]) for row in rows), abs=1e-4)
+    assert metrics["scalars"]["ap50"] > 0.3
+
+
+def test_alrp_balances_itself_from_epoch_to_epoch(trained):
+    rows = rows_of(trained.folder)
+    assert float(rows[0]["box_weight"]) == 50
+    for before, after in zip(rows, rows[1:]):
+        classification, localization = float(before["classification_loss"]), float(before["localization_loss"])
+        assert float(after["box_weight"]) == pytest.approx((classification + localization) / localization, rel=1e-5)
+
+
+def test_an_interrupted_run_continues_to_the_same_losses(trained, config, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    watchers = detection.TASK.watchers
+    stopping = replace(detection.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
+    halved = replace(config, out=str(tmp_path / "run"))
+    assert run.train(stopping, halved).interrupted
+    assert len(rows_of(tmp_path / "run")) == 1
+    assert not detection.train(halved).interrupted
+    for one, other in zip(rows_of(tmp_path / "run"), rows_of(trained.folder), strict=True):
+        assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-3)
+        assert float(one["box_weight"]) == pytest.approx(float(other["box_weight"]), rel=1e-3)
+
+
+def test_the_saved_model_finds_the_discs(trained, config):
+    model = run.load_model(trained.folder)
+    assert model.class_names == ("disc",)
+    assert model.resizing == "pad"
+    report = detection.evaluate(model, sources.open_source("discs:other", needs="boxes"), quiet=True)
+    assert report.scalars["ap50"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"loss": "floss"}, "--loss floss is no detection loss: choose one of ap,"),
+        ({"loss": "ap", "loss_options": ("delta=0",)}, "--loss ap: delta"),
+        ({"box_loss": "smooth_l1"}, "give --box-loss giou or iou, not smooth_l1"),
+        ({"scales_per_octave": 4}, "--scales-per-octave must be 1, 2 or 3, got 4"),
+        ({"anchor_scale": 0.0}, "--anchor-scale must be above 0, got 0.0"),
+        ({"size": 100}, "the size must be a multiple of 32, got 100"),
+        ({"backbone": "vgg"}, "unknown backbone vgg"),
+        ({"max_boxes": 0}, "--max-boxes must be above 0, got 0"),
+        ({"data": "discs:train", "weights": "missing.weights.h5"}, "no weights at missing.weights.h5"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_sentence(config, tmp_path, changes, sentence):
+    with pytest.raises(UsageError, match=sentence.replace("(", r"\(")):
+        detection.train(replace(config, out=str(tmp_path / "run"), **changes))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("loss", "box_loss", "expected"),
+    [("alrp", None, "giou"), ("alrp", "iou", "iou"), ("ap", None, "smooth_l1"), ("focal", "giou", "giou")],
+)
+def test_each_loss_has_its_usual_box_loss(config, loss, box_loss, expected):
+    assert detection.box_loss(replace(config, loss=loss, box_loss=box_loss)) == expected
+
+
+def test_pictures_without_objects_train(config, tmp_path, monkeypatch):
+    load = sources.SOURCES["discs"].load
+
+    def mostly_empty(self, index):
+        example = load(self, index)
+        boxes = example.boxes if index % 10 == 9 else np.zeros((0, 4), np.float32)
+        return replace(example, boxes=boxes, classes=np.zeros(len(boxes), np.int32))
+
+    monkeypatch.setattr(sources.SOURCES["discs"], "load", mostly_empty)
+    result = detection.train(replace(config, out=str(tmp_path / "run"), epochs=1, loss="ap"))
+    assert float(rows_of(result.folder)[0]["loss"]) == 0

@@ -1,0 +1,67 @@
+"""AP, oLRP and their company of a detector, measured after each epoch and put among its logs."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from .. import figures, figures_detection
+from .averaged import averaged_weights
+
+
+class DetectionMetrics(keras.callbacks.Callback):
+    """Measures the model with the weights that validation sees, and logs `val_ap`, `val_olrp` and so on.
+
+    It must stand before the callbacks that read these logs (`BestModel`, `HistoryCSV`, TensorBoard): Keras hands one
+    dict of logs from callback to callback. The last epoch is always measured; in epochs that are not measured the names
+    of the last measuring are NaN. Precision over recall, and F1 and LRP over the threshold, are drawn for TensorBoard.
+
+    Args:
+        evaluate: from the model to a report with `scalars` (a dict), `coco` and `lrp`, such as `DetectionReport`.
+        log_dir: TensorBoard folder of the run; the pictures go to its subfolder `curves`.
+        every: epochs between two measurings.
+        label: name of the curves in the legend.
+
+    Attributes:
+        report: the latest report; None before the first, and in epochs that are not measured.
+    """
+
+    def __init__(self, evaluate: Callable, log_dir, every: int = 1, label: str = "validation"):
+        super().__init__()
+        self.evaluate, self.every, self.label = evaluate, every, label
+        self.log_dir = Path(log_dir) / "curves"
+        self.report = None
+        self._names: tuple[str, ...] = ("ap",)
+        self._writer = None
+
+    def on_train_begin(self, logs=None):
+        """Open the writer."""
+        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Measure, add to the logs, draw."""
+        self.report = None
+        logs = logs if logs is not None else {}
+        last = epoch + 1 == (self.params or {}).get("epochs")
+        if (epoch + 1) % self.every and not last:
+            logs.update({f"val_{name}": math.nan for name in self._names})
+            return
+        with averaged_weights(self.model):
+            self.report = self.evaluate(self.model)
+        self._names = tuple(self.report.scalars)
+        logs.update({f"val_{name}": value for name, value in self.report.scalars.items()})
+        title = f"Epoch {epoch + 1}"
+        drawn = {
+            "precision_over_recall": figures_detection.precision_recall_figure(self.report.coco, title=title),
+            "f1_over_threshold": figures_detection.confidence_figure({self.label: self.report.lrp}, title=title),
+        }
+        with self._writer.as_default(step=epoch):
+            for name, figure in drawn.items():
+                tf.summary.image(name, figures.to_png_array(figure)[None])
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        """Close the writer."""
+        self._writer.close()

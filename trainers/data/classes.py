@@ -1,0 +1,57 @@
+"""One order of classes for several sources: a model trained on one is judged on another by the names of its classes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import UsageError
+from .sources import Example, Source
+
+
+class Renumbered:
+    """A source of boxes with the classes of another; made by `with_class_names`."""
+
+    def __init__(self, source: Source, class_names: Sequence[str]):
+        self.source = source
+        self.name, self.names = source.name, source.names
+        self.class_names = tuple(class_names)
+        self._table = np.array([self.class_names.index(name) for name in source.class_names], np.int32)
+
+    @property
+    def box_counts(self) -> Sequence[int]:
+        """As the source has them."""
+        return self.source.box_counts
+
+    def __len__(self) -> int:
+        """Give the number of examples."""
+        return len(self.source)
+
+    def load(self, index: int) -> Example:
+        """Load one example; see `Source.load`."""
+        example = self.source.load(index)
+        return replace(example, classes=self._table[example.classes])
+
+
+def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
+    """Number the classes of a source's boxes as another source or a model does.
+
+    Args:
+        source: A source of boxes.
+        class_names: The names wanted, by index; may have more than the source.
+
+    Returns:
+        The source itself where the names are the same, otherwise one that renumbers on loading.
+
+    Raises:
+        UsageError: If the source has a class that is not among them.
+    """
+    if tuple(class_names) == tuple(source.class_names):
+        return source
+    missing = [name for name in source.class_names if name not in class_names]
+    if missing:
+        raise UsageError(
+            f"{source.name} has the class {', '.join(missing)}, expected only {', '.join(class_names)}: choose data of "
+            "the same classes, or list the classes in classes.txt"
+        )
+    return Renumbered(source, class_names)

@@ -1,0 +1,241 @@
+"""COCO's average precision, counted by pycocotools, and detections as COCO writes them."""
+
+import contextlib
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pycocotools import mask as boxes_in_c
+from pycocotools.cocoeval import COCOeval
+
+from ..errors import MetricfitError
+from .matching import Found, Truth, box_area, by_class, check_classes
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+"""The least IoU of a match over which AP is averaged."""
+
+RECALLS = np.linspace(0, 1, 101)
+"""The recalls at which precision is read."""
+
+MAX_DETECTIONS = 100
+"""How many of the surest boxes of a class in a picture count."""
+
+SIZES = ("all", "small", "medium", "large")
+"""Area of an object: any, up to 32 x 32, up to 96 x 96, above, in pixels of the original picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class CocoResult:
+    """What a set of detections scores; NaN where there is nothing to find.
+
+    Attributes:
+        ap: average precision, averaged over the classes and the IoU thresholds .5, .55, ... .95.
+        ap50: the same at IoU .5 alone; `ap75` and `ap90` likewise.
+        ap_small: `ap` of objects of up to 32 x 32 pixels; `ap_medium` up to 96 x 96, `ap_large` above.
+        ar: recall with at most 100 boxes a picture and class, averaged over classes and IoU thresholds.
+        class_names: names of the classes.
+        class_ap: float64 [K], `ap` of each class; `class_ap50` and `class_ap75` likewise.
+        precision: float64 [10, 101, K], by IoU threshold, recall and class: the highest precision at that recall or
+            above.
+        images: how many pictures were scored.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    ap90: float
+    ap_small: float
+    ap_medium: float
+    ap_large: float
+    ar: float
+    class_names: tuple[str, ...]
+    class_ap: np.ndarray
+    class_ap50: np.ndarray
+    class_ap75: np.ndarray
+    precision: np.ndarray
+    images: int
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The eight figures by name, those that are NaN left out."""
+        names = ("ap", "ap50", "ap75", "ap90", "ap_small", "ap_medium", "ap_large", "ar")
+        return {name: value for name in names if not np.isnan(value := getattr(self, name))}
+
+    def curve(self, iou: float, index: int | None = None) -> np.ndarray:
+        """Give precision over `RECALLS`, float64 [101]: of one class, or averaged over those that have truth.
+
+        Raises:
+            ValueError: an IoU that is none of `IOU_THRESHOLDS`.
+        """
+        precision = self.precision[_iou_index(iou)]
+        return precision[:, index] if index is not None else _mean(precision, axis=1)
+
+    @property
+    def class_scalars(self) -> dict[str, dict[str, float]]:
+        """By class name: `ap`, `ap50`, `ap75`, those that are NaN left out."""
+        columns = {"ap": self.class_ap, "ap50": self.class_ap50, "ap75": self.class_ap75}
+        return by_class(self.class_names, columns)
+
+    @property
+    def curves(self) -> dict:
+        """Precision over recall at IoU .5, .75 and .9, averaged over classes, as plain lists."""
+        precision = {f"{iou:.2f}": self.curve(iou).tolist() for iou in (0.5, 0.75, 0.9)}
+        return {"recall": RECALLS.tolist(), "precision": precision}
+
+
+class CocoAP:
+    """Takes in pictures one by one, in pixels of the original picture, and scores them together.
+
+    Args:
+        class_names: names of the classes, by index.
+    """
+
+    def __init__(self, class_names: Sequence[str]):
+        self.class_names = tuple(class_names)
+        self._seen: list[tuple[Truth, Found]] = []
+
+    def update(self, truth: Truth, found: Found) -> None:
+        """Take in one picture.
+
+        Raises:
+            ValueError: a class beyond the names.
+        """
+        check_classes(self.class_names, truth.classes, found.classes)
+        self._seen.append((truth, found))
+
+    def result(self) -> CocoResult:
+        """Give the `CocoResult` of all pictures so far.
+
+        Raises:
+            MetricfitError: no picture has a box that counts.
+        """
+        if not any((~truth.ignored).any() for truth, _ in self._seen):
+            raise MetricfitError(
+                f"average precision needs a box that counts, got none in {len(self._seen)} pictures: check the boxes"
+            )
+        evaluation = _Evaluation(self._seen, len(self.class_names))
+        # It reports its progress line by line.
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation.evaluate()
+            evaluation.accumulate()
+        precision, recall = (np.array(evaluation.eval[name]) for name in ("precision", "recall"))
+        for values in (precision, recall):
+            values[values == -1] = np.nan
+        # [IoU, recall, class, size, 1] and [IoU, class, size, 1].
+        every, by_size = precision[:, :, :, 0, 0], {name: precision[:, :, :, i, 0] for i, name in enumerate(SIZES)}
+        at = {iou: every[_iou_index(iou)] for iou in (0.5, 0.75, 0.9)}
+        return CocoResult(
+            ap=_mean(every),
+            ap50=_mean(at[0.5]),
+            ap75=_mean(at[0.75]),
+            ap90=_mean(at[0.9]),
+            ap_small=_mean(by_size["small"]),
+            ap_medium=_mean(by_size["medium"]),
+            ap_large=_mean(by_size["large"]),
+            ar=_mean(recall[:, :, 0, 0]),
+            class_names=self.class_names,
+            class_ap=_mean(every, axis=(0, 1)),
+            class_ap50=_mean(at[0.5], axis=0),
+            class_ap75=_mean(at[0.75], axis=0),
+            precision=every,
+            images=len(self._seen),
+        )
+
+
+def to_coco_results(
+    image_id: int | str,
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    *,
+    category_ids: Sequence[int] | None = None,
+) -> list[dict]:
+    """Give the detections of one picture as entries of a COCO results file.
+
+    Args:
+        image_id: what the picture is called there.
+        boxes: float [n, 4], xyxy in pixels of the original picture.
+        scores: float [n].
+        classes: integer [n], 0-based.
+        category_ids: the category of each class; by default 1 for the first, 2 for the second, and so on.
+
+    Returns:
+        One dict a box with `image_id`, `category_id`, `bbox` (x, y, width, height, in hundredths of a pixel) and
+        `score`; JSON takes them as they are.
+    """
+    found = Found(boxes, scores, classes)
+    entries = []
+    for (x0, y0, x1, y1), score, index in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()):
+        entries.append(
+            {
+                "image_id": image_id,
+                "category_id": int(category_ids[index]) if category_ids is not None else index + 1,
+                "bbox": [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)],
+                # Six digits, not places: the scores of ranking losses can all be small.
+                "score": float(f"{score:.6g}"),
+            }
+        )
+    return entries
+
+
+class _Evaluation(COCOeval):
+    """COCOeval fed from memory. Its own `_prepare` would overwrite `ignore` with `iscrowd`."""
+
+    def __init__(self, pictures: Iterable[tuple[Truth, Found]], classes: int):
+        super().__init__(iouType="bbox")
+        self._pictures = pictures
+        self.params.imgIds = list(range(len(pictures)))
+        self.params.catIds = list(range(classes))
+        self.params.maxDets = [MAX_DETECTIONS]
+        self.params.iouThrs, self.params.recThrs = IOU_THRESHOLDS, RECALLS
+
+    def _prepare(self):
+        self._gts, self._dts, self.evalImgs, self.eval = defaultdict(list), defaultdict(list), defaultdict(list), {}
+        number = 0  # identifiers begin at 1: 0 stands for no match
+        for image, (truth, found) in enumerate(self._pictures):
+            boxes = _xywh(truth.boxes)
+            for index, kind in enumerate(truth.classes):
+                number += 1
+                entry = {"id": number, "bbox": boxes[index], "area": truth.areas[index], "crowd": truth.crowd[index]}
+                # `iscrowd` lets any number of detections meet the box, as VOC does with difficult ones, too.
+                entry["ignore"] = entry["iscrowd"] = int(truth.ignored[index])
+                self._gts[image, int(kind)].append(entry)
+            areas, boxes = box_area(found.boxes), _xywh(found.boxes)
+            for index, kind in enumerate(found.classes):
+                number += 1
+                entry = {"id": number, "bbox": boxes[index], "area": areas[index], "score": found.scores[index]}
+                self._dts[image, int(kind)].append(entry)
+
+    def computeIoU(self, image, kind):
+        """Give IoU, with the rule for crowds where there is one, and not for difficult boxes."""
+        truth, found = self._gts[image, kind], self._dts[image, kind]
+        if not truth or not found:
+            return []
+        order = np.argsort([-entry["score"] for entry in found], kind="mergesort")[: self.params.maxDets[-1]]
+        return boxes_in_c.iou(
+            [found[place]["bbox"] for place in order],
+            [entry["bbox"] for entry in truth],
+            [int(entry["crowd"]) for entry in truth],
+        )
+
+
+def _xywh(boxes: np.ndarray) -> list[list[float]]:
+    return np.concatenate([boxes[:, :2], (boxes[:, 2:] - boxes[:, :2]).clip(0)], axis=1).tolist()
+
+
+def _iou_index(iou: float) -> int:
+    near = np.flatnonzero(np.isclose(IOU_THRESHOLDS, iou))
+    if not near.size:
+        raise ValueError(f"IoU must be one of .5, .55, ... .95, got {iou}")
+    return int(near[0])
+
+
+def _mean(values: np.ndarray, axis=None):
+    """Average without NaN; NaN where nothing is left."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=axis)
+    total = np.where(there, values, 0.0).sum(axis=axis)
+    mean = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return float(mean) if mean.ndim == 0 else mean

@@ -1,0 +1,289 @@
+"""Localisation-recall-precision error and F1 over the score threshold, with the thresholds that are best and safe.
+
+Of the boxes with a score of at least s (Oksuz et al., ECCV 2018; eq. 6 of the aLRP paper):
+
+    LRP(s) = (FP + FN + sum over TP of (1 - IoU) / (1 - tau)) / (FP + FN + TP)
+
+and the optimal LRP (oLRP) of a class is its minimum over s. Ranking losses order scores without calibrating them: all
+of them may lie below 0.1. So optima and bands are looked for among the scores that occur, not on a grid.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import MetricfitError
+from .f_measure import BAND_SHARE
+from .histogram import THRESHOLDS
+from .matching import ClassMatches, Found, Matches, Truth, by_class
+
+
+@dataclass(frozen=True, eq=False)
+class LRPResult:
+    """What a set of detections scores, by class and by threshold.
+
+    Classes without a box that counts are left out of all averages over classes. `f1`, `lrp` and what belongs to them
+    are of all classes together, under one threshold for all; there the false positives of such classes count.
+
+    Attributes:
+        olrp: optimal LRP in [0, 1], averaged over classes; 0 is perfect.
+        localization: 1 - IoU of the true positives at each class's optimum, averaged over them and then over classes.
+        false_positives: share of false positives among the boxes at the optimum (1 - precision), likewise.
+        false_negatives: share of boxes missed there (1 - recall), likewise.
+        f1: largest F1 over the threshold.
+        f1_threshold: the lowest threshold that reaches it; NaN where nothing is found.
+        band: (low, high), the contiguous thresholds around it with F1 >= 0.99 `f1`.
+        mean_f1: F1 averaged over the thresholds {0..255}/255.
+        lrp: smallest LRP over the threshold.
+        lrp_threshold: the lowest threshold that reaches it; NaN where nothing is found.
+        class_names: names of the classes.
+        class_olrp: float64 [K], NaN for a class without truth; `class_localization`, `class_false_positives` and
+            `class_false_negatives` likewise (the first two NaN also where a class has no true positive).
+        class_threshold: float64 [K], the lowest score at the optimum of each class; NaN without true positive.
+        thresholds: float64 [T], those of the curves: {0..255}/255, and up to 256 quantiles of the scores.
+        f1_curve: float64 [T], of all classes together, and `lrp_curve`.
+        class_f1_curve: float64 [T], averaged over classes, and `class_lrp_curve`.
+        tau: least IoU of a true positive.
+    """
+
+    olrp: float
+    localization: float
+    false_positives: float
+    false_negatives: float
+    f1: float
+    f1_threshold: float
+    band: tuple[float, float]
+    mean_f1: float
+    lrp: float
+    lrp_threshold: float
+    class_names: tuple[str, ...]
+    class_olrp: np.ndarray
+    class_localization: np.ndarray
+    class_false_positives: np.ndarray
+    class_false_negatives: np.ndarray
+    class_threshold: np.ndarray
+    thresholds: np.ndarray
+    f1_curve: np.ndarray
+    lrp_curve: np.ndarray
+    class_f1_curve: np.ndarray
+    class_lrp_curve: np.ndarray
+    tau: float
+
+    @property
+    def band_width(self) -> float:
+        """Width of the band, in scores."""
+        return self.band[1] - self.band[0]
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The figures by name, those that are NaN left out."""
+        values = {
+            "olrp": self.olrp,
+            "olrp_localization": self.localization,
+            "olrp_false_positives": self.false_positives,
+            "olrp_false_negatives": self.false_negatives,
+            "lrp": self.lrp,
+            "lrp_threshold": self.lrp_threshold,
+            "f1": self.f1,
+            "f1_threshold": self.f1_threshold,
+            "mean_f1": self.mean_f1,
+            "band_low": self.band[0],
+            "band_high": self.band[1],
+        }
+        return {name: value for name, value in values.items() if not np.isnan(value)}
+
+    @property
+    def class_scalars(self) -> dict[str, dict[str, float]]:
+        """By class name: `olrp`, its three components and `threshold`, those that are NaN left out."""
+        columns = {
+            "olrp": self.class_olrp,
+            "olrp_localization": self.class_localization,
+            "olrp_false_positives": self.class_false_positives,
+            "olrp_false_negatives": self.class_false_negatives,
+            "threshold": self.class_threshold,
+        }
+        return by_class(self.class_names, columns)
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """The thresholds and the four curves over them as plain lists."""
+        names = ("thresholds", "f1_curve", "lrp_curve", "class_f1_curve", "class_lrp_curve")
+        return {name: getattr(self, name).tolist() for name in names}
+
+
+class LRP:
+    """Takes in pictures one by one; keeps a few numbers for each found box.
+
+    Args:
+        class_names: names of the classes, by index.
+        tau: least IoU of a true positive, in [0, 1).
+
+    Attributes:
+        matches: what became of each found box.
+
+    Raises:
+        ValueError: tau out of range.
+    """
+
+    def __init__(self, class_names: Sequence[str], tau: float = 0.5):
+        if not 0 <= tau < 1:
+            raise ValueError(f"tau must lie in [0, 1), got {tau}")
+        self.matches = Matches(tuple(class_names), tau)
+
+    def update(self, truth: Truth, found: Found) -> None:
+        """Take in one picture; found boxes are matched surest first, as COCO does.
+
+        Raises:
+            ValueError: scores outside of [0, 1], or a class beyond the names.
+        """
+        scores = found.scores
+        if scores.size and not (scores.min() >= 0 and scores.max() <= 1):
+            raise ValueError(f"scores must lie in [0, 1], got [{scores.min()}, {scores.max()}]")
+        self.matches.update(truth, found)
+
+    def result(self) -> LRPResult:
+        """Give the `LRPResult` of all pictures so far.
+
+        Raises:
+            MetricfitError: no picture has a box that counts.
+        """
+        tau, classes = self.matches.tau, self.matches.by_class()
+        together = Sweep.over(classes, tau)
+        if together.truths == 0:
+            raise MetricfitError(
+                f"LRP needs a box that counts, got none in {self.matches.images} pictures: check the boxes"
+            )
+        sweeps = [Sweep.over([found], tau) for found in classes]
+        optima = np.array([sweep.optimal_lrp() for sweep in sweeps])
+        olrp, localization, false_positives, false_negatives, threshold = optima.T
+        thresholds = _thresholds(together.scores)
+        counted = [sweep for sweep in sweeps if sweep.truths]
+        best_f1, f1_threshold, band = together.best_f1()
+        lrp, *_, lrp_threshold = together.optimal_lrp()
+        return LRPResult(
+            olrp=_mean(olrp),
+            localization=_mean(localization),
+            false_positives=_mean(false_positives),
+            false_negatives=_mean(false_negatives),
+            f1=best_f1,
+            f1_threshold=f1_threshold,
+            band=band,
+            mean_f1=float(together.at(together.f1, THRESHOLDS).mean()),
+            lrp=float(lrp),
+            lrp_threshold=float(lrp_threshold),
+            class_names=self.matches.class_names,
+            class_olrp=olrp,
+            class_localization=localization,
+            class_false_positives=false_positives,
+            class_false_negatives=false_negatives,
+            class_threshold=threshold,
+            thresholds=thresholds,
+            f1_curve=together.at(together.f1, thresholds),
+            lrp_curve=together.at(together.lrp, thresholds),
+            class_f1_curve=np.mean([sweep.at(sweep.f1, thresholds) for sweep in counted], axis=0),
+            class_lrp_curve=np.mean([sweep.at(sweep.lrp, thresholds) for sweep in counted], axis=0),
+            tau=tau,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What the n surest boxes score, for every n from 0 to N.
+
+    Attributes:
+        scores: float64 [N], falling.
+        truths: how many true boxes count.
+        true_positives: int64 [N + 1].
+        error: float64 [N + 1], sum of 1 - IoU over the true positives.
+        f1: float64 [N + 1].
+        lrp: float64 [N + 1].
+        cuts: int64 [D], the n at which a threshold can cut: boxes of one score stay together.
+    """
+
+    scores: np.ndarray
+    truths: int
+    true_positives: np.ndarray
+    error: np.ndarray
+    f1: np.ndarray
+    lrp: np.ndarray
+    cuts: np.ndarray
+
+    @classmethod
+    def over(cls, classes: Sequence[ClassMatches], tau: float) -> "Sweep":
+        """Sweep over the matches of some classes together."""
+        scores = np.concatenate([found.scores for found in classes])
+        order = np.argsort(-scores, kind="stable")
+        scores = scores[order]
+        positive = np.concatenate([found.positive for found in classes])[order]
+        iou = np.concatenate([found.iou for found in classes])[order]
+        truths = sum(found.truths for found in classes)
+        true_positives = np.concatenate([[0], positive.cumsum()]).astype(np.int64)
+        error = np.concatenate([[0.0], np.where(positive, 1 - iou, 0.0).cumsum()])
+        found = np.arange(len(scores) + 1)
+        # FP + FN + TP: everything found, and what was missed.
+        everything = found + truths - true_positives
+        wrong = everything - true_positives + error / (1 - tau)
+        return cls(
+            scores=scores,
+            truths=truths,
+            true_positives=true_positives,
+            error=error,
+            f1=2 * true_positives / np.maximum(found + truths, 1),
+            lrp=wrong / np.maximum(everything, 1),
+            cuts=np.flatnonzero(np.diff(scores, append=-1.0)) + 1,
+        )
+
+    def at(self, values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+        """Read values [N + 1] at thresholds [T]: of the boxes with a score of at least that."""
+        return values[np.searchsorted(-self.scores, -np.asarray(thresholds, np.float64), side="right")]
+
+    def optimal_lrp(self) -> tuple[float, float, float, float, float]:
+        """Give oLRP, localisation, false-positive and false-negative rate there, and the threshold.
+
+        Without truth all are NaN. Without true positive oLRP and the rate of false negatives are 1, the rest NaN.
+        """
+        nan = float("nan")
+        if not self.truths:
+            return nan, nan, nan, nan, nan
+        if not self.true_positives[-1]:
+            return 1.0, nan, nan, 1.0, nan
+        n = self.cuts[_last_smallest(self.lrp[self.cuts])]
+        true_positives = self.true_positives[n]
+        return (
+            float(self.lrp[n]),
+            float(self.error[n] / true_positives) if true_positives else nan,
+            float(1 - true_positives / n),
+            float(1 - true_positives / self.truths),
+            float(self.scores[n - 1]),
+        )
+
+    def best_f1(self) -> tuple[float, float, tuple[float, float]]:
+        """Give the largest F1, the lowest threshold that reaches it, and the band of thresholds around it."""
+        if not self.true_positives[-1]:
+            return 0.0, float("nan"), (float("nan"), float("nan"))
+        f1 = self.f1[self.cuts]
+        best = _last_smallest(-f1)
+        outside = np.flatnonzero(f1 < BAND_SHARE * f1[best])
+        first = max(outside[outside < best], default=-1) + 1
+        after = min(outside[outside > best], default=len(f1))
+        score = self.scores[self.cuts - 1]
+        # The lowest number above the first score that must stay out.
+        low = np.nextafter(np.float32(score[after]), np.float32(2)) if after < len(f1) else 0.0
+        return float(f1[best]), float(score[best]), (float(low), float(score[first]))
+
+
+def _last_smallest(values: np.ndarray) -> int:
+    """Of equal values the last is at the lowest threshold."""
+    return int(len(values) - 1 - np.argmin(values[::-1]))
+
+
+def _thresholds(scores: np.ndarray) -> np.ndarray:
+    """The thresholds of the field, and where the scores crowd, more of them."""
+    quantiles = np.quantile(scores, np.linspace(0, 1, 256), method="nearest") if scores.size else []
+    return np.unique(np.concatenate([THRESHOLDS.astype(np.float64), quantiles]))
+
+
+def _mean(values: np.ndarray) -> float:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")

@@ -1,0 +1,238 @@
+"""Which found box meets which true one: IoU, greedy matching by score, and the record of both over a data set."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1
+"""What becomes of a found box; an ignored one met a box that does not count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The boxes that are in one picture.
+
+    Attributes:
+        boxes: float [n, 4] as (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive.
+        classes: integer [n], 0-based.
+        difficult: bool [n], boxes (VOC) that do not count: nobody misses them, and what meets them is no error.
+        crowd: bool [n], boxes (COCO) around many objects: they do not count either, and a found box meets one when it
+            lies inside of it.
+        areas: float [n], pixels of each object, by which COCO tells small from large; by default those of the boxes.
+
+    Raises:
+        ValueError: other shapes, or boxes that are not finite.
+    """
+
+    boxes: np.ndarray
+    classes: np.ndarray
+    difficult: np.ndarray | None = None
+    crowd: np.ndarray | None = None
+    areas: np.ndarray | None = None
+
+    def __post_init__(self):
+        boxes, classes = _checked("true", self.boxes, self.classes)
+        flags = {name: _flags(name, getattr(self, name), len(boxes)) for name in ("difficult", "crowd")}
+        areas = box_area(boxes) if self.areas is None else np.asarray(self.areas, np.float64).reshape(-1)
+        if len(areas) != len(boxes):
+            raise ValueError(f"areas must have one entry for each of {len(boxes)} boxes, got {len(areas)}")
+        for name, value in {"boxes": boxes, "classes": classes, "areas": areas, **flags}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def ignored(self) -> np.ndarray:
+        """Which boxes do not count, bool [n]."""
+        return self.difficult | self.crowd
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The boxes that a detector found in one picture.
+
+    Attributes:
+        boxes: float [n, 4] as (x0, y0, x1, y1) in pixels of the picture.
+        scores: float [n], of any scale, higher is surer; in any order.
+        classes: integer [n], 0-based.
+
+    Raises:
+        ValueError: other shapes, or numbers that are not finite.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+
+    def __post_init__(self):
+        boxes, classes = _checked("found", self.boxes, self.classes)
+        scores = np.asarray(self.scores, np.float64).reshape(-1)
+        if len(scores) != len(boxes) or not np.isfinite(scores).all():
+            raise ValueError(f"found boxes need a finite score each, got {len(scores)} scores for {len(boxes)} boxes")
+        for name, value in {"boxes": boxes, "scores": scores, "classes": classes}.items():
+            object.__setattr__(self, name, value)
+
+    def of_class(self, index: int) -> np.ndarray:
+        """Give where the boxes of a class stand, surest first, as integers; equal scores keep their order."""
+        places = np.flatnonzero(self.classes == index)
+        return places[np.argsort(-self.scores[places], kind="stable")]
+
+
+def box_iou(found: np.ndarray, truth: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
+    """Give the intersection over union of every found with every true box.
+
+    Args:
+        found: float [n, 4], xyxy.
+        truth: float [m, 4], xyxy.
+        crowd: bool [m]: with these the intersection is set against the area of the found box alone, as COCO does.
+
+    Returns:
+        float64 [n, m] in [0, 1]; 0 where both boxes are empty.
+    """
+    found, truth = np.asarray(found, np.float64), np.asarray(truth, np.float64)
+    low = np.maximum(found[:, None, :2], truth[None, :, :2])
+    high = np.minimum(found[:, None, 2:], truth[None, :, 2:])
+    both = (high - low).clip(0).prod(axis=-1)
+    area = box_area(found)[:, None]
+    union = area + box_area(truth)[None] - both
+    if crowd is not None:
+        union = np.where(crowd[None], area, union)
+    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+
+
+def box_area(boxes: np.ndarray) -> np.ndarray:
+    """Give the area of boxes [..., 4], 0 for those turned inside out."""
+    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(axis=-1)
+
+
+def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Match found to true boxes of one class in one picture, as COCO does.
+
+    The surest found box takes the free true box it overlaps most, then the next one. Only where no box that counts is
+    left, a box that does not count may be met, by any number of found boxes.
+
+    Args:
+        iou: float [n, m], found boxes by falling score.
+        ignored: bool [m], which true boxes do not count.
+        threshold: least IoU of a match.
+
+    Returns:
+        What becomes of each found box, int8 [n] of `FALSE_POSITIVE`, `TRUE_POSITIVE` and `IGNORED`; and the true box
+        that it meets, int64 [n], -1 where none.
+    """
+    fate, met = np.full(len(iou), FALSE_POSITIVE, np.int8), np.full(len(iou), -1)
+    if not iou.size:
+        return fate, met
+    free = ~ignored
+    for place, row in enumerate(iou):
+        for among, result in ((free, TRUE_POSITIVE), (ignored, IGNORED)):
+            reached = np.where(among, row, -1.0)
+            best = int(reached.argmax())
+            if reached[best] >= threshold:
+                fate[place], met[place] = result, best
+                free[best] = False
+                break
+    return fate, met
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMatches:
+    """What was found of one class in all pictures, surest first, without what met a box that does not count.
+
+    Attributes:
+        scores: float64 [n], falling.
+        iou: float64 [n], with the true box that was met; 0 for false positives.
+        positive: bool [n], true positives.
+        truths: how many true boxes count.
+    """
+
+    scores: np.ndarray
+    iou: np.ndarray
+    positive: np.ndarray
+    truths: int
+
+
+@dataclass(eq=False)
+class Matches:
+    """Matches of a data set, taken in picture by picture: a few numbers for each found box are kept.
+
+    Args:
+        class_names: names of the classes, by index.
+        tau: least IoU of a true positive.
+    """
+
+    class_names: tuple[str, ...]
+    tau: float = 0.5
+    images: int = 0
+    _truths: np.ndarray = field(init=False)
+    _rows: list = field(init=False, default_factory=list)
+
+    def __post_init__(self):
+        self._truths = np.zeros(len(self.class_names), np.int64)
+
+    def update(self, truth: Truth, found: Found) -> None:
+        """Take in one picture.
+
+        Raises:
+            ValueError: a class beyond the names.
+        """
+        check_classes(self.class_names, truth.classes, found.classes)
+        self._truths += np.bincount(truth.classes[~truth.ignored], minlength=len(self.class_names))
+        for index in np.unique(found.classes):
+            places, true = found.of_class(index), np.flatnonzero(truth.classes == index)
+            iou = box_iou(found.boxes[places], truth.boxes[true], truth.crowd[true])
+            fate, met = match(iou, truth.ignored[true], self.tau)
+            counts = fate != IGNORED
+            reached = iou[np.arange(len(iou)), met] if iou.size else np.zeros(len(iou))
+            columns = (
+                np.full(counts.sum(), index),
+                found.scores[places][counts],
+                np.where(fate == TRUE_POSITIVE, reached, 0.0)[counts],
+                fate[counts] == TRUE_POSITIVE,
+            )
+            self._rows.append(columns)
+        self.images += 1
+
+    def by_class(self) -> list[ClassMatches]:
+        """Give what was found, class by class."""
+        columns = [np.concatenate(column) for column in zip(*self._rows)] if self._rows else [np.zeros(0)] * 4
+        kinds, scores, iou, positive = columns
+        found = []
+        for index, truths in enumerate(self._truths):
+            rows = np.flatnonzero(kinds == index)
+            rows = rows[np.argsort(-scores[rows], kind="stable")]
+            found.append(ClassMatches(scores[rows], iou[rows], positive[rows].astype(bool), int(truths)))
+        return found
+
+
+def check_classes(class_names, *classes: np.ndarray) -> None:
+    """Refuse classes without a name."""
+    for values in classes:
+        if values.size and not (values.min() >= 0 and values.max() < len(class_names)):
+            raise ValueError(
+                f"classes must lie in 0..{len(class_names) - 1}, one for each name, got {values.min()}..{values.max()}"
+            )
+
+
+def by_class(class_names, columns: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Turn columns [K] into one dict of numbers a class, without NaN."""
+    return {
+        name: {key: float(values[index]) for key, values in columns.items() if not np.isnan(values[index])}
+        for index, name in enumerate(class_names)
+    }
+
+
+def _checked(kind: str, boxes, classes):
+    boxes = np.asarray(boxes, np.float64)
+    boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
+    classes = np.asarray(classes)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or classes.shape != boxes.shape[:1]:
+        raise ValueError(f"{kind} boxes must be [n, 4] with classes [n], got {boxes.shape} and {classes.shape}")
+    if not np.isfinite(boxes).all():
+        raise ValueError(f"{kind} boxes must be finite")
+    return boxes, classes.astype(np.int64)
+
+
+def _flags(name: str, values, count: int) -> np.ndarray:
+    flags = np.zeros(count, bool) if values is None else np.asarray(values, bool).reshape(-1)
+    if len(flags) != count:
+        raise ValueError(f"{name} must have one entry for each of {count} boxes, got {len(flags)}")
+    return flags

@@ -1,0 +1,304 @@
+"""Which anchor is to find which object: by thresholds on the IoU, or adaptively (ATSS)."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from .anchors import STRIDES, AnchorGrid
+
+BACKGROUND = -1
+"""Label of an anchor that finds nothing, and class of the padding behind the boxes of an image."""
+
+IGNORED = -2
+"""Label of an anchor that takes no part in training, and class of a box that neither trains nor counts."""
+
+POSITIVE_IOU = 0.5
+NEGATIVE_IOU = 0.4
+IGNORED_OVERLAP = 0.5
+ATSS_LOCATIONS = 9
+
+# Ground truths compared with all anchors at once: enough to be fast, few enough to stay small in memory.
+_CHUNK = 8
+# The 9 nearest locations of a grid lie within this many rows and columns, also at a corner.
+_WINDOW = 7
+
+
+class Targets(NamedTuple):
+    """What each anchor of a batch is to predict; no gradient flows through it.
+
+    Attributes:
+        labels: int32 [B, A]: a class, `BACKGROUND` or `IGNORED`.
+        matched: int32 [B, A]: index of the anchor's ground truth; 0 where it has none.
+        boxes: float32 [B, A, 4]: the ground truth's box, xyxy in pixels; the anchor itself where it has none, so that
+            everything computed from it is finite.
+    """
+
+    labels: tf.Tensor
+    matched: tf.Tensor
+    boxes: tf.Tensor
+
+
+def assign_by_iou(boxes, classes, grid: AnchorGrid) -> Targets:
+    """Match anchors by fixed thresholds, with at least one anchor for each object.
+
+    An anchor belongs to the object it overlaps most if their IoU is `POSITIVE_IOU` or more, and is background below
+    `NEGATIVE_IOU`; between them it is ignored (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017,
+    section 4). Moreover, each object gets the anchor that overlaps it most. Where several objects want the same one,
+    the largest IoU wins, then the lower index; the others choose again among the anchors that nobody took so.
+
+    An anchor that no object has is ignored, too, if a share of `IGNORED_OVERLAP` or more of its area lies inside an
+    `IGNORED` box (as it does where their IoU is that large).
+
+    Args:
+        boxes: float [B, M, 4], xyxy in pixels; objects, ignored boxes and padding in any order.
+        classes: integer [B, M]: a class, `IGNORED` or `BACKGROUND` for padding, whose boxes are not looked at.
+        grid: the anchors.
+
+    Returns:
+        The targets. Static shapes as far as the arguments have them.
+
+    Raises:
+        ValueError: a shape is not one of these.
+    """
+    boxes, classes = _checked(boxes, classes)
+    anchors = _Anchors(grid)
+    best, proposal = _compared(anchors, boxes, classes >= 0)
+    forced = _forced(anchors, boxes, classes >= 0, proposal)
+    matched = tf.where(forced >= 0, forced, best.index)
+    positive = (forced >= 0) | (best.overlap >= POSITIVE_IOU)
+    undecided = (best.overlap >= NEGATIVE_IOU) | _covered(anchors, boxes, classes)
+    return _targets(boxes, classes, anchors, matched, positive, undecided)
+
+
+def assign_by_atss(boxes, classes, grid: AnchorGrid) -> Targets:
+    """Match anchors by adaptive training sample selection (Zhang et al., CVPR 2020, Algorithm 1).
+
+    An object's candidates are the anchors at the `ATSS_LOCATIONS` locations of each level that are nearest to its
+    centre. Those are positive whose IoU with it is at least the candidates' mean plus their standard deviation (with
+    n - 1, as in the authors' code), and whose centre lies inside it. An anchor of several objects goes to the one of
+    the largest IoU, then to the lower index. As in the paper, an object may be left without an anchor: one so small
+    that no anchor's centre lies inside.
+
+    `IGNORED` boxes act as in `assign_by_iou`.
+
+    Args:
+        boxes: float [B, M, 4], xyxy in pixels; objects, ignored boxes and padding in any order.
+        classes: integer [B, M]: a class, `IGNORED` or `BACKGROUND` for padding, whose boxes are not looked at.
+        grid: the anchors.
+
+    Returns:
+        The targets. Static shapes as far as the arguments have them.
+
+    Raises:
+        ValueError: a shape is not one of these.
+    """
+    boxes, classes = _checked(boxes, classes)
+    anchors = _Anchors(grid)
+    candidates = _nearest(boxes, grid)
+    found = tf.gather(anchors.boxes, candidates)
+    overlap = _iou(found, boxes[:, :, None])
+    mean = tf.reduce_mean(overlap, axis=-1, keepdims=True)
+    variance = tf.reduce_sum(tf.square(overlap - mean), axis=-1, keepdims=True) / max(candidates.shape[-1] - 1, 1)
+    centre = 0.5 * (found[..., :2] + found[..., 2:])
+    inside = tf.reduce_all((centre > boxes[:, :, None, :2]) & (centre < boxes[:, :, None, 2:]), axis=-1)
+    chosen = inside & (overlap >= mean + tf.sqrt(variance)) & (classes >= 0)[..., None]
+    best = _largest(candidates, tf.where(chosen, overlap, -1.0), len(grid))
+    return _targets(boxes, classes, anchors, best.index, best.overlap >= 0, _covered(anchors, boxes, classes))
+
+
+ASSIGNMENTS = {"iou": assign_by_iou, "atss": assign_by_atss}
+
+
+class LabelEncoder:
+    """An assignment with its anchors, as KerasCV's RetinaNet wants to hold them.
+
+    Args:
+        grid: the anchors.
+        assignment: a key of `ASSIGNMENTS`.
+    """
+
+    bounding_box_format = "xyxy"
+
+    def __init__(self, grid: AnchorGrid, assignment: str):
+        self.anchor_generator, self.assign = grid, ASSIGNMENTS[assignment]
+
+    def __call__(self, boxes, classes) -> Targets:
+        """Match the boxes [B, M, 4] and classes [B, M] of a batch."""
+        return self.assign(boxes, classes, self.anchor_generator)
+
+
+class _Best(NamedTuple):
+    """The largest IoU and whose it is: of each anchor [B, A], or of each ground truth [B, M]."""
+
+    overlap: tf.Tensor
+    index: tf.Tensor
+
+
+class _Anchors:
+    """The anchors as constants: all boxes [A, 4], and corners and areas [1, 1, A] to compare with [B, m, 1]."""
+
+    def __init__(self, grid: AnchorGrid):
+        self.boxes = tf.constant(grid.boxes())
+        self.corners = [side[None, None] for side in tf.unstack(self.boxes, axis=-1)]
+        self.areas = _area(self.boxes)[None, None]
+
+    def intersections(self, boxes):
+        """Areas that the boxes [B, m, 4] share with each anchor, [B, m, A]."""
+        ax0, ay0, ax1, ay1 = self.corners
+        x0, y0, x1, y1 = (side[..., None] for side in tf.unstack(boxes, axis=-1))
+        width = tf.minimum(ax1, x1) - tf.maximum(ax0, x0)
+        height = tf.minimum(ay1, y1) - tf.maximum(ay0, y0)
+        return tf.maximum(width, 0.0) * tf.maximum(height, 0.0)
+
+    def iou(self, boxes):
+        """IoU of the boxes [B, m, 4] with each anchor, [B, m, A]."""
+        shared = self.intersections(boxes)
+        return shared / (self.areas + _area(boxes)[..., None] - shared)
+
+
+def _checked(boxes, classes):
+    boxes, classes = tf.convert_to_tensor(boxes), tf.convert_to_tensor(classes)
+    if boxes.shape.rank != 3 or boxes.shape[-1] != 4 or not boxes.shape[1]:
+        raise ValueError(f"boxes must have shape [B, M, 4] with a fixed M above 0, got {boxes.shape}")
+    if not classes.shape.is_compatible_with(boxes.shape[:2]):
+        raise ValueError(f"classes must have shape [B, M] where boxes have {boxes.shape}, got {classes.shape}")
+    classes = tf.cast(classes, tf.int32)
+    # A box of its own in place of what padding holds keeps every quotient finite.
+    padding = tf.constant([0.0, 0.0, 1.0, 1.0])
+    return tf.where((classes == BACKGROUND)[..., None], padding, tf.cast(boxes, tf.float32)), classes
+
+
+def _in_chunks(boxes, used, step, state):
+    """Run `step(start, boxes [B, chunk, 4], used [B, chunk, 1], *state)` up to the last box that is used."""
+    count = boxes.shape[1]
+    chunk = min(_CHUNK, count)
+    padding = -count % chunk
+    boxes = tf.pad(boxes, [[0, 0], [0, padding], [0, 0]], constant_values=1.0)
+    used = tf.pad(used, [[0, 0], [0, padding]])
+    last = tf.reduce_max(tf.where(used, tf.range(1, count + padding + 1), 0))
+
+    def body(start, *state):
+        part = tf.slice(boxes, [0, start, 0], [-1, chunk, 4]), tf.slice(used, [0, start], [-1, chunk])
+        return (start + chunk, *step(start, part[0], part[1][..., None], *state))
+
+    return tf.while_loop(lambda start, *_: start < last, body, (0, *state))[1:]
+
+
+def _compared(anchors: _Anchors, boxes, used, free=None) -> tuple[_Best, _Best]:
+    """The best of the used boxes for each anchor, and the best of the free anchors for each used box."""
+    batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.boxes.shape[0]
+
+    def step(start, part, part_used, overlap, index, box_overlap, box_index):
+        iou = tf.where(part_used, anchors.iou(part), -1.0)
+        larger = tf.reduce_max(iou, axis=1)
+        index = tf.where(larger > overlap, start + tf.argmax(iou, axis=1, output_type=tf.int32), index)
+        if free is not None:
+            iou = tf.where(free[:, None], iou, -1.0)
+        place = tf.range(count) - start
+        within, place = (place >= 0) & (place < part.shape[1]), tf.clip_by_value(place, 0, part.shape[1] - 1)
+        box_overlap = tf.where(within, tf.gather(tf.reduce_max(iou, axis=2), place, axis=1), box_overlap)
+        found = tf.argmax(iou, axis=2, output_type=tf.int32)
+        box_index = tf.where(within, tf.gather(found, place, axis=1), box_index)
+        return tf.maximum(larger, overlap), index, box_overlap, box_index
+
+    none, nobody = tf.fill([batch, total], -1.0), tf.zeros([batch, total], tf.int32)
+    state = (none, nobody, tf.fill([batch, count], -1.0), tf.zeros([batch, count], tf.int32))
+    overlap, index, box_overlap, box_index = _in_chunks(boxes, used, step, state)
+    return _Best(overlap, index), _Best(box_overlap, box_index)
+
+
+def _forced(anchors: _Anchors, boxes, waiting, proposal: _Best):
+    """Index of the object that took each anchor as its best one, [B, A]; -1 where none did.
+
+    In rounds: every waiting object proposes to the best free anchor, the best proposal to each is taken, the other
+    objects wait for the next round. There is a second one only where two objects want the same anchor.
+    """
+    batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.boxes.shape[0]
+    order = tf.range(count)
+
+    def another(taken, waiting, overlap, index):
+        waiting &= overlap > 0
+        mine, other = overlap[:, :, None], overlap[:, None]
+        beaten = (other > mine) | ((other == mine) & (order < order[:, None]))
+        beaten &= waiting[:, None] & (index[:, None] == index[:, :, None])
+        lost = tf.reduce_any(beaten, axis=2)
+        # Who takes nothing writes to a place behind the last anchor.
+        target = tf.where(waiting & ~lost, index, total)
+        rows = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(target))
+        taken = tf.pad(taken, [[0, 0], [0, 1]])
+        taken = tf.tensor_scatter_nd_max(
+            taken, tf.stack([rows, target], axis=-1), tf.broadcast_to(order, tf.shape(target))
+        )[:, :-1]
+        waiting &= lost
+        _, proposal = _compared(anchors, boxes, waiting, taken < 0)
+        return taken, waiting, *proposal
+
+    state = (tf.fill([batch, total], -1), waiting, *proposal)
+    return tf.while_loop(lambda taken, waiting, *_: tf.reduce_any(waiting), another, state)[0]
+
+
+def _covered(anchors: _Anchors, boxes, classes):
+    """Whether an anchor lies on an ignored box, bool [B, A]."""
+
+    def step(start, part, used, covered):
+        # Implied by an IoU of as much.
+        much = anchors.intersections(part) >= IGNORED_OVERLAP * anchors.areas
+        return (covered | tf.reduce_any(much & used, axis=1),)
+
+    start = tf.zeros([tf.shape(boxes)[0], anchors.boxes.shape[0]], tf.bool)
+    return _in_chunks(boxes, classes == IGNORED, step, (start,))[0]
+
+
+def _nearest(boxes, grid: AnchorGrid):
+    """Indices of the anchors at the locations nearest to each box's centre, [B, M, candidates]."""
+    x, y = (0.5 * (boxes[..., axis] + boxes[..., axis + 2])[..., None] for axis in (0, 1))
+    found, before = [], 0
+    for side, stride in zip(grid.sides, STRIDES):
+        window = min(side, _WINDOW)
+
+        def line(centre, side=side, stride=stride, window=window):
+            """Rows or columns round a centre, and their squared distances."""
+            first = tf.cast(tf.floor(centre / stride), tf.int32) - window // 2
+            lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
+            return lines, tf.square((tf.cast(lines, tf.float32) + 0.5) * stride - centre)
+
+        (columns, across), (rows, down) = line(x), line(y)
+        distances = tf.reshape(down[..., :, None] + across[..., None, :], [-1, boxes.shape[1], window * window])
+        _, nearest = tf.math.top_k(-distances, min(ATSS_LOCATIONS, side * side))
+        row = tf.gather(rows, nearest // window, batch_dims=2)
+        column = tf.gather(columns, nearest % window, batch_dims=2)
+        first = before + (row * side + column) * grid.per_location
+        every = first[..., None] + tf.range(grid.per_location)
+        found.append(tf.reshape(every, [-1, boxes.shape[1], nearest.shape[-1] * grid.per_location]))
+        before += side * side * grid.per_location
+    return tf.concat(found, axis=-1)
+
+
+def _largest(candidates, overlap, total: int) -> _Best:
+    """Of the boxes that have an anchor among their candidates the one with the largest overlap; below 0 for none."""
+    batch = tf.shape(candidates)[0]
+    segments = tf.reshape(candidates + (tf.range(batch) * total)[:, None, None], [-1])
+    flat = tf.reshape(overlap, [-1])
+    largest = tf.maximum(tf.math.unsorted_segment_max(flat, segments, batch * total), -1.0)
+    box = tf.reshape(tf.broadcast_to(tf.range(candidates.shape[1])[:, None], tf.shape(candidates)), [-1])
+    winner = tf.where(flat == tf.gather(largest, segments), box, candidates.shape[1])
+    index = tf.minimum(tf.math.unsorted_segment_min(winner, segments, batch * total), candidates.shape[1] - 1)
+    return _Best(tf.reshape(largest, [batch, total]), tf.reshape(index, [batch, total]))
+
+
+def _targets(boxes, classes, anchors: _Anchors, matched, positive, ignored) -> Targets:
+    matched = tf.where(positive, matched, 0)
+    labels = tf.where(ignored, IGNORED, BACKGROUND)
+    labels = tf.where(positive, tf.gather(classes, matched, batch_dims=1), labels)
+    found = tf.where(positive[..., None], tf.gather(boxes, matched, batch_dims=1), anchors.boxes)
+    return Targets(*(tf.stop_gradient(tensor) for tensor in (labels, matched, found)))
+
+
+def _iou(boxes, other):
+    low, high = tf.maximum(boxes[..., :2], other[..., :2]), tf.minimum(boxes[..., 2:], other[..., 2:])
+    shared = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
+    return shared / (_area(boxes) + _area(other) - shared)
+
+
+def _area(boxes):
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])

@@ -1,0 +1,147 @@
+"""From a detector's raw outputs to boxes: one implementation for evaluation, SavedModel and TFLite.
+
+Only operations that TFLite has as built-ins are used.
+"""
+
+import math
+
+import tensorflow as tf
+
+VARIANCES = (0.1, 0.1, 0.2, 0.2)
+"""A network's deltas are (dx, dy, dw, dh) divided by these."""
+
+LARGEST_LOG_RATIO = math.log(1000 / 16)
+"""Bound of |dw| and |dh|: no box is more than 62.5 times larger or smaller than its anchor."""
+
+_NO_SCORE = -3.4e38
+
+
+def encode_boxes(boxes, anchors):
+    """Describe boxes relative to anchors (Girshick et al., R-CNN, CVPR 2014, appendix C), divided by `VARIANCES`.
+
+    Args:
+        boxes: float [..., 4], xyxy in pixels, of positive width and height.
+        anchors: float [..., 4] of a shape that broadcasts, likewise.
+
+    Returns:
+        Deltas (dx, dy, dw, dh), of the boxes' dtype, [..., 4].
+    """
+    x, y, width, height = _centres(boxes)
+    anchor_x, anchor_y, anchor_width, anchor_height = _centres(anchors)
+    deltas = (
+        (x - anchor_x) / anchor_width,
+        (y - anchor_y) / anchor_height,
+        tf.math.log(width / anchor_width),
+        tf.math.log(height / anchor_height),
+    )
+    return tf.stack([delta / variance for delta, variance in zip(deltas, VARIANCES)], axis=-1)
+
+
+def decode_boxes(deltas, anchors, size=None):
+    """Undo `encode_boxes`; finite for all finite deltas.
+
+    Args:
+        deltas: float [..., 4], (dx, dy, dw, dh).
+        anchors: float [..., 4] of a shape that broadcasts, xyxy in pixels.
+        size: side of the square input in pixels, to which the boxes are clipped; None does not clip.
+
+    Returns:
+        Boxes of the deltas' dtype, [..., 4], xyxy in pixels.
+    """
+    dx, dy, dw, dh = (delta * variance for delta, variance in zip(tf.unstack(deltas, axis=-1), VARIANCES))
+    anchor_x, anchor_y, anchor_width, anchor_height = _centres(anchors)
+    x, y = anchor_x + dx * anchor_width, anchor_y + dy * anchor_height
+    half_width = 0.5 * anchor_width * tf.exp(_bounded(dw))
+    half_height = 0.5 * anchor_height * tf.exp(_bounded(dh))
+    boxes = tf.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=-1)
+    return boxes if size is None else tf.minimum(tf.maximum(boxes, 0.0), float(size))
+
+
+def detections(
+    logits,
+    deltas,
+    anchors,
+    size,
+    *,
+    max_detections=100,
+    candidates=1000,
+    iou_threshold=0.5,
+    score_threshold=0.0,
+):
+    """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.
+
+    The order is that of the logits, so scores that saturate at 1 stay in order. Boxes wholly outside are left out.
+
+    Args:
+        logits: float32 [B, A, C].
+        deltas: float32 [B, A, 4], see `decode_boxes`.
+        anchors: float32 [A, 4], xyxy in pixels.
+        size: side of the square input in pixels.
+        max_detections: K, boxes a picture at most.
+        candidates: pairs of anchor and class, of the highest scores, that enter the suppression.
+        iou_threshold: of two boxes of one class that overlap more, the one with the lower score goes.
+        score_threshold: boxes must score more, in [0, 1).
+
+    Returns:
+        boxes: float32 [B, K, 4], xyxy in pixels, clipped to the input.
+        scores: float32 [B, K] in [0, 1], falling.
+        classes: int32 [B, K].
+        count: int32 [B], how many are detections; behind them boxes and scores are 0 and classes -1.
+
+    Raises:
+        ValueError: the numbers of anchors and classes are not static, or a threshold is out of range.
+    """
+    logits, deltas, anchors = (tf.convert_to_tensor(tensor, tf.float32) for tensor in (logits, deltas, anchors))
+    batch, anchor_count, class_count = logits.shape
+    if anchor_count is None or class_count is None:
+        raise ValueError(f"logits must have shape [B, A, C] with static A and C, got {logits.shape}")
+    if not 0 <= score_threshold < 1 or not 0 <= iou_threshold <= 1:
+        raise ValueError(
+            f"score_threshold must be in [0, 1) and iou_threshold in [0, 1], got {score_threshold} and {iou_threshold}"
+        )
+    candidates = min(candidates, anchor_count * class_count)
+    lowest = math.log(score_threshold / (1 - score_threshold)) if score_threshold else _NO_SCORE
+
+    def one_picture(outputs):
+        flat_logits, flat_deltas = outputs
+        best, index = tf.math.top_k(tf.reshape(flat_logits, [-1]), candidates)
+        anchor, label = index // class_count, index % class_count
+        boxes = decode_boxes(tf.gather(flat_deltas, anchor), tf.gather(anchors, anchor), size)
+        # Boxes of different classes are moved apart, so that one call suppresses within each class.
+        apart = boxes + (tf.cast(label, tf.float32) * (size + 1.0))[:, None] if class_count > 1 else boxes
+        # Boxes beyond the edge are clipped to nothing, and TFLite would find the first such one again and again.
+        seen = tf.reduce_min(apart[:, 2:] - apart[:, :2], axis=1) > 0
+        kept, _, count = tf.raw_ops.NonMaxSuppressionV5(
+            boxes=apart,
+            scores=tf.where(seen, best, _NO_SCORE),
+            max_output_size=max_detections,
+            iou_threshold=iou_threshold,
+            score_threshold=lowest,
+            soft_nms_sigma=0.0,
+            pad_to_max_output_size=True,
+        )
+        counted = tf.range(max_detections) < count
+        weight = tf.cast(counted, tf.float32)
+        return (
+            tf.gather(boxes, kept) * weight[:, None],
+            tf.sigmoid(tf.gather(best, kept)) * weight,
+            tf.where(counted, tf.gather(label, kept), -1),
+            count,
+        )
+
+    if batch == 1:
+        return tuple(result[None] for result in one_picture((logits[0], deltas[0])))
+    kinds = (tf.float32, tf.float32, tf.int32, tf.int32)
+    found = tf.map_fn(one_picture, (logits, deltas), fn_output_signature=kinds)
+    shapes = ([max_detections, 4], [max_detections], [max_detections], [])
+    return tuple(tf.ensure_shape(result, [batch, *shape]) for result, shape in zip(found, shapes))
+
+
+def _bounded(log_ratio):
+    return tf.clip_by_value(log_ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+
+
+def _centres(boxes):
+    """Centre x, centre y, width and height of xyxy boxes."""
+    x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
+    return 0.5 * (x0 + x1), 0.5 * (y0 + y1), x1 - x0, y1 - y0

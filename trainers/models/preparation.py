@@ -1,0 +1,22 @@
+"""What every model of this project is given before it trains."""
+
+import keras
+
+from .backbones import CLASSIFIER_TOPS
+
+
+def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
+    """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, BatchNorm's pace.
+
+    Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
+    backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients.
+    """
+    for layer in model._flatten_layers():
+        layer.supports_jit = True
+        if isinstance(layer, keras.layers.UpSampling2D):
+            layer.dtype_policy = "float32"  # the only one that XLA's gradient of a resize knows
+        if layer.name in CLASSIFIER_TOPS:
+            layer.trainable = False
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = batch_norm_momentum
+    return model

@@ -1,0 +1,153 @@
+"""What a RetinaNet is put together from: the levels of a backbone, the feature pyramid and the prediction heads."""
+
+import math
+
+import keras
+
+LEVELS = ("P3", "P4", "P5", "P6", "P7")
+
+PRIOR = 0.01
+"""What every class scores at the start, so that the many negatives do not drown the first steps."""
+
+
+def backbone_levels(backbone, preprocessing, policy) -> keras.Model:
+    """Put preprocessing before a backbone, and leave out what lies behind its P5.
+
+    Args:
+        backbone: a KerasCV backbone.
+        preprocessing: factor and offset per channel, or one for all, from 0-255 to what the backbone takes.
+        policy: dtype policy of the preprocessing.
+
+    Returns:
+        A model from pictures whose layers P3, P4 and P5 are the `pyramid_level_inputs` that KerasCV looks for.
+    """
+    outputs = {level: backbone.get_layer(backbone.pyramid_level_inputs[level]).output for level in LEVELS[:3]}
+    extractor = keras.Model(backbone.inputs, outputs, name=f"{backbone.name}_levels")
+    scale, offset = preprocessing
+    image = keras.Input(backbone.input_shape[1:], name="image")
+    levels = extractor(keras.layers.Rescaling(scale, offset, dtype=policy, name="preprocessing")(image))
+    named = [keras.layers.Identity(dtype=policy, name=level)(levels[level]) for level in LEVELS[:3]]
+    model = keras.Model(image, named, name="features")
+    model.pyramid_level_inputs = {level: level for level in LEVELS[:3]}
+    return model
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class FeaturePyramid(keras.layers.Layer):
+    """Feature pyramid (Lin et al., CVPR 2017) from {"P3", "P4", "P5"} to a list of the levels P3 to P7.
+
+    KerasCV's has 256 channels and states P5's size for P6 and P7, so that it fits few input sizes.
+
+    Args:
+        channels: of every level.
+    """
+
+    def __init__(self, channels: int, **kwargs):
+        super().__init__(**kwargs)
+        self.channels = channels
+        policy = self.dtype_policy
+
+        def convolution(name, kernel, strides=1):
+            return keras.layers.Conv2D(channels, kernel, strides, padding="same", name=name, dtype=policy)
+
+        self.lateral = [convolution(f"lateral_{level}", 1) for level in LEVELS[:3]]
+        self.smooth = [convolution(f"smooth_{level}", 3) for level in LEVELS[:3]]
+        self.down = [convolution(f"down_{level}", 3, strides=2) for level in LEVELS[3:]]
+
+    def build(self, input_shape):
+        """Make the weights."""
+        for level, lateral, smooth in zip(LEVELS, self.lateral, self.smooth):
+            lateral.build(input_shape[level])
+            smooth.build((*input_shape[level][:3], self.channels))
+        self.down[0].build(input_shape["P5"])
+        self.down[1].build(self.down[0].compute_output_shape(input_shape["P5"]))
+
+    def call(self, inputs):
+        """Compute the levels."""
+        merged = [lateral(inputs[level]) for level, lateral in zip(LEVELS, self.lateral)]
+        for level in (1, 0):
+            # Nearest neighbour; the sides are multiples of each other, since the input's is one of 32.
+            merged[level] += keras.ops.repeat(keras.ops.repeat(merged[level + 1], 2, axis=1), 2, axis=2)
+        outputs = [smooth(level) for smooth, level in zip(self.smooth, merged)]
+        outputs.append(self.down[0](inputs["P5"]))
+        outputs.append(self.down[1](keras.ops.relu(outputs[-1])))
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        """Shapes of the levels P3 to P7."""
+        shapes = [(*input_shape[level][:3], self.channels) for level in LEVELS[:3]]
+        shapes.append(self.down[0].compute_output_shape(input_shape["P5"]))
+        shapes.append(self.down[1].compute_output_shape(shapes[-1]))
+        return shapes
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "channels": self.channels}
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class PredictionHead(keras.layers.Layer):
+    """A few 3x3 convolutions, the same for all levels, and a last one in float32.
+
+    Args:
+        outputs: channels of the last convolution.
+        channels: of the others.
+        layers: how many others.
+        prior: what the sigmoid of every output is at the start; None starts all outputs near 0.
+    """
+
+    def __init__(self, outputs: int, *, channels: int, layers: int, prior: float | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.outputs, self.channels, self.depth, self.prior = outputs, channels, layers, prior
+        self.hidden = [
+            keras.layers.Conv2D(
+                channels,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+                name=f"hidden{index}",
+                dtype=self.dtype_policy,
+            )
+            for index in range(layers)
+        ]
+        self.last = keras.layers.Conv2D(
+            outputs,
+            3,
+            padding="same",
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            bias_initializer=keras.initializers.Constant(-math.log((1 - prior) / prior) if prior else 0.0),
+            name="last",
+            dtype="float32",
+        )
+
+    def build(self, input_shape):
+        """Make the weights."""
+        for layer in self.hidden:
+            layer.build(input_shape)
+            input_shape = (*input_shape[:3], self.channels)
+        self.last.build(input_shape)
+
+    def call(self, inputs):
+        """Predict from one level, [B, H, W, channels] to float32 [B, H, W, outputs]."""
+        for layer in self.hidden:
+            inputs = layer(inputs)
+        return self.last(inputs)
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the outputs."""
+        return (*input_shape[:3], self.outputs)
+
+    def compute_output_spec(self, inputs):
+        """Shape and dtype of the outputs."""
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "outputs": self.outputs,
+            "channels": self.channels,
+            "layers": self.depth,
+            "prior": self.prior,
+        }
