@@ -263,9 +263,9 @@ TASK = ExportTask(
         ("olrp", "oLRP", ".3f"),
         ("ap_difference", "AP diff.", "+.4f"),
         ("largest_score_difference", "largest score diff.", ".1e"),
-        ("largest_box_difference", "box diff. (px)", ".1e"),
+        ("largest_box_difference", "largest box diff. (px)", ".1e"),
         ("mean_score_difference", "mean score diff.", ".1e"),
-        ("mean_box_difference", "box diff. (px)", ".1e"),
+        ("mean_box_difference", "mean box diff. (px)", ".1e"),
     ),
     page=_PAGE,
 )

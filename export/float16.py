@@ -8,7 +8,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from ..trainers.metrics.logit_scale import sigmoid
 from .join import packed, unpacked
+from .tflite_runner import default_threads
 
 CUTS = (8192, 16384, 32768, 65536, 131072, 262144, 524288)
 """Numbers of elements from which on kernels may be halved, by falling gain."""
@@ -51,14 +53,14 @@ def _largest_difference(content: bytes, other: bytes, pictures) -> float:
 
 def _scorer(content: bytes):
     """Make the function from a picture to the scores that a file gives, in [0, 1]."""
-    interpreter = Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content, num_threads=default_threads())
     run = interpreter.get_signature_runner()
     outputs = run.get_output_details()
 
     def scores(picture):
         found = run(image=picture[None])
         if "logits" in outputs:
-            return 1 / (1 + np.exp(-found["logits"]))
+            return sigmoid(found["logits"])
         (saliency,) = found.values()
         return saliency
 

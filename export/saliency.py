@@ -1,6 +1,7 @@
 """What is particular to saliency in an export: one map out, compared value by value. Imports no TensorFlow itself."""
 
 import shlex
+from dataclasses import replace
 
 import numpy as np
 
@@ -70,9 +71,7 @@ def _prepare(model):
 
 def _run_facts(facts: Facts, metrics: dict) -> Facts:
     curves = metrics.get("curves", {})
-    if "optimal_threshold" not in curves:
-        return facts
-    return Facts(facts.class_names, facts.palette, facts.resizing, float(curves["optimal_threshold"]))
+    return replace(facts, threshold=float(curves["optimal_threshold"])) if "optimal_threshold" in curves else facts
 
 
 def _serve(model):

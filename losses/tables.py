@@ -37,12 +37,13 @@ class Lookup:
     def __init__(self, edges, far):
         count = size_of(edges)
         self._first = edges[0]
-        last = tf.reduce_max(tf.where(edges < far, edges, edges[0]))
+        used = edges < far
+        last = tf.reduce_max(tf.where(used, edges, edges[0]))
         self._below = tf.math.nextafter(edges[0], tf.constant(-np.inf, tf.float32))
         cells = _clip(32 * count, 1 << 14, 1 << 20)
         self._last_cell = tf.cast(cells - 1, tf.float32)
         self._cells_per_unit = tf.cast(cells, tf.float32) / tf.maximum(last - self._below, 1e-30)
-        occupied = count_values(self._cell(edges), cells)
+        occupied = count_values(tf.where(used, self._cell(edges), cells), cells)
         self._start = tf.cumsum(occupied, exclusive=True)
         powers = tf.constant([1 << bit for bit in range(31)])
         self._stride = tf.reduce_max(tf.where(powers <= tf.reduce_max(occupied), powers, 1))

@@ -55,6 +55,7 @@ class BoxRunner:
             boxes[index, 0] = x, y, x + width, y + height
             boxes[index, 1] = x + width, y, min(x + 2 * width, self.size), y + height
             boxes[index, 2] = 0, 0, 4, 4
+            boxes[index, 3] = 10, 10, 20, 20  # behind the count, so no detection
         scores = np.tile(np.float32([0.9, 0.25, 0.1, 0, 0]), (count, 1))
         classes = np.tile(np.int32([0, 1, 0, -1, -1]), (count, 1))
         return boxes, scores, classes, np.full(count, 3, np.int32)

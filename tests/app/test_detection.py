@@ -86,6 +86,14 @@ def test_runners_that_are_no_detectors_are_refused():
         Predictor(Logits())
 
 
+def test_boxes_follow_the_picture_into_another_size():
+    predictor = load_fake_detector()
+    found = predictor(disc())
+    wide = predictor.task.resize(found, (120, 160), (60, 320))
+    np.testing.assert_allclose(wide.boxes, found.boxes * [2, 0.5, 2, 0.5], rtol=1e-6)
+    assert wide.class_names == found.class_names
+
+
 def test_thresholds_are_the_model_s_by_class_or_the_user_s_for_all():
     predictor = load_fake_detector()
     own = resolve_threshold(None, predictor)

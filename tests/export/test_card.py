@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,30 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
         read_card(tmp_path)
     assert str(tmp_path / "card.json") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_cards_of_version_1_are_brought_up_to_date(tmp_path):
+    tensor = {name: value for name, value in TENSOR.items() if name != "description"}
+    thresholds = {"optimal": 0.5, "band": [0.25, 0.75]}
+    file = {name: value for name, value in FILE.items() if name != "outputs"}
+    file |= {"input": tensor, "output": {**tensor, "name": "saliency"}, "thresholds": thresholds}
+    values = {name: value for name, value in a_card().to_dict().items() if name != "resizing"}
+    values |= {"schema_version": 1, "thresholds": thresholds, "files": {"model_int8.tflite": file}}
+    card = card_from_dict(json.loads(json.dumps(values)))
+    assert (card.schema_version, card.resizing, card.thresholds["per_class"]) == (2, "stretch", [])
+    entry = card.files["model_int8.tflite"]
+    assert (entry["input"]["description"], entry["thresholds"]["per_class"]) == ("", [])
+    assert [output["name"] for output in entry["outputs"]] == ["saliency"]
+    assert read_card(write_card(card, tmp_path)) == card
+    del values["files"]["model_int8.tflite"]["output"]
+    with pytest.raises(DataError, match=r"files\.model_int8\.tflite\.output is missing"):
+        card_from_dict(json.loads(json.dumps(values)))
+
+
+def test_the_shipped_card_is_read():
+    folder = Path(__file__).parents[2] / "saved_models" / "saliency_lite0"
+    card = read_card(folder)
+    assert (card.task, card.input_size, card.resizing) == ("saliency", 224, "stretch")
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[1]"])

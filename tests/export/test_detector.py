@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from metricfit.app import predict as predict_module
+from metricfit.app.exporting import files_table
 from metricfit.app.options_demo import PredictOptions
 from metricfit.app.predictor import Predictor
 from metricfit.export import export_run, load_runner, read_card, tflite
@@ -201,6 +202,15 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
             assert float(score) > 0.6
 
 
+def test_the_table_shows_what_each_file_is_judged_by(detector):
+    heading, *rows = files_table(detector).splitlines()
+    assert "AP diff." in heading
+    assert "largest score diff." in heading
+    rows = {row.split()[0]: row.split() for row in rows}
+    assert "-" not in rows["model_float32.tflite"]
+    assert rows["model_int8.tflite"].count("-") == 2, "the largest differences are for float files"
+
+
 def with_shifted_anchors(content: bytes) -> bytes:
     """A .tflite file whose boxes lie 0.6 pixels beside where they should."""
     model = unpacked(content)
@@ -290,6 +300,11 @@ def test_missing_doubled_moved_and_renamed_boxes_are_noticed():
     surer = (BOXES[[0]], SCORES[[0], 0] + np.float32(0.05), np.array([0]))
     measured.update((BOXES, SCORES), (BOXES[[0]], SCORES[[0], 0], np.array([0])), surer, limit=100)
     assert measured.score == pytest.approx(0.05, abs=1e-4)
+    measured = Agreement()
+    near = (BOXES[[0]], SCORES[[1], 0], np.array([0]))
+    measured.update((BOXES, SCORES), (BOXES[[0]], SCORES[[0], 0], np.array([0])), near, limit=100)
+    assert measured.box == 0, "a candidate elsewhere that has this very score is not the one meant"
+    assert measured.score == pytest.approx(1e-4, abs=1e-6)
 
 
 def test_what_the_limit_cuts_off_is_not_missed():

@@ -63,7 +63,8 @@ class RankingWatch(keras.callbacks.Callback):
     def examine(self) -> dict[str, float]:
         """Give the scalars of the model as it is."""
         if self._examine is None:  # compiled once for all epochs
-            self._examine = tf.function(self.model.examine, reduce_retracing=True)
+            examine = self.model.examine
+            self._examine = examine if self.model.run_eagerly else tf.function(examine, reduce_retracing=True)
         negative = positive = 0.0
         found = []
         with averaged_weights(self.model):

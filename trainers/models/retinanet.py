@@ -146,7 +146,7 @@ class RetinaNet(keras_cv.models.RetinaNet):
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         grid = AnchorGrid(backbone.input_shape[1], scales_per_octave, anchor_scale)
         policy = keras.dtype_policies.get(dtype)
-        head = {"channels": channels, "layers": head_layers, "dtype": policy}
+        head = {"channels": channels, "layers": head_layers, "sides": grid.sides, "dtype": policy}
         with dtype_policy("float32"):  # KerasCV's own layers join the outputs, which are float32 in every precision
             super().__init__(
                 backbone_levels(backbone, preprocessing, policy),
@@ -235,6 +235,8 @@ class RetinaNet(keras_cv.models.RetinaNet):
             "box_loss": box_loss,
             "box_weight": box_weight,
             "self_balancing": self_balancing,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_compile,
         }
         if self._trackers is None:
