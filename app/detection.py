@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..trainers.data.boxes import box_areas, fit_scale, unfit_boxes
-from ..trainers.data.drawing import class_colours
+from ..trainers.colours import class_colours
+from ..trainers.data.boxes import fit_scale, unfit_boxes
 from ..trainers.errors import UsageError
 from ..trainers.files import write_text
+from ..trainers.geometry import box_areas
 from ..trainers.metrics import to_coco_results
 from .overlay_boxes import TITLES, VIEWS, Detections, draw_boxes
 from .pictures import write_picture

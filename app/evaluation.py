@@ -7,6 +7,7 @@ from pathlib import Path
 from ..trainers import detection_report, saliency
 from ..trainers.config import SaliencyConfig, read_config
 from ..trainers.data.scan import checked_source
+from ..trainers.data.scan_boxes import refuse_without_boxes
 from ..trainers.data.sources import Source, split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_json
@@ -33,7 +34,7 @@ def run(options: EvaluateOptions) -> int:
         options.data, needs=needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet
     )
     report, settings, text = evaluate(options, runner, source)
-    folder = Path(options.out) if options.out else _report_folder(options)
+    folder = Path(options.out) if options.out else report_folder(options)
     summary = {
         "model": str(options.model),
         "task": runner.task,
@@ -69,6 +70,7 @@ def _saliency(options: EvaluateOptions, runner, source: Source):
 
 def _detection(options: EvaluateOptions, runner, source: Source):
     """Give the report, what was set, and the tables."""
+    refuse_without_boxes(source)
     report = detection_report.measure(
         runner,
         source,
@@ -97,14 +99,16 @@ def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
                 )
 
 
-def _report_folder(options: EvaluateOptions) -> Path:
-    """reports/MODEL/DATA, with what differs from plain measuring behind: no evaluation lands on another."""
+def report_folder(options: EvaluateOptions) -> Path:
+    """Give reports/MODEL/DATA, with what differs from plain measuring behind: no evaluation lands on another."""
     path = Path(options.model).resolve()
     inside = path.suffix in (".keras", ".tflite") or path.name == "saved_model"
     model = f"{path.parent.name}-{path.stem}" if inside else path.name
     data = re.sub(r"[^\w.-]+", "-", options.data).strip("-")
     suffix = "" if options.protocol == "raw" else f"-{options.protocol}"
     suffix += "" if options.logit_scale == "1" else f"-logits-{options.logit_scale}"
+    suffix += "" if options.beta2 == 0.3 else f"-beta2-{options.beta2:g}"
+    suffix += "-correlation-bounds" * options.correlation_bounds + "-skip-bad" * options.skip_bad
     return Path("reports") / model / (data + suffix)
 
 

@@ -85,7 +85,7 @@ def _keras_size(model) -> int | None:
 
 
 def _keras_facts(model) -> Facts:
-    from ..trainers.data.drawing import class_colours
+    from ..trainers.colours import class_colours
 
     palette = tuple(tuple(colour) for colour in class_colours(len(model.class_names)).tolist())
     return Facts(tuple(model.class_names), palette, model.resizing)

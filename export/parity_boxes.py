@@ -16,7 +16,7 @@ import numpy as np
 from ..trainers.data.sources import Source
 from ..trainers.detection_report import DetectionReport, measure
 from ..trainers.errors import MetricfitError
-from ..trainers.metrics.matching import box_iou
+from ..trainers.geometry import box_iou
 from .parity import LARGEST_DIFFERENCE, METRIC_DIFFERENCE, hold_to
 from .runner import Runner
 

@@ -2,9 +2,10 @@
 
 import tensorflow as tf
 
-from .tables import count_values, read, size_of
+from .tables import ceil_div, count_values, least, most, read, size_of
 from .wide import Pair, each, keep, narrow, widen, widen_counts
 
+_ALIGNED = 64
 BLOCK = 1 << 17  # entries at a time: their temporaries stay in the cache, and the cores busy
 
 
@@ -85,23 +86,22 @@ class Entries:
 
     def _blocking(self, block):
         """Return the size of a block and the number of blocks, ints where the shapes are known."""
-        size, entries = self._wanted(block), self._entries
-        if tf.is_tensor(size) or tf.is_tensor(entries):
-            size = tf.maximum(tf.minimum(size, entries), 1)
-        else:
-            size = max(min(size, entries), 1)
-        return size, -(-entries // size)
+        entries = self._entries
+        blocks = most(ceil_div(entries, self._wanted(block)), 1)
+        # of one size, and aligned as slices must be that are not to be copied
+        size = least(_ALIGNED * ceil_div(ceil_div(entries, blocks), _ALIGNED), entries)
+        return size, most(ceil_div(entries, most(size, 1)), 1)
 
     def _wanted(self, block):
         # with many intervals the bins of a block cost as much as its entries
-        return tf.maximum(block, self._bins) if tf.is_tensor(self._bins) else max(block, self._bins)
+        return most(block, self._bins)
 
     def _begin(self, index):
         return tf.minimum(index * self._block, self._entries - self._block)
 
     def _array(self, dtype):
         shape = [None if tf.is_tensor(self._block) else self._block]
-        return tf.TensorArray(dtype, self._blocks, element_shape=shape, clear_after_read=False)
+        return tf.TensorArray(dtype, self._blocks, element_shape=shape, infer_shape=False, clear_after_read=False)
 
     def _loop(self, body, start):
         return tf.while_loop(lambda index, *_: index < self._blocks, body, start, parallel_iterations=4)
@@ -114,7 +114,7 @@ class Entries:
             return index + 1, values.write(index, function(scores, self._intervals.read(index)))
 
         _, values = self._loop(evaluate, (0, self._array(tf.float32)))
-        values = tf.reshape(values.stack(), [-1])
+        values = values.concat()
         if not tf.is_tensor(self._blocks) and self._blocks * self._block == self._entries:
             return values
         last = (self._blocks - 1) * self._block

@@ -111,7 +111,7 @@ def in_slots(is_positive, max_positives, function: Callable):
     if entries is not None and entries <= max_positives:
         return function(entries)
     count = tf.reduce_sum(tf.cast(is_positive, tf.int32))
-    everything = entries if entries is not None else tf.size(is_positive)
+    everything = tf.compat.v1.placeholder_with_default(tf.size(is_positive), [])
     return tf.cond(count <= max_positives, lambda: function(max_positives), lambda: function(everything))
 
 

@@ -45,16 +45,14 @@ class StepSums:
         false_positives: Σ_j H(s_j − s_i) over the negatives j, float32 [P]; 0 in empty slots.
     """
 
-    def __init__(
-        self, scores, is_negative, positive_scores, positive_valid, delta, *, float64=None, block=BLOCK
-    ):
+    def __init__(self, scores, is_negative, positive_scores, positive_valid, delta, *, float64=None, block=BLOCK):
         float64 = not tf.config.list_logical_devices("TPU") if float64 is None else float64
         self._float64, self._slots = float64, size_of(positive_scores)
         delta = min(max(float(delta), 1 / _LARGEST), _LARGEST)
         inverse = 1 / (2 * delta)
         self._sort_positives(positive_scores, positive_valid)
         low, high = self._sort_edges(delta)
-        lookup = Lookup(self._edges, _FAR)
+        lookup = Lookup(self._edges, _FAR, size_of(scores))
 
         intervals = size_of(self._edges)
         opened, closed = (tf.cumsum(count_values(edge, intervals)) for edge in (low, high))

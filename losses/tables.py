@@ -1,5 +1,7 @@
 """Small tables read and filled by index, in the forms that are fastest in graph mode and under XLA."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,6 +10,21 @@ def size_of(tensor):
     """Return the number of elements, an int where the shape is known and a scalar int32 tensor where it is not."""
     size = tensor.shape.num_elements()
     return tf.size(tensor) if size is None else size
+
+
+def least(*sizes):
+    """Return the smallest of ints or scalar tensors; a tensor if one is."""
+    return functools.reduce(tf.minimum, sizes) if any(map(tf.is_tensor, sizes)) else min(sizes)
+
+
+def most(*sizes):
+    """Return the largest of ints or scalar tensors; a tensor if one is."""
+    return functools.reduce(tf.maximum, sizes) if any(map(tf.is_tensor, sizes)) else max(sizes)
+
+
+def ceil_div(size, divisor):
+    """Divide ints or scalar tensors, rounding up."""
+    return -(-size // divisor)
 
 
 def read(table, indices):
@@ -31,16 +48,18 @@ class Lookup:
 
     Args:
         edges: float32 [E], ascending and distinct but for copies of `far` at the end. E > 0.
-        far: the float that marks unused places, which nothing is looked up against.
+        far: the float that marks unused places; only what is infinite may be said to reach them.
+        numbers: about how many numbers will be looked up, an int or a scalar int32 tensor.
     """
 
-    def __init__(self, edges, far):
+    def __init__(self, edges, far, numbers):
         count = size_of(edges)
         self._first = edges[0]
         used = edges < far
         last = tf.reduce_max(tf.where(used, edges, edges[0]))
         self._below = tf.math.nextafter(edges[0], tf.constant(-np.inf, tf.float32))
-        cells = _clip(32 * count, 1 << 14, 1 << 20)
+        # so many that few cells hold several edges, unless filling the table would take longer than searching
+        cells = least(32 * count, most(numbers // 8, 1 << 14), 1 << 20)
         self._last_cell = tf.cast(cells - 1, tf.float32)
         self._cells_per_unit = tf.cast(cells, tf.float32) / tf.maximum(last - self._below, 1e-30)
         occupied = count_values(tf.where(used, self._cell(edges), cells), cells)
@@ -79,7 +98,3 @@ class Lookup:
 
     def _reaches(self, numbers, places):
         return tf.cast(read(self._edges, places) <= numbers, tf.int32)
-
-
-def _clip(value, low, high):
-    return tf.clip_by_value(value, low, high) if tf.is_tensor(value) else min(max(value, low), high)

@@ -12,6 +12,7 @@ from .callbacks import DetectionMetrics, DetectionPanels, RankingWatch, SelfBala
 from .config import DetectionConfig, parse_loss_options
 from .data import pipeline
 from .data.pipeline_boxes import evaluation_batches_boxes, most_boxes, training_batches_boxes
+from .data.scan_boxes import refuse_without_boxes
 from .data.sources import Source, subset
 from .detection_report import DetectionReport, measure
 from .errors import UsageError
@@ -113,6 +114,14 @@ def _check(config: DetectionConfig) -> None:
         raise UsageError(f"--head-layers must be 0 or more, got {config.head_layers}")
 
 
+def _check_data(config: DetectionConfig, training: Source, selection: Source) -> None:
+    for source in (training, selection):
+        most = most_boxes(source)
+        if config.max_boxes and most > config.max_boxes:
+            raise UsageError(f"a picture of {source.name} has {most} boxes: --max-boxes must be at least that")
+    refuse_without_boxes(selection)
+
+
 def _build_model(config: DetectionConfig, source: Source) -> keras.Model:
     return build_retinanet(
         config.backbone,
@@ -126,6 +135,42 @@ def _build_model(config: DetectionConfig, source: Source) -> keras.Model:
         assignment=config.assignment,
         resizing=config.resizing,
     )
+
+
+def initialise(model: keras.Model, trained: keras.Model) -> None:
+    """Give a detector the weights of a trained one; classes are brought together by their names.
+
+    Classes that the trained one does not know keep their first weights, as does nothing else.
+
+    Args:
+        model: a `RetinaNet`.
+        trained: another, of the same backbone, channels, layers and anchors; size and classes may differ.
+
+    Raises:
+        ValueError: the networks differ.
+    """
+    if getattr(trained, "class_names", None) == model.class_names:
+        model.set_weights(trained.get_weights())
+        return
+    if not hasattr(trained, "class_names") or len(trained.weights) != len(model.weights):
+        raise ValueError("not the same network")
+    last = {id(weight) for weight in model.classification_head.last.weights}
+    new, old = model.class_names, trained.class_names
+    values = []
+    for variable, value in zip(model.weights, trained.get_weights()):
+        if id(variable) in last:
+            # Outputs are anchors times classes, class by class.
+            kept = keras.ops.convert_to_numpy(variable)
+            table = np.array(kept).reshape(*kept.shape[:-1], -1, len(new))
+            source = value.reshape(*value.shape[:-1], -1, len(old))
+            if table.shape[:-1] != source.shape[:-1]:
+                raise ValueError("not the same anchors")
+            for index, name in enumerate(new):
+                if name in old:
+                    table[..., index] = source[..., old.index(name)]
+            value = table.reshape(kept.shape)
+        values.append(value)
+    model.set_weights(values)
 
 
 def _self_balancing(config: DetectionConfig) -> bool:
@@ -202,9 +247,11 @@ TASK = run.Task(
     needs="boxes",
     main_metric="ap",
     shown=("ap", "ap50", "olrp"),
-    network=("backbone", "size", "channels", "head-layers"),
+    network=("backbone", "channels", "head-layers", "scales-per-octave"),
     check=_check,
+    check_data=_check_data,
     build_model=_build_model,
+    initialise=initialise,
     compile_model=_compile_model,
     training_batches=_training_batches,
     steps_per_epoch=_steps_per_epoch,

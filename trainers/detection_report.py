@@ -20,9 +20,9 @@ from .metrics import (
     Found,
     LRPResult,
     Truth,
-    correlation_bounds,
     rank_correlation,
 )
+from .metrics import correlation_bounds as bounds_of
 
 PICTURES = 6
 """How many pictures a report keeps to be drawn."""
@@ -149,18 +149,15 @@ def measure(
         lrp.update(truth, found)
         if index in shown:
             pictures.append((example.image, truth, found, example.name))
+    matches = lrp.matches.by_class()
     return DetectionReport(
         coco=coco.result(),
         lrp=lrp.result(),
-        rho=rank_correlation(lrp.matches),
-        bounds=_bounds(lrp.matches) if correlation_bounds else None,
+        rho=rank_correlation(matches),
+        bounds=bounds_of(matches) if correlation_bounds else None,
         pictures=pictures,
         label=label,
     )
-
-
-# The argument of `measure` has the same name.
-_bounds = correlation_bounds
 
 
 def match_classes(class_names: Sequence[str], source: Source) -> np.ndarray:

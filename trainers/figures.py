@@ -11,7 +11,21 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .figure_style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, frame, new_figure, shortened
+from .figure_style import (
+    COLOURS,
+    DASH_DOTTED,
+    DASHED,
+    DOTTED,
+    INK,
+    LEGEND,
+    bare,
+    draw_band,
+    frame,
+    new_figure,
+    shortened,
+    threshold_axes,
+    threshold_legends,
+)
 from .files import written_beside
 from .metrics.histogram import THRESHOLDS
 
@@ -63,26 +77,16 @@ def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figur
     """
     if not 1 <= len(results) <= len(COLOURS):
         raise ValueError(f"a threshold figure shows 1 to {len(COLOURS)} results, got {len(results)}")
-    figure = new_figure(7.2, 4.7)
-    axes = bare(figure.add_subplot())
-    handles = []
-    # Bands lie in strips of their own above the curves, so that several of them can be told apart.
-    strip = 0.022
-    top = 1.02 + strip * (len(results) + 0.5)
+    figure, axes = threshold_axes(len(results), xlim=(0, 1), xlabel="Threshold", ylabel="Precision, recall, F-measure")
+    scores = {}
     for index, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
-        low, high = result.band
-        axes.fill_between([low, high], 0, 1, color=colour, alpha=0.10 / len(results) ** 0.5, linewidth=0)
-        level = 1.02 + strip * (len(results) - 0.5 - index)
-        axes.plot([low, high], [level, level], color=colour, linewidth=4, solid_capstyle="butt")
+        draw_band(axes, result.band, colour, index, len(results))
         axes.plot(THRESHOLDS, result.precision, color=colour, linewidth=1.3, linestyle=DOTTED)
         axes.plot(THRESHOLDS, result.recall, color=colour, linewidth=1.1, linestyle=DASH_DOTTED)
         axes.plot(THRESHOLDS, result.f, color=colour, linewidth=2.2)
         optimum = [result.optimal_threshold], [result.max_f]
         axes.plot(*optimum, "o", markersize=8, markeredgewidth=1.8, color=colour, mfc="white", zorder=5)
-        scores = f"MaxF {result.max_f:.3f} at {result.optimal_threshold:.2f}, MeanF {result.mean_f:.3f}"
-        handles.append(Line2D([], [], color=colour, linewidth=3, label=f"{label}: {scores}"))
-    axes.set(xlim=(0, 1), ylim=(0, top), xlabel="Threshold", ylabel="Precision, recall, F-measure")
-    axes.set_yticks(np.arange(0, 1.01, 0.1))
+        scores[label] = f"MaxF {result.max_f:.3f} at {result.optimal_threshold:.2f}, MeanF {result.mean_f:.3f}"
     styles = [
         Line2D([], [], color=INK, linewidth=2.2, label="F-measure"),
         Line2D([], [], color=INK, linewidth=1.3, linestyle=DOTTED, label="precision"),
@@ -90,8 +94,7 @@ def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figur
         Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=7, label="MaxF"),
         Line2D([], [], color=INK, linewidth=4, alpha=0.6, label="within 1 % of MaxF"),
     ]
-    axes.legend(handles=styles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5, columnspacing=1.4, **LEGEND)
-    figure.legend(handles=handles, loc="outside upper left", title=title or None, alignment="left", **LEGEND)
+    threshold_legends(figure, axes, styles, scores, title)
     return figure
 
 

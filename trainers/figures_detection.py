@@ -7,8 +7,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from .data.drawing import class_colours
-from .figure_style import COLOURS, DASH_DOTTED, DASHED, INK, LEGEND, bare, frame, new_figure, shortened
+from .colours import class_colours
+from .figure_style import (
+    COLOURS,
+    DASH_DOTTED,
+    DASHED,
+    INK,
+    LEGEND,
+    bare,
+    draw_band,
+    frame,
+    new_figure,
+    shortened,
+    threshold_axes,
+    threshold_legends,
+)
 from .metrics.coco import RECALLS, CocoResult
 from .metrics.lrp import LRPResult
 from .metrics.matching import Found, Truth
@@ -80,38 +93,28 @@ def confidence_figure(results: Mapping[str, LRPResult], *, title: str = "") -> F
     """
     if not 1 <= len(results) <= len(COLOURS):
         raise ValueError(f"a figure over thresholds shows 1 to {len(COLOURS)} results, got {len(results)}")
-    figure = new_figure(7.2, 4.7)
-    axes = bare(figure.add_subplot())
-    handles = []
-    # Bands lie in strips of their own above the curves, so that several of them can be told apart.
-    strip = 0.022
-    top = 1.02 + strip * (len(results) + 0.5)
     left, right = _range_of_thresholds(results.values())
+    figure, axes = threshold_axes(len(results), xlabel="Score threshold", ylabel="F1, LRP")
+    scores = {}
     if left:
         axes.set_xscale("log")
         axes.tick_params(which="minor", length=0)
     for index, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
-        low, high = np.clip(result.band, left, 1)
-        axes.fill_between([low, high], 0, 1, color=colour, alpha=0.10 / len(results) ** 0.5, linewidth=0)
-        level = 1.02 + strip * (len(results) - 0.5 - index)
-        axes.plot([low, high], [level, level], color=colour, linewidth=4, solid_capstyle="butt")
+        draw_band(axes, np.clip(result.band, left, 1), colour, index, len(results))
         at = np.clip(result.thresholds, left, 1)
         axes.plot(at, result.lrp_curve, color=colour, linewidth=1.3, linestyle=DASHED)
         axes.plot(at, result.f1_curve, color=colour, linewidth=2.2)
         for x, y in ((result.f1_threshold, result.f1), (result.lrp_threshold, result.lrp)):
             axes.plot([x], [y], "o", markersize=7, markeredgewidth=1.7, color=colour, mfc="white", zorder=5)
-        scores = f"F1 {result.f1:.3f} at {result.f1_threshold:.3g}, oLRP {result.olrp:.3f}"
-        handles.append(Line2D([], [], color=colour, linewidth=3, label=f"{label}: {scores}"))
-    axes.set(xlim=(left, right), ylim=(0, top), xlabel="Score threshold", ylabel="F1, LRP")
-    axes.set_yticks(np.arange(0, 1.01, 0.1))
+        scores[label] = f"F1 {result.f1:.3f} at {result.f1_threshold:.3g}, oLRP {result.olrp:.3f}"
+    axes.set_xlim(left, right)
     styles = [
         Line2D([], [], color=INK, linewidth=2.2, label="F1"),
         Line2D([], [], color=INK, linewidth=1.3, linestyle=DASHED, label="LRP (an error)"),
         Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=6, label="best"),
         Line2D([], [], color=INK, linewidth=4, alpha=0.6, label="F1 within 1 % of its best"),
     ]
-    axes.legend(handles=styles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, columnspacing=1.4, **LEGEND)
-    figure.legend(handles=handles, loc="outside upper left", title=title or None, alignment="left", **LEGEND)
+    threshold_legends(figure, axes, styles, scores, title)
     return figure
 
 

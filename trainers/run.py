@@ -22,6 +22,7 @@ from .callbacks import (
     write_final_metrics,
 )
 from .callbacks.best import save_model
+from .callbacks.checkpoint import has_checkpoint
 from .config import to_dict
 from .data.classes import with_class_names
 from .data.scan import checked_source
@@ -47,7 +48,10 @@ class Task:
         shown: names of validation metrics that the progress bar shows.
         network: names of the settings that decide the network's shape.
         check: refuses settings of a configuration that do not fit, before any data are read.
+        check_data: (configuration, training source, selection source): refuses data that do not fit, before the run
+            folder is touched.
         build_model: (configuration, training source) to an untrained model.
+        initialise: (model, trained model): gives it the weights of `--init`; raises ValueError where they do not fit.
         compile_model: (model, configuration, optimizer): gives it loss, metrics and optimizer.
         training_batches: (configuration, source, start_step) to an endless tf.data stream.
         steps_per_epoch: (configuration, source) to the steps of one epoch.
@@ -63,7 +67,9 @@ class Task:
     shown: tuple[str, ...]
     network: tuple[str, ...]
     check: Callable[[Any], None]
+    check_data: Callable[[Any, Source, Source], None]
     build_model: Callable[[Any, Source], keras.Model]
+    initialise: Callable[[keras.Model, keras.Model], None]
     compile_model: Callable[[keras.Model, Any, keras.optimizers.Optimizer], None]
     training_batches: Callable
     steps_per_epoch: Callable
@@ -106,13 +112,15 @@ def train(task: Task, config) -> RunResult:
     """
     check(config)
     task.check(config)
-    resumed = check_run(task.name, config)
-    if not resumed:
+    # The checkpoint holds all weights, and the files of the first start may be gone.
+    restored = check_run(task.name, config) and has_checkpoint(Path(config.out) / "checkpoints")
+    if not restored:
         check_weights(config.weights)
     with LogFile() as log_file, _precision(config.mixed_precision):
         training, selection = _sources(task, config)
+        task.check_data(config, training, selection)
         keras.utils.set_random_seed(config.seed)
-        model = _initial_model(task, config, training, resumed)
+        model = _initial_model(task, config, training, restored)
         steps = task.steps_per_epoch(config, training)
         task.compile_model(model, config, build_optimizer(config, steps * config.epochs))
         # Only now, when everything asked for was found to be sound, the folder is touched.
@@ -186,14 +194,14 @@ def _sources(task: Task, config):
     return split_for_selection(training)
 
 
-def _initial_model(task: Task, config, training: Source, resumed: bool) -> keras.Model:
-    if resumed:  # the checkpoint holds all weights, and the files of the first start may be gone
+def _initial_model(task: Task, config, training: Source, restored: bool) -> keras.Model:
+    if restored:
         return task.build_model(replace(config, weights="none"), training)
     model = task.build_model(config, training)
     if config.init:
         trained = load_model(config.init)
         try:
-            model.set_weights(trained.get_weights())
+            task.initialise(model, trained)
         except ValueError as error:
             raise UsageError(
                 f"--init {config.init} holds another network ({trained.name}) than {model.name}: "

@@ -1,12 +1,14 @@
 """`metricfit evaluate` on a detector: tables, files, and options that are another task's."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from metricfit.app import cli, evaluation
+from metricfit.app.options import EvaluateOptions
 from metricfit.trainers.data import sources
 
 from ..trainers.detections import NAMES, Squares, knowing
@@ -98,3 +100,31 @@ def test_data_with_other_classes_or_without_boxes(evaluate, monkeypatch):
 
     monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Maskless())
     assert evaluate()[0] == 3
+
+
+def test_data_without_a_box_that_counts_are_refused_before_anything_is_predicted(evaluate, monkeypatch):
+    class Difficult(Squares):
+        def load(self, index):
+            return replace(super().load(index), difficult=np.array([True, True]))
+
+    class Untouched(KnowingRunner):
+        def __call__(self, images):
+            raise AssertionError("nothing is to be predicted")
+
+    monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Difficult())
+    code, folder, told = evaluate(runner=Untouched())
+    assert code == 3
+    assert "none of the 8 pictures of squares has a box that counts" in told
+    assert not folder.exists()
+
+
+def test_no_evaluation_lands_on_another_by_default():
+    plain = {"model": "runs/a", "data": "voc:cells:test"}
+    differing = [
+        {}, {"protocol": "published"}, {"logit_scale": "best"}, {"beta2": 1.0}, {"correlation_bounds": True},
+        {"skip_bad": True}, {"data": "voc:cells:val"}, {"model": "runs/b"},
+    ]  # fmt: skip
+    folders = [str(evaluation.report_folder(EvaluateOptions(**{**plain, **more}))) for more in differing]
+    assert folders[0] == "reports/a/voc-cells-test"
+    assert folders[3:6] == [f"{folders[0]}-{end}" for end in ("beta2-1", "correlation-bounds", "skip-bad")]
+    assert len(set(folders)) == len(folders)

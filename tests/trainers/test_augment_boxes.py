@@ -1,8 +1,11 @@
 """Augmentation keeps boxes on their objects, keeps the right ones, and is a function of the generator."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
+from metricfit.trainers.data.augment import Augmentation
 from metricfit.trainers.data.augment_boxes import (
     MIN_SIDE,
     NO_BOX_AUGMENTATION,
@@ -81,6 +84,40 @@ def test_a_box_stays_by_its_centre():
             cut = np.clip(boxes[index].reshape(2, 2), crop[:2], crop[2:])
             np.testing.assert_allclose(box, ((cut - crop[:2]) * scale).ravel(), atol=1e-4)
     assert left_out > 50
+
+
+def test_boxes_to_ignore_stay_while_any_of_them_is_seen():
+    image = np.zeros((100, 100, 3), np.uint8)
+    boxes = np.array([[0, 0, 60, 60], [70, 70, 100, 100], [10, 70, 30, 90]], np.float32)
+    ignored = np.array([True, False, True])
+    settings = BoxAugmentation(flip=False, max_expand=1)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    beyond = lost = 0
+    for seed in range(200):
+        rngs = [np.random.default_rng(seed) for _ in range(2)]
+        # Which crop is right, only what counts decides.
+        crop = cropped_window(np.array([0, 0, 100, 100]), boxes[1:2], rngs[0], settings.min_scale)
+        _, moved, kept = augment_boxes(image, boxes, 64, "stretch", rngs[1], settings, ignored=ignored)
+        scale = 64 / (crop[2:] - crop[:2])
+        cut = (np.clip(boxes.reshape(-1, 2, 2), crop[:2], crop[2:]) - crop[:2]) * scale
+        seen = (cut[:, 1] - cut[:, 0] >= MIN_SIDE).all(axis=1)
+        central = ((centres >= crop[:2]) & (centres < crop[2:])).all(axis=1)
+        assert kept.tolist() == np.flatnonzero(seen & (ignored | central)).tolist()
+        np.testing.assert_allclose(moved, cut.reshape(-1, 4)[kept], atol=1e-4)
+        assert 1 in kept, "a crop holds the centre of a box that counts"
+        beyond += (seen & ignored & ~central).sum()
+        lost += (~seen).sum()
+    assert min(beyond, lost) > 20
+
+
+def test_pictures_with_nothing_but_boxes_to_ignore_are_cropped_as_empty_ones():
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    boxes = np.array([[0, 0, 5, 5]], np.float32)
+    for seed in range(30):
+        rngs = [np.random.default_rng(seed) for _ in range(2)]
+        plain, _, _ = augment_boxes(image, boxes[:0], 32, "pad", rngs[0], STRONG)
+        seen, _, _ = augment_boxes(image, boxes, 32, "pad", rngs[1], STRONG, ignored=np.array([True]))
+        np.testing.assert_array_equal(seen, plain)
 
 
 def test_crops_have_the_overlap_drawn():
@@ -195,8 +232,20 @@ def test_pictures_without_boxes_and_extreme_ones():
             assert (moved.shape, kept.shape) == ((0, 4), (0,))
 
 
+def test_settings_keep_their_names_and_order():
+    colours = ["brightness", "contrast", "saturation", "hue"]
+    assert [field.name for field in fields(Augmentation)] == ["flip", "min_scale", *colours]
+    names = [field.name for field in fields(BoxAugmentation)]
+    assert names == ["flip", "vertical_flip", "min_scale", "max_expand", *colours]
+    assert BoxAugmentation(False, True, 0.5, 3.0, 0.1) == BoxAugmentation(
+        flip=False, vertical_flip=True, min_scale=0.5, max_expand=3.0, brightness=0.1
+    )
+
+
 def test_settings_are_checked():
     with pytest.raises(UsageError, match="max_expand must lie in 1"):
         BoxAugmentation(max_expand=0.5)
     with pytest.raises(UsageError, match="min_scale"):
         BoxAugmentation(min_scale=0)
+    with pytest.raises(UsageError, match=r"hue must lie in 0\.\.0\.5, got 0\.6"):
+        BoxAugmentation(hue=0.6)

@@ -10,11 +10,13 @@ from metricfit.trainers.data.annotations import (
     OUTSIDE,
     OVER_EDGE,
     WRONG_SIZE,
+    WRONG_SIZE_BOXLESS,
     check_stated_size,
     mend_boxes,
 )
-from metricfit.trainers.data.boxes import GREY, box_areas, fit_boxes, fit_image, fit_scale, fitted_size, unfit_boxes
+from metricfit.trainers.data.boxes import GREY, fit_boxes, fit_image, fit_scale, fitted_size, unfit_boxes
 from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.geometry import box_areas, box_iou
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,19 @@ def test_arguments_are_checked():
         fitted_size((0, 10), 32)
 
 
+def test_areas_and_overlaps_of_boxes():
+    boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [3, 4, 3, 9], [8, 8, 2, 2]], np.float32)
+    areas = box_areas(boxes)
+    assert (areas.dtype, areas.tolist()) == (np.float32, [100, 100, 0, 0])
+    assert box_areas(boxes.reshape(2, 2, 4)).tolist() == [[100, 100], [0, 0]]
+    iou = box_iou(boxes, boxes[:3].astype(np.int64))
+    assert (iou.dtype, iou.shape) == (np.float64, (4, 3))
+    np.testing.assert_allclose(iou, [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 0], [0, 0, 0]])
+    # A crowd is met by the share of the other box that lies inside of it.
+    assert box_iou([[5, 0, 6, 10]], boxes[:2], np.array([True, False])).tolist() == [[1.0, 0.1]]
+    assert box_iou(np.zeros((0, 4)), boxes).shape == (0, 4)
+
+
 @pytest.mark.parametrize(
     ("written", "first_pixel", "expected", "repairs"),
     [
@@ -120,9 +135,14 @@ def test_a_wrong_picture_size_is_refused_unless_boxes_show_it_to_be_wrong():
     assert check_stated_size(None, (50, 100), inside, "a.xml", "a.jpg") == (NO_SIZE,)
     assert check_stated_size((0, 0), (50, 100), inside, "a.xml", "a.jpg") == (NO_SIZE,)
     assert check_stated_size((50, 60), (50, 100), beyond, "a.xml", "a.jpg") == (WRONG_SIZE,)
+    # Without boxes nothing can lie in a wrong place.
+    assert check_stated_size((50, 60), (50, 100), np.zeros((0, 4)), "a.xml", "a.jpg") == (WRONG_SIZE_BOXLESS,)
     with pytest.raises(DataError, match=r"a\.xml is for a picture of 60x50, a\.jpg is 100x50: bring"):
         check_stated_size((50, 60), (50, 100), inside, "a.xml", "a.jpg")
     with pytest.raises(DataError, match="EXIF rotation"):
         check_stated_size((100, 50), (50, 100), inside, "a.xml", "a.jpg")
     with pytest.raises(DataError, match="is for a picture of 200x100"):
         check_stated_size((100, 200), (50, 100), np.array([[10, 10, 180, 40.0]]), "a.xml", "a.jpg")
+    for size in ((-50, 100), (50, -100), (0, -1)):
+        with pytest.raises(DataError, match=rf"a\.xml states a picture of {size[1]}x{size[0]}, which no picture has"):
+            check_stated_size(size, (50, 100), inside, "a.xml", "a.jpg")

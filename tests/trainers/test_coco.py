@@ -10,8 +10,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from metricfit.trainers.errors import MetricfitError
+from metricfit.trainers.geometry import box_iou
 from metricfit.trainers.metrics import CocoAP, Found, Truth, to_coco_results
-from metricfit.trainers.metrics.matching import box_iou, match
+from metricfit.trainers.metrics.matching import match
 
 from .detections import random_pictures, row
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.trainers.data.annotations import CASE, INVERTED, NO_EXTENT, NO_SIZE, OVER_EDGE, WRONG_SIZE
+from metricfit.trainers.data.annotations import (
+    CASE,
+    INVERTED,
+    NO_EXTENT,
+    NO_SIZE,
+    OVER_EDGE,
+    WRONG_SIZE,
+    WRONG_SIZE_BOXLESS,
+)
 from metricfit.trainers.data.scan import checked_source, scan
 from metricfit.trainers.data.sources import Source, open_source
 from metricfit.trainers.errors import DataError, UsageError
@@ -76,6 +84,7 @@ def test_repairs(tmp_path, caplog):
             image(2, "train/B.jpg"),
             image(3, "c.jpg", 0, 0),
             image(4, "d.jpg", 20, 20),
+            image(5, "e.jpg", 640, 480),
         ],
         [
             annotation(1, 1, 3, [20, 18, -18, -15]),
@@ -84,23 +93,25 @@ def test_repairs(tmp_path, caplog):
             annotation(4, 2, 3, [20, 18, 22, 5]),
             annotation(5, 4, 3, [20, 18, 12, 5]),
         ],
-        files=["a.jpg", "b.JPG", "c.jpg", "d.jpg"],
+        files=["a.jpg", "b.JPG", "c.jpg", "d.jpg", "e.jpg"],
     )
     source = opened(text)
-    assert [source.load(index).repairs for index in range(4)] == [
+    assert [source.load(index).repairs for index in range(5)] == [
         (INVERTED, NO_EXTENT),
         (CASE, OVER_EDGE),
         (NO_SIZE,),
         (WRONG_SIZE,),
+        (WRONG_SIZE_BOXLESS,),
     ]
     assert source.load(0).boxes.tolist() == [[2, 3, 20, 18]]
     assert source.load(1).boxes.tolist() == [[20, 18, 32, 23]] * 2
     with pytest.raises(DataError, match="neither faults nor repairs"):
         checked_source(text, needs="boxes", strict=True, quiet=True)
-    assert len(checked_source(text, needs="boxes", quiet=True)) == 4
+    assert len(checked_source(text, needs="boxes", quiet=True)) == 5
 
 
 def test_faults_of_single_pictures(tmp_path):
+    files = ("good", "category", "short", "nan", "sized", "none", "keys", "texts", "truth", "below", "again")
     text = write(
         tmp_path,
         [
@@ -111,6 +122,10 @@ def test_faults_of_single_pictures(tmp_path):
             image(5, "nan.jpg"),
             image(6, "sized.jpg", 64, 48),
             image(7, "none.jpg"),
+            image(11, "keys.jpg"),
+            image(12, "texts.jpg"),
+            image(13, "truth.jpg"),
+            image(14, "below.jpg", -32, 24),
             image(8, "good.jpg"),
             image(1, "again.jpg"),
             {"id": 10},
@@ -122,10 +137,14 @@ def test_faults_of_single_pictures(tmp_path):
             annotation(4, 5, 3, [1, 2, float("nan"), 4]),
             annotation(5, 6, 3, [1, 2, 3, 4]),
             annotation(6, 7, 3, None),
+            annotation(9, 11, 3, {"1": 0, "2": 0, "3": 0, "4": 0}),
+            annotation(10, 12, 3, ["1", "2", "3", "4"]),
+            annotation(11, 13, 3, [1, 2, 3, True]),
+            annotation(12, 14, 3, [1, 2, 3, 4]),
             annotation(7, 77, 3, [1, 2, 3, 4]),
             annotation(8, [1], 3, [1, 2, 3, 4]),
         ],
-        files=[f"{name}.jpg" for name in ("good", "category", "short", "nan", "sized", "none", "again")],
+        files=[f"{name}.jpg" for name in files],
     )
     faults = scan(opened(text), quiet=True)
     found = dict(faults.faults)
@@ -136,10 +155,14 @@ def test_faults_of_single_pictures(tmp_path):
         "nan.jpg": "has the bbox [1, 2, nan, 4]",
         "sized.jpg": "sized.jpg in {json} is for a picture of 64x48",
         "none.jpg": "has the bbox None",
+        "keys.jpg": "has the bbox {{'1': 0, '2': 0, '3': 0, '4': 0}}, expected [x, y, width, height]",
+        "texts.jpg": "has the bbox ['1', '2', '3', '4'], expected [x, y, width, height]",
+        "truth.jpg": "has the bbox [1, 2, 3, True], expected [x, y, width, height]",
+        "below.jpg": "below.jpg in {json} states a picture of -32x24, which no picture has: correct it",
         "good.jpg": "lists the image good.jpg twice",
         "again.jpg": "has two images of the id 1, one is again.jpg",
-        "image number 10": "lacks its id or file_name",
-        "instances.json (annotations)": "2 of 8 annotations in {json} are for images that it does not list "
+        "image number 14": "lacks its id or file_name",
+        "instances.json (annotations)": "2 of 12 annotations in {json} are for images that it does not list "
         "(the first is annotation 7 for image 77)",
     }
     assert found.keys() == expected.keys()
@@ -160,6 +183,24 @@ def test_pictures_are_found_by_their_names(tmp_path):
             source.load(index)
     (note,) = source.notes
     assert note == f"{tmp_path}/images holds 2 pictures more than {tmp_path}/instances.json lists: they are not used"
+
+
+def test_a_missing_picture_is_not_another_of_its_last_name(tmp_path):
+    names = ["val/1.png", "b/2.png", "c/2.png", "3.png", "d/3.png", "4.png", "4.PNG", "deep/5.png", "./6.png", "6.png"]
+    files = ["train/1.png", "2.png", "3.png", "4.png", "very/deep/5.png", "6.png"]
+    source = opened(write(tmp_path, [image(number, name) for number, name in enumerate(names)], [], files=files))
+    assert [source.load(names.index(name)).name for name in ("3.png", "4.png", "deep/5.png")]
+    found = dict(scan(source, quiet=True).faults)
+    assert found.keys() == {"val/1.png", "b/2.png", "c/2.png", "d/3.png", "4.PNG", "./6.png", "6.png"}
+    assert "lists val/1.png, and there is no such picture in" in found["val/1.png"]
+    both = f"lists b/2.png and c/2.png, all found as {tmp_path}/images/2.png: "
+    assert both in found["b/2.png"]
+    assert found["b/2.png"] == found["c/2.png"]
+    assert f"lists 3.png and d/3.png, all found as {tmp_path}/images/3.png: " in found["d/3.png"]
+    assert "lists 4.png and 4.PNG, all found as" in found["4.PNG"]
+    assert source.notes == (
+        f"{tmp_path}/images holds 1 picture more than {tmp_path}/instances.json lists: it is not used",
+    )
 
 
 @pytest.mark.parametrize(

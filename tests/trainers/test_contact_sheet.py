@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metricfit.trainers.colours import class_colours
 from metricfit.trainers.data.contact_sheet import contact_sheet
-from metricfit.trainers.data.drawing import class_colours, draw_example
+from metricfit.trainers.data.drawing import draw_example
 from metricfit.trainers.data.sources import Example
 from metricfit.trainers.errors import DataError, UsageError
 

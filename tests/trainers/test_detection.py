@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import keras
@@ -12,6 +13,7 @@ from metricfit.trainers import detection, run
 from metricfit.trainers.config import DetectionConfig
 from metricfit.trainers.data import sources
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.models import build_retinanet
 
 from ..conftest import registered
 
@@ -127,6 +129,53 @@ def test_settings_that_do_not_fit_are_one_sentence(config, tmp_path, changes, se
 )
 def test_each_loss_has_its_usual_box_loss(config, loss, box_loss, expected):
     assert detection.box_loss(replace(config, loss=loss, box_loss=box_loss)) == expected
+
+
+def test_overwrite_deletes_nothing_before_the_data_are_found_to_fit(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    crowded = replace(config, out=str(tmp_path / "run"), overwrite=True, max_boxes=1)
+    monkey = pytest.MonkeyPatch()
+    load = sources.SOURCES["discs"].load
+    with monkey.context() as patch:
+        patch.setattr(
+            sources.SOURCES["discs"],
+            "load",
+            lambda self, index: replace(
+                (example := load(self, index)), boxes=np.tile(example.boxes, (2, 1)), classes=np.zeros(2, np.int32)
+            ),
+        )
+        with pytest.raises(UsageError, match="has 2 boxes: --max-boxes must be at least that"):
+            detection.train(crowded)
+    assert (tmp_path / "run" / "model.keras").is_file()
+
+
+def detector(class_names, **changes):
+    settings = {"size": 64, "channels": 16, "head_layers": 1, "scales_per_octave": 1, **changes}
+    return build_retinanet("tiny", class_names=class_names, **settings)
+
+
+def test_a_trained_detector_lends_its_weights_by_the_names_of_the_classes(config):
+    keras.utils.set_random_seed(0)
+    trained, model = detector(("dog", "cat")), detector(("cat", "owl", "dog"), size=96)
+    images = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    first = detector(("cat", "owl", "dog"))
+    first.set_weights(model.get_weights())
+    owl = first(images)["classification"][..., 1]
+    detection.initialise(model, trained)
+    again = detector(("cat", "owl", "dog"))
+    again.set_weights(model.get_weights())
+    found, expected = again(images), trained(images)
+    np.testing.assert_allclose(found["box"], expected["box"], atol=1e-6)
+    np.testing.assert_allclose(found["classification"][..., 0], expected["classification"][..., 1], atol=1e-6)
+    np.testing.assert_allclose(found["classification"][..., 2], expected["classification"][..., 0], atol=1e-6)
+    assert np.abs(found["classification"][..., 1] - owl).max() < 1, "of its first weights, on other features"
+
+
+def test_a_detector_with_other_anchors_lends_nothing(config, tmp_path):
+    path = tmp_path / "other.keras"
+    detector(("cat", "dog"), scales_per_octave=2).save(path)
+    with pytest.raises(UsageError, match="use the same --backbone and --channels and --head-layers and --scales-per-oct"):
+        detection.train(replace(config, out=str(tmp_path / "run"), init=str(path)))
 
 
 def test_pictures_without_objects_train(config, tmp_path, monkeypatch):

@@ -127,9 +127,15 @@ def test_figures_of_curves():
     figure = confidence_figure({"focal": plain, "alrp": crowded})
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
-    assert axes.get_xlim()[1] < 0.05 or axes.get_xlim()[1] > 0.9
+    # From well below the lowest of the best thresholds to all that is found by either.
+    assert axes.get_xlim() == pytest.approx((crowded.f1_threshold / 100, 1.0))
+    left, right = confidence_figure({"alrp": crowded}).axes[0].get_xlim()
+    last = crowded.thresholds[crowded.f1_curve > 0].max()
+    assert (left, right) == pytest.approx((crowded.f1_threshold / 100, 3 * last))
+    assert 0 < left < crowded.band[0] < crowded.band[1] < last < right < 0.05
     assert to_png_array(figure).std() > 5
-    assert confidence_figure({"focal": plain}).axes[0].get_xscale() == "linear"
+    (axes,) = confidence_figure({"focal": plain}).axes
+    assert (axes.get_xscale(), axes.get_xlim()) == ("linear", (0, 1))
     nothing = LRP(("cat",))
     nothing.update(Truth(row(100), [0]), Found(np.zeros((0, 4)), [], []))
     assert to_png_array(confidence_figure({"untrained": nothing.result()})).std() > 5
@@ -169,9 +175,9 @@ def test_callbacks_log_what_later_callbacks_read(tmp_path):
     def evaluate(model):
         average = model.optimizer._model_variables_moving_average[0]
         seen.append(np.array_equal(np.array(model.trainable_variables[0]), np.array(average)))
-        return judged(shift=3.0 - len(seen))
+        return judged(shift=4.0 - len(seen))
 
-    metrics = DetectionMetrics(evaluate, tmp_path, every=2)
+    metrics = DetectionMetrics(evaluate, tmp_path)
     callbacks = [
         metrics,
         DetectionPanels(metrics, tmp_path),
@@ -181,15 +187,14 @@ def test_callbacks_log_what_later_callbacks_read(tmp_path):
     ]
     batches = tf.data.Dataset.from_tensors(examples(0)).repeat()
     history = model.fit(batches, epochs=3, steps_per_epoch=1, callbacks=callbacks, shuffle=False, verbose=0).history
-    # Measured after epochs 2 and 3, the last, with the averaged weights.
-    assert seen == [True, True]
-    assert np.isnan(history["val_ap"][0])
-    assert 0 < history["val_ap"][1] < history["val_ap"][2]
+    # Measured after every epoch, with the averaged weights.
+    assert seen == [True] * 3
+    assert 0 < history["val_ap"][0] < history["val_ap"][1] < history["val_ap"][2]
     assert callbacks[2].epoch == 3
     rows = read_history(tmp_path / "history.csv")
-    assert [row["val_ap"] for row in rows][1:] == history["val_ap"][1:]
+    assert [row["val_ap"] for row in rows] == history["val_ap"]
     assert rows[2]["val_olrp"] == pytest.approx(metrics.report.scalars["olrp"])
-    assert [step for step, _ in images_of(tmp_path / "panels", "detections")] == [1, 2]
+    assert [step for step, _ in images_of(tmp_path / "panels", "detections")] == [0, 1, 2]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path / "curves")).Reload()

@@ -168,7 +168,7 @@ def figure_1(iou):
 
 
 def test_correlation_bounds_of_the_papers_figure_1():
-    bounds = correlation_bounds(measured(figure_1((0.8, 0.65, 0.5, 0.95))).matches)
+    bounds = correlation_bounds(measured(figure_1((0.8, 0.65, 0.5, 0.95))).matches.by_class())
     # By hand, of 5 objects: precision at the four hits 1, 2/3, 1/2, 2/5 at 21, 20, 20 and 20 of the 101 recalls.
     at = [21 / 101, 20 / 101 * 2 / 3, 20 / 101 / 2, 20 / 101 * 2 / 5]
     # The IoU of the hits is .95, .8, .65, .5 in the best order: all count at .5, one less from .55, .7 and .85 on.
@@ -183,11 +183,15 @@ def test_correlation_bounds_of_the_papers_figure_1():
     assert bounds.lower["ap90"] == pytest.approx(0.02, abs=0.001)
 
 
+def rho(lrp):
+    return rank_correlation(lrp.matches.by_class())
+
+
 def test_rho_of_the_papers_figure_1():
     # Ranks by score 4 3 2 1 against ranks by IoU 3 2 1 4: Spearman's 1 - 6 (1 + 1 + 1 + 9) / (4 * 15).
-    assert rank_correlation(measured(figure_1((0.8, 0.65, 0.5, 0.95))).matches) == pytest.approx(1 - 6 * 12 / 60)
-    assert rank_correlation(measured(figure_1((0.95, 0.8, 0.65, 0.5))).matches) == pytest.approx(1)
-    assert rank_correlation(measured(figure_1((0.5, 0.65, 0.8, 0.95))).matches) == pytest.approx(-1)
+    assert rho(measured(figure_1((0.8, 0.65, 0.5, 0.95)))) == pytest.approx(1 - 6 * 12 / 60)
+    assert rho(measured(figure_1((0.95, 0.8, 0.65, 0.5)))) == pytest.approx(1)
+    assert rho(measured(figure_1((0.5, 0.65, 0.8, 0.95)))) == pytest.approx(-1)
 
 
 def test_bounds_of_a_detector_already_in_that_order_are_its_ap():
@@ -195,7 +199,7 @@ def test_bounds_of_a_detector_already_in_that_order_are_its_ap():
         coco = CocoAP(("cat",))
         for truth, found in figure_1(order):
             coco.update(truth, found)
-        bounds = getattr(correlation_bounds(measured(figure_1(order)).matches), name)
+        bounds = getattr(correlation_bounds(measured(figure_1(order)).matches.by_class()), name)
         own = coco.result().scalars
         assert bounds == pytest.approx({key: own[key] for key in ("ap", "ap50", "ap75", "ap90")})
 
@@ -205,10 +209,10 @@ def test_bounds_enclose_ap():
     coco, lrp = CocoAP("abc"), measured(pictures, "abc")
     for truth, found in pictures:
         coco.update(truth, found)
-    bounds, own = correlation_bounds(lrp.matches), coco.result()
+    bounds, own = correlation_bounds(lrp.matches.by_class()), coco.result()
     assert bounds.lower["ap"] < own.ap < bounds.upper["ap"]
     assert bounds.lower["ap50"] == pytest.approx(own.ap50) == bounds.upper["ap50"]
-    nothing = correlation_bounds(measured([(Truth(row(100), [0]), NONE)]).matches)
+    nothing = correlation_bounds(measured([(Truth(row(100), [0]), NONE)]).matches.by_class())
     assert nothing.lower == nothing.upper == {"ap": 0.0, "ap50": 0.0, "ap75": 0.0, "ap90": 0.0}
 
 
@@ -219,7 +223,7 @@ def test_rank_correlation_averages_classes_and_shares_ranks():
     found = Found(boxes, [0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.4, 0.2], [0] * 4 + [1] * 4)
     # Class 1: ranks by score 3.5 3.5 2 1 against 1 2 3 4.
     expected = np.corrcoef([3.5, 3.5, 2, 1], [1, 2, 3, 4])[0, 1]
-    assert rank_correlation(measured([(truth, found)], "ab").matches) == pytest.approx((1 + expected) / 2)
+    assert rho(measured([(truth, found)], "ab")) == pytest.approx((1 + expected) / 2)
     same = Found(boxes[:4], [0.5] * 4, [0] * 4)
-    assert np.isnan(rank_correlation(measured([(truth, same)], "ab").matches))
-    assert np.isnan(rank_correlation(measured([(truth, NONE)], "ab").matches))
+    assert np.isnan(rho(measured([(truth, same)], "ab")))
+    assert np.isnan(rho(measured([(truth, NONE)], "ab")))

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from metricfit.trainers.data import boxes as codes
 from metricfit.trainers.data.augment_boxes import NO_BOX_AUGMENTATION, BoxAugmentation, augment_boxes
 from metricfit.trainers.data.boxes import GREY, fit_image
+from metricfit.trainers.data.classes import with_class_names
 from metricfit.trainers.data.pipeline import original_size_examples
 from metricfit.trainers.data.pipeline_boxes import evaluation_batches_boxes, most_boxes, training_batches_boxes
 from metricfit.trainers.data.scenes import Scenes
 from metricfit.trainers.data.sources import Example, subset
 from metricfit.trainers.data.stream import names_of_step
 from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.models import assignment, retinanet
 
 
 class Boxed:
@@ -71,6 +74,11 @@ def test_a_batch_holds_what_its_examples_are():
             assert classes.tolist() == expected
 
 
+def test_data_and_models_mean_the_same_codes():
+    assert (codes.IGNORED, codes.PADDING) == (assignment.IGNORED, assignment.BACKGROUND) == (-2, -1)
+    assert codes.RESIZINGS == retinanet.RESIZINGS
+
+
 def test_shapes_are_static():
     dataset = training_batches_boxes(
         Boxed(9), size=32, batch_size=4, seed=0, augmentation=BoxAugmentation(), max_boxes=7, resizing="stretch"
@@ -97,7 +105,10 @@ class Corners(Boxed):
     def load(self, index):
         image = np.random.default_rng(index).integers(0, 255, (60, 80, 3), dtype=np.uint8)
         boxes = np.array([[0, 0, 9, 9], [70, 0, 80, 9], [0, 50, 9, 60], [70, 50, 80, 60]], np.float32)
-        return Example(image, boxes=boxes, classes=np.arange(4, dtype=np.int32), name=self.names[index])
+        ignored = np.array([False, True, False, False])
+        return Example(
+            image, boxes=boxes, classes=np.arange(4, dtype=np.int32), name=self.names[index], difficult=ignored
+        )
 
 
 def test_augmentation_is_keyed_by_seed_epoch_and_index():
@@ -108,11 +119,14 @@ def test_augmentation_is_keyed_by_seed_epoch_and_index():
             index = source.names.index(name)
             example = source.load(index)
             rng = np.random.default_rng([9, step // 2, index])
-            image, boxes, kept = augment_boxes(example.image, example.boxes, 64, "pad", rng, BoxAugmentation())
+            image, boxes, kept = augment_boxes(
+                example.image, example.boxes, 64, "pad", rng, BoxAugmentation(), ignored=example.difficult
+            )
             np.testing.assert_array_equal(images[row], image)
             np.testing.assert_array_equal(targets["boxes"][row][: len(kept)], boxes)
-            assert targets["classes"][row].tolist() == kept.tolist() + [-1] * (5 - len(kept))
-            lost += 0 not in kept
+            classes = np.where(kept == 1, -2, kept).tolist()
+            assert targets["classes"][row].tolist() == classes + [-1] * (5 - len(kept))
+            lost += len(kept) < 4
     assert lost > 1
 
 
@@ -142,6 +156,14 @@ def test_more_boxes_than_room_are_refused():
     # Where counts are known, before anything is decoded.
     with pytest.raises(DataError, match="b3 of boxed has 3 boxes and there is room for 2"):
         evaluation_batches_boxes(Counted(4), size=32, batch_size=2, max_boxes=2)
+
+    class Bounded(Boxed):
+        box_bound = 7
+
+    # A bound gives room, and is no reason to refuse what has less.
+    assert (most_boxes(Bounded(4)), most_boxes(subset(Bounded(4), [0]))) == (7, 7)
+    assert most_boxes(with_class_names(Bounded(4), ("dog", "cat"))) == 7
+    assert len(list(evaluation_batches_boxes(Bounded(4), size=32, batch_size=2, max_boxes=3))) == 2
     few = subset(Counted(4), [0, 1, 2])
     assert (most_boxes(few), most_boxes(subset(Boxed(9), [0, 1])), most_boxes(Scenes("val"))) == (2, 1, 3)
     assert len(list(evaluation_batches_boxes(few, size=32, batch_size=2, max_boxes=2))) == 2

@@ -22,7 +22,7 @@ NAMES = ("disc", "bar")
 
 def build(seed=1, size=SIZE, **options):
     keras.utils.set_random_seed(seed)
-    options = {"channels": 8, "head_layers": 1, "scales_per_octave": 1, "class_names": NAMES, **options}
+    options = {"channels": 8, "head_layers": 0, "scales_per_octave": 1, "class_names": NAMES, **options}
     return build_retinanet("tiny", size=size, **options)
 
 
@@ -61,8 +61,15 @@ def test_outputs_fit_the_anchors_at_any_multiple_of_32(size, tiny):
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
-def test_every_backbone_trains_all_that_it_has(backbone):
-    model = build_retinanet(backbone, size=64, class_names=["a"], channels=8, head_layers=1)
+def test_every_backbone_gives_its_levels(backbone):
+    model = build_retinanet(backbone, size=96, class_names=["a"], channels=8, head_layers=0)
+    features = model.get_layer("feature_pyramid").output
+    assert [level.shape[1:] for level in features] == [(side, side, 8) for side in (12, 6, 3, 2, 1)]
+
+
+def test_nothing_is_left_without_a_gradient():
+    """KerasCV's backbones end in layers for a classifier, which are left out."""
+    model = build_retinanet("efficientnet_lite0", size=64, class_names=["a"], channels=8, head_layers=1)
     images = tf.random.stateless_uniform((1, 64, 64, 3), [1, 2], 0, 255)
     with tf.GradientTape() as tape:
         loss = sum(tf.reduce_mean(part**2) for part in model(images, training=True).values())
@@ -89,7 +96,7 @@ def test_outputs_stand_in_the_order_of_the_anchors(tiny):
 
 
 def test_channels_of_the_heads_are_anchors_then_values(model):
-    copy = model.bare()
+    copy = build()
     for head, values in ((copy.box_head, 4), (copy.classification_head, 2)):
         kernel, bias = head.last.get_weights()
         head.last.set_weights([0 * kernel, np.arange(len(bias), dtype=np.float32)])
@@ -227,36 +234,36 @@ def test_the_weight_scales_what_the_boxes_get_and_nothing_else(tiny):
     assert any(np.abs(one).max() > 1e-6 for one in found[0][1])
 
 
-@pytest.mark.parametrize(("loss", "assignment"), [("focal", "iou"), ("alrp", "atss")])
-def test_trains(loss, assignment, tiny):
-    model = build(assignment=assignment)
-    model.compile(keras.optimizers.AdamW(5e-3), loss, box_weight=2.0)
-    history = model.fit(batches(12), epochs=2, validation_data=batches(), verbose=0).history
+def test_trains(tiny):
+    model = build(head_layers=1)
+    model.compile(keras.optimizers.SGD(0.05, global_clipnorm=1.0), "focal", box_weight=2.0)
+    history = model.fit(batches(3), epochs=2, validation_data=batches(), shuffle=False, verbose=0).history
     parts = {"loss", "classification_loss", "localization_loss"}
     assert set(history) == parts | {"box_weight"} | {f"val_{name}" for name in parts}
     assert history["box_weight"] == [2.0, 2.0]
     for name in parts:
         assert np.isfinite(history[name]).all()
-    assert history["loss"][1] < history["loss"][0]
+        assert history[name][1] < history[name][0]
     expected = np.add(history["classification_loss"], 2 * np.array(history["localization_loss"]))
     np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
 
 
 def test_a_step_without_objects_leaves_finite_weights(tiny):
     model = build()
-    model.compile("adam", "ap", run_eagerly=True)
+    model.compile("sgd", "ap", run_eagerly=True)
     images, y = pictures(objects=False)
     assert np.isfinite(model.train_on_batch(images, y)).all()
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.slow
 def test_trains_under_xla_as_without(tiny):
     found = []
     for compiled in (False, True):
-        model = build()
-        model.compile("sgd", "alrp", box_weight=1.0, jit_compile=compiled)
+        model = build(assignment="atss")
+        model.compile("sgd", "alrp", jit_compile=compiled, run_eagerly=not compiled)
         assert model.jit_compile is compiled
-        history = model.fit(batches(2), verbose=0).history
+        history = model.fit(batches(2), shuffle=False, verbose=0).history
         found.append([history["loss"], history["localization_loss"]])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
     # XLA has no padded suppression: predicting goes without.
@@ -295,7 +302,7 @@ def test_saved_model_is_the_same_model(tiny, tmp_path):
         self_balancing=True,
         run_eagerly=True,
     )
-    model.fit(batches(1), verbose=0, callbacks=[SelfBalancing(7.0)])
+    model.fit(batches(), shuffle=False, verbose=0, callbacks=[SelfBalancing(7.0)])
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert type(loaded) is RetinaNet
@@ -315,7 +322,7 @@ def test_saved_model_is_the_same_model(tiny, tmp_path):
 
 def test_bare_model_has_the_weights_and_nothing_of_the_training(tiny, tmp_path):
     model = build()
-    model.compile("adam", "focal", box_weight=5.0, run_eagerly=True)
+    model.compile("sgd", "focal", box_weight=5.0, run_eagerly=True)
     images, y = pictures()
     model.train_on_batch(images, y)
     loaded = keras.models.load_model(save_model(model, tmp_path / "model.keras"))
@@ -327,24 +334,23 @@ def test_bare_model_has_the_weights_and_nothing_of_the_training(tiny, tmp_path):
 
 
 def test_checkpoint_keeps_the_weight_of_the_boxes(tiny, tmp_path):
-    def trained(epochs, folder):
-        model = build()
-        model.compile(keras.optimizers.Adam(1e-3), "alrp", self_balancing=True, run_eagerly=True)
-        checkpoint = TrainingCheckpoint(folder)
+    def prepared():
+        model, checkpoint = build(), TrainingCheckpoint(tmp_path)
+        model.compile("sgd", "alrp", self_balancing=True, run_eagerly=True)
         first = checkpoint.restore(model)
-        history = model.fit(
-            batches(1), epochs=epochs, initial_epoch=first, verbose=0, callbacks=[SelfBalancing(9.0), checkpoint]
-        ).history
-        return model, history
+        return model, first, {"initial_epoch": first, "callbacks": [SelfBalancing(9.0), checkpoint]}
 
-    whole, history = trained(2, tmp_path / "whole")
-    trained(1, tmp_path / "parts")
-    resumed, rest = trained(2, tmp_path / "parts")
-    assert history["box_weight"][0] == 9.0
-    assert rest["box_weight"] == history["box_weight"][1:]
-    assert rest["box_weight"][0] != 9.0
-    np.testing.assert_allclose(rest["loss"], history["loss"][1:], rtol=1e-6)
-    assert float(resumed.box_weight) == pytest.approx(float(whole.box_weight), rel=1e-6)
+    model, _, options = prepared()
+    history = model.fit(batches(), epochs=1, shuffle=False, verbose=0, **options).history
+    assert history["box_weight"] == [9.0]
+    weight = float(model.box_weight)
+    parts = history["classification_loss"][0], history["localization_loss"][0]
+    assert weight == pytest.approx(sum(parts) / parts[1], rel=1e-6)
+    resumed, first, options = prepared()
+    assert first == 1
+    assert float(resumed.box_weight) == weight
+    history = resumed.fit(batches(), epochs=2, shuffle=False, verbose=0, **options).history
+    assert history["box_weight"] == [weight]
 
 
 def test_predictions_are_sorted_boxes_in_the_picture(model):

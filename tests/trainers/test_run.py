@@ -14,6 +14,7 @@ from metricfit.trainers.config import parse_loss_options, read_config, to_dict
 from metricfit.trainers.data import sources
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.metrics import FMeasure
+from metricfit.trainers.run_folder import open_run
 
 
 def rows_of(folder):
@@ -164,6 +165,23 @@ def test_overwrite_starts_anew_from_other_weights_in_bfloat16(trained, config, t
             np.testing.assert_allclose(one, other, atol=1e-5)
             compared += 1
     assert compared > 40
+
+
+def test_without_a_checkpoint_a_run_begins_with_its_first_weights_again(trained, config, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    started = replace(config, out=str(tmp_path / "run"), init=str(trained.folder))
+    (open_run("saliency", started) / "history.csv").write_text("epoch,seconds\n1,2.0\n")
+    given = []
+    task = replace(
+        saliency.TASK,
+        initialise=lambda model, first: given.append(first),
+        watchers=lambda *_: [Interrupt()],
+    )
+    run.train(task, started)
+    assert len(given) == 1
 
 
 def test_a_folder_that_is_no_run_is_left_alone(config, tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data.scan import checked_source, scan
-from metricfit.trainers.data.scan_boxes import check_boxes
-from metricfit.trainers.data.sources import SOURCES, Example
+from metricfit.trainers.data.scan_boxes import BoxFacts, check_boxes, refuse_without_boxes
+from metricfit.trainers.data.sources import SOURCES, Example, subset
 from metricfit.trainers.errors import DataError
 
 NAMES = ("cat", "dog", "fox")
@@ -99,3 +99,48 @@ def test_pictures_without_any_box_are_a_warning(monkeypatch, caplog):
         checked_source("listed", needs="boxes", quiet=True)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "2 of 2 pictures have no objects" in caplog.text
+
+
+DIFFICULT, CROWD = ({kind: np.array([True])} for kind in ("difficult", "crowd"))
+
+
+def test_boxes_that_do_not_count_are_as_good_as_none(monkeypatch, caplog):
+    uncounted = Listed(example([[0, 0, 50, 50]], **DIFFICULT), example([]), example([[0, 0, 9, 9]], **CROWD))
+    faults = scan(uncounted, quiet=True)
+    assert (faults.faults, faults.hopeless) == ([], True)
+    assert "note: no box counts: all of them are difficult or crowds" in faults.report()
+    monkeypatch.setitem(SOURCES, "listed", lambda rest, needs: uncounted)
+    with caplog.at_level("INFO", "metricfit"):
+        checked_source("listed", needs="boxes", quiet=True)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_data_without_a_box_that_counts_are_refused():
+    good, bare = example([[0, 0, 50, 50]]), example([])
+    uncounted = [example([[0, 0, 50, 50]], **DIFFICULT), bare, example([[0, 0, 9, 9]], **CROWD)]
+    refuse_without_boxes(Listed(*uncounted, good))
+    for source in (Listed(), Listed(bare, bare), Listed(*uncounted), Listed(Example(good.image))):
+        with pytest.raises(DataError, match=r"^none of the \d pictures? of listed has a box that counts .*: choose"):
+            refuse_without_boxes(source)
+
+    class Counted(Listed):
+        box_counts, loaded = (0, 1, 1), ()
+
+        def load(self, index):
+            self.loaded = (*self.loaded, index)
+            return self.examples[index]
+
+    source = Counted(bare, good, good)
+    refuse_without_boxes(source)
+    assert source.loaded == (1,), "known to be empty, or not needed any more: not loaded"
+    with pytest.raises(DataError, match="none of the 1 picture"):
+        refuse_without_boxes(subset(source, [0]))
+    assert source.loaded == (1,)
+
+
+def test_many_classes_are_not_all_listed():
+    facts = BoxFacts(pictures=1, most=3)
+    names = [f"c{index}" for index in range(14)]
+    twelve = ", ".join(f"0 c{index}" for index in range(12))
+    assert facts.line(names) == f"boxes: {twelve}, ... and 2 more; at most 3 in a picture"
+    assert facts.line(names[:12]) == f"boxes: {twelve}; at most 3 in a picture"

@@ -188,4 +188,5 @@ def test_for_boxes_there_is_no_background():
         ]
         assert (example.mask, example.labels, example.name) == (None, None, whole.name)
         check_boxes(example, boxes.class_names)
-        assert len(example.boxes) <= boxes.box_counts[index]
+        assert len(example.boxes) <= boxes.box_bound
+    assert not hasattr(boxes, "box_counts"), "a bound is no count"

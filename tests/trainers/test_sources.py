@@ -136,7 +136,8 @@ def test_classes_are_renumbered_by_name():
 
 def test_a_subset_knows_the_counts_that_its_source_knows():
     assert subset(Boxed(), [1, 1]).box_counts == [3, 3]
-    assert not hasattr(subset(Numbers(3), [1]), "box_counts")
+    for what in ("box_counts", "box_bound"):
+        assert not hasattr(subset(Numbers(3), [1]), what)
 
 
 def test_boxes_are_not_in_a_plain_folder(tmp_path):

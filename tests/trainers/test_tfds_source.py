@@ -138,6 +138,19 @@ def test_boxes_of_voc(monkeypatch, tmp_path):
     assert open_source("tfds:voc/2007", needs="none").load(0).boxes is None
 
 
+def test_pictures_with_boxes_are_not_turned(monkeypatch, tmp_path):
+    # TFDS takes pictures as they are stored, without their EXIF rotation, and so do its boxes.
+    stream, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.full((24, 32, 3), 90, np.uint8)).save(stream, format="JPEG", exif=exif)
+    turned = objects("a.jpg", bbox=[[0, 0, 0.5, 1]], label=[7], is_difficult=[False])
+    turned["image"] = stream.getvalue()
+    boxed(monkeypatch, tmp_path, [turned])
+    example = open_source("tfds:coco/2017", needs="boxes").load(0)
+    assert (example.image.shape, example.boxes.tolist()) == ((24, 32, 3), [[0, 0, 32, 12]])
+    assert open_source("tfds:coco/2017", needs="none").load(0).image.shape == (32, 24, 3)
+
+
 def test_boxes_of_coco(monkeypatch, tmp_path):
     bbox = np.array([[0, 0.25, 0.5, 1], [0.5, 0.5, 0.5, 0.75], [0, 0, 1, 1.25]], np.float32)
     records = [

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.trainers.data.annotations import CASE, INVERTED, NO_EXTENT, NO_SIZE, OUTSIDE, OVER_EDGE, WRONG_SIZE
+from metricfit.trainers.data.annotations import (
+    CASE,
+    INVERTED,
+    NO_EXTENT,
+    NO_SIZE,
+    OUTSIDE,
+    OVER_EDGE,
+    WRONG_SIZE,
+    WRONG_SIZE_BOXLESS,
+)
 from metricfit.trainers.data.scan import checked_source, scan
 from metricfit.trainers.data.sources import Source, open_source
 from metricfit.trainers.errors import DataError, UsageError
@@ -116,15 +125,18 @@ def test_repairs_are_counted_named_and_refused_when_strict(tmp_path, caplog):
     write(tmp_path, "turned", ("cat", 20, 18, 3, 4))
     write(tmp_path, "away", ("cat", 40, 30, 50, 60), CAT, size=None)
     write(tmp_path, "stated", DOG, size=(30, 10))
+    write(tmp_path, "without", size=(640, 480))
     faults = scan(opened(tmp_path), quiet=True)
     assert faults.faults == []
-    assert faults.repaired == {OUTSIDE: 1, NO_SIZE: 1, OVER_EDGE: 1, NO_EXTENT: 1, WRONG_SIZE: 1, INVERTED: 1}
+    kinds = OUTSIDE, NO_SIZE, OVER_EDGE, NO_EXTENT, WRONG_SIZE, INVERTED, WRONG_SIZE_BOXLESS
+    assert faults.repaired == dict.fromkeys(kinds, 1)
+    assert faults.repaired_in[WRONG_SIZE_BOXLESS] == ["without"]
     assert faults.repaired_in[NO_EXTENT] == ["point"]
     assert f"repaired: {INVERTED} (1 time: turned)" in faults.report()
     assert "some boxes begin at pixel 0" in faults.report()
     assert opened(tmp_path).load(1).boxes.tolist() == [[0, 4, 32, 20], [0, 0, 32, 24]]
     with caplog.at_level("INFO", "metricfit"):
-        assert len(checked_source(f"voc:{tmp_path}", needs="boxes", quiet=True)) == 5
+        assert len(checked_source(f"voc:{tmp_path}", needs="boxes", quiet=True)) == 6
     assert NO_EXTENT in caplog.text
     with pytest.raises(DataError, match="--strict lets neither"):
         checked_source(f"voc:{tmp_path}", needs="boxes", strict=True, skip_bad=True, quiet=True)
@@ -151,16 +163,19 @@ def test_bad_files_are_faults_of_their_pictures_only(tmp_path):
     for stem, (text, _) in BAD.items():
         write(tmp_path, stem, text=text)
     write(tmp_path, "sized", CAT, size=(64, 48))
-    write(tmp_path, "alone", CAT, image=False)
+    write(tmp_path, "below", CAT, size=(32, -24))
+    write(tmp_path, "alone", ("ghost", 1, 1, 9, 9), image=False)
     write(tmp_path, "bare")
     (tmp_path / "Annotations" / "bare.xml").unlink()
     (tmp_path / "JPEGImages" / "broken.jpg").write_bytes(b"no picture")
     write(tmp_path, "broken", CAT, image=False)
+    assert opened(tmp_path).class_names == ("cat",), "and not what no picture has"
     found = dict(scan(opened(tmp_path), quiet=True).faults)
-    assert found.keys() == {*BAD, "sized", "alone.xml", "bare", "broken"}
+    assert found.keys() == {*BAD, "sized", "below", "alone.xml", "bare", "broken"}
     expected = {stem: part for stem, (_, part) in BAD.items()}
     expected |= {
         "sized": "is for a picture of 64x48, .*sized.jpg is 32x24: bring",
+        "below": r"below\.xml states a picture of 32x-24, which no picture has: correct it",
         "alone.xml": "annotation .*alone.xml has no picture of the same name",
         "bare": "has no annotation .*bare.xml: add it .one without objects",
         "broken": "broken.jpg cannot be read",
@@ -189,6 +204,23 @@ def test_names_in_another_case_of_letters(tmp_path):
         opened(tmp_path, "train").load(1)
 
 
+def test_another_case_of_letters_counts_only_for_what_has_no_partner(tmp_path):
+    write(tmp_path, "a", CAT)
+    write(tmp_path, "A", DOG, image=False)
+    write(tmp_path, "b", CAT)
+    Image.new("RGB", (32, 24)).save(tmp_path / "JPEGImages" / "B.jpg")
+    write(tmp_path, "twins", CAT, image=False)
+    for name in ("Twins", "TWINS"):
+        Image.new("RGB", (32, 24)).save(tmp_path / "JPEGImages" / f"{name}.jpg")
+    source = opened(tmp_path)
+    found = dict(scan(source, quiet=True).faults)
+    # A.xml is not for a.jpg, which has a.xml; nor is b.xml for B.jpg, or twins.xml for one of two.
+    assert found.keys() == {"A.xml", "B", "twins.xml", "Twins", "TWINS"}
+    assert "A.xml has no picture of the same name" in found["A.xml"]
+    assert "B.jpg has no annotation" in found["B"]
+    assert source.load(source.names.index("a")).repairs == ()
+
+
 def test_rotated_photos_need_upright_annotations(tmp_path):
     write(tmp_path, "a", CAT, size=(24, 32))
     exif = Image.Exif()
@@ -208,7 +240,9 @@ def test_folders_that_are_none(tmp_path):
     write(tmp_path / "VOCdevkit" / "VOC2007", "a")
     with pytest.raises(DataError, match=r"did you mean voc:.*VOC2007\?"):
         opened(tmp_path)
-    with pytest.raises(DataError, match=r"names an object, so there are no classes: write them into .*classes\.txt"):
+    with pytest.raises(
+        DataError, match=r"an object of a picture, so there are no classes: write them into .*classes\.txt"
+    ):
         opened(tmp_path / "VOCdevkit" / "VOC2007")
     (tmp_path / "VOCdevkit" / "VOC2007" / "JPEGImages" / "a.jpg").unlink()
     (tmp_path / "VOCdevkit" / "VOC2007" / "Annotations" / "a.xml").unlink()

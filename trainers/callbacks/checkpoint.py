@@ -9,6 +9,11 @@ import tensorflow as tf
 from ..errors import MetricfitError
 
 
+def has_checkpoint(folder) -> bool:
+    """Tell whether there is a checkpoint to restore in a folder."""
+    return tf.train.latest_checkpoint(str(folder)) is not None
+
+
 class TrainingCheckpoint(keras.callbacks.Callback):
     """Keeps weights, moving statistics, random states and the whole optimizer (steps, moments, averages).
 

@@ -1,6 +1,5 @@
 """AP, oLRP and their company of a detector, measured after each epoch and put among its logs."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,25 +14,23 @@ class DetectionMetrics(keras.callbacks.Callback):
     """Measures the model with the weights that validation sees, and logs `val_ap`, `val_olrp` and so on.
 
     It must stand before the callbacks that read these logs (`BestModel`, `HistoryCSV`, TensorBoard): Keras hands one
-    dict of logs from callback to callback. The last epoch is always measured; in epochs that are not measured the names
-    of the last measuring are NaN. Precision over recall, and F1 and LRP over the threshold, are drawn for TensorBoard.
+    dict of logs from callback to callback. Precision over recall, and F1 and LRP over the threshold, are drawn for
+    TensorBoard.
 
     Args:
         evaluate: from the model to a report with `scalars` (a dict), `coco` and `lrp`, such as `DetectionReport`.
         log_dir: TensorBoard folder of the run; the pictures go to its subfolder `curves`.
-        every: epochs between two measurings.
         label: name of the curves in the legend.
 
     Attributes:
-        report: the latest report; None before the first, and in epochs that are not measured.
+        report: the latest report; None before the first.
     """
 
-    def __init__(self, evaluate: Callable, log_dir, every: int = 1, label: str = "validation"):
+    def __init__(self, evaluate: Callable, log_dir, label: str = "validation"):
         super().__init__()
-        self.evaluate, self.every, self.label = evaluate, every, label
+        self.evaluate, self.label = evaluate, label
         self.log_dir = Path(log_dir) / "curves"
         self.report = None
-        self._names: tuple[str, ...] = ("ap",)
         self._writer = None
 
     def on_train_begin(self, logs=None):
@@ -42,15 +39,9 @@ class DetectionMetrics(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Measure, add to the logs, draw."""
-        self.report = None
         logs = logs if logs is not None else {}
-        last = epoch + 1 == (self.params or {}).get("epochs")
-        if (epoch + 1) % self.every and not last:
-            logs.update({f"val_{name}": math.nan for name in self._names})
-            return
         with averaged_weights(self.model):
             self.report = self.evaluate(self.model)
-        self._names = tuple(self.report.scalars)
         logs.update({f"val_{name}": value for name, value in self.report.scalars.items()})
         title = f"Epoch {epoch + 1}"
         drawn = {

@@ -15,12 +15,11 @@ class DetectionPanels(keras.callbacks.Callback):
     Args:
         metrics: what measures; it must stand before this one among the callbacks.
         log_dir: TensorBoard folder of the run; the pictures go to its subfolder `panels`.
-        every: epochs between two pictures; epochs that were not measured have none.
     """
 
-    def __init__(self, metrics: DetectionMetrics, log_dir, every: int = 1):
+    def __init__(self, metrics: DetectionMetrics, log_dir):
         super().__init__()
-        self.metrics, self.every = metrics, every
+        self.metrics = metrics
         self.log_dir = Path(log_dir) / "panels"
         self._writer = None
 
@@ -31,7 +30,7 @@ class DetectionPanels(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Write one picture."""
         report = self.metrics.report
-        if report is None or not report.pictures or (epoch + 1) % self.every:
+        if report is None or not report.pictures:
             return
         picture = figures.to_png_array(report.panels(title=f"Epoch {epoch + 1}"))
         with self._writer.as_default(step=epoch):

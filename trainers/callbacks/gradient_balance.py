@@ -1,7 +1,6 @@
 """How evenly a detection loss pulls at positives and negatives, and how well scores follow IoU, for TensorBoard."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -86,4 +85,4 @@ def _correlation(found: list[tuple]) -> float:
     kinds, scores, iou = (np.concatenate(column) for column in zip(*found))
     classes = [kinds == kind for kind in np.unique(kinds)]
     by_class = [ClassMatches(scores[one], iou[one], np.ones(one.sum(), bool), int(one.sum())) for one in classes]
-    return rank_correlation(SimpleNamespace(by_class=lambda: by_class))
+    return rank_correlation(by_class)

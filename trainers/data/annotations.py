@@ -17,6 +17,7 @@ OVER_EDGE = "box over the edge, cut there"
 CASE = "picture named in other upper or lower case, found"
 NO_SIZE = "annotation without the picture's size, the picture's own taken"
 WRONG_SIZE = "annotation with a wrong picture size, shown so by its boxes, the picture's own taken"
+WRONG_SIZE_BOXLESS = "annotation without boxes and with a wrong picture size, the picture's own taken"
 
 
 def mend_boxes(
@@ -63,8 +64,8 @@ def check_stated_size(
 ) -> tuple[str, ...]:
     """Compare the picture's size as its annotation states it with the picture.
 
-    Boxes for a picture of another size would lie in the wrong places, so that is refused; unless some box fits the
-    picture and not the stated size, which shows that only the statement is wrong.
+    Boxes for a picture of another size would lie in the wrong places, so that is refused; unless there are none, or
+    some box fits the picture and not the stated size, which shows that only the statement is wrong.
 
     Args:
         stated: (height, width), or None when nothing is stated; zeros state nothing.
@@ -77,12 +78,19 @@ def check_stated_size(
         The repair, if any.
 
     Raises:
-        DataError: If the two differ and the boxes do not tell which is right.
+        DataError: If the two differ and the boxes do not tell which is right, or what is stated is below 0.
     """
+    if stated is not None and min(stated) < 0:
+        raise DataError(
+            f"{annotation} states a picture of {stated[1]}x{stated[0]}, which no picture has: correct it, or leave it "
+            "away"
+        )
     if stated is None or min(stated) < 1:
         return (NO_SIZE,)
     if stated == size:
         return ()
+    if not len(boxes):
+        return (WRONG_SIZE_BOXLESS,)
     reach = boxes.reshape(-1, 2).max(axis=0, initial=0)[::-1]
     if (reach <= np.array(size) + 1).all() and (reach > np.array(stated) + 1).any():
         return (WRONG_SIZE,)
@@ -110,20 +118,29 @@ class Files:
             self._folded.setdefault(path.stem.casefold(), set()).add(path.stem)
         self.stems = sorted(self._exact)
 
-    def stem_of(self, name: str) -> str | None:
-        """Give the stem that a name means: itself, or the only one that is the same but for the case of letters."""
+    def stem_of(self, name: str, partners: "Files | None" = None) -> str | None:
+        """Give the stem that a name means: itself, or the only one that is the same but for the case of letters.
+
+        Args:
+            name: A stem.
+            partners: The files that the name is one of. What has a partner of exactly its own name is not meant by
+                another, and nothing is meant by two.
+        """
         if name in self._exact:
             return name
-        alike = self._folded.get(name.casefold(), ())
-        return next(iter(alike)) if len(alike) == 1 else None
+        alike, rivals = self._folded.get(name.casefold(), set()), set()
+        if partners is not None:
+            rivals = partners._folded.get(name.casefold(), set()) - self._exact.keys() - {name}
+            alike = alike - partners._exact.keys()
+        return next(iter(alike)) if len(alike) == 1 and not rivals else None
 
-    def find(self, name: str) -> Path | None:
-        """Find the file that a name means.
+    def find(self, name: str, partners: "Files | None" = None) -> Path | None:
+        """Find the file that a name means; see `stem_of`.
 
         Raises:
             DataError: If there are several of this stem.
         """
-        found = self._exact.get(self.stem_of(name), [None])
+        found = self._exact.get(self.stem_of(name, partners), [None])
         if len(found) > 1:
             others = " and ".join(path.name for path in found[1:])
             raise DataError(f"{found[0]} and {others} share the name {name}: keep one, and remove or rename the rest")

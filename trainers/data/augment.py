@@ -17,13 +17,13 @@ _RGB = np.linalg.inv(_YIQ)
 
 
 @dataclass(frozen=True)
-class Augmentation:
-    """How strongly training examples are varied; see `NO_AUGMENTATION` for not at all."""
+class ColourSettings:
+    """How strongly colours are varied; what every augmentation has."""
 
-    flip: bool = True
-    """Mirror left and right in half of the cases."""
-    min_scale: float = 0.5
-    """Smallest share of the picture's area that a crop keeps, in (0, 1]; 1 never crops."""
+    # Without a type it is no field, and no setting of a configuration.
+    RANGES = (("brightness", 0, 0.99), ("contrast", 0, 0.99), ("saturation", 0, 1), ("hue", 0, 0.5))
+    """Name, lowest and highest value of every number; subclasses add theirs."""
+
     brightness: float = 0.2
     """Largest relative change of exposure, in [0, 1)."""
     contrast: float = 0.2
@@ -34,16 +34,30 @@ class Augmentation:
     """Largest turn of the colour circle, as a share of it, in [0, 0.5]."""
 
     def __post_init__(self):
-        bounds = (
-            ("min_scale", 0.01, 1),
-            ("brightness", 0, 0.99),
-            ("contrast", 0, 0.99),
-            ("saturation", 0, 1),
-            ("hue", 0, 0.5),
-        )
-        for field, low, high in bounds:
-            if not low <= getattr(self, field) <= high:
-                raise UsageError(f"{field} must lie in {low}..{high}, got {getattr(self, field)}")
+        for name, low, high in self.RANGES:
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}")
+
+    @property
+    def recolours(self) -> bool:
+        """Whether any colour is varied."""
+        return bool(self.brightness or self.contrast or self.saturation or self.hue)
+
+
+@dataclass(frozen=True)
+class _Views:
+    flip: bool = True
+    """Mirror left and right in half of the cases."""
+    min_scale: float = 0.5
+    """Smallest share of the picture's area that a crop keeps, in (0, 1]; 1 never crops."""
+
+
+# The fields of the last base come first.
+@dataclass(frozen=True)
+class Augmentation(ColourSettings, _Views):
+    """How strongly training examples are varied; see `NO_AUGMENTATION` for not at all."""
+
+    RANGES = (("min_scale", 0.01, 1), *ColourSettings.RANGES)
 
 
 NO_AUGMENTATION = Augmentation(flip=False, min_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
@@ -89,7 +103,7 @@ def crop_window(mask: np.ndarray, rng: np.random.Generator, min_scale: float) ->
     return slice(0, height), slice(0, width)
 
 
-def colour_matrix(rng: np.random.Generator, settings: Augmentation) -> np.ndarray:
+def colour_matrix(rng: np.random.Generator, settings: ColourSettings) -> np.ndarray:
     """Draw a change of exposure, contrast, saturation and hue as one affine map of RGB in 0..255.
 
     Args:
@@ -129,6 +143,6 @@ def augment(
     image, mask = resize_image(image, (size, size)), resize_mask(mask, (size, size))
     if settings.flip and rng.random() < 0.5:
         image, mask = cv2.flip(image, 1), cv2.flip(mask, 1)
-    if settings.brightness or settings.contrast or settings.saturation or settings.hue:
+    if settings.recolours:
         image = cv2.transform(image, colour_matrix(rng, settings))
     return image, mask

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..errors import UsageError
-from .augment import colour_matrix
-from .boxes import GREY, box_areas, fitted_size
+from ..geometry import box_iou
+from .augment import ColourSettings, colour_matrix
+from .boxes import GREY, fitted_size
 from .images import resize_image
 
 OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
@@ -25,9 +25,7 @@ _MAX_ASPECT = 2.0
 
 
 @dataclass(frozen=True)
-class BoxAugmentation:
-    """How strongly training examples with boxes are varied; see `NO_BOX_AUGMENTATION` for not at all."""
-
+class _Views:
     flip: bool = True
     """Mirror left and right in half of the cases."""
     vertical_flip: bool = False
@@ -36,27 +34,14 @@ class BoxAugmentation:
     """Smallest share of each side that a crop keeps, in (0, 1]; 1 never crops. One picture in seven stays whole."""
     max_expand: float = 2.0
     """Largest zoom out onto grey, at least 1; 1 never does, SSD takes 4. Half of the pictures are zoomed."""
-    brightness: float = 0.2
-    """Largest relative change of exposure, in [0, 1)."""
-    contrast: float = 0.2
-    """Largest relative change of contrast, in [0, 1)."""
-    saturation: float = 0.3
-    """Largest relative change of colour strength, in [0, 1]."""
-    hue: float = 0.03
-    """Largest turn of the colour circle, as a share of it, in [0, 0.5]."""
 
-    def __post_init__(self):
-        bounds = (
-            ("min_scale", 0.05, 1),
-            ("max_expand", 1, 16),
-            ("brightness", 0, 0.99),
-            ("contrast", 0, 0.99),
-            ("saturation", 0, 1),
-            ("hue", 0, 0.5),
-        )
-        for field, low, high in bounds:
-            if not low <= getattr(self, field) <= high:
-                raise UsageError(f"{field} must lie in {low}..{high}, got {getattr(self, field)}")
+
+# The fields of the last base come first.
+@dataclass(frozen=True)
+class BoxAugmentation(ColourSettings, _Views):
+    """How strongly training examples with boxes are varied; see `NO_BOX_AUGMENTATION` for not at all."""
+
+    RANGES = (("min_scale", 0.05, 1), ("max_expand", 1, 16), *ColourSettings.RANGES)
 
 
 NO_BOX_AUGMENTATION = BoxAugmentation(
@@ -112,18 +97,10 @@ def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: np.random.Generat
     aspect = shares[:, 0] / shares[:, 1]
     fits = (aspect <= _MAX_ASPECT) & (aspect >= 1 / _MAX_ASPECT)
     if len(boxes):
-        fits &= (_ious(crops, boxes) >= OVERLAPS[choice]).any(axis=1)
+        fits &= (box_iou(crops, boxes) >= OVERLAPS[choice]).any(axis=1)
         fits &= _holds_centre(crops, boxes).any(axis=1)
     found = np.flatnonzero(fits)
     return crops[found[0]] if len(found) else window
-
-
-def _ious(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Give the IoU of each crop [m, 4] with each box [n, 4] as [m, n]."""
-    low = np.maximum(crops[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(crops[:, None, 2:], boxes[None, :, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=2)
-    return common / np.maximum(box_areas(crops)[:, None] + box_areas(boxes)[None] - common, 1e-9)
 
 
 def _holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -139,11 +116,14 @@ def augment_boxes(
     resizing: str,
     rng: np.random.Generator,
     settings: BoxAugmentation,
+    *,
+    ignored: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Zoom, crop, mirror and recolour one example, and fit it to the input.
 
     A box stays when its centre is inside the crop, cut at the crop's edges, unless the crop or zoom leaves a side below
-    `MIN_SIDE`. Where the whole picture stays, so does every box.
+    `MIN_SIDE`. Where the whole picture stays, so does every box. A box to ignore has no say in where the crop is, and
+    stays while any part of it is seen: its objects are still there, and must not become background.
 
     Args:
         image: uint8 [H, W, 3], RGB; not changed.
@@ -152,14 +132,17 @@ def augment_boxes(
         resizing: `pad` or `stretch`, see `boxes.fit_image`.
         rng: Where the randomness comes from; the same state gives the same bytes.
         settings: What is varied, and how strongly.
+        ignored: bool [n], boxes that neither train nor count; None is none.
 
     Returns:
         uint8 [size, size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
     """
     whole = np.array([0, 0, image.shape[1], image.shape[0]])
     window = expanded_window(image.shape[:2], rng, settings.max_expand)
+    ignored = np.zeros(len(boxes), bool) if ignored is None else ignored
+    guides = boxes[~ignored]
     # A picture without boxes is cropped as if it were one itself, so that grey alone is never left.
-    window = cropped_window(window, boxes if len(boxes) else whole[None], rng, settings.min_scale)
+    window = cropped_window(window, guides if len(guides) else whole[None], rng, settings.min_scale)
     mirrored = bool(settings.flip and rng.random() < 0.5), bool(settings.vertical_flip and rng.random() < 0.5)
     colours = colour_matrix(rng, settings)
 
@@ -180,7 +163,7 @@ def augment_boxes(
             part = cv2.flip(part, 1 - axis)
             low[axis], high[axis] = content[axis] - high[axis], content[axis] - low[axis]
             corners[:, :, axis] = content[axis] - corners[:, ::-1, axis]
-    if settings.brightness or settings.contrast or settings.saturation or settings.hue:
+    if settings.recolours:
         part = cv2.transform(part, colours)
     canvas = np.full((size, size, 3), GREY, np.uint8)
     canvas[low[1] : high[1], low[0] : high[0]] = part
@@ -188,6 +171,6 @@ def augment_boxes(
     stays = np.ones(len(boxes), bool)
     if (window != whole).any():
         large = (corners[:, 1] - corners[:, 0] >= MIN_SIDE).all(axis=1)
-        stays = _holds_centre(window[None], boxes)[0] & large
+        stays = (_holds_centre(window[None], boxes)[0] | ignored) & large
     kept = np.flatnonzero(stays)
     return canvas, corners.reshape(-1, 4)[kept].astype(np.float32), kept

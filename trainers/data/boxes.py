@@ -113,8 +113,3 @@ def unfit_boxes(boxes: np.ndarray, scale: tuple[float, float], size: tuple[int, 
     height, width = size
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4) / [*scale, *scale]
     return np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)
-
-
-def box_areas(boxes: np.ndarray) -> np.ndarray:
-    """Give the area of each box [n, 4], in square pixels; 0 for one without extent."""
-    return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)

@@ -23,6 +23,11 @@ class Renumbered:
         """As the source has them."""
         return self.source.box_counts
 
+    @property
+    def box_bound(self) -> int:
+        """As the source has it."""
+        return self.source.box_bound
+
     def __len__(self) -> int:
         """Give the number of examples."""
         return len(self.source)

@@ -1,159 +1,80 @@
 """Boxes in the layout of COCO's instances: `coco:IMAGES,JSON`."""
 
-import json
+import contextlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ..errors import DataError, UsageError
+from ..geometry import box_areas
 from .annotations import CASE, alike, check_stated_size, mend_boxes
-from .boxes import box_areas
+from .coco_json import Instances, Record
 from .images import PICTURE_SUFFIXES, read_image
 from .sources import Example
 
 
-@dataclass(eq=False)
-class _Record:
-    """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors."""
-
-    file_name: str
-    size: tuple[int, int] | None
-    ids: list = field(default_factory=list)
-    boxes: list = field(default_factory=list)
-    categories: list = field(default_factory=list)
-    crowd: list[bool] = field(default_factory=list)
-    areas: list[float] = field(default_factory=list)
-
-
-class _Instances:
-    """A JSON file, parsed once and checked as far as that goes without pictures."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        content = self._parsed()
-        self.classes = self._categories(content["categories"])
-        self.records: dict[object, _Record] = {}
-        self.faults: list[tuple[str, str]] = []
-        self._names: set[str] = set()
-        for number, image in enumerate(content["images"]):
-            self._add_image(image, number)
-        self._add_annotations(content["annotations"])
-
-    def _parsed(self) -> dict:
-        try:
-            with self.path.open(encoding="utf-8-sig") as file:
-                content = json.load(file)
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{self.path} cannot be read as JSON ({error}): write or download it again") from error
-        parts = ("images", "annotations", "categories")
-        missing = [part for part in parts if not isinstance(content, dict) or not _is_records(content.get(part))]
-        if missing:
-            raise DataError(
-                f"{self.path} has no list of {' and '.join(missing)}: expected COCO's instances format, with "
-                f"{', '.join(parts)}"
-            )
-        return content
-
-    def _categories(self, categories: list[dict]) -> dict[int, tuple[int, str]]:
-        """Map category id -> (class, name); the classes count from 0 in the order of the ids."""
-        try:
-            names = {category["id"]: str(category["name"]).strip() for category in categories}
-            ids = sorted(names)
-        except (KeyError, TypeError) as error:
-            raise DataError(f"a category of {self.path} lacks a usable id or name: give it both") from error
-        for what, values in (("id", [category["id"] for category in categories]), ("name", list(names.values()))):
-            twice = sorted({str(value) for value in values if values.count(value) > 1})
-            if twice:
-                raise DataError(f"{self.path} has two categories of the {what} {', '.join(twice)}: keep one")
-        if not ids:
-            raise DataError(f"{self.path} has no categories: add them, with id and name")
-        return {id_: (index, names[id_]) for index, id_ in enumerate(ids)}
-
-    def _add_image(self, image: dict, number: int) -> None:
-        id_, file_name = image.get("id"), image.get("file_name")
-        if id_ is None or not isinstance(id_, (int, str)) or not isinstance(file_name, str) or not file_name:
-            text = f"image number {number + 1} of {self.path} lacks its id or file_name: add it, or remove the image"
-            self.faults.append((f"image number {number + 1}", text))
-        elif id_ in self.records:
-            text = f"{self.path} has two images of the id {id_}, one is {file_name}: give each its own"
-            self.faults.append((file_name, text))
-        elif file_name in self._names:
-            text = f"{self.path} lists the image {file_name} twice: keep one, with the annotations of both"
-            self.faults.append((file_name, text))
-        else:
-            self._names.add(file_name)
-            try:
-                size = int(image["height"]), int(image["width"])
-            except (KeyError, TypeError, ValueError, OverflowError):
-                size = None
-            self.records[id_] = _Record(file_name, size)
-
-    def _add_annotations(self, annotations: list[dict]) -> None:
-        strangers = []
-        for annotation in annotations:
-            image_id = annotation.get("image_id")
-            record = self.records.get(image_id) if isinstance(image_id, (int, str)) else None
-            if record is None:
-                strangers.append(annotation)
-                continue
-            record.ids.append(annotation.get("id"))
-            record.boxes.append(annotation.get("bbox"))
-            record.categories.append(annotation.get("category_id"))
-            record.crowd.append(annotation.get("iscrowd") in (1, "1"))
-            area = annotation.get("area")
-            usable = isinstance(area, (int, float)) and 0 < area < 1e12
-            record.areas.append(float(area) if usable else float("nan"))
-        if strangers:
-            first = f"the first is annotation {strangers[0].get('id')} for image {strangers[0].get('image_id')}"
-            text = (
-                f"{len(strangers)} of {len(annotations)} annotations in {self.path} are for images that it does not "
-                f"list ({first}): list the images, or remove the annotations"
-            )
-            self.faults.append((f"{self.path.name} (annotations)", text))
-
-
-def _is_records(value) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
-
-
 class _Folder:
-    """The pictures below a folder, found by the names that JSON files give them."""
+    """The pictures below a folder, found by the names that JSON files give them; `unlisted` is how many are not."""
 
     def __init__(self, folder: Path):
-        self._folder = folder
+        self._folder, self.unlisted = folder, 0
         self._exact: dict[str, Path] = {}
         self._folded: dict[str, list[Path]] = defaultdict(list)
-        self._last: dict[str, list[Path]] = defaultdict(list)
+        self._last: dict[str, list[tuple[str, Path]]] = defaultdict(list)
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file():
                 name = path.relative_to(folder).as_posix()
                 self._exact[name] = path
                 self._folded[name.casefold()].append(path)
-                self._last[path.name.casefold()].append(path)
+                self._last[path.name.casefold()].append((f"/{name.casefold()}", path))
 
-    def __len__(self) -> int:
-        return len(self._exact)
+    def find_all(self, file_names: Sequence[str], listed: Path) -> list[Path | DataError]:
+        """Give the path of each picture, or why it cannot be had; no two get the same one."""
+        found = [self._meant(_plain(name)) for name in file_names]
+        takers: dict[Path, list[int]] = defaultdict(list)
+        for index, paths in enumerate(found):
+            for path in paths:
+                takers[path].append(index)
+        self.unlisted = len(self._exact) - len(takers)
+        return [self._one(index, file_names, paths, takers, listed) for index, paths in enumerate(found)]
 
-    def find(self, file_name: str, listed: Path) -> tuple[Path, bool]:
-        """Give the path of a picture, and whether upper and lower case differ; folders in front may be left out.
+    def _meant(self, name: str) -> list[Path]:
+        """Folders in front may be left out or be too many, but those that both have must agree."""
+        if name in self._exact:
+            return [self._exact[name]]
+        folded = f"/{name.casefold()}"
+        return self._folded.get(name.casefold()) or [
+            path
+            for other, path in self._last.get(PurePosixPath(name).name.casefold(), [])
+            if other.endswith(folded) or folded.endswith(other)
+        ]
 
-        Raises:
-            DataError: If there is none, or several.
-        """
-        name = file_name.replace("\\", "/").removeprefix("./")
-        last = PurePosixPath(name).name
-        found = [self._exact[name]] if name in self._exact else self._folded.get(name.casefold())
-        found = found or self._last.get(last.casefold(), [])
-        if not found:
-            raise DataError(f"{listed} lists {file_name}, and there is no such picture in {self._folder}: add it")
-        if len(found) > 1:
-            raise DataError(
-                f"{listed} lists {file_name}, which can be {found[0]} or {found[1]}: rename one of them, or write the "
+    def _one(self, index: int, file_names: Sequence[str], paths: list[Path], takers: dict, listed: Path):
+        name = file_names[index]
+        if not paths:
+            return DataError(f"{listed} lists {name}, and there is no such picture in {self._folder}: add it")
+        if len(paths) > 1:
+            return DataError(
+                f"{listed} lists {name}, which can be {paths[0]} or {paths[1]}: rename one of them, or write the "
                 "folder too"
             )
-        return found[0], found[0].name != last
+        rivals = takers[paths[0]]
+        # The one that is written exactly so is right, whoever else means it.
+        exact = [rival for rival in rivals if _plain(file_names[rival]) in self._exact]
+        if len(rivals) > 1 and exact != [index]:
+            names = " and ".join(file_names[rival] for rival in rivals)
+            return DataError(
+                f"{listed} lists {names}, all found as {paths[0]}: correct the names, or add what is missing"
+            )
+        return paths[0]
+
+
+def _plain(file_name: str) -> str:
+    """Write a path with slashes, and without steps to where it is or above."""
+    parts = file_name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
 class CocoSource:
@@ -171,16 +92,17 @@ class CocoSource:
     def __init__(self, name: str, folder: Path, path: Path, needs: str):
         self.name = name
         self._path, self._with_boxes = path, needs == "boxes"
-        instances = _Instances(path)
+        instances = Instances(path)
         self._classes = {id_: index for id_, (index, _) in instances.classes.items()}
         self.class_names = tuple(name for _, name in instances.classes.values()) if self._with_boxes else ()
         self._records = list(instances.records.values())
-        self._folder = _Folder(folder)
         self.names = [record.file_name for record in self._records]
         self.box_counts = [len(record.boxes) for record in self._records]
         self.structural_faults = tuple(instances.faults) if self._with_boxes else ()
-        unlisted = len(self._folder) - len(self._records)
-        notes = [f"{folder} holds {unlisted} pictures more than {path} lists: they are not used"] * (unlisted > 0)
+        pictures = _Folder(folder)
+        self._paths = pictures.find_all(self.names, path)
+        more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
+        notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
         self.notes = (*notes, *alike(self.class_names))
 
     def __len__(self) -> int:
@@ -194,8 +116,10 @@ class CocoSource:
             DataError: If its picture is missing or unreadable, or an annotation of it cannot be used.
         """
         record = self._records[index]
-        path, other_case = self._folder.find(record.file_name, self._path)
-        repairs = (CASE,) if other_case else ()
+        path = self._paths[index]
+        if isinstance(path, DataError):
+            raise DataError(str(path))
+        repairs = (CASE,) if path.name != PurePosixPath(_plain(record.file_name)).name else ()
         if not self._with_boxes:
             return Example(read_image(path), name=record.file_name, repairs=repairs)
         boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)
@@ -215,12 +139,13 @@ class CocoSource:
             repairs=repairs + mended,
         )
 
-    def _corners(self, record: _Record, number: int) -> np.ndarray:
-        try:
-            x, y, width, height = map(float, record.boxes[number])
-            corners = np.array([x, y, x + width, y + height])
-        except (TypeError, ValueError, OverflowError):
-            corners = np.full(4, np.nan)
+    def _corners(self, record: Record, number: int) -> np.ndarray:
+        corners, bbox = np.full(4, np.nan), record.boxes[number]
+        # Text and truth values would pass as numbers, and the keys of an object as a list.
+        if isinstance(bbox, list) and len(bbox) == 4 and all(type(value) in (int, float) for value in bbox):
+            with contextlib.suppress(OverflowError):
+                x, y, width, height = map(float, bbox)
+                corners = np.array([x, y, x + width, y + height])
         if not np.isfinite(corners).all():
             raise DataError(
                 f"annotation {record.ids[number]} of {record.file_name} in {self._path} has the bbox "
@@ -228,7 +153,7 @@ class CocoSource:
             )
         return corners
 
-    def _class(self, record: _Record, number: int) -> int:
+    def _class(self, record: Record, number: int) -> int:
         try:
             return self._classes[record.categories[number]]
         except (KeyError, TypeError):

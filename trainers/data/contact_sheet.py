@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..colours import class_colours
 from ..errors import DataError, UsageError
 from ..files import written_beside
-from .drawing import class_colours, draw_example, has_background
+from .drawing import draw_example, has_background
 from .scan import load_checked
 from .sources import IGNORE, NEEDS, Example, Source, ignored_boxes
 

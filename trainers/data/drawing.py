@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..colours import class_colours
 from .images import resize_image, resize_mask
 from .sources import IGNORE, Example, ignored_boxes
 
@@ -11,20 +12,6 @@ TINT = (255, 64, 96)
 """Colour of the salient region, and of the first class."""
 
 _OUTLINE = (255, 255, 255)
-
-
-def class_colours(count: int) -> np.ndarray:
-    """Give colours that are easy to tell apart.
-
-    Returns:
-        uint8 [count, 3], RGB.
-    """
-    from matplotlib.colors import hsv_to_rgb
-
-    # Steps of the golden ratio keep neighbouring classes apart, however many there are.
-    hues = (0.97 + 0.618034 * np.arange(count)) % 1.0
-    values = np.where(np.arange(count) % 2 == 0, 1.0, 0.8)
-    return np.round(hsv_to_rgb(np.stack([hues, np.full(count, 0.75), values], axis=1)) * 255).astype(np.uint8)
 
 
 def draw_example(example: Example, cell: int = 240, class_names: Sequence[str] = ()) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError
 from .images import PICTURE_SUFFIXES, picture_files, read_image, read_mask
-from .scan import binary_mask, check_sizes
+from .masks import binary_mask, check_sizes
 from .sources import Example
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
@@ -29,7 +29,7 @@ def stem_of(entry: str) -> str:
 class FolderSource:
     """Pictures in a folder, with masks or labels of the same stem beside it.
 
-    A mask file holds two values, of which the larger is salient (see `scan.binary_mask`). Files that do not fit are
+    A mask file holds two values, of which the larger is salient (see `masks.binary_mask`). Files that do not fit are
     kept in the list; loading them raises, and a scan reports them.
 
     Attributes:

@@ -28,12 +28,13 @@ def picture_files(folder: Path) -> list[Path]:
     )
 
 
-def _open(path) -> Image.Image:
-    """Decode a file completely and turn it upright."""
+def _open(path, upright: bool = True) -> Image.Image:
+    """Decode a file completely, and turn it upright or leave it as stored."""
     try:
         image = Image.open(path)
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
+        if upright:
+            ImageOps.exif_transpose(image, in_place=True)
     except FileNotFoundError as error:
         raise DataError(f"no image at {path}: check the path") from error
     except _BROKEN as error:
@@ -41,7 +42,7 @@ def _open(path) -> Image.Image:
     return image
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, *, upright: bool = True) -> np.ndarray:
     """Read a picture as every part of the program sees it.
 
     EXIF rotation is applied; grey, palette, 16-bit (scaled to 8 bits) and CMYK files become RGB; transparency is laid
@@ -49,6 +50,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Args:
         path: A file in any format that Pillow reads.
+        upright: Apply EXIF rotation; False leaves the picture as its pixels are stored.
 
     Returns:
         uint8 [H, W, 3], RGB.
@@ -56,7 +58,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         DataError: If the file is missing, unreadable, truncated or of a kind without a picture's value range.
     """
-    image = _open(path)
+    image = _open(path, upright)
     if image.mode in _SIXTEEN_BIT:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:

@@ -5,15 +5,15 @@ import tensorflow as tf
 
 from ..errors import DataError, UsageError
 from .augment_boxes import BoxAugmentation, augment_boxes
-from .boxes import PADDING, fit_boxes, fit_image, fit_scale
+from .boxes import IGNORED, PADDING, fit_boxes, fit_image, fit_scale
 from .sources import Source
 from .stream import DecodedCache, Order, prepared, target_of
 
 
 def most_boxes(source: Source) -> int:
-    """Count the boxes of the example that has most, as its annotation is written.
+    """Count the boxes of the example that has most, as its annotation is written: what all must have room for.
 
-    Cheap where a source knows its `box_counts`; otherwise every example is loaded.
+    Cheap where a source knows its `box_counts`, or a `box_bound` that none exceeds; otherwise every example is loaded.
 
     Args:
         source: Any source with boxes.
@@ -26,6 +26,8 @@ def most_boxes(source: Source) -> int:
     """
     if hasattr(source, "box_counts"):
         return int(max(source.box_counts, default=0))
+    if hasattr(source, "box_bound"):
+        return source.box_bound
     return max((len(target_of(source.load(index), "boxes", source)[0]) for index in range(len(source))), default=0)
 
 
@@ -107,7 +109,8 @@ def training_batches_boxes(
         index, rng = order.draw(position)
         image, boxes, classes = decoded[index]
         _check_room(source, source.names[index], len(boxes), max_boxes)
-        image, boxes, kept = augment_boxes(image, boxes, size, resizing, rng, augmentation)
+        ignored = classes == IGNORED
+        image, boxes, kept = augment_boxes(image, boxes, size, resizing, rng, augmentation, ignored=ignored)
         return _padded(image, boxes, classes[kept], max_boxes)
 
     dataset = tf.data.Dataset.counter(start=start_step * batch_size)

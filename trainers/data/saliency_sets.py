@@ -20,8 +20,8 @@ from ..errors import DataError, MetricfitError
 from .archives import Archive, NamedBytes, open_archive
 from .folder import stem_of
 from .images import read_image, read_mask
+from .masks import check_sizes
 from .saliency_layouts import LAYOUTS, Layout, Part, Place
-from .scan import check_sizes
 
 _IMAGES = (".jpg", ".jpeg", ".png")
 

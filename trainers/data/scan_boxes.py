@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import DataError
-from .sources import Example, ignored_boxes
+from .sources import Example, Source, ignored_boxes
 
 TINY = 64
 """A box is tiny when its shorter side is less than the picture's longer side divided by this."""
+
+MOST_LISTED = 12
+"""Of more classes the numbers are not listed."""
 
 
 def check_boxes(example: Example, class_names: Sequence[str]) -> None:
@@ -45,6 +48,32 @@ def check_boxes(example: Example, class_names: Sequence[str]) -> None:
         )
 
 
+def refuse_without_boxes(source: Source) -> None:
+    """Refuse data in which nothing can be found, before any work is put into them.
+
+    Cheap: the first example with a box that counts ends the search, and those that a source knows to have none
+    (`box_counts`) are not loaded.
+
+    Args:
+        source: Any source with boxes.
+
+    Raises:
+        DataError: If no example has a box that counts, or one on the way to it cannot be loaded.
+    """
+    counts = getattr(source, "box_counts", None)
+    for index in range(len(source)):
+        if counts is not None and not counts[index]:
+            continue
+        example = source.load(index)
+        if example.boxes is not None and not ignored_boxes(example).all():
+            return
+    pictures = f"{len(source)} picture{'' if len(source) == 1 else 's'}"
+    raise DataError(
+        f"none of the {pictures} of {source.name} has a box that counts (difficult ones and crowds do not): choose "
+        "other data, or annotate objects"
+    )
+
+
 @dataclass
 class BoxFacts:
     """How many boxes there are of what; `+=` takes more examples in.
@@ -64,6 +93,11 @@ class BoxFacts:
     classes: Counter[int] = field(default_factory=Counter)
     ignored: int = 0
     tiny: int = 0
+
+    @property
+    def counted(self) -> int:
+        """The number of boxes that train and count."""
+        return sum(self.classes.values())
 
     @classmethod
     def of(cls, example: Example) -> "BoxFacts":
@@ -91,7 +125,9 @@ class BoxFacts:
 
     def line(self, class_names: Sequence[str]) -> str:
         """Say how many boxes there are of each class."""
-        listed = ", ".join(f"{self.classes[index]} {name}" for index, name in enumerate(class_names))
+        listed = ", ".join(f"{self.classes[index]} {name}" for index, name in enumerate(class_names[:MOST_LISTED]))
+        if len(class_names) > MOST_LISTED:
+            listed += f", ... and {len(class_names) - MOST_LISTED} more"
         ignored = f", {self.ignored} difficult or crowd (neither train nor count)" if self.ignored else ""
         return f"boxes: {listed}{ignored}; at most {self.most} in a picture"
 
@@ -104,11 +140,13 @@ class BoxFacts:
             are = "has" if self.empty == 1 else "have"
             notes.append(f"{self.empty} of {self.pictures} pictures {are} no objects: they train as background")
         absent = [name for index, name in enumerate(class_names) if not self.classes[index]]
-        if absent:
+        if self.ignored and not self.counted:
+            notes.append("no box counts: all of them are difficult or crowds, and nothing can be learnt or measured")
+        elif absent:
             notes.append(f"no box of {', '.join(absent[:5])}" + (f" and {len(absent) - 5} more" * (len(absent) > 5)))
         if self.tiny:
             notes.append(
-                f"{self.tiny} of {sum(self.classes.values())} boxes are tiny, a side below 1/{TINY} of the picture's "
+                f"{self.tiny} of {self.counted} boxes are tiny, a side below 1/{TINY} of the picture's "
                 f"(6 pixels at --size 384): a larger --size helps to find them"
             )
         return notes

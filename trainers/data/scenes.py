@@ -259,7 +259,7 @@ class Scenes:
         name: `scenes:SPLIT`.
         class_names: "background" and the families of shapes; for boxes the families alone.
         names: The name of every picture.
-        box_counts: The most boxes that each picture can have.
+        box_bound: The most boxes that any picture can have; how many one has shows only when it is drawn.
     """
 
     def __init__(self, split: str = "train", *, size: int = 256, needs: str = "mask"):
@@ -271,7 +271,7 @@ class Scenes:
         self.names: Sequence[str] = [f"{split}-{index:05d}" for index in range(count)]
         self._only_boxes = needs == "boxes"
         self.class_names = tuple(SHAPES) if self._only_boxes else CLASS_NAMES
-        self.box_counts = [_MOST_OBJECTS] * count
+        self.box_bound = _MOST_OBJECTS
 
     def __len__(self) -> int:
         """Give the number of pictures."""

@@ -191,6 +191,11 @@ class Subset:
         counts = self.source.box_counts
         return [counts[index] for index in self.indices]
 
+    @property
+    def box_bound(self) -> int:
+        """The most boxes that any example can have, where the source knows that."""
+        return self.source.box_bound
+
     def __len__(self) -> int:
         """Give the number of examples."""
         return len(self.indices)

@@ -15,7 +15,7 @@ from ..errors import DataError, MetricfitError, UsageError
 from .annotations import mend_boxes
 from .archives import NamedBytes
 from .images import read_image, read_mask
-from .scan import check_sizes
+from .masks import check_sizes
 from .sources import IGNORE, Example
 
 
@@ -121,7 +121,8 @@ class TfdsSource:
         name = self.names[index]
         record = self._data[index]
         image_name = f"{self._mapping.image} of {name} in {self.name}"
-        image = read_image(NamedBytes(record[self._mapping.image], image_name))
+        # TFDS gives pictures as their pixels are stored, and boxes for these.
+        image = read_image(NamedBytes(record[self._mapping.image], image_name), upright=self._needs != "boxes")
         if self._needs == "boxes":
             return self._with_boxes(image, record[self._mapping.objects], name)
         if self._needs != "mask":

@@ -95,7 +95,7 @@ class VocSource:
     Attributes:
         name: The text that `open_source` takes.
         class_names: The lines of `PATH/classes.txt` where there is one; otherwise the names that occur in any
-            annotation of `PATH`, sorted, so that all splits agree.
+            annotation of a picture of `PATH`, sorted, so that all splits agree.
         names: The stems of the pictures.
         box_counts: The number of objects of each example as written, before any is left out.
         structural_faults: (name, sentence) for what no example stands for.
@@ -133,7 +133,7 @@ class VocSource:
                 "remove the file",
             )
             for path in self._files.paths
-            if self._images.stem_of(path.stem) is None
+            if self._images.stem_of(path.stem, self._files) is None
         )
         return self._images.stems
 
@@ -172,18 +172,21 @@ class VocSource:
         listed = self._base / "classes.txt"
         if listed.is_file():
             return read_class_names(listed)
-        sound = [read for read in self._annotations.values() if isinstance(read, Annotation)]
-        names = sorted({name for annotation in sound for name in annotation.names})
-        if not names and not any(isinstance(read, DataError) for read in self._annotations.values()):
+        # What is left over of pictures that are gone must not add classes.
+        used = [
+            read for path, read in self._annotations.items() if self._images.stem_of(path.stem, self._files) is not None
+        ]
+        names = sorted({name for read in used if isinstance(read, Annotation) for name in read.names})
+        if not names and not any(isinstance(read, DataError) for read in used):
             raise DataError(
-                f"no annotation in {self._base / ANNOTATIONS} names an object, so there are no classes: write them "
-                f"into {listed}, one a line, or annotate objects"
+                f"no annotation in {self._base / ANNOTATIONS} names an object of a picture, so there are no classes: "
+                f"write them into {listed}, one a line, or annotate objects"
             )
         return tuple(names)
 
     def _box_count(self, stem: str) -> int:
         try:
-            annotation = self._annotations.get(self._files.find(stem))
+            annotation = self._annotations.get(self._files.find(stem, self._images))
         except DataError:
             return 0
         return len(annotation.names) if isinstance(annotation, Annotation) else 0
@@ -209,7 +212,7 @@ class VocSource:
         recased = stem in self._recased
         if self._annotations is None:
             return Example(read_image(path), name=stem, repairs=(CASE,) * recased)
-        file = self._files.find(stem)
+        file = self._files.find(stem, self._images)
         if file is None:
             raise DataError(
                 f"picture {path} has no annotation {self._base / ANNOTATIONS / stem}.xml: add it (one without objects "

@@ -11,7 +11,8 @@ from pycocotools import mask as boxes_in_c
 from pycocotools.cocoeval import COCOeval
 
 from ..errors import MetricfitError
-from .matching import Found, Truth, box_area, by_class, check_classes
+from ..geometry import box_areas
+from .matching import Found, Truth, by_class, check_classes
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """The least IoU of a match over which AP is averaged."""
@@ -202,7 +203,7 @@ class _Evaluation(COCOeval):
                 # `iscrowd` lets any number of detections meet the box, as VOC does with difficult ones, too.
                 entry["ignore"] = entry["iscrowd"] = int(truth.ignored[index])
                 self._gts[image, int(kind)].append(entry)
-            areas, boxes = box_area(found.boxes), _xywh(found.boxes)
+            areas, boxes = box_areas(found.boxes), _xywh(found.boxes)
             for index, kind in enumerate(found.classes):
                 number += 1
                 entry = {"id": number, "bbox": boxes[index], "area": areas[index], "score": found.scores[index]}

@@ -3,12 +3,13 @@
 Section 5.2 and Table 5 of the aLRP paper.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .coco import IOU_THRESHOLDS, RECALLS
-from .matching import ClassMatches, Matches
+from .matching import ClassMatches
 
 
 @dataclass(frozen=True)
@@ -24,30 +25,36 @@ class CorrelationBounds:
     upper: dict[str, float]
 
 
-def rank_correlation(matches: Matches) -> float:
+def rank_correlation(classes: Sequence[ClassMatches]) -> float:
     """Give rho: Pearson's correlation between the ranks by score and by IoU of the true positives.
 
     Equal values share their mean rank.
+
+    Args:
+        classes: what was found, by class, such as `Matches.by_class` gives.
 
     Returns:
         In [-1, 1], averaged over the classes; NaN where no class has two true positives that differ in both.
     """
     found = []
-    for entries in matches.by_class():
+    for entries in classes:
         scores, iou = _ranks(entries.scores[entries.positive]), _ranks(entries.iou[entries.positive])
         if len(scores) and scores.std() and iou.std():
             found.append(np.corrcoef(scores, iou)[0, 1])
     return float(np.mean(found)) if found else float("nan")
 
 
-def correlation_bounds(matches: Matches) -> CorrelationBounds:
+def correlation_bounds(classes: Sequence[ClassMatches]) -> CorrelationBounds:
     """Give AP between the worst and the best order of the true positives.
 
     The true positives of a class keep their scores together, only who has which changes; false positives keep theirs.
-    Who met which true box stays, too: at a higher IoU than `matches.tau` a true positive counts where its own IoU
-    reaches that. So AP at tau is the same in both.
+    Who met which true box stays, too: at a higher IoU than that of the matching a true positive counts where its own
+    IoU reaches that. So AP at the IoU of the matching is the same in both.
+
+    Args:
+        classes: what was found, by class, such as `Matches.by_class` gives.
     """
-    classes = [entries for entries in matches.by_class() if entries.truths]
+    classes = [entries for entries in classes if entries.truths]
     return CorrelationBounds(lower=_with_order(classes, 1), upper=_with_order(classes, -1))
 
 

@@ -71,11 +71,6 @@ class LRPResult:
     tau: float
 
     @property
-    def band_width(self) -> float:
-        """Width of the band, in scores."""
-        return self.band[1] - self.band[0]
-
-    @property
     def scalars(self) -> dict[str, float]:
         """The figures by name, those that are NaN left out."""
         values = {

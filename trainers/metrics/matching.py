@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..geometry import box_areas, box_iou
+
 FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1
 """What becomes of a found box; an ignored one met a box that does not count."""
 
@@ -33,7 +35,7 @@ class Truth:
     def __post_init__(self):
         boxes, classes = _checked("true", self.boxes, self.classes)
         flags = {name: _flags(name, getattr(self, name), len(boxes)) for name in ("difficult", "crowd")}
-        areas = box_area(boxes) if self.areas is None else np.asarray(self.areas, np.float64).reshape(-1)
+        areas = box_areas(boxes) if self.areas is None else np.asarray(self.areas, np.float64).reshape(-1)
         if len(areas) != len(boxes):
             raise ValueError(f"areas must have one entry for each of {len(boxes)} boxes, got {len(areas)}")
         for name, value in {"boxes": boxes, "classes": classes, "areas": areas, **flags}.items():
@@ -74,33 +76,6 @@ class Found:
         """Give where the boxes of a class stand, surest first, as integers; equal scores keep their order."""
         places = np.flatnonzero(self.classes == index)
         return places[np.argsort(-self.scores[places], kind="stable")]
-
-
-def box_iou(found: np.ndarray, truth: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
-    """Give the intersection over union of every found with every true box.
-
-    Args:
-        found: float [n, 4], xyxy.
-        truth: float [m, 4], xyxy.
-        crowd: bool [m]: with these the intersection is set against the area of the found box alone, as COCO does.
-
-    Returns:
-        float64 [n, m] in [0, 1]; 0 where both boxes are empty.
-    """
-    found, truth = np.asarray(found, np.float64), np.asarray(truth, np.float64)
-    low = np.maximum(found[:, None, :2], truth[None, :, :2])
-    high = np.minimum(found[:, None, 2:], truth[None, :, 2:])
-    both = (high - low).clip(0).prod(axis=-1)
-    area = box_area(found)[:, None]
-    union = area + box_area(truth)[None] - both
-    if crowd is not None:
-        union = np.where(crowd[None], area, union)
-    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
-
-
-def box_area(boxes: np.ndarray) -> np.ndarray:
-    """Give the area of boxes [..., 4], 0 for those turned inside out."""
-    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(axis=-1)
 
 
 def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:

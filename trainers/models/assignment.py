@@ -19,8 +19,9 @@ ATSS_LOCATIONS = 9
 
 # Ground truths compared with all anchors at once: enough to be fast, few enough to stay small in memory.
 _CHUNK = 8
-# The 9 nearest locations of a grid lie within this many rows and columns, also at a corner.
-_WINDOW = 7
+# The 9 nearest locations lie in so many rows and columns: round a centre all within 2.12 strides of it, and at an edge,
+# where rows are missing on one side, in the first rows on the other.
+_WINDOW = 5
 
 
 class Targets(NamedTuple):

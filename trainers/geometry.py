@@ -1,0 +1,30 @@
+"""Areas and overlaps of boxes (x0, y0, x1, y1), in NumPy: one version for data, metrics and export."""
+
+import numpy as np
+
+
+def box_areas(boxes: np.ndarray) -> np.ndarray:
+    """Give the area of boxes [..., 4] as [...], 0 for those without extent or turned inside out."""
+    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(axis=-1)
+
+
+def box_iou(boxes: np.ndarray, others: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
+    """Give the intersection over union of every box with every other one.
+
+    Args:
+        boxes: [n, 4].
+        others: [m, 4].
+        crowd: bool [m]: with these others the intersection is set against the area of the box alone, as COCO does.
+
+    Returns:
+        float64 [n, m] in [0, 1]; 0 where both boxes are empty.
+    """
+    boxes, others = np.asarray(boxes, np.float64), np.asarray(others, np.float64)
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    both = (high - low).clip(0).prod(axis=-1)
+    area = box_areas(boxes)[:, None]
+    union = area + box_areas(others)[None] - both
+    if crowd is not None:
+        union = np.where(crowd[None], area, union)
+    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
