@@ -27,7 +27,9 @@ class Verb:
 VERBS = {
     "quickstart": Verb("app.options:QuickstartOptions", "app.quickstart:run", "the main job on embedded data"),
     "train saliency": Verb("trainers.config:SaliencyConfig", "app.training:train_saliency", "train a saliency model"),
-    "train detection": Verb("trainers.config:DetectionConfig", "app.training:train_detection", "train an object detector"),
+    "train detection": Verb(
+        "trainers.config:DetectionConfig", "app.training:train_detection", "train an object detector"
+    ),
     "evaluate": Verb("app.options:EvaluateOptions", "app.evaluation:run", "measure a trained or exported model"),
     "export": Verb("app.options:ExportOptions", "app.exporting:run", "write SavedModel and TFLite, compared"),
     "predict": Verb("app.options_demo:PredictOptions", "app.predict:predict_files", "masks or boxes of pictures"),

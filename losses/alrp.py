@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_localization, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import MAX_POSITIVES, Ranking, in_slots
+from .ranking import MAX_POSITIVES, Ranking, with_positives
 
 
 def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False, max_positives=MAX_POSITIVES):
@@ -39,8 +39,8 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
     is_positive, is_negative, flat_scores = check_anchors(labels, scores)
     flat_errors, classes = check_localization("localization_error", localization_error, scores)
 
-    def values_and_gradients(scores, errors, slots):
-        ranking = Ranking(is_positive, is_negative, scores, delta, slots)
+    def values_and_gradients(positives, scores, errors):
+        ranking = Ranking(positives, is_negative, scores, delta)
         boxes = ranking.positions // classes
         error = ranking.only_valid(tf.gather(errors, boxes))
         counted = tf.ones_like(error)
@@ -60,8 +60,8 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
 
     @tf.custom_gradient
     def loss(scores, errors):
-        classification, localization, to_scores, to_errors = in_slots(
-            is_positive, max_positives, lambda slots: values_and_gradients(scores, errors, slots)
+        classification, localization, to_scores, to_errors = with_positives(
+            is_positive, max_positives, lambda positives: values_and_gradients(positives, scores, errors)
         )
 
         def gradient(classification_upstream, localization_upstream):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_localization, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import MAX_POSITIVES, PROPERLY_RANKED, Ranking, in_slots
+from .ranking import MAX_POSITIVES, PROPERLY_RANKED, Ranking, with_positives
 
 # How many pairs of positives are held at a time.
 _PAIRS = 2**19
@@ -43,8 +43,8 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
     is_positive, is_negative, flat_scores = check_anchors(labels, scores)
     qualities, classes = check_localization("localization_quality", localization_quality, scores)
 
-    def values_and_gradients(scores, slots):
-        ranking = Ranking(is_positive, is_negative, scores, delta, slots)
+    def values_and_gradients(positives, scores):
+        ranking = Ranking(positives, is_negative, scores, delta)
         # the self-relation H(0) = 0.5 stands in place of 1
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank - 0.5)
         quality = ranking.only_valid(tf.gather(qualities, ranking.positions // classes))
@@ -55,8 +55,8 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
 
     @tf.custom_gradient
     def loss(scores):
-        ranked, sorting, to_ranked, to_sorted = in_slots(
-            is_positive, max_positives, lambda slots: values_and_gradients(scores, slots)
+        ranked, sorting, to_ranked, to_sorted = with_positives(
+            is_positive, max_positives, lambda positives: values_and_gradients(positives, scores)
         )
 
         def gradient(ranking_upstream, sorting_upstream):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_max_positives
-from .step_sums import StepSums, gather_positives
+from .step_sums import Positives, StepSums, gather_positives
 
 MAX_POSITIVES = 4096
 # A positive with fewer false positives than this is ranked properly: its gradient is 0.
@@ -21,11 +21,10 @@ class Ranking:
     """Where each positive stands among all entries of a batch. Vectors over positives have S slots, 0 where unused.
 
     Args:
-        is_positive: bool [N].
+        positives: which entries are positive, each in a slot.
         is_negative: bool [N].
         scores: float32 [N].
         delta: half the width of the step.
-        slots: S, at least the number of positives.
 
     Attributes:
         entries: N.
@@ -39,9 +38,8 @@ class Ranking:
         rank: rank_among_positives + false_positives, [S].
     """
 
-    def __init__(self, is_positive, is_negative, scores, delta, slots):
+    def __init__(self, positives: Positives, is_negative, scores, delta):
         self.entries = tf.size(scores)
-        positives = gather_positives(is_positive, slots)
         self.positions, self.valid, self.count = (
             positives.indices,
             positives.valid,
@@ -96,8 +94,8 @@ class Ranking:
         return tf.tensor_scatter_nd_add(to_negatives, self.positions[:, tf.newaxis], -push)
 
 
-def in_slots(is_positive, max_positives, function: Callable):
-    """Call `function`(slots) with `max_positives` slots, or with one for every entry where these do not suffice.
+def with_positives(is_positive, max_positives, function: Callable[[Positives], tuple]):
+    """Call `function` with the positives in `max_positives` slots, or as many as entries where these do not suffice.
 
     Args:
         is_positive: bool [N].
@@ -109,10 +107,15 @@ def in_slots(is_positive, max_positives, function: Callable):
     """
     entries = is_positive.shape[0]
     if entries is not None and entries <= max_positives:
-        return function(entries)
-    count = tf.reduce_sum(tf.cast(is_positive, tf.int32))
+        return function(gather_positives(is_positive, entries))
+    positives = gather_positives(is_positive, max_positives)
+    # not folded into constants of that size, which would be held whether they are needed or not
     everything = tf.compat.v1.placeholder_with_default(tf.size(is_positive), [])
-    return tf.cond(count <= max_positives, lambda: function(max_positives), lambda: function(everything))
+    return tf.cond(
+        positives.count <= max_positives,
+        lambda: function(positives),
+        lambda: function(gather_positives(is_positive, everything)),
+    )
 
 
 def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, max_positives):
@@ -136,14 +139,14 @@ def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, m
     check_max_positives(max_positives)
     is_positive, is_negative, flat = check_anchors(labels, scores)
 
-    def value_and_gradient(flat, slots):
-        ranking = Ranking(is_positive, is_negative, flat, delta, slots)
-        error, normaliser = errors(ranking)
-        return ranking.total(error, normaliser), ranking.gradient(error, normaliser)
-
     @tf.custom_gradient
     def loss(flat):
-        value, gradient = in_slots(is_positive, max_positives, lambda slots: value_and_gradient(flat, slots))
+        def value_and_gradient(positives):
+            ranking = Ranking(positives, is_negative, flat, delta)
+            error, normaliser = errors(ranking)
+            return ranking.total(error, normaliser), ranking.gradient(error, normaliser)
+
+        value, gradient = with_positives(is_positive, max_positives, value_and_gradient)
         return value, lambda upstream: upstream * gradient
 
     return loss(flat)

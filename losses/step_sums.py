@@ -3,9 +3,9 @@
     S(q) = Σ_k a_k H(x_k − q)     how much weight lies above q
     T(x) = Σ_i w_i H(x − p_i)     how much the positives push x
 
-Both are piecewise linear with kinks at p_i ± δ, so P positives and N entries need O((N + P) log P) time and
-O(N + P) memory instead of P N pairs, for every δ: S is a difference of suffix sums at a window's edges, T a line on each
-of the 2P intervals between edges, and an entry's interval is found once.
+Both are piecewise linear with kinks at p_i ± δ, so P positives and N entries need O((N + P) log P) time and O(N + P)
+memory instead of P N pairs, for every δ: S is a difference of suffix sums at a window's edges, T a line on each of the
+2P intervals between edges, and the interval of an entry is found once.
 """
 
 import tensorflow as tf
@@ -92,7 +92,7 @@ class StepSums:
         """Return Σ_i weights_i H(s_j − s_i) at every negative j and exactly 0 elsewhere, float32 [N], from [P]."""
         sums = self._positives.suffix_sums(self._from_slots(weights))
         height = self._total(sums) - self._round_edges.step_sums(sums)
-        return self._entries.lines(height, self._round_edges.weight_within(sums))
+        return self._entries.lines(height, self._round_edges.weights_within(sums))
 
     def _sort_positives(self, scores, valid):
         # one slot more, which is empty, so that there always is one
@@ -101,13 +101,12 @@ class StepSums:
         usable = valid & (scores == scores)
         self._missing = tf.where(valid & ~usable, scores, 0)
         scores = tf.where(usable, tf.clip_by_value(scores, -_LARGEST, _LARGEST), _FAR)
-        self._order = tf.argsort(scores)
-        self._sorted = tf.gather(scores, self._order)
+        self._sorted, self._order = _sort(scores)
         self._rank = _inverse_permutation(self._order)
         self._empty = self._sorted >= _FAR
 
     def _sort_edges(self, delta):
-        """Find the distinct edges of the windows; return the places among them of each window's lower and upper edge."""
+        """Find the distinct edges; return where among them each window begins and ends, int32 [P + 1] each."""
         centre, delta = widen(self._sorted, self._float64), widen(delta, self._float64)
         # x >= an edge that is rounded up to float32 just where x >= the edge itself, as x is a float32
         low = tf.where(self._empty, _FAR, round_up(centre - delta))
@@ -115,8 +114,7 @@ class StepSums:
         high = tf.where(self._empty, _FAR, tf.maximum(round_up(centre + delta), above))
         edges = tf.concat([low, high], 0)
         count = size_of(edges)
-        order = tf.argsort(edges)
-        edges = tf.gather(edges, order)
+        edges, order = _sort(edges)
         place = tf.cumsum(tf.concat([[0], tf.cast(edges[1:] != edges[:-1], tf.int32)], 0))
         starts = tf.cumsum(count_values(place, count), exclusive=True)
         self._edges = read(tf.concat([edges, [_FAR]], 0), starts)
@@ -135,6 +133,12 @@ class StepSums:
     @staticmethod
     def _total(sums):
         return each(lambda part: part[0, 0], sums)
+
+
+def _sort(values):
+    """Return the values in ascending order and their places before."""
+    negative, order = tf.math.top_k(-values, size_of(values))
+    return -negative, order
 
 
 def _inverse_permutation(order):

@@ -30,11 +30,11 @@ def ceil_div(size, divisor):
 def read(table, indices):
     """Return `table`, [K] or [K, ...], at int32 `indices` of any shape."""
     # on a CPU gather_nd takes two thirds of gather's time
-    return tf.gather_nd(table, indices[..., tf.newaxis])
+    return tf.gather_nd(table, tf.expand_dims(indices, -1))
 
 
 def count_values(indices, size, weights=None):
-    """Count the `indices`, int32 [N], or add up their `weights`, per value below `size`: int32 or weights' dtype [size].
+    """Count `indices`, int32 [N], or add up their `weights`, per value below `size`: int32 or weights' dtype, [size].
 
     An index of `size` or more is left out; none may be negative.
     """

@@ -70,6 +70,13 @@ def each(function, *wides):
     return function(*wides)
 
 
+def unstack(wide, axis):
+    """Take [..., K, ...] apart along an axis: a list of K wides."""
+    if isinstance(wide, Pair):
+        return [Pair(*parts) for parts in zip(tf.unstack(wide.high, axis=axis), tf.unstack(wide.low, axis=axis))]
+    return tf.unstack(wide, axis=axis)
+
+
 def keep(condition, wide):
     """Keep `wide` where `condition` holds, and put 0 elsewhere."""
     return each(lambda part: tf.where(condition, part, tf.zeros_like(part)), wide)

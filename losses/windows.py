@@ -3,14 +3,14 @@
 import tensorflow as tf
 
 from .tables import count_values, read, size_of
-from .wide import each, keep, leading, suffix_sums, widen
+from .wide import each, keep, leading, suffix_sums, unstack, widen
 
 
 class Places:
     """Sorted places x_k and their origins, one for each run of places within 4δ.
 
-    Distances to an origin are small multiples of δ, so that a difference of sums of them keeps its digits however far the
-    places spread; and a window of width 2δ sees at most two origins.
+    Distances to an origin are small multiples of δ, so that a difference of sums of them keeps its digits however far
+    the places spread; and a window of width 2δ sees at most two origins.
 
     Args:
         places: float32 [K], ascending, K > 0.
@@ -57,29 +57,23 @@ class Windows:
 
     def __init__(self, places, start, stop, centre):
         middle = tf.minimum(read(places.next_run, start), stop)
-        self._bounds = start, middle, stop
-        self._heights = [
-            self._height(places, first, centre, first < last) for first, last in ((start, middle), (middle, stop))
-        ]
+        self._bounds = tf.stack([start, middle, stop])
+        first = self._bounds[:2]
+        any_place = first < self._bounds[1:]
+        first = tf.where(any_place, first, 0)
+        origin = each(lambda part: read(part, first), places.origin)
+        # H at the origins of the two runs, were it not clipped
+        self._heights = keep(any_place, (origin - centre) * places.inverse + places.half)
 
     def step_sums(self, sums):
         """Return Σ_k w_k H(x_k − q_i), wide [Q], from what `Places.suffix_sums` gave."""
-        start, middle, stop = (each(lambda part, at=at: read(part, at), sums) for at in self._bounds)
-        total = each(lambda part: part[:, 0], stop)
-        for part, height in zip((start - middle, middle - stop), self._heights):
-            weight, moment = (each(lambda x, column=column: x[:, column], part) for column in (0, 1))
-            total = total + moment + weight * height
-        return total
+        at_bounds = each(lambda part: read(part, self._bounds), sums)
+        between = each(lambda part: part[:2], at_bounds) - each(lambda part: part[1:], at_bounds)
+        weights, moments = unstack(between, axis=2)
+        below, above = unstack(moments + weights * self._heights, axis=0)
+        return each(lambda part: part[2, :, 0], at_bounds) + below + above
 
-    def weight_within(self, sums):
-        """Return Σ w_k over the window, wide [Q]."""
-        start, _, stop = self._bounds
-        column = each(lambda part: part[:, 0], sums)
-        return each(lambda part: read(part, start), column) - each(lambda part: read(part, stop), column)
-
-    @staticmethod
-    def _height(places, first, centre, any_place):
-        """H at the origin of `first`, were it not clipped: (origin − q_i) / 2δ + 1/2."""
-        first = tf.where(any_place, first, 0)
-        origin = each(lambda part: read(part, first), places.origin)
-        return keep(any_place, (origin - centre) * places.inverse + places.half)
+    def weights_within(self, sums):
+        """Return Σ w_k over each window, wide [Q]."""
+        start, _, stop = unstack(each(lambda part: read(part, self._bounds)[..., 0], sums), axis=0)
+        return start - stop
