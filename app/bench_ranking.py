@@ -39,9 +39,10 @@ class Case(NamedTuple):
 
 SMALL, FRESH = Case(1_000_000, 1_000), Case(1_000_000, 1_000, fresh=True)
 MORE_POSITIVES, MORE_ENTRIES, LARGE = Case(1_000_000, 4_000), Case(4_000_000, 1_000), Case(4_000_000, 4_000)
+# What TensorFlow and its compiler hold whatever the batch is
+TINY = Case(100_000, 100)
 # COCO: 49 104 anchors, 80 classes, 8 pictures
 HUGE = Case(31_426_560, 5_000)
-WARM_UP = Case(100_000, 100)
 CASES = (SMALL, FRESH, MORE_POSITIVES, MORE_ENTRIES, LARGE)
 LOOPED = (SMALL, FRESH, LARGE)
 
@@ -73,35 +74,26 @@ def bench_losses(options: BenchOptions) -> list[dict]:
             speeds[key] = max(speeds.get(key, 0), result.pairs / times[key][case])
             for mode in MODES:
                 _compare(case, result, _run(steps[key[0], mode], *batch))
-    rows = [_row(key, times, _in_a_fresh_process(key, names, options.seed)) for key in steps]
+    rows = [_row(key, times, _alone(key, names, options.seed)) for key in steps]
     return [*rows, *(_row(key, times, None, speeds[key]) for key in loops)]
 
 
 def inputs(case: Case, seed: int):
     """Make up labels int8 [N], logits float32 [N] and localisation errors float32 [N], the positives spread evenly."""
     entries, positives, fresh = case
-    rng = np.random.default_rng(seed)
-    where = np.linspace(0, entries - 1, positives).astype(int)
-    labels = np.zeros(entries, np.int8)
-    labels[where] = 1
-    # in place, so that nothing but the inputs is ever held
-    scores = rng.standard_normal(entries, np.float32)
+    where = tf.cast(tf.linspace(0.0, entries - 1.0, positives), tf.int32)[:, tf.newaxis]
+    labels = tf.scatter_nd(where, tf.ones([positives], tf.int8), [entries])
     # a fresh head: all logits near the prior of 0.01; later: positives higher, and the two overlapping
-    scores *= 0.02 if fresh else 1.5
-    scores -= 4.6 if fresh else 5
-    scores[where] += 0 if fresh else 3
-    return tuple(tf.constant(array) for array in (labels, scores, rng.random(entries, np.float32)))
+    scores = tf.random.stateless_normal([entries], [seed, 0], *((-4.6, 0.02) if fresh else (-5, 1.5)))
+    scores = tf.tensor_scatter_nd_add(scores, where, tf.fill([positives], 0.0 if fresh else 3.0))
+    return labels, scores, tf.random.stateless_uniform([entries], [seed, 1])
 
 
 def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: int) -> None:
-    """Print, as JSON, what one loss takes in this process: bytes above its inputs at the peak, seconds when warm.
-
-    What TensorFlow and its compiler hold whatever the batch is, is asked for before, by a small one.
-    """
-    step = value_and_gradients(_loss(name, hyperparameters), compiled=MODES[mode])
-    _run(step, *inputs(Case(min(WARM_UP.entries, case[0]), min(WARM_UP.positives, case[1])), seed))
+    """Print, as JSON, what one loss takes in this process: bytes above its inputs at the peak, seconds when warm."""
     batch = inputs(Case(*case), seed)
     before = _resident_bytes()
+    step = value_and_gradients(_loss(name, hyperparameters), compiled=MODES[mode])
     _run(step, *batch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     start = time.perf_counter()
@@ -133,10 +125,17 @@ def _compare(case: Case, loop, ours) -> None:
     log.info("%s: value %.6f, loop %.6f; gradients differ by %.1e", case, float(value), loop.value, error)
 
 
-def _in_a_fresh_process(key: tuple, names: dict, seed: int) -> dict:
-    """Find peak memory and time at the largest size where nothing else has been in memory."""
-    log.info("%s: %s, %s, in a process of its own", HUGE, *key)
-    arguments = ", ".join(repr(argument) for argument in (*names[key[0]], key[1], list(HUGE), seed))
+def _alone(key: tuple, names: dict, seed: int) -> dict:
+    """Find time and peak memory at the largest size, above that of a small batch, each in a process of its own."""
+    small, large = (_in_a_fresh_process(key, names, case, seed) for case in (TINY, HUGE))
+    if not (small and large):
+        return {}
+    return {"seconds": large["seconds"], "bytes": float(large["bytes"] - small["bytes"])}
+
+
+def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
+    log.info("%s: %s, %s, in a process of its own", case, *key)
+    arguments = ", ".join(repr(argument) for argument in (*names[key[0]], key[1], list(case), seed))
     program = f"from {__name__} import print_peak; print_peak({arguments})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else {}

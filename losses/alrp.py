@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_localization, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import MAX_POSITIVES, Ranking, with_positives
+from .ranking import Ranking, with_positives
 
 
-def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False, max_positives=MAX_POSITIVES):
+def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False, max_positives=None):
     """Compute the two parts of aLRP (eq. 11), over the whole batch and all classes jointly; their sum is the loss.
 
     Gradient: error-driven update (not the derivative of the value; eq. 14) with respect to `scores`, localisation error
@@ -23,7 +23,8 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
             of each box, 0 perfect and 1 barely found (`iou_error`, `giou_error`). Only that of positives is read.
         delta: half the width of the piecewise step, in units of the logits; above 0.
         clip_error: whether errors above 1 count as 1, which bounds the sum of the parts by 1; no gradient beyond.
-        max_positives: slots for the positives. With more of them the result is the same, at more memory and time.
+        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
+            them the result is the same, at more memory and time.
 
     Returns:
         classification: the mean of FP/rank, a float32 scalar in [0, 1].
@@ -79,7 +80,7 @@ class ALRPLoss(AnchorLoss):
     Args:
         delta: half the width of the piecewise step, above 0.
         clip_error: whether localisation errors above 1 count as 1.
-        max_positives: slots for the positives.
+        max_positives: slots for the positives, or None.
         reduction: as in `keras.losses.Loss`; a scalar stays as it is.
         name: the loss' name.
     """
@@ -92,7 +93,7 @@ class ALRPLoss(AnchorLoss):
         *,
         delta=1.0,
         clip_error=False,
-        max_positives=MAX_POSITIVES,
+        max_positives=None,
         reduction="sum_over_batch_size",
         name="alrp",
     ):

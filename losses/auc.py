@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from .checks import check_delta, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import MAX_POSITIVES, Ranking, ranking_loss
+from .ranking import Ranking, ranking_loss
 
 
-def auc_loss(labels, scores, *, delta=1.0, max_positives=MAX_POSITIVES):
+def auc_loss(labels, scores, *, delta=1.0, max_positives=None):
     """Compute AUC-Loss, the mean over the positives of FP/N (eq. 7), over the whole batch and all classes jointly.
 
     Gradient: error-driven update (not the derivative of the value; eq. 13); with respect to `scores` only.
@@ -17,7 +17,8 @@ def auc_loss(labels, scores, *, delta=1.0, max_positives=MAX_POSITIVES):
         labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
         scores: float logits of the same shape. Everything is computed in float32.
         delta: half the width of the piecewise step (eq. 14), in units of the logits; above 0.
-        max_positives: slots for the positives. With more of them the result is the same, at more memory and time.
+        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
+            them the result is the same, at more memory and time.
 
     Returns:
         The loss, a float32 scalar in [0, 1]; 0, without a gradient, where there are no positives or no negatives.
@@ -40,14 +41,14 @@ class AUCLoss(AnchorLoss):
 
     Args:
         delta: half the width of the piecewise step, above 0.
-        max_positives: slots for the positives.
+        max_positives: slots for the positives, or None.
         reduction: as in `keras.losses.Loss`; a scalar stays as it is.
         name: the loss' name.
     """
 
     function = staticmethod(auc_loss)
 
-    def __init__(self, *, delta=1.0, max_positives=MAX_POSITIVES, reduction="sum_over_batch_size", name="auc"):
+    def __init__(self, *, delta=1.0, max_positives=None, reduction="sum_over_batch_size", name="auc"):
         check_delta(delta)
         check_max_positives(max_positives)
         super().__init__(name=name, reduction=reduction, delta=delta, max_positives=max_positives)

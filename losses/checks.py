@@ -113,7 +113,9 @@ def check_negatives_per_positive(negatives_per_positive):
 
 
 def check_max_positives(max_positives):
-    """Raise ValueError unless `max_positives` is a whole number above 0."""
+    """Raise ValueError unless `max_positives` is a whole number above 0, or None."""
+    if max_positives is None:
+        return
     if isinstance(max_positives, bool) or not isinstance(max_positives, int) or max_positives < 1:
         raise ValueError(f"max_positives must be a whole number above 0, got {max_positives!r}")
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from .tables import ceil_div, count_values, least, most, read, size_of
 from .wide import Pair, each, keep, narrow, widen, widen_counts
 
-_ALIGNED = 64
+_ALIGNED = 64  # where a slice may begin that is not to be copied
 BLOCK = 1 << 17  # entries at a time: their temporaries stay in the cache, and the cores busy
 
 
@@ -31,14 +31,18 @@ class Entries:
         self._scores, self._edges, self._open, self._inverse = scores, edges, open_intervals, inverse
         self._entries, self._bins = size_of(scores), size_of(edges) + 1
         self._block, self._blocks = self._blocking(block)
+        whole = self._block * self._blocks
+        self._even = not tf.is_tensor(whole) and whole == self._entries
         self._prepare()
 
         def find(index, intervals, counts, *sums):
             begin = self._begin(index)
             scores = tf.slice(self._scores, [begin], [self._block])
-            # the last block reaches back over entries of the one before
-            own = tf.range(self._block) >= index * self._block - begin
-            interval, scores = lookup(scores, own & tf.slice(counted, [begin], [self._block]))
+            here = tf.slice(counted, [begin], [self._block])
+            if not self._even:
+                # the last block reaches back over entries of the one before
+                here &= tf.range(self._block) >= index * self._block - begin
+            interval, scores = lookup(scores, here)
             counts += count_values(interval, self._bins)
             return index + 1, intervals.write(index, interval), counts, *self._add(sums, interval, scores)
 
@@ -88,7 +92,9 @@ class Entries:
         """Return the size of a block and the number of blocks, ints where the shapes are known."""
         entries = self._entries
         blocks = most(ceil_div(entries, self._wanted(block)), 1)
-        # of one size, and aligned as slices must be that are not to be copied
+        if not tf.is_tensor(blocks):
+            # best is a division without a rest, for which nothing has to be put together
+            blocks = next((more for more in range(blocks, 2 * blocks) if entries % (more * _ALIGNED) == 0), blocks)
         size = least(_ALIGNED * ceil_div(ceil_div(entries, blocks), _ALIGNED), entries)
         return size, most(ceil_div(entries, most(size, 1)), 1)
 
@@ -115,7 +121,7 @@ class Entries:
 
         _, values = self._loop(evaluate, (0, self._array(tf.float32)))
         values = values.concat()
-        if not tf.is_tensor(self._blocks) and self._blocks * self._block == self._entries:
+        if self._even:
             return values
         last = (self._blocks - 1) * self._block
         return tf.concat([values[:last], values[self._blocks * self._block - (self._entries - last) :]], 0)

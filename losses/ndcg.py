@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from .checks import check_delta, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import MAX_POSITIVES, Ranking, ranking_loss
+from .ranking import Ranking, ranking_loss
 
 
-def ndcg_loss(labels, scores, *, delta=1.0, max_positives=MAX_POSITIVES):
+def ndcg_loss(labels, scores, *, delta=1.0, max_positives=None):
     """Compute NDCG-Loss over the whole batch and all classes jointly; as delta goes to 0 it is 1 − NDCG.
 
     The error of a positive is its discount among the positives alone less its discount among all entries,
@@ -23,7 +23,8 @@ def ndcg_loss(labels, scores, *, delta=1.0, max_positives=MAX_POSITIVES):
         labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
         scores: float logits of the same shape. Everything is computed in float32.
         delta: half the width of the piecewise step, in units of the logits; above 0.
-        max_positives: slots for the positives. With more of them the result is the same, at more memory and time.
+        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
+            them the result is the same, at more memory and time.
 
     Returns:
         The loss, a float32 scalar, at least 0; 0, without a gradient, where there are no positives.
@@ -51,14 +52,14 @@ class NDCGLoss(AnchorLoss):
 
     Args:
         delta: half the width of the piecewise step, above 0.
-        max_positives: slots for the positives.
+        max_positives: slots for the positives, or None.
         reduction: as in `keras.losses.Loss`; a scalar stays as it is.
         name: the loss' name.
     """
 
     function = staticmethod(ndcg_loss)
 
-    def __init__(self, *, delta=1.0, max_positives=MAX_POSITIVES, reduction="sum_over_batch_size", name="ndcg"):
+    def __init__(self, *, delta=1.0, max_positives=None, reduction="sum_over_batch_size", name="ndcg"):
         check_delta(delta)
         check_max_positives(max_positives)
         super().__init__(name=name, reduction=reduction, delta=delta, max_positives=max_positives)

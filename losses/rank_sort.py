@@ -5,13 +5,13 @@ import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_localization, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import MAX_POSITIVES, PROPERLY_RANKED, Ranking, with_positives
+from .ranking import PROPERLY_RANKED, Ranking, with_positives
 
 # How many pairs of positives are held at a time.
 _PAIRS = 2**19
 
 
-def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_positives=MAX_POSITIVES):
+def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_positives=None):
     """Compute the two parts of Rank & Sort, over the whole batch and all classes jointly; their sum is the loss.
 
     The ranking error of a positive is FP/rank. Its sorting error is the mean of 1 − quality over the positives above
@@ -27,7 +27,8 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
         localization_quality: float of the same shape, or with 1 as its last axis where all classes share a box: the IoU
             of each box, in [0, 1]. Only that of positives is read, and it is a target: no gradient.
         delta: half the width of the piecewise step, in units of the logits; above 0.
-        max_positives: slots for the positives. With more of them the result is the same, at more memory and time.
+        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
+            them the result is the same, at more memory and time.
 
     Returns:
         ranking: the mean of FP/rank, a float32 scalar in [0, 1].
@@ -113,7 +114,7 @@ class RankSortLoss(AnchorLoss):
 
     Args:
         delta: half the width of the piecewise step, above 0.
-        max_positives: slots for the positives.
+        max_positives: slots for the positives, or None.
         reduction: as in `keras.losses.Loss`; a scalar stays as it is.
         name: the loss' name.
     """
@@ -121,7 +122,7 @@ class RankSortLoss(AnchorLoss):
     function = staticmethod(rank_sort_loss)
     needs = "localization_quality"
 
-    def __init__(self, *, delta=0.5, max_positives=MAX_POSITIVES, reduction="sum_over_batch_size", name="rank_sort"):
+    def __init__(self, *, delta=0.5, max_positives=None, reduction="sum_over_batch_size", name="rank_sort"):
         check_delta(delta)
         check_max_positives(max_positives)
         super().__init__(name=name, reduction=reduction, delta=delta, max_positives=max_positives)

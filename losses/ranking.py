@@ -12,7 +12,8 @@ import tensorflow as tf
 from .checks import check_anchors, check_delta, check_max_positives
 from .step_sums import Positives, StepSums, gather_positives
 
-MAX_POSITIVES = 4096
+# Slots for positives where their number is not given: this share of the entries, within this range.
+_SHARE, _RANGE = 128, (512, 8192)
 # A positive with fewer false positives than this is ranked properly: its gradient is 0.
 PROPERLY_RANKED = 1e-5
 
@@ -99,20 +100,26 @@ def with_positives(is_positive, max_positives, function: Callable[[Positives], t
 
     Args:
         is_positive: bool [N].
-        max_positives: how many slots suffice usually.
+        max_positives: how many slots suffice usually; None takes a 128th of the entries, within 512 and 8192.
         function: gives tensors whose shapes do not depend on the number of slots.
 
     Returns:
         What `function` gives.
     """
     entries = is_positive.shape[0]
-    if entries is not None and entries <= max_positives:
-        return function(gather_positives(is_positive, entries))
-    positives = gather_positives(is_positive, max_positives)
+    if entries is None:
+        entries = tf.size(is_positive)
+        slots = tf.clip_by_value(entries // _SHARE, *_RANGE) if max_positives is None else max_positives
+        slots = tf.minimum(slots, entries)
+    else:
+        slots = min(max(entries // _SHARE, _RANGE[0]), _RANGE[1]) if max_positives is None else max_positives
+        if entries <= slots:
+            return function(gather_positives(is_positive, entries))
+    positives = gather_positives(is_positive, slots)
     # not folded into constants of that size, which would be held whether they are needed or not
     everything = tf.compat.v1.placeholder_with_default(tf.size(is_positive), [])
     return tf.cond(
-        positives.count <= max_positives,
+        positives.count <= slots,
         lambda: function(positives),
         lambda: function(gather_positives(is_positive, everything)),
     )

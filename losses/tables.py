@@ -38,7 +38,12 @@ def count_values(indices, size, weights=None):
 
     An index of `size` or more is left out; none may be negative.
     """
-    weights = tf.zeros([0], tf.int32) if weights is None else weights
+    if weights is None:
+        weights = tf.zeros([0], tf.int32)
+    elif weights.dtype == tf.float64 and tf.config.list_logical_devices("GPU"):
+        # outside XLA a GPU has no kernel of the op below for float64
+        kept = tf.where(indices < size, indices, -1)
+        return tf.math.unsorted_segment_sum(weights, kept, size)
     # one pass on all cores; an unsorted segment sum takes ten times as long in graph mode
     return tf.raw_ops.DenseBincount(input=indices, size=size, weights=weights, binary_output=False)
 

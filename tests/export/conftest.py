@@ -26,20 +26,20 @@ def exported(tmp_path_factory, run_folder):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def squares():
-    """The source of pictures with boxes, registered under its name."""
+    """The source of pictures with boxes, registered under its name while this folder is tested."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sources.SOURCES, "squares", Squares)
         yield Squares()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def detector_run(tmp_path_factory, squares):
     return make_detector_run(tmp_path_factory.mktemp("runs") / "squares")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def detector(tmp_path_factory, detector_run):
     folder = tmp_path_factory.mktemp("models") / "squares"
     export_run(detector_run, folder, quantize=("none", "float16", "dynamic", "int8"), data_terms="CC0", quiet=True)

@@ -189,6 +189,17 @@ def test_a_properly_ranked_positive_has_no_gradient():
         assert float(loss) > 0
 
 
+def test_a_properly_sorted_positive_has_no_gradient():
+    # the one of quality 0.9 is right but for 0.5e-5 and 2e-5 of a step
+    for lead, moved in ((1 - 1e-5, False), (1 - 4e-5, True)):
+        with tf.GradientTape() as tape:
+            scores = tf.constant([lead, 0.0])
+            tape.watch(scores)
+            _, sorting = losses.rank_sort_loss([1, 1], scores, np.float32([0.9, 0.1]), delta=1.0)
+        assert tape.gradient(sorting, scores).numpy().any() == moved
+        assert float(sorting) > 0
+
+
 def test_clipped_errors_bound_alrp():
     labels, scores, _ = worked_example()
     far = np.full(10, 2.0, np.float32)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metricfit.losses.step_sums import StepSums, gather_positives
+from metricfit.losses.tables import count_values
 
 from ..reference import step_sums as reference
 from .modes import MODES
@@ -266,3 +267,11 @@ def test_without_float64_there_is_none():
         dtypes |= {tf.as_dtype(attr.type) for node in inner.node_def for attr in node.attr.values() if attr.type}
     assert tf.float32 in dtypes
     assert tf.float64 not in dtypes
+
+
+def test_weights_are_added_up_on_a_gpu_too(monkeypatch):
+    indices = tf.constant([0, 2, 2, 3, 7, 3])
+    weights = tf.constant([0.5, 1, 2, 4, 8, 16], tf.float64)
+    np.testing.assert_array_equal(count_values(indices, 5, weights), [0.5, 0, 3, 20, 0])
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: [kind])
+    np.testing.assert_array_equal(count_values(indices, 5, weights), [0.5, 0, 3, 20, 0])
