@@ -81,7 +81,7 @@ def bench_losses(options: BenchOptions) -> list[dict]:
 def inputs(case: Case, seed: int):
     """Make up labels int8 [N], logits float32 [N] and localisation errors float32 [N], the positives spread evenly."""
     entries, positives, fresh = case
-    where = tf.cast(tf.linspace(0.0, entries - 1.0, positives), tf.int32)[:, tf.newaxis]
+    where = np.linspace(0, entries - 1, positives).astype(np.int32)[:, np.newaxis]
     labels = tf.scatter_nd(where, tf.ones([positives], tf.int8), [entries])
     # a fresh head: all logits near the prior of 0.01; later: positives higher, and the two overlapping
     scores = tf.random.stateless_normal([entries], [seed, 0], *((-4.6, 0.02) if fresh else (-5, 1.5)))

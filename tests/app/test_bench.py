@@ -128,7 +128,8 @@ def small_cases(monkeypatch):
 def test_bench_losses_relates_ranking_losses_to_the_loop(tmp_path, small_cases, monkeypatch, capsys):
     some = {name: losses.LOSSES[name] for name in ("ap", "alrp", "focal")}
     monkeypatch.setattr(bench_ranking.losses, "LOSSES", some)
-    monkeypatch.setattr(bench_ranking, "_in_a_fresh_process", lambda *_: {"bytes": 4e5, "seconds": 0.5})
+    alone = {bench_ranking.HUGE: {"bytes": 5e5, "seconds": 0.5}, bench_ranking.TINY: {"bytes": 1e5, "seconds": 0.1}}
+    monkeypatch.setattr(bench_ranking, "_in_a_fresh_process", lambda key, names, case, seed: alone[case])
     assert cli.main(["bench", "losses", "--repeats", "2", "--out", str(tmp_path)]) == 0
     rows = {(row["loss"], row["mode"]): row for row in rows_of(tmp_path / "losses_detection.csv")}
     assert set(rows) == {(name, "graph") for name in (*some, "ap, interpolated")} | {("ap", "loop"), ("alrp", "loop")}
