@@ -91,11 +91,12 @@ def inputs(case: Case, seed: int):
 
 def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: int) -> None:
     """Print, as JSON, what one loss takes in this process: bytes above its inputs at the peak, seconds when warm."""
+    before = _status_bytes("VmRSS")
     batch = inputs(Case(*case), seed)
-    before = _resident_bytes()
+    before += sum(tensor.dtype.size * int(tf.size(tensor)) for tensor in batch)
     step = value_and_gradients(_loss(name, hyperparameters), compiled=MODES[mode])
     _run(step, *batch)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    peak = _status_bytes("VmHWM") - before
     start = time.perf_counter()
     _run(step, *batch)
     print(json.dumps({"bytes": peak, "seconds": time.perf_counter() - start}))
@@ -126,11 +127,9 @@ def _compare(case: Case, loop, ours) -> None:
 
 
 def _alone(key: tuple, names: dict, seed: int) -> dict:
-    """Find time and peak memory at the largest size, above that of a small batch, each in a process of its own."""
+    """Find time and peak memory of the largest batch and of a small one, each in a process of its own."""
     small, large = (_in_a_fresh_process(key, names, case, seed) for case in (TINY, HUGE))
-    if not (small and large):
-        return {}
-    return {"seconds": large["seconds"], "bytes": float(large["bytes"] - small["bytes"])}
+    return {"seconds": large.get("seconds"), "peak": large.get("bytes"), "fixed": small.get("bytes")}
 
 
 def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
@@ -149,8 +148,10 @@ def _row(key: tuple, times: dict, alone: dict | None, pairs: float | None = None
     row |= {f"loop / ours, {case}": _ratio(loop.get(case), mine.get(case)) for case in LOOPED}
     row["N x4"] = _ratio(mine.get(MORE_ENTRIES), mine.get(SMALL))
     row["P x4"] = _ratio(mine.get(MORE_POSITIVES), mine.get(SMALL))
-    row[f"{HUGE}, ms"] = _times((alone or {}).get("seconds"), 1e3)
-    row["peak / scores"] = _ratio((alone or {}).get("bytes"), 4.0 * HUGE.entries)
+    alone = alone or {}
+    row[f"{HUGE}, ms"] = _times(alone.get("seconds"), 1e3)
+    row["peak / scores"] = _ratio(alone.get("peak"), 4.0 * HUGE.entries)
+    row["fixed part of it"] = _ratio(alone.get("fixed"), 4.0 * HUGE.entries)
     row["pairs/s"] = pairs
     return row
 
@@ -163,11 +164,11 @@ def _ratio(above: float | None, below: float | None) -> float | None:
     return None if above is None or below is None else above / below
 
 
-def _resident_bytes() -> int:
-    """What this process holds at the moment; its peak so far where the system does not say."""
+def _status_bytes(key: str) -> int:
+    """What this process holds (VmRSS), or held at most (VmHWM); the latter for both where the system does not tell."""
     try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(key + ":")) * 1024
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

@@ -173,5 +173,5 @@ class EntriesInPairs(Entries):
         return tf.clip_by_value((scores - read(self._left, interval)) * self._inverse, 0.0, 1 - 2.0**-24)
 
     def _wanted(self, block):
-        # more digits would not fit into int32
+        # the sum of more digits might not fit into int32
         return min(block, BLOCK)

@@ -64,7 +64,7 @@ class Lookup:
         last = tf.reduce_max(tf.where(used, edges, edges[0]))
         self._below = tf.math.nextafter(edges[0], tf.constant(-np.inf, tf.float32))
         # so many that few cells hold several edges, unless filling the table would take longer than searching
-        cells = least(32 * count, most(numbers // 8, 1 << 14), 1 << 20)
+        cells = least(32 * least(count, 1 << 15), most(numbers // 8, 1 << 14))
         self._last_cell = tf.cast(cells - 1, tf.float32)
         self._cells_per_unit = tf.cast(cells, tf.float32) / tf.maximum(last - self._below, 1e-30)
         occupied = count_values(tf.where(used, self._cell(edges), cells), cells)

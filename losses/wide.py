@@ -37,11 +37,13 @@ class Pair:
 
 def widen(values, float64):
     """Make float32 tensors, or a Python float, wide: float64 if that is set, else a `Pair`."""
-    if float64:
-        return tf.cast(values, tf.float64)
     if isinstance(values, float):
+        if float64:
+            return tf.constant(values, tf.float64)
         high = np.float32(values)
         return Pair(tf.constant(high), tf.constant(np.float32(values - float(high))))
+    if float64:
+        return tf.cast(values, tf.float64)
     return Pair(values, tf.zeros_like(values))
 
 

@@ -138,7 +138,8 @@ def test_bench_losses_relates_ranking_losses_to_the_loop(tmp_path, small_cases, 
     ratio = float(loop[f"{large}, ms"]) / float(ours[f"{large}, ms"])
     assert float(ours[f"loop / ours, {large}"]) == pytest.approx(ratio)
     assert float(ours["P x4"]) > 0
-    assert float(ours["peak / scores"]) == pytest.approx(4e5 / 4 / bench_ranking.HUGE.entries)
+    assert float(ours["peak / scores"]) == pytest.approx(5e5 / 4 / bench_ranking.HUGE.entries)
+    assert float(ours["fixed part of it"]) == pytest.approx(1e5 / 4 / bench_ranking.HUGE.entries)
     assert float(loop["pairs/s"]) > 1e5
     assert loop["peak / scores"] == rows["focal", "graph"]["pairs/s"] == ""
     printed = capsys.readouterr().out
@@ -147,12 +148,18 @@ def test_bench_losses_relates_ranking_losses_to_the_loop(tmp_path, small_cases, 
     assert max(differences) < 1e-5
 
 
-def test_peak_memory_counts_what_is_above_the_inputs(small_cases, monkeypatch, capsys):
-    monkeypatch.setattr(bench_ranking, "_resident_bytes", lambda: 1000)
+def test_peak_memory_counts_what_is_above_the_inputs(monkeypatch, capsys):
+    held = {"VmRSS": 1000, "VmHWM": 50_000}
+    monkeypatch.setattr(bench_ranking, "_status_bytes", held.get)
     bench_ranking.print_peak("ap", {"interpolated": True}, "graph", [500, 10], 0)
     printed = json.loads(capsys.readouterr().out)
-    assert printed["bytes"] > 2**20
+    assert printed["bytes"] == 50_000 - 1000 - 500 * (1 + 4 + 4)
     assert printed["seconds"] > 0
+
+
+def test_a_process_knows_what_it_holds():
+    held, most = bench_ranking._status_bytes("VmRSS"), bench_ranking._status_bytes("VmHWM")
+    assert 2**26 < held <= most
 
 
 def test_fresh_logits_lie_within_delta_and_others_do_not():

@@ -135,6 +135,18 @@ def test_any_delta(delta, float64):
         assert_exact("eager", *hostile(name), delta=delta, float64=float64)
 
 
+@KINDS
+@pytest.mark.parametrize("delta", [0.3, 0.7])
+@pytest.mark.parametrize("side", [-1, 1], ids=["lower", "upper"])
+def test_edges_between_two_float32(side, delta, float64):
+    labels, scores = batch(np.full(N, 1e4, np.float32))
+    near = np.float32(1e4 + side * delta)
+    around = np.array([np.nextafter(near, np.float32(0)), near, np.nextafter(near, np.float32(2e4))])
+    for some in (around, around[:1], around[1:2]):
+        scores[labels == 0] = np.resize(some, (labels == 0).sum())
+        assert_exact("eager", labels, scores, delta=delta, float64=float64)
+
+
 @pytest.mark.parametrize("mode", ["graph", "xla"])
 def test_modes_agree(mode):
     labels, scores = hostile("normal")
