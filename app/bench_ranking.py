@@ -137,7 +137,10 @@ def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
     arguments = ", ".join(repr(argument) for argument in (*names[key[0]], key[1], list(case), seed))
     program = f"from {__name__} import print_peak; print_peak({arguments})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else {}
+    if done.returncode:
+        log.warning("%s: %s, %s failed: %s", case, *key, (done.stderr.strip().splitlines() or [done.returncode])[-1])
+        return {}
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def _row(key: tuple, times: dict, alone: dict | None, pairs: float | None = None) -> dict:

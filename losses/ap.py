@@ -6,6 +6,7 @@ import tensorflow as tf
 from .checks import check_delta, check_max_positives
 from .keras_losses import AnchorLoss
 from .ranking import Ranking, ranking_loss
+from .tables import inverse_permutation, read, sort
 
 
 def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None):
@@ -39,9 +40,8 @@ def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None
 
 def _interpolate(error, ranking: Ranking):
     """Replace the error of each positive by the least among the positives of its score and below, [S]."""
-    order = tf.argsort(tf.where(ranking.valid, ranking.scores, tf.float32.max), stable=True)
-    ascending = _running_minimum(tf.gather(error, order))
-    return tf.gather(ascending, tf.math.invert_permutation(order))
+    _, order = sort(tf.where(ranking.valid, ranking.scores, tf.float32.max))
+    return read(_running_minimum(read(error, order)), inverse_permutation(order))
 
 
 def _running_minimum(values):
@@ -49,7 +49,7 @@ def _running_minimum(values):
     places = tf.range(tf.size(values))
 
     def step(shift, least):
-        return 2 * shift, tf.where(places >= shift, tf.minimum(least, tf.roll(least, shift, axis=0)), least)
+        return 2 * shift, tf.minimum(least, read(least, tf.maximum(places - shift, 0)))
 
     _, least = tf.while_loop(lambda shift, _: shift < tf.size(values), step, (1, values))
     return least

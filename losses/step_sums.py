@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from .entries import BLOCK, Entries, EntriesInPairs
 from .positives import Positives, gather_positives
-from .tables import Lookup, count_values, read, size_of
+from .tables import Lookup, count_values, inverse_permutation, read, size_of, sort
 from .wide import each, keep, narrow, round_up, widen, widen_counts
 from .windows import Places, Windows
 
@@ -101,8 +101,8 @@ class StepSums:
         usable = valid & (scores == scores)
         self._missing = tf.where(valid & ~usable, scores, 0)
         scores = tf.where(usable, tf.clip_by_value(scores, -_LARGEST, _LARGEST), _FAR)
-        self._sorted, self._order = _sort(scores)
-        self._rank = _inverse_permutation(self._order)
+        self._sorted, self._order = sort(scores)
+        self._rank = inverse_permutation(self._order)
         self._empty = self._sorted >= _FAR
 
     def _sort_edges(self, delta):
@@ -114,11 +114,11 @@ class StepSums:
         high = tf.where(self._empty, _FAR, tf.maximum(round_up(centre + delta), above))
         edges = tf.concat([low, high], 0)
         count = size_of(edges)
-        edges, order = _sort(edges)
+        edges, order = sort(edges)
         place = tf.cumsum(tf.concat([[0], tf.cast(edges[1:] != edges[:-1], tf.int32)], 0))
         starts = tf.cumsum(count_values(place, count), exclusive=True)
         self._edges = read(tf.concat([edges, [_FAR]], 0), starts)
-        places = read(place, _inverse_permutation(order))
+        places = read(place, inverse_permutation(order))
         half = count // 2
         return places[:half], places[half:]
 
@@ -133,14 +133,3 @@ class StepSums:
     @staticmethod
     def _total(sums):
         return each(lambda part: part[0, 0], sums)
-
-
-def _sort(values):
-    """Return the values in ascending order and their places before."""
-    negative, order = tf.math.top_k(-values, size_of(values))
-    return -negative, order
-
-
-def _inverse_permutation(order):
-    # tf.math.invert_permutation takes minutes to compile under XLA
-    return tf.scatter_nd(order[:, tf.newaxis], tf.range(tf.size(order)), tf.shape(order))

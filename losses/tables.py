@@ -33,6 +33,18 @@ def read(table, indices):
     return tf.gather_nd(table, tf.expand_dims(indices, -1))
 
 
+def sort(values):
+    """Return float32 [K] in ascending order, and their places before, int32 [K]; equal ones keep their order."""
+    negative, order = tf.math.top_k(-values, size_of(values))
+    return -negative, order
+
+
+def inverse_permutation(order):
+    """Return where each index stands in `order`, a permutation of 0 to K − 1, int32 [K]."""
+    # tf.math.invert_permutation takes minutes to compile under XLA
+    return tf.scatter_nd(order[:, tf.newaxis], tf.range(size_of(order)), tf.shape(order))
+
+
 def count_values(indices, size, weights=None):
     """Count `indices`, int32 [N], or add up their `weights`, per value below `size`: int32 or weights' dtype, [size].
 
