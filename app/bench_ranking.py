@@ -27,11 +27,15 @@ SLOW = 4e9
 
 
 class Case(NamedTuple):
-    """A batch of so many entries and positives; fresh where all logits lie within delta of each other."""
+    """A batch of so many entries and positives; fresh where all logits lie within delta of each other.
+
+    With `classes` the entries are rows of so many, at most one of them positive, and a row has one box.
+    """
 
     entries: int
     positives: int
     fresh: bool = False
+    classes: int = 0
 
     def __str__(self):
         return f"{_short(self.entries)} x {_short(self.positives)}" + (", fresh" if self.fresh else "")
@@ -42,7 +46,7 @@ MORE_POSITIVES, MORE_ENTRIES, LARGE = Case(1_000_000, 4_000), Case(4_000_000, 1_
 # What TensorFlow and its compiler hold whatever the batch is
 TINY = Case(100_000, 100)
 # COCO: 49 104 anchors, 80 classes, 8 pictures
-HUGE = Case(31_426_560, 5_000)
+HUGE = Case(31_426_560, 5_000, classes=80)
 CASES = (SMALL, FRESH, MORE_POSITIVES, MORE_ENTRIES, LARGE)
 LOOPED = (SMALL, FRESH, LARGE)
 
@@ -79,14 +83,19 @@ def bench_losses(options: BenchOptions) -> list[dict]:
 
 
 def inputs(case: Case, seed: int):
-    """Make up labels int8 [N], logits float32 [N] and localisation errors float32 [N], the positives spread evenly."""
-    entries, positives, fresh = case
+    """Make up labels int8, logits float32 and localisation errors float32, all [N], the positives spread evenly.
+
+    With classes the first two are [N / classes, classes] and the errors [N / classes, 1].
+    """
+    entries, positives, fresh, classes = case
     where = np.linspace(0, entries - 1, positives).astype(np.int32)[:, np.newaxis]
     labels = tf.scatter_nd(where, tf.ones([positives], tf.int8), [entries])
     # a fresh head: all logits near the prior of 0.01; later: positives higher, and the two overlapping
     scores = tf.random.stateless_normal([entries], [seed, 0], *((-4.6, 0.02) if fresh else (-5, 1.5)))
     scores = tf.tensor_scatter_nd_add(scores, where, tf.fill([positives], 0.0 if fresh else 3.0))
-    return labels, scores, tf.random.stateless_uniform([entries], [seed, 1])
+    shape = [entries // classes, classes] if classes else [entries]
+    errors = tf.random.stateless_uniform([*shape[:1], 1] if classes else shape, [seed, 1])
+    return tf.reshape(labels, shape), tf.reshape(scores, shape), errors
 
 
 def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: int) -> None:
@@ -103,10 +112,14 @@ def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: in
 
 
 def _loss(name: str, hyperparameters: dict) -> Callable:
-    entry = losses.LOSSES[name]
-    if entry.loss_class.needs is None:
-        return lambda fixed, watched: entry.function(fixed[0], watched[0], **hyperparameters)
-    return lambda fixed, watched: entry.function(fixed[0], watched[0], watched[1], **hyperparameters)
+    loss = losses.get(name, **hyperparameters)
+
+    def parts(fixed, watched):
+        labels, (scores, errors) = fixed[0], watched
+        found = loss.parts(labels, scores, errors if loss.needs else None, one_hot=labels.shape.rank == 2)
+        return [part for part in found if part is not None]
+
+    return parts
 
 
 def _run(step: Callable, labels, scores, errors):

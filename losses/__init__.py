@@ -92,10 +92,12 @@ class LossEntry:
     def hyperparameters(self) -> dict:
         """Name and default value of each hyperparameter."""
         parameters = inspect.signature(self.function).parameters.values()
-        named = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "sample_weight"]
+        named = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in _OF_THE_DATA]
         return {parameter.name: parameter.default for parameter in named}
 
 
+# What tells about the labels of a call, and is no hyperparameter.
+_OF_THE_DATA = ("sample_weight", "one_hot")
 _ZHAO = "Zhao et al., Optimizing the F-measure for Threshold-free Salient Object Detection, ICCV 2019"
 _CHEN = "Chen et al., Towards Accurate One-Stage Object Detection with AP-Loss, CVPR 2019"
 _OKSUZ = "Oksuz et al., A Ranking-based, Balanced Loss Function, NeurIPS 2020"

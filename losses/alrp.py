@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_localization, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import Ranking, with_positives
+from .ranking import Ranking, exclusive_classes, with_positives
 
 
-def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False, max_positives=None):
+def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False, max_positives=None, one_hot=False):
     """Compute the two parts of aLRP (eq. 11), over the whole batch and all classes jointly; their sum is the loss.
 
     Gradient: error-driven update (not the derivative of the value; eq. 14) with respect to `scores`, localisation error
@@ -25,6 +25,8 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
         clip_error: whether errors above 1 count as 1, which bounds the sum of the parts by 1; no gradient beyond.
         max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
             them the result is the same, at more memory and time.
+        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
+            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         classification: the mean of FP/rank, a float32 scalar in [0, 1].
@@ -39,6 +41,7 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
     check_max_positives(max_positives)
     is_positive, is_negative, flat_scores = check_anchors(labels, scores)
     flat_errors, classes = check_localization("localization_error", localization_error, scores)
+    exclusive = exclusive_classes(scores, one_hot)
 
     def values_and_gradients(positives, scores, errors):
         ranking = Ranking(positives, is_negative, scores, delta)
@@ -62,7 +65,10 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
     @tf.custom_gradient
     def loss(scores, errors):
         classification, localization, to_scores, to_errors = with_positives(
-            is_positive, max_positives, lambda positives: values_and_gradients(positives, scores, errors)
+            is_positive,
+            max_positives,
+            lambda positives: values_and_gradients(positives, scores, errors),
+            classes=exclusive,
         )
 
         def gradient(classification_upstream, localization_upstream):

@@ -9,7 +9,7 @@ from .ranking import Ranking, ranking_loss
 from .tables import inverse_permutation, read, sort
 
 
-def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None):
+def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None, one_hot=False):
     """Compute AP-Loss, the mean over the positives of FP/rank (eq. 5), over the whole batch and all classes jointly.
 
     Gradient: error-driven update (not the derivative of the value; eq. 13); with respect to `scores` only.
@@ -21,6 +21,8 @@ def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None
         interpolated: whether the precision of a positive is the best of those at its score and below (Algorithm 1).
         max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
             them the result is the same, at more memory and time.
+        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
+            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         The loss, a float32 scalar in [0, 1]; 0, without a gradient, where there are no positives.
@@ -35,7 +37,7 @@ def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank)
         return (_interpolate(error, ranking) if interpolated else error), ranking.count
 
-    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives)
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
 
 
 def _interpolate(error, ranking: Ranking):

@@ -8,7 +8,7 @@ from .keras_losses import AnchorLoss
 from .ranking import Ranking, ranking_loss
 
 
-def auc_loss(labels, scores, *, delta=1.0, max_positives=None):
+def auc_loss(labels, scores, *, delta=1.0, max_positives=None, one_hot=False):
     """Compute AUC-Loss, the mean over the positives of FP/N (eq. 7), over the whole batch and all classes jointly.
 
     Gradient: error-driven update (not the derivative of the value; eq. 13); with respect to `scores` only.
@@ -19,6 +19,8 @@ def auc_loss(labels, scores, *, delta=1.0, max_positives=None):
         delta: half the width of the piecewise step (eq. 14), in units of the logits; above 0.
         max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
             them the result is the same, at more memory and time.
+        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
+            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         The loss, a float32 scalar in [0, 1]; 0, without a gradient, where there are no positives or no negatives.
@@ -32,7 +34,7 @@ def auc_loss(labels, scores, *, delta=1.0, max_positives=None):
         # eq. 7: ℓ(i) = FP(i) / N
         return tf.math.divide_no_nan(ranking.false_positives, ranking.negatives), ranking.count
 
-    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives)
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
 
 
 @keras.saving.register_keras_serializable(package="metricfit")

@@ -132,13 +132,15 @@ class AnchorLoss(keras.losses.Loss):
         classification, localization = self.parts(labels, y_pred, localization)
         return classification if localization is None else classification + localization
 
-    def parts(self, labels, scores, localization=None):
+    def parts(self, labels, scores, localization=None, *, one_hot=False):
         """Compute the part that trains classes and the part that trains boxes, each a scalar.
 
         Args:
             labels: 1, 0 and −1, of the shape of `scores`.
             scores: logits.
             localization: what the loss `needs`, of the shape of `scores` or with 1 as its last axis.
+            one_hot: whether at most one entry of each row of the last axis is positive, which spares a ranking loss
+                memory under XLA.
 
         Returns:
             The classification part, and the localisation part or None where the loss has no such part.
@@ -146,13 +148,17 @@ class AnchorLoss(keras.losses.Loss):
         Raises:
             ValueError: what the loss needs is missing, or the function refuses an argument.
         """
+        arguments = {
+            **self.hyperparameters,
+            **({"one_hot": one_hot} if "max_positives" in self.hyperparameters else {}),
+        }
         if self.needs is None:
-            return type(self).function(labels, scores, **self.hyperparameters), None
+            return type(self).function(labels, scores, **arguments), None
         if localization is None:
             raise ValueError(
                 f"loss {self.name} needs the {self.needs} of each box: give y_true as a dict with that key"
             )
-        return self.join(*type(self).function(labels, scores, localization, **self.hyperparameters))
+        return self.join(*type(self).function(labels, scores, localization, **arguments))
 
     def join(self, classification, localization):
         """Sort what the function gave into the classification part and the localisation part."""

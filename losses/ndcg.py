@@ -10,7 +10,7 @@ from .keras_losses import AnchorLoss
 from .ranking import Ranking, ranking_loss
 
 
-def ndcg_loss(labels, scores, *, delta=1.0, max_positives=None):
+def ndcg_loss(labels, scores, *, delta=1.0, max_positives=None, one_hot=False):
     """Compute NDCG-Loss over the whole batch and all classes jointly; as delta goes to 0 it is 1 − NDCG.
 
     The error of a positive is its discount among the positives alone less its discount among all entries,
@@ -25,6 +25,8 @@ def ndcg_loss(labels, scores, *, delta=1.0, max_positives=None):
         delta: half the width of the piecewise step, in units of the logits; above 0.
         max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
             them the result is the same, at more memory and time.
+        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
+            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         The loss, a float32 scalar, at least 0; 0, without a gradient, where there are no positives.
@@ -43,7 +45,7 @@ def ndcg_loss(labels, scores, *, delta=1.0, max_positives=None):
         best = tf.reduce_sum(tf.where(places <= ranking.count, math.log(2) / tf.math.log1p(places), 0))
         return error, best
 
-    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives)
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
 
 
 @keras.saving.register_keras_serializable(package="metricfit")

@@ -5,13 +5,13 @@ import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_localization, check_max_positives
 from .keras_losses import AnchorLoss
-from .ranking import PROPERLY_RANKED, Ranking, with_positives
+from .ranking import PROPERLY_RANKED, Ranking, exclusive_classes, with_positives
 
 # How many pairs of positives are held at a time.
 _PAIRS = 2**19
 
 
-def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_positives=None):
+def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_positives=None, one_hot=False):
     """Compute the two parts of Rank & Sort, over the whole batch and all classes jointly; their sum is the loss.
 
     The ranking error of a positive is FP/rank. Its sorting error is the mean of 1 − quality over the positives above
@@ -29,6 +29,8 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
         delta: half the width of the piecewise step, in units of the logits; above 0.
         max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
             them the result is the same, at more memory and time.
+        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
+            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         ranking: the mean of FP/rank, a float32 scalar in [0, 1].
@@ -43,6 +45,7 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
     check_max_positives(max_positives)
     is_positive, is_negative, flat_scores = check_anchors(labels, scores)
     qualities, classes = check_localization("localization_quality", localization_quality, scores)
+    exclusive = exclusive_classes(scores, one_hot)
 
     def values_and_gradients(positives, scores):
         ranking = Ranking(positives, is_negative, scores, delta)
@@ -57,7 +60,10 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
     @tf.custom_gradient
     def loss(scores):
         ranked, sorting, to_ranked, to_sorted = with_positives(
-            is_positive, max_positives, lambda positives: values_and_gradients(positives, scores)
+            is_positive,
+            max_positives,
+            lambda positives: values_and_gradients(positives, scores),
+            classes=exclusive,
         )
 
         def gradient(ranking_upstream, sorting_upstream):

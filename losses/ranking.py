@@ -7,10 +7,12 @@ p(j|i) = H_ij/FP(i) of them (Algorithm 1), with the piecewise step H_ij = H(s_j 
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from .checks import check_anchors, check_delta, check_max_positives
 from .step_sums import Positives, StepSums, gather_positives
+from .tables import least, most, size_of
 
 # Slots for positives where their number is not given: this share of the entries, within this range.
 _SHARE, _RANGE = 128, (512, 8192)
@@ -95,37 +97,47 @@ class Ranking:
         return tf.tensor_scatter_nd_add(to_negatives, self.positions[:, tf.newaxis], -push)
 
 
-def with_positives(is_positive, max_positives, function: Callable[[Positives], tuple]):
-    """Call `function` with the positives in `max_positives` slots, or as many as entries where these do not suffice.
+def with_positives(is_positive, max_positives, function: Callable[[Positives], tuple], *, classes=1):
+    """Call `function` with the positives in `max_positives` slots, or in as many as there may be if these are too few.
 
     Args:
         is_positive: bool [N].
         max_positives: how many slots suffice usually; None takes a 128th of the entries, within 512 and 8192.
         function: gives tensors whose shapes do not depend on the number of slots.
+        classes: entries of which at most one is positive, see `exclusive_classes`.
 
     Returns:
-        What `function` gives.
+        What `function` gives. Where there are more positives than N / classes its scalars are NaN.
     """
-    entries = is_positive.shape[0]
-    if entries is None:
-        entries = tf.size(is_positive)
-        slots = tf.clip_by_value(entries // _SHARE, *_RANGE) if max_positives is None else max_positives
-        slots = tf.minimum(slots, entries)
-    else:
-        slots = min(max(entries // _SHARE, _RANGE[0]), _RANGE[1]) if max_positives is None else max_positives
-        if entries <= slots:
-            return function(gather_positives(is_positive, entries))
+    entries = size_of(is_positive)
+    limit = entries // classes
+    usual = least(most(entries // _SHARE, _RANGE[0]), _RANGE[1]) if max_positives is None else max_positives
+    slots = least(usual, limit)
     positives = gather_positives(is_positive, slots)
-    # not folded into constants of that size, which would be held whether they are needed or not
-    everything = tf.compat.v1.placeholder_with_default(tf.size(is_positive), [])
-    return tf.cond(
-        positives.count <= slots,
-        lambda: function(positives),
-        lambda: function(gather_positives(is_positive, everything)),
+    if not tf.is_tensor(slots) and slots == limit:
+        results = function(positives)
+    else:
+        # not folded into constants of that size, which would be held whether they are needed or not
+        unfolded = tf.compat.v1.placeholder_with_default(limit, [])
+        results = tf.cond(
+            positives.count <= slots,
+            lambda: function(positives),
+            lambda: function(gather_positives(is_positive, unfolded)),
+        )
+    if classes == 1:
+        return results
+    return tuple(
+        tf.where(positives.count <= limit, result, np.nan) if result.shape.rank == 0 else result for result in results
     )
 
 
-def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, max_positives):
+def exclusive_classes(scores, one_hot):
+    """Give the size of the last axis of `scores` where `one_hot` promises at most one positive along it, else 1."""
+    shape = tf.convert_to_tensor(scores).shape
+    return (shape[-1] or 1) if one_hot and shape.rank else 1
+
+
+def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, max_positives, one_hot):
     """Compute a ranking loss whose target is 0, ℓ* = 0, from the error of each positive.
 
     Args:
@@ -134,6 +146,7 @@ def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, m
         errors: gives ℓ(i) of each positive, [S], and Z.
         delta: half the width of the step.
         max_positives: slots for the positives.
+        one_hot: whether at most one entry of each row of the last axis is positive.
 
     Returns:
         Σ_i ℓ(i)/Z, a float32 scalar, whose gradient with respect to `scores` is error-driven.
@@ -145,6 +158,7 @@ def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, m
     check_delta(delta)
     check_max_positives(max_positives)
     is_positive, is_negative, flat = check_anchors(labels, scores)
+    classes = exclusive_classes(scores, one_hot)
 
     @tf.custom_gradient
     def loss(flat):
@@ -153,7 +167,7 @@ def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, m
             error, normaliser = errors(ranking)
             return ranking.total(error, normaliser), ranking.gradient(error, normaliser)
 
-        value, gradient = with_positives(is_positive, max_positives, value_and_gradient)
+        value, gradient = with_positives(is_positive, max_positives, value_and_gradient, classes=classes)
         return value, lambda upstream: upstream * gradient
 
     return loss(flat)

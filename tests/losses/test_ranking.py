@@ -13,6 +13,7 @@ from metricfit import losses
 from ..reference.ranking_losses import reference
 from .modes import MODES, assert_close_in_sum
 
+RANKING = [name for name, entry in losses.LOSSES.items() if "max_positives" in entry.hyperparameters]
 # Oksuz et al., NeurIPS 2020, Figure 1: ten anchors, four of them positive, and three outputs for their boxes.
 POSITIVES = [0, 2, 5, 9]
 SCORES = np.linspace(1.0, 0.1, 10, dtype=np.float32)
@@ -243,3 +244,43 @@ def test_the_example_of_the_docs_runs(capsys):
     exec(compile(program, "docs/losses.md", "exec"), {})
     first, last = map(float, capsys.readouterr().out.strip().splitlines()[-1].split(" -> "))
     assert last < 0.5 * first
+
+
+def one_hot_batch(rows, positives):
+    """Labels one-hot, int8 [rows, 8], but for rows without a positive; logits; a number per row [rows, 1]."""
+    rng = np.random.default_rng(5)
+    labels = np.zeros((rows, 8), np.int8)
+    labels[:positives, 0] = 1
+    return labels, rng.normal(0, 1, labels.shape).astype(np.float32), rng.random((rows, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", RANKING)
+@pytest.mark.parametrize("positives", [3, 30], ids=["enough slots", "too few slots"])
+def test_one_hot_labels_change_nothing(name, positives):
+    loss = losses.get(name, max_positives=7)
+    arguments = one_hot_batch(40, positives)[: 3 if loss.needs else 2]
+    run = MODES["graph"](lambda one_hot: [part for part in loss.parts(*arguments, one_hot=one_hot) if part is not None])
+    np.testing.assert_allclose(run(True), run(False), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", RANKING)
+def test_more_positives_than_rows_are_told_apart_from_one_hot_labels(name):
+    loss = losses.get(name, max_positives=7)
+    labels, *others = one_hot_batch(40, 40)
+    labels[0, 1] = 1
+    parts = loss.parts(labels, *others[: 2 if loss.needs else 1], one_hot=True)
+    assert all(np.isnan(part) for part in parts if part is not None)
+    assert np.isfinite(loss.parts(labels, *others[: 2 if loss.needs else 1])[0])
+
+
+def test_xla_sets_aside_memory_for_a_positive_a_row():
+    labels, scores = (tf.zeros((1000, 80), dtype) for dtype in (tf.int8, tf.float32))
+
+    def bytes_set_aside(one_hot):
+        step = MODES["xla"](lambda labels, scores: losses.ap_loss(labels, scores, max_positives=50, one_hot=one_hot))
+        text = step.experimental_get_compiler_ir(labels, scores)(stage="optimized_hlo")
+        return sum(
+            int(np.prod([int(side) for side in shape.split(",")])) for shape in re.findall(r"f64\[([\d,]+)\]", text)
+        )
+
+    assert bytes_set_aside(True) < bytes_set_aside(False) / 10

@@ -40,11 +40,11 @@ def detector_loss(loss, box_loss: str, targets: Targets, logits, deltas, anchors
             error = giou_error(aligned_giou(decoded, targets.boxes))
         else:
             error = iou_error(aligned_iou(decoded, targets.boxes))
-        return loss.parts(labels, logits, error[..., None])
+        return loss.parts(labels, logits, error[..., None], one_hot=True)
     quality = None
     if loss.needs == "localization_quality":
         quality = tf.stop_gradient(aligned_iou(decoded, targets.boxes))[..., None]
-    classification, localization = loss.parts(labels, logits, quality)
+    classification, localization = loss.parts(labels, logits, quality, one_hot=True)
     if localization is None:
         positive = tf.cast(targets.labels >= 0, tf.float32)
         distances = _distances(box_loss, targets.boxes, decoded, deltas, anchors)
