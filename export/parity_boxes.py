@@ -17,11 +17,9 @@ from ..trainers.data.sources import Source
 from ..trainers.detection_report import DetectionReport, measure
 from ..trainers.errors import MetricfitError
 from ..trainers.geometry import box_iou
-from .parity import LARGEST_DIFFERENCE, METRIC_DIFFERENCE, hold_to
+from .parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, METRIC_DIFFERENCE, hold_to
 from .runner import Runner
 
-QUANTISED_DIFFERENCE = 0.05
-"""Mean difference of a score that a quantised file may show: what counts is their order, which AP judges."""
 BOX_DIFFERENCE = 0.5
 """Largest difference of a box's side, in pixels of the input, that a file with float arithmetic may show."""
 _IOU_THRESHOLD = 0.5  # that of `detections`
@@ -237,7 +235,7 @@ def check(name: str, variant: str, reference: Measured, measured: Measured) -> d
         }
     else:
         limits = {
-            "mean difference of a score": (mean_score, QUANTISED_DIFFERENCE),
+            "mean difference of a score": (mean_score, MEAN_DIFFERENCE),
             # A file that is better than the model it came from is not refused.
             "loss of AP": (-metrics["ap"], METRIC_DIFFERENCE),
         }
