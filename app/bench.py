@@ -18,14 +18,18 @@ tf.get_logger().setLevel("ERROR")
 
 # What can be measured, for which task, by which "module:function"; the first task is the default.
 BENCHMARKS = {
-    "losses": {"detection": "bench_ranking:bench_losses", "saliency": "bench_saliency:bench_losses"},
+    "losses": {
+        "detection": "bench_ranking:bench_losses",
+        "saliency": "bench_saliency:bench_losses",
+        "segmentation": "bench_segmentation:bench_losses",
+    },
     "data": {"saliency": "bench_saliency:bench_data", "detection": "bench_detection:bench_data"},
     "train": {"detection": "bench_detection:bench_train", "saliency": "bench_saliency:bench_train"},
     "models": {"saliency": "bench_saliency:bench_models", "detection": "bench_detection:bench_models"},
     "metrics": {"saliency": "bench_saliency:bench_metrics"},
 }
 # Side of the pictures and pictures a step, where none are given.
-SIZES = {"saliency": (192, 16), "detection": (512, 4)}
+SIZES = {"saliency": (192, 16), "segmentation": (256, 4), "detection": (512, 4)}
 
 
 def run(options: BenchOptions) -> int:

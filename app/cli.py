@@ -27,6 +27,9 @@ class Verb:
 VERBS = {
     "quickstart": Verb("app.options:QuickstartOptions", "app.quickstart:run", "the main job on embedded data"),
     "train saliency": Verb("trainers.config:SaliencyConfig", "app.training:train_saliency", "train a saliency model"),
+    "train segmentation": Verb(
+        "trainers.config:SegmentationConfig", "app.training:train_segmentation", "train a segmentation model"
+    ),
     "train detection": Verb(
         "trainers.config:DetectionConfig", "app.training:train_detection", "train an object detector"
     ),
@@ -37,6 +40,7 @@ VERBS = {
     "data check": Verb("app.options:DataCheckOptions", "app.data:check", "scan data for faults"),
     "data show": Verb("app.options:DataShowOptions", "app.data:show", "draw a contact sheet"),
     "bench": Verb("app.options:BenchOptions", "app.bench:run", "measure speed as ratios"),
+    "experiment": Verb("app.options:ExperimentOptions", "app.experiment:run", "figures of the papers, computed anew"),
     "losses": Verb("app.options:LossesOptions", "app.losses:run", "list the losses"),
 }
 

@@ -4,9 +4,10 @@ import logging
 import shlex
 
 from ..trainers.data.contact_sheet import contact_sheet
+from ..trainers.data.labels import LabelCoding, with_coding
 from ..trainers.data.scan import counted, scan
 from ..trainers.data.sources import open_source, usual_needs
-from ..trainers.errors import DataError
+from ..trainers.errors import DataError, UsageError
 from .options import DataCheckOptions, DataShowOptions
 from .reports import made
 
@@ -19,8 +20,8 @@ def check(options: DataCheckOptions) -> int:
     Raises:
         DataError: If there are faults.
     """
-    needs = usual_needs(options.source) if options.needs == "auto" else options.needs
-    faults = scan(open_source(options.source, needs=needs), needs=needs, quiet=options.quiet)
+    needs = _needs(options)
+    faults = scan(_open(options, needs), needs=needs, quiet=options.quiet)
     log.info("%s", faults.report(limit=None))
     if faults.repaired:
         log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
@@ -32,11 +33,26 @@ def check(options: DataCheckOptions) -> int:
     return 0
 
 
+def _needs(options: DataCheckOptions | DataShowOptions) -> str:
+    if options.needs != "auto":
+        return options.needs
+    return "labels" if options.classes or options.ignore else usual_needs(options.source)
+
+
+def _open(options: DataCheckOptions | DataShowOptions, needs: str):
+    """Open a source; class maps whose classes nobody names keep the values of their files."""
+    if needs != "labels" and (options.classes or options.ignore):
+        raise UsageError(f"--classes and --ignore are for labels, --needs is {needs}: leave one of them away")
+    source = open_source(options.source, needs=needs)
+    if needs == "labels" and (source.class_names or options.classes or options.ignore):
+        return with_coding(source, LabelCoding(options.classes, options.ignore))
+    return source
+
+
 def show(options: DataShowOptions) -> int:
     """Draw a contact sheet of a source and say what of it cannot be used; gives the exit code."""
-    usual = usual_needs(options.source)
-    needs = usual if options.needs == "auto" else options.needs
-    source = open_source(options.source, needs=needs)
+    usual, needs = usual_needs(options.source), _needs(options)
+    source = _open(options, needs)
     sheet = contact_sheet(source, options.out, needs=needs, count=options.count, quiet=options.quiet)
     log.info("%s", made([sheet.path]))
     structural = [sentence for _, sentence in getattr(source, "structural_faults", ())]

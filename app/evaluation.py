@@ -4,7 +4,7 @@ import logging
 import re
 from pathlib import Path
 
-from ..trainers import detection_report, saliency
+from ..trainers import detection_report, saliency, segmentation_report
 from ..trainers.config import SaliencyConfig, read_config
 from ..trainers.data.scan import checked_source
 from ..trainers.data.scan_boxes import refuse_without_boxes
@@ -13,25 +13,42 @@ from ..trainers.errors import UsageError
 from ..trainers.files import write_json
 from ..trainers.metrics import best_logit_scale
 from ..trainers.metrics.logit_scale import FACTORS
+from ..trainers.multi_scale import Views
 from ..trainers.run_folder import versions
 from .options import EvaluateOptions
 from .predictor import load_predictor
-from .reports import detection_tables, made, table
+from .reports import detection_tables, made, segmentation_tables, table
+from .segmentation import SegmentationRunner, coding_of, keras_file
 
 log = logging.getLogger("metricfit")
 
-OPTIONS_OF = {"saliency": ("protocol", "beta2", "logit_scale"), "detection": ("correlation_bounds",)}
+OPTIONS_OF = {
+    "saliency": ("protocol", "beta2", "logit_scale"),
+    "segmentation": ("classes", "ignore", "scales", "flips"),
+    "detection": ("correlation_bounds",),
+}
 """Task -> the options that no other task has."""
 
 
 def run(options: EvaluateOptions) -> int:
     """Measure a model; gives the exit code."""
     _check_scale(options.logit_scale)
-    runner = load_predictor(options.model).runner
+    Views(options.scales)  # refuses scales before a model is loaded
+    file = keras_file(options.model)
+    runner = SegmentationRunner(file) if file else load_predictor(options.model).runner
     _refuse_options_of_others(options, runner.task)
-    needs, evaluate = {"saliency": ("mask", _saliency), "detection": ("boxes", _detection)}[runner.task]
+    needs, evaluate = {
+        "saliency": ("mask", _saliency),
+        "segmentation": ("labels", _segmentation),
+        "detection": ("boxes", _detection),
+    }[runner.task]
     source = checked_source(
-        options.data, needs=needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet
+        options.data,
+        needs=needs,
+        skip_bad=options.skip_bad,
+        strict=options.strict,
+        quiet=options.quiet,
+        coding=coding_of(options, runner) if needs == "labels" else None,
     )
     report, settings, text = evaluate(options, runner, source)
     folder = Path(options.out) if options.out else report_folder(options)
@@ -66,6 +83,23 @@ def _saliency(options: EvaluateOptions, runner, source: Source):
     )
     settings = {"protocol": options.protocol, "beta2": options.beta2, "logit_scale": scale}
     return report, settings, table([(_row(source), report.scalars)])
+
+
+def _segmentation(options: EvaluateOptions, runner, source: Source):
+    """Give the report, what was set, and the tables."""
+    report = segmentation_report.measure(
+        runner,
+        source,
+        size=runner.size,
+        resizing=runner.resizing,
+        class_names=runner.class_names,
+        batch_size=options.batch_size,
+        views=Views(options.scales, options.flips),
+        label=Path(options.model).name,
+        quiet=options.quiet,
+    )
+    settings = {"scales": list(options.scales), "flips": options.flips}
+    return report, settings, segmentation_tables(_row(source), report)
 
 
 def _detection(options: EvaluateOptions, runner, source: Source):
@@ -108,6 +142,9 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix = "" if options.protocol == "raw" else f"-{options.protocol}"
     suffix += "" if options.logit_scale == "1" else f"-logits-{options.logit_scale}"
     suffix += "" if options.beta2 == 0.3 else f"-beta2-{options.beta2:g}"
+    suffix += f"-ignore-{'-'.join(map(str, options.ignore))}" if options.ignore else ""
+    suffix += "" if options.scales == (1.0,) else f"-scales-{'-'.join(f'{scale:g}' for scale in options.scales)}"
+    suffix += "-flips" * options.flips
     suffix += "-correlation-bounds" * options.correlation_bounds + "-skip-bad" * options.skip_bad
     return Path("reports") / model / (data + suffix)
 

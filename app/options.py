@@ -18,8 +18,8 @@ class EvaluateOptions:
     model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run folder, a .keras file, a SavedModel, a .tflite file or an exported folder."""
     data: str = "scenes:test"
-    """Data with masks or boxes, as the model's task needs: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT],
-    coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
+    """Data with masks, labels or boxes, as the model's task needs: scenes[:SPLIT], folder:PATH[:SPLIT],
+    voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
     out: str | None = None
     """Folder for JSON and figures; by default reports/MODEL/DATA."""
     protocol: Literal["raw", "published"] = "raw"
@@ -28,6 +28,15 @@ class EvaluateOptions:
     """Saliency: weight of precision against recall in the F-measure."""
     logit_scale: str = "1"
     """Saliency: multiply the logits first: a number, or best (of the run's own selection data, by MeanF)."""
+    classes: str | None = None
+    """Segmentation: a file with the names of the classes, one a line in the order of the values of the label files; by
+    default what the data or the model's run say."""
+    ignore: tuple[int, ...] | None = None
+    """Segmentation: values of the label files that do not count, besides 255; by default those of the model's run."""
+    scales: tuple[float, ...] = (1.0,)
+    """Segmentation: factors on the model's input size at which each picture is seen; probabilities are averaged."""
+    flips: bool = False
+    """Segmentation: see each picture mirrored, too."""
     correlation_bounds: bool = False
     """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
     batch_size: int = 16
@@ -82,7 +91,12 @@ class DataCheckOptions:
     source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
     """scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
     needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
-    """What each example must have: auto takes boxes for voc: and coco:, masks elsewhere; none checks pictures alone."""
+    """What each example must have: auto takes labels where --classes or --ignore is given, boxes for voc: and coco:,
+    masks elsewhere; none checks pictures alone."""
+    classes: str | None = None
+    """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
+    ignore: tuple[int, ...] = ()
+    """Labels: values of the label files that neither train nor count, besides 255."""
     quiet: bool = False
     """No progress bar."""
 
@@ -101,8 +115,12 @@ class DataShowOptions:
     count: int = 24
     """How many examples, spread over the source."""
     needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
-    """What each example must have, and what is drawn: auto takes boxes for voc: and coco:, masks elsewhere; none shows
-    pictures alone."""
+    """What each example must have, and what is drawn: auto takes labels where --classes or --ignore is given, boxes for
+    voc: and coco:, masks elsewhere; none shows pictures alone."""
+    classes: str | None = None
+    """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
+    ignore: tuple[int, ...] = ()
+    """Labels: values of the label files that neither train nor count, besides 255."""
     quiet: bool = False
     """No progress bar."""
 
@@ -142,6 +160,24 @@ class QuickstartOptions:
 
 
 @dataclass(frozen=True)
+class ExperimentOptions:
+    """Show what the papers show of their losses, computed anew: figures, and tables as CSV.
+
+    Example: metricfit experiment lovasz-synthetic
+    """
+
+    what: Positional[Literal["lovasz-synthetic", "surfaces", "lovasz-prox"]]
+    """lovasz-synthetic: which loss has its minimum where the Jaccard loss has it; surfaces: losses of two pixels;
+    lovasz-prox: the proximal algorithm beside gradient descent and momentum."""
+    out: str = "reports/experiments"
+    """Folder of the figures and tables."""
+    seed: int = 0
+    """Seed of the made-up data."""
+    quiet: bool = False
+    """Print only warnings."""
+
+
+@dataclass(frozen=True)
 class BenchOptions:
     """Measure speed as ratios inside one run, as a table and a CSV.
 
@@ -151,12 +187,13 @@ class BenchOptions:
     what: Positional[Literal["losses", "data", "train", "models", "metrics"]]
     """losses: alone, in graph mode and under XLA; data: pipeline against training step; train: the whole step for each
     loss; models: backbones; metrics: F-measure against pysodmetrics."""
-    task: Literal["saliency", "detection"] | None = None
-    """Whose losses, data, step or models: by default detection for losses and train, saliency for the others."""
+    task: Literal["saliency", "segmentation", "detection"] | None = None
+    """Whose losses, data, step or models: by default detection for losses and train, saliency for the others;
+    segmentation for losses alone."""
     size: int | None = None
-    """Side of the pictures in pixels; by default 192 for saliency, 512 for detection."""
+    """Side of the pictures in pixels; by default 192 for saliency, 256 for segmentation, 512 for detection."""
     batch_size: int | None = None
-    """Pictures a step; by default 16 for saliency, 4 for detection."""
+    """Pictures a step; by default 16 for saliency, 4 for the others."""
     backbone: str = "efficientnet_lite0"
     """For data and train: the network."""
     data: str = "scenes:train"

@@ -18,6 +18,22 @@ SALIENCY_COLUMNS = (
     ("polarisation", "polarised", ".3f"),
 )
 
+SEGMENTATION_COLUMNS = (
+    ("dataset_miou_present", "mIoU", ".3f"),
+    ("batch_miou_present", "by batch", ".3f"),
+    ("image_miou_present", "by image", ".3f"),
+    ("dataset_miou", "mIoU, 0/0 = 1", ".3f"),
+    ("batch_miou", "by batch", ".3f"),
+    ("image_miou", "by image", ".3f"),
+    ("pixel_accuracy", "accuracy", ".3f"),
+)
+SEGMENTATION_CLASS_COLUMNS = (
+    ("iou", "IoU", ".3f"),
+    ("recall", "recall", ".3f"),
+    ("precision", "precision", ".3f"),
+    ("share", "of pixels", ".2%"),
+)
+
 DETECTION_COLUMNS = (
     ("ap", "AP", ".3f"),
     ("ap50", "AP50", ".3f"),
@@ -63,6 +79,16 @@ def detection_tables(label: str, report) -> str:
         ]
         tables.append(table(rows, BOUND_COLUMNS))
     return "\n\n".join(tables)
+
+
+def segmentation_tables(label: str, report) -> str:
+    """Lay out a `SegmentationReport`: the means, and the classes."""
+    return "\n\n".join(
+        [
+            table([(label, report.scalars)], SEGMENTATION_COLUMNS),
+            table(list(report.class_scalars.items()), SEGMENTATION_CLASS_COLUMNS),
+        ]
+    )
 
 
 def table(rows: list[tuple[str, dict]], columns=SALIENCY_COLUMNS) -> str:

@@ -2,8 +2,8 @@
 
 import logging
 
-from ..trainers.config import DetectionConfig, SaliencyConfig
-from .reports import DETECTION_COLUMNS, SALIENCY_COLUMNS, made, table
+from ..trainers.config import DetectionConfig, SaliencyConfig, SegmentationConfig
+from .reports import DETECTION_COLUMNS, SALIENCY_COLUMNS, SEGMENTATION_COLUMNS, made, table
 
 log = logging.getLogger("metricfit")
 
@@ -13,6 +13,13 @@ def train_saliency(config: SaliencyConfig) -> int:
     from ..trainers import saliency
 
     return _say(saliency.train(config), SALIENCY_COLUMNS)
+
+
+def train_segmentation(config: SegmentationConfig) -> int:
+    """Train a segmentation model; gives the exit code."""
+    from ..trainers import segmentation
+
+    return _say(segmentation.train(config), SEGMENTATION_COLUMNS)
 
 
 def train_detection(config: DetectionConfig) -> int:

@@ -24,12 +24,16 @@ from .baselines import (
     soft_iou,
 )
 from .boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
+from .combined import Combined, FadeLoss
 from .floss import FLoss, LogFLoss, floss, log_floss
 from .focal import BinaryFocalLoss, binary_focal_loss
 from .keras_losses import AnchorLoss
+from .lovasz import LovaszHinge, LovaszSoftmax, lovasz_hinge, lovasz_softmax
+from .lovasz_prox import lovasz_prox
 from .ndcg import NDCGLoss, ndcg_loss
 from .ohem import CrossEntropyOHEM, cross_entropy_ohem
 from .rank_sort import RankSortLoss, rank_sort_loss
+from .softmax import SoftmaxCrossEntropy, softmax_cross_entropy
 
 __all__ = [
     "LOSSES",
@@ -39,14 +43,19 @@ __all__ = [
     "AnchorLoss",
     "BalancedCrossEntropy",
     "BinaryFocalLoss",
+    "Combined",
     "CrossEntropy",
     "CrossEntropyOHEM",
     "FLoss",
+    "FadeLoss",
     "LogFLoss",
     "LossEntry",
+    "LovaszHinge",
+    "LovaszSoftmax",
     "NDCGLoss",
     "RankSortLoss",
     "SoftIoU",
+    "SoftmaxCrossEntropy",
     "aligned_giou",
     "aligned_iou",
     "alrp_loss",
@@ -54,6 +63,7 @@ __all__ = [
     "auc_loss",
     "balanced_cross_entropy",
     "binary_focal_loss",
+    "combined",
     "cross_entropy",
     "cross_entropy_ohem",
     "floss",
@@ -61,10 +71,14 @@ __all__ = [
     "giou_error",
     "iou_error",
     "log_floss",
+    "lovasz_hinge",
+    "lovasz_prox",
+    "lovasz_softmax",
     "ndcg_loss",
     "rank_sort_loss",
     "smooth_l1",
     "soft_iou",
+    "softmax_cross_entropy",
 ]
 
 
@@ -74,7 +88,7 @@ class LossEntry:
 
     Attributes:
         name: what users type.
-        task: the task it serves: saliency or detection.
+        task: the task it serves: saliency, segmentation or detection.
         optimises: the quantity that it improves, in a few words.
         function: the pure function.
         loss_class: the Keras class.
@@ -100,6 +114,7 @@ class LossEntry:
 _OF_THE_DATA = ("sample_weight", "one_hot")
 _ZHAO = "Zhao et al., Optimizing the F-measure for Threshold-free Salient Object Detection, ICCV 2019"
 _CHEN = "Chen et al., Towards Accurate One-Stage Object Detection with AP-Loss, CVPR 2019"
+_BERMAN = "Berman et al., The Lovász-Softmax loss, CVPR 2018"
 _OKSUZ = "Oksuz et al., A Ranking-based, Balanced Loss Function, NeurIPS 2020"
 
 LOSSES: dict[str, LossEntry] = {
@@ -127,6 +142,30 @@ LOSSES: dict[str, LossEntry] = {
             soft_iou,
             SoftIoU,
             "Rahman and Wang, Optimizing Intersection-Over-Union in Deep Neural Networks, ISVC 2016",
+        ),
+        LossEntry(
+            "lovasz_softmax",
+            "segmentation",
+            "IoU averaged over the classes, of the batch",
+            lovasz_softmax,
+            LovaszSoftmax,
+            f"{_BERMAN}, eq. 8-13",
+        ),
+        LossEntry(
+            "lovasz_hinge",
+            "segmentation",
+            "IoU of each picture, by scores; serves saliency too",
+            lovasz_hinge,
+            LovaszHinge,
+            f"{_BERMAN}, eq. 10",
+        ),
+        LossEntry(
+            "softmax_cross_entropy",
+            "segmentation",
+            "likelihood of each pixel's class",
+            softmax_cross_entropy,
+            SoftmaxCrossEntropy,
+            f"{_BERMAN}, eq. 1-2",
         ),
         LossEntry("ap", "detection", "average precision of the batch", ap_loss, APLoss, f"{_CHEN}, eq. 5-14"),
         LossEntry(
@@ -170,22 +209,69 @@ LOSSES: dict[str, LossEntry] = {
 
 
 def get(name, /, **hyperparameters) -> keras.losses.Loss:
-    """Make a Keras loss by its name in `LOSSES`.
+    """Make a Keras loss by its name in `LOSSES`, or a weighted sum of several.
 
     Args:
-        name: a key of `LOSSES`.
-        **hyperparameters: arguments of the loss; `reduction` too.
+        name: a key of `LOSSES`, or such as "softmax_cross_entropy + 0.5 * lovasz_softmax".
+        **hyperparameters: arguments of the loss; `reduction` too. Of a sum, each part takes those that it has.
 
     Returns:
-        The Keras loss.
+        The Keras loss; of a sum, a `Combined`.
 
     Raises:
-        ValueError: the name is unknown, or the loss has no such hyperparameter, or refuses its value.
+        ValueError: a name is unknown, or the loss has no such hyperparameter, or refuses its value.
     """
-    if name not in LOSSES:
-        raise ValueError(f"unknown loss {name!r}: choose one of {', '.join(LOSSES)}")
+    if "+" in name or "*" in name:
+        return combined(_read_sum(name), **hyperparameters)
+    _check_name(name)
     choices = [*LOSSES[name].hyperparameters, "reduction"]
     unknown = [key for key in hyperparameters if key not in choices]
     if unknown:
         raise ValueError(f"loss {name} has no hyperparameter {', '.join(unknown)}: choose from {', '.join(choices)}")
     return LOSSES[name].loss_class(**hyperparameters)
+
+
+def combined(weights=None, /, **arguments) -> Combined:
+    """Make a weighted sum of registered losses: `combined(softmax_cross_entropy=1.0, lovasz_softmax=1.0)`.
+
+    Args:
+        weights: the weights of the losses by name, where they are not given as arguments.
+        **arguments: weights of losses by name, and hyperparameters; each part takes those that it has. For parts with
+            unlike hyperparameters use `Combined` itself.
+
+    Returns:
+        The Keras loss.
+
+    Raises:
+        ValueError: a name is unknown, or no part has such a hyperparameter, or a value is refused.
+    """
+    weights = {**(weights or {}), **{name: arguments.pop(name) for name in [*arguments] if name in LOSSES}}
+    for name in weights:
+        _check_name(name)
+    known = {name: [*LOSSES[name].hyperparameters, "reduction"] for name in weights}
+    unknown = [key for key in arguments if not any(key in keys for keys in known.values())]
+    if unknown:
+        names = ", ".join(weights) or "a sum of no losses"
+        raise ValueError(f"no hyperparameter {', '.join(unknown)} in {names}, nor a loss of that name")
+    parts = [get(name, **{key: arguments[key] for key in known[name] if key in arguments}) for name in weights]
+    return Combined(parts, list(weights.values()))
+
+
+def _read_sum(text):
+    """Return the weights by name of a sum such as "a + 0.5 * b"."""
+    weights = {}
+    for term in text.split("+"):
+        factor, _, name = term.rpartition("*")
+        try:
+            weight = float(factor) if factor else 1.0
+        except ValueError as error:
+            raise ValueError(f"{term.strip()!r} in {text!r} must be a loss, or a number * a loss") from error
+        if name.strip() in weights:
+            raise ValueError(f"loss {name.strip()} stands twice in {text!r}")
+        weights[name.strip()] = weight
+    return weights
+
+
+def _check_name(name):
+    if name not in LOSSES:
+        raise ValueError(f"unknown loss {name!r}: choose one of {', '.join(LOSSES)}")

@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
+from .label_maps import LabelMaps
 from .pixels import Pixels
 
 EMPTY_TARGETS = ("paper", "suppress")
+METHODS = ("exact", "binned")
 _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 
@@ -36,12 +38,7 @@ def check_pixels(y_true, y_pred, *, ignore_label=None, sample_weight=None):
         ValueError: a shape is not one of these, or differs from `y_pred`'s.
         TypeError: `y_pred` is not floating, or `y_true` is neither bool nor a real number.
     """
-    y_true, y_pred = tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred)
-    if y_pred.dtype not in _FLOATS:
-        raise TypeError(f"y_pred must be float16, bfloat16, float32 or float64, got {y_pred.dtype.name}")
-    if not (y_true.dtype.is_bool or y_true.dtype.is_integer or y_true.dtype in _FLOATS):
-        raise TypeError(f"y_true must be bool, integer or float, got {y_true.dtype.name}")
-    dtype = tf.float64 if y_pred.dtype == tf.float64 else tf.float32
+    y_true, y_pred, dtype = _labels_and_predictions(y_true, y_pred)
     prediction = tf.cast(_image_shape("y_pred", y_pred), dtype)
     labels = _like(prediction, "y_true", y_true)
     counted = None if ignore_label is None else _not_ignored(labels, ignore_label)
@@ -54,6 +51,105 @@ def check_pixels(y_true, y_pred, *, ignore_label=None, sample_weight=None):
     if counted is not None:
         labels, prediction = tf.where(counted, labels, 0), tf.where(counted, prediction, 0)
     return Pixels(labels, prediction, weight)
+
+
+def check_label_maps(y_true, y_pred, *, per_image, ignore_label=None):
+    """Check the arguments of a loss of label maps and lay each picture, or the whole batch, out as a list of pixels.
+
+    Args:
+        y_true: bool, integer or float. [B, H, W] or [B, H, W, 1]: numbers of classes, or 1 foreground where C = 1.
+            [B, H, W, C]: 1 foreground.
+        y_pred: float [B, H, W, C], or [B, H, W] for C = 1. Half precision is computed in float32.
+        per_image: whether a group is one picture, or the whole batch.
+        ignore_label: the value of `y_true` that is left out, or None.
+
+    Returns:
+        `LabelMaps` in float32, or in float64 where `y_pred` is float64. What is left out passes no gradient on,
+        whatever it held.
+
+    Raises:
+        ValueError: a shape is not one of these, or differs from `y_pred`'s.
+        TypeError: `y_pred` is not floating, or `y_true` is neither bool nor a real number.
+    """
+    y_true, y_pred, dtype = _labels_and_predictions(y_true, y_pred)
+    if y_pred.shape.rank == 3:
+        y_pred = y_pred[..., tf.newaxis]
+    if y_pred.shape.rank != 4 or not y_pred.shape[-1]:
+        found = shape_text(y_pred.shape)
+        raise ValueError(f"y_pred must have shape [B, H, W] or [B, H, W, C] with a known C, got {found}")
+    classes = y_pred.shape[-1]
+    labels = y_true[..., tf.newaxis] if y_true.shape.rank == 3 else y_true
+    fits = labels.shape.rank == 4 and labels.shape[:3].is_compatible_with(y_pred.shape[:3])
+    if not fits or labels.shape[-1] not in (1, classes):
+        expected, found = shape_text(y_pred.shape[:3]), shape_text(y_true.shape)
+        raise ValueError(
+            f"y_true must have shape {expected}, with {classes} or 1 as a last axis or without, got {found}"
+        )
+    exclusive = labels.shape[-1] < classes
+    counted = None if ignore_label is None else _not_ignored(labels, ignore_label)
+    labels = labels if labels.dtype in _FLOATS else tf.cast(labels, tf.int32)
+    foreground = tf.equal(labels, tf.cast(tf.range(classes), labels.dtype) if exclusive else tf.ones([], labels.dtype))
+    prediction = tf.cast(y_pred, dtype)
+    if counted is not None:
+        prediction = tf.where(counted, prediction, 0)
+        foreground &= counted
+    batch, height, width = (known or tf.shape(y_pred)[axis] for axis, known in enumerate(y_pred.shape.as_list()[:3]))
+    groups, pixels = (batch, height * width) if per_image else (1, batch * height * width)
+    foreground, prediction, counted = (
+        tensor if tensor is None else tf.reshape(tensor, [groups, pixels, tensor.shape[-1]])
+        for tensor in (foreground, prediction, counted)
+    )
+    return LabelMaps(foreground, prediction, counted, exclusive)
+
+
+def check_classes(classes, count=None):
+    """Raise ValueError unless `classes` is "present", "all" or several numbers of classes, below `count` if given."""
+    if classes in ("present", "all"):
+        return
+    known = float("inf") if count is None else count
+    if (
+        isinstance(classes, (list, tuple))
+        and classes
+        and all(_is_whole(number) and number < known for number in classes)
+    ):
+        return
+    below = "" if count is None else f" below {count}"
+    raise ValueError(f"classes must be present, all or a list of class numbers{below}, got {classes!r}")
+
+
+def check_class_weights(class_weights, count=None):
+    """Raise ValueError unless `class_weights` is None or finite numbers of at least 0, `count` of them if given."""
+    if class_weights is None:
+        return
+    if isinstance(class_weights, str) or not all(0 <= weight < float("inf") for weight in class_weights):
+        raise ValueError(f"class_weights must be numbers of at least 0, got {class_weights!r}")
+    if count is not None and len(class_weights) != count:
+        raise ValueError(f"class_weights must hold {count} numbers, one for each class, got {len(class_weights)}")
+
+
+def check_method(method):
+    """Raise ValueError unless `method` is one of the ways to order errors."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+
+
+def check_bins(bins):
+    """Raise ValueError unless `bins` is a whole number above 0."""
+    if not _is_whole(bins) or bins < 1:
+        raise ValueError(f"bins must be a whole number above 0, got {bins!r}")
+
+
+def _is_whole(number):
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
+
+
+def _labels_and_predictions(y_true, y_pred):
+    """Return both as tensors, and the dtype to compute in."""
+    y_true, y_pred = tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred)
+    _check_floating("y_pred", y_pred)
+    if not (y_true.dtype.is_bool or y_true.dtype.is_integer or y_true.dtype in _FLOATS):
+        raise TypeError(f"y_true must be bool, integer or float, got {y_true.dtype.name}")
+    return y_true, y_pred, tf.float64 if y_pred.dtype == tf.float64 else tf.float32
 
 
 def _image_shape(name, tensor):

@@ -60,6 +60,42 @@ class PixelLoss(keras.losses.Loss):
         return {**super().get_config(), **self.hyperparameters}
 
 
+class LabelMapLoss(PixelLoss):
+    """A Keras loss over a function of (y_true, y_pred) that looks at the pixels of a picture or of the batch together.
+
+    A subclass names its `function`, which gives a scalar, or one value per picture where the hyperparameter `per_image`
+    is set. Then `sample_weight` may hold a weight per picture, [B] or [B, 1]. There are no pixel weights: mark pixels
+    to leave out by `ignore_label`, and weigh classes by `class_weights`. Else as `PixelLoss`.
+    """
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Compute the reduced loss.
+
+        Args:
+            y_true: labels, [B, H, W], [B, H, W, 1] or [B, H, W, C].
+            y_pred: predictions, [B, H, W, C] or [B, H, W].
+            sample_weight: weights per picture where each has a loss of its own, or None.
+
+        Returns:
+            A scalar, or [B] where each picture has a loss of its own and the reduction is "none" or None.
+
+        Raises:
+            ValueError: `sample_weight` is given and is nothing of that, or the function refuses an argument.
+        """
+        if sample_weight is not None:
+            if not self.hyperparameters["per_image"]:
+                raise ValueError(
+                    f"loss {self.name} takes the batch as one picture, and no sample_weight: set per_image"
+                )
+            if _image_or_pixel_weight(sample_weight)[1] is not None:
+                raise ValueError(f"loss {self.name} takes no pixel weights: mark pixels to leave out by ignore_label")
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        """Compute the loss of the batch, or of each picture."""
+        return type(self).function(y_true, y_pred, **self.hyperparameters)
+
+
 def _image_or_pixel_weight(sample_weight):
     """Return (weights per image, None) or (None, weights per pixel)."""
     if sample_weight is None:

@@ -1,14 +1,16 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
+import keras
 import keras_cv
 import numpy as np
 import pytest
 
-from metricfit.trainers import saliency
-from metricfit.trainers.config import SaliencyConfig
+from metricfit.trainers import run, saliency, segmentation
+from metricfit.trainers.config import SaliencyConfig, SegmentationConfig
 from metricfit.trainers.data import sources
 from metricfit.trainers.models import backbones, build_deeplab
 
@@ -52,15 +54,43 @@ class Discs:
         )
 
 
+class Colours:
+    """Red squares and, in every third picture, a blue one, on dark noise; a border of ignored pixels."""
+
+    def __init__(self, rest, needs):
+        self.name = f"colours:{rest}"
+        self.class_names = ("background", "red", "blue")
+        self.names = [f"{rest}{index:02d}" for index in range(60)]
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        rng = np.random.default_rng([len(self.name), index])
+        labels = np.zeros((40, 48), np.uint8)
+        row, column = rng.integers(2, 20), rng.integers(2, 10)
+        labels[row : row + 14, column : column + 14] = 1
+        if index % 3 == 0:
+            row, column = rng.integers(2, 20), rng.integers(26, 32)
+            labels[row : row + 14, column : column + 14] = 2
+        image = rng.integers(0, 60, (40, 48, 3))
+        image[labels == 1, 0] += 180
+        image[labels == 2, 2] += 180
+        labels[-2:] = 255
+        return sources.Example(image.astype(np.uint8), labels=labels, name=self.names[index])
+
+
 @contextmanager
 def registered():
-    """The tiny backbone and the discs, for a while."""
+    """The tiny backbone, the discs and the colours, for a while."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
         patch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
         patch.setitem(sources.SOURCES, "discs", Discs)
+        patch.setitem(sources.SOURCES, "colours", Colours)
         # Moving statistics must settle within 27 steps.
-        patch.setattr(saliency, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
+        for task in (saliency, segmentation):
+            patch.setattr(task, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
         yield
 
 
@@ -98,3 +128,39 @@ def trained(small_config):
     """One finished run, which no test changes."""
     with registered():
         return saliency.train(small_config)
+
+
+@pytest.fixture(scope="session")
+def segmentation_config(tmp_path_factory):
+    """A training of seconds on colours:train."""
+    return SegmentationConfig(
+        data="colours:train",
+        out=str(tmp_path_factory.mktemp("segmentation") / "run"),
+        backbone="tiny",
+        size=64,
+        batch_size=6,
+        epochs=3,
+        learning_rate=2e-2,
+        equibatch=True,
+        class_weights="balanced",
+        quiet=True,
+    )
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C after the first epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Interrupt."""
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session")
+def segmented(segmentation_config):
+    """One finished run, which no test changes; it was interrupted after its first epoch and continued."""
+    watchers = segmentation.TASK.watchers
+    stopping = replace(segmentation.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
+    with registered():
+        assert run.train(stopping, segmentation_config).interrupted
+        return segmentation.train(segmentation_config)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from .data.augment import Augmentation
 from .data.augment_boxes import BoxAugmentation
+from .data.augment_labels import LabelAugmentation
 from .errors import UsageError
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
@@ -46,7 +47,7 @@ class RunConfig:
     minutes: float | None = None
     """Stop after this many minutes, at an epoch's end. The learning rate falls over --epochs: plan them to fit."""
     learning_rate: float = 1e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate."""
     warmup_share: float = 0.05
     """Share of all steps in which the learning rate rises."""
     weight_decay: float = 1e-4
@@ -88,6 +89,58 @@ class SaliencyConfig(RunConfig):
     """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(RunConfig):
+    """Train a segmentation model: a picture in, a class for each pixel out.
+
+    Example: metricfit train segmentation --data folder:streets:train --classes names.txt --ignore 11 --weights imagenet
+    --equibatch --out runs/streets
+    """
+
+    loss: str = "softmax_cross_entropy"
+    """What is minimised; `metricfit losses` lists them."""
+    fade_from: str | None = None
+    """Another loss to begin with, which fades into --loss."""
+    fade_epochs: tuple[float, float] | None = None
+    """After how many epochs the fading begins and ends; by default after a quarter and three quarters of all."""
+    classes: str | None = None
+    """A file with the names of the classes, one a line in the order of the values of the label files. By default what
+    the data say: classes.txt in a folder."""
+    ignore: tuple[int, ...] = ()
+    """Values of the label files that neither train nor count, besides 255."""
+    equibatch: bool = False
+    """Cycle over the classes: of as many patches in a row as there are classes, each has a pixel in at least one."""
+    class_weights: Literal["none", "balanced", "log"] = "none"
+    """Weights of the classes in the loss, from the training data: balanced (median frequency over frequency) or log
+    (1 / ln(1.02 + share of the pixels))."""
+    model: Literal["deeplab", "enet"] = "deeplab"
+    """deeplab, DeepLabV3+ on --backbone; or enet, ENet: small and quick, without pretrained weights."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    size: int = 320
+    """Side of the square network input in pixels, a multiple of 32."""
+    resizing: Literal["pad", "stretch"] = "pad"
+    """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    aspp_dilations: tuple[int, ...] = (1, 2, 3)
+    """Dilations of the atrous spatial pyramid pooling, in pixels of the stride-32 map."""
+    aspp_channels: int | None = None
+    """Width of the pyramid pooling; by default what suits the backbone."""
+    head_channels: int | None = None
+    """Width of the decoder; by default what suits the backbone."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """adamw, or sgd with --momentum; the weight decay of both is decoupled."""
+    momentum: float = 0.9
+    """Momentum of sgd."""
+    schedule: Literal["cosine", "polynomial"] = "cosine"
+    """How the learning rate falls; polynomial is (1 - step / steps)^power, without a rise at --warmup-share 0."""
+    power: float = 0.9
+    """Power of the polynomial schedule."""
+    batch_size: int = 8
+    """Pictures a step."""
+    augmentation: LabelAugmentation = field(default_factory=LabelAugmentation)
+    """How training pictures are varied."""
 
 
 @dataclass(frozen=True)

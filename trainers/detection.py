@@ -18,6 +18,7 @@ from .detection_report import DetectionReport, measure
 from .errors import UsageError
 from .models.detect import detections
 from .models.retinanet import build_retinanet
+from .models.transfer import transfer_by_class
 
 BALANCED_PICTURES = 16
 SELF_BALANCED = ("alrp",)
@@ -152,32 +153,16 @@ def initialise(model: keras.Model, trained: keras.Model) -> None:
     if getattr(trained, "class_names", None) == model.class_names:
         model.set_weights(trained.get_weights())
         return
-    if not hasattr(trained, "class_names") or len(trained.weights) != len(model.weights):
+    if not hasattr(trained, "class_names"):
         raise ValueError("not the same network")
-    last = {id(weight) for weight in model.classification_head.last.weights}
-    new, old = model.class_names, trained.class_names
-    values = []
-    for variable, value in zip(model.weights, trained.get_weights()):
-        if id(variable) in last:
-            # Outputs are anchors times classes, class by class.
-            kept = keras.ops.convert_to_numpy(variable)
-            table = np.array(kept).reshape(*kept.shape[:-1], -1, len(new))
-            source = value.reshape(*value.shape[:-1], -1, len(old))
-            if table.shape[:-1] != source.shape[:-1]:
-                raise ValueError("not the same anchors")
-            for index, name in enumerate(new):
-                if name in old:
-                    table[..., index] = source[..., old.index(name)]
-            value = table.reshape(kept.shape)
-        values.append(value)
-    model.set_weights(values)
+    transfer_by_class(model, trained, model.classification_head.last.weights, model.class_names, trained.class_names)
 
 
 def _self_balancing(config: DetectionConfig) -> bool:
     return config.loss in SELF_BALANCED and config.box_weight is None
 
 
-def _compile_model(model: keras.Model, config: DetectionConfig, optimizer: keras.optimizers.Optimizer) -> None:
+def _compile_model(model: keras.Model, config: DetectionConfig, optimizer, training: Source) -> None:
     model.compile(
         optimizer=optimizer,
         loss=build_loss(config),

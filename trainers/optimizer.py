@@ -1,28 +1,65 @@
-"""The optimizer of every training: AdamW with a rise and a fall of the learning rate."""
+"""The optimizers of a training, with a rise and a fall of the learning rate."""
 
 import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class PolynomialFall(keras.optimizers.schedules.LearningRateSchedule):
+    """base (1 - k / steps)^power at step k (lovasz_softmax.md, eq. 16), after a linear rise over the first steps.
+
+    Args:
+        base: the rate at step 0 of the fall.
+        steps: steps of the whole training; the rate is 0 from there on.
+        power: of the fall; 1 is a straight line.
+        warmup: steps of the rise, which multiplies the fall; 0 is eq. 16 alone.
+    """
+
+    def __init__(self, base: float, steps: int, power: float = 0.9, warmup: int = 0):
+        self.base, self.steps, self.power, self.warmup = base, steps, power, warmup
+
+    def __call__(self, step):
+        """Give the learning rate of a step, float32."""
+        step = tf.cast(step, tf.float32)
+        fall = (tf.maximum(self.steps - step, 0.0) / self.steps) ** self.power
+        return self.base * fall * tf.minimum((step + 1) / max(1, self.warmup), 1.0)
+
+    def get_config(self):
+        """Give the arguments that build an equal schedule."""
+        return {"base": self.base, "steps": self.steps, "power": self.power, "warmup": self.warmup}
 
 
 def build_optimizer(config, total_steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with a linear rise and a cosine fall of the learning rate.
+    """AdamW, or SGD with momentum, with a linear rise and a cosine or polynomial fall of the learning rate.
 
     Args:
-        config: gives learning_rate, warmup_share, weight_decay, clip_norm and ema.
+        config: gives learning_rate, warmup_share, weight_decay, clip_norm and ema; and where a task lets them be
+            chosen, optimizer ("adamw" or "sgd"), momentum, schedule ("cosine" or "polynomial") and power.
         total_steps: steps of the whole training; the rate reaches 0 there.
     """
+    settings = {
+        "learning_rate": _schedule(config, total_steps),
+        "weight_decay": config.weight_decay,
+        "global_clipnorm": config.clip_norm,
+        "use_ema": config.ema > 0,
+        "ema_momentum": config.ema or 0.99,
+    }
+    if getattr(config, "optimizer", "adamw") == "sgd":
+        optimizer = keras.optimizers.SGD(momentum=config.momentum, **settings)
+    else:
+        optimizer = keras.optimizers.AdamW(**settings)
+    # alpha is the slope of a PReLU, which decay would turn into a ReLU.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "alpha"])
+    return optimizer
+
+
+def _schedule(config, total_steps: int):
     warmup = max(1, int(config.warmup_share * total_steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
+    if getattr(config, "schedule", "cosine") == "polynomial":
+        return PolynomialFall(config.learning_rate, total_steps, config.power, warmup if config.warmup_share else 0)
+    return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.learning_rate / warmup,
         warmup_target=config.learning_rate,
         warmup_steps=warmup,
         decay_steps=max(1, total_steps - warmup),
     )
-    optimizer = keras.optimizers.AdamW(
-        schedule,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm,
-        use_ema=config.ema > 0,
-        ema_momentum=config.ema or 0.99,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer

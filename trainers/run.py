@@ -52,13 +52,14 @@ class Task:
             folder is touched.
         build_model: (configuration, training source) to an untrained model.
         initialise: (model, trained model): gives it the weights of `--init`; raises ValueError where they do not fit.
-        compile_model: (model, configuration, optimizer): gives it loss, metrics and optimizer.
+        compile_model: (model, configuration, optimizer, training source): gives it loss, metrics and optimizer.
         training_batches: (configuration, source, start_step) to an endless tf.data stream.
         steps_per_epoch: (configuration, source) to the steps of one epoch.
         selection_batches: (configuration, source) to a finite tf.data stream.
         watchers: (configuration, run folder, selection source) to callbacks that measure and draw; what they add to an
             epoch's logs is there for the choice of the best epoch.
         evaluate: (model, configuration, source) to a report with `scalars`, `to_dict()` and `draw(folder)`.
+        source_options: from the configuration to what `checked_source` is told besides.
     """
 
     name: str
@@ -70,12 +71,13 @@ class Task:
     check_data: Callable[[Any, Source, Source], None]
     build_model: Callable[[Any, Source], keras.Model]
     initialise: Callable[[keras.Model, keras.Model], None]
-    compile_model: Callable[[keras.Model, Any, keras.optimizers.Optimizer], None]
+    compile_model: Callable[[keras.Model, Any, keras.optimizers.Optimizer, Source], None]
     training_batches: Callable
     steps_per_epoch: Callable
     selection_batches: Callable
     watchers: Callable
     evaluate: Callable
+    source_options: Callable[[Any], dict] = lambda config: {}
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def train(task: Task, config) -> RunResult:
         keras.utils.set_random_seed(config.seed)
         model = _initial_model(task, config, training, restored)
         steps = task.steps_per_epoch(config, training)
-        task.compile_model(model, config, build_optimizer(config, steps * config.epochs))
+        task.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
         # Only now, when everything asked for was found to be sound, the folder is touched.
         folder = open_run(task.name, config)
         log_file.write_to(folder)
@@ -186,11 +188,12 @@ def _precision(name: str):
 
 def _sources(task: Task, config):
     options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
+    options |= task.source_options(config)
     training = checked_source(config.data, **options)
     if config.val:
         selection = checked_source(config.val, **options)
         # Two data sets may count the same classes differently.
-        return training, with_class_names(selection, training.class_names) if task.needs == "boxes" else selection
+        return training, selection if task.needs == "mask" else with_class_names(selection, training.class_names)
     return split_for_selection(training)
 
 

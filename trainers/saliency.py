@@ -170,7 +170,7 @@ def _check_beta2(beta2: float) -> None:
         raise UsageError(f"--beta2 must be above 0, got {beta2}")
 
 
-def _compile_model(model: keras.Model, config: SaliencyConfig, optimizer: keras.optimizers.Optimizer) -> None:
+def _compile_model(model: keras.Model, config: SaliencyConfig, optimizer, training: Source) -> None:
     f_measure = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
     model.compile(optimizer=optimizer, loss=build_loss(config), metrics=[f_measure], jit_compile=config.jit_compile)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from metricfit import losses
-from metricfit.app import bench_detection, bench_ranking, bench_saliency, cli
+from metricfit.app import bench_detection, bench_ranking, bench_saliency, bench_segmentation, cli
 from metricfit.app.bench_loop import loop_over_positives
+from metricfit.app.options import BenchOptions
 
 from ..reference.ranking_losses import reference
 
@@ -146,6 +147,32 @@ def test_bench_losses_relates_ranking_losses_to_the_loop(tmp_path, small_cases, 
     assert "gradients differ by" in printed
     differences = [float(line.split()[-1]) for line in printed.splitlines() if "gradients differ by" in line]
     assert max(differences) < 1e-5
+
+
+def test_bench_losses_relates_lovasz_to_a_sort(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench_segmentation, "MODES", {"graph": False})
+    arguments = ["--task", "segmentation", "--size", "24", "--batch-size", "2", "--repeats", "2"]
+    assert cli.main(["bench", "losses", *arguments, "--out", str(tmp_path)]) == 0
+    rows = {row["what"]: row for row in rows_of(tmp_path / "losses_segmentation.csv")}
+    sort = rows.pop(bench_segmentation.SORT)
+    assert len(rows) == 7
+    for row in rows.values():
+        assert float(row["against the sort"]) == pytest.approx(float(row["ms"]) / float(sort["ms"]))
+    capsys.readouterr()
+
+
+def test_the_published_formulation_is_the_loss_it_stands_for():
+    options = BenchOptions("losses", size=12, batch_size=2)
+    labels, logits = bench_segmentation.inputs(options)
+    results = []
+    for loss in (bench_segmentation.published_lovasz_softmax, losses.LovaszSoftmax(from_logits=True, method="exact")):
+        step = bench_segmentation.value_and_gradients(
+            lambda fixed, watched, loss=loss: [loss(fixed[0], watched[0])], compiled=False
+        )
+        value, (gradient,) = step([labels], [logits])
+        results.append((value.numpy(), gradient.numpy()))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-6)
+    np.testing.assert_allclose(results[0][1], results[1][1], atol=1e-7)
 
 
 def test_peak_memory_counts_what_is_above_the_inputs(monkeypatch, capsys):

@@ -37,7 +37,7 @@ def test_every_task_of_the_registry_has_a_contract():
 
 
 def test_entries_are_complete():
-    shapes = {"saliency": "[B, H, W]", "detection": "any shape"}
+    shapes = {"saliency": "[B, H, W]", "segmentation": "[B, H, W, C]", "detection": "any shape"}
     for name, entry in losses.LOSSES.items():
         assert name == entry.name == entry.loss_class().name
         assert getattr(losses, entry.function.__name__) is entry.function

@@ -11,6 +11,7 @@ import tensorflow as tf
 from metricfit.trainers.errors import MetricfitError, UsageError
 from metricfit.trainers.models import BACKBONES, build_deeplab
 from metricfit.trainers.models.backbones import efficientnet_lite0
+from metricfit.trainers.models.class_logits import logits_layer
 from metricfit.trainers.models.pooling import PyramidPooling
 from metricfit.trainers.models.weights import load_backbone_weights, read_pytorch_tensors
 
@@ -46,8 +47,14 @@ def test_every_trainable_weight_has_a_gradient(backbone, pictures):
     assert [weight.path for weight, gradient in zip(model.trainable_variables, gradients) if gradient is None] == []
 
 
-def test_several_classes_keep_the_last_axis():
-    assert build_deeplab("mobilenet_v3_small", size=64, classes=5).output_shape == (None, 64, 64, 5)
+def test_classes_are_the_last_axis_and_are_saved_with_the_model(tmp_path):
+    model = build_deeplab("mobilenet_v3_small", size=64, class_names=("sky", "road", "car"), resizing="stretch")
+    assert model.output_shape == (None, 64, 64, 3)
+    model.save(tmp_path / "model.keras")
+    layer = logits_layer(keras.models.load_model(tmp_path / "model.keras"))
+    assert (layer.class_names, layer.resizing) == (("sky", "road", "car"), "stretch")
+    assert build_deeplab("mobilenet_v3_small", size=64, class_names=("sky",)).output_shape == (None, 64, 64, 1)
+    assert logits_layer(build_deeplab("mobilenet_v3_small", size=64)) is None
 
 
 def test_preprocessing_is_inside():

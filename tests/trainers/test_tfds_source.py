@@ -95,8 +95,8 @@ def test_data_made_up_by_tfds(tmp_path, monkeypatch):
         assert all("resize one of them" in sentence for _, sentence in faults.faults)
         with pytest.raises(UsageError, match=r"known masks \(oxford_iiit_pet, saliency_sets\); .*image/filename"):
             open_source("tfds:coco/2017")
-        with pytest.raises(UsageError, match="known labels"):
-            open_source("tfds:oxford_iiit_pet", needs="labels")
+        with pytest.raises(UsageError, match=r"known labels \(oxford_iiit_pet, cityscapes\)"):
+            open_source("tfds:coco/2017", needs="labels")
 
 
 def boxed(monkeypatch, tmp_path, records):

@@ -6,6 +6,8 @@ from .checkpoint import TrainingCheckpoint
 from .curves import ThresholdCurves
 from .detection_metrics import DetectionMetrics
 from .detection_panels import DetectionPanels
+from .epoch_report import EpochReport
+from .fade import FadeByEpoch
 from .gradient_balance import RankingWatch
 from .history import HistoryCSV, read_history
 from .hparams import HParams, write_final_metrics
@@ -19,6 +21,8 @@ __all__ = [
     "BestModel",
     "DetectionMetrics",
     "DetectionPanels",
+    "EpochReport",
+    "FadeByEpoch",
     "HParams",
     "HistoryCSV",
     "PredictionPanels",

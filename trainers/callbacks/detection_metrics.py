@@ -3,19 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
-import tensorflow as tf
-
-from .. import figures, figures_detection
-from .averaged import averaged_weights
+from .. import figures_detection
+from .epoch_report import EpochReport
 
 
-class DetectionMetrics(keras.callbacks.Callback):
-    """Measures the model with the weights that validation sees, and logs `val_ap`, `val_olrp` and so on.
+class DetectionMetrics(EpochReport):
+    """Logs `val_ap`, `val_olrp` and so on, see `EpochReport`.
 
-    It must stand before the callbacks that read these logs (`BestModel`, `HistoryCSV`, TensorBoard): Keras hands one
-    dict of logs from callback to callback. Precision over recall, and F1 and LRP over the threshold, are drawn for
-    TensorBoard.
+    Precision over recall, and F1 and LRP over the threshold, are drawn for TensorBoard.
 
     Args:
         evaluate: from the model to a report with `scalars` (a dict), `coco` and `lrp`, such as `DetectionReport`.
@@ -27,32 +22,11 @@ class DetectionMetrics(keras.callbacks.Callback):
     """
 
     def __init__(self, evaluate: Callable, log_dir, label: str = "validation"):
-        super().__init__()
-        self.evaluate, self.label = evaluate, label
-        self.log_dir = Path(log_dir) / "curves"
-        self.report = None
-        self._writer = None
+        super().__init__(evaluate, Path(log_dir) / "curves", self._curves)
+        self.label = label
 
-    def on_train_begin(self, logs=None):
-        """Open the writer."""
-        self._writer = tf.summary.create_file_writer(str(self.log_dir))
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Measure, add to the logs, draw."""
-        logs = logs if logs is not None else {}
-        with averaged_weights(self.model):
-            self.report = self.evaluate(self.model)
-        logs.update({f"val_{name}": value for name, value in self.report.scalars.items()})
-        title = f"Epoch {epoch + 1}"
-        drawn = {
-            "precision_over_recall": figures_detection.precision_recall_figure(self.report.coco, title=title),
-            "f1_over_threshold": figures_detection.confidence_figure({self.label: self.report.lrp}, title=title),
+    def _curves(self, report, title: str) -> dict:
+        return {
+            "precision_over_recall": figures_detection.precision_recall_figure(report.coco, title=title),
+            "f1_over_threshold": figures_detection.confidence_figure({self.label: report.lrp}, title=title),
         }
-        with self._writer.as_default(step=epoch):
-            for name, figure in drawn.items():
-                tf.summary.image(name, figures.to_png_array(figure)[None])
-        self._writer.flush()
-
-    def on_train_end(self, logs=None):
-        """Close the writer."""
-        self._writer.close()

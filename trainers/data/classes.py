@@ -6,17 +6,19 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import UsageError
-from .sources import Example, Source
+from .sources import IGNORE, Example, Source
 
 
 class Renumbered:
-    """A source of boxes with the classes of another; made by `with_class_names`."""
+    """A source of boxes or class maps with the classes of another; made by `with_class_names`."""
 
     def __init__(self, source: Source, class_names: Sequence[str]):
         self.source = source
         self.name, self.names = source.name, source.names
         self.class_names = tuple(class_names)
         self._table = np.array([self.class_names.index(name) for name in source.class_names], np.int32)
+        self._pixels = np.full(256, IGNORE, np.uint8)
+        self._pixels[: len(self._table)] = self._table
 
     @property
     def box_counts(self) -> Sequence[int]:
@@ -35,14 +37,18 @@ class Renumbered:
     def load(self, index: int) -> Example:
         """Load one example; see `Source.load`."""
         example = self.source.load(index)
-        return replace(example, classes=self._table[example.classes])
+        return replace(
+            example,
+            classes=None if example.classes is None else self._table[example.classes],
+            labels=None if example.labels is None else self._pixels[example.labels],
+        )
 
 
 def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
-    """Number the classes of a source's boxes as another source or a model does.
+    """Number the classes of a source's boxes or pixels as another source or a model does.
 
     Args:
-        source: A source of boxes.
+        source: A source of boxes, or of class maps with the indices of its `class_names`.
         class_names: The names wanted, by index; may have more than the source.
 
     Returns:

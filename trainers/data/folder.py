@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError
 from .images import PICTURE_SUFFIXES, picture_files, read_image, read_mask
+from .labels import read_class_names
 from .masks import binary_mask, check_sizes
 from .sources import Example
 
@@ -117,6 +118,14 @@ class FolderSource:
             )
         return partners[0]
 
+    def partner_name(self, index: int) -> str:
+        """Give the path of an example's mask or label file.
+
+        Raises:
+            DataError: If there is none, or more than one.
+        """
+        return str(self._partner(self._images[index]))
+
     def load(self, index: int) -> Example:
         """Load one example.
 
@@ -127,7 +136,7 @@ class FolderSource:
         if self._partner_folder is None:
             return Example(read_image(path), name=self.names[index])
         partner = self._partner(path)
-        image, values = read_image(path), read_mask(partner)
+        image, values = read_image(path), read_mask(partner, kind=self._kind)
         check_sizes(image, values, path, partner, self._kind)
         if self._kind == "mask":
             return Example(image, mask=binary_mask(values, partner), name=self.names[index])
@@ -228,6 +237,5 @@ def open_folder(rest: str, needs: str) -> FolderSource:
         )
     class_names = ("background", "salient") if needs == "mask" else ()
     if needs == "labels" and (path / "classes.txt").is_file():
-        lines = (path / "classes.txt").read_text(encoding="utf-8-sig").splitlines()
-        class_names = tuple(line.strip() for line in lines if line.strip())
+        class_names = read_class_names(path / "classes.txt")
     return FolderSource(name, images, picture_files(partner_folder), partner_folder, needs, listed, class_names)

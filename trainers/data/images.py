@@ -76,14 +76,22 @@ def read_image(path: str | Path, *, upright: bool = True) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Read the index values of a mask as they are stored.
+_INSTEAD = {
+    "mask": "a mask has one channel or a palette: save the class or object index of each pixel",
+    "labels": "labels are the class index of each pixel, grey or with a palette: turn each colour into the index of "
+    "its class, as docs/data.md shows",
+}
+
+
+def read_mask(path: str | Path, *, kind: str = "mask") -> np.ndarray:
+    """Read the index values of a mask or class map as they are stored.
 
     Palette files give their indices, 1-bit files 0 and 1, grey files their values; colour files are taken when their
     channels agree.
 
     Args:
         path: A file in any format that Pillow reads.
+        kind: What it is, `mask` or `labels`, for the errors.
 
     Returns:
         uint8 [H, W].
@@ -98,14 +106,11 @@ def read_mask(path: str | Path) -> np.ndarray:
     if values.ndim == 3:
         colours = values[..., :3]
         if image.mode not in ("RGB", "RGBA") or (colours != colours[..., :1]).any():
-            raise DataError(
-                f"{path} is a colour picture ({image.mode}), a mask has one channel or a palette: "
-                "save the class or object index of each pixel"
-            )
+            raise DataError(f"{path} is a colour picture ({image.mode}), {_INSTEAD[kind]}")
         return np.ascontiguousarray(colours[..., 0])
     if values.dtype != np.bool_ and (values.min() < 0 or values.max() > 255 or values.dtype.kind == "f"):
         raise DataError(
-            f"{path} holds values in {values.min()}..{values.max()}, a mask holds integers in 0..255: "
+            f"{path} holds values in {values.min()}..{values.max()}, expected integers in 0..255 ({kind}): "
             "save it with 8 bits"
         )
     return values.astype(np.uint8)

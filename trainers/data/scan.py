@@ -11,8 +11,10 @@ from tqdm import tqdm
 
 from ..errors import DataError
 from ..machine import cores
+from .labels import LabelCoding, with_coding
 from .masks import check_sizes
 from .scan_boxes import BoxFacts, check_boxes
+from .scan_labels import LabelFacts
 from .sources import IGNORE, Example, Source, open_source, subset
 
 log = logging.getLogger("metricfit")
@@ -32,7 +34,8 @@ class Faults:
         empty: How many of those have no salient pixel.
         full: How many of those have salient pixels and no background.
         boxes: What boxes there are in the usable examples; None where there are none to be had.
-        class_names: The names of the classes of boxes.
+        labels: What class maps there are in the usable examples; None where there are none to be had.
+        class_names: The names of the classes of boxes or pixels.
         remarks: What the source itself finds worth knowing, a sentence each.
     """
 
@@ -45,6 +48,7 @@ class Faults:
     full: int = 0
     repaired_in: dict[str, list[str]] = field(default_factory=dict)
     boxes: BoxFacts | None = None
+    labels: LabelFacts | None = None
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
 
@@ -65,13 +69,16 @@ class Faults:
             notes.append(f"{self._share(self.full)} salient everywhere: look whether that is meant")
         if self.boxes is not None:
             notes += self.boxes.notes(self.class_names)
+        if self.labels is not None:
+            notes += self.labels.notes(self.class_names)
         return notes
 
     @property
     def hopeless(self) -> bool:
-        """Whether there is nothing to be learnt: no salient pixel, or no box that counts, in any usable example."""
+        """Whether there is nothing to be learnt: no salient pixel, no pixel or no box that counts, in any example."""
         boxless = self.boxes is not None and self.boxes.pictures > 0 and not self.boxes.counted
-        return boxless or 0 < self.masks == self.empty
+        unlabelled = self.labels is not None and not self.labels.counted
+        return boxless or unlabelled or 0 < self.masks == self.empty
 
     def _share(self, number: int) -> str:
         return f"{number} of {counted(self.masks, 'mask')} {'is' if number == 1 else 'are'}"
@@ -93,6 +100,8 @@ class Faults:
             lines.append(f"  ... and {len(sentences) - len(shown)} more")
         if self.boxes is not None and self.boxes.pictures:
             lines.append(f"  {self.boxes.line(self.class_names)}")
+        if self.labels is not None:
+            lines.append(f"  {self.labels.line(self.class_names)}")
         for kind, times in self.repaired.items():
             names = list(dict.fromkeys(self.repaired_in.get(kind, ())))
             shown = names[: 20 if limit is None else 3]
@@ -154,12 +163,13 @@ def load_checked(source: Source, index: int, needs: str = "") -> Example:
 
 @dataclass(frozen=True)
 class _Look:
-    """What one example shows: its fault, how far its mask reaches (full, empty, partly), its repairs and boxes."""
+    """What one example shows: its fault, how far its mask reaches (full, empty, partly), repairs, boxes and labels."""
 
     fault: str | None = None
     reach: str = ""
     repairs: tuple[str, ...] = ()
     boxes: BoxFacts | None = None
+    labels: LabelFacts | None = None
 
 
 def _look_at(source: Source, index: int, needs: str) -> _Look:
@@ -171,7 +181,10 @@ def _look_at(source: Source, index: int, needs: str) -> _Look:
     if mask is not None:
         reach = "empty" if not (mask == 1).any() else "partly" if (mask == 0).any() else "full"
     boxes = None if example.boxes is None else BoxFacts.of(example)
-    return _Look(reach=reach, repairs=example.repairs, boxes=boxes)
+    # Values are classes only where these have names, and hidden behind a mask they are not looked at.
+    seen = example.labels is not None and mask is None and boxes is None and source.class_names
+    labels = LabelFacts.of(example, len(source.class_names)) if seen else None
+    return _Look(reach=reach, repairs=example.repairs, boxes=boxes, labels=labels)
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -214,6 +227,11 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
             if look.boxes is not None:
                 faults.boxes = faults.boxes or BoxFacts()
                 faults.boxes += look.boxes
+            if look.labels is not None:
+                if faults.labels is None:
+                    faults.labels = look.labels
+                else:
+                    faults.labels += look.labels
     faults.masks = len(source) - reaches[""]
     faults.empty, faults.full = reaches["empty"], reaches["full"]
     return faults
@@ -233,7 +251,13 @@ def usable(source: Source, faults: Faults) -> Source:
 
 
 def checked_source(
-    text: str, *, needs: str = "mask", skip_bad: bool = False, strict: bool = False, quiet: bool = False
+    text: str,
+    *,
+    needs: str = "mask",
+    skip_bad: bool = False,
+    strict: bool = False,
+    quiet: bool = False,
+    coding: LabelCoding | None = None,
 ) -> Source:
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
@@ -243,15 +267,18 @@ def checked_source(
         skip_bad: Leave faulty examples out and log all of them as a warning, instead of stopping.
         strict: Stop on repaired examples too; wins over `skip_bad`.
         quiet: Show no progress bar. What is left out is said all the same.
+        coding: For labels, what the values of the files mean; by default what the source says.
 
     Returns:
-        The source, or its usable part.
+        The source, or its usable part. Labels are indices of its `class_names`, and 255 (ignore).
 
     Raises:
         UsageError: If there is no such source.
         DataError: If the data are missing, or faulty and not to be skipped, or nothing is left.
     """
     source = open_source(text, needs=needs)
+    if needs == "labels":
+        source = with_coding(source, coding or LabelCoding())
     if text.strip().partition(":")[0] == "scenes":
         # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
         return source

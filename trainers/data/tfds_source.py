@@ -27,6 +27,9 @@ class Mapping:
         image: The feature of the picture.
         mask: The feature of the mask, or empty.
         codes: Value in the mask feature -> 0 background, 1 salient, 255 ignore.
+        labels: The feature of the class map, or empty.
+        classes: Value in the label feature -> name of its class, in the order of the classes.
+        void: Values in the label feature that are ignored, besides 255.
         objects: The feature of the objects, or empty; each has `bbox` and `label`, and perhaps `is_difficult`,
             `is_crowd` and `area`.
         first_pixel: From which number the boxes count pixels, see `annotations.mend_boxes`.
@@ -36,14 +39,37 @@ class Mapping:
     image: str = "image"
     mask: str = ""
     codes: dict[int, int] = field(default_factory=dict)
+    labels: str = ""
+    classes: dict[int, str] = field(default_factory=dict)
+    void: tuple[int, ...] = ()
     objects: str = ""
     first_pixel: int = 0
     name: str = ""
 
 
+_CITYSCAPES = {
+    7: "road", 8: "sidewalk", 11: "building", 12: "wall", 13: "fence", 17: "pole", 19: "traffic light",
+    20: "traffic sign", 21: "vegetation", 22: "terrain", 23: "sky", 24: "person", 25: "rider", 26: "car", 27: "truck",
+    28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
+}  # fmt: skip
+"""The 19 classes that the benchmark counts, by the numbers in its label files."""
+
 MAPPINGS: dict[str, Mapping] = {
     # Trimaps: 1 animal, 2 background, 3 a border that is neither.
-    "oxford_iiit_pet": Mapping(mask="segmentation_mask", codes={1: 1, 2: 0, 3: IGNORE}, name="file_name"),
+    "oxford_iiit_pet": Mapping(
+        mask="segmentation_mask",
+        codes={1: 1, 2: 0, 3: IGNORE},
+        labels="segmentation_mask",
+        classes={1: "animal", 2: "background", 3: "border"},
+        name="file_name",
+    ),
+    "cityscapes": Mapping(
+        image="image_left",
+        labels="segmentation_label",
+        classes=_CITYSCAPES,
+        void=tuple(sorted(set(range(34)) - set(_CITYSCAPES))),
+        name="image_id",
+    ),
     "saliency_sets": Mapping(mask="mask", codes={0: 0, 255: 1}, name="name"),
     # TFDS divides VOC's coordinates by the size and leaves them counting from 1.
     "voc": Mapping(objects="objects", first_pixel=1, name="image/filename"),
@@ -57,7 +83,7 @@ class TfdsSource:
 
     Attributes:
         name: The text that `open_source` takes.
-        class_names: `background`, `salient` for masks; those of the data set's own labels for boxes.
+        class_names: `background`, `salient` for masks; those of the data set's own labels for boxes and class maps.
         names: The texts of the naming feature, or numbers.
     """
 
@@ -68,6 +94,8 @@ class TfdsSource:
         self.class_names = ("background", "salient") if needs == "mask" else ()
         if needs == "boxes":
             self.class_names = tuple(builder.info.features[mapping.objects]["label"].names)
+        if needs == "labels":
+            self.class_names = tuple(mapping.classes.values())
         self._mapping = mapping
         self._needs = needs
         self._split = split
@@ -125,12 +153,13 @@ class TfdsSource:
         image = read_image(NamedBytes(record[self._mapping.image], image_name), upright=self._needs != "boxes")
         if self._needs == "boxes":
             return self._with_boxes(image, record[self._mapping.objects], name)
-        if self._needs != "mask":
+        if self._needs not in ("mask", "labels"):
             return Example(image, name=name)
-        mask_name = f"{self._mapping.mask} of {name} in {self.name}"
-        values = read_mask(NamedBytes(record[self._mapping.mask], mask_name))
-        check_sizes(image, values, image_name, mask_name)
-        return Example(image, mask=self._recode(values, mask_name), name=name)
+        feature = self._mapping.mask if self._needs == "mask" else self._mapping.labels
+        mask_name = f"{feature} of {name} in {self.name}"
+        values = read_mask(NamedBytes(record[feature], mask_name), kind=self._needs)
+        check_sizes(image, values, image_name, mask_name, self._needs)
+        return Example(image, name=name, **{self._needs: self._recode(values, mask_name)})
 
     def _with_boxes(self, image: np.ndarray, objects: dict, name: str) -> Example:
         height, width = image.shape[:2]
@@ -156,6 +185,9 @@ class TfdsSource:
 
     def _recode(self, values: np.ndarray, mask_name: str) -> np.ndarray:
         codes = self._mapping.codes
+        if self._needs == "labels":
+            codes = {value: index for index, value in enumerate(self._mapping.classes)}
+            codes |= dict.fromkeys((*self._mapping.void, IGNORE), IGNORE)
         unknown = sorted(set(np.unique(values).tolist()) - set(codes))
         if unknown:
             raise DataError(
@@ -239,7 +271,7 @@ def _mapping(builder, needs: str) -> Mapping:
     mapping = MAPPINGS.get(builder.name)
     if needs == "none" and "image" in builder.info.features:
         return mapping or Mapping()
-    part = {"mask": "mask", "boxes": "objects"}.get(needs, "")
+    part = {"mask": "mask", "labels": "labels", "boxes": "objects"}.get(needs, "")
     if not part or mapping is None or getattr(mapping, part) not in builder.info.features:
         wanted = {"mask": "masks", "none": "pictures"}.get(needs, needs)
         known = ", ".join(name for name, mapping in MAPPINGS.items() if part and getattr(mapping, part)) or "none"

@@ -1,4 +1,4 @@
-"""What papers report, as streaming metrics: of maps (`FMeasureCurve`) and of boxes (`CocoAP`, `LRP`), in NumPy.
+"""What papers report, as streaming metrics in NumPy: of maps (`FMeasureCurve`), classes (`Jaccard`) and boxes.
 
 The Keras metric is imported when it is first asked for, so that NumPy users do not wait for TensorFlow.
 """
@@ -9,6 +9,7 @@ from .coco import CocoAP, CocoResult, to_coco_results
 from .correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from .f_measure import FMeasureCurve, FMeasureResult
 from .histogram import THRESHOLDS
+from .jaccard import Jaccard, JaccardResult, class_iou, confusion_matrix
 from .logit_scale import best_logit_scale
 from .lrp import LRP, LRPResult
 from .matching import Found, Truth
@@ -23,9 +24,13 @@ __all__ = [
     "FMeasureCurve",
     "FMeasureResult",
     "Found",
+    "Jaccard",
+    "JaccardResult",
     "LRPResult",
     "Truth",
     "best_logit_scale",
+    "class_iou",
+    "confusion_matrix",
     "correlation_bounds",
     "rank_correlation",
     "to_coco_results",

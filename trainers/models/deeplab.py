@@ -1,10 +1,13 @@
 """DeepLabV3+ of KerasCV with a head that ends in logits, for raw 0-255 pictures."""
 
+from collections.abc import Sequence
+
 import keras
 import keras_cv
 
 from ..errors import UsageError
 from .backbones import BACKBONES, PREPROCESSING
+from .class_logits import ClassLogits
 from .pooling import PyramidPooling
 from .preparation import prepare_for_training
 from .weights import load_backbone_weights
@@ -13,6 +16,8 @@ from .weights import load_backbone_weights
 ASPP_DILATIONS = (1, 2, 3)
 WIDTHS = {"mobilenet_v3_small": (96, 48), "mobilenet_v3_large": (128, 64)}
 _DEFAULT_WIDTHS = (192, 96)
+CLASS_LAYER = "head_logits"
+"""The layer whose weights are the classes' own."""
 
 
 def build_deeplab(
@@ -20,7 +25,8 @@ def build_deeplab(
     *,
     size: int,
     weights: str = "none",
-    classes: int = 1,
+    class_names: Sequence[str] = (),
+    resizing: str = "pad",
     aspp_channels: int | None = None,
     head_channels: int | None = None,
     aspp_dilations=ASPP_DILATIONS,
@@ -33,7 +39,8 @@ def build_deeplab(
         backbone: a key of `BACKBONES`.
         size: side of the square input, in pixels; a multiple of 32.
         weights: first weights of the backbone, see `load_backbone_weights`.
-        classes: number of output maps; 1 (saliency) leaves out the last axis.
+        class_names: names of the classes, one output map for each; none (saliency) makes one map without last axis.
+        resizing: how pictures become the input of a model with classes, "pad" or "stretch"; it is only remembered.
         aspp_channels: width of the atrous spatial pyramid pooling; None takes the backbone's default.
         head_channels: width of the decoder; None takes the backbone's default.
         aspp_dilations: dilation rates of the pyramid pooling, in pixels of the stride-32 map.
@@ -43,7 +50,7 @@ def build_deeplab(
 
     Returns:
         A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]
-        (one class) or [B, size, size, classes].
+        (saliency) or [B, size, size, number of classes].
 
     Raises:
         UsageError: unknown backbone or weights, or a size that is not a multiple of 32.
@@ -55,6 +62,7 @@ def build_deeplab(
         raise UsageError(f"the size must be a multiple of 32, got {size}: try {max(32, round(size / 32) * 32)}")
     default_aspp, default_head = WIDTHS.get(backbone, _DEFAULT_WIDTHS)
 
+    classes = len(class_names) or 1
     features = BACKBONES[backbone]((size, size, 3))
     load_backbone_weights(features, backbone, weights)
     deeplab = keras_cv.models.DeepLabV3Plus(
@@ -69,7 +77,9 @@ def build_deeplab(
     image = keras.Input((size, size, 3), name="image")
     scale, offset = PREPROCESSING[backbone]
     outputs = deeplab(keras.layers.Rescaling(scale, offset, name="preprocessing")(image))
-    if classes == 1:
+    if class_names:
+        outputs = ClassLogits(class_names, resizing)(outputs)
+    else:
         outputs = keras.layers.Reshape((size, size), dtype="float32", name="logits")(outputs)
     model = keras.Model(image, outputs, name=f"deeplab_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
@@ -85,7 +95,7 @@ def _logit_head(channels: int, classes: int) -> keras.Sequential:
             keras.layers.ReLU(name=f"head_relu{index}"),
         ]
     layers += [
-        keras.layers.Conv2D(classes, 1, dtype="float32", name="head_logits"),
+        keras.layers.Conv2D(classes, 1, dtype="float32", name=CLASS_LAYER),
         keras.layers.UpSampling2D(4, interpolation="bilinear", dtype="float32", name="head_upsampling"),
     ]
     return keras.Sequential(layers, name="segmentation_head")

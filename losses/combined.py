@@ -1,0 +1,99 @@
+"""A weighted sum of losses, and its fading from some weights to others while a model trains."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class Combined(keras.losses.Loss):
+    """A weighted sum of Keras losses, each of which keeps its own manners: reduction, dtype, sample weights.
+
+    Gradient: that of the parts, weighted.
+
+    Attributes:
+        parts: the losses.
+        weights: a non-trainable variable, float32 [parts], which may change while a model trains (`FadeLoss`).
+        first_weights: what it began with, which is what the config holds.
+
+    Args:
+        parts: Keras losses that all take the same targets and predictions.
+        weights: a number, 0 or more, for each of them.
+        name: the loss' name.
+
+    Raises:
+        ValueError: there are no parts, or the weights do not fit them.
+    """
+
+    def __init__(self, parts, weights, *, name="combined"):
+        super().__init__(name=name, reduction="sum_over_batch_size")
+        self.parts = [keras.saving.deserialize_keras_object(p) if isinstance(p, dict) else p for p in parts]
+        self.first_weights = [float(weight) for weight in weights]
+        check_part_weights(self.first_weights, len(self.parts))
+        self.weights = keras.Variable(self.first_weights, dtype="float32", trainable=False, name="loss_weights")
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Compute the weighted sum.
+
+        Args:
+            y_true: what the parts take.
+            y_pred: what the parts take.
+            sample_weight: handed to each part.
+
+        Returns:
+            A scalar, or what the parts give where they are not reduced.
+
+        Raises:
+            ValueError: a part refuses an argument.
+        """
+        weights = tf.unstack(tf.convert_to_tensor(self.weights))
+        values = [part(y_true, y_pred, sample_weight) for part in self.parts]
+        return tf.add_n([tf.cast(weight, value.dtype) * value for weight, value in zip(weights, values)])
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        parts = [keras.saving.serialize_keras_object(part) for part in self.parts]
+        return {"name": self.name, "parts": parts, "weights": self.first_weights}
+
+
+class FadeLoss(keras.callbacks.Callback):
+    """Fades the weights of the model's `Combined` loss in a straight line, by the number of steps taken.
+
+    The number is the optimizer's, which is saved with it: a training that is continued, in a compiled step or not,
+    goes on where it was. Where several steps are run at once, the weights change between them only.
+
+    Args:
+        to: the weights at the end, one for each part.
+        begin: the step until which the loss keeps its first weights.
+        steps: over how many steps they change; 0 changes them at once.
+
+    Raises:
+        ValueError: a number is below 0.
+    """
+
+    def __init__(self, to, *, begin=0, steps):
+        super().__init__()
+        self.to = [float(weight) for weight in to]
+        check_part_weights(self.to)
+        if begin < 0 or steps < 0:
+            raise ValueError(f"begin and steps must be at least 0, got {begin!r} and {steps!r}")
+        self.begin, self.steps = begin, steps
+
+    def on_train_begin(self, logs=None):
+        """Make sure that there is something to fade."""
+        if not isinstance(self.model.loss, Combined):
+            raise ValueError(f"FadeLoss needs a model compiled with a Combined loss, got {self.model.loss!r}")
+        check_part_weights(self.to, len(self.model.loss.parts))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Set the weights of the next step."""
+        loss, done = self.model.loss, int(self.model.optimizer.iterations) - self.begin
+        share = min(max(done / self.steps if self.steps else float(done >= 0), 0.0), 1.0)
+        loss.weights.assign([a + share * (b - a) for a, b in zip(loss.first_weights, self.to)])
+
+
+def check_part_weights(weights, count=None):
+    """Raise ValueError unless `weights` are finite numbers of at least 0, one for each of `count` parts if given."""
+    if not weights or not all(0 <= weight < float("inf") for weight in weights):
+        raise ValueError(f"weights must be numbers of at least 0, got {weights!r}")
+    if count is not None and len(weights) != count:
+        raise ValueError(f"weights must hold {count} numbers, one for each part, got {len(weights)}")

@@ -1,0 +1,192 @@
+"""Class maps as they are used: what the values of label files mean, and how many pixels of each class there are."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ..errors import DataError, UsageError
+from ..machine import cores
+from .sources import IGNORE, Example, Source, Subset
+
+MOST_CLASSES = IGNORE
+"""A class map is uint8, and its last value means ignore."""
+
+
+def read_class_names(path: str | Path) -> tuple[str, ...]:
+    """Read the names of classes: line n, counted from 0 and without empty lines, names the value n.
+
+    Raises:
+        DataError: If there is no such file, or it is no list of different names.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"the class names {path} cannot be read ({error}): give a text file, one name a line"
+        ) from error
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} names the class {twice[0]} twice: give each class a name of its own")
+    if not 1 <= len(names) <= MOST_CLASSES:
+        raise DataError(f"{path} names {len(names)} classes, expected 1 to {MOST_CLASSES}: write one a line")
+    return names
+
+
+@dataclass(frozen=True)
+class LabelCoding:
+    """What a user says about the values of label files.
+
+    Attributes:
+        classes: A file for `read_class_names`; None takes the names that the source has.
+        ignore: Values, 0 to 255, of pixels that neither train nor count, besides 255.
+
+    Raises:
+        UsageError: If a value to ignore is none of a label file.
+    """
+
+    classes: str | None = None
+    ignore: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        for value in self.ignore:
+            if not 0 <= value <= 255:
+                raise UsageError(f"--ignore takes values of label files, 0 to 255, got {value}")
+
+
+class CodedLabels:
+    """A source of class maps whose values are the indices of `class_names`, or 255; made by `with_coding`.
+
+    Attributes:
+        name: As the source has it.
+        names: As the source has them.
+        class_names: The names of the classes that train and count.
+        structural_faults: As the source has them.
+    """
+
+    def __init__(self, source: Source, value_names: Sequence[str], ignore: Sequence[int]):
+        self.source = source
+        self.name, self.names = source.name, source.names
+        self.structural_faults = getattr(source, "structural_faults", ())
+        self.class_names = tuple(name for value, name in enumerate(value_names) if value not in ignore)
+        self._value_names = tuple(value_names)
+        self._known = np.zeros(256, bool)
+        self._known[[*range(len(value_names)), *ignore, IGNORE]] = True
+        self._table = np.full(256, IGNORE, np.uint8)
+        counting = [value for value in range(len(value_names)) if value not in ignore]
+        self._table[counting] = np.arange(len(counting))
+        self._counts = np.full((len(source), len(counting)), -1, np.int64)
+
+    def __len__(self) -> int:
+        """Give the number of examples."""
+        return len(self.source)
+
+    def load(self, index: int) -> Example:
+        """Load one example; see `Source.load`.
+
+        Raises:
+            DataError: If it has no class map, or one with values that are neither classes nor ignored.
+        """
+        index = range(len(self))[index]
+        example = self.source.load(index)
+        if example.labels is None:
+            raise DataError(f"{example.name} of {self.name} has no labels: choose a source that has them")
+        values = np.bincount(example.labels.ravel(), minlength=256)
+        unknown = np.flatnonzero((values > 0) & ~self._known)
+        if len(unknown):
+            raise DataError(self._complaint(index, unknown.tolist()))
+        labels = self._table[example.labels]
+        self._counts[index] = np.bincount(labels.ravel(), minlength=256)[: len(self.class_names)]
+        return replace(example, labels=labels)
+
+    def _complaint(self, index: int, unknown: list[int]) -> str:
+        where = getattr(self.source, "partner_name", lambda index: self.names[index])(index)
+        listed = ", ".join(map(str, unknown[:4])) + (", ..." if len(unknown) > 4 else "")
+        names = self._value_names
+        classes = f"0 ({names[0]}) to {len(names) - 1} ({names[-1]})" if len(names) > 1 else f"0 ({names[0]})"
+        held = f"the value {listed}" if len(unknown) == 1 else f"{len(unknown)} other values ({listed})"
+        advice = (
+            "save the index of the class of each pixel"
+            if len(unknown) > 4
+            else f"add the missing names to the classes, or leave these pixels out with --ignore "
+            f"{' '.join(map(str, unknown))}"
+        )
+        return f"labels {where} hold {held}, the classes are {classes}: {advice}"
+
+    def counts(self, indices: Sequence[int], *, quiet: bool = False) -> np.ndarray:
+        """Give the pixels of each class in some examples; those not loaded so far are loaded now.
+
+        Returns:
+            int64 [len(indices), number of classes].
+        """
+        missing = [int(index) for index in indices if (self._counts[index] < 0).any()]
+        with (
+            ThreadPoolExecutor(min(16, cores())) as pool,
+            tqdm(total=len(missing), desc=f"classes of {self.name}", unit="image", disable=quiet or None, delay=0.5,
+                 leave=False) as bar,
+        ):  # fmt: skip
+            for _ in pool.map(lambda index: self.load(index) and None, missing):
+                bar.update()
+        return self._counts[np.asarray(indices, np.int64)]
+
+
+def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
+    """Turn the values of a source's class maps into classes, and refuse those that are none.
+
+    A value that is to be ignored and has a name is no class: the classes behind it move up by one.
+
+    Args:
+        source: A source of class maps with the values of its files.
+        coding: What these mean.
+
+    Returns:
+        A source of class maps with the indices of its `class_names`, and 255 (ignore).
+
+    Raises:
+        UsageError: If nobody says the names of the classes.
+        DataError: If the file of names cannot be used, or does not fit the names that the source has.
+    """
+    own = tuple(source.class_names)
+    names = read_class_names(coding.classes) if coding.classes else own
+    if not names:
+        raise UsageError(
+            f"{source.name} does not say the names of its classes: write them into a file, one a line in the order of "
+            "their values, and give it as --classes FILE (or put it beside the images as classes.txt)"
+        )
+    if own and len(own) != len(names):
+        raise DataError(
+            f"{coding.classes} names {len(names)} classes, {source.name} has {len(own)} ({', '.join(own[:8])}"
+            f"{', ...' if len(own) > 8 else ''}): give a file that fits, or leave --classes away"
+        )
+    coded = CodedLabels(source, names, coding.ignore)
+    if not coded.class_names:
+        raise UsageError(f"--ignore leaves none of the classes of {source.name}: ignore fewer values")
+    return coded
+
+
+def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
+    """Give the pixels of each class in each example: the index that samplers and class weights are made from.
+
+    Counted whenever an example is loaded, so after a scan nothing is loaded again.
+
+    Args:
+        source: What `with_coding` gives, or a subset of it.
+        quiet: No progress bar.
+
+    Returns:
+        int64 [number of examples, number of classes].
+
+    Raises:
+        UsageError: If it is another source.
+        DataError: If an example cannot be loaded.
+    """
+    indices = np.arange(len(source))
+    while isinstance(source, Subset):
+        indices, source = source.indices[indices], source.source
+    if not isinstance(source, CodedLabels):
+        raise UsageError(f"{source.name} has no class maps whose pixels could be counted")
+    return source.counts(indices, quiet=quiet)

@@ -1,0 +1,221 @@
+"""Intersection over union of class maps, streamed from one confusion matrix an image, in NumPy.
+
+Three means over the classes are in use, and differ by what the index of a class is taken of
+(lovasz_softmax.md, eq. 3 and 14, section 3.1):
+
+    dataset_miou    of all pixels of the data set: what benchmarks report;
+    batch_miou      of the pixels of a few images together, then averaged over these batches;
+    image_miou      of the pixels of one image, then averaged over the images.
+
+Each comes in two kinds, which differ by what a class counts that is not in the ground truth of the data set, batch or
+image: plain, its index is 0/0 = 1 when it is not predicted either, and 0 when it is; `..._present` leaves it out.
+
+Ignored pixels do not count, and neither does an image of ignored pixels alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import MetricfitError
+
+IGNORE = 255
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int, *, ignore: int | None = IGNORE):
+    """Count the pixels of each class that are predicted as each class.
+
+    Args:
+        labels: integer, any shape, 0..classes - 1 or `ignore`.
+        predicted: integer, of the same shape, 0..classes - 1.
+        classes: number of classes.
+        ignore: the label of pixels that do not count, or None.
+
+    Returns:
+        int64 [classes, classes]: rows are the true classes, columns the predicted ones.
+
+    Raises:
+        ValueError: shapes that differ, or a value that is no class.
+    """
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    if labels.shape != predicted.shape:
+        raise ValueError(f"labels and predicted classes must share one shape, got {labels.shape} and {predicted.shape}")
+    labels, predicted = labels.ravel().astype(np.int64), predicted.ravel().astype(np.int64)
+    if ignore is not None:
+        counted = labels != ignore
+        labels, predicted = labels[counted], predicted[counted]
+    for name, values in (("labels", labels), ("predicted classes", predicted)):
+        if values.size and not 0 <= values.min() <= values.max() < classes:
+            raise ValueError(f"{name} must lie in 0..{classes - 1}, got {values.min()}..{values.max()}")
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def class_iou(confusion: np.ndarray) -> np.ndarray:
+    """Compute the Jaccard index of each class (eq. 3).
+
+    Args:
+        confusion: [..., C, C], as `confusion_matrix` gives it.
+
+    Returns:
+        float64 [..., C]; 1 for a class that is neither there nor predicted (0/0 = 1).
+    """
+    both = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - both
+    return np.divide(both, union, out=np.ones_like(both), where=union > 0)
+
+
+def mean_iou(confusion: np.ndarray, *, present: bool) -> np.ndarray:
+    """Average the Jaccard index over the classes (eq. 14).
+
+    Args:
+        confusion: [..., C, C] with at least one pixel each.
+        present: whether to average over the classes of the ground truth alone.
+
+    Returns:
+        float64 [...].
+    """
+    iou = class_iou(confusion)
+    if not present:
+        return iou.mean(axis=-1)
+    there = confusion.sum(axis=-1) > 0
+    return (iou * there).sum(axis=-1) / there.sum(axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class JaccardResult:
+    """How well class maps agree.
+
+    Attributes:
+        confusion: int64 [C, C], pixels by true (row) and predicted (column) class.
+        class_names: the names of the classes.
+        batch_miou: mean of the batches' mIoU, and `batch_miou_present`, `image_miou`, `image_miou_present` likewise.
+        batch_size: images a batch; the last may have fewer.
+        images: how many images were counted.
+    """
+
+    confusion: np.ndarray
+    class_names: tuple[str, ...]
+    batch_miou: float
+    batch_miou_present: float
+    image_miou: float
+    image_miou_present: float
+    batch_size: int
+    images: int
+
+    @property
+    def class_iou(self) -> np.ndarray:
+        """The Jaccard index of each class over all pixels, float64 [C]; 1 where a class is nowhere."""
+        return class_iou(self.confusion)
+
+    @property
+    def dataset_miou(self) -> float:
+        """The mean over all classes (eq. 14)."""
+        return float(mean_iou(self.confusion, present=False))
+
+    @property
+    def dataset_miou_present(self) -> float:
+        """The mean over the classes that the ground truth has."""
+        return float(mean_iou(self.confusion, present=True))
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """The share of the pixels that are right."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The main figures by name."""
+        names = (
+            "dataset_miou", "dataset_miou_present", "batch_miou", "batch_miou_present", "image_miou",
+            "image_miou_present", "pixel_accuracy",
+        )  # fmt: skip
+        return {name: float(getattr(self, name)) for name in names}
+
+    @property
+    def class_scalars(self) -> dict[str, dict[str, float]]:
+        """By class: `iou`, `recall`, `precision` and `share` of the pixels; what does not exist (0/0) is left out."""
+        true, found = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        rows = {}
+        for index, name in enumerate(self.class_names):
+            hit = self.confusion[index, index]
+            row = {"share": true[index] / true.sum()}
+            if true[index] + found[index]:
+                row["iou"] = hit / (true[index] + found[index] - hit)
+            if true[index]:
+                row["recall"] = hit / true[index]
+            if found[index]:
+                row["precision"] = hit / found[index]
+            rows[name] = {key: float(value) for key, value in row.items()}
+        return rows
+
+    def to_dict(self) -> dict:
+        """Everything as JSON-able data."""
+        return {
+            "scalars": self.scalars,
+            "classes": self.class_scalars,
+            "images": self.images,
+            "batch_size": self.batch_size,
+            "confusion": self.confusion.tolist(),
+        }
+
+
+class Jaccard:
+    """Adds images up, one confusion matrix each.
+
+    Args:
+        class_names: the names of the classes.
+        batch_size: how many images in a row are one batch of `batch_miou`.
+        ignore: the label of pixels that do not count, or None.
+
+    Raises:
+        ValueError: no classes, or a batch of nothing.
+    """
+
+    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, ignore: int | None = IGNORE):
+        if not class_names or batch_size < 1:
+            raise ValueError(f"expected classes and a batch_size of at least 1, got {class_names} and {batch_size}")
+        self.class_names, self.batch_size, self.ignore = tuple(class_names), batch_size, ignore
+        self._dataset = np.zeros((len(self.class_names),) * 2, np.int64)
+        self._batch = np.zeros_like(self._dataset)
+        self._images, self._in_batch = 0, 0
+        self._image_sums, self._batch_sums, self._batches = np.zeros(2), np.zeros(2), 0
+
+    def update(self, labels: np.ndarray, predicted: np.ndarray) -> None:
+        """Add one image; see `confusion_matrix` for the arguments and errors."""
+        confusion = confusion_matrix(labels, predicted, len(self.class_names), ignore=self.ignore)
+        if not confusion.any():
+            return
+        self._dataset += confusion
+        self._batch += confusion
+        self._images += 1
+        self._in_batch += 1
+        self._image_sums += _both_means(confusion)
+        if self._in_batch == self.batch_size:
+            self._batch_sums += _both_means(self._batch)
+            self._batches += 1
+            self._batch, self._in_batch = np.zeros_like(self._dataset), 0
+
+    def result(self) -> JaccardResult:
+        """Give what was counted so far.
+
+        Raises:
+            MetricfitError: no image with a pixel that counts.
+        """
+        if not self._images:
+            raise MetricfitError("no pixel counts in any image, so there is nothing to measure: choose other data")
+        batch_sums, batches = self._batch_sums, self._batches
+        if self._in_batch:
+            batch_sums, batches = batch_sums + _both_means(self._batch), batches + 1
+        return JaccardResult(
+            self._dataset.copy(),
+            self.class_names,
+            *(batch_sums / batches).tolist(),
+            *(self._image_sums / self._images).tolist(),
+            batch_size=self.batch_size,
+            images=self._images,
+        )
+
+
+def _both_means(confusion: np.ndarray) -> np.ndarray:
+    return np.array([mean_iou(confusion, present=present) for present in (False, True)])

@@ -1,0 +1,126 @@
+"""ENet, a segmentation network for real time, of convolutions that every exporter knows."""
+
+from collections.abc import Sequence
+
+import keras
+
+from ..errors import UsageError
+from .class_logits import ClassLogits
+from .deeplab import CLASS_LAYER
+from .preparation import prepare_for_training
+from .unpooling import DepthToSpace, PadChannels, Unpooling
+
+_CONTEXT = (
+    "regular", "dilated 2", "asymmetric 5", "dilated 4", "regular", "dilated 8", "asymmetric 5", "dilated 16",
+)  # fmt: skip
+STAGES = (
+    (1, 64, ("downsampling", *["regular"] * 4)),
+    (2, 128, ("downsampling", *_CONTEXT)),
+    (3, 128, _CONTEXT),
+    (4, 64, ("upsampling", "regular", "regular")),
+    (5, 16, ("upsampling", "regular")),
+)
+"""Number, width and bottlenecks of each stage: the paper's Table 1 without its initial block and last convolution."""
+
+MULTIPLE = 8
+"""What the side of the input is a multiple of."""
+
+_DROPOUT = {1: 0.01}  # and 0.1 in all later stages
+_REDUCTION = 4
+
+
+def build_enet(
+    *, size: int, class_names: Sequence[str], resizing: str = "pad", batch_norm_momentum: float = 0.95
+) -> keras.Model:
+    """Build an ENet (Paszke et al., arXiv:1606.02147, 2016; the Lovász paper's ref. 22), 0.37 M parameters.
+
+    Encoder and decoder are one model, trained at once. The decoder puts values where the encoder's max-pooling found
+    them (`Unpooling`); the last, full convolution of 2x2 at stride 2 is written as a 1x1 one and a rearrangement, which
+    is the same but for a bias for each of the four places.
+
+    Args:
+        size: side of the square input, in pixels; a multiple of 8.
+        class_names: names of the classes, one output map for each.
+        resizing: how pictures become the input, "pad" or "stretch"; it is only remembered.
+        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
+
+    Returns:
+        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits
+        [B, size, size, number of classes].
+
+    Raises:
+        UsageError: a size that is not a multiple of 8, or no class.
+    """
+    if size < MULTIPLE or size % MULTIPLE:
+        raise UsageError(
+            f"the size must be a multiple of {MULTIPLE}, got {size}: "
+            f"try {max(MULTIPLE, round(size / MULTIPLE) * MULTIPLE)}"
+        )
+    if not class_names:
+        raise UsageError("ENet needs the names of its classes")
+    image = keras.Input((size, size, 3), name="image")
+    features = _initial_block(keras.layers.Rescaling(1 / 255.0, name="preprocessing")(image))
+    pooled = []  # what each max-pooling was given, the last first to be undone
+    for stage, channels, kinds in STAGES:
+        # As in the paper, the block that changes the resolution has the number 0.
+        first = 0 if kinds[0].endswith("sampling") else 1
+        for number, kind in enumerate(kinds, first):
+            name = f"bottleneck{stage}_{number}"
+            features = _bottleneck(features, name, kind, channels, _DROPOUT.get(stage, 0.1), pooled)
+    logits = keras.layers.Conv2D(4 * len(class_names), 1, dtype="float32", name=CLASS_LAYER)(features)
+    logits = DepthToSpace(2, dtype="float32", name="full_convolution")(logits)
+    model = keras.Model(image, ClassLogits(class_names, resizing)(logits), name="enet")
+    return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
+
+
+def _initial_block(image):
+    """Figure 2a: 13 filters of stride 2 beside the max-pooled picture, [B, S/2, S/2, 16]."""
+    filtered = keras.layers.Conv2D(13, 3, 2, "same", use_bias=False, name="initial_convolution")(image)
+    pooled = keras.layers.MaxPooling2D(2, name="initial_pooling")(image)
+    return _activated(keras.layers.Concatenate(name="initial")([filtered, pooled]), "initial")
+
+
+def _bottleneck(features, name: str, kind: str, channels: int, dropout: float, pooled: list):
+    """Figure 2b: a main branch, and beside it a narrow convolution of `kind` between two projections."""
+    internal = channels // _REDUCTION
+    # 2x2 where the resolution falls, so that the projection sees every pixel.
+    step = 2 if kind == "downsampling" else 1
+    branch = keras.layers.Conv2D(internal, step, step, use_bias=False, name=f"{name}_reduction")(features)
+    branch = _convolution(_activated(branch, f"{name}_reduction"), name, kind, internal)
+    branch = _activated(branch, f"{name}_convolution")
+    branch = _projection(branch, f"{name}_expansion", channels)
+    branch = keras.layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(branch)
+    if kind == "downsampling":
+        pooled.append(features)
+        features = keras.layers.MaxPooling2D(2, name=f"{name}_pooling")(features)
+        features = PadChannels(channels - features.shape[-1], name=f"{name}_padding")(features)
+    elif kind == "upsampling":
+        features = _projection(features, f"{name}_projection", channels)
+        features = Unpooling(name=f"{name}_unpooling")([features, pooled.pop()])
+    return _prelu(keras.layers.Add(name=f"{name}_sum")([features, branch]), f"{name}_prelu")
+
+
+def _convolution(features, name: str, kind: str, channels: int):
+    kind, _, number = kind.partition(" ")
+    options = {"padding": "same", "use_bias": False}
+    name = f"{name}_convolution"
+    if kind == "asymmetric":
+        features = keras.layers.Conv2D(channels, (int(number), 1), name=f"{name}_column", **options)(features)
+        return keras.layers.Conv2D(channels, (1, int(number)), name=f"{name}_row", **options)(features)
+    if kind == "upsampling":
+        return keras.layers.Conv2DTranspose(channels, 3, 2, name=name, **options)(features)
+    return keras.layers.Conv2D(channels, 3, dilation_rate=int(number or 1), name=name, **options)(features)
+
+
+def _projection(features, name: str, channels: int):
+    features = keras.layers.Conv2D(channels, 1, use_bias=False, name=name)(features)
+    return keras.layers.BatchNormalization(name=f"{name}_norm")(features)
+
+
+def _activated(features, name: str):
+    return _prelu(keras.layers.BatchNormalization(name=f"{name}_norm")(features), f"{name}_prelu")
+
+
+def _prelu(features, name: str):
+    """One slope a channel, from the 0.25 of its paper (He et al., ICCV 2015)."""
+    return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2], name=name)(features)

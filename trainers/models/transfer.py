@@ -1,0 +1,43 @@
+"""Weights from one trained model into another whose classes differ."""
+
+from collections.abc import Iterable, Sequence
+
+import keras
+import numpy as np
+
+
+def transfer_by_class(
+    model: keras.Model, trained: keras.Model, last: Iterable, new: Sequence[str], old: Sequence[str]
+) -> None:
+    """Give a model the weights of a trained one; classes are brought together by their names.
+
+    Classes that the trained one does not know keep their first weights, as does nothing else.
+
+    Args:
+        model: what is given weights.
+        trained: the same network, with other classes.
+        last: those weights of `model` whose last axis is over its classes, or over anchors times classes.
+        new: names of the model's classes.
+        old: names of the trained one's classes.
+
+    Raises:
+        ValueError: the networks differ.
+    """
+    if len(trained.weights) != len(model.weights):
+        raise ValueError("not the same network")
+    last = {id(weight) for weight in last}
+    values = []
+    for variable, value in zip(model.weights, trained.get_weights()):
+        if id(variable) in last:
+            # Outputs are anchors times classes, class by class.
+            kept = keras.ops.convert_to_numpy(variable)
+            table = np.array(kept).reshape(*kept.shape[:-1], -1, len(new))
+            source = value.reshape(*value.shape[:-1], -1, len(old))
+            if table.shape[:-1] != source.shape[:-1]:
+                raise ValueError("not the same anchors")
+            for index, name in enumerate(new):
+                if name in old:
+                    table[..., index] = source[..., old.index(name)]
+            value = table.reshape(kept.shape)
+        values.append(value)
+    model.set_weights(values)

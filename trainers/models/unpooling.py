@@ -1,0 +1,88 @@
+"""What ENet rearranges, in operators that XLA compiles and TFLite has built in: of max-unpooling it has none."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class Unpooling(keras.layers.Layer):
+    """Undoes a 2x2 max-pooling (SegNet's indices): each value goes where the maximum was, 0 elsewhere.
+
+    The place is found again by comparison, so no indices are kept. Where several are largest the first one is taken, in
+    the order of rows, as pooling with indices does.
+
+    Gradient: exact, to the values; what was pooled has none.
+    """
+
+    def call(self, inputs):
+        """Bring values [B, H, W, C], beside what was pooled [B, 2H, 2W, C], to [B, 2H, 2W, C]."""
+        values, before = inputs
+        *parts, _ = quarters = tf.split(tf.nn.space_to_depth(before, 2), 4, axis=-1)
+        largest = tf.maximum(tf.maximum(*quarters[:2]), tf.maximum(*quarters[2:]))
+        nothing = tf.zeros_like(values)
+        free, placed = None, []
+        for part in parts:
+            here = tf.equal(part, largest)
+            placed.append(tf.where(here if free is None else tf.logical_and(here, free), values, nothing))
+            elsewhere = tf.logical_not(here)
+            free = elsewhere if free is None else tf.logical_and(free, elsewhere)
+        # Without a comparison, so that every value has a place whatever a compiler does to the numbers.
+        placed.append(tf.where(free, values, nothing))
+        return tf.nn.depth_to_space(tf.concat(placed, axis=-1), 2)
+
+    def compute_output_shape(self, input_shape):
+        """Give the shape of what was pooled."""
+        return tuple(input_shape[1])
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class DepthToSpace(keras.layers.Layer):
+    """Lays [B, H, W, n n C] out as [B, n H, n W, C], the channels of one place side by side.
+
+    Args:
+        block: n.
+        **more: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, block: int, **more):
+        super().__init__(**more)
+        self.block = block
+
+    def call(self, inputs):
+        """Rearrange."""
+        return tf.nn.depth_to_space(inputs, self.block)
+
+    def compute_output_shape(self, input_shape):
+        """Give [B, n H, n W, C]."""
+        batch, height, width, channels = input_shape
+        return batch, height * self.block, width * self.block, channels // self.block**2
+
+    def get_config(self):
+        """Give the arguments that build an equal layer."""
+        return {**super().get_config(), "block": self.block}
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class PadChannels(keras.layers.Layer):
+    """Adds channels of zeros behind those of [B, H, W, C].
+
+    Args:
+        extra: how many.
+        **more: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, extra: int, **more):
+        super().__init__(**more)
+        self.extra = extra
+
+    def call(self, inputs):
+        """Give [B, H, W, C + extra]."""
+        return tf.pad(inputs, [[0, 0], [0, 0], [0, 0], [0, self.extra]])
+
+    def compute_output_shape(self, input_shape):
+        """Give [B, H, W, C + extra]."""
+        return (*input_shape[:-1], input_shape[-1] + self.extra)
+
+    def get_config(self):
+        """Give the arguments that build an equal layer."""
+        return {**super().get_config(), "extra": self.extra}
