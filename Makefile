@@ -14,7 +14,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
 
 test: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
