@@ -18,7 +18,7 @@ from ..trainers.run_folder import versions
 from .options import EvaluateOptions
 from .predictor import load_predictor
 from .reports import detection_tables, made, segmentation_tables, table
-from .segmentation import SegmentationRunner, coding_of, keras_file
+from .segmentation import coding_of
 
 log = logging.getLogger("metricfit")
 
@@ -34,8 +34,7 @@ def run(options: EvaluateOptions) -> int:
     """Measure a model; gives the exit code."""
     _check_scale(options.logit_scale)
     Views(options.scales)  # refuses scales before a model is loaded
-    file = keras_file(options.model)
-    runner = SegmentationRunner(file) if file else load_predictor(options.model).runner
+    runner = load_predictor(options.model).runner
     _refuse_options_of_others(options, runner.task)
     needs, evaluate = {
         "saliency": ("mask", _saliency),
@@ -88,7 +87,7 @@ def _saliency(options: EvaluateOptions, runner, source: Source):
 def _segmentation(options: EvaluateOptions, runner, source: Source):
     """Give the report, what was set, and the tables."""
     report = segmentation_report.measure(
-        runner,
+        _predict_at(options, runner),
         source,
         size=runner.size,
         resizing=runner.resizing,
@@ -100,6 +99,20 @@ def _segmentation(options: EvaluateOptions, runner, source: Source):
     )
     settings = {"scales": list(options.scales), "flips": options.flips}
     return report, settings, segmentation_tables(_row(source), report)
+
+
+def _predict_at(options: EvaluateOptions, runner):
+    """Give the function that scores pictures: an exported file has one size, a Keras model is built for each scale."""
+    if tuple(options.scales) == (1.0,):
+        return runner
+    if runner.kind != "keras":
+        raise UsageError(
+            f"--scales {' '.join(f'{scale:g}' for scale in options.scales)} needs a Keras model, {options.model} has "
+            "one size alone: give the run folder, or leave --scales out"
+        )
+    from ..trainers.segmentation import predictor
+
+    return predictor(runner.model)
 
 
 def _detection(options: EvaluateOptions, runner, source: Source):

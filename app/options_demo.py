@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-View = Literal["overlay", "cutout", "blur", "map", "boxes", "spotlight", "raw"]
-"""The pictures that the demo can draw: the first four of saliency, the others of detection."""
+View = Literal[
+    "overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"
+]  # fmt: skip
+"""The pictures that the demo can draw: first those of saliency, then of segmentation, then of detection."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class DemoOptions:
     """Camera number or stream address, a video file, a folder or picture, or `scenes[:SPLIT]`."""
 
     threshold: float | None = None
-    """Saliency from which a pixel is foreground, or score from which an object of any class counts, 0 to 1; by default
-    the model card's best one (for objects one a class), else 0.5."""
+    """Saliency from which a pixel is foreground, score from which an object of any class counts, or probability from
+    which a pixel shows its class, 0 to 1; by default the model card's best one (for objects one a class, for classes of
+    pixels 0), else 0.5."""
 
     view: View | None = None
-    """What to draw first. Saliency: overlay, cutout, blur (blurred background) or map (the raw saliency). Detection:
-    boxes, spotlight (the rest darkened) or raw (everything found). By default the first."""
+    """What to draw first. Saliency: overlay, cutout, blur (blurred background) or map (the raw saliency). Segmentation:
+    classes (the picture tinted), labels (the class map alone) or confidence. Detection: boxes, spotlight (the rest
+    darkened) or raw (everything found). By default the first."""
 
     record: Path | None = None
     """Write what is drawn into this video (.mp4, .mov, .mkv or .avi), without the text."""
@@ -59,13 +63,14 @@ class DemoOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Find what is in picture files: the salient object as mask, map, cut-out and overlay, or objects as boxes.
+    """Find what is in picture files: the salient object as mask, map, cut-out and overlay, classes of pixels, or boxes.
 
     Example: metricfit predict exports/NAME photos/ 'more/*.jpg' --out results
 
     For every picture of a saliency model: masks/NAME.png (0 and 255), saliency/NAME.png (8 bits), cutouts/NAME.png
-    (transparent background), overlays/NAME.jpg. Of a detection model: overlays/NAME.jpg with the boxes drawn; for all
-    pictures detections.json, every box found in COCO's format, below the thresholds too. Of both: results.json.
+    (transparent background), overlays/NAME.jpg. Of a segmentation model: labels/NAME.png (class indices, with a
+    palette; 255 below --threshold), overlays/NAME.jpg. Of a detection model: overlays/NAME.jpg with the boxes drawn;
+    for all pictures detections.json, every box found in COCO's format, below the thresholds too. Of all: results.json.
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
@@ -81,8 +86,9 @@ class PredictOptions:
     """Folder to write into; made when missing."""
 
     threshold: float | None = None
-    """Saliency from which a pixel is foreground, or score from which an object of any class counts, 0 to 1; by default
-    the model card's best one (for objects one a class), else 0.5."""
+    """Saliency from which a pixel is foreground, score from which an object of any class counts, or probability from
+    which a pixel shows its class, 0 to 1; by default the model card's best one (for objects one a class, for classes of
+    pixels 0), else 0.5."""
 
     threads: int | None = None
     """CPU threads of the model; by default what its runtime chooses."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ..trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
 from ..trainers.data.sources import FORMS, SOURCES, open_source
@@ -159,4 +160,24 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
     _, encoded = cv2.imencode(path.suffix, picture, setting)
     with written_beside(path) as beside:
         beside.write_bytes(encoded.tobytes())
+    return path
+
+
+def write_indices(path: Path, indices: np.ndarray, colours) -> Path:
+    """Write a class map as a PNG file with a palette: programs read indices, people see colours.
+
+    Args:
+        path: Ends in .png; its folder is made when missing.
+        indices: uint8 [H, W].
+        colours: RGB triples in 0..255 of the first indices; all others are grey.
+
+    Returns:
+        The path.
+    """
+    palette = np.full((256, 3), 120, np.uint8)
+    palette[: len(colours)] = colours
+    picture = Image.fromarray(indices)
+    picture.putpalette(palette.tobytes())
+    with written_beside(path) as beside:
+        picture.save(beside, format="PNG")
     return path

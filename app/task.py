@@ -56,7 +56,7 @@ class AppTask:
     writer: Callable[..., "Writer"]
 
 
-TASKS = {"saliency": ".saliency", "detection": ".detection"}
+TASKS = {"saliency": ".saliency", "segmentation": ".segmentation", "detection": ".detection"}
 """Name -> the room that holds its `TASK`."""
 
 

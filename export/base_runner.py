@@ -8,7 +8,7 @@ import numpy as np
 from ..trainers.data.boxes import fit_image
 from ..trainers.errors import DataError, UsageError
 from .card import ModelCard
-from .task import ExportTask, Facts
+from .task import SIGNATURE, ExportTask, Facts
 
 # Where scores are cut when neither a card nor a run names the model's best threshold.
 DEFAULT_THRESHOLD = 0.5
@@ -68,7 +68,8 @@ class Runner(ABC):
             images: uint8 [B, S, S, 3], RGB.
 
         Returns:
-            For saliency float32 [B, S, S] in [0, 1]. For detection boxes float32 [B, K, 4] as (x0, y0, x1, y1) in
+            For saliency float32 [B, S, S] in [0, 1]. For segmentation the classes' probabilities float32 [B, S, S, C].
+            For detection boxes float32 [B, K, 4] as (x0, y0, x1, y1) in
             pixels of the input, scores float32 [B, K] in falling order, classes int32 [B, K], and count int32 [B], how
             many of the K are boxes.
 
@@ -85,8 +86,20 @@ class Runner(ABC):
             return self._task.finish({name: found[:0] for name, found in one.items()})
         return self._task.finish(self._run(images))
 
+    def outputs(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
+        """Run one of the model's signatures.
+
+        Args:
+            images: uint8 [B, S, S, 3], RGB, as for a call.
+            signature: one of its task's, such as `labels` of segmentation.
+
+        Returns:
+            The signature's outputs by name.
+        """
+        return self._run(np.asarray(images), signature)
+
     @abstractmethod
-    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
         """Run the model on checked pictures; gives the signature's outputs by name."""
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .task import ExportTask, Facts, Page, Stages, square_side
+from .page_parts import named_classes, resizing_program, resizing_sentence
+from .task import SIGNATURE, ExportTask, Facts, Page, Stages, square_side
 
 OUTPUTS = {
     "boxes": "[B, K, 4], (x0, y0, x1, y1) in pixels of the S x S input, x1 and y1 exclusive",
@@ -31,17 +32,9 @@ _PYTHON = """\
         if score >= predict.runner.thresholds[index]:
             print(predict.runner.class_names[index], score, box)
 """
-_RESIZE = {
-    "pad": """\
-    scale = {size} / max(photo.size)
-    sides = [max(1, int(side * scale + 0.5)) for side in photo.size]
-    small = photo.resize(sides, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
-    pixels = np.full((1, {size}, {size}, 3), 114, np.uint8)           # grey beside or below the picture
-    pixels[0, : small.height, : small.width] = np.asarray(small)
-    scale_x, scale_y = small.width / photo.width, small.height / photo.height""",
-    "stretch": """\
-    pixels = np.asarray(photo.resize(({size}, {size}), Image.Resampling.BOX))[None]
-    scale_x, scale_y = {size} / photo.width, {size} / photo.height""",
+_SCALES = {
+    "pad": "    scale_x, scale_y = small.width / photo.width, small.height / photo.height",
+    "stretch": "    scale_x, scale_y = {size} / photo.width, {size} / photo.height",
 }
 _TFLITE = """\
     import json
@@ -119,11 +112,6 @@ def _finisher(model):
     return finish
 
 
-def _serve(model):
-    heads, finish = _heads(model), _finisher(model)
-    return lambda image: finish(**heads(image))
-
-
 def candidates(model):
     """Make the function from uint8 pictures [B, S, S, 3] to all boxes before any choice among them.
 
@@ -162,17 +150,11 @@ def _check(name: str, variant: str, reference, measured) -> dict[str, float]:
 
 def _introduction(card) -> str:
     size = card.input_size
-    resized = (
-        f"Pictures keep their shape: the longer side becomes {size} pixels, the rest at the right or bottom is grey "
-        "(114)"
-        if card.resizing == "pad"
-        else f"Pictures are stretched to {size}x{size}"
-    )
     return (
-        f"An object detector for {len(card.class_names)} classes ({', '.join(card.class_names[:20])}"
-        f"{', ...' if len(card.class_names) > 20 else ''}): an RGB picture of {size}x{size} pixels, values 0 to 255, "
-        f"to boxes with class and score. Decoding and suppression of doubles are inside. {resized}; `metricfit` does "
-        "that, and brings the boxes back to the picture's own pixels."
+        f"An object detector for {len(card.class_names)} classes ({named_classes(card)}): an RGB picture of "
+        f"{size}x{size} pixels, values 0 to 255, to boxes with class and score. Decoding and suppression of doubles "
+        f"are inside. {resizing_sentence(card)}; `metricfit` does that, and brings the boxes back to the picture's own "
+        "pixels."
     )
 
 
@@ -216,7 +198,8 @@ def _python(card) -> str:
 
 
 def _tflite(card, file: str) -> str:
-    return _TFLITE.format(file=file, size=card.input_size, resize=_RESIZE[card.resizing].format(size=card.input_size))
+    resize = f"{resizing_program(card)}\n{_SCALES[card.resizing].format(size=card.input_size)}"
+    return _TFLITE.format(file=file, size=card.input_size, resize=resize)
 
 
 def _saved_model(card) -> str:
@@ -253,8 +236,7 @@ TASK = ExportTask(
     prepare=lambda model: model,
     keras_facts=_keras_facts,
     run_facts=_run_facts,
-    serve=_serve,
-    stages=lambda model: Stages(_heads(model), _finisher(model)),
+    stages=lambda model: Stages(_heads(model), {SIGNATURE: _finisher(model)}),
     compare=_compare,
     check=_check,
     columns=(

@@ -56,8 +56,8 @@ def export_run(
         formats: some of `FORMATS`.
         quantize: the TFLite variants: some of `none`, `float16`, `dynamic`, `int8`.
         data: the training data; by default the run's.
-        val: data to compare and measure on, with masks or boxes as its task needs; by default the run's, or else
-            every tenth training example, as training holds them out.
+        val: data to compare and measure on, with masks, labels or boxes as its task needs; by default the run's, or
+            else every tenth training example, as training holds them out.
         name: the model's name in its card; by default the folder's.
         data_terms: the terms of the training data, for the card.
         overwrite: replace an exported model at `to`.
@@ -84,7 +84,7 @@ def export_run(
     # What the run held out stays held out, also when other data calibrate.
     source_text, held_out = data or config["data"], config["data"]
     val_text = val or config.get("val")
-    training, validation = _sources(task, source_text, held_out, val_text, bool(config.get("skip_bad")), quiet)
+    training, validation = _sources(task, source_text, held_out, val_text, config, quiet)
 
     with (
         _built_beside(to) as folder,
@@ -230,10 +230,11 @@ def _open_run(run: Path, data: str | None) -> tuple[Path, dict]:
 
 
 def _sources(
-    task: ExportTask, data: str, held_out: str, val: str | None, skip_bad: bool, quiet: bool
+    task: ExportTask, data: str, held_out: str, val: str | None, config: dict, quiet: bool
 ) -> tuple[Source, Source]:
     """The pictures to calibrate on, and those to compare and measure on."""
-    options = {"needs": task.needs, "skip_bad": skip_bad, "quiet": quiet}
+    options = {"needs": task.needs, "skip_bad": bool(config.get("skip_bad")), "quiet": quiet}
+    options |= task.source_options(config)
     training = checked_source(data, **options)
     if val:
         return training, checked_source(val, **options)

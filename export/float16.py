@@ -61,6 +61,9 @@ def _scorer(content: bytes):
         found = run(image=picture[None])
         if "logits" in outputs:
             return sigmoid(found["logits"])
+        if "class_logits" in outputs:
+            powers = np.exp(found["class_logits"] - found["class_logits"].max(axis=-1, keepdims=True))
+            return powers / powers.sum(axis=-1, keepdims=True)
         (saliency,) = found.values()
         return saliency
 

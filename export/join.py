@@ -1,4 +1,4 @@
-"""Two .tflite files in one: the second takes by name what the first gives.
+"""Several .tflite files in one: the others take by name what the first gives.
 
 A converter quantises a whole file or nothing of it. A detector's network bears 8 bits, the arithmetic that turns its
 outputs into boxes does not, so each is converted by itself.
@@ -30,21 +30,36 @@ def packed(model: schema.ModelT, size: int) -> bytes:
     return bytes(builder.Output())
 
 
-def join(body: bytes, tail: bytes) -> bytes:
-    """Append the graph of one .tflite file to that of another.
+def join(body: bytes, tails: dict[str, bytes]) -> bytes:
+    """Append the graphs of .tflite files to that of another: a signature for each, the body's weights in the file once.
 
     Args:
         body: a file with one subgraph and one signature.
-        tail: another, whose signature's inputs have the names, shapes and types of the body's outputs.
+        tails: by signature, files whose signature's inputs have the names, shapes and types of the body's outputs.
 
     Returns:
-        A file with the body's inputs and the tail's outputs, and the name of the body's signature.
+        A file with the body's inputs, and a subgraph and signature for each tail with its outputs.
 
     Raises:
         MetricfitError: they do not fit together.
     """
-    first, second = unpacked(body), unpacked(tail)
-    graph, added, links = _checked(first, second)
+    whole = unpacked(body)
+    graphs, signatures = [], []
+    for key, tail in tails.items():
+        # Graphs name their weights by number: copies of the body's graph share them.
+        first, second = unpacked(body), unpacked(tail)
+        graph, added, links = _checked(first, second)
+        outputs = _append(whole, graph, second, added, links)
+        signature = first.signatureDefs[0]
+        signature.signatureKey, signature.subgraphIndex, signature.outputs = key.encode(), len(graphs), outputs
+        graphs.append(graph)
+        signatures.append(signature)
+    whole.subgraphs, whole.signatureDefs = graphs, signatures
+    return packed(whole, len(body) + sum(map(len, tails.values())))
+
+
+def _append(whole, graph, second, added, links: dict[int, int]) -> list:
+    """Append a graph of another file to one that becomes part of `whole`; gives its signature's outputs."""
     place: dict[int, int] = {}
     buffers = {0: 0}  # buffer 0 is the empty one in every file
     for index, tensor in enumerate(added.tensors):
@@ -52,13 +67,13 @@ def join(body: bytes, tail: bytes) -> bytes:
             place[index] = links[index]
             continue
         if tensor.buffer not in buffers:
-            buffers[tensor.buffer] = len(first.buffers)
-            first.buffers.append(second.buffers[tensor.buffer])
+            buffers[tensor.buffer] = len(whole.buffers)
+            whole.buffers.append(second.buffers[tensor.buffer])
         tensor.buffer = buffers[tensor.buffer]
         place[index] = len(graph.tensors)
         graph.tensors.append(tensor)
-    offset = len(first.operatorCodes)
-    first.operatorCodes += second.operatorCodes
+    offset = len(whole.operatorCodes)
+    whole.operatorCodes += second.operatorCodes
     for operator in added.operators:
         operator.opcodeIndex += offset
         # -1 stands for an input that is left out.
@@ -70,8 +85,7 @@ def join(body: bytes, tail: bytes) -> bytes:
     for output in outputs:
         output.tensorIndex = place[output.tensorIndex]
         graph.tensors[output.tensorIndex].name = output.name
-    first.signatureDefs[0].outputs = outputs
-    return packed(first, len(body) + len(tail))
+    return outputs
 
 
 def _checked(first, second):

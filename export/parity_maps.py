@@ -1,18 +1,83 @@
-"""Maps of exported files against those of the Keras model: value by value, and in MaxF, MeanF and MAE."""
+"""Maps of exported files against those of the Keras model: value by value, and in the figures of their task."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..trainers.data import pipeline
+from ..trainers.data.fit_labels import unfit_scores
 from ..trainers.data.images import resize_map
-from ..trainers.data.sources import Source
+from ..trainers.data.sources import Example, Source
 from ..trainers.errors import MetricfitError
-from ..trainers.metrics import FMeasureCurve, FMeasureResult
+from ..trainers.metrics import FMeasureCurve, Jaccard
 from .parity import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, METRIC_DIFFERENCE, hold_to
 from .runner import Runner
 
-MAIN_METRICS = ("max_f", "mean_f", "mae")
+
+class Judge(Protocol):
+    """Measures the maps of one model, at the labels' own size.
+
+    Attributes:
+        main: the metrics that a quantised file must keep.
+    """
+
+    main: tuple[str, ...]
+
+    def update(self, example: Example, found: np.ndarray) -> None:
+        """Take in the map of one example, in the size of the network's input."""
+
+    def result(self) -> tuple[dict[str, float], dict]:
+        """Give metrics and thresholds as they go into the card."""
+
+
+class SaliencyJudge:
+    """F-measure and mean absolute error of maps [S, S] in [0, 1]; see `Judge`.
+
+    Args:
+        beta2: weight of precision against recall in the F-measure.
+    """
+
+    main = ("max_f", "mean_f", "mae")
+
+    def __init__(self, beta2: float):
+        self._curve = FMeasureCurve(beta2=beta2)
+
+    def update(self, example: Example, found: np.ndarray) -> None:
+        """Take in one map."""
+        self._curve.update(resize_map(found, example.mask.shape), example.mask)
+
+    def result(self) -> tuple[dict[str, float], dict]:
+        """Give the scalars of the curve, and the best threshold with the band of nearly as good ones."""
+        result = self._curve.result()
+        names = (*self.main, "mean_to_max", "band_width", "polarisation")
+        band = [float(value) for value in result.band]
+        thresholds = {"optimal": float(result.optimal_threshold), "band": band, "per_class": []}
+        return {name: float(getattr(result, name)) for name in names}, thresholds
+
+
+class SegmentationJudge:
+    """Intersection over union of the likeliest classes of maps [S, S, C]; see `Judge`.
+
+    Args:
+        class_names: names of the model's classes.
+        resizing: how pictures became the input.
+    """
+
+    main = ("dataset_miou_present", "pixel_accuracy")
+
+    def __init__(self, class_names, resizing: str):
+        self._jaccard, self._resizing = Jaccard(class_names), resizing
+
+    def update(self, example: Example, found: np.ndarray) -> None:
+        """Take in one map."""
+        scores = unfit_scores(found, example.labels.shape, self._resizing)
+        self._jaccard.update(example.labels, scores.argmax(axis=-1))
+
+    def result(self) -> tuple[dict[str, float], dict]:
+        """Give the means of IoU and the accuracy; every pixel has the class of its largest score, whatever that is."""
+        return self._jaccard.result().scalars, {"optimal": 0.0, "band": [0.0, 0.0], "per_class": []}
 
 
 @dataclass(frozen=True)
@@ -20,37 +85,26 @@ class Measured:
     """What one model did on the validation data.
 
     Attributes:
-        result: its F-measure and mean absolute error, at the labels' own size.
-        largest: largest difference of a saliency value from the reference model, at the network's size.
-        mean: mean absolute difference of the saliency values from the reference model.
+        metrics: its figures at the labels' own size, by name.
+        thresholds: `optimal`, `band` and `per_class`, as in a card.
+        main: the metrics that a quantised file must keep.
+        largest: largest difference of a value from the reference model, at the network's size.
+        mean: mean absolute difference of the values from the reference model.
     """
 
-    result: FMeasureResult
+    metrics: dict[str, float]
+    thresholds: dict
+    main: tuple[str, ...]
     largest: float = 0.0
     mean: float = 0.0
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The scalars of the result, without thresholds."""
-        names = (*MAIN_METRICS, "mean_to_max", "band_width", "polarisation")
-        return {name: float(getattr(self.result, name)) for name in names}
-
-    @property
-    def thresholds(self) -> dict:
-        """The best threshold and the band of nearly as good ones."""
-        return {
-            "optimal": float(self.result.optimal_threshold),
-            "band": [float(value) for value in self.result.band],
-            "per_class": [],
-        }
 
 
 def compare(
     reference: Runner,
     candidates: dict[str, Runner],
     source: Source,
+    judge: Callable[[], Judge],
     *,
-    beta2: float = 0.3,
     batch_size: int = 16,
     quiet: bool = False,
 ) -> tuple[Measured, dict[str, Measured]]:
@@ -59,8 +113,8 @@ def compare(
     Args:
         reference: the Keras model.
         candidates: the exported files by name, of the same input size.
-        source: examples with masks.
-        beta2: weight of precision against recall in the F-measure.
+        source: examples with what the judge measures against.
+        judge: makes one for each model.
         batch_size: pictures at a time.
         quiet: no progress bar.
 
@@ -71,33 +125,35 @@ def compare(
         MetricfitError: a file gives values that are no numbers.
     """
     runners = {None: reference, **candidates}
-    curves = {name: FMeasureCurve(beta2=beta2) for name in runners}
+    judges = {name: judge() for name in runners}
     largest, total, pixels = dict.fromkeys(candidates, 0.0), dict.fromkeys(candidates, 0.0), 0
     batches = pipeline.original_size_examples(
-        source, reference.size, batch_size, quiet=quiet, description="comparing exported files"
-    )
+        source, reference.size, batch_size, quiet=quiet, description="comparing exported files",
+        resizing=reference.resizing,
+    )  # fmt: skip
     for images, examples in batches:
         maps = {name: runner(images) for name, runner in runners.items()}
         for name, found in maps.items():
             if not np.isfinite(found).all():
                 raise MetricfitError(f"{runners[name].path} gives values that are no numbers on {examples[0].name}")
-            for example, saliency in zip(examples, found):
-                curves[name].update(resize_map(saliency, example.mask.shape), example.mask)
+            for example, one in zip(examples, found):
+                judges[name].update(example, one)
         for name in candidates:
             difference = np.abs(maps[name].astype(np.float64) - maps[None])
             largest[name] = max(largest[name], float(difference.max()))
             total[name] += float(difference.sum())
         pixels += maps[None].size
-    measured = {
-        name: Measured(curves[name].result(), largest[name], total[name] / max(1, pixels)) for name in candidates
-    }
-    return Measured(curves[None].result()), measured
+
+    def measured(name, *differences):
+        return Measured(*judges[name].result(), judges[name].main, *differences)
+
+    return measured(None), {name: measured(name, largest[name], total[name] / max(1, pixels)) for name in candidates}
 
 
 def check(name: str, variant: str, reference: Measured, measured: Measured) -> dict[str, float]:
     """Hold an exported file to its tolerance.
 
-    Float files must agree in every value; dynamic and int8 ones on average, and in MaxF, MeanF and MAE.
+    Float files must agree in every value; dynamic and int8 ones on average, and in the main metrics.
 
     Args:
         name: the file, for the error.
@@ -111,8 +167,7 @@ def check(name: str, variant: str, reference: Measured, measured: Measured) -> d
     Raises:
         MetricfitError: a difference is too large.
     """
-    found, wanted = measured.result, reference.result
-    differences = {metric: getattr(found, metric) - getattr(wanted, metric) for metric in MAIN_METRICS}
+    differences = {metric: measured.metrics[metric] - reference.metrics[metric] for metric in reference.main}
     if variant in LARGEST_DIFFERENCE:
         limits = {"largest difference": (measured.largest, LARGEST_DIFFERENCE[variant])}
     else:

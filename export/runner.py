@@ -1,5 +1,6 @@
 """Any trained or exported model as one callable on raw pictures. TensorFlow is imported only where it runs."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from ..trainers.errors import DataError, UsageError, first_line
 from ..trainers.machine import held_back_stderr
 from .base_runner import Runner
 from .card import CARD_NAME, ModelCard, read_card
-from .task import TASKS, ExportTask, Facts, alternatives, get_task, task_of_outputs
+from .task import SIGNATURE, TASKS, ExportTask, Facts, alternatives, get_task, task_of_outputs
 from .tflite_runner import TFLiteRunner, default_threads
 
 __all__ = [
@@ -52,16 +53,22 @@ class KerasRunner(Runner):
         size = task.keras_size(model)
         super().__init__(task, path, size=size, facts=facts or task.keras_facts(model))
         self.model = model
-        serve = task.serve(model)
+        stages = task.stages(model)
 
-        @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
-        def run(image):
-            return serve(tf.cast(image, tf.float32))
+        @functools.cache
+        def function(signature):
+            serve = stages.serve(signature)
 
-        self._function = run
+            @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+            def run(image):
+                return serve(tf.cast(image, tf.float32))
 
-    def _run(self, images):
-        return {name: found.numpy() for name, found in self._function(images).items()}
+            return run
+
+        self._function = function
+
+    def _run(self, images, signature=SIGNATURE):
+        return {name: found.numpy() for name, found in self._function(signature)(images).items()}
 
 
 class SavedModelRunner(Runner):
@@ -77,24 +84,24 @@ class SavedModelRunner(Runner):
             self._loaded = tf.saved_model.load(str(path))
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise DataError(f"{path} cannot be read as a SavedModel ({first_line(error)}): export it again") from error
-        signature = self._loaded.signatures.get("serving_default")
+        signature = self._loaded.signatures.get(SIGNATURE)
         inputs = signature.structured_input_signature[1] if signature is not None else {}
         if len(inputs) != 1:
             raise UsageError(
-                f"the signature serving_default of {path} must have one input, got {len(inputs)}: expected a "
+                f"the signature {SIGNATURE} of {path} must have one input, got {len(inputs)}: expected a "
                 f"{alternatives()} model"
             )
         ((self._input, image),) = inputs.items()
-        self._signature, self._dtype = signature, image.dtype
+        self._dtype = image.dtype
         shapes = {name: _shape(found.shape) for name, found in signature.structured_outputs.items()}
         task, size = task_of_outputs(_shape(image.shape), shapes, path)
         super().__init__(task, path, size=size, card=card)
 
-    def _run(self, images):
+    def _run(self, images, signature=SIGNATURE):
         import tensorflow as tf
 
         given = {self._input: tf.constant(images.astype(self._dtype.as_numpy_dtype, copy=False))}
-        return {name: found.numpy() for name, found in self._signature(**given).items()}
+        return {name: found.numpy() for name, found in self._loaded.signatures[signature](**given).items()}
 
 
 def load_runner(path, *, threads: int | None = None) -> Runner:

@@ -87,7 +87,9 @@ def _compare(reference, candidates, source, config: dict, quiet: bool):
     from . import parity_maps
 
     beta2 = float(config.get("beta2", 0.3))
-    return parity_maps.compare(reference, candidates, source, beta2=beta2, quiet=quiet)
+    return parity_maps.compare(
+        reference, candidates, source, lambda: parity_maps.SaliencyJudge(beta2), quiet=quiet
+    )  # fmt: skip
 
 
 def _check(name: str, variant: str, reference, measured) -> dict[str, float]:
@@ -174,7 +176,6 @@ TASK = ExportTask(
     prepare=_prepare,
     keras_facts=lambda model: _FACTS,
     run_facts=_run_facts,
-    serve=_serve,
     stages=lambda model: Stages(_serve(model)),
     compare=_compare,
     check=_check,

@@ -1,5 +1,6 @@
 """From a Keras model to a SavedModel that takes raw bytes and gives finished results."""
 
+from collections import Counter
 from pathlib import Path
 
 import keras
@@ -10,17 +11,15 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from ..trainers.errors import DataError, UsageError, first_line
 from ..trainers.models.precision import in_float32
 from .card import digest
-from .task import IMAGE, IMAGE_DESCRIPTION, ExportTask, all_tasks, alternatives
-
-SIGNATURE = "serving_default"
+from .task import IMAGE, IMAGE_DESCRIPTION, SIGNATURE, ExportTask, Stages, all_tasks, alternatives
 
 
 def load_keras(path) -> tuple[keras.Model, ExportTask]:
     """Load a model saved by Keras, in float32 and ready for inference.
 
     Args:
-        path: a `.keras` file: a saliency model with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1], or a
-            `RetinaNet`.
+        path: a `.keras` file: a saliency model with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1], a
+            segmentation model that ends in `ClassLogits`, or a `RetinaNet`.
 
     Returns:
         The model as its task serves it, and the task.
@@ -31,7 +30,7 @@ def load_keras(path) -> tuple[keras.Model, ExportTask]:
     """
     # Importing them registers the project's losses and models with Keras, as in_float32's import does its layers.
     from .. import losses  # noqa: F401
-    from ..trainers.models import retinanet  # noqa: F401
+    from ..trainers import models  # noqa: F401
 
     try:
         model = keras.saving.load_model(path, compile=False)
@@ -54,8 +53,8 @@ def task_of_model(model: keras.Model, path="the model") -> ExportTask:
             return task
     shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     raise UsageError(
-        f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output [B, S, S], or a RetinaNet; got "
-        f"{shape} and {output}"
+        f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output [B, S, S], one that 'metricfit "
+        f"train segmentation' made, or a RetinaNet; got {shape} and {output}"
     )
 
 
@@ -73,37 +72,46 @@ def write_function(
     Returns:
         Shape and dtype of each output, by name.
     """
-    specs = {
-        name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in (others or {IMAGE: image}).items()
-    }
-    given = list(specs.values())
+    if image is not None:
+        return _write(Stages(function), path, {IMAGE: image})
+    return _write(Stages(lambda tensors: function(**tensors)), path, others)
+
+
+def _write(stages: Stages, path, specs: dict[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
+    """Write one SavedModel with a signature for each tail; the weights are in it once. Gives the body's outputs."""
+    given = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
 
     @tf.function(input_signature=given)
     def with_variables(*tensors):
-        if image is None:
-            return function(**dict(zip(specs, tensors)))
-        return function(tf.cast(tensors[0], tf.float32))
+        if list(specs) == [IMAGE]:
+            return stages.body(tf.cast(tensors[0], tf.float32))
+        return stages.body(dict(zip(specs, tensors)))
 
     concrete = with_variables.get_concrete_function()
     outputs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in concrete.structured_outputs.items()}
     frozen = convert_variables_to_constants_v2(concrete)
 
-    @tf.function(input_signature=given)
-    def constant(*tensors):
-        # Frozen functions give a list in the order of the sorted names.
-        found = dict(zip(sorted(outputs), frozen(*tensors)))
-        return {name: tf.ensure_shape(found[name], spec.shape) for name, spec in outputs.items()}
+    def signature(tail):
+        @tf.function(input_signature=given)
+        def constant(*tensors):
+            # Frozen functions give a list in the order of the sorted names.
+            found = dict(zip(sorted(outputs), frozen(*tensors)))
+            found = {name: tf.ensure_shape(found[name], spec.shape) for name, spec in outputs.items()}
+            return tail(**found) if tail else found
 
+        return constant
+
+    signatures = {name: signature(tail) for name, tail in (stages.tails or {SIGNATURE: None}).items()}
     module = tf.Module()
-    module.serve = constant
-    tf.saved_model.save(module, str(path), signatures={SIGNATURE: constant})
+    module.signatures_kept = list(signatures.values())
+    tf.saved_model.save(module, str(path), signatures=signatures)
     return outputs
 
 
 def write_saved_model(model: keras.Model, path, task: ExportTask) -> Path:
     """Write a SavedModel whose signature `serving_default` maps raw pictures to finished results.
 
-    Signature: `image` uint8 [B, S, S, 3], RGB in 0..255, any B -> the task's outputs, see its `outputs`.
+    Signatures: `image` uint8 [B, S, S, 3], RGB in 0..255, any B -> the task's outputs, see its `outputs`.
 
     Args:
         model: as `load_keras` gives it.
@@ -114,7 +122,7 @@ def write_saved_model(model: keras.Model, path, task: ExportTask) -> Path:
         The folder.
     """
     size = task.keras_size(model)
-    write_function(task.serve(model), path, tf.TensorSpec((None, size, size, 3), tf.uint8))
+    _write(task.stages(model), path, {IMAGE: tf.TensorSpec((None, size, size, 3), tf.uint8)})
     return Path(path)
 
 
@@ -126,18 +134,20 @@ def describe_saved_model(path, task: ExportTask) -> dict:
         task: the model's task.
     """
     loaded = tf.saved_model.load(str(path))
-    signature = loaded.signatures[SIGNATURE]
-    image = signature.structured_input_signature[1][IMAGE]
-    definition = signature.graph.as_graph_def()
-    operators: dict[str, int] = {}
+    image = loaded.signatures[SIGNATURE].structured_input_signature[1][IMAGE]
+    outputs, operators = {}, Counter()
+    for signature in loaded.signatures.values():
+        outputs |= signature.structured_outputs
+    # The first signature's graph alone: the others are the same network.
+    definition = loaded.signatures[SIGNATURE].graph.as_graph_def()
     for node in [*definition.node, *(node for function in definition.library.function for node in function.node_def)]:
-        operators[node.op] = operators.get(node.op, 0) + 1
+        operators[node.op] += 1
     size, sha256 = digest(path)
     return {
         "bytes": size,
         "sha256": sha256,
         "input": _tensor(IMAGE, image, IMAGE_DESCRIPTION),
-        "outputs": [_tensor(name, signature.structured_outputs[name], text) for name, text in task.outputs.items()],
+        "outputs": [_tensor(name, outputs[name], text) for name, text in task.outputs.items()],
         "operators": dict(sorted(operators.items())),
     }
 

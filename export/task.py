@@ -9,6 +9,8 @@ import numpy as np
 
 from ..trainers.errors import UsageError
 
+SIGNATURE = "serving_default"
+"""Name of every model's first signature: what runners run."""
 IMAGE = "image"
 """Name of every signature's input: uint8 [B, S, S, 3], RGB in 0..255."""
 IMAGE_DESCRIPTION = "[B, S, S, 3], RGB, 0 to 255"
@@ -35,15 +37,22 @@ class Facts:
 
 @dataclass(frozen=True)
 class Stages:
-    """A model cut in two for the conversion to TFLite.
+    """A model cut in two, since quantisation is for the network and not for the arithmetic behind it.
 
     Attributes:
-        body: from float32 pictures [1, S, S, 3] to {name: tensor}; what is quantised.
-        tail: from those tensors, by name, to the finished outputs; stays float32. None where the body finishes them.
+        body: from float32 pictures [B, S, S, 3] to {name: tensor}; what is quantised.
+        tails: by signature, from those tensors by name to its outputs by name; they stay float32. Empty where the
+            body itself gives those of `SIGNATURE`.
     """
 
     body: Callable
-    tail: Callable | None = None
+    tails: Mapping[str, Callable] = field(default_factory=dict)
+
+    def serve(self, signature: str = SIGNATURE) -> Callable:
+        """Give the whole function of a signature, from float32 pictures to its outputs by name."""
+        if not self.tails:
+            return self.body
+        return lambda image: self.tails[signature](**self.body(image))
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,8 @@ class ExportTask:
 
     Attributes:
         name: as typed after `metricfit train`.
-        needs: what an example must have to be measured on: `mask` or `boxes`.
-        outputs: description of each output of the signature, by name.
+        needs: what an example must have to be measured on: `mask`, `labels` or `boxes`.
+        outputs: description of each output of the signatures, by name.
         form: the same in a few words, for errors.
         facts: what is assumed of a model that comes without run and card.
         find_size: from the shapes of the input and of the outputs by name to the input's side in pixels; None where
@@ -88,7 +97,6 @@ class ExportTask:
         prepare: (Keras model) to the one that is served.
         keras_facts: from a Keras model to its facts.
         run_facts: (facts, a run's metrics.json) to the facts with the run's thresholds.
-        serve: from a Keras model to a function from float32 pictures [B, S, S, 3] to the outputs by name.
         stages: from a Keras model to its `Stages`.
         compare: (`KerasRunner`, runners by file, source, configuration, quiet) to what the reference and each file
             did, with `metrics` and `thresholds` as they go into the card.
@@ -96,6 +104,7 @@ class ExportTask:
             MetricfitError where they are too large.
         columns: of the table that `metricfit export` prints: key, heading and number format.
         page: the README's words.
+        source_options: from a training's configuration to what `checked_source` is told besides.
     """
 
     name: str
@@ -109,15 +118,15 @@ class ExportTask:
     prepare: Callable
     keras_facts: Callable
     run_facts: Callable
-    serve: Callable
     stages: Callable
     compare: Callable
     check: Callable
     columns: tuple[tuple[str, str, str], ...]
     page: Page = field(repr=False)
+    source_options: Callable = lambda config: {}
 
 
-TASKS = {"saliency": ".saliency", "detection": ".detection"}
+TASKS = {"saliency": ".saliency", "segmentation": ".segmentation", "detection": ".detection"}
 """Name -> the room that holds its `TASK`."""
 
 
@@ -138,8 +147,9 @@ def all_tasks() -> list[ExportTask]:
 
 
 def alternatives() -> str:
-    """Name the tasks, for errors: `saliency or detection`."""
-    return " or ".join(TASKS)
+    """Name the tasks, for errors: `saliency, segmentation or detection`."""
+    *most, last = TASKS
+    return f"{', '.join(most)} or {last}"
 
 
 def task_of_outputs(image: list, outputs: Mapping[str, list], path) -> tuple[ExportTask, int]:

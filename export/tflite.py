@@ -12,7 +12,7 @@ from ..trainers.errors import MetricfitError, UsageError, first_line
 from .card import digest
 from .float16 import halve_as_allowed
 from .join import join
-from .task import IMAGE, IMAGE_DESCRIPTION, ExportTask
+from .task import IMAGE, IMAGE_DESCRIPTION, SIGNATURE, ExportTask
 
 VARIANTS = ("none", "float16", "dynamic", "int8")
 FILE_NAMES = {
@@ -24,7 +24,7 @@ FILE_NAMES = {
 # Exit status of the converting process when the converter refused, as opposed to died.
 _REFUSED = 3
 # What the converting process finds in its scratch folder: the body with two kinds of input, what follows it, pictures.
-_BYTES_IN, _FLOATS_IN, _TAIL, _PICTURES = "bytes_in", "floats_in", "tail", "pictures.npy"
+_BYTES_IN, _FLOATS_IN, _TAILS, _PICTURES = "bytes_in", "floats_in", "tails", "pictures.npy"
 
 
 def convert(model, folder, variants, pictures=None, *, task: ExportTask) -> dict[str, Path]:
@@ -88,8 +88,8 @@ def _write_stages(model, scratch: Path, variants: tuple[str, ...], task: ExportT
     kinds |= {_FLOATS_IN: tf.float32} if "int8" in variants else {}
     for name, kind in kinds.items():
         links = write_function(stages.body, scratch / name, tf.TensorSpec((1, size, size, 3), kind))
-    if stages.tail:
-        write_function(stages.tail, scratch / _TAIL, others=links)
+    for signature, tail in stages.tails.items():
+        write_function(tail, scratch / _TAILS / signature, others=links)
 
 
 def read_operators(path) -> dict[str, int]:
@@ -118,8 +118,12 @@ def describe_tflite(path, task: ExportTask) -> dict:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    signature = Interpreter(str(path), num_threads=1).get_signature_runner()
-    image, outputs = signature.get_input_details()[IMAGE], signature.get_output_details()
+    interpreter = Interpreter(str(path), num_threads=1)
+    image, outputs = None, {}
+    for name in interpreter.get_signature_list():
+        signature = interpreter.get_signature_runner(name)
+        image = image or signature.get_input_details()[IMAGE]
+        outputs |= signature.get_output_details()
     size, sha256 = digest(path)
     return {
         "bytes": size,
@@ -171,17 +175,19 @@ def _convert_body(scratch: Path, variant: str) -> bytes:
         converter.representative_dataset = lambda: ([picture[None].astype(np.float32)] for picture in pictures)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.float32 if (scratch / _TAIL).exists() else tf.uint8
+        converter.inference_output_type = tf.float32 if (scratch / _TAILS).exists() else tf.uint8
     return converter.convert()
 
 
 def _main(scratch: str, folder: str, variants: str) -> int:
     """Convert each variant in turn and write its file; the last line on stdout says why one was refused."""
-    bodies, tail = {}, None
+    bodies, tails = {}, None
     for variant in variants.split(","):
         try:
-            if tail is None and (Path(scratch) / _TAIL).exists():
-                tail = _converter(Path(scratch) / _TAIL).convert()
+            if tails is None:
+                # The first signature is what runners run, and so is the first graph.
+                folders = sorted((Path(scratch) / _TAILS).glob("*"), key=lambda folder: folder.name != SIGNATURE)
+                tails = {folder.name: _converter(folder).convert() for folder in folders}
             if variant in ("none", "float16"):
                 bodies["none"] = bodies.get("none") or _convert_body(Path(scratch), "none")
             if variant == "float16":
@@ -189,7 +195,7 @@ def _main(scratch: str, folder: str, variants: str) -> int:
                 bodies[variant] = halve_as_allowed(bodies["none"], np.load(found) if found.is_file() else None)
             elif variant != "none":
                 bodies[variant] = _convert_body(Path(scratch), variant)
-            content = join(bodies[variant], tail) if tail else bodies[variant]
+            content = join(bodies[variant], tails) if tails else bodies[variant]
         except Exception as error:  # the parent turns whatever it is into one sentence
             print(first_line(error), flush=True)
             return _REFUSED

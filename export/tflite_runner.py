@@ -6,7 +6,7 @@ from ..trainers.errors import DataError, UsageError, first_line
 from ..trainers.machine import cores, held_back_stderr
 from .base_runner import Runner
 from .card import ModelCard
-from .task import alternatives, task_of_outputs
+from .task import IMAGE, SIGNATURE, alternatives, task_of_outputs
 
 # Small models lose speed on more threads than this.
 _MOST_THREADS = 4
@@ -42,7 +42,11 @@ class TFLiteRunner(Runner):
         super().__init__(task, path, size=size, card=card)
         self._tables = {name: _dequantisation(details) for name, details in self._outputs.items()}
 
-    def _run(self, images):
+    def _run(self, images, signature=SIGNATURE):
+        if signature != SIGNATURE:
+            run = self._interpreter.get_signature_runner(signature)
+            answers = [run(**{IMAGE: _as_input(image[None], self._input)}) for image in images]
+            return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
         found = {name: [] for name in self._outputs}
         for index in range(len(images)):
             self._interpreter.set_tensor(self._input["index"], _as_input(images[index : index + 1], self._input))
@@ -64,8 +68,9 @@ def _tensors(interpreter, path) -> tuple[dict, dict[str, dict]]:
     if len(inputs) != 1:
         raise UsageError(f"{path} must have one input, got {len(inputs)}: expected a {alternatives()} model")
     signatures = interpreter.get_signature_list()
-    if len(signatures) == 1:
-        outputs = interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
+    if len(signatures) == 1 or SIGNATURE in signatures:
+        key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures))
+        outputs = interpreter.get_signature_runner(key).get_output_details()
     else:
         outputs = {details["name"]: details for details in outputs}
     return inputs[0], outputs

@@ -1,6 +1,11 @@
 """The colours of classes, the same in contact sheets, figures, TensorBoard and the demo."""
 
+from collections.abc import Sequence
+
 import numpy as np
+
+BACKGROUND = (33, 33, 38)
+"""Nearly black, for what is no object."""
 
 
 def class_colours(count: int) -> np.ndarray:
@@ -15,3 +20,15 @@ def class_colours(count: int) -> np.ndarray:
     hues = (0.97 + 0.618034 * np.arange(count)) % 1.0
     values = np.where(np.arange(count) % 2 == 0, 1.0, 0.8)
     return np.round(hsv_to_rgb(np.stack([hues, np.full(count, 0.75), values], axis=1)) * 255).astype(np.uint8)
+
+
+def class_palette(class_names: Sequence[str]) -> np.ndarray:
+    """Give the colours of the classes of a class map: nearly black for a first class called background.
+
+    Returns:
+        uint8 [number of classes, 3], RGB.
+    """
+    palette = class_colours(len(class_names))
+    if class_names and class_names[0] == "background":
+        palette[0] = BACKGROUND
+    return palette

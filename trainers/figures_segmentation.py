@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .colours import class_colours
+from .colours import class_palette
 from .figure_style import COLOURS, INK, LEGEND, bare, frame, new_figure, shortened
 from .figures import IGNORED
 from .metrics import JaccardResult
@@ -14,20 +14,6 @@ from .metrics import JaccardResult
 MOST_IN_LEGEND = 24
 MOST_WITH_NUMBERS = 24
 """Of more classes a confusion matrix shows shades alone."""
-
-_BACKGROUND = (0.13, 0.13, 0.15)
-
-
-def class_palette(class_names: Sequence[str]) -> np.ndarray:
-    """Give the colour of each class, the same in every figure: nearly black for a first class called background.
-
-    Returns:
-        float64 [C, 3] in [0, 1], RGB.
-    """
-    palette = class_colours(len(class_names)) / 255
-    if class_names and class_names[0] == "background":
-        palette[0] = _BACKGROUND
-    return palette
 
 
 def label_panels_figure(
@@ -62,7 +48,7 @@ def label_panels_figure(
             f"got {count}, {len(labels)}, {len(predictions)}, {len(names)}"
         )
     seen = sorted({int(value) for part in (*labels, *predictions) for value in np.unique(part)} - {ignore})
-    colours = class_palette(class_names)
+    colours = class_palette(class_names) / 255
     patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in seen[:MOST_IN_LEGEND]]
     if len(seen) > MOST_IN_LEGEND:
         patches.append(Patch(alpha=0, label=f"and {len(seen) - MOST_IN_LEGEND} more"))

@@ -63,16 +63,8 @@ def test_the_run_says_what_label_values_mean(segmented, typed, tmp_path):
     assert "hold the value 7" in error
     # Data that have names themselves are not asked by the run's.
     options = EvaluateOptions(model="", data="scenes:val")
-    assert segmentation.coding_of(options, type("Runner", (), {"path": run / "model.keras"})).classes is None
-
-
-def test_other_models_are_told_apart(segmented, trained, tmp_path):
-    assert segmentation.keras_file(segmented.folder) == segmented.folder / "model.keras"
-    assert segmentation.keras_file(segmented.folder / "model.keras") is not None
-    assert segmentation.keras_file(trained.folder) is None
-    assert segmentation.keras_file(tmp_path) is None
-    (tmp_path / "odd.keras").write_bytes(b"no zip")
-    assert segmentation.keras_file(tmp_path / "odd.keras") is None
+    runner = type("Runner", (), {"path": run / "model.keras", "card": None})
+    assert segmentation.coding_of(options, runner).classes is None
 
 
 def test_class_maps_are_checked_and_shown(typed, tmp_path):

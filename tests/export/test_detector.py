@@ -317,7 +317,7 @@ def test_what_the_limit_cuts_off_is_not_missed():
 def test_files_that_do_not_fit_are_not_joined(detector):
     content = (detector / "model_float32.tflite").read_bytes()
     with pytest.raises(MetricfitError, match=r"gives \[b'boxes'.* takes \[b'image'\]"):
-        join(content, content)
+        join(content, {"serving_default": content})
 
 
 def test_a_detector_runs_without_tensorflow(detector):

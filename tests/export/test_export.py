@@ -266,7 +266,7 @@ def test_options_that_do_not_fit_are_refused(run_folder, source, tmp_path):
     with pytest.raises(UsageError, match="is not an exported model"):
         export_run(run_folder, tmp_path / "mine", overwrite=True)
     other = make_run(tmp_path / "other", source)
-    refusals = {"detection": "saliency model in a detection run", "segmentation": "segmentation run: expected"}
+    refusals = {"detection": "saliency model in a detection run", "pose": "pose run: expected"}
     for task, says in refusals.items():
         settings = {"task": task, "config": {"data": source}, "versions": {}}
         (other / "config.json").write_text(json.dumps(settings))
@@ -304,7 +304,7 @@ def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
     logits = keras.layers.Reshape((SIZE, SIZE))(keras.layers.Conv2D(1, 1)(Digamma()(image)))
     model = keras.Model(image, logits)
     spec = tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8)
-    saved_model.write_function(get_task("saliency").serve(model), tmp_path / "bytes_in", spec)
+    saved_model.write_function(get_task("saliency").stages(model).body, tmp_path / "bytes_in", spec)
     assert tflite._main(str(tmp_path), str(tmp_path), "none") == 3
     assert "Digamma" in capfd.readouterr().out.splitlines()[-1]
     assert not list(tmp_path.glob("*.tflite"))

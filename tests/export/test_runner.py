@@ -143,29 +143,29 @@ def test_a_model_of_another_kind_is_refused(tmp_path):
     keras.Model(image, keras.layers.GlobalAveragePooling2D()(image)).save(tmp_path / "classifier.keras")
     with pytest.raises(UsageError) as caught:
         load_runner(tmp_path / "classifier.keras")
-    one_sentence(caught, "is no saliency or detection model", "(None, 3)")
+    one_sentence(caught, "is no saliency, segmentation or detection model", "(None, 3)")
 
     module = tf.Module()
     module.f = tf.function(lambda x: {"y": x * 2}, input_signature=[tf.TensorSpec([None, 4], tf.float32)])
     tf.saved_model.save(module, str(tmp_path / "double"), signatures=module.f)
     with pytest.raises(UsageError) as caught:
         load_runner(tmp_path / "double")
-    one_sentence(caught, "is no saliency or detection model", "double")
+    one_sentence(caught, "is no saliency, segmentation or detection model", "double")
 
 
 def test_another_task_is_refused(exported, run_folder, tmp_path):
     folder = tmp_path / "detector"
     shutil.copytree(exported, folder)
     card = json.loads((folder / "card.json").read_text())
-    refusals = {"segmentation": "expected a saliency or detection model", "detection": "the model is for saliency"}
+    refusals = {"pose": "expected a saliency, segmentation or detection", "detection": "the model is for saliency"}
     for task, says in refusals.items():
         (folder / "card.json").write_text(json.dumps({**card, "task": task}))
         with pytest.raises(MetricfitError, match=says):
             load_runner(folder)
     run = tmp_path / "run"
     shutil.copytree(run_folder, run)
-    (run / "config.json").write_text(json.dumps({"task": "segmentation", "config": {}}))
-    with pytest.raises(UsageError, match="segmentation run"):
+    (run / "config.json").write_text(json.dumps({"task": "pose", "config": {}}))
+    with pytest.raises(UsageError, match="pose run"):
         load_runner(run)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from metricfit.trainers.colours import class_palette
 from metricfit.trainers.figures import IGNORED, to_png_array
 from metricfit.trainers.figures_segmentation import (
     class_iou_figure,
-    class_palette,
     confusion_figure,
     label_panels_figure,
 )
@@ -31,7 +31,7 @@ def test_panels_show_each_class_in_its_colour():
     figure = label_panels_figure([image], [labels], [found], NAMES, ["one"], title="Epoch 1")
     assert [axes.get_title() for axes in figure.axes] == ["Image", "Truth", "Prediction"]
     truth, prediction = (figure.axes[index].images[0].get_array() for index in (1, 2))
-    palette = class_palette(NAMES)
+    palette = class_palette(NAMES) / 255
     np.testing.assert_allclose(truth, [[palette[0], palette[1]], [IGNORED, palette[2]]])
     np.testing.assert_allclose(prediction[1, 0], palette[1])
     assert [text.get_text() for text in figure.legends[0].texts] == ["background", "car", "sign", "ignored"]
@@ -44,7 +44,7 @@ def test_panels_show_each_class_in_its_colour():
 def test_the_palette_is_the_same_for_any_number_of_classes():
     np.testing.assert_array_equal(class_palette([f"c{n}" for n in range(30)])[:5], class_palette(["c0"] * 5))
     assert len({tuple(colour) for colour in class_palette([f"c{n}" for n in range(30)])}) == 30
-    assert class_palette(("background", "car"))[0].max() < 0.2
+    assert class_palette(("background", "car"))[0].max() < 50
 
 
 def test_bars_are_the_iou_of_the_classes(result):
