@@ -24,7 +24,11 @@ BENCHMARKS = {
         "segmentation": "bench_segmentation:bench_losses",
     },
     "data": {"saliency": "bench_saliency:bench_data", "detection": "bench_detection:bench_data"},
-    "train": {"detection": "bench_detection:bench_train", "saliency": "bench_saliency:bench_train"},
+    "train": {
+        "detection": "bench_detection:bench_train",
+        "saliency": "bench_saliency:bench_train",
+        "segmentation": "bench_segmentation:bench_train",
+    },
     "models": {"saliency": "bench_saliency:bench_models", "detection": "bench_detection:bench_models"},
     "metrics": {"saliency": "bench_saliency:bench_metrics"},
 }

@@ -1,11 +1,17 @@
-"""The table of `bench losses` for segmentation: Lovász losses, sorted and binned, beside a sort of their errors."""
+"""The tables of `bench` for segmentation: Lovász losses beside a sort of their errors, a DeepLab's step with each."""
 
 import logging
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import tensorflow as tf
 
 from .. import losses
+from ..trainers.config import SegmentationConfig
+from ..trainers.models import build_deeplab
+from ..trainers.optimizer import build_optimizer
+from ..trainers.segmentation import build_loss
 from .bench_timing import MODES, interleaved, value_and_gradients
 from .options import BenchOptions
 
@@ -13,6 +19,8 @@ log = logging.getLogger("metricfit")
 
 CLASSES = 21
 SORT = "tf.sort of the errors"
+TRAINED_WITH = ("softmax_cross_entropy", "lovasz_softmax", "softmax_cross_entropy + lovasz_softmax", "lovasz_hinge")
+"""The losses of `bench train`; Lovász ones are binned, as they are by default."""
 
 
 def bench_losses(options: BenchOptions) -> list[dict]:
@@ -49,6 +57,26 @@ def bench_losses(options: BenchOptions) -> list[dict]:
             for name, value in times.items()
         ]
     return rows
+
+
+def bench_train(options: BenchOptions) -> list[dict]:
+    """Time the training step of a DeepLab of twenty-one classes with each loss, in graph mode."""
+    config = SegmentationConfig(backbone=options.backbone, size=options.size, batch_size=options.batch_size)
+    rng = np.random.default_rng(options.seed)
+    labels, _ = inputs(options)
+    images = tf.constant(rng.integers(0, 256, (*labels.shape, 3), np.uint8))
+    actions = {}
+    for loss in TRAINED_WITH:
+        model = build_deeplab(config.backbone, size=config.size, class_names=[f"c{n}" for n in range(CLASSES)])
+        optimizer = build_optimizer(config, 1000)
+        model.compile(optimizer=optimizer, loss=build_loss(replace(config, loss=loss)), jit_compile=False)
+        actions[loss] = lambda model=model: model.train_on_batch(images, labels)
+    times = interleaved(actions, options.repeats)
+    first = times[TRAINED_WITH[0]]
+    return [
+        {"loss": name, "ms": 1e3 * value, "images/s": config.batch_size / value, "ratio": value / first}
+        for name, value in times.items()
+    ]
 
 
 def inputs(options: BenchOptions):

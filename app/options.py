@@ -189,7 +189,7 @@ class BenchOptions:
     loss; models: backbones; metrics: F-measure against pysodmetrics."""
     task: Literal["saliency", "segmentation", "detection"] | None = None
     """Whose losses, data, step or models: by default detection for losses and train, saliency for the others;
-    segmentation for losses alone."""
+    segmentation for losses and train alone."""
     size: int | None = None
     """Side of the pictures in pixels; by default 192 for saliency, 256 for segmentation, 512 for detection."""
     batch_size: int | None = None

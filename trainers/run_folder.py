@@ -50,7 +50,7 @@ def check_run(task: str, config) -> bool:
         # What stopped before its first epoch has nothing to lose.
         if not any((folder / name).is_file() for name in ("model.keras", "history.csv")):
             return False
-        differing = _difference(found, _description(task, config))
+        differing = _difference(found, _description(task, config), to_dict(type(config)()))
         if differing:
             raise UsageError(
                 f"{folder} holds a run with other settings ({'; '.join(differing)}): choose another --out (--init "
@@ -86,16 +86,27 @@ def _refuse_to_delete(init: str | None, folder: Path) -> None:
         raise UsageError(f"--overwrite would delete {init}, which --init starts from: choose another --out")
 
 
-def _difference(found: dict, wanted: dict) -> list[str]:
+def _difference(found: dict, wanted: dict, defaults: dict) -> list[str]:
+    """Tell what differs between a run's description and the wanted one; what the run does not know has its default."""
     lines = []
     if found.get("task") != wanted["task"]:
         lines.append(f"task is {found.get('task')}, asked for {wanted['task']}")
     # Through JSON, so that a tuple equals the list it was written as.
-    old, new = found.get("config", {}), json.loads(json.dumps(wanted["config"]))
+    defaults, new = json.loads(json.dumps([defaults, wanted["config"]]))
+    old = _over(defaults, found.get("config", {}))
     for name in sorted(set(old) | set(new)):
         if name not in NOT_PART_OF_A_RUN and old.get(name) != new.get(name):
             lines.append(f"{name} is {old.get(name)}, asked for {new.get(name)}")
     return lines
+
+
+def _over(defaults: dict, values: dict) -> dict:
+    """Lay settings over the defaults, also those of settings within settings."""
+    laid = {**defaults, **values}
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict):
+            laid[name] = _over(defaults[name], value)
+    return laid
 
 
 def read_run(folder) -> dict:

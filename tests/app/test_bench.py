@@ -161,6 +161,16 @@ def test_bench_losses_relates_lovasz_to_a_sort(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
 
 
+def test_bench_train_times_a_segmentation_step_with_each_loss(tmp_path, monkeypatch, tiny):
+    monkeypatch.setattr(bench_segmentation, "TRAINED_WITH", ("softmax_cross_entropy", "lovasz_softmax"))
+    arguments = ["--task", "segmentation", "--size", "32", "--batch-size", "2", "--repeats", "1", "--backbone", tiny]
+    assert cli.main(["bench", "train", *arguments, "--out", str(tmp_path)]) == 0
+    first, second = rows_of(tmp_path / "train_segmentation.csv")
+    assert (first["loss"], first["ratio"]) == ("softmax_cross_entropy", "1.0")
+    assert float(second["ratio"]) == pytest.approx(float(second["ms"]) / float(first["ms"]))
+    assert float(second["images/s"]) == pytest.approx(2e3 / float(second["ms"]))
+
+
 def test_the_published_formulation_is_the_loss_it_stands_for():
     options = BenchOptions("losses", size=12, batch_size=2)
     labels, logits = bench_segmentation.inputs(options)

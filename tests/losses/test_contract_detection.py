@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from metricfit import losses
 
 from ..reference.ranking_losses import REFERENCES, reference
+from . import contract
 from .modes import MODES, assert_close, assert_close_in_sum
 
 NAMES = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
@@ -420,20 +421,7 @@ def examples(count=6):
 
 @each_loss
 def test_round_trip_inside_a_saved_model(name, tmp_path):
-    entry = losses.LOSSES[name]
-    assert set(OTHER_VALUES) >= set(entry.hyperparameters), "give the new hyperparameter another value to save"
-    changed = {key: OTHER_VALUES[key] for key in entry.hyperparameters}
-    model = small_model()
-    model.compile("sgd", losses.get(name, reduction="sum", **changed))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras").loss
-    assert type(loaded) is entry.loss_class
-    assert loaded.get_config() == {"name": name, "reduction": "sum", **changed}
-    assert entry.loss_class().get_config() == {
-        "name": name,
-        "reduction": "sum_over_batch_size",
-        **entry.hyperparameters,
-    }
+    contract.check_round_trip(name, small_model(), OTHER_VALUES, tmp_path)
 
 
 def test_fit_in_mixed_precision():

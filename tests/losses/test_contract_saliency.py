@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from metricfit import losses
 
 from ..reference.saliency_losses import REFERENCES, reference
+from . import contract
+from .contract import reduced
 from .modes import MODES, assert_close
 
 NAMES = [name for name, entry in losses.LOSSES.items() if entry.task == "saliency"]
@@ -305,19 +307,12 @@ def test_reductions_and_sample_weights(name, reduction):
     per_image, _ = reference(name, y_true, y_pred)
     per_image_weighted, _ = reference(name, y_true, y_pred, sample_weight=pixel_weight)
 
-    def reduced(values, weight):
-        values = values * weight
-        if reduction in (None, "none"):
-            return values
-        divisor = {"sum": 1, "mean_with_sample_weight": weight.sum()}.get(reduction, 4)
-        return values.sum() / divisor
-
     one = np.ones(4)
-    np.testing.assert_allclose(loss(y_true, y_pred), reduced(per_image, one), rtol=5e-6)
+    np.testing.assert_allclose(loss(y_true, y_pred), reduced(per_image, one, reduction), rtol=5e-6)
     for weight in (image_weight, image_weight[:, None]):
-        np.testing.assert_allclose(loss(y_true, y_pred, weight), reduced(per_image, image_weight), rtol=5e-6)
+        np.testing.assert_allclose(loss(y_true, y_pred, weight), reduced(per_image, image_weight, reduction), rtol=5e-6)
     for weight in (pixel_weight, pixel_weight[..., None]):
-        np.testing.assert_allclose(loss(y_true, y_pred, weight), reduced(per_image_weighted, one), rtol=5e-6)
+        np.testing.assert_allclose(loss(y_true, y_pred, weight), reduced(per_image_weighted, one, reduction), rtol=5e-6)
 
 
 def small_model(seed=0, head_dtype="float32"):
@@ -336,55 +331,20 @@ def examples(count=6):
 
 @each_loss
 def test_round_trip_inside_a_saved_model(name, tmp_path):
-    entry = losses.LOSSES[name]
-    assert set(OTHER_VALUES) >= set(entry.hyperparameters), "give the new hyperparameter another value to save"
-    changed = {key: OTHER_VALUES[key] for key in entry.hyperparameters}
     model = small_model()
-    model.compile("sgd", losses.get(name, reduction="sum", **changed))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras").loss
-    assert type(loaded) is entry.loss_class
-    assert loaded.get_config() == {"name": name, "reduction": "sum", **changed}
+    loaded = contract.check_round_trip(name, model, OTHER_VALUES, tmp_path)
     images, masks = examples()
     assert float(loaded(masks, model(images))) == float(model.loss(masks, model(images)))
-    assert entry.loss_class().get_config() == {
-        "name": name,
-        "reduction": "sum_over_batch_size",
-        **entry.hyperparameters,
-    }
 
 
 @each_loss
 def test_fit_compiled_in_mixed_precision(name):
-    images, masks = examples()
-    keras.mixed_precision.set_dtype_policy("mixed_float16")
-    try:
-        model = small_model(head_dtype="mixed_float16")
-        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05), initial_scale=2**10)
-        model.compile(optimizer, losses.get(name, from_logits=True), jit_compile=True)
-        history = model.fit(images, masks, batch_size=6, epochs=15, verbose=0, shuffle=False).history["loss"]
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
-    assert np.isfinite(history).all()
-    assert history[-1] < 0.8 * history[0]
+    contract.check_fit_in_mixed_precision(name, small_model, *examples())
 
 
 @each_loss
 def test_loss_scaling_changes_no_step(name):
-    images, masks = examples()
-    weights = []
-    for scaled in (False, True):
-        model = small_model()
-        optimizer = keras.optimizers.SGD(0.5)
-        if scaled:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2**12)
-        model.compile(optimizer, losses.get(name, from_logits=True))
-        model.train_on_batch(images, masks)
-        weights.append(model.get_weights())
-    start = small_model().get_weights()
-    assert any((before != after).any() for before, after in zip(start, weights[0]))
-    for plain, scaled in zip(*weights):
-        np.testing.assert_allclose(scaled, plain, rtol=1e-6, atol=1e-7)
+    contract.check_loss_scaling(name, small_model, *examples())
 
 
 @each_loss

@@ -8,6 +8,8 @@ import tensorflow as tf
 from metricfit import losses
 
 from ..reference.segmentation_losses import REFERENCES, reference, sigmoid, softmax
+from . import contract
+from .contract import reduced
 from .modes import MODES, assert_close
 
 NAMES = [name for name, entry in losses.LOSSES.items() if entry.task == "segmentation"]
@@ -332,16 +334,9 @@ def test_reductions_and_sample_weights(name, reduction):
     per_image, _ = reference(name, y_true, y_pred, from_logits=True, per_image=True)
     image_weight = np.random.default_rng(5).random(B).astype(np.float32)
 
-    def reduced(values, weight):
-        values = values * weight
-        if reduction in (None, "none"):
-            return values
-        divisor = {"sum": 1, "mean_with_sample_weight": weight.sum()}.get(reduction, B)
-        return values.sum() / divisor
-
-    np.testing.assert_allclose(loss(y_true, y_pred), reduced(per_image, np.ones(B)), rtol=5e-6)
+    np.testing.assert_allclose(loss(y_true, y_pred), reduced(per_image, np.ones(B), reduction), rtol=5e-6)
     for weight in (image_weight, image_weight[:, None]):
-        np.testing.assert_allclose(loss(y_true, y_pred, weight), reduced(per_image, image_weight), rtol=5e-6)
+        np.testing.assert_allclose(loss(y_true, y_pred, weight), reduced(per_image, image_weight, reduction), rtol=5e-6)
     with pytest.raises(ValueError, match="takes no pixel weights"):
         loss(y_true, y_pred, np.ones((B, H, W)))
     whole = losses.get(name, reduction=reduction, **{**arguments, "per_image": False})
@@ -368,52 +363,17 @@ def examples(count=6):
 
 @each_loss
 def test_round_trip_inside_a_saved_model(name, tmp_path):
-    entry = losses.LOSSES[name]
-    assert set(OTHER_VALUES) >= set(entry.hyperparameters), "give the new hyperparameter another value to save"
-    changed = {key: OTHER_VALUES[key] for key in entry.hyperparameters}
     model = small_model()
-    model.compile("sgd", losses.get(name, reduction="sum", **changed))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras").loss
-    assert type(loaded) is entry.loss_class
-    assert loaded.get_config() == {"name": name, "reduction": "sum", **changed}
+    loaded = contract.check_round_trip(name, model, OTHER_VALUES, tmp_path)
     images, labels = examples()
     assert float(loaded(labels, model(images))) == float(model.loss(labels, model(images)))
-    assert entry.loss_class().get_config() == {
-        "name": name,
-        "reduction": "sum_over_batch_size",
-        **entry.hyperparameters,
-    }
 
 
 @each_loss
 def test_fit_compiled_in_mixed_precision(name):
-    images, labels = examples()
-    keras.mixed_precision.set_dtype_policy("mixed_float16")
-    try:
-        model = small_model(head_dtype="mixed_float16")
-        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05), initial_scale=2**10)
-        model.compile(optimizer, losses.get(name, from_logits=True), jit_compile=True)
-        history = model.fit(images, labels, batch_size=6, epochs=15, verbose=0, shuffle=False).history["loss"]
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
-    assert np.isfinite(history).all()
-    assert history[-1] < 0.8 * history[0]
+    contract.check_fit_in_mixed_precision(name, small_model, *examples())
 
 
 @each_loss
 def test_loss_scaling_changes_no_step(name):
-    images, labels = examples()
-    weights = []
-    for scaled in (False, True):
-        model = small_model()
-        optimizer = keras.optimizers.SGD(0.5)
-        if scaled:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2**12)
-        model.compile(optimizer, losses.get(name, from_logits=True))
-        model.train_on_batch(images, labels)
-        weights.append(model.get_weights())
-    start = small_model().get_weights()
-    assert any((before != after).any() for before, after in zip(start, weights[0]))
-    for plain, scaled in zip(*weights):
-        np.testing.assert_allclose(scaled, plain, rtol=1e-6, atol=1e-7)
+    contract.check_loss_scaling(name, small_model, *examples())
