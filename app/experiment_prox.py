@@ -176,6 +176,8 @@ def draw_toy(paths: dict[float, dict[str, np.ndarray]]):
         axes.contourf(x, y, height, levels=12, cmap="Greys", alpha=0.55)
         for name, path in methods.items():
             colour, line = styles[name]
+            # Past the minimum the objective is flat at 0, and momentum carries on.
+            name += ", runs on over the flat part" if path.min() < -1.2 else ""
             axes.plot(*path.T, color=colour, linestyle=line, marker="o", markersize=3, linewidth=1.5, label=name)
         bare(axes).set(title=f"ν = {slope:g}", xlabel="x1", ylabel="x2", xlim=(-1.2, 2.6), ylim=(-1.2, 2.2))
         axes.title.set(color=INK, fontsize=9.5)

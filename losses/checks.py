@@ -64,8 +64,7 @@ def check_label_maps(y_true, y_pred, *, per_image, ignore_label=None):
         ignore_label: the value of `y_true` that is left out, or None.
 
     Returns:
-        `LabelMaps` in float32, or in float64 where `y_pred` is float64. What is left out passes no gradient on,
-        whatever it held.
+        `LabelMaps` in float32, or in float64 where `y_pred` is float64.
 
     Raises:
         ValueError: a shape is not one of these, or differs from `y_pred`'s.
@@ -88,11 +87,10 @@ def check_label_maps(y_true, y_pred, *, per_image, ignore_label=None):
     exclusive = labels.shape[-1] < classes
     counted = None if ignore_label is None else _not_ignored(labels, ignore_label)
     labels = labels if labels.dtype in _FLOATS else tf.cast(labels, tf.int32)
+    if counted is not None:
+        labels = tf.where(counted, labels, -1)
     foreground = tf.equal(labels, tf.cast(tf.range(classes), labels.dtype) if exclusive else tf.ones([], labels.dtype))
     prediction = tf.cast(y_pred, dtype)
-    if counted is not None:
-        prediction = tf.where(counted, prediction, 0)
-        foreground &= counted
     batch, height, width = (known or tf.shape(y_pred)[axis] for axis, known in enumerate(y_pred.shape.as_list()[:3]))
     groups, pixels = (batch, height * width) if per_image else (1, batch * height * width)
     foreground, prediction, counted = (

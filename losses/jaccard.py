@@ -21,14 +21,14 @@ def jaccard_extension(residual, foreground, counted, shares: Callable, *, bins, 
 
     Args:
         residual: float [G, n, C] of G groups, the error of each pixel: negative or 0 in the foreground of a class, and
-            positive or 0 in its background.
+            positive or 0 in its background. 0, and without a way for a gradient, where a pixel is left out.
         foreground: bool [G, n, C], False where a pixel is left out.
         counted: bool [G, n, 1] or [G, n, C], False where a pixel is left out, or None.
         shares: gives what each class counts, float [G, C], from its number of counted foreground pixels, int32 [G, C].
         bins: sorts the errors where None; else into how many bins they are counted.
         absent: whether a class without foreground may have a share.
-        place: for bins, gives from errors [G, n, C] where they are on a way from 0 to 1, rising; None takes them as
-            they are.
+        place: for bins, gives from errors [G, n, C] where they are on a way from 0 to 1, rising from 0 for 0; None
+            takes them as they are.
 
     Returns:
         The loss of each group, [G].
@@ -76,6 +76,8 @@ def _slopes_by_sorting(error, foreground, counted, shares):
 def _slopes_by_counting(error, foreground, counted, shares, bins, absent, place):
     """Return share · g of each pixel, negative in the foreground, [G, n, C]: the pixels of a bin share what J grows by.
 
+    Any number stands where a pixel is left out.
+
     Within a bin, pixels join in the proportion in which they are there, on a straight way from (cp, cn) to
     (cp + dp, cn + dn); each kind gets the derivative of J in the middle of it, scaled to the bin's whole growth.
     """
@@ -83,10 +85,12 @@ def _slopes_by_counting(error, foreground, counted, shares, bins, absent, place)
     bin_of = tf.clip_by_value(tf.cast(place(error) * bins, tf.int32), 0, bins - 1)
     cell = bin_of + bins * (tf.cast(foreground, tf.int32) + 2 * tf.range(classes))
     cells = 2 * bins * classes
-    if counted is not None:
-        cell = tf.where(counted, cell, cells)
-    counts = count_in_rows(tf.reshape(cell, [groups, -1]), cells)
+    counts = count_in_rows(tf.reshape(cell, [error.shape[0] or groups, -1]), cells)
     dn, dp = tf.unstack(tf.reshape(counts, [groups, classes, 2, bins]), axis=2)
+    if counted is not None:
+        # what is left out was counted among the background of no error
+        left_out = tf.reduce_sum(tf.cast(~counted, tf.int32), axis=1)
+        dn -= left_out[..., tf.newaxis] * tf.one_hot(0, bins, dtype=tf.int32)
     m = tf.reduce_sum(dp, axis=-1, keepdims=True)
     cp, cn = (tf.cumsum(count, axis=-1, exclusive=True, reverse=True) for count in (dp, dn))
     remaining, union, dp, dn = (tf.cast(count, error.dtype) for count in (m - cp, m + cn, dp, dn))
@@ -96,11 +100,10 @@ def _slopes_by_counting(error, foreground, counted, shares, bins, absent, place)
     background = tf.math.divide_no_nan(remaining - dp / 2, union + dn / 2)
     share = shares(m[..., 0])
     foreground_slope = share[..., tf.newaxis] * tf.math.divide_no_nan(growth, dp + dn * background)
-    table = tf.reshape(tf.stack([background * foreground_slope, -foreground_slope], axis=2), [groups, cells])
-    if counted is not None:
-        table = tf.pad(table, [[0, 0], [0, 1]])
-    first = tf.range(groups) * tf.shape(table)[1]
-    slope = read(tf.reshape(table, [-1]), cell + first[:, tf.newaxis, tf.newaxis])
+    table = tf.reshape(tf.stack([background * foreground_slope, -foreground_slope], axis=2), [-1])
+    if error.shape[0] != 1:
+        cell += cells * tf.range(groups)[:, tf.newaxis, tf.newaxis]
+    slope = read(table, cell)
     if absent:
         slope += _slopes_of_absent(error, counted, tf.where(m[..., 0] == 0, share, 0))
     return slope

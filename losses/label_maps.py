@@ -11,7 +11,7 @@ class LabelMaps(NamedTuple):
 
     Attributes:
         foreground: bool tensor [G, n, C], whether a pixel is of a class; False where it is left out.
-        prediction: float tensor [G, n, C], 0 where a pixel is left out.
+        prediction: float tensor [G, n, C], whatever was given where a pixel is left out.
         counted: bool tensor [G, n, 1] or [G, n, C], False where a pixel is left out, or None where every pixel counts.
         exclusive: whether each pixel is of one class: the predictions of a pixel belong together, as by a softmax.
     """
@@ -24,6 +24,26 @@ class LabelMaps(NamedTuple):
     def only_counted(self, values, otherwise=0):
         """Put `otherwise` where [G, n, C] is left out."""
         return values if self.counted is None else tf.where(self.counted, values, otherwise)
+
+    def probability(self):
+        """Take the softmax of the predictions where a pixel is of one class, else the sigmoid; 0 where left out.
+
+        What is left out passes no gradient on, whatever it held.
+        """
+
+        @tf.custom_gradient
+        def function(logits):
+            given = self.only_counted(tf.nn.softmax(logits) if self.exclusive else tf.sigmoid(logits))
+
+            def gradient(upstream):
+                flow = upstream * given
+                if not self.exclusive:
+                    return flow * (1 - given)
+                return flow - given * tf.reduce_sum(flow, axis=-1, keepdims=True)
+
+            return given, gradient
+
+        return function(self.prediction)
 
 
 def class_shares(positives, dtype, *, classes, class_weights):

@@ -53,9 +53,7 @@ def lovasz_softmax(
         TypeError: a dtype is not one of these.
     """
     maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
-    probability = maps.prediction
-    if from_logits:
-        probability = tf.nn.softmax(probability) if maps.exclusive else tf.sigmoid(probability)
+    probability = maps.probability() if from_logits else maps.only_counted(maps.prediction)
     # eq. 11, with the sign of its derivative
     residual = probability - tf.cast(maps.foreground, probability.dtype)
     return _extension(residual, maps, per_image, classes, class_weights, method, bins)

@@ -39,12 +39,13 @@ def softmax_cross_entropy(y_true, y_pred, *, from_logits=False, per_image=False,
     target = tf.cast(maps.foreground, maps.prediction.dtype)
     if class_weights is not None:
         target *= tf.constant(class_weights, target.dtype)
+    prediction = maps.only_counted(maps.prediction)
     if from_logits:
-        log_probability = tf.nn.log_softmax(maps.prediction)
+        log_probability = tf.nn.log_softmax(prediction)
     else:
         # the same floor and gradient as Keras' own
-        log_probability = tf.math.log(tf.clip_by_value(maps.prediction, keras.config.epsilon(), 1))
-    entropy = -tf.reduce_sum(maps.only_counted(target) * log_probability, axis=(1, 2))
+        log_probability = tf.math.log(tf.clip_by_value(prediction, keras.config.epsilon(), 1))
+    entropy = -tf.reduce_sum(target * log_probability, axis=(1, 2))
     counted = tf.ones_like(target[..., :1]) if maps.counted is None else tf.cast(maps.counted, target.dtype)
     values = tf.math.divide_no_nan(entropy, tf.reduce_sum(counted, axis=(1, 2)))
     return values if per_image else values[0]
