@@ -1,6 +1,7 @@
 """The tables of `bench` for saliency: losses against cross-entropy, pipeline, training step, backbones, F-measure."""
 
 from collections.abc import Callable
+from functools import partial
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from ..trainers.config import SaliencyConfig
 from ..trainers.data.sources import IGNORE, open_source
 from ..trainers.errors import UsageError
 from ..trainers.metrics import FMeasureCurve
-from ..trainers.models import BACKBONES, build_deeplab
+from ..trainers.models import BACKBONES, build_basnet, build_deeplab, build_dss
 from ..trainers.optimizer import build_optimizer
 from .bench_timing import interleaved, rate, value_and_gradients
 from .options import BenchOptions
@@ -88,19 +89,28 @@ def bench_train(options: BenchOptions) -> list[dict]:
 
 
 def bench_models(options: BenchOptions) -> list[dict]:
-    """Count parameters and time inference, one picture at a time, of every backbone's DeepLab."""
+    """Count parameters and time inference, one picture at a time, of every network that can be trained."""
     picture = tf.zeros((1, options.size, options.size, 3))
+    builders = {("deeplab", name): partial(build_deeplab, name) for name in BACKBONES}
+    builders |= {("dss", name): partial(build_dss, name) for name in BACKBONES}
+    builders["basnet", "resnet34"] = build_basnet
     actions, parameters = {}, {}
-    for name in BACKBONES:
-        model = build_deeplab(name, size=options.size)
+    for names, build in builders.items():
+        model = build(size=options.size)
         infer = tf.function(lambda image, model=model: model(image, training=False))
-        actions[name] = lambda infer=infer: infer(picture).numpy()
-        parameters[name] = model.count_params()
+        actions[names] = lambda infer=infer: infer(picture).numpy()
+        parameters[names] = model.count_params()
     times = interleaved(actions, options.repeats)
     first = next(iter(times.values()))
     return [
-        {"backbone": name, "parameters M": parameters[name] / 1e6, "ms": 1e3 * value, "ratio": value / first}
-        for name, value in times.items()
+        {
+            "model": model,
+            "backbone": backbone,
+            "parameters M": parameters[model, backbone] / 1e6,
+            "ms": 1e3 * value,
+            "ratio": value / first,
+        }
+        for (model, backbone), value in times.items()
     ]
 
 

@@ -34,6 +34,7 @@ VERBS = {
         "trainers.config:DetectionConfig", "app.training:train_detection", "train an object detector"
     ),
     "evaluate": Verb("app.options:EvaluateOptions", "app.evaluation:run", "measure a trained or exported model"),
+    "compare": Verb("app.options_compare:CompareOptions", "app.compare:run", "train losses side by side: a report"),
     "export": Verb("app.options:ExportOptions", "app.exporting:run", "write SavedModel and TFLite, compared"),
     "predict": Verb("app.options_demo:PredictOptions", "app.predict:predict_files", "masks or boxes of pictures"),
     "demo": Verb("app.options_demo:DemoOptions", "app.demo:run_demo", "live overlay on a webcam, video or folder"),
@@ -143,6 +144,9 @@ def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _read_options(name: str, options_class, arguments: list[str]):
+    if "train" in options_class.__dataclass_fields__:
+        # Which flags there are below --train depends on the task; a task that is none is refused below.
+        options_class = _load("app.options_compare:OF_TASK").get(_value_of("--task", arguments), options_class)
     settings = {"prog": f"metricfit {name}", "args": arguments}
     if "config" in options_class.__dataclass_fields__:
         path = _value_of("--config", arguments)

@@ -186,7 +186,7 @@ class BenchOptions:
 
     what: Positional[Literal["losses", "data", "train", "models", "metrics"]]
     """losses: alone, in graph mode and under XLA; data: pipeline against training step; train: the whole step for each
-    loss; models: backbones; metrics: F-measure against pysodmetrics."""
+    loss; models: networks and backbones; metrics: F-measure against pysodmetrics."""
     task: Literal["saliency", "segmentation", "detection"] | None = None
     """Whose losses, data, step or models: by default detection for losses and train, saliency for the others;
     segmentation for losses and train alone."""

@@ -25,6 +25,7 @@ from .baselines import (
 )
 from .boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
 from .combined import Combined, FadeLoss
+from .deep_supervision import DeepSupervision
 from .floss import FLoss, LogFLoss, floss, log_floss
 from .focal import BinaryFocalLoss, binary_focal_loss
 from .keras_losses import AnchorLoss
@@ -46,6 +47,7 @@ __all__ = [
     "Combined",
     "CrossEntropy",
     "CrossEntropyOHEM",
+    "DeepSupervision",
     "FLoss",
     "FadeLoss",
     "LogFLoss",

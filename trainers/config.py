@@ -85,6 +85,9 @@ class SaliencyConfig(RunConfig):
 
     loss: str = "floss"
     """What is minimised; `metricfit losses` lists them."""
+    model: Literal["deeplab", "dss", "basnet"] = "deeplab"
+    """deeplab, DeepLabV3+ on --backbone; dss, side outputs on every level of --backbone, joined by short connections,
+    with the loss on each; or basnet, BASNet on ResNet34 with the loss on its eight outputs: large, for GPUs."""
     backbone: str = "efficientnet_lite0"
     """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     beta2: float = 0.3

@@ -13,6 +13,10 @@ class MetricfitError(Exception):
     exit_code = 1
 
 
+class DivergedError(MetricfitError):
+    """The loss of a training stopped being a number."""
+
+
 class UsageError(MetricfitError):
     """What was asked for does not exist or does not fit together."""
 

@@ -66,6 +66,7 @@ NOT_IN_HISTORY = (
     "band_low", "band_high",
 )  # fmt: skip
 """What is logged each epoch, and would make the history's figure too large."""
+_TIMES = ("seconds", "training_seconds")
 
 
 def threshold_figure(results: Mapping[str, object], *, title: str = "") -> Figure:
@@ -172,7 +173,7 @@ def history_figure(rows: Iterable[Mapping[str, object]], *, title: str = "") -> 
     rows = list(rows)
     if not rows:
         raise ValueError("a history figure needs at least one epoch, got no rows")
-    keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in ("epoch", "seconds")]
+    keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in ("epoch", *_TIMES)]
     quantities = [
         name for name in dict.fromkeys(key.removeprefix("val_") for key in keys) if name not in NOT_IN_HISTORY
     ]

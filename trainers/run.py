@@ -27,7 +27,7 @@ from .config import to_dict
 from .data.classes import with_class_names
 from .data.scan import checked_source
 from .data.sources import Source, split_for_selection
-from .errors import MetricfitError, UsageError, first_line
+from .errors import DivergedError, UsageError, first_line
 from .files import write_json
 from .models import BACKBONES, in_float32, prepare_for_training
 from .models.weights import check_weights
@@ -110,7 +110,7 @@ def train(task: Task, config) -> RunResult:
     Raises:
         UsageError: settings that do not fit together.
         DataError: examples that cannot be used.
-        MetricfitError: the loss stopped being a number.
+        DivergedError: the loss stopped being a number.
     """
     check(config)
     task.check(config)
@@ -119,7 +119,7 @@ def train(task: Task, config) -> RunResult:
     if not restored:
         check_weights(config.weights)
     with LogFile() as log_file, _precision(config.mixed_precision):
-        training, selection = _sources(task, config)
+        training, selection = open_sources(task, config)
         task.check_data(config, training, selection)
         keras.utils.set_random_seed(config.seed)
         model = _initial_model(task, config, training, restored)
@@ -186,7 +186,13 @@ def _precision(name: str):
         keras.config.set_dtype_policy(before)
 
 
-def _sources(task: Task, config):
+def open_sources(task: Task, config) -> tuple[Source, Source]:
+    """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
+
+    Raises:
+        UsageError: no such source.
+        DataError: examples that cannot be used.
+    """
     options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
     options |= task.source_options(config)
     training = checked_source(config.data, **options)
@@ -286,7 +292,7 @@ def _fit(task: Task, config, folder: Path, model, training, selection, steps: in
     if limit.reached:
         log.info("stopped after epoch %d of %d: --minutes %g", first_epoch + len(losses), config.epochs, config.minutes)
     if losses and not all(value == value and abs(value) != float("inf") for value in losses):
-        raise MetricfitError(f"the loss became {losses[-1]} in {folder}: try a lower --learning-rate")
+        raise DivergedError(f"the loss became {losses[-1]} in {folder}: try a lower --learning-rate")
     return False
 
 

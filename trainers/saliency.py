@@ -17,9 +17,9 @@ from .data.images import resize_map
 from .data.sources import IGNORE, Source, subset
 from .errors import UsageError
 from .figures import panels_figure, save, threshold_figure
-from .metrics import FMeasure, FMeasureCurve, FMeasureResult
+from .metrics import FirstMapFMeasure, FMeasure, FMeasureCurve, FMeasureResult
 from .metrics.logit_scale import sigmoid
-from .models import build_deeplab
+from .models import build_basnet, build_deeplab, build_dss, has_side_outputs
 
 log = logging.getLogger("metricfit")
 
@@ -148,21 +148,45 @@ def predictor(model: keras.Model):
 
 
 def build_loss(config: SaliencyConfig) -> keras.losses.Loss:
-    """Make the configured loss, on logits and with the ignore label of masks."""
+    """Make the configured loss, on logits and with the ignore label of masks.
+
+    Raises:
+        UsageError: no such loss, none of a single map, or it refuses its options.
+    """
     options = parse_loss_options(config.loss_options)
     try:
-        return losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
+        loss = losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
+        # Losses of several classes say only here that one map is not enough.
+        loss(np.zeros((1, 2, 2), np.int32), np.zeros((1, 2, 2), np.float32))
     except (ValueError, TypeError) as error:
         raise UsageError(f"--loss {config.loss}: {error}") from error
+    return loss
 
 
 def _check(config: SaliencyConfig) -> None:
     _check_beta2(config.beta2)
     build_loss(config)
+    if config.model == "basnet":
+        _check_basnet(config)
+
+
+def _check_basnet(config: SaliencyConfig) -> None:
+    if config.backbone != SaliencyConfig().backbone:
+        raise UsageError("--backbone is for --model deeplab and dss, BASNet is made of a ResNet34 always: leave it out")
+    if config.weights == "imagenet" or config.weights.startswith("preset:"):
+        raise UsageError(
+            f"--weights {config.weights} is not to be had for the ResNet34 of --model basnet: give a .weights.h5 file "
+            "of KerasCV's, or none"
+        )
 
 
 def _build_model(config: SaliencyConfig, source: Source) -> keras.Model:
-    return build_deeplab(config.backbone, size=config.size, weights=config.weights)
+    shared = {"size": config.size, "weights": config.weights}
+    if config.model == "basnet":
+        return build_basnet(**shared)
+    if config.model == "dss":
+        return build_dss(config.backbone, **shared)
+    return build_deeplab(config.backbone, **shared)
 
 
 def _check_beta2(beta2: float) -> None:
@@ -171,8 +195,11 @@ def _check_beta2(beta2: float) -> None:
 
 
 def _compile_model(model: keras.Model, config: SaliencyConfig, optimizer, training: Source) -> None:
-    f_measure = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
-    model.compile(optimizer=optimizer, loss=build_loss(config), metrics=[f_measure], jit_compile=config.jit_compile)
+    loss, metric = build_loss(config), FMeasure
+    if has_side_outputs(model):
+        loss, metric = losses.DeepSupervision(loss), FirstMapFMeasure
+    f_measure = metric(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
+    model.compile(optimizer=optimizer, loss=loss, metrics=[f_measure], jit_compile=config.jit_compile)
 
 
 def _training_batches(config: SaliencyConfig, source: Source, start_step: int) -> tf.data.Dataset:
@@ -220,7 +247,7 @@ TASK = run.Task(
     needs="mask",
     main_metric="max_f",
     shown=("max_f", "mean_f", "mae"),
-    network=("backbone",),
+    network=("model", "backbone"),
     check=_check,
     check_data=lambda config, training, selection: None,
     build_model=_build_model,

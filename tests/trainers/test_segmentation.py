@@ -248,5 +248,5 @@ def test_validation_data_may_number_the_classes_otherwise(config, monkeypatch):
             return replace(example, labels=turned[example.labels])
 
     monkeypatch.setitem(sources.SOURCES, "turned", Turned)
-    _, selection = run._sources(segmentation.TASK, replace(config, val="turned:train"))
+    _, selection = run.open_sources(segmentation.TASK, replace(config, val="turned:train"))
     np.testing.assert_array_equal(selection.load(3).labels, colours().load(3).labels)

@@ -10,7 +10,9 @@ from ..files import written_beside
 
 
 class HistoryCSV(keras.callbacks.Callback):
-    """Writes `epoch` (from 1), `seconds`, `learning_rate` and all logs of the epoch.
+    """Writes `epoch` (from 1), `seconds`, `learning_rate`, `training_seconds` and all logs of the epoch.
+
+    `training_seconds` end where validation begins, and are left out where there is none.
 
     The file is written anew beside and renamed each epoch. A training that is resumed at an earlier epoch drops the
     rows from there on; the columns may differ between rows.
@@ -23,10 +25,16 @@ class HistoryCSV(keras.callbacks.Callback):
         super().__init__()
         self.path = Path(path)
         self._began = 0.0
+        self._trained = {}
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the clock."""
         self._began = time.monotonic()
+        self._trained = {}
+
+    def on_test_begin(self, logs=None):
+        """Note when the training steps of the epoch were done."""
+        self._trained = {"training_seconds": round(time.monotonic() - self._began, 3)}
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the rows before this epoch, and this epoch's."""
@@ -36,6 +44,7 @@ class HistoryCSV(keras.callbacks.Callback):
                 "epoch": epoch + 1,
                 "seconds": round(time.monotonic() - self._began, 3),
                 "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+                **self._trained,
                 **{name: float(value) for name, value in (logs or {}).items()},
             }
         )

@@ -9,7 +9,9 @@ from .coco import CocoAP, CocoResult, to_coco_results
 from .correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from .f_measure import FMeasureCurve, FMeasureResult
 from .histogram import THRESHOLDS
+from .image_iou import ImageIoU
 from .jaccard import Jaccard, JaccardResult, class_iou, confusion_matrix
+from .logit_curve import LogitFMeasure
 from .logit_scale import best_logit_scale
 from .lrp import LRP, LRPResult
 from .matching import Found, Truth
@@ -23,10 +25,13 @@ __all__ = [
     "FMeasure",
     "FMeasureCurve",
     "FMeasureResult",
+    "FirstMapFMeasure",
     "Found",
+    "ImageIoU",
     "Jaccard",
     "JaccardResult",
     "LRPResult",
+    "LogitFMeasure",
     "Truth",
     "best_logit_scale",
     "class_iou",
@@ -38,6 +43,6 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "FMeasure":
-        return importlib.import_module(__name__ + ".keras_f_measure").FMeasure
+    if name in ("FMeasure", "FirstMapFMeasure"):
+        return getattr(importlib.import_module(__name__ + ".keras_f_measure"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -159,6 +159,22 @@ class FMeasure(keras.metrics.Metric):
         }
 
 
+@keras.saving.register_keras_serializable(package="metricfit")
+class FirstMapFMeasure(FMeasure):
+    """The F-measure of the first of several maps: of the one that a deeply supervised model gives after training."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add a batch.
+
+        Args:
+            y_true: as `FMeasure` takes it.
+            y_pred: [B, H, W, K], of which the first counts, or [B, H, W].
+            sample_weight: as `FMeasure` takes it.
+        """
+        y_pred = tf.convert_to_tensor(y_pred)
+        super().update_state(y_true, y_pred[..., 0] if y_pred.shape.rank == 4 else y_pred, sample_weight)
+
+
 def _as_maps(values, name):
     """Give [B, H, W], without the last axis of [B, H, W, 1]."""
     values = tf.convert_to_tensor(values)

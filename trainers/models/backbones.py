@@ -66,15 +66,24 @@ def mobilenet_v3_large(input_shape):
     )
 
 
+def resnet34(input_shape):
+    """ResNet34, version 1 (21.3 M parameters), of which BASNet is made."""
+    return _resnet(input_shape, "basic_block")
+
+
 def resnet50(input_shape):
     """ResNet50, version 1 (23.6 M parameters)."""
+    return _resnet(input_shape, "block")
+
+
+def _resnet(input_shape, block_type: str):
     return keras_cv.models.ResNetBackbone(
         input_shape=input_shape,
         include_rescaling=False,
         stackwise_filters=[64, 128, 256, 512],
         stackwise_blocks=[3, 4, 6, 3],
         stackwise_strides=[1, 2, 2, 2],
-        block_type="block",
+        block_type=block_type,
     )
 
 

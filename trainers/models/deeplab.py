@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import keras
 import keras_cv
 
-from ..errors import UsageError
-from .backbones import BACKBONES, PREPROCESSING
+from .backbones import PREPROCESSING
 from .class_logits import ClassLogits
 from .pooling import PyramidPooling
 from .preparation import prepare_for_training
-from .weights import load_backbone_weights
+from .pretrained import load_backbone
 
 # Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
 ASPP_DILATIONS = (1, 2, 3)
@@ -56,15 +55,9 @@ def build_deeplab(
         UsageError: unknown backbone or weights, or a size that is not a multiple of 32.
         MetricfitError: the weights could not be read.
     """
-    if backbone not in BACKBONES:
-        raise UsageError(f"unknown backbone {backbone}: choose one of {', '.join(BACKBONES)}")
-    if size < 32 or size % 32:
-        raise UsageError(f"the size must be a multiple of 32, got {size}: try {max(32, round(size / 32) * 32)}")
+    features = load_backbone(backbone, size, weights)
     default_aspp, default_head = WIDTHS.get(backbone, _DEFAULT_WIDTHS)
-
     classes = len(class_names) or 1
-    features = BACKBONES[backbone]((size, size, 3))
-    load_backbone_weights(features, backbone, weights)
     deeplab = keras_cv.models.DeepLabV3Plus(
         backbone=features,
         num_classes=classes,

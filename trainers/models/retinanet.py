@@ -10,13 +10,13 @@ from ...losses.keras_losses import AnchorLoss
 from ..errors import UsageError
 from .anchors import AnchorGrid
 from .assignment import ASSIGNMENTS, LabelEncoder
-from .backbones import BACKBONES, PREPROCESSING
+from .backbones import PREPROCESSING
 from .detect import decode_boxes, detections
 from .detector_loss import BOX_LOSSES, class_labels, detector_loss
 from .precision import dtype_policy
 from .preparation import prepare_for_training
+from .pretrained import load_backbone
 from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
-from .weights import load_backbone_weights
 
 RESIZINGS = ("pad", "stretch")
 INITIAL_BALANCE = 50.0
@@ -60,12 +60,7 @@ def build_retinanet(
             classes, or a number out of range.
         MetricfitError: the weights could not be read.
     """
-    if backbone not in BACKBONES:
-        raise UsageError(f"unknown backbone {backbone}: choose one of {', '.join(BACKBONES)}")
-    if size < 32 or size % 32:
-        raise UsageError(f"the size must be a multiple of 32, got {size}: try {max(32, round(size / 32) * 32)}")
-    features = BACKBONES[backbone]((size, size, 3))
-    load_backbone_weights(features, backbone, weights)
+    features = load_backbone(backbone, size, weights)
     try:
         return RetinaNet(
             features,

@@ -19,6 +19,7 @@ _PRESET_CLASSES = {
     "efficientnet_lite0": "EfficientNetLiteBackbone",
     "mobilenet_v3_small": "MobileNetV3Backbone",
     "mobilenet_v3_large": "MobileNetV3Backbone",
+    "resnet34": "ResNetBackbone",
     "resnet50": "ResNetBackbone",
 }
 

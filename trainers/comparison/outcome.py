@@ -1,0 +1,104 @@
+"""What one model has on all sets, and a line of the table: the same loss over its seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .plan import Entry
+from .spread import Spread, spreads
+from .tasks import ComparedTask
+from .transfer import Transfer, threshold_transfer
+
+SELECTION = "selection split"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One model on every set.
+
+    Attributes:
+        seed: of its training.
+        record: what `Trainings` keeps of the training.
+        sets: its measurement by set, the selection split first; see `tasks.ComparedTask`.
+        scalars: further figures by test set, such as the score at thresholds that were picked elsewhere.
+        overall: figures over all sets.
+        transfer: its thresholds carried over; None for a task without thresholds.
+        step_seconds: median time of a training step; None where it is not known.
+    """
+
+    seed: int
+    record: dict
+    sets: dict[str, dict]
+    scalars: dict[str, dict[str, float]]
+    overall: dict[str, float]
+    transfer: Transfer | None
+    step_seconds: float | None = None
+
+    def figures(self, name: str) -> dict[str, float]:
+        """Give all figures on one set."""
+        return {**self.sets[name]["scalars"], **self.scalars.get(name, {})}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        label: what it is called.
+        entry: the loss.
+        learning_rate: what it was trained with.
+        outcomes: one for each seed.
+        scales: the factor on the logits for each seed, where this is the control; else empty.
+    """
+
+    label: str
+    entry: Entry
+    learning_rate: float
+    outcomes: list[Outcome]
+    scales: list[float] = field(default_factory=list)
+
+    def on(self, name: str) -> dict[str, Spread]:
+        """Give mean and spread over the seeds of the figures on one set."""
+        return spreads(outcome.figures(name) for outcome in self.outcomes)
+
+    @property
+    def overall(self) -> dict[str, Spread]:
+        """The same of the figures over all sets."""
+        return spreads(outcome.overall for outcome in self.outcomes)
+
+
+def outcome(compared: ComparedTask, record: dict, sets: Mapping[str, dict], seconds: float | None = None) -> Outcome:
+    """Put together what one model has on all sets: thresholds of one used on the others.
+
+    Args:
+        compared: the task.
+        record: of the training.
+        sets: a measurement by set, the selection split first.
+        seconds: time of a training step.
+    """
+    tests = [name for name in sets if name != SELECTION]
+    scalars, overall, transfer = {name: {} for name in tests}, {}, None
+    if compared.score_curve:
+        transfer = threshold_transfer({name: compared.score_curve(kept) for name, kept in sets.items()})
+        for place, name in enumerate(transfer.names):
+            if name in scalars:
+                lost = transfer.lost_on(name)
+                scalars[name] = {
+                    "transferred": float(transfer.scores[0, place]),
+                    "transfer_loss": float(lost.mean()),
+                    "worst_transfer_loss": float(lost.max()),
+                    **compared.derived(sets[name], sets[SELECTION]),
+                }
+        overall = {
+            "transfer_loss": float(np.mean([scalars[name]["transfer_loss"] for name in tests])),
+            "worst_transfer_loss": max(scalars[name]["worst_transfer_loss"] for name in tests),
+        }
+        best = [kept["scalars"].get(compared.best_threshold) for kept in sets.values()]
+        # Where nothing is found, a detector has none.
+        if None not in best:
+            overall |= {"threshold_mean": float(np.mean(best)), "threshold_variance": float(np.var(best))}
+        # What every test set has of the task's own, such as F at one half, is averaged.
+        for key in compared.derived(sets[tests[0]], sets[SELECTION]):
+            overall[key] = float(np.mean([scalars[name][key] for name in tests]))
+    return Outcome(record["seed"], record, dict(sets), scalars, overall, transfer, seconds)

@@ -1,0 +1,145 @@
+"""What is compared: losses with their seeds, sweeps of a hyperparameter, data, and the schedule that all share."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import losses
+from ..config import RunConfig, parse_loss_options
+from ..errors import UsageError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A loss as it is trained, once for each seed.
+
+    Attributes:
+        loss: its name in the registry, or a sum of such.
+        options: its hyperparameters as NAME=VALUE; those with their default value are left out.
+        seeds: how many trainings.
+    """
+
+    loss: str
+    options: tuple[str, ...] = ()
+    seeds: int = 1
+
+    @property
+    def label(self) -> str:
+        """What it is called in tables."""
+        return ", ".join([self.loss, *self.options])
+
+    @property
+    def key(self) -> str:
+        """What its folders are called."""
+        return as_key(self.label)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One hyperparameter of one loss at several values.
+
+    Attributes:
+        name: the hyperparameter.
+        loss: whose it is.
+        entries: the loss at each value, by the value as it was written.
+    """
+
+    name: str
+    loss: str
+    entries: dict[str, Entry]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole comparison.
+
+    Attributes:
+        config: what every training is told; loss, its options, learning rate, seed and folder are set for each.
+        entries: the losses.
+        tests: the sources on which every model is evaluated, once.
+        out: the folder of the comparison.
+        learning_rates: those tried for each loss, equally long, on the selection split; of a single one none is tried.
+        trial_epochs: epochs of each trial.
+        seed: the first seed.
+        sweeps: hyperparameters at several values, trained with the learning rate of their loss.
+        overwrite: whether to begin anew where a comparison exists.
+    """
+
+    config: RunConfig
+    entries: tuple[Entry, ...]
+    tests: tuple[str, ...]
+    out: Path
+    learning_rates: tuple[float, ...] = (1e-3,)
+    trial_epochs: int = 1
+    seed: int = 0
+    sweeps: tuple[Sweep, ...] = ()
+    overwrite: bool = False
+
+
+def as_key(text: str) -> str:
+    """Make a text fit to be a file's name."""
+    return re.sub(r"[^\w.=-]+", "-", text).strip("-")
+
+
+def read_entries(text: str, seeds: int) -> tuple[Entry, ...]:
+    """Read losses as they are typed: "floss,cross_entropy,log_floss:1", with a number of seeds for some.
+
+    Args:
+        text: names, or sums such as "softmax_cross_entropy + lovasz_softmax", with commas between them.
+        seeds: how many for a loss that says none.
+
+    Raises:
+        UsageError: nothing, a loss twice, or a number of seeds below 1.
+    """
+    entries = {}
+    for part in text.split(","):
+        name, colon, count = (piece.strip() for piece in part.partition(":"))
+        if not name or (colon and not count.isdecimal()):
+            raise UsageError(
+                f"--losses takes names with commas between them, each with :SEEDS where it is to have another number, "
+                f"such as floss,cross_entropy,log_floss:1; got {part.strip() or 'nothing'!r}"
+            )
+        if name in entries:
+            raise UsageError(f"{name} stands twice in --losses: leave one away")
+        entries[name] = Entry(name, seeds=int(count) if colon else seeds)
+        if entries[name].seeds < 1:
+            raise UsageError(f"{name} must have at least 1 seed, got {entries[name].seeds}")
+    return tuple(entries.values())
+
+
+def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]:
+    """Read a hyperparameter's values, "beta2=0.1,0.3,0.8", for each of the losses that has it.
+
+    "floss.beta2=0.1,0.3,0.8" is for one of them.
+
+    Raises:
+        UsageError: written otherwise, or no loss has this hyperparameter.
+    """
+    name, _, listed = (piece.strip() for piece in text.partition("="))
+    only, _, name = name.rpartition(".")
+    values = [value.strip() for value in listed.split(",")]
+    if not name or not all(values) or len(set(values)) < 2:
+        raise UsageError(f"--sweep takes a hyperparameter and at least two values, such as beta2=0.3,0.8; got {text!r}")
+    having = [entry for entry in entries if only in ("", entry.loss) and name in _defaults(entry.loss)]
+    if not having:
+        known = ", ".join(f"{entry.loss} ({', '.join(_defaults(entry.loss)) or 'none'})" for entry in entries)
+        raise UsageError(f"--sweep {text}: no such hyperparameter; those of the losses are {known}")
+    sweeps = []
+    for entry in having:
+        usual = _defaults(entry.loss)[name]
+        found = {value: () if _same(value, usual) else (f"{name}={value}",) for value in values}
+        swept = {value: Entry(entry.loss, options, seeds) for value, options in found.items()}
+        sweeps.append(Sweep(name, entry.loss, swept))
+    return sweeps
+
+
+def _defaults(text: str) -> dict:
+    """Give the hyperparameters of a loss or of a sum of them."""
+    names = [term.rpartition("*")[2].strip() for term in text.split("+")]
+    known = [losses.LOSSES[name].hyperparameters for name in names if name in losses.LOSSES]
+    return {key: value for one in known for key, value in one.items()}
+
+
+def _same(text: str, value) -> bool:
+    (found,) = parse_loss_options([f"value={text}"]).values()
+    return found == value

@@ -1,0 +1,49 @@
+"""Mean and spread over seeds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over several seeds.
+
+    Attributes:
+        mean: over the seeds.
+        deviation: the sample standard deviation; None of a single seed, which tells nothing about it.
+        count: how many seeds.
+    """
+
+    mean: float
+    deviation: float | None
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Take the mean and the spread of one value or more."""
+        values = np.asarray(values, np.float64)
+        deviation = float(values.std(ddof=1)) if values.size > 1 else None
+        return cls(float(values.mean()), deviation, int(values.size))
+
+    def text(self, form: str) -> str:
+        """Write as "0.912 ± 0.003", or as "0.912" of a single seed."""
+        mean = format(self.mean, form)
+        return mean if self.deviation is None else f"{mean} ± {format(self.deviation, form)}"
+
+    def to_dict(self) -> dict:
+        """Give plain numbers for JSON."""
+        return asdict(self)
+
+
+def spreads(seeds: Iterable[Mapping[str, float]]) -> dict[str, Spread]:
+    """Give mean and spread of every figure that all seeds have."""
+    seeds = list(seeds)
+    return {key: Spread.of([one[key] for one in seeds]) for key in seeds[0] if all(key in one for one in seeds)}
+
+
+def mean_curve(curves: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the mean, the lowest and the highest value of curves with the same abscissas."""
+    stacked = np.asarray(curves, np.float64)
+    return stacked.mean(axis=0), stacked.min(axis=0), stacked.max(axis=0)

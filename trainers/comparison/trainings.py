@@ -1,0 +1,163 @@
+"""The trainings and evaluations of a comparison, each done once and kept below its folder."""
+
+import gc
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .. import run
+from ..callbacks import read_history
+from ..errors import DivergedError, UsageError
+from ..files import write_json
+from ..run_folder import check_run
+from .plan import Entry, Plan, as_key
+from .tasks import ComparedTask
+
+log = logging.getLogger("metricfit")
+
+
+class Trainings:
+    """Trains what a plan names, and remembers what is done: OUT/runs has run folders, OUT/evaluations what they score.
+
+    Args:
+        compared: the task.
+        plan: what is compared.
+        total: how many trainings there are, for the log.
+    """
+
+    def __init__(self, compared: ComparedTask, plan: Plan, total: int):
+        self.compared, self.plan, self.total = compared, plan, total
+        self.begun = 0
+        self._loaded = ("", None)
+
+    def config(self, entry: Entry, learning_rate: float, seed: int, name: str = "", epochs: int | None = None):
+        """Give the configuration of one training."""
+        return replace(
+            self.plan.config,
+            loss=entry.loss,
+            loss_options=(*self.plan.config.loss_options, *entry.options),
+            learning_rate=learning_rate,
+            seed=seed,
+            epochs=epochs or self.plan.config.epochs,
+            out=str(self.plan.out / "runs" / name),
+        )
+
+    def trial(self, entry: Entry, learning_rate: float) -> dict:
+        """Train shortly with a learning rate; gives its record, with `failed` where the loss stopped being a number."""
+        name = f"trials/{entry.key}-lr{learning_rate:g}-{self.plan.trial_epochs}-epochs"
+        config = self.config(entry, learning_rate, self.plan.seed, name, self.plan.trial_epochs)
+        self._say(f"{entry.label}, trial of learning rate {learning_rate:g}")
+        return self._trained(name, config, may_fail=True)
+
+    def training(self, entry: Entry, learning_rate: float, seed: int) -> dict:
+        """Train once with the whole schedule; gives its record."""
+        name = f"{entry.key}-lr{learning_rate:g}-seed{seed}"
+        self._say(f"{entry.label}, seed {seed}, learning rate {learning_rate:g}")
+        return self._trained(name, self.config(entry, learning_rate, seed, name), may_fail=False)
+
+    def scale(self, record: dict, selection) -> dict:
+        """Find the best factor on a model's logits on the selection split, once; gives `factor` and `scores`."""
+
+        def find():
+            factor, scores = self.compared.best_scale(self._model(record), self.plan.config, selection)
+            return {"factor": factor, "scores": {f"{key:g}": value for key, value in scores.items()}}
+
+        return self._once(self._folder(record) / "logit_scale.json", find)
+
+    def measured(self, record: dict, sets: dict, scale: float | None = None) -> list[dict]:
+        """Evaluate a model on every set, once; gives by set its measurement, and that with scaled logits beside it.
+
+        Args:
+            record: what `training` gave.
+            sets: sources by name.
+            scale: a factor on the logits to measure, too.
+
+        Returns:
+            One dictionary by set, or two: as it is, and scaled.
+        """
+        scales = (1.0,) if scale is None else (1.0, scale)
+        found = [{} for _ in scales]
+        for name, source in sets.items():
+            path = self._folder(record) / f"{as_key(name)}.json"
+
+            def measure(source=source):
+                log.info("  evaluating on %s", source.name)
+                kept = self.compared.measure(self._model(record), self.plan.config, source, scales)
+                return {"source": source.name, "examples": len(source), "scales": list(scales), "measured": kept}
+
+            for by_set, measurement in zip(found, self._once(path, measure)["measured"]):
+                by_set[name] = measurement
+        return found
+
+    def _say(self, what: str) -> None:
+        self.begun += 1
+        log.info("run %d of %d: %s", self.begun, self.total, what)
+
+    def _trained(self, name: str, config, may_fail: bool) -> dict:
+        kept = self.plan.out / "evaluations" / name / "run.json"
+        # Refuses a folder in which another training lies.
+        if not check_run(self.compared.name, config):
+            shutil.rmtree(kept.parent, ignore_errors=True)
+
+        def train():
+            self._release()
+            record = {
+                "name": name, "loss": config.loss, "options": list(config.loss_options), "seed": config.seed,
+                "learning_rate": config.learning_rate, "epochs": config.epochs,
+            }  # fmt: skip
+            try:
+                result = run.train(self.compared.task, config)
+            except DivergedError as error:
+                if not may_fail:
+                    raise
+                log.warning("  failed: %s", error)
+                return {**record, "failed": str(error)}
+            if result.interrupted:
+                raise KeyboardInterrupt
+            history = read_history(result.folder / "history.csv")
+            return {
+                **record,
+                "score": result.metrics[self.compared.task.main_metric],
+                "selection": result.metrics,
+                "training_seconds": [row["training_seconds"] for row in history if "training_seconds" in row],
+                "seconds": sum(row["seconds"] for row in history),
+                "watched": self.compared.watched(result.folder),
+            }
+
+        return self._once(kept, train)
+
+    def _folder(self, record: dict) -> Path:
+        return self.plan.out / "evaluations" / record["name"]
+
+    def _model(self, record: dict) -> keras.Model:
+        if self._loaded[0] != record["name"]:
+            self._release()
+            self._loaded = record["name"], run.load_model(self.plan.out / "runs" / record["name"])
+        return self._loaded[1]
+
+    def _release(self) -> None:
+        """Let go of the models before: Keras keeps what it traced."""
+        self._loaded = ("", None)
+        keras.backend.clear_session()
+        gc.collect()
+
+    def _once(self, path: Path, make: Callable[[], dict]) -> dict:
+        """Read what an earlier call made, or make it; a file is whole or absent."""
+        if not path.is_file():
+            write_json(path, make())
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(f"{path} is not JSON ({error}): remove it, and it is made anew") from error
+
+
+def step_seconds(record: dict, steps: int) -> float | None:
+    """Give the median time of a training step; None of a single epoch, in which TensorFlow compiles."""
+    later = record["training_seconds"][1:]
+    return float(np.median(later)) / steps if later else None

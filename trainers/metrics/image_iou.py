@@ -1,0 +1,46 @@
+"""Intersection over union of each saliency map at 256 thresholds, averaged over the images, in NumPy."""
+
+import numpy as np
+
+from ..errors import MetricfitError
+from .histogram import histograms, threshold_codes
+
+
+class ImageIoU:
+    """Accumulates saliency maps one by one: memory does not grow with the number of images.
+
+    An image without salient pixels scores 1 where nothing is predicted and 0 elsewhere (0/0 = 1, as in `Jaccard`). An
+    image of ignored pixels only does not count.
+    """
+
+    def __init__(self):
+        self.images = 0
+        self._sum = np.zeros(256)
+
+    def update(self, saliency, mask):
+        """Score one map.
+
+        Args:
+            saliency: float32 [H, W] in [0, 1].
+            mask: uint8 [H, W] with 0 background, 1 salient, 255 ignore.
+
+        Raises:
+            ValueError: the mask holds another value.
+        """
+        background, salient = histograms(threshold_codes(np.asarray(saliency, np.float32)), mask)
+        if not background.sum() + salient.sum():
+            return
+        both = salient[::-1].cumsum()[::-1]
+        union = salient.sum() + background[::-1].cumsum()[::-1]
+        self.images += 1
+        self._sum += np.divide(both, union, out=np.ones(256), where=union > 0)
+
+    def result(self) -> np.ndarray:
+        """Give the mean IoU at the thresholds {0..255}/255, prediction >= threshold, float64 [256].
+
+        Raises:
+            MetricfitError: no map was scored yet.
+        """
+        if self.images == 0:
+            raise MetricfitError("the image IoU needs an image with labelled pixels, got none: check the masks")
+        return self._sum / self.images

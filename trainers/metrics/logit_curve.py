@@ -1,0 +1,53 @@
+"""F-measure over thresholds that are even in the logits, so that scaling the logits moves the curve and changes no F.
+
+The thresholds {0..255}/255 of the field lie within 5.5 of 0 in the logits. Of maps whose logits are larger than that,
+polarised by a loss or by a mere factor, they cut only the middle: what a wrong threshold costs looks smaller.
+"""
+
+import numpy as np
+
+from ..errors import MetricfitError
+from .histogram import IGNORE, curves, f_measure
+
+LEVELS = np.arange(-512, 513) / 32
+"""The thresholds, float64 [1025], from -16 to 16: beyond that, float32 cannot tell probabilities from 1."""
+ZERO = 512
+"""The place of the threshold 0, one half as a probability."""
+
+
+class LogitFMeasure:
+    """Accumulates saliency maps one by one; precision and recall are averaged over the images, then F is taken.
+
+    Args:
+        beta2: weight of precision against recall, beta squared.
+    """
+
+    def __init__(self, beta2=0.3):
+        self.beta2, self.images = beta2, 0
+        self._sum = np.zeros((2, len(LEVELS)))
+
+    def update(self, logits, mask):
+        """Score one map.
+
+        Args:
+            logits: float [H, W].
+            mask: integer [H, W] with 0 background, 1 salient, 255 ignore.
+        """
+        valid = mask != IGNORE
+        if not valid.any():
+            return
+        places = np.clip(np.floor(32.0 * logits[valid]), -512, 512).astype(np.int64) + 512
+        salient = mask[valid] == 1
+        counts = [np.bincount(places[chosen], minlength=len(LEVELS)) for chosen in (~salient, salient)]
+        self.images += 1
+        self._sum += curves(*(count.astype(np.float64) for count in counts), self.beta2)[:2]
+
+    def result(self) -> np.ndarray:
+        """Give F at each of `LEVELS`, logit >= threshold, float64 [1025].
+
+        Raises:
+            MetricfitError: no map was scored yet.
+        """
+        if self.images == 0:
+            raise MetricfitError("the F-measure needs an image with labelled pixels, got none: check the masks")
+        return f_measure(*(self._sum / self.images), self.beta2)

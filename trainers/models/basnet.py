@@ -1,0 +1,55 @@
+"""BASNet of KerasCV, ending in logits, for raw 0-255 pictures."""
+
+import keras
+import keras_cv
+
+from .backbones import resnet34
+from .preparation import prepare_for_training
+from .pretrained import check_size
+from .side_outputs import SideOutputs
+from .weights import load_backbone_weights
+
+BACKBONE = "resnet34"
+"""What BASNet's encoder is made of, its four stages without the stem; KerasCV's takes ResNets of basic blocks only."""
+
+
+def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float = 0.95) -> keras.Model:
+    """Build a BASNet (Qin et al., BASNet: Boundary-Aware Salient Object Detection, CVPR 2019), 109 M parameters.
+
+    An encoder and decoder whose seven stages (bridge and six of the decoder) each give a side output, and a refinement
+    module that corrects the finest of them. The refined map is the one that is given; all eight are trained. KerasCV
+    has 512 channels in every stage of the decoder, at full resolution too: a network for GPUs.
+
+    Args:
+        size: side of the square input, in pixels; a multiple of 32.
+        weights: first weights of the ResNet34, see `load_backbone_weights`: none, or a file.
+        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
+
+    Returns:
+        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]; in
+        training to [B, size, size, 8]: the refined map, then the side outputs, the finest first (see `SideOutputs`).
+
+    Raises:
+        UsageError: unknown weights, or a size that is not a multiple of 32.
+        MetricfitError: the weights could not be read.
+    """
+    check_size(size)
+    features = resnet34((None, None, 3))
+    load_backbone_weights(features, BACKBONE, weights)
+    basnet = keras_cv.models.BASNet(
+        backbone=features,
+        num_classes=1,
+        input_shape=(size, size, 3),
+        include_rescaling=False,  # with it, Keras 3.15 finds KerasCV's graph unconnected
+        # What the first stage takes; KerasCV fails at any other width.
+        projection_filters=features.get_layer("v2_stack_0_block1_1_conv").input.shape[-1],
+    )
+    for layer in basnet.layers:
+        if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.sigmoid:
+            layer.activation = keras.activations.linear  # probabilities would have lost what saturates
+    # KerasCV's class would put the sigmoids back when it is loaded.
+    plain = keras.Model(basnet.input, basnet.outputs, name="basnet_logits")
+    image = keras.Input((size, size, 3), name="image")
+    maps = plain(keras.layers.Rescaling(1 / 255.0, name="preprocessing")(image))
+    model = keras.Model(image, SideOutputs()(maps), name="basnet")
+    return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)

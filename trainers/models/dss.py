@@ -1,0 +1,96 @@
+"""DSS: side outputs on the levels of a KerasCV backbone, joined by short connections, for raw 0-255 pictures."""
+
+import keras
+
+from .backbone_levels import BackboneLevels
+from .backbones import PREPROCESSING
+from .preparation import prepare_for_training
+from .pretrained import load_backbone
+from .side_outputs import SideOutputs
+
+SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (512, 7)}
+"""Width and kernel of both convolutions of each side output: the paper's Table 1 from conv2_2 (stride 2) to pool5."""
+
+SHORT_CONNECTIONS = {"P1": ("P2", "P3", "P4", "P5"), "P2": ("P4", "P5"), "P3": ("P4", "P5")}
+"""Which deeper side outputs each one is told of: the paper's pattern without its first side output (stride 1)."""
+
+
+def build_dss(
+    backbone: str = "efficientnet_lite0",
+    *,
+    size: int,
+    weights: str = "none",
+    width: float = 0.25,
+    batch_norm_momentum: float = 0.95,
+) -> keras.Model:
+    """Build a DSS (Hou et al., Deeply Supervised Salient Object Detection with Short Connections, CVPR 2017).
+
+    A side output is two convolutions and a score, A, on one level of the backbone. A shallow one, which sees detail,
+    adds to its own score those of deeper ones, which know where the objects are: R(m) = A(m) + sum of r(i, m) R(i) over
+    its short connections. The fused output is a learned sum of all R, enlarged to the picture's size.
+
+    Different from the paper: the backbone, hence no side output at stride 1; batch normalisation in the side outputs;
+    and the map that is given is the fused one alone, where the paper averages its probabilities with those of three
+    side outputs. What is given must be logits, and any mean of the sides' logits is a sum that the fusion can learn.
+
+    Args:
+        backbone: a key of `BACKBONES`.
+        size: side of the square input, in pixels; a multiple of 32.
+        weights: first weights of the backbone, see `load_backbone_weights`.
+        width: factor on the paper's widths of the side outputs (`SIDES`), which suit VGG16: whole ones would hold more
+            parameters than the backbone.
+        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
+
+    Returns:
+        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]; in
+        training to [B, size, size, 1 + levels]: the fused map, then those of P1 to P5 as far as the backbone has
+        them (see `SideOutputs`).
+
+    Raises:
+        UsageError: unknown backbone or weights, or a size that is not a multiple of 32.
+        MetricfitError: the weights could not be read.
+    """
+    features = load_backbone(backbone, size, weights)
+    levels = [level for level in SIDES if level in features.pyramid_level_inputs]
+    image = keras.Input((size, size, 3), name="image")
+    scale, offset = PREPROCESSING[backbone]
+    scaled = keras.layers.Rescaling(scale, offset, name="preprocessing")(image)
+    maps = BackboneLevels(features, levels, name="levels")(scaled)
+    sides = {}
+    # The deepest first: shallower ones take from it.
+    for level, level_map in reversed(list(zip(levels, maps))):
+        own = _score(level_map, level, width)
+        deeper = {other: sides[other] for other in SHORT_CONNECTIONS.get(level, ())}
+        sides[level] = _connected(own, deeper, level) if deeper else own
+    enlarged = [_enlarged(sides[level], size, f"{level}_enlarged") for level in levels]
+    model = keras.Model(image, SideOutputs()([_sum(enlarged, "fused"), *enlarged]), name=f"dss_{backbone}")
+    return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
+
+
+def _score(level_map, level: str, width: float):
+    """A side output by itself: two convolutions and one of 1x1 to logits, float32 [B, s, s, 1]."""
+    channels, kernel = SIDES[level]
+    for index in (1, 2):
+        name = f"{level}_conv{index}"
+        convolution = keras.layers.Conv2D(int(width * channels), kernel, padding="same", use_bias=False, name=name)
+        level_map = keras.layers.BatchNormalization(name=f"{level}_norm{index}")(convolution(level_map))
+        level_map = keras.layers.ReLU(name=f"{level}_relu{index}")(level_map)
+    return keras.layers.Conv2D(1, 1, dtype="float32", name=f"{level}_score")(level_map)
+
+
+def _connected(own, deeper: dict, level: str):
+    """A side output's score beside deeper ones of its size, weighted and summed."""
+    enlarged = [_enlarged(score, own.shape[1], f"{other}_to_{level}") for other, score in deeper.items()]
+    return _sum([own, *enlarged], f"{level}_connected")
+
+
+def _enlarged(score, side: int, name: str):
+    factor = side // score.shape[1]
+    return keras.layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(score)
+
+
+def _sum(scores: list, name: str):
+    """Learned sum of scores, at first their mean: random signs would set the maps against each other."""
+    joined = keras.layers.Concatenate(dtype="float32", name=f"{name}_scores")(scores)
+    mean = keras.initializers.Constant(1 / len(scores))
+    return keras.layers.Conv2D(1, 1, kernel_initializer=mean, dtype="float32", name=name)(joined)
