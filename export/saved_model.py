@@ -103,7 +103,7 @@ def _write(stages: Stages, path, specs: dict[str, tf.TensorSpec]) -> dict[str, t
 
     signatures = {name: signature(tail) for name, tail in (stages.tails or {SIGNATURE: None}).items()}
     module = tf.Module()
-    module.signatures_kept = list(signatures.values())
+    module.served = list(signatures.values())
     tf.saved_model.save(module, str(path), signatures=signatures)
     return outputs
 
