@@ -16,7 +16,8 @@ class EvaluateOptions:
     """
 
     model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """A run folder, a .keras file, a SavedModel, a .tflite file or an exported folder."""
+    """A run folder, a .keras file, a SavedModel, a .tflite file, an exported folder, or the name of a model that ships
+    with the program, such as saliency_lite0."""
     data: str = "scenes:test"
     """Data with masks, labels or boxes, as the model's task needs: scenes[:SPLIT], folder:PATH[:SPLIT],
     voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""

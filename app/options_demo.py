@@ -23,7 +23,8 @@ class DemoOptions:
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(optional)")] = ""
-    """Run folder, export folder, .keras, SavedModel or .tflite; without one, the model that ships with the program."""
+    """Run folder, export folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program;
+    without one, saliency_lite0, which does."""
 
     source: str = "0"
     """Camera number or stream address, a video file, a folder or picture, or `scenes[:SPLIT]`."""
@@ -74,7 +75,8 @@ class PredictOptions:
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Run folder, export folder, .keras, SavedModel or .tflite."""
+    """Run folder, export folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program, such
+    as saliency_lite0."""
 
     inputs: Annotated[
         tyro.conf.Positional[tuple[str, ...]],

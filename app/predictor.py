@@ -56,11 +56,11 @@ class Predictor:
         return tuple(part[0] for part in found) if isinstance(found, tuple) else np.asarray(found)[0]
 
 
-def load_predictor(path: str | Path, *, threads: int | None = None) -> Predictor:
+def load_predictor(path: str | Path = "", *, threads: int | None = None) -> Predictor:
     """Load a model from a run folder, an export folder, a .keras or .tflite file, or a SavedModel.
 
     Args:
-        path: Where the model is; empty for the one that ships with the program.
+        path: Where the model is, or the name of one that ships with the program; see `find_model`.
         threads: CPU threads to use, or None for the runtime's choice.
 
     Raises:
@@ -76,36 +76,36 @@ def find_model(path: str | Path) -> Path:
     """Name the model to load, without loading it.
 
     Args:
-        path: Where the model is; empty for the one that ships with the program.
+        path: Where the model is; the name of one that ships with the program, where no file or folder has it; or
+            empty for the first of these that finds what is salient.
 
     Raises:
         UsageError: If nothing is there, or none ships with the program.
     """
+    from ..export.card import read_card
     from ..export.runner import FORMS
 
-    if not str(path):
-        return shipped_model()
-    if not Path(path).exists():
-        raise UsageError(f"no model at {path}: expected {FORMS}")
-    return Path(path)
-
-
-def shipped_model() -> Path:
-    """Name the saliency model that ships with the program, the first by name where there are several.
-
-    Raises:
-        UsageError: If there is none.
-    """
-    from ..export.card import read_card
-
-    for folder in saved_models.__path__:
-        for card in sorted(Path(folder).glob("*/card.json")):
-            if read_card(card.parent).task == "saliency":
-                return card.parent
+    if str(path) and Path(path).exists():
+        return Path(path)
+    shipped = shipped_models()
+    if str(path):
+        if str(path) in shipped:
+            return shipped[str(path)]
+        names = f", or one that ships with the program: {', '.join(shipped)}" if shipped else ""
+        raise UsageError(f"no model at {path}: expected {FORMS}{names}")
+    for folder in shipped.values():
+        if read_card(folder).task == "saliency":
+            return folder
     raise UsageError(
         "expected a MODEL, none was given and none ships with this installation: give a run or export folder, such as "
         "the one that 'metricfit quickstart' makes"
     )
+
+
+def shipped_models() -> dict[str, Path]:
+    """Give the folders of the models that ship with the program by their names, in the names' order."""
+    folders = [card.parent for root in saved_models.__path__ for card in Path(root).glob("*/card.json")]
+    return {folder.name: folder for folder in sorted(folders, key=lambda folder: folder.name)}
 
 
 def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshold:

@@ -22,11 +22,10 @@ _FACTS = Facts(resizing="pad")
 _KINDS = {"boxes": np.float32, "scores": np.float32, "classes": np.int32, "count": np.int32}
 
 _PYTHON = """\
-    from metricfit.app.predictor import Predictor
-    from metricfit.export import load_runner
+    from metricfit.app.predictor import load_predictor
     from metricfit.trainers.data.images import read_image
 
-    predict = Predictor(load_runner({folder!r}))
+    predict = load_predictor({folder!r})
     found = predict(read_image("photo.jpg"))             # boxes in the picture's pixels, scores, classes
     for box, score, index in zip(found.boxes, found.scores, found.classes):
         if score >= predict.runner.thresholds[index]:

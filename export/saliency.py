@@ -11,11 +11,10 @@ OUTPUT = "saliency"
 _FACTS = Facts(class_names=("background", "salient"), palette=((0, 0, 0), (255, 255, 255)))
 
 _PYTHON = """\
-    from metricfit.app.predictor import Predictor
-    from metricfit.export import load_runner
+    from metricfit.app.predictor import load_predictor
     from metricfit.trainers.data.images import read_image
 
-    predict = Predictor(load_runner({folder!r}))
+    predict = load_predictor({folder!r})
     saliency = predict(read_image("photo.jpg"))          # float32 [H, W] in [0, 1]
     salient = saliency >= {threshold:.3f}
 """

@@ -19,11 +19,10 @@ _PICTURES = 8  # on which the two signatures are compared with each other
 _TIE = 1e-6
 
 _PYTHON = """\
-    from metricfit.app.predictor import Predictor
-    from metricfit.export import load_runner
+    from metricfit.app.predictor import load_predictor
     from metricfit.trainers.data.images import read_image
 
-    predict = Predictor(load_runner({folder!r}))
+    predict = load_predictor({folder!r})
     found = predict(read_image("photo.jpg"))             # labels uint8 [H, W], confidence float32 [H, W]
     for index, name in enumerate(predict.runner.class_names):
         print(name, (found.labels == index).mean())

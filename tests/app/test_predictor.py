@@ -1,11 +1,14 @@
 """Pictures of any size in, maps of the same size out; models of other kinds are refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from metricfit.app import predictor as module
-from metricfit.app.predictor import Predictor, load_predictor, resolve_threshold
+from metricfit.app.predictor import Predictor, find_model, load_predictor, resolve_threshold
 from metricfit.app.threshold import Threshold
+from metricfit.export import read_card
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.errors import UsageError
 
@@ -92,6 +95,17 @@ def test_without_a_shipped_model_the_user_is_asked_for_one(monkeypatch, tmp_path
     monkeypatch.setattr(module.saved_models, "__path__", [str(tmp_path)])
     with pytest.raises(UsageError, match="quickstart"):
         load_predictor("")
+
+
+def test_a_shipped_model_is_found_by_its_name_where_no_file_has_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shipped = find_model("saliency_mobile")
+    assert read_card(shipped).name == shipped.name == "saliency_mobile"
+    assert find_model("").name == "saliency_lite0"
+    (tmp_path / "saliency_mobile").mkdir()
+    assert find_model("saliency_mobile") == Path("saliency_mobile")
+    with pytest.raises(UsageError, match=r"no model at saliency_large: .*saliency_lite0, saliency_mobile"):
+        find_model("saliency_large")
 
 
 def test_a_model_that_is_not_there(tmp_path):

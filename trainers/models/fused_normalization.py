@@ -1,0 +1,53 @@
+"""Batch normalisation in one kernel."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+_DTYPES = (tf.float32, tf.float16, tf.bfloat16)
+
+
+def fuse(layer: keras.layers.BatchNormalization) -> None:
+    """Let a layer normalise its training batches by TensorFlow's fused kernel.
+
+    Keras composes batch normalisation of a dozen element-wise operators, each with its own pass over the activations
+    and its own gradient: on CPUs about a third of a training step of the networks here. Outputs, exact gradients and
+    moving statistics stay the same up to rounding. The layer is saved as what it is, and inference and every input
+    that the kernel does not take (masks, other ranks or dtypes, a channel axis that is not the last) go the plain way.
+
+    Args:
+        layer: a layer, built or not; it is changed.
+    """
+    plain = functools.partial(type(layer).call, layer)
+
+    def call(inputs, training=None, mask=None):
+        if not (training and layer.trainable and mask is None and _fits(layer, inputs)):
+            return plain(inputs, training=training, mask=mask)
+        channels = inputs.shape[-1]
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            scale=tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones(channels),
+            offset=tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros(channels),
+            epsilon=layer.epsilon,
+            is_training=True,
+        )
+        count = tf.cast(tf.size(inputs) // channels, tf.float32)
+        momentum = layer.momentum
+        layer.moving_mean.assign(layer.moving_mean * momentum + mean * (1 - momentum))
+        # The kernel gives the unbiased variance, Keras keeps the plain one.
+        plain_variance = variance * (count - 1) / count
+        layer.moving_variance.assign(layer.moving_variance * momentum + plain_variance * (1 - momentum))
+        return outputs
+
+    layer.call = call
+
+
+def _fits(layer: keras.layers.BatchNormalization, inputs) -> bool:
+    return (
+        isinstance(inputs, tf.Tensor)
+        and inputs.shape.rank == 4
+        and inputs.dtype in _DTYPES
+        and layer.axis in (-1, 3)
+        and not (layer.synchronized or layer.renorm)
+    )
