@@ -70,10 +70,14 @@ class ExportOptions:
     """Training data for the calibration; by default the run's own."""
     val: str | None = None
     """Data with masks or boxes on which every file is compared and measured; by default the run's selection data."""
+    test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")] = ()
+    """Further data, by which nothing was chosen: every file is measured on them for the card. Give it once for each."""
     name: str | None = None
     """The model's name in its card; by default the folder's."""
     data_terms: str = ""
     """The terms of the training data, for the card."""
+    limits: str = ""
+    """What the model is not made for, for the card."""
     overwrite: bool = False
     """Replace an existing folder."""
     quiet: bool = False

@@ -11,7 +11,7 @@ from ..trainers.data.boxes import RESIZINGS
 from ..trainers.errors import DataError
 from ..trainers.files import write_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 CARD_NAME = "card.json"
 
 NUMBER = (int, float)
@@ -55,10 +55,12 @@ _CARD_1 = {
 }
 _TENSOR = {**_TENSOR_1, "description": str}
 _THRESHOLDS = {**_THRESHOLDS_1, "per_class": [NUMBER]}
-_FILE = {name: kind for name, kind in _FILE_1.items() if name != "output"}
-_FILE |= {"input": _TENSOR, "outputs": [_TENSOR], "thresholds": _THRESHOLDS}
-_CARD = {**_CARD_1, "resizing": str, "thresholds": _THRESHOLDS, "files": {str: _FILE}}
-_SCHEMAS = {1: _CARD_1, 2: _CARD}
+_FILE_2 = {name: kind for name, kind in _FILE_1.items() if name != "output"}
+_FILE_2 |= {"input": _TENSOR, "outputs": [_TENSOR], "thresholds": _THRESHOLDS}
+_CARD_2 = {**_CARD_1, "resizing": str, "thresholds": _THRESHOLDS, "files": {str: _FILE_2}}
+_TEST = {"images": int, "metrics": {str: NUMBER}, "thresholds": _THRESHOLDS}
+_CARD = {**_CARD_2, "limits": str, "files": {str: {**_FILE_2, "tests": {str: _TEST}}}}
+_SCHEMAS = {1: _CARD_1, 2: _CARD_2, 3: _CARD}
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ class ModelCard:
         metrics: the main figures of the Keras model on the validation data, by name.
         data: sources and numbers of pictures: `training`, `validation`, `validation_images`, `representative_images`.
         data_terms: under what terms the training data stand.
+        limits: what the model is not made for.
         command: the command lines that made the model.
         machine: where the latencies were measured.
         config: the training's configuration.
         versions: versions of the libraries, by name.
         files: per file or folder beside the card: kind, variant, bytes, sha256, input and output tensors (named as in
-            the signature), operators, metrics, thresholds, parity with Keras, and latency in milliseconds per picture.
+            the signature), operators, metrics, thresholds, parity with Keras, latency in milliseconds per picture, and
+            `tests`: images, metrics and thresholds on further data, by source.
         schema_version: version of this schema.
     """
 
@@ -101,6 +105,7 @@ class ModelCard:
     versions: dict
     files: dict = field(default_factory=dict)
     resizing: str = "stretch"
+    limits: str = ""
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict:
@@ -113,7 +118,7 @@ def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
     """Check data against the schema and make a card of them.
 
     Args:
-        values: what `ModelCard.to_dict` gives, or gave in version 1, which is brought up to date.
+        values: what `ModelCard.to_dict` gives, or gave in an earlier version, which is brought up to date.
         where: the file's path, for errors.
 
     Raises:
@@ -124,12 +129,14 @@ def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
     version = values.get("schema_version")
     if isinstance(version, bool) or version not in tuple(_SCHEMAS):
         raise DataError(
-            f"schema_version in {where} must be {' or '.join(map(str, _SCHEMAS))}, got {version!r}: "
+            f"schema_version in {where} must be from 1 to {SCHEMA_VERSION}, got {version!r}: "
             "read it with the version of metricfit that wrote it, or export the model again"
         )
     _check(values, _SCHEMAS[version], "", where)
     if version == 1:
         values = _from_version_1(values)
+    if version < SCHEMA_VERSION:
+        values = _from_version_2(values)
     if values["input_size"] < 1:
         raise DataError(f"input_size in {where} must be positive, got {values['input_size']}")
     if values["resizing"] not in RESIZINGS:
@@ -138,6 +145,8 @@ def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
     _check_thresholds(values["thresholds"], classes, "thresholds", where)
     for name, entry in values["files"].items():
         _check_thresholds(entry["thresholds"], classes, f"files.{name}.thresholds", where)
+        for source, test in entry["tests"].items():
+            _check_thresholds(test["thresholds"], classes, f"files.{name}.tests.{source}.thresholds", where)
     return ModelCard(
         **{
             **values,
@@ -187,7 +196,7 @@ def digest(path) -> tuple[int, str]:
 
 
 def _from_version_1(values: dict) -> dict:
-    """Bring a checked card of version 1 up to date: one output, one threshold, pictures stretched."""
+    """Bring a checked card of version 1 to version 2: one output, one threshold, pictures stretched."""
 
     def updated(entry: dict) -> dict:
         kept = {name: value for name, value in entry.items() if name != "output"}
@@ -197,11 +206,17 @@ def _from_version_1(values: dict) -> dict:
 
     return {
         **values,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": 2,
         "resizing": "stretch",
         "thresholds": {**values["thresholds"], "per_class": []},
         "files": {name: updated(entry) for name, entry in values["files"].items()},
     }
+
+
+def _from_version_2(values: dict) -> dict:
+    """Bring a checked card of version 2 up to date: nothing said of limits, no further data."""
+    files = {name: {**entry, "tests": {}} for name, entry in values["files"].items()}
+    return {**values, "schema_version": SCHEMA_VERSION, "limits": "", "files": files}
 
 
 def _check(value, schema, name: str, where: str) -> None:

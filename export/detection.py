@@ -208,10 +208,12 @@ def _saved_model(card) -> str:
 _PAGE = Page(
     introduction=_introduction,
     thresholds=_thresholds,
-    columns=(
+    measures=(
         ("AP", lambda entry: f"{entry['metrics']['ap']:.4f}"),
         ("AP50", lambda entry: f"{entry['metrics']['ap50']:.4f}"),
         ("oLRP", lambda entry: f"{entry['metrics']['olrp']:.4f}"),
+    ),
+    columns=(
         ("AP difference", lambda entry: f"{entry['parity']['ap_difference']:+.4f}"),
         ("score difference", lambda entry: _difference(entry, "score")),
         ("box difference", lambda entry: f"{_difference(entry, 'box')} px"),

@@ -39,8 +39,10 @@ def export_run(
     quantize=("none", "int8"),
     data: str | None = None,
     val: str | None = None,
+    tests=(),
     name: str | None = None,
     data_terms: str = "",
+    limits: str = "",
     overwrite: bool = False,
     quiet: bool = False,
     seed: int = 0,
@@ -58,8 +60,10 @@ def export_run(
         data: the training data; by default the run's.
         val: data to compare and measure on, with masks, labels or boxes as its task needs; by default the run's, or
             else every tenth training example, as training holds them out.
+        tests: sources of further data, by which nothing was chosen, to measure every file on.
         name: the model's name in its card; by default the folder's.
         data_terms: the terms of the training data, for the card.
+        limits: what the model is not made for, for the card.
         overwrite: replace an exported model at `to`.
         quiet: no progress bars.
         seed: of the choice of pictures that int8's ranges, and what float16 may round, are measured on.
@@ -85,6 +89,7 @@ def export_run(
     source_text, held_out = data or config["data"], config["data"]
     val_text = val or config.get("val")
     training, validation = _sources(task, source_text, held_out, val_text, config, quiet)
+    test_sources = {test: checked_source(test, **_source_options(task, config, quiet)) for test in tests}
 
     with (
         _built_beside(to) as folder,
@@ -98,6 +103,10 @@ def export_run(
         runners = {file: _runner(folder / file, variant) for file, variant in variants.items()}
         expected, measured = task.compare(reference, runners, validation, config, quiet)
         differences = {file: task.check(file, variant, expected, measured[file]) for file, variant in variants.items()}
+        tested = {
+            test: (len(source), task.compare(reference, runners, source, config, quiet)[1])
+            for test, source in test_sources.items()
+        }
         bar.update()
         bar.set_description("export: timing")
         picture = reference.fit(validation.load(0).image)
@@ -118,7 +127,11 @@ def export_run(
                 "representative_images": _representatives(training, quantize),
             },
             data_terms=data_terms or (_SCENES_TERMS if source_text.startswith("scenes") else _UNSTATED_TERMS),
-            command=_command(task, run, to, formats, quantize, data, val, name, data_terms, overwrite, seed),
+            limits=limits,
+            command=_command(
+                task, run, to, formats, quantize, overwrite, seed,
+                data=data, val=val, test=tests, name=name, data_terms=data_terms, limits=limits,
+            ),
             machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
             config=config,
             versions={**settings.get("versions", {}), **_export_versions()},
@@ -131,6 +144,14 @@ def export_run(
                     "thresholds": measured[file].thresholds,
                     "parity": differences[file],
                     "latency_ms": parity.latency_ms(runners[file], picture),
+                    "tests": {
+                        test: {
+                            "images": images,
+                            "metrics": found[file].metrics,
+                            "thresholds": found[file].thresholds,
+                        }
+                        for test, (images, found) in tested.items()
+                    },
                 }
                 for file, variant in variants.items()
             },
@@ -233,8 +254,7 @@ def _sources(
     task: ExportTask, data: str, held_out: str, val: str | None, config: dict, quiet: bool
 ) -> tuple[Source, Source]:
     """The pictures to calibrate on, and those to compare and measure on."""
-    options = {"needs": task.needs, "skip_bad": bool(config.get("skip_bad")), "quiet": quiet}
-    options |= task.source_options(config)
+    options = _source_options(task, config, quiet)
     training = checked_source(data, **options)
     if val:
         return training, checked_source(val, **options)
@@ -243,15 +263,23 @@ def _sources(
     return training, split_for_selection(checked_source(held_out, **options))[1]
 
 
+def _source_options(task: ExportTask, config: dict, quiet: bool) -> dict:
+    """What `checked_source` is told besides the source."""
+    options = {"needs": task.needs, "skip_bad": bool(config.get("skip_bad")), "quiet": quiet}
+    return options | task.source_options(config)
+
+
 def _export_versions() -> dict[str, str]:
     return {**versions(), "ai-edge-litert": importlib.metadata.version("ai-edge-litert")}
 
 
-def _command(task, run, to, formats, quantize, data, val, name, data_terms, overwrite, seed) -> tuple[str, ...]:
+def _command(task, run, to, formats, quantize, overwrite, seed, **values) -> tuple[str, ...]:
+    """The command lines; values are those of the flags of their names, one or several, left out where empty."""
     words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
     words += ["--quantize", *quantize] if "tflite" in formats else []
-    for flag, value in (("--data", data), ("--val", val), ("--name", name), ("--data-terms", data_terms)):
-        words += [flag, value] if value else []
+    for name, value in values.items():
+        several = (value,) if isinstance(value, str) else value or ()
+        words += [word for one in several if one for word in (f"--{name.replace('_', '-')}", one)]
     words += ["--seed", str(seed)] if seed else []
     words += ["--overwrite"] if overwrite else []
     # A card's `config` is read like a run's, so the card alone repeats the training.

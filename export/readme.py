@@ -24,6 +24,8 @@ def readme(card: ModelCard) -> str:
         _files_table(card, page),
         f"{page.comparison(card)} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
+        *_tests(card, page),
+        *([f"**Limits.** {card.limits}"] if card.limits else []),
         "## Use",
         "On the command line:",
         page.usage(card),
@@ -54,9 +56,30 @@ def readme(card: ModelCard) -> str:
 
 
 def _files_table(card: ModelCard, page: Page) -> str:
-    headings = ("file", "MB", "ms", *(heading for heading, _ in page.columns))
-    rows = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
-    for name, entry in card.files.items():
-        cells = (f"`{name}`", f"{entry['bytes'] / 1e6:.2f}", f"{entry['latency_ms']:.1f}")
-        rows.append(f"| {' | '.join((*cells, *(cell(entry) for _, cell in page.columns)))} |")
-    return "\n".join(rows)
+    columns = (
+        ("MB", lambda entry: f"{entry['bytes'] / 1e6:.2f}"),
+        ("ms", lambda entry: f"{entry['latency_ms']:.1f}"),
+        *page.measures,
+        *page.columns,
+    )
+    return _table(("file",), columns, [((f"`{name}`",), entry) for name, entry in card.files.items()])
+
+
+def _tests(card: ModelCard, page: Page) -> list[str]:
+    """What the files achieve on further data; nothing where they were not measured on any."""
+    rows = [
+        ((f"`{name}`", f"`{source}`", str(test["images"])), test)
+        for name, entry in card.files.items()
+        for source, test in entry["tests"].items()
+    ]
+    if not rows:
+        return []
+    table = _table(("file", "data", "pictures"), page.measures, rows)
+    return ["On further data, by which nothing was chosen, not the epoch and not the threshold above:", table]
+
+
+def _table(headings, columns, rows) -> str:
+    """A table in Markdown: rows of (first cells, entry), and columns of (heading, from an entry to the cell)."""
+    headings = (*headings, *(heading for heading, _ in columns))
+    lines = [(*first, *(cell(entry) for _, cell in columns)) for first, entry in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (headings, ("---",) * len(headings), *lines))

@@ -146,12 +146,15 @@ def _saved_model(card) -> str:
 _PAGE = Page(
     introduction=_introduction,
     thresholds=_thresholds,
-    columns=(
+    measures=(
         ("MaxF", lambda entry: f"{entry['metrics']['max_f']:.4f}"),
         ("MeanF", lambda entry: f"{entry['metrics']['mean_f']:.4f}"),
         ("MAE", lambda entry: f"{entry['metrics']['mae']:.4f}"),
+        ("MeanF/MaxF", lambda entry: f"{entry['metrics']['mean_to_max']:.3f}"),
         ("threshold", lambda entry: f"{entry['thresholds']['optimal']:.3f}"),
         ("band", lambda entry: "{:.3f}-{:.3f}".format(*entry["thresholds"]["band"])),
+    ),
+    columns=(
         ("largest difference", lambda entry: f"{entry['parity']['largest_difference']:.1e}"),
         ("mean difference", lambda entry: f"{entry['parity']['mean_difference']:.1e}"),
         ("output", lambda entry: entry["outputs"][0]["dtype"]),

@@ -174,10 +174,12 @@ def _tflite(card, file: str) -> str:
 _PAGE = Page(
     introduction=_introduction,
     thresholds=_thresholds,
-    columns=(
+    measures=(
         ("mIoU", lambda entry: f"{entry['metrics']['dataset_miou_present']:.4f}"),
         ("by image", lambda entry: f"{entry['metrics']['image_miou_present']:.4f}"),
         ("accuracy", lambda entry: f"{entry['metrics']['pixel_accuracy']:.4f}"),
+    ),
+    columns=(
         ("largest difference", lambda entry: f"{entry['parity']['largest_difference']:.1e}"),
         ("mean difference", lambda entry: f"{entry['parity']['mean_difference']:.1e}"),
     ),

@@ -62,7 +62,8 @@ class Page:
     Attributes:
         introduction: from a card to what the model does.
         thresholds: from a card to where its scores are cut.
-        columns: (heading, from a file's entry in the card to the cell) of the table of files.
+        measures: (heading, from a file's entry in the card, or one of its `tests`, to the cell): what it achieves.
+        columns: the same, of what else the table of files says: how it agrees with the Keras model.
         comparison: from a card to what the table's figures mean.
         usage: from a card to a command line.
         python: from a card to how it runs with this package.
@@ -72,6 +73,7 @@ class Page:
 
     introduction: Callable
     thresholds: Callable
+    measures: tuple[tuple[str, Callable], ...]
     columns: tuple[tuple[str, Callable], ...]
     comparison: Callable
     usage: Callable

@@ -20,9 +20,23 @@ def run_folder(tmp_path_factory, source):
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory, run_folder):
+def further(tmp_path_factory):
+    """Data of which no example trained, validated or calibrated."""
+    return red_squares(tmp_path_factory.mktemp("data") / "further", count=4, seed=7)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory, run_folder, further):
     folder = tmp_path_factory.mktemp("models") / "red"
-    export_run(run_folder, folder, quantize=("none", "float16", "dynamic", "int8"), data_terms="CC0", quiet=True)
+    export_run(
+        run_folder,
+        folder,
+        quantize=("none", "float16", "dynamic", "int8"),
+        tests=(further,),
+        data_terms="CC0",
+        limits="Squares alone.",
+        quiet=True,
+    )
     return folder
 
 

@@ -31,6 +31,7 @@ FILE = {
     "thresholds": THRESHOLDS,
     "parity": {"mean_difference": 0.001},
     "latency_ms": 2,
+    "tests": {"folder:other": {"images": 4, "metrics": {"max_f": 0.25}, "thresholds": THRESHOLDS}},
 }
 
 
@@ -42,6 +43,7 @@ def a_card() -> ModelCard:
         class_names=("background", "salient"),
         palette=((0, 0, 0), (255, 255, 255)),
         resizing="pad",
+        limits="not for cats",
         thresholds=THRESHOLDS,
         metrics={"max_f": 0.5},
         data={"training": "scenes:train"},
@@ -73,10 +75,13 @@ def change(*path, value):
     return apply
 
 
+OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
+
+
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=3), "schema_version"),
+        (change("schema_version", value=4), "schema_version"),
         (change("schema_version", value=1), "is not a field"),
         (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
@@ -97,6 +102,8 @@ def change(*path, value):
         (change("files", "model_int8.tflite", "outputs", 0, "dtype", value=KeyError), r"outputs\[0\].dtype is missing"),
         (change("files", "model_int8.tflite", "operators", "CONV_2D", value="2"), "operators.CONV_2D"),
         (change("files", "model_int8.tflite", "thresholds", "optimal", value=2.0), "model_int8.tflite.thresholds"),
+        (change(*OF_OTHER, "images", value=KeyError), "tests.folder:other.images is missing"),
+        (change(*OF_OTHER, "thresholds", "band", value=[0.6, 0.7]), "tests.folder:other.thresholds"),
     ],
 )
 def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
@@ -110,22 +117,38 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_cards_of_version_1_are_brought_up_to_date(tmp_path):
+def in_version_2() -> dict:
+    file = {name: value for name, value in FILE.items() if name != "tests"}
+    values = {name: value for name, value in a_card().to_dict().items() if name != "limits"}
+    return json.loads(json.dumps({**values, "schema_version": 2, "files": {"model_int8.tflite": file}}))
+
+
+def in_version_1() -> dict:
+    values, thresholds = in_version_2(), {"optimal": 0.5, "band": [0.25, 0.75]}
     tensor = {name: value for name, value in TENSOR.items() if name != "description"}
-    thresholds = {"optimal": 0.5, "band": [0.25, 0.75]}
-    file = {name: value for name, value in FILE.items() if name != "outputs"}
+    (file,) = values["files"].values()
+    del file["outputs"], values["resizing"]
     file |= {"input": tensor, "output": {**tensor, "name": "saliency"}, "thresholds": thresholds}
-    values = {name: value for name, value in a_card().to_dict().items() if name != "resizing"}
-    values |= {"schema_version": 1, "thresholds": thresholds, "files": {"model_int8.tflite": file}}
-    card = card_from_dict(json.loads(json.dumps(values)))
-    assert (card.schema_version, card.resizing, card.thresholds["per_class"]) == (2, "stretch", [])
+    return {**values, "schema_version": 1, "thresholds": thresholds}
+
+
+@pytest.mark.parametrize("values", [in_version_1(), in_version_2()], ids=["1", "2"])
+def test_cards_of_earlier_versions_are_brought_up_to_date(values, tmp_path):
+    card = card_from_dict(copy.deepcopy(values))
+    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (3, "", {})
+    assert read_card(write_card(card, tmp_path)) == card
+    (output,) = [name for name in values["files"]["model_int8.tflite"] if name.startswith("output")]
+    del values["files"]["model_int8.tflite"][output]
+    with pytest.raises(DataError, match=rf"files\.model_int8\.tflite\.{output} is missing"):
+        card_from_dict(values)
+
+
+def test_a_card_of_version_1_has_one_output_one_threshold_and_stretched_pictures():
+    card = card_from_dict(in_version_1())
+    assert (card.resizing, card.thresholds["per_class"]) == ("stretch", [])
     entry = card.files["model_int8.tflite"]
     assert (entry["input"]["description"], entry["thresholds"]["per_class"]) == ("", [])
     assert [output["name"] for output in entry["outputs"]] == ["saliency"]
-    assert read_card(write_card(card, tmp_path)) == card
-    del values["files"]["model_int8.tflite"]["output"]
-    with pytest.raises(DataError, match=r"files\.model_int8\.tflite\.output is missing"):
-        card_from_dict(json.loads(json.dumps(values)))
 
 
 def test_the_shipped_card_is_read():

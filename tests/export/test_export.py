@@ -45,12 +45,32 @@ def test_the_folder_holds_what_the_card_lists(exported):
 
 
 def test_metrics_are_those_of_the_exported_file_on_the_held_out_examples(exported, source):
+    entry = read_card(exported).files["model_int8.tflite"]
+    _check_figures(entry, exported / "model_int8.tflite", open_source(source), held_out=[9, 19, 29])
+
+
+def test_further_data_are_measured_whole_for_every_file(exported, further):
     card = read_card(exported)
-    interpreter = Interpreter(str(exported / "model_int8.tflite"))
+    for name, entry in card.files.items():
+        ((source, test),) = entry["tests"].items()
+        assert (source, test["images"]) == (further, 4), name
+    test = card.files["model_int8.tflite"]["tests"][further]
+    assert test["metrics"] != card.files["model_int8.tflite"]["metrics"]
+    _check_figures(test, exported / "model_int8.tflite", open_source(further), held_out=[0, 1, 2, 3])
+    assert f"--test {further}" in card.command[-1]
+    page = (exported / "README.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith(f"| `model_int8.tflite` | `{further}` | 4 |"))
+    assert f"| {test['metrics']['mean_f']:.4f} |" in row
+    assert "**Limits.** Squares alone." in page
+
+
+def _check_figures(entry, file, data, held_out):
+    """Hold a file's figures in the card to those of an interpreter and a loop over thresholds."""
+    interpreter = Interpreter(str(file))
     interpreter.allocate_tensors()
     image, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     scale, zero_point = output["quantization"]
-    data, errors, held_out = open_source(source), [], [9, 19, 29]
+    errors = []
     precision, recall = np.zeros(256), np.zeros(256)
     for index in held_out:
         example = data.load(index)
@@ -65,12 +85,11 @@ def test_metrics_are_those_of_the_exported_file_on_the_held_out_examples(exporte
             precision[step] += hits / max(1, found.sum()) / len(held_out)
             recall[step] += hits / example.mask.sum() / len(held_out)
     f = 1.3 * precision * recall / np.maximum(0.3 * precision + recall, 1e-12)
-    metrics = card.files["model_int8.tflite"]["metrics"]
+    metrics, thresholds = entry["metrics"], entry["thresholds"]
     assert metrics["max_f"] == pytest.approx(f.max(), abs=1e-4)
     assert metrics["mean_f"] == pytest.approx(f.mean(), abs=1e-4)
     assert metrics["mae"] == pytest.approx(np.mean(errors), abs=1e-5)
     assert metrics["max_f"] > 0.9
-    thresholds = card.files["model_int8.tflite"]["thresholds"]
     assert thresholds["optimal"] == pytest.approx(f.argmax() / 255, abs=1e-9)
 
 
