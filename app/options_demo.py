@@ -75,8 +75,8 @@ class PredictOptions:
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Run folder, export folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program, such
-    as saliency_lite0."""
+    """Run folder, export folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program, as
+    saliency_lite0 does."""
 
     inputs: Annotated[
         tyro.conf.Positional[tuple[str, ...]],

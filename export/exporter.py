@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..trainers.data.scan import checked_source
-from ..trainers.data.sources import Source, split_for_selection
+from ..trainers.data.sources import Source, all_scenes, split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_text
 from ..trainers.run_folder import read_run, versions
@@ -126,11 +126,22 @@ def export_run(
                 "validation_images": len(validation),
                 "representative_images": _representatives(training, quantize),
             },
-            data_terms=data_terms or (_SCENES_TERMS if source_text.startswith("scenes") else _UNSTATED_TERMS),
+            data_terms=data_terms or (_SCENES_TERMS if all_scenes(source_text) else _UNSTATED_TERMS),
             limits=limits,
             command=_command(
-                task, run, to, formats, quantize, overwrite, seed,
-                data=data, val=val, test=tests, name=name, data_terms=data_terms, limits=limits,
+                task,
+                run,
+                to,
+                formats,
+                quantize,
+                overwrite,
+                seed,
+                data=data,
+                val=val,
+                test=tests,
+                name=name,
+                data_terms=data_terms,
+                limits=limits,
             ),
             machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
             config=config,

@@ -15,7 +15,7 @@ from .labels import LabelCoding, with_coding
 from .masks import check_sizes
 from .scan_boxes import BoxFacts, check_boxes
 from .scan_labels import LabelFacts
-from .sources import IGNORE, Example, Source, open_source, subset
+from .sources import IGNORE, Example, Source, all_scenes, open_source, subset
 
 log = logging.getLogger("metricfit")
 
@@ -279,7 +279,7 @@ def checked_source(
     source = open_source(text, needs=needs)
     if needs == "labels":
         source = with_coding(source, coding or LabelCoding())
-    if text.strip().partition(":")[0] == "scenes":
+    if all_scenes(text):
         # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
         return source
     faults = scan(source, needs=needs, quiet=quiet)

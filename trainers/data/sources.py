@@ -133,13 +133,35 @@ BOX_SOURCES = ("voc", "coco", "tfds:voc", "tfds:coco")
 """The sources that are about boxes: kinds, and data sets of TFDS."""
 
 
+def split_texts(text: str) -> list[str]:
+    """Take `A + B` apart; a plus sign that no kind of source follows is part of a path.
+
+    Args:
+        text: As `open_source` takes it.
+
+    Returns:
+        The texts of the single sources, one or more.
+    """
+    kinds = "|".join(map(re.escape, SOURCES))
+    return re.split(rf"\s+\+\s+(?=(?:{kinds})(?::|\s|$))", text.strip())
+
+
+def all_scenes(text: str) -> bool:
+    """Tell whether a source is of nothing but embedded scenes, which are drawn and have no files.
+
+    Args:
+        text: As `open_source` takes it.
+    """
+    return all(one.partition(":")[0] == "scenes" for one in split_texts(text))
+
+
 def usual_needs(text: str) -> str:
     """Tell what a source is usually asked for: `boxes` for detection data, otherwise `mask`.
 
     Args:
         text: As `open_source` takes it.
     """
-    kind, _, rest = text.strip().partition(":")
+    kind, _, rest = split_texts(text)[0].partition(":")
     return "boxes" if {kind, f"{kind}:{re.split('[:/]', rest)[0]}"} & set(BOX_SOURCES) else "mask"
 
 
@@ -147,7 +169,7 @@ def open_source(text: str, *, needs: str = "mask") -> Source:
     """Open the source that a text names.
 
     Args:
-        text: One of `FORMS`.
+        text: One of `FORMS`, or several with " + " between them, which become one source.
         needs: What every example must have: `mask`, `labels`, `boxes`, or `none` for pictures only.
 
     Returns:
@@ -159,9 +181,14 @@ def open_source(text: str, *, needs: str = "mask") -> Source:
     """
     if needs not in NEEDS:
         raise UsageError(f"a source can be asked for {', '.join(NEEDS)}; got needs={needs!r}")
+    texts = split_texts(text)
+    if len(texts) > 1:
+        from .joined import join_sources
+
+        return join_sources([open_source(one, needs=needs) for one in texts], needs)
     kind, _, rest = text.strip().partition(":")
     if kind not in SOURCES:
-        raise UsageError(f"expected a data source such as {FORMS}; got {text!r}")
+        raise UsageError(f"expected a data source such as {FORMS}, or several as 'A + B'; got {text!r}")
     return SOURCES[kind](rest, needs)
 
 

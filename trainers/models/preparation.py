@@ -7,8 +7,7 @@ from .fused_normalization import fuse
 
 
 def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
-    """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, BatchNorm's pace
-    and kernel.
+    """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, how BatchNorm runs.
 
     Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
     backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients.
