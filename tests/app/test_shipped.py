@@ -1,0 +1,67 @@
+"""The models that ship with the project: what their cards say is what is there, and it runs."""
+
+import re
+
+import numpy as np
+import pytest
+
+from metricfit.app.predictor import load_predictor, shipped_models
+from metricfit.export.card import digest, read_card
+from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.errors import UsageError
+from metricfit.trainers.metrics import FMeasureCurve
+
+LARGEST_MEGABYTES = {"saliency_lite0": 6, "saliency_mobile": 3, "detection_bccd": 6}
+NAMES = tuple(LARGEST_MEGABYTES)
+
+
+def test_there_are_no_others():
+    assert sorted(shipped_models()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_is_that_of_the_files(name):
+    folder = shipped_models()[name]
+    card = read_card(folder)
+    assert card.name == name
+    assert {path.name for path in folder.iterdir()} == {"card.json", "README.md", *card.files}
+    for file, entry in card.files.items():
+        assert (entry["bytes"], entry["sha256"]) == digest(folder / file)
+        assert entry["bytes"] <= LARGEST_MEGABYTES[name] * 1e6
+        assert entry["tests"]
+        assert entry["latency_ms"] > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_says_on_what_it_was_trained_and_how_to_repeat_that(name):
+    folder = shipped_models()[name]
+    card = read_card(folder)
+    assert "research use only" in card.data_terms or "MIT" in card.data_terms
+    assert len(card.limits) > 40
+    assert card.command[-1].startswith(f"metricfit export runs/{name} --to saved_models/{name} ")
+    for text in ((folder / "card.json").read_text(), (folder / "README.md").read_text()):
+        assert not re.search(r"(?<![\w.:/])/\w+/|\.\./", text), "a path of some machine"
+
+
+@pytest.mark.parametrize("name", ["saliency_lite0", "saliency_mobile"])
+def test_a_saliency_model_finds_the_objects_of_scenes_it_has_never_seen(name):
+    predict, source, curve = load_predictor(name), open_source("scenes:test"), FMeasureCurve()
+    for index in range(0, 200, 20):
+        example = source.load(index)
+        curve.update(predict(example.image), example.mask)
+    result = curve.result()
+    assert result.max_f > 0.6
+    assert result.mean_to_max > 0.9
+
+
+def test_the_detector_finds_cells_drawn_on_a_slide():
+    predict = load_predictor("detection_bccd")
+    assert tuple(predict.runner.class_names) == ("Platelets", "RBC", "WBC")
+    found = predict(np.full((480, 640, 3), 200, np.uint8))
+    assert found.boxes.shape == (len(found.scores), 4)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_a_name_that_no_model_has_is_answered_with_those_there_are():
+    with pytest.raises(UsageError, match="detection_bccd, saliency_lite0, saliency_mobile"):
+        load_predictor("saliency_large")
