@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ..trainers.config import DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
+from ..trainers.config import CONFIGS, DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
 
 Hidden = tyro.conf.Suppress
 
@@ -120,12 +120,10 @@ class CompareDetection(CompareOptions):
 OF_TASK = {"saliency": CompareOptions, "segmentation": CompareSegmentation, "detection": CompareDetection}
 """Task -> the class with its flags."""
 
-_CONFIGS = {"saliency": SaliencyConfig, "segmentation": SegmentationConfig, "detection": DetectionConfig}
-
 
 def training_config(options: CompareOptions) -> RunConfig:
     """Give what all trainings share, as the task's own configuration class."""
-    config_class = _CONFIGS[options.task]
+    config_class = CONFIGS[options.task]
     shared = {name: getattr(options, name) for name in ("data", "val", "skip_bad", "strict", "quiet")}
     given = {one.name: getattr(options.train, one.name) for one in fields(config_class)}
     return config_class(**{**given, "loss": config_class().loss, "seed": options.seed, **shared})

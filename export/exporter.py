@@ -8,11 +8,13 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from ..trainers.config import CONFIGS, read_config, train_command
 from ..trainers.data.scan import checked_source
 from ..trainers.data.sources import Source, all_scenes, split_for_selection
 from ..trainers.errors import UsageError
@@ -293,9 +295,25 @@ def _command(task, run, to, formats, quantize, overwrite, seed, **values) -> tup
         words += [word for one in several if one for word in (f"--{name.replace('_', '-')}", one)]
     words += ["--seed", str(seed)] if seed else []
     words += ["--overwrite"] if overwrite else []
-    # A card's `config` is read like a run's, so the card alone repeats the training.
+    if not run.is_dir():
+        return (shlex.join(words),)
+    # A card's `config` is read like a run's, so the card alone repeats the last training.
     train = ["metricfit", "train", task.name, "--config", str(to / CARD_NAME), "--out", str(run)]
-    return (shlex.join(train), shlex.join(words)) if run.is_dir() else (shlex.join(words),)
+    return (*_first_trainings(run), shlex.join(train), shlex.join(words))
+
+
+def _first_trainings(run: Path) -> list[str]:
+    """The command lines of the trainings that a run's first weights come from, the earliest first."""
+    settings = read_run(run)
+    config = read_config(run / "config.json", CONFIGS[settings["task"]])
+    if not config.init:
+        return []
+    first = Path(config.init) if Path(config.init).is_dir() else Path(config.init).parent
+    if not (first / "config.json").is_file():
+        return []
+    task = read_run(first)["task"]
+    command = train_command(task, replace(read_config(first / "config.json", CONFIGS[task]), out=str(first)))
+    return [*_first_trainings(first), shlex.join(command)]
 
 
 @contextlib.contextmanager

@@ -210,6 +210,43 @@ def to_dict(config: RunConfig) -> dict:
     return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_KEPT}
 
 
+CONFIGS: dict[str, type[RunConfig]] = {
+    "saliency": SaliencyConfig,
+    "segmentation": SegmentationConfig,
+    "detection": DetectionConfig,
+}
+"""Task -> what its training can be told."""
+
+
+def train_command(task: str, config: RunConfig) -> list[str]:
+    """Give the command line of a training, with a flag for everything that is not as by default.
+
+    Args:
+        task: a key of `CONFIGS`.
+        config: what the training is told.
+
+    Returns:
+        The words: `metricfit`, `train`, the task, flags and values.
+    """
+    return ["metricfit", "train", task, *_flags(config, type(config)())]
+
+
+def _flags(config, default, prefix: str = "") -> list[str]:
+    words = []
+    for setting in dataclasses.fields(config):
+        value, usual = getattr(config, setting.name), getattr(default, setting.name)
+        name = setting.name.replace("_", "-")
+        if value == usual or setting.name in _NOT_KEPT:
+            continue
+        if dataclasses.is_dataclass(value):
+            words += _flags(value, usual, f"{prefix}{name}.")
+        elif isinstance(value, bool):
+            words.append(f"--{prefix}{name}" if value else f"--{prefix}no-{name}")
+        else:
+            words += [f"--{prefix}{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return words
+
+
 def read_config(path, config_class):
     """Read a configuration from a run's config.json.
 

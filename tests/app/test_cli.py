@@ -6,6 +6,9 @@ import sys
 import pytest
 
 from metricfit.app import cli
+from metricfit.trainers.config import CONFIGS, train_command
+from metricfit.trainers.data.augment import Augmentation
+from metricfit.trainers.data.augment_boxes import BoxAugmentation
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 
@@ -25,6 +28,25 @@ def test_help_has_an_example_and_imports_no_tensorflow(verb):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert f"metricfit {verb}" in done.stdout.split("Example:")[1]
+
+
+@pytest.mark.parametrize(
+    ("task", "settings"),
+    [
+        ("saliency", {}),
+        ("saliency", {"data": "folder:a b + scenes:train", "val": "scenes:val", "ema": 0.97, "init": "runs/first"}),
+        ("saliency", {"loss_options": ("beta2=0.8", "log=True"), "augmentation": Augmentation(False, brightness=0.4)}),
+        ("saliency", {"clip_norm": None, "jit_compile": True, "minutes": 2.5}),
+        ("segmentation", {"equibatch": True, "ignore": (0, 11), "fade_epochs": (2, 4)}),
+        ("detection", {"loss": "ap", "augmentation": BoxAugmentation(vertical_flip=True), "max_boxes": 30}),
+    ],
+)
+def test_the_command_of_a_training_is_read_as_what_it_was_told(task, settings):
+    config = CONFIGS[task](**settings)
+    words = train_command(task, config)
+    assert words[:3] == ["metricfit", "train", task]
+    assert cli._read_options(f"train {task}", CONFIGS[task], words[3:]) == config
+    assert len(words) == 3 or settings
 
 
 def test_every_handler_exists():

@@ -132,6 +132,18 @@ def test_int8_takes_bytes_as_they_are_and_has_no_float_islands(exported):
     assert entry["operators"]["QUANTIZE"] == 2
 
 
+def test_the_card_names_the_trainings_before_the_last(tmp_path, source):
+    make_run(tmp_path / "first", source, size=64)
+    make_run(tmp_path / "second", source, init=str(tmp_path / "first"))
+    run = make_run(tmp_path / "third", source, init=str(tmp_path / "second" / "model.keras"))
+    export_run(run, tmp_path / "model", formats=("savedmodel",), quiet=True)
+    first, second, last, export = read_card(tmp_path / "model").command
+    assert first == f"metricfit train saliency --data {source} --out {tmp_path}/first --size 64"
+    assert second.endswith(f"--out {tmp_path}/second --init {tmp_path}/first")
+    assert last.startswith("metricfit train saliency --config")
+    assert export.startswith("metricfit export")
+
+
 def test_the_readme_says_what_matters(exported):
     page = (exported / "README.md").read_text()
     card = read_card(exported)
