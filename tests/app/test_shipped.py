@@ -54,7 +54,7 @@ def test_a_saliency_model_finds_the_objects_of_scenes_it_has_never_seen(name):
     assert result.mean_to_max > 0.9
 
 
-def test_the_detector_finds_cells_drawn_on_a_slide():
+def test_the_detector_knows_its_classes_and_gives_boxes_in_falling_order():
     predict = load_predictor("detection_bccd")
     assert tuple(predict.runner.class_names) == ("Platelets", "RBC", "WBC")
     found = predict(np.full((480, 640, 3), 200, np.uint8))
