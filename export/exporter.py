@@ -304,11 +304,10 @@ def _command(task, run, to, formats, quantize, overwrite, seed, **values) -> tup
 
 def _first_trainings(run: Path) -> list[str]:
     """The command lines of the trainings that a run's first weights come from, the earliest first."""
-    settings = read_run(run)
-    config = read_config(run / "config.json", CONFIGS[settings["task"]])
-    if not config.init:
+    init = read_run(run)["config"].get("init")
+    if not init:
         return []
-    first = Path(config.init) if Path(config.init).is_dir() else Path(config.init).parent
+    first = Path(init) if Path(init).is_dir() else Path(init).parent
     if not (first / "config.json").is_file():
         return []
     task = read_run(first)["task"]

@@ -142,6 +142,10 @@ def test_sets_have_short_names_that_tell_them_apart():
     assert short_names(("folder:/data/ecssd:val", "scenes:test", "coco:/a/images,/a/test.json")) == [
         "ecssd:val", "scenes:test", "test.json",
     ]  # fmt: skip
+    assert short_names(("folder:/a/people:test", "folder:/a/cats + folder:/a/people:test")) == [
+        "people:test",
+        "cats + people:test",
+    ]
     assert short_names(("folder:/a/photos", "folder:/b/photos")) == ["folder:/a/photos", "folder:/b/photos"]
     with pytest.raises(UsageError, match="twice"):
         short_names(("scenes:test", "scenes:test"))

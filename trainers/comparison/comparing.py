@@ -10,7 +10,7 @@ from .. import run
 from ..config import to_dict
 from ..data.classes import with_class_names
 from ..data.scan import checked_source
-from ..data.sources import Source
+from ..data.sources import SEPARATOR, Source, split_texts
 from ..errors import MetricfitError, UsageError
 from ..files import write_json
 from .outcome import SELECTION, Row, outcome
@@ -188,9 +188,11 @@ def short_names(texts: tuple[str, ...]) -> list[str]:
     """
     if len(set(map(as_key, texts))) < len(texts):
         raise UsageError("--test names a source twice: leave one away")
-    short = []
-    for text in texts:
-        kind, _, rest = text.partition(":")
-        rest = rest.split(",")[-1]
-        short.append(f"{kind}:{rest}" if kind == "scenes" and rest else Path(rest).name or text)
+    short = [SEPARATOR.join(map(_short_name, split_texts(text))) for text in texts]
     return short if len(set(map(as_key, short))) == len(short) else list(texts)
+
+
+def _short_name(text: str) -> str:
+    kind, _, rest = text.partition(":")
+    rest = rest.split(",")[-1]
+    return f"{kind}:{rest}" if kind == "scenes" and rest else Path(rest).name or text

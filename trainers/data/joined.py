@@ -7,9 +7,7 @@ import numpy as np
 
 from ..errors import UsageError
 from .classes import with_class_names
-from .sources import Example, Source
-
-SEPARATOR = " + "
+from .sources import SEPARATOR, Example, Source
 
 
 class JoinedSource:

@@ -129,6 +129,9 @@ SOURCES: dict[str, Callable[[str, str], Source]] = {
 FORMS = "scenes[:train|val|test], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON, tfds:NAME[:SPLIT]"
 """How sources are written, for help texts and errors."""
 
+SEPARATOR = " + "
+"""What stands between sources that are to be one."""
+
 BOX_SOURCES = ("voc", "coco", "tfds:voc", "tfds:coco")
 """The sources that are about boxes: kinds, and data sets of TFDS."""
 

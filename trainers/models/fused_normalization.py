@@ -12,8 +12,8 @@ def fuse(layer: keras.layers.BatchNormalization) -> None:
     """Let a layer normalise its training batches by TensorFlow's fused kernel.
 
     Keras composes batch normalisation of a dozen element-wise operators, each with its own pass over the activations
-    and its own gradient: on CPUs about a third of a training step of the networks here. Outputs, exact gradients and
-    moving statistics stay the same up to rounding. The layer is saved as what it is, and inference and every input
+    and its own gradient, which is a good part of a training step on CPUs. Outputs, exact gradients and moving
+    statistics stay the same up to rounding. The layer is saved as what it is, and inference and every input
     that the kernel does not take (masks, other ranks or dtypes, a channel axis that is not the last) go the plain way.
 
     Args:
