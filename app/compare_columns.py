@@ -25,14 +25,18 @@ LEAD = {
 
 LEAD_OVERALL = {
     "saliency": (
-        Column("transfer_loss", "F lost by a threshold from another set", ".4f", -1),
+        Column("transfer_loss", "F lost by the best threshold of another set", ".4f", -1),
         Column("worst_transfer_loss", "at worst", ".4f", -1),
+        Column("middle_transfer_loss", "F lost by the middle of its band", ".4f", -1),
+        Column("worst_middle_transfer_loss", "at worst", ".4f", -1),
         Column("f_half_loss", "F lost at threshold 0.5", ".4f", -1),
     ),
     "segmentation": (),
     "detection": (
-        Column("transfer_loss", "F1 lost by a threshold from another set", ".4f", -1),
+        Column("transfer_loss", "F1 lost by the best threshold of another set", ".4f", -1),
         Column("worst_transfer_loss", "at worst", ".4f", -1),
+        Column("middle_transfer_loss", "F1 lost by the middle of its band", ".4f", -1),
+        Column("worst_middle_transfer_loss", "at worst", ".4f", -1),
     ),
 }
 """Behind it, over all test sets."""
@@ -47,6 +51,7 @@ COLUMNS = {
         Column("band_width", "band width"),
         Column("transferred", "F, thr. of selection"),
         Column("transfer_loss", "F lost, thr. of others", ".4f", -1),
+        Column("middle_transfer_loss", "F lost, mid-band of others", ".4f", -1),
         Column("f_half", "F at 0.5"),
         Column("image_iou_half", "image IoU at 0.5"),
         Column("image_iou_picked", "image IoU, thr. of selection"),
@@ -72,6 +77,7 @@ COLUMNS = {
         Column("f1_threshold", "best thr.", ".3g", 0),
         Column("transferred", "F1, thr. of selection"),
         Column("transfer_loss", "F1 lost, thr. of others", ".4f", -1),
+        Column("middle_transfer_loss", "F1 lost, mid-band of others", ".4f", -1),
     ),
 }
 """Of the table of each test set."""

@@ -21,8 +21,11 @@ _LEADS = {
         "split. It moves neither MaxF (but for what 256 thresholds round away), nor F at threshold 0.5, nor what is "
         "lost when a threshold picked on one set is used on another. That loss is against the set's own best "
         "threshold, averaged over all pairs of sets, the selection split among them; it is what one lives with who "
-        "deploys a model. It is measured at thresholds that are even in the logits, from −16 to 16: the 256 of the "
-        "field all lie in the middle of a polarised map, whatever polarised it, and hide the loss.",
+        "deploys a model. There are two ways to pick a threshold: the best one of the other set, or the middle of its "
+        "band, which are the thresholds around the best one with at least 99 % of its F. (On a flat curve chance "
+        "decides which threshold is the best; its middle is far from where it falls.) All this is measured at "
+        "thresholds that are even in the logits, from −16 to 16: the 256 of the field all lie in the middle of a "
+        "polarised map, whatever polarised it, and hide the loss.",
     ),
     "segmentation": (
         "The main figures",
@@ -32,8 +35,9 @@ _LEADS = {
     "detection": (
         "What scaling cannot move",
         "AP and oLRP depend on the order of the scores alone. A threshold does not: the loss is that of F1 at the "
-        "threshold that is best on another set, against the set's own best one, averaged over all pairs of sets, the "
-        "selection split among them. It is what one lives with who deploys a detector.",
+        "threshold that is best on another set, or at the middle of its band (the thresholds around the best one with "
+        "at least 99 % of its F1), against the set's own best one, averaged over all pairs of sets, the selection "
+        "split among them. It is what one lives with who deploys a detector.",
     ),
 }
 

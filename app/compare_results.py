@@ -99,5 +99,6 @@ def _model(outcome: Outcome) -> dict:
         "step_seconds": outcome.step_seconds,
         "over_all_sets": outcome.overall,
         "transfer": outcome.transfer.to_dict() if outcome.transfer else None,
+        "middle_transfer": outcome.middle_transfer.to_dict() if outcome.middle_transfer else None,
         "sets": sets,
     }

@@ -93,6 +93,11 @@ class SaliencyConfig(RunConfig):
     """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
+    init_threshold: float = 0.5
+    """With --init: the probability of that model which becomes one half, such as its best threshold."""
+    init_logit_scale: float = 1.0
+    """With --init: the factor on that model's logits. floss starts well at 8 from a model of lovasz_hinge, whose maps
+    are pale."""
 
 
 @dataclass(frozen=True)

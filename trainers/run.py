@@ -51,7 +51,8 @@ class Task:
         check_data: (configuration, training source, selection source): refuses data that do not fit, before the run
             folder is touched.
         build_model: (configuration, training source) to an untrained model.
-        initialise: (model, trained model): gives it the weights of `--init`; raises ValueError where they do not fit.
+        initialise: (configuration, model, trained model): gives the model the weights of `--init`; raises ValueError
+            where they do not fit.
         compile_model: (model, configuration, optimizer, training source): gives it loss, metrics and optimizer.
         training_batches: (configuration, source, start_step) to an endless tf.data stream.
         steps_per_epoch: (configuration, source) to the steps of one epoch.
@@ -70,7 +71,7 @@ class Task:
     check: Callable[[Any], None]
     check_data: Callable[[Any, Source, Source], None]
     build_model: Callable[[Any, Source], keras.Model]
-    initialise: Callable[[keras.Model, keras.Model], None]
+    initialise: Callable[[Any, keras.Model, keras.Model], None]
     compile_model: Callable[[keras.Model, Any, keras.optimizers.Optimizer, Source], None]
     training_batches: Callable
     steps_per_epoch: Callable
@@ -210,7 +211,7 @@ def _initial_model(task: Task, config, training: Source, restored: bool) -> kera
     if config.init:
         trained = load_model(config.init)
         try:
-            task.initialise(model, trained)
+            task.initialise(config, model, trained)
         except ValueError as error:
             raise UsageError(
                 f"--init {config.init} holds another network ({trained.name}) than {model.name}: "

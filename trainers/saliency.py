@@ -19,7 +19,7 @@ from .errors import UsageError
 from .figures import panels_figure, save, threshold_figure
 from .metrics import FirstMapFMeasure, FMeasure, FMeasureCurve, FMeasureResult
 from .metrics.logit_scale import sigmoid
-from .models import build_basnet, build_deeplab, build_dss, has_side_outputs
+from .models import build_basnet, build_deeplab, build_dss, has_side_outputs, scale_and_shift_logits
 
 log = logging.getLogger("metricfit")
 
@@ -166,8 +166,25 @@ def build_loss(config: SaliencyConfig) -> keras.losses.Loss:
 def _check(config: SaliencyConfig) -> None:
     _check_beta2(config.beta2)
     build_loss(config)
+    if _changes_logits(config):
+        _check_init_logits(config)
     if config.model == "basnet":
         _check_basnet(config)
+
+
+def _changes_logits(config: SaliencyConfig) -> bool:
+    return (config.init_threshold, config.init_logit_scale) != (0.5, 1.0)
+
+
+def _check_init_logits(config: SaliencyConfig) -> None:
+    if not config.init_logit_scale > 0:
+        raise UsageError(f"--init-logit-scale must be above 0, got {config.init_logit_scale}")
+    if not 0 < config.init_threshold < 1:
+        raise UsageError(f"--init-threshold must lie between 0 and 1, got {config.init_threshold}")
+    if not config.init:
+        raise UsageError("--init-threshold and --init-logit-scale change a first model's logits: give --init as well")
+    if config.model == "basnet":
+        raise UsageError("--init-threshold and --init-logit-scale are not for --model basnet, which sums several maps")
 
 
 def _check_basnet(config: SaliencyConfig) -> None:
@@ -187,6 +204,12 @@ def _build_model(config: SaliencyConfig, source: Source) -> keras.Model:
     if config.model == "dss":
         return build_dss(config.backbone, **shared)
     return build_deeplab(config.backbone, **shared)
+
+
+def _initialise(config: SaliencyConfig, model: keras.Model, trained: keras.Model) -> None:
+    model.set_weights(trained.get_weights())
+    if _changes_logits(config):
+        scale_and_shift_logits(model, scale=config.init_logit_scale, threshold=config.init_threshold)
 
 
 def _check_beta2(beta2: float) -> None:
@@ -251,7 +274,7 @@ TASK = run.Task(
     check=_check,
     check_data=lambda config, training, selection: None,
     build_model=_build_model,
-    initialise=lambda model, trained: model.set_weights(trained.get_weights()),
+    initialise=_initialise,
     compile_model=_compile_model,
     training_batches=_training_batches,
     steps_per_epoch=_steps_per_epoch,

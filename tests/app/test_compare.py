@@ -108,7 +108,8 @@ def test_a_comparison_with_its_control(compare, fake, undrawn):
     assert float(scaled["logit_scale"]) > 1
     assert float(scaled["mean_f"]) > float(plain["mean_f"]) + 0.05
     assert float(scaled["mae"]) < float(plain["mae"])
-    for key in ("transferred", "transfer_loss", "worst_transfer_loss", "f_half", "f_half_loss"):
+    transferred = ("transferred", "transfer_loss", "worst_transfer_loss", "middle_transfer_loss")
+    for key in (*transferred, "worst_middle_transfer_loss", "f_half", "f_half_loss"):
         assert scaled[key] == plain[key], "scaling cannot move it"
     assert float(plain["step_seconds"]) == 20.0, "18 training pictures are one step of 16"
 
@@ -124,6 +125,10 @@ def test_a_comparison_with_its_control(compare, fake, undrawn):
     lost = [transfer["loss_by_picked_on_and_used_on"][row][1] for row in (0, 2)]
     assert float(plain["transfer_loss"]) == pytest.approx(sum(lost) / 2)
     assert float(plain["worst_transfer_loss"]) == pytest.approx(max(lost))
+    middle = found["rows"][0]["models"][0]["middle_transfer"]
+    lost = [middle["loss_by_picked_on_and_used_on"][row][1] for row in (0, 2)]
+    assert float(plain["middle_transfer_loss"]) == pytest.approx(sum(lost) / 2)
+    assert float(plain["worst_middle_transfer_loss"]) == pytest.approx(max(lost))
 
 
 def test_the_report_is_one_whole_page_without_network(compare):

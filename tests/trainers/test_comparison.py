@@ -10,7 +10,7 @@ from metricfit.trainers.comparison.of_detection import watched
 from metricfit.trainers.comparison.plan import Entry
 from metricfit.trainers.comparison.spread import Spread, mean_curve, spreads
 from metricfit.trainers.comparison.trainings import step_seconds
-from metricfit.trainers.comparison.transfer import threshold_transfer
+from metricfit.trainers.comparison.transfer import middle_of_band, threshold_transfer
 from metricfit.trainers.errors import MetricfitError, UsageError
 from metricfit.trainers.metrics import FMeasureCurve, ImageIoU, LogitFMeasure
 from metricfit.trainers.metrics.logit_curve import LEVELS, ZERO
@@ -43,6 +43,18 @@ def test_a_threshold_of_one_set_is_used_on_the_others():
     assert transfer.lost_on("a") == pytest.approx([0.1, 0.8])
     assert transfer.lost_on("b") == pytest.approx([0.1, 0.0])
     assert transfer.to_dict()["loss_by_picked_on_and_used_on"][0][2] == pytest.approx(0.7)
+
+
+def test_the_middle_of_a_band_is_used_on_the_others():
+    at = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    flat = [0.2, 0.799, 0.795, 0.8, 0.3, 0.8]
+    assert middle_of_band(at, np.array(flat)) == 0.3, "the band is 0.2 to 0.4: at 0.5 it is broken off"
+    assert middle_of_band(7 * at, np.array(flat)) == 7 * at[2]
+    assert middle_of_band(at, np.zeros(6)) == 0.3
+    transfer = threshold_transfer({"flat": (at, flat), "steep": (at, [0.1, 0.2, 0.3, 0.9, 0.4, 0.1])}, middle_of_band)
+    assert transfer.thresholds.tolist() == [0.3, 0.4]
+    assert transfer.loss == pytest.approx(np.array([[0.005, 0.6], [0, 0]])), "against the best, not the middle"
+    assert transfer.lost_on("steep") == pytest.approx([0.6])
 
 
 def test_spread_is_that_of_a_sample_and_a_single_seed_has_none():

@@ -177,7 +177,7 @@ def test_without_a_checkpoint_a_run_begins_with_its_first_weights_again(trained,
     given = []
     task = replace(
         saliency.TASK,
-        initialise=lambda model, first: given.append(first),
+        initialise=lambda config, model, first: given.append(first),
         watchers=lambda *_: [Interrupt()],
     )
     run.train(task, started)
@@ -212,6 +212,11 @@ def test_init_from_another_network_is_one_sentence(config, tmp_path):
         ({"ema": 1.0}, r"--ema must be in \[0, 1\)"),
         ({"init": "somewhere", "weights": "imagenet"}, "give one of them"),
         ({"init": "nowhere"}, "no trained model at nowhere"),
+        ({"init_logit_scale": 8.0}, "give --init as well"),
+        ({"init_threshold": 0.7}, "give --init as well"),
+        ({"init": "somewhere", "init_logit_scale": 0.0}, "--init-logit-scale must be above 0"),
+        ({"init": "somewhere", "init_threshold": 1.0}, "--init-threshold must lie between 0 and 1"),
+        ({"init": "somewhere", "model": "basnet", "init_logit_scale": 8.0}, "not for --model basnet"),
         ({"size": 50}, "multiple of 32"),
     ],
 )

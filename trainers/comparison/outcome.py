@@ -8,7 +8,7 @@ import numpy as np
 from .plan import Entry
 from .spread import Spread, spreads
 from .tasks import ComparedTask
-from .transfer import Transfer, threshold_transfer
+from .transfer import Transfer, middle_of_band, threshold_transfer
 
 SELECTION = "selection split"
 
@@ -23,7 +23,8 @@ class Outcome:
         sets: its measurement by set, the selection split first; see `tasks.ComparedTask`.
         scalars: further figures by test set, such as the score at thresholds that were picked elsewhere.
         overall: figures over all sets.
-        transfer: its thresholds carried over; None for a task without thresholds.
+        transfer: its best thresholds carried over; None for a task without thresholds.
+        middle_transfer: the same of the middles of its bands.
         step_seconds: median time of a training step; None where it is not known.
     """
 
@@ -33,6 +34,7 @@ class Outcome:
     scalars: dict[str, dict[str, float]]
     overall: dict[str, float]
     transfer: Transfer | None
+    middle_transfer: Transfer | None
     step_seconds: float | None = None
 
     def figures(self, name: str) -> dict[str, float]:
@@ -78,22 +80,24 @@ def outcome(compared: ComparedTask, record: dict, sets: Mapping[str, dict], seco
         seconds: time of a training step.
     """
     tests = [name for name in sets if name != SELECTION]
-    scalars, overall, transfer = {name: {} for name in tests}, {}, None
+    scalars, overall, transfer, middle_transfer = {name: {} for name in tests}, {}, None, None
     if compared.score_curve:
-        transfer = threshold_transfer({name: compared.score_curve(kept) for name, kept in sets.items()})
+        curves = {name: compared.score_curve(kept) for name, kept in sets.items()}
+        transfer, middle_transfer = threshold_transfer(curves), threshold_transfer(curves, middle_of_band)
         for place, name in enumerate(transfer.names):
             if name in scalars:
-                lost = transfer.lost_on(name)
+                lost, middle_lost = transfer.lost_on(name), middle_transfer.lost_on(name)
                 scalars[name] = {
                     "transferred": float(transfer.scores[0, place]),
                     "transfer_loss": float(lost.mean()),
                     "worst_transfer_loss": float(lost.max()),
+                    "middle_transfer_loss": float(middle_lost.mean()),
+                    "worst_middle_transfer_loss": float(middle_lost.max()),
                     **compared.derived(sets[name], sets[SELECTION]),
                 }
-        overall = {
-            "transfer_loss": float(np.mean([scalars[name]["transfer_loss"] for name in tests])),
-            "worst_transfer_loss": max(scalars[name]["worst_transfer_loss"] for name in tests),
-        }
+        for key in ("transfer_loss", "middle_transfer_loss"):
+            overall[key] = float(np.mean([scalars[name][key] for name in tests]))
+            overall[f"worst_{key}"] = max(scalars[name][f"worst_{key}"] for name in tests)
         best = [kept["scalars"].get(compared.best_threshold) for kept in sets.values()]
         # Where nothing is found, a detector has none.
         if None not in best:
@@ -101,4 +105,4 @@ def outcome(compared: ComparedTask, record: dict, sets: Mapping[str, dict], seco
         # What every test set has of the task's own, such as F at one half, is averaged.
         for key in compared.derived(sets[tests[0]], sets[SELECTION]):
             overall[key] = float(np.mean([scalars[name][key] for name in tests]))
-    return Outcome(record["seed"], record, dict(sets), scalars, overall, transfer, seconds)
+    return Outcome(record["seed"], record, dict(sets), scalars, overall, transfer, middle_transfer, seconds)

@@ -1,29 +1,33 @@
 """What a threshold is worth that was picked on other data: what somebody who deploys a model lives with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..metrics.band import band_around
+
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A score on each set at the threshold that is best on another.
+    """A score on each set at the threshold that was picked on another.
 
     Attributes:
         names: the sets.
-        thresholds: float64 [S], the lowest threshold that is best on each set.
+        thresholds: float64 [S], the threshold that was picked on each set.
         scores: float64 [S, S], by the set on which the threshold was picked, and the set on which it is used.
+        best: float64 [S], the best score on each set at any threshold.
     """
 
     names: tuple[str, ...]
     thresholds: np.ndarray
     scores: np.ndarray
+    best: np.ndarray
 
     @property
     def loss(self) -> np.ndarray:
-        """What is lost against each set's own best threshold, float64 [S, S], 0 on the diagonal."""
-        return np.diagonal(self.scores) - self.scores
+        """What is lost against each set's own best threshold, float64 [S, S]."""
+        return self.best - self.scores
 
     def lost_on(self, name: str) -> np.ndarray:
         """Give the losses on one set at the thresholds of all the others, float64 [S - 1]."""
@@ -40,19 +44,36 @@ class Transfer:
         }
 
 
-def threshold_transfer(curves: Mapping[str, tuple]) -> Transfer:
-    """Carry the best threshold of each set over to all sets.
+def lowest_best(at: np.ndarray, score: np.ndarray) -> float:
+    """Pick the lowest threshold that has the best score."""
+    return float(at[np.argmax(score)])
+
+
+def middle_of_band(at: np.ndarray, score: np.ndarray) -> float:
+    """Pick the middle one of the thresholds around the best that are nearly as good (see `band_around`).
+
+    Where a curve is flat, chance decides which of its thresholds is the best; its middle is far from both falls. It is
+    counted in thresholds, not measured, and so it is the same one when all thresholds are scaled.
+    """
+    first, last = band_around(score, int(np.argmax(score)))
+    return float(at[(first + last) // 2])
+
+
+def threshold_transfer(curves: Mapping[str, tuple], pick: Callable = lowest_best) -> Transfer:
+    """Carry the threshold that is picked on each set over to all sets.
 
     Args:
         curves: by set, rising thresholds [T] and the score at each, [T]; the sets may have different thresholds. A
             threshold between two of a set is taken as the next higher one, as it cuts off nearly the same.
+        pick: (thresholds, scores) of one set to the threshold that is picked.
 
     Returns:
         The `Transfer`.
     """
     curves = {name: (np.asarray(at, np.float64), np.asarray(score, np.float64)) for name, (at, score) in curves.items()}
-    thresholds = np.array([at[np.argmax(score)] for at, score in curves.values()])
+    thresholds = np.array([pick(at, score) for at, score in curves.values()])
     scores = np.empty((len(curves), len(curves)))
     for place, (at, score) in enumerate(curves.values()):
         scores[:, place] = score[np.minimum(np.searchsorted(at, thresholds), len(at) - 1)]
-    return Transfer(tuple(curves), thresholds, scores)
+    best = np.array([score.max() for _, score in curves.values()])
+    return Transfer(tuple(curves), thresholds, scores, best)

@@ -22,12 +22,11 @@ import cv2
 import numpy as np
 
 from ..errors import MetricfitError
+from .band import band_around
 from .histogram import IGNORE, curves, f_measure, histograms, published, threshold_codes
 
 AVERAGES = ("curves", "images")
 PROTOCOLS = ("raw", "published")
-BAND_SHARE = 0.99
-"""A threshold is in the band when its F-measure is at least this share of MaxF."""
 UNDECIDED = (0.05, 0.95)
 """A prediction is polarised when it lies outside of this interval."""
 
@@ -69,9 +68,7 @@ class FMeasureResult:
         """Derive the scalars from the three curves [256]."""
         best = int(np.argmax(f))
         max_f, mean_f = float(f[best]), float(np.mean(f))
-        outside = np.flatnonzero(f < BAND_SHARE * max_f)
-        low = max(outside[outside < best], default=-1) + 1
-        high = min(outside[outside > best], default=256) - 1
+        low, high = band_around(f, best)
         # Bin numbers are divided as Python floats: compared with float32 predictions they equal THRESHOLDS.
         return cls(
             max_f=max_f,
@@ -79,8 +76,8 @@ class FMeasureResult:
             mae=float(mae),
             optimal_threshold=best / 255,
             mean_to_max=mean_f / max_f if max_f > 0 else 0.0,
-            band=(int(low) / 255, int(high) / 255),
-            band_width=int(high - low) / 255,
+            band=(low / 255, high / 255),
+            band_width=(high - low) / 255,
             polarisation=float(polarisation),
             precision=np.asarray(precision, np.float64),
             recall=np.asarray(recall, np.float64),

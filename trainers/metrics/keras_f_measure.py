@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from .f_measure import BAND_SHARE, UNDECIDED, FMeasureResult, check_options
+from .band import BAND_SHARE
+from .f_measure import UNDECIDED, FMeasureResult, check_options
 from .histogram import BIN_SCALE, THRESHOLDS, f_measure
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MetricfitError
-from .f_measure import BAND_SHARE
+from .band import band_around
 from .histogram import THRESHOLDS
 from .matching import ClassMatches, Found, Matches, Truth, by_class
 
@@ -259,12 +259,10 @@ class Sweep:
             return 0.0, float("nan"), (float("nan"), float("nan"))
         f1 = self.f1[self.cuts]
         best = _last_smallest(-f1)
-        outside = np.flatnonzero(f1 < BAND_SHARE * f1[best])
-        first = max(outside[outside < best], default=-1) + 1
-        after = min(outside[outside > best], default=len(f1))
+        first, last = band_around(f1, best)
         score = self.scores[self.cuts - 1]
         # The lowest number above the first score that must stay out.
-        low = np.nextafter(np.float32(score[after]), np.float32(2)) if after < len(f1) else 0.0
+        low = np.nextafter(np.float32(score[last + 1]), np.float32(2)) if last + 1 < len(f1) else 0.0
         return float(f1[best]), float(score[best]), (float(low), float(score[first]))
 
 

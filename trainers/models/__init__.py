@@ -1,5 +1,6 @@
 """Builders: backbones, DeepLabV3+, BASNet and RetinaNet of KerasCV, DSS and ENet."""
 
+from .affine_logits import scale_and_shift_logits
 from .backbones import BACKBONES
 from .basnet import build_basnet
 from .deeplab import build_deeplab
@@ -23,4 +24,5 @@ __all__ = [
     "has_side_outputs",
     "in_float32",
     "prepare_for_training",
+    "scale_and_shift_logits",
 ]

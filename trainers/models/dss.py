@@ -13,6 +13,8 @@ SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (
 
 SHORT_CONNECTIONS = {"P1": ("P2", "P3", "P4", "P5"), "P2": ("P4", "P5"), "P3": ("P4", "P5")}
 """Which deeper side outputs each one is told of: the paper's pattern without its first side output (stride 1)."""
+FUSED_LAYER = "fused"
+"""The layer whose output is the map that is given."""
 
 
 def build_dss(
@@ -63,7 +65,7 @@ def build_dss(
         deeper = {other: sides[other] for other in SHORT_CONNECTIONS.get(level, ())}
         sides[level] = _connected(own, deeper, level) if deeper else own
     enlarged = [_enlarged(sides[level], size, f"{level}_enlarged") for level in levels]
-    model = keras.Model(image, SideOutputs()([_sum(enlarged, "fused"), *enlarged]), name=f"dss_{backbone}")
+    model = keras.Model(image, SideOutputs()([_sum(enlarged, FUSED_LAYER), *enlarged]), name=f"dss_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 
 
