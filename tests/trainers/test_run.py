@@ -167,6 +167,19 @@ def test_overwrite_starts_anew_from_other_weights_in_bfloat16(trained, config, t
     assert compared > 40
 
 
+def test_a_training_starts_from_scaled_logits(trained, config, tmp_path):
+    settings = replace(
+        config, out=str(tmp_path / "run"), init=str(trained.folder), init_threshold=0.6, init_logit_scale=3.0,
+        epochs=1, learning_rate=1e-9, ema=0.5,
+    )  # fmt: skip
+    models = [run.load_model(folder) for folder in (trained.folder, saliency.train(settings).folder)]
+    first, scaled = (
+        next(layer for layer in model._flatten_layers() if layer.name == "head_logits") for model in models
+    )
+    np.testing.assert_allclose(scaled.kernel, 3 * first.kernel.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(scaled.bias, 3 * (first.bias.numpy() - np.log(1.5)), rtol=1e-4)
+
+
 def test_without_a_checkpoint_a_run_begins_with_its_first_weights_again(trained, config, tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -1,6 +1,5 @@
 """Builders: backbones, DeepLabV3+, BASNet and RetinaNet of KerasCV, DSS and ENet."""
 
-from .affine_logits import scale_and_shift_logits
 from .backbones import BACKBONES
 from .basnet import build_basnet
 from .deeplab import build_deeplab
@@ -10,6 +9,7 @@ from .other_size import at_size
 from .precision import in_float32
 from .preparation import prepare_for_training
 from .retinanet import RetinaNet, build_retinanet
+from .scaled_logits import scale_and_shift_logits
 from .side_outputs import has_side_outputs
 
 __all__ = [

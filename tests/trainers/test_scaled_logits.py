@@ -1,12 +1,9 @@
 """A first model's logits, scaled and shifted for the loss that goes on with it."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 
-from metricfit.trainers import run, saliency
 from metricfit.trainers.models import build_deeplab, build_dss, scale_and_shift_logits
 
 from ..conftest import registered
@@ -41,14 +38,3 @@ def test_the_map_is_scaled_around_the_threshold(name):
 def test_a_model_without_logits_is_refused():
     with pytest.raises(ValueError, match="no single convolution"):
         scale_and_shift_logits(keras.Sequential([keras.layers.Dense(1)]), scale=2.0, threshold=0.5)
-
-
-def test_a_training_starts_from_scaled_logits(trained, config, tmp_path):
-    settings = replace(
-        config, out=str(tmp_path / "run"), init=str(trained.folder), init_threshold=0.6, init_logit_scale=3.0,
-        epochs=1, learning_rate=1e-9, ema=0.5,
-    )  # fmt: skip
-    result = saliency.train(settings)
-    first, scaled = (logits_convolution(run.load_model(run_of.folder)) for run_of in (trained, result))
-    np.testing.assert_allclose(scaled.kernel, 3 * first.kernel.numpy(), rtol=1e-4)
-    np.testing.assert_allclose(scaled.bias, 3 * (first.bias.numpy() - np.log(1.5)), rtol=1e-4)
