@@ -134,7 +134,8 @@ def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
             return name, arguments[words:]
     nested = [name for name in VERBS if name.startswith(arguments[0] + " ")]
     if nested and (len(arguments) == 1 or arguments[1] in ("-h", "--help")):
-        print("\n".join(f"metricfit {name:<18}{VERBS[name].help}" for name in nested))
+        width = max(map(len, nested)) + 2
+        print("\n".join(f"metricfit {name:<{width}}{VERBS[name].help}" for name in nested))
         raise SystemExit(0 if len(arguments) > 1 else 2)
     if nested:
         choices = ", ".join(name.split()[1] for name in nested)

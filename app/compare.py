@@ -46,6 +46,11 @@ def plan_of(options: CompareOptions) -> Plan:
     if trial_epochs < 1 or (options.trial_epochs is not None and options.trial_epochs < 1):
         raise UsageError(f"--trial-epochs must be at least 1, got {options.trial_epochs}")
     entries = read_entries(options.losses, options.seeds)
+    sweeps = tuple(sweep for text in options.sweep for sweep in read_sweep(text, entries, options.sweep_seeds))
+    swept = [(sweep.name, sweep.loss) for sweep in sweeps]
+    for name, loss in swept:
+        if swept.count((name, loss)) > 1:
+            raise UsageError(f"--sweep names {name} of {loss} twice: give all its values in one")
     return Plan(
         config=config,
         entries=entries,
@@ -54,7 +59,7 @@ def plan_of(options: CompareOptions) -> Plan:
         learning_rates=_learning_rates(options.learning_rates),
         trial_epochs=trial_epochs,
         seed=options.seed,
-        sweeps=tuple(sweep for text in options.sweep for sweep in read_sweep(text, entries, options.sweep_seeds)),
+        sweeps=sweeps,
         overwrite=options.overwrite,
     )
 

@@ -26,17 +26,17 @@ LEAD = {
 LEAD_OVERALL = {
     "saliency": (
         Column("transfer_loss", "F lost by the best threshold of another set", ".4f", -1),
-        Column("worst_transfer_loss", "at worst", ".4f", -1),
-        Column("middle_transfer_loss", "F lost by the middle of its band", ".4f", -1),
-        Column("worst_middle_transfer_loss", "at worst", ".4f", -1),
+        Column("worst_transfer_loss", "at worst, best threshold", ".4f", -1),
+        Column("middle_transfer_loss", "F lost by the middle of another set's band", ".4f", -1),
+        Column("worst_middle_transfer_loss", "at worst, middle of the band", ".4f", -1),
         Column("f_half_loss", "F lost at threshold 0.5", ".4f", -1),
     ),
     "segmentation": (),
     "detection": (
         Column("transfer_loss", "F1 lost by the best threshold of another set", ".4f", -1),
-        Column("worst_transfer_loss", "at worst", ".4f", -1),
-        Column("middle_transfer_loss", "F1 lost by the middle of its band", ".4f", -1),
-        Column("worst_middle_transfer_loss", "at worst", ".4f", -1),
+        Column("worst_transfer_loss", "at worst, best threshold", ".4f", -1),
+        Column("middle_transfer_loss", "F1 lost by the middle of another set's band", ".4f", -1),
+        Column("worst_middle_transfer_loss", "at worst, middle of the band", ".4f", -1),
     ),
 }
 """Behind it, over all test sets."""

@@ -5,11 +5,10 @@ import json
 
 from ..trainers.comparison import SELECTION, Comparison
 from ..trainers.comparison.spread import Spread
-from ..trainers.config import to_dict
 from ..trainers.run_folder import versions
 from .compare_columns import COLUMNS, LEAD, LEAD_OVERALL, Column, row_label, spread_table
 from .compare_figures import FIGURES, sweep_figures
-from .compare_results import machine
+from .compare_results import machine, shared_settings
 from .compare_transfer import transfer_section
 from .report_html import folded, page, paragraph, table
 
@@ -20,12 +19,12 @@ _LEADS = {
         "lowers MAE for nothing, as the row “logits scaled” shows, whose factor was picked by MeanF on the selection "
         "split. It moves neither MaxF (but for what 256 thresholds round away), nor F at threshold 0.5, nor what is "
         "lost when a threshold picked on one set is used on another. That loss is against the set's own best "
-        "threshold, averaged over all pairs of sets, the selection split among them; it is what one lives with who "
-        "deploys a model. There are two ways to pick a threshold: the best one of the other set, or the middle of its "
-        "band, which are the thresholds around the best one with at least 99 % of its F. (On a flat curve chance "
-        "decides which threshold is the best; its middle is far from where it falls.) All this is measured at "
-        "thresholds that are even in the logits, from −16 to 16: the 256 of the field all lie in the middle of a "
-        "polarised map, whatever polarised it, and hide the loss.",
+        "threshold, averaged over the test sets and, for each, over the other sets on which the threshold was picked, "
+        "the selection split among them; it is what one lives with who deploys a model. There are two ways to pick a "
+        "threshold: the best one of the other set, or the middle of its band, which are the thresholds around the best "
+        "one with at least 99 % of its F. (On a flat curve chance decides which threshold is the best; its middle is "
+        "far from where it falls.) All this is measured at thresholds that are even in the logits, from −16 to 16: the "
+        "256 of the field all lie in the middle of a polarised map, whatever polarised it, and hide the loss.",
     ),
     "segmentation": (
         "The main figures",
@@ -36,8 +35,8 @@ _LEADS = {
         "What scaling cannot move",
         "AP and oLRP depend on the order of the scores alone. A threshold does not: the loss is that of F1 at the "
         "threshold that is best on another set, or at the middle of its band (the thresholds around the best one with "
-        "at least 99 % of its F1), against the set's own best one, averaged over all pairs of sets, the selection "
-        "split among them. It is what one lives with who deploys a detector.",
+        "at least 99 % of its F1), against the set's own best one, averaged over the test sets and, for each, over the "
+        "other sets, the selection split among them. It is what one lives with who deploys a detector.",
     ),
 }
 
@@ -184,7 +183,7 @@ def _learning_rates(comparison: Comparison) -> str:
 
 
 def _settings(comparison: Comparison) -> str:
-    settings = json.dumps({**to_dict(comparison.plan.config), "versions": versions()}, indent=1, ensure_ascii=False)
+    settings = json.dumps({**shared_settings(comparison), "versions": versions()}, indent=1, ensure_ascii=False)
     return "<h2>Settings</h2>" + folded(
         "What every training was told, and the versions of the libraries",
         f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{html.escape(settings)}</pre>',

@@ -40,7 +40,7 @@ def results(comparison: Comparison) -> dict:
         "examples": comparison.examples,
         "learning_rates": list(plan.learning_rates),
         "trial_epochs": plan.trial_epochs if len(plan.learning_rates) > 1 else None,
-        "training": to_dict(plan.config),
+        "training": shared_settings(comparison),
         "versions": versions(),
         "machine": machine(),
         "trials": comparison.trials,
@@ -51,6 +51,12 @@ def results(comparison: Comparison) -> dict:
             for (name, loss), rows in comparison.sweeps.items()
         ],
     }  # fmt: skip
+
+
+def shared_settings(comparison: Comparison) -> dict:
+    """Give what every training was told alike; what differs stands with the losses."""
+    own = ("loss", "loss_options", "learning_rate", "seed", "out")
+    return {name: value for name, value in to_dict(comparison.plan.config).items() if name not in own}
 
 
 def machine() -> dict:

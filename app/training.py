@@ -3,6 +3,7 @@
 import logging
 
 from ..trainers.config import DetectionConfig, SaliencyConfig, SegmentationConfig
+from ..trainers.machine import held_back_stderr
 from .reports import DETECTION_COLUMNS, SALIENCY_COLUMNS, SEGMENTATION_COLUMNS, made, table
 
 log = logging.getLogger("metricfit")
@@ -10,21 +11,24 @@ log = logging.getLogger("metricfit")
 
 def train_saliency(config: SaliencyConfig) -> int:
     """Train a saliency model; gives the exit code."""
-    from ..trainers import saliency
+    with held_back_stderr():
+        from ..trainers import saliency
 
     return _say(saliency.train(config), SALIENCY_COLUMNS)
 
 
 def train_segmentation(config: SegmentationConfig) -> int:
     """Train a segmentation model; gives the exit code."""
-    from ..trainers import segmentation
+    with held_back_stderr():
+        from ..trainers import segmentation
 
     return _say(segmentation.train(config), SEGMENTATION_COLUMNS)
 
 
 def train_detection(config: DetectionConfig) -> int:
     """Train a detector; gives the exit code."""
-    from ..trainers import detection
+    with held_back_stderr():
+        from ..trainers import detection
 
     return _say(detection.train(config), DETECTION_COLUMNS)
 

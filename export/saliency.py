@@ -16,7 +16,7 @@ _PYTHON = """\
 
     predict = load_predictor({folder!r})
     saliency = predict(read_image("photo.jpg"))          # float32 [H, W] in [0, 1]
-    salient = saliency >= {threshold:.3f}
+    salient = saliency >= predict.runner.threshold       # the best one of this very file
 """
 _TFLITE = """\
     import numpy as np
@@ -109,8 +109,9 @@ def _introduction(card) -> str:
 def _thresholds(card) -> str:
     low, high = card.thresholds["band"]
     return (
-        f"**Threshold.** {card.thresholds['optimal']:.3f} is best on the validation data; any from {low:.3f} to "
-        f"{high:.3f} gives at least 99 % of the best F-measure."
+        f"**Threshold.** Of the Keras model {card.thresholds['optimal']:.3f} is best on the validation data; any from "
+        f"{low:.3f} to {high:.3f} gives at least 99 % of the best F-measure. Each file has its own below, which "
+        "`metricfit` uses."
     )
 
 
@@ -130,7 +131,7 @@ def _usage(card) -> str:
 
 
 def _python(card) -> str:
-    return _PYTHON.format(folder=card.name, threshold=card.thresholds["optimal"])
+    return _PYTHON.format(folder=card.name)
 
 
 def _tflite(card, file: str) -> str:

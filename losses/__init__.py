@@ -224,7 +224,7 @@ def get(name, /, **hyperparameters) -> keras.losses.Loss:
         ValueError: a name is unknown, or the loss has no such hyperparameter, or refuses its value.
     """
     if "+" in name or "*" in name:
-        return combined(_read_sum(name), **hyperparameters)
+        return combined(read_sum(name), **hyperparameters)
     _check_name(name)
     choices = [*LOSSES[name].hyperparameters, "reduction"]
     unknown = [key for key in hyperparameters if key not in choices]
@@ -259,8 +259,12 @@ def combined(weights=None, /, **arguments) -> Combined:
     return Combined(parts, list(weights.values()))
 
 
-def _read_sum(text):
-    """Return the weights by name of a sum such as "a + 0.5 * b"."""
+def read_sum(text) -> dict[str, float]:
+    """Read the weights by name of a loss, or of a sum such as "a + 0.5 * b"; whether the names exist is not asked.
+
+    Raises:
+        ValueError: a factor is no number, or a name stands twice.
+    """
     weights = {}
     for term in text.split("+"):
         factor, _, name = term.rpartition("*")

@@ -157,8 +157,8 @@ def check(config) -> None:
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 
 
-def load_model(run_or_model) -> keras.Model:
-    """Load the trained model of a run folder, or a .keras file.
+def model_file(run_or_model) -> Path:
+    """Find the .keras file of a run folder, or take the file itself.
 
     Raises:
         UsageError: neither of the two.
@@ -170,6 +170,16 @@ def load_model(run_or_model) -> keras.Model:
         raise UsageError(
             f"no trained model at {run_or_model}: give a run folder that holds model.keras, or a .keras file"
         )
+    return path
+
+
+def load_model(run_or_model) -> keras.Model:
+    """Load the trained model of a run folder, or a .keras file.
+
+    Raises:
+        UsageError: neither of the two, or no Keras model.
+    """
+    path = model_file(run_or_model)
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:

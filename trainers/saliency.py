@@ -154,7 +154,11 @@ def build_loss(config: SaliencyConfig) -> keras.losses.Loss:
         UsageError: no such loss, none of a single map, or it refuses its options.
     """
     options = parse_loss_options(config.loss_options)
+    choices = [name for name, entry in losses.LOSSES.items() if entry.task != "detection"]
     try:
+        for name in losses.read_sum(config.loss):
+            if name not in choices:
+                raise ValueError(f"{name or 'nothing'} is no loss of maps: choose among {', '.join(choices)}")
         loss = losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
         # Losses of several classes say only here that one map is not enough.
         loss(np.zeros((1, 2, 2), np.int32), np.zeros((1, 2, 2), np.float32))

@@ -124,7 +124,10 @@ def build_loss(config: SegmentationConfig, weights: list[float] | None = None) -
 
 def _hyperparameters(flag: str, text: str) -> set[str]:
     """Give what the losses of a sum, written "a + 0.5 * b", can be told."""
-    names = [term.rpartition("*")[2].strip() for term in text.split("+")]
+    try:
+        names = losses.read_sum(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text}: {error}") from error
     known = {name: entry for name, entry in losses.LOSSES.items() if entry.task == "segmentation"}
     for name in names:
         if name not in known:

@@ -262,9 +262,10 @@ def test_segmentation_and_detection_have_their_own_figures(compare, fake):
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
-        (("--losses", "gloss"), 2, "--loss gloss: unknown loss 'gloss'"),
         (("--losses", "floss,floss"), 2, "floss stands twice in --losses"),
-        (("--losses", "ap"), 2, "--loss ap"),
+        (("--losses", "ap"), 2, "--loss ap: ap is no loss of maps: choose among floss"),
+        (("--losses", "floss + 0.5 * alrp"), 2, "alrp is no loss of maps"),
+        (("--losses", "gloss,floss"), 2, "gloss is no loss of maps"),
         (("--losses", "softmax_cross_entropy"), 2, "at least 2 classes: take cross_entropy for one"),
         (("--losses", "floss", "--seeds", "0"), 2, "--seeds must be at least 1, got 0"),
         (("--losses", "floss", "--learning-rates", "fast"), 2, "--learning-rates takes numbers above 0"),
@@ -272,7 +273,11 @@ def test_segmentation_and_detection_have_their_own_figures(compare, fake):
         (("--losses", "floss", "--trial-epochs", "0"), 2, "--trial-epochs must be at least 1, got 0"),
         (("--losses", "floss", "--sweep", "gamma=1,2"), 2, "no such hyperparameter; those of the losses are floss"),
         (("--losses", "floss", "--sweep", "beta2=0.3,-1"), 2, "beta2"),
+        (("--losses", "floss", "--sweep", "beta2=0.3,1", "--sweep", "floss.beta2=2,3"), 2, "beta2 of floss twice"),
+        (("--losses", "floss", "--sweep", "from_logits=True,False"), 2, "no such hyperparameter"),
         (("--losses", "floss", "--test", "discs:test"), 2, "--test names a source twice"),
+        (("--losses", "floss", "--test", "discs:train"), 2, "--test discs:train is --data, too"),
+        (("--losses", "floss", "--val", "discs:valid", "--test", "discs:valid"), 2, "--test discs:valid is --val, too"),
         (("--losses", "floss", "--test", "folder:/nowhere"), 3, "/nowhere"),
         (("--losses", "floss", "--train.epochs", "0"), 2, "--epochs must be at least 1"),
         (("--task", "detection", "--losses", "floss"), 2, "--loss floss is no detection loss"),
@@ -283,6 +288,28 @@ def test_what_cannot_be_done_is_said_before_anything_is_trained(compare, fake, o
     assert sentence in told
     assert told.startswith("metricfit: error: ")
     assert not fake.trained
+
+
+def test_another_set_of_the_same_short_name_is_measured_anew(compare, fake, monkeypatch):
+    folder, _ = compare("--losses", "cross_entropy", "--learning-rates", "1e-3", sets=SETS[:4])
+    (path,) = folder.glob("evaluations/*/sets/test.json")
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, "source": "folder:old/test"}))
+    fake.measured.clear()
+    compare("--losses", "cross_entropy", "--learning-rates", "1e-3", sets=SETS[:4])
+    assert [source for _, source in fake.measured] == ["discs:test"]
+    assert json.loads(path.read_text()) == kept
+
+
+def test_overwriting_deletes_nothing_before_the_first_weights_are_there(compare):
+    folder, _ = compare("--losses", "cross_entropy", "--learning-rates", "1e-3", sets=SETS[:4])
+    kept = sorted(folder.rglob("*"))
+    again = ("--losses", "cross_entropy", "--overwrite")
+    assert "no trained model at nowhere" in compare(*again, "--train.init", "nowhere", code=2)[1]
+    assert "no weights at no.weights.h5" in compare(*again, "--train.weights", "no.weights.h5", code=2)[1]
+    inside = str(folder / "runs/some/model.keras")
+    assert "which --overwrite empties" in compare(*again, "--train.init", inside, code=2)[1]
+    assert sorted(folder.rglob("*")) == kept
 
 
 def test_a_folder_of_something_else_and_no_test_data(compare, tmp_path):

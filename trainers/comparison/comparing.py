@@ -13,6 +13,7 @@ from ..data.scan import checked_source
 from ..data.sources import SEPARATOR, Source, split_texts
 from ..errors import MetricfitError, UsageError
 from ..files import write_json
+from ..models.weights import check_weights
 from .outcome import SELECTION, Row, outcome
 from .plan import Entry, Plan, as_key
 from .tasks import ComparedTask
@@ -69,6 +70,7 @@ def compare(compared: ComparedTask, plan: Plan) -> Comparison:
         run.check(config)
         compared.task.check(config)
     _check_folder(compared, plan)
+    _check_first_weights(plan)
     training, sets = _open_sets(compared, plan)
     # Only now, when everything asked for was found to be sound, the folder is touched.
     _open_folder(compared, plan)
@@ -156,6 +158,17 @@ def _check_folder(compared: ComparedTask, plan: Plan) -> None:
             raise UsageError(f"{plan.out} holds a comparison of {task}: choose another --out, or --overwrite it")
 
 
+def _check_first_weights(plan: Plan) -> None:
+    """Refuse first weights that are not there or would be deleted, before anything is deleted or trained."""
+    config = plan.config
+    check_weights(config.weights)
+    if not config.init:
+        return
+    if plan.overwrite and plan.out.resolve() in Path(config.init).resolve().parents:
+        raise UsageError(f"--train.init {config.init} lies in {plan.out}, which --overwrite empties: copy it elsewhere")
+    run.model_file(config.init)
+
+
 def _open_folder(compared: ComparedTask, plan: Plan) -> None:
     """Make the folder, or empty it where it is to be begun anew."""
     if plan.overwrite:
@@ -171,7 +184,12 @@ def _open_sets(compared: ComparedTask, plan: Plan) -> tuple[Source, dict[str, So
     task.check_data(config, training, selection)
     options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
     sets = {SELECTION: selection}
+    known = dict.fromkeys(split_texts(config.data), "--data")
+    known |= dict.fromkeys(split_texts(config.val or ""), "--val")
     for text, name in zip(plan.tests, short_names(plan.tests)):
+        for part in split_texts(text):
+            if part in known:
+                raise UsageError(f"--test {part} is {known[part]}, too: test on data that training has not seen")
         sets[name] = checked_source(text, **options, **task.source_options(config))
         task.check_data(config, training, sets[name])
         if task.needs != "mask":

@@ -8,6 +8,8 @@ from ... import losses
 from ..config import RunConfig, parse_loss_options
 from ..errors import UsageError
 
+_SET_BY_TRAINERS = ("from_logits", "ignore_label")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -135,9 +137,12 @@ def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]
 
 def _defaults(text: str) -> dict:
     """Give the hyperparameters of a loss or of a sum of them."""
-    names = [term.rpartition("*")[2].strip() for term in text.split("+")]
+    try:
+        names = losses.read_sum(text)
+    except ValueError as error:
+        raise UsageError(f"--losses {text}: {error}") from error
     known = [losses.LOSSES[name].hyperparameters for name in names if name in losses.LOSSES]
-    return {key: value for one in known for key, value in one.items()}
+    return {key: value for one in known for key, value in one.items() if key not in _SET_BY_TRAINERS}
 
 
 def _same(text: str, value) -> bool:

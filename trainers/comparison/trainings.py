@@ -84,7 +84,9 @@ class Trainings:
         scales = (1.0,) if scale is None else (1.0, scale)
         found = [{} for _ in scales]
         for name, source in sets.items():
-            path = self._folder(record) / f"{as_key(name)}.json"
+            path = self._folder(record) / "sets" / f"{as_key(name)}.json"
+            if not _is_of(path, source):
+                path.unlink(missing_ok=True)
 
             def measure(source=source):
                 log.info("  evaluating on %s", source.name)
@@ -155,6 +157,17 @@ class Trainings:
             return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise UsageError(f"{path} is not JSON ({error}): remove it, and it is made anew") from error
+
+
+def _is_of(path: Path, source) -> bool:
+    """Tell whether a kept measurement is of these very data: another source may have the same short name."""
+    if not path.is_file():
+        return False
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return True  # which is refused with a sentence where it is read
+    return (kept.get("source"), kept.get("examples")) == (source.name, len(source))
 
 
 def step_seconds(record: dict, steps: int) -> float | None:

