@@ -227,3 +227,16 @@ def test_rank_correlation_averages_classes_and_shares_ranks():
     same = Found(boxes[:4], [0.5] * 4, [0] * 4)
     assert np.isnan(rho(measured([(truth, same)], "ab")))
     assert np.isnan(rho(measured([(truth, NONE)], "ab")))
+
+
+def test_curves_are_fine_where_the_best_thresholds_of_low_scores_lie():
+    rng = np.random.default_rng(0)
+    metric = LRP(("cell",))
+    boxes = np.array([[20 * place, 0, 20 * place + 10, 10] for place in range(100)], np.float32)
+    for _ in range(20):
+        # Two true boxes a picture among a hundred, and all scores below one step of {0..255}/255.
+        scores = np.concatenate([rng.uniform(1e-3, 3e-3, 2), rng.uniform(0, 2e-3, 98)])
+        metric.update(Truth(boxes[:2], np.zeros(2, int)), Found(boxes, scores, np.zeros(100, int)))
+    result = metric.result()
+    assert result.f1_threshold < 1 / 255
+    assert max(result.f1_curve) > 0.99 * result.f1

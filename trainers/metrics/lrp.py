@@ -41,7 +41,8 @@ class LRPResult:
         class_olrp: float64 [K], NaN for a class without truth; `class_localization`, `class_false_positives` and
             `class_false_negatives` likewise (the first two NaN also where a class has no true positive).
         class_threshold: float64 [K], the lowest score at the optimum of each class; NaN without true positive.
-        thresholds: float64 [T], those of the curves: {0..255}/255, and up to 256 quantiles of the scores.
+        thresholds: float64 [T], those of the curves: {0..255}/255, up to 256 quantiles of all scores, and as many of the
+            surest ones, four for each true box.
         f1_curve: float64 [T], of all classes together, and `lrp_curve`.
         class_f1_curve: float64 [T], averaged over classes, and `class_lrp_curve`.
         tau: least IoU of a true positive.
@@ -152,7 +153,7 @@ class LRP:
         sweeps = [Sweep.over([found], tau) for found in classes]
         optima = np.array([sweep.optimal_lrp() for sweep in sweeps])
         olrp, localization, false_positives, false_negatives, threshold = optima.T
-        thresholds = _thresholds(together.scores)
+        thresholds = _thresholds(together.scores, together.truths)
         counted = [sweep for sweep in sweeps if sweep.truths]
         best_f1, f1_threshold, band = together.best_f1()
         lrp, *_, lrp_threshold = together.optimal_lrp()
@@ -271,10 +272,14 @@ def _last_smallest(values: np.ndarray) -> int:
     return int(len(values) - 1 - np.argmin(values[::-1]))
 
 
-def _thresholds(scores: np.ndarray) -> np.ndarray:
-    """The thresholds of the field, and where the scores crowd, more of them."""
-    quantiles = np.quantile(scores, np.linspace(0, 1, 256), method="nearest") if scores.size else []
-    return np.unique(np.concatenate([THRESHOLDS.astype(np.float64), quantiles]))
+def _thresholds(scores: np.ndarray, truths: int) -> np.ndarray:
+    """The thresholds of the field, and where the falling scores crowd, more of them.
+
+    Most of a hundred boxes a picture are junk: the surest ones, among which the best threshold lies, have their own.
+    """
+    crowds = [scores[: 4 * truths], scores] if scores.size else []
+    quantiles = [np.quantile(crowd, np.linspace(0, 1, 256), method="nearest") for crowd in crowds]
+    return np.unique(np.concatenate([THRESHOLDS.astype(np.float64), *quantiles]))
 
 
 def _mean(values: np.ndarray) -> float:
