@@ -41,7 +41,7 @@ class LRPResult:
         class_olrp: float64 [K], NaN for a class without truth; `class_localization`, `class_false_positives` and
             `class_false_negatives` likewise (the first two NaN also where a class has no true positive).
         class_threshold: float64 [K], the lowest score at the optimum of each class; NaN without true positive.
-        thresholds: float64 [T], those of the curves: {0..255}/255, up to 256 quantiles of all scores, and as many of the
+        thresholds: float64 [T], those of the curves: {0..255}/255, up to 256 quantiles of all scores, as many of the
             surest ones, four for each true box.
         f1_curve: float64 [T], of all classes together, and `lrp_curve`.
         class_f1_curve: float64 [T], averaged over classes, and `class_lrp_curve`.
