@@ -161,6 +161,9 @@ def _check_folder(compared: ComparedTask, plan: Plan) -> None:
 def _check_first_weights(plan: Plan) -> None:
     """Refuse first weights that are not there or would be deleted, before anything is deleted or trained."""
     config = plan.config
+    # A comparison that goes on has them in its checkpoints.
+    if (plan.out / MARK).is_file() and not plan.overwrite:
+        return
     check_weights(config.weights)
     if not config.init:
         return
