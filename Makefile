@@ -19,6 +19,9 @@ test: $(VENV)/installed-dev lint
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	# The package is called as in users' programs, whatever this folder is called.
+	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/metricfit
+	cd $(VENV)/types && ../bin/mypy --config-file metricfit/setup.cfg -p metricfit
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -26,22 +26,28 @@ class Verb:
 
 VERBS = {
     "quickstart": Verb("app.options:QuickstartOptions", "app.quickstart:run", "the main job on embedded data"),
-    "train saliency": Verb("trainers.config:SaliencyConfig", "app.training:train_saliency", "train a saliency model"),
+    "train saliency": Verb(
+        "trainers.training.config:SaliencyConfig", "app.train:train_saliency", "train a saliency model"
+    ),
     "train segmentation": Verb(
-        "trainers.config:SegmentationConfig", "app.training:train_segmentation", "train a segmentation model"
+        "trainers.training.config:SegmentationConfig", "app.train:train_segmentation", "train a segmentation model"
     ),
     "train detection": Verb(
-        "trainers.config:DetectionConfig", "app.training:train_detection", "train an object detector"
+        "trainers.training.config:DetectionConfig", "app.train:train_detection", "train an object detector"
     ),
-    "evaluate": Verb("app.options:EvaluateOptions", "app.evaluation:run", "measure a trained or exported model"),
-    "compare": Verb("app.options_compare:CompareOptions", "app.compare:run", "train losses side by side: a report"),
-    "export": Verb("app.options:ExportOptions", "app.exporting:run", "write SavedModel and TFLite, compared"),
-    "predict": Verb("app.options_demo:PredictOptions", "app.predict:predict_files", "masks or boxes of pictures"),
-    "demo": Verb("app.options_demo:DemoOptions", "app.demo:run_demo", "live overlay on a webcam, video or folder"),
+    "evaluate": Verb("app.options:EvaluateOptions", "app.evaluate:run", "measure a trained or exported model"),
+    "compare": Verb(
+        "app.compare.options:CompareOptions", "app.compare.verb:run", "train losses side by side: a report"
+    ),
+    "export": Verb("app.options:ExportOptions", "app.export:run", "write SavedModel and TFLite, compared"),
+    "predict": Verb("app.live.options:PredictOptions", "app.predict:predict_files", "masks or boxes of pictures"),
+    "demo": Verb("app.live.options:DemoOptions", "app.live.demo:run_demo", "live overlay on a webcam, video or folder"),
     "data check": Verb("app.options:DataCheckOptions", "app.data:check", "scan data for faults"),
     "data show": Verb("app.options:DataShowOptions", "app.data:show", "draw a contact sheet"),
-    "bench": Verb("app.options:BenchOptions", "app.bench:run", "measure speed as ratios"),
-    "experiment": Verb("app.options:ExperimentOptions", "app.experiment:run", "figures of the papers, computed anew"),
+    "bench": Verb("app.options:BenchOptions", "app.bench.verb:run", "measure speed as ratios"),
+    "experiment": Verb(
+        "app.options:ExperimentOptions", "app.experiments.verb:run", "figures of the papers, computed anew"
+    ),
     "losses": Verb("app.options:LossesOptions", "app.losses:run", "list the losses"),
 }
 
@@ -147,12 +153,12 @@ def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
 def _read_options(name: str, options_class, arguments: list[str]):
     if "train" in options_class.__dataclass_fields__:
         # Which flags there are below --train depends on the task; a task that is none is refused below.
-        options_class = _load("app.options_compare:OF_TASK").get(_value_of("--task", arguments), options_class)
+        options_class = _load("app.compare.options:OF_TASK").get(_value_of("--task", arguments), options_class)
     settings = {"prog": f"metricfit {name}", "args": arguments}
     if "config" in options_class.__dataclass_fields__:
         path = _value_of("--config", arguments)
         if path:
-            from ..trainers.config import read_config
+            from ..trainers.training.config import read_config
 
             settings["default"] = read_config(path, options_class)
     return tyro.cli(options_class, **settings)

@@ -3,9 +3,9 @@
 import logging
 import shlex
 
-from ..trainers.data.contact_sheet import contact_sheet
 from ..trainers.data.labels import LabelCoding, with_coding
-from ..trainers.data.scan import counted, scan
+from ..trainers.data.scan.contact_sheet import contact_sheet
+from ..trainers.data.scan.scanner import counted, scan
 from ..trainers.data.sources import open_source, usual_needs
 from ..trainers.errors import DataError, UsageError
 from .options import DataCheckOptions, DataShowOptions

@@ -6,11 +6,11 @@ from tqdm import tqdm
 
 from ..trainers.errors import DataError, UsageError
 from ..trainers.files import write_json
-from .options_demo import PredictOptions
-from .pictures import find_pictures, unique_stems
+from .live.options import PredictOptions
 from .predictor import load_predictor, resolve_threshold
 from .reports import made
-from .task import all_tasks
+from .show.pictures import find_pictures, unique_stems
+from .tasks.base import all_tasks
 
 RESULTS = "results.json"
 SCHEMA_VERSION = 1

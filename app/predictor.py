@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from .. import saved_models
-from ..trainers.data.boxes import fit_image
+from ..trainers.data.fit import fit_image
 from ..trainers.errors import UsageError
-from .task import get_task
-from .threshold import Threshold
+from .show.threshold import Threshold
+from .tasks.base import get_task
 
 
 class Predictor:
@@ -67,7 +67,7 @@ def load_predictor(path: str | Path = "", *, threads: int | None = None) -> Pred
         UsageError: If it is no model of a task known here, or none ships with the program.
         MetricfitError: If it cannot be loaded.
     """
-    from ..export.runner import load_runner
+    from ..export.runners.runner import load_runner
 
     return Predictor(load_runner(find_model(path), threads=threads))
 
@@ -83,7 +83,7 @@ def find_model(path: str | Path) -> Path:
         UsageError: If nothing is there, or none ships with the program.
     """
     from ..export.card import read_card
-    from ..export.runner import FORMS
+    from ..export.runners.runner import FORMS
 
     if str(path) and Path(path).exists():
         return Path(path)

@@ -9,18 +9,18 @@ import numpy as np
 from tqdm import tqdm
 
 from ..export import export_run
-from ..export.runner import load_runner
-from ..trainers import saliency
-from ..trainers.config import SaliencyConfig
+from ..export.runners.runner import load_runner
 from ..trainers.data.images import resize_image
 from ..trainers.data.sources import open_source
-from ..trainers.models.weights import IMAGENET_PACKAGE
+from ..trainers.models.backbones.weights import IMAGENET_PACKAGE
+from ..trainers.tasks import saliency
+from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
-from .overlay import cut_out, foreground, overlay
-from .photos import real_photos
-from .pictures import write_picture
 from .predictor import Predictor, load_predictor
 from .reports import made, table
+from .show.overlay import cut_out, foreground, overlay
+from .show.photos import real_photos
+from .show.pictures import write_picture
 
 log = logging.getLogger("metricfit")
 

@@ -6,7 +6,7 @@
 import importlib
 
 from .card import ModelCard, read_card
-from .runner import Runner, load_runner
+from .runners.runner import Runner, load_runner
 
 __all__ = ["ModelCard", "Runner", "export_run", "load_runner", "read_card"]
 

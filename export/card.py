@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..trainers.data.boxes import RESIZINGS
+from ..trainers.data.fit import RESIZINGS
 from ..trainers.errors import DataError
 from ..trainers.files import write_json
 

@@ -14,17 +14,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..trainers.config import CONFIGS, read_config, train_command
-from ..trainers.data.scan import checked_source
-from ..trainers.data.sources import Source, all_scenes, split_for_selection
+from ..trainers.data.example import Source
+from ..trainers.data.scan.scanner import checked_source
+from ..trainers.data.sources import all_scenes
+from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_text
-from ..trainers.run_folder import read_run, versions
-from . import parity, saved_model, tflite
+from ..trainers.training.config import CONFIGS, read_config, train_command
+from ..trainers.training.run_folder import read_run, versions
 from .card import CARD_NAME, ModelCard, write_card
+from .formats import saved_model, tflite
+from .parity import limits as parity
 from .readme import readme
-from .runner import KerasRunner, SavedModelRunner, TFLiteRunner, default_threads
-from .task import TASKS, ExportTask, alternatives
+from .runners.runner import KerasRunner, SavedModelRunner, TFLiteRunner, default_threads
+from .tasks.base import TASKS, ExportTask, alternatives
 
 FORMATS = ("savedmodel", "tflite")
 SAVED_MODEL = "saved_model"

@@ -3,7 +3,7 @@
 import json
 
 from .card import ModelCard
-from .task import Page, get_task
+from .tasks.base import Page, get_task
 
 
 def readme(card: ModelCard) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import keras
 
-from .alrp import ALRPLoss, alrp_loss
-from .ap import APLoss, ap_loss
-from .auc import AUCLoss, auc_loss
-from .baselines import (
+from .base import AnchorLoss
+from .boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
+from .combined import Combined, FadeLoss
+from .deep_supervision import DeepSupervision
+from .pixelwise.cross_entropy import (
     BalancedCrossEntropy,
     CrossEntropy,
     SoftIoU,
@@ -23,18 +24,17 @@ from .baselines import (
     cross_entropy,
     soft_iou,
 )
-from .boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
-from .combined import Combined, FadeLoss
-from .deep_supervision import DeepSupervision
-from .floss import FLoss, LogFLoss, floss, log_floss
-from .focal import BinaryFocalLoss, binary_focal_loss
-from .keras_losses import AnchorLoss
-from .lovasz import LovaszHinge, LovaszSoftmax, lovasz_hinge, lovasz_softmax
-from .lovasz_prox import lovasz_prox
-from .ndcg import NDCGLoss, ndcg_loss
-from .ohem import CrossEntropyOHEM, cross_entropy_ohem
-from .rank_sort import RankSortLoss, rank_sort_loss
-from .softmax import SoftmaxCrossEntropy, softmax_cross_entropy
+from .pixelwise.focal import BinaryFocalLoss, binary_focal_loss
+from .pixelwise.ohem import CrossEntropyOHEM, cross_entropy_ohem
+from .pixelwise.softmax_cross_entropy import SoftmaxCrossEntropy, softmax_cross_entropy
+from .ranking.alrp import ALRPLoss, alrp_loss
+from .ranking.ap import APLoss, ap_loss
+from .ranking.auc import AUCLoss, auc_loss
+from .ranking.ndcg import NDCGLoss, ndcg_loss
+from .ranking.rank_sort import RankSortLoss, rank_sort_loss
+from .region.floss import FLoss, LogFLoss, floss, log_floss
+from .region.lovasz import LovaszHinge, LovaszSoftmax, lovasz_hinge, lovasz_softmax
+from .region.lovasz_prox import lovasz_prox
 
 __all__ = [
     "LOSSES",

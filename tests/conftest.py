@@ -9,10 +9,12 @@ import keras_cv
 import numpy as np
 import pytest
 
-from metricfit.trainers import run, saliency, segmentation
-from metricfit.trainers.config import SaliencyConfig, SegmentationConfig
 from metricfit.trainers.data import sources
-from metricfit.trainers.models import backbones, build_deeplab
+from metricfit.trainers.models import build_deeplab
+from metricfit.trainers.models.backbones import builders as backbones
+from metricfit.trainers.tasks import saliency, segmentation
+from metricfit.trainers.training import run
+from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
 
 
 def tiny_backbone(input_shape):

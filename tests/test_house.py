@@ -11,12 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ["losses", "trainers", "export", "app"]
-ROOMS = {  # rooms of trainers that know nothing of each other, with what each may use besides itself
-    "data": set(),
-    "models": set(),
-    "metrics": set(),
-    "callbacks": {"metrics"},
-}
+ROOMS = ["data", "models", "metrics"]  # rooms of trainers that know nothing of each other
+
+
+def modules(root: Path) -> dict[tuple[str, ...], Path]:
+    """Every file of the four floors by its dotted name below the package."""
+    files = (path for floor in FLOORS for path in sorted((root / floor).rglob("*.py")))
+    return {path.relative_to(root).with_suffix("").parts: path for path in files}
 
 
 def imported_names(path: Path, root: Path) -> set[tuple[str, ...]]:
@@ -33,19 +34,58 @@ def imported_names(path: Path, root: Path) -> set[tuple[str, ...]]:
     return {name[1:] if name[0] == "metricfit" else name for name in names}
 
 
+def imported_files(root: Path) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """Which files each file imports: the one that a name stands for, or that holds it."""
+    known = modules(root)
+    graph = {}
+    for module, path in known.items():
+        candidates = [
+            [part for part in (name, (*name, "__init__"), name[:-1], (*name[:-1], "__init__")) if part in known]
+            for name in imported_names(path, root)
+        ]
+        graph[module] = {found[0] for found in candidates if found} - {module}
+    return graph
+
+
+def circle(graph: dict) -> list[str]:
+    """Some circle of files that import each other; empty where there is none."""
+    done, path = set(), []
+
+    def visit(module):
+        if module in path:
+            return [*path[path.index(module) :], module]
+        if module not in done:
+            path.append(module)
+            for target in sorted(graph[module]):
+                if found := visit(target):
+                    return found
+            done.add(path.pop())
+        return []
+
+    return next((["/".join(module) for module in found] for start in graph if (found := visit(start))), [])
+
+
 def wrong_arrows(root: Path) -> list[str]:
     wrong = []
-    for floor in FLOORS:
-        for path in sorted((root / floor).rglob("*.py")):
-            for name in imported_names(path, root):
-                if name[0] in FLOORS and FLOORS.index(name[0]) > FLOORS.index(floor):
-                    wrong.append(f"{path.relative_to(root)} imports {'.'.join(name)}")
-    for room, allowed in ROOMS.items():
-        for path in sorted((root / "trainers" / room).rglob("*.py")):
-            for name in imported_names(path, root):
-                if name[0] == "trainers" and len(name) > 1 and name[1] in set(ROOMS) - allowed - {room}:
-                    wrong.append(f"{path.relative_to(root)} imports {'.'.join(name)}")
+    for module, path in modules(root).items():
+        for name in imported_names(path, root):
+            upwards = name[0] in FLOORS and FLOORS.index(name[0]) > FLOORS.index(module[0])
+            across = name[0] == module[0] == "trainers" and len(name) > 1 and {name[1], module[1]} <= set(ROOMS)
+            if upwards or (across and name[1] != module[1]):
+                wrong.append(f"{path.relative_to(root)} imports {'.'.join(name)}")
     return wrong
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circle(imported_files(ROOT)) == []
+
+
+def test_a_circle_of_files_is_found(tmp_path):
+    (tmp_path / "app" / "live").mkdir(parents=True)
+    (tmp_path / "app" / "live" / "__init__.py").write_text("from . import demo\n")
+    (tmp_path / "app" / "live" / "demo.py").write_text("def run():\n    from ..verb import go\n")
+    (tmp_path / "app" / "verb.py").write_text("from .live.demo import run\n")
+    assert circle(imported_files(tmp_path)) == ["app/live/demo", "app/verb", "app/live/demo"]
 
 
 def test_imports_run_one_way():
@@ -86,10 +126,11 @@ def test_every_package_is_listed():
 
 def test_tasks_are_attributes_and_load_late():
     program = (
-        "import sys, metricfit\n"
-        "metricfit.trainers.config.SaliencyConfig()\n"
+        "import sys, metricfit.trainers.training.config\n"
+        "metricfit.trainers.training.config.SaliencyConfig()\n"
         "assert 'tensorflow' not in sys.modules\n"
-        "assert callable(metricfit.trainers.saliency.train)\n"
+        "for task in metricfit.trainers.training.config.CONFIGS:\n"
+        "    assert callable(getattr(metricfit.trainers, task).train)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,12 @@
-"""Training: data, models, metrics, callbacks, and one file a task."""
+"""Training: data, models, metrics, judges, and one file a task."""
 
 import importlib
 
-_MODULES = ("config", "detection", "figures", "run", "saliency")
-
 
 def __getattr__(name):
+    from .training.config import CONFIGS
+
     # Imported when first asked for: configurations and errors must not wait for TensorFlow.
-    if name in _MODULES:
-        return importlib.import_module(f"metricfit.trainers.{name}")
-    raise AttributeError(f"module 'metricfit.trainers' has no attribute {name!r}")
+    if name in CONFIGS:
+        return importlib.import_module(f"{__name__}.tasks.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

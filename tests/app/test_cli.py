@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from metricfit.app import cli
-from metricfit.trainers.config import CONFIGS, train_command
-from metricfit.trainers.data.augment import Augmentation
-from metricfit.trainers.data.augment_boxes import BoxAugmentation
+from metricfit.trainers.data.batches.augment_boxes import BoxAugmentation
+from metricfit.trainers.data.batches.augment_masks import Augmentation
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.training.config import CONFIGS, train_command
 
 
 def typed(*arguments):
@@ -110,7 +110,7 @@ def test_debug_shows_the_traceback(monkeypatch):
 
 
 def test_config_file_gives_defaults_and_flags_win(tmp_path):
-    from metricfit.trainers.config import SaliencyConfig
+    from metricfit.trainers.training.config import SaliencyConfig
 
     path = tmp_path / "config.json"
     path.write_text('{"task": "saliency", "config": {"epochs": 7, "loss": "log_floss", "loss_options": ["beta2=0.5"]}}')

@@ -6,20 +6,20 @@ import cv2
 import numpy as np
 import pytest
 
-from metricfit.app import demo as demo_module
 from metricfit.app import predict as predict_module
-from metricfit.app.demo import Demo, play
-from metricfit.app.options_demo import DemoOptions, PredictOptions
-from metricfit.app.player import Player
+from metricfit.app.live import demo as demo_module
+from metricfit.app.live.demo import Demo, play
+from metricfit.app.live.options import DemoOptions, PredictOptions
+from metricfit.app.live.player import Player
+from metricfit.app.live.video import open_frames
 from metricfit.app.predict import predict
 from metricfit.app.predictor import Predictor, resolve_threshold
-from metricfit.app.threshold import Threshold
-from metricfit.app.video import open_frames
-from metricfit.trainers.data.boxes import fit_image
+from metricfit.app.show.threshold import Threshold
+from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.errors import UsageError
 
 from .fakes import BoxRunner, disc, load_fake_detector, make_video, read_video, save
-from .test_demo import ScriptedWindow
+from .live.test_demo import ScriptedWindow
 
 DISC = [50, 30, 111, 91]
 """The box of `disc()`, and what the fake runner's 64 pixels can tell of it."""

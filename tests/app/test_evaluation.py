@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from metricfit.app import cli, evaluation
+from metricfit.app import cli
+from metricfit.app import evaluate as evaluation
 from metricfit.app.options import EvaluateOptions
 from metricfit.trainers.data import sources
 

@@ -9,9 +9,9 @@ from PIL import Image
 
 from metricfit.app import cli
 from metricfit.app import predict as module
-from metricfit.app.options_demo import PredictOptions
+from metricfit.app.live.options import PredictOptions
 from metricfit.app.predict import predict, predict_files
-from metricfit.app.saliency import MapWriter, describe
+from metricfit.app.tasks.saliency import MapWriter, describe
 from metricfit.trainers.errors import DataError, UsageError
 
 from .fakes import BrightnessRunner, disc, load_fake_predictor, save

@@ -7,7 +7,7 @@ import pytest
 
 from metricfit.app import predictor as module
 from metricfit.app.predictor import Predictor, find_model, load_predictor, resolve_threshold
-from metricfit.app.threshold import Threshold
+from metricfit.app.show.threshold import Threshold
 from metricfit.export import read_card
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.errors import UsageError

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.app import cli, segmentation
+from metricfit.app import cli
 from metricfit.app.options import EvaluateOptions
+from metricfit.app.tasks import segmentation
 
 from ..conftest import registered
-from ..trainers.test_folder import write_pairs
+from ..trainers.data.test_folder import write_pairs
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from metricfit.app import cli, quickstart
 from metricfit.app.reports import grid, table
 from metricfit.export import read_card
-from metricfit.trainers.config import SaliencyConfig
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.metrics import FMeasureCurve
-from metricfit.trainers.run import load_model
+from metricfit.trainers.training.config import SaliencyConfig
+from metricfit.trainers.training.run import load_model
 
 
 @pytest.fixture(scope="module", autouse=True)

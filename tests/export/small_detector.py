@@ -7,8 +7,8 @@ import keras
 import keras_cv
 import numpy as np
 
-from metricfit.trainers.data.sources import Example
-from metricfit.trainers.models.retinanet import RetinaNet
+from metricfit.trainers.data.example import Example
+from metricfit.trainers.models.detector.retinanet import RetinaNet
 
 SIZE = 64
 SIDE = 24

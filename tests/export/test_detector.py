@@ -17,21 +17,22 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from metricfit.app import predict as predict_module
-from metricfit.app.exporting import files_table
-from metricfit.app.options_demo import PredictOptions
+from metricfit.app.export import files_table
+from metricfit.app.live.options import PredictOptions
 from metricfit.app.predictor import Predictor
-from metricfit.export import export_run, load_runner, read_card, tflite
+from metricfit.export import export_run, load_runner, read_card
 from metricfit.export import exporter as exporter_module
-from metricfit.export.detection import candidates
-from metricfit.export.join import join, packed, unpacked
-from metricfit.export.parity_boxes import Agreement
-from metricfit.export.saved_model import load_keras
-from metricfit.export.task import get_task
-from metricfit.trainers.data.boxes import fit_image
-from metricfit.trainers.data.sources import split_for_selection
-from metricfit.trainers.detection_report import measure
+from metricfit.export.formats import tflite
+from metricfit.export.formats.saved_model import load_keras
+from metricfit.export.formats.tflite_join import join, packed, unpacked
+from metricfit.export.parity.boxes import Agreement
+from metricfit.export.tasks.base import get_task
+from metricfit.export.tasks.detection import candidates
+from metricfit.trainers.data.fit import fit_image
+from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.models.detect import decode_boxes
+from metricfit.trainers.judge.boxes import measure
+from metricfit.trainers.models.detector.detect import decode_boxes
 
 from .small_detector import CLASS_NAMES, SIZE, square_detector
 

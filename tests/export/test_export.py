@@ -12,15 +12,17 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from metricfit.export import export_run, float16, read_card, saved_model, tflite
+from metricfit.export import export_run, read_card
 from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
-from metricfit.export.float16 import halve_as_allowed, halve_kernels
-from metricfit.export.saved_model import load_keras
-from metricfit.export.task import get_task
-from metricfit.trainers.data.boxes import fit_image
+from metricfit.export.formats import float16, saved_model, tflite
+from metricfit.export.formats.float16 import halve_as_allowed, halve_kernels
+from metricfit.export.formats.saved_model import load_keras
+from metricfit.export.tasks.base import get_task
+from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.images import resize_image, resize_map
-from metricfit.trainers.data.sources import open_source, split_for_selection
+from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import MetricfitError, UsageError
 
 from .small_model import SIZE, make_run, red_detector, red_squares

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from metricfit.export import load_runner
-from metricfit.export.tflite_runner import _dequantisation
+from metricfit.export.runners.tflite import _dequantisation
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError

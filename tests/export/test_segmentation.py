@@ -13,10 +13,10 @@ from PIL import Image
 from metricfit.app import cli
 from metricfit.app.predictor import load_predictor
 from metricfit.export import export_run, load_runner, read_card
-from metricfit.export import segmentation as exported_segmentation
-from metricfit.export.join import unpacked
-from metricfit.export.runner import TFLiteRunner
-from metricfit.export.tflite import read_operators
+from metricfit.export.formats.tflite import read_operators
+from metricfit.export.formats.tflite_join import unpacked
+from metricfit.export.runners.runner import TFLiteRunner
+from metricfit.export.tasks import segmentation as exported_segmentation
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import MetricfitError, UsageError
 

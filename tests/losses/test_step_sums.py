@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metricfit.losses.step_sums import StepSums, gather_positives
-from metricfit.losses.tables import count_values
+from metricfit.losses.ranking.step_sums import StepSums, gather_positives
+from metricfit.losses.ranking.step_sums.lookup import count_values
 
 from ..reference import step_sums as reference
 from .modes import MODES

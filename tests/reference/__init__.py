@@ -1,1 +1,1 @@
-"""Tests."""
+"""Slow, obvious versions of what the package computes."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from metricfit.trainers.data.boxes import fit_boxes, fit_scale
-from metricfit.trainers.data.sources import Example
+from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.fit import fit_boxes, fit_scale
 from metricfit.trainers.metrics import Found, Truth
 
 NAMES = ("cat", "dog", "owl")

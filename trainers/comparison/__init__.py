@@ -3,7 +3,7 @@
 `compare(task, plan)` does the trainings and evaluations, each once, and goes on where it was interrupted.
 """
 
-from .comparing import Comparison, compare
+from .compare import Comparison, compare
 from .outcome import SELECTION, Outcome, Row
 from .plan import Entry, Plan, Sweep, read_entries, read_sweep
 from .tasks import ComparedTask, get_compared

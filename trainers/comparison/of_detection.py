@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from .. import detection
 from ..colours import class_palette
-from ..data.sources import Source
+from ..data.example import Source
+from ..tasks import detection
 from .tasks import ComparedTask
 from .thumbnails import SIDE, thumbnail
 

@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 
-from .. import saliency
-from ..data.sources import IGNORE, Source
+from ..data.example import IGNORE, Source
 from ..metrics import FMeasureCurve, ImageIoU, LogitFMeasure, best_logit_scale
 from ..metrics.logit_curve import LEVELS, ZERO
+from ..tasks import saliency
 from .tasks import ComparedTask
 from .thumbnails import flat, thumbnail
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .. import segmentation
 from ..colours import class_palette
-from ..data.sources import IGNORE, Source
+from ..data.example import IGNORE, Source
+from ..tasks import segmentation
 from .tasks import ComparedTask
 from .thumbnails import flat, thumbnail
 

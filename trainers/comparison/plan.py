@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import losses
-from ..config import RunConfig, parse_loss_options
 from ..errors import UsageError
+from ..training.config import RunConfig, parse_loss_options
 
 _SET_BY_TRAINERS = ("from_logits", "ignore_label")
 

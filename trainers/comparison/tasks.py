@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import run
+from ..training import run
 
 
 @dataclass(frozen=True)

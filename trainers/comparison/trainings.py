@@ -11,11 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .. import run
-from ..callbacks import read_history
 from ..errors import DivergedError, UsageError
 from ..files import write_json
-from ..run_folder import check_run
+from ..training import run
+from ..training.callbacks import read_history
+from ..training.run_folder import check_run
 from .plan import Entry, Plan, as_key
 from .tasks import ComparedTask
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..metrics.band import band_around
+from ..metrics.threshold_band import band_around
 
 
 @dataclass(frozen=True, eq=False)

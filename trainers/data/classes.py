@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import UsageError
-from .sources import IGNORE, Example, Source
+from .example import IGNORE, Example, Source
 
 
 class Renumbered:

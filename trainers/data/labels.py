@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from ..errors import DataError, UsageError
 from ..machine import cores
-from .sources import IGNORE, Example, Source, Subset
+from .example import IGNORE, Example, Source
+from .subset import Subset
 
 MOST_CLASSES = IGNORE
 """A class map is uint8, and its last value means ignore."""

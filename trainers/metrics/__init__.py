@@ -5,7 +5,7 @@ The Keras metric is imported when it is first asked for, so that NumPy users do 
 
 import importlib
 
-from .coco import CocoAP, CocoResult, to_coco_results
+from .average_precision import CocoAP, CocoResult, to_coco_results
 from .correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from .f_measure import FMeasureCurve, FMeasureResult
 from .histogram import THRESHOLDS

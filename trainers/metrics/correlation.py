@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .coco import IOU_THRESHOLDS, RECALLS
+from .average_precision import IOU_THRESHOLDS, RECALLS
 from .matching import ClassMatches
 
 

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 
 from ..errors import MetricfitError
-from .band import band_around
 from .histogram import IGNORE, curves, f_measure, histograms, published, threshold_codes
+from .threshold_band import band_around
 
 AVERAGES = ("curves", "images")
 PROTOCOLS = ("raw", "published")

@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
-from .band import BAND_SHARE
 from .f_measure import UNDECIDED, FMeasureResult, check_options
 from .histogram import BIN_SCALE, THRESHOLDS, f_measure
+from .threshold_band import BAND_SHARE
 
 
 @keras.saving.register_keras_serializable(package="metricfit")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MetricfitError
-from .band import band_around
 from .histogram import THRESHOLDS
 from .matching import ClassMatches, Found, Matches, Truth, by_class
+from .threshold_band import band_around
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,16 @@
 """Builders: backbones, DeepLabV3+, BASNet and RetinaNet of KerasCV, DSS and ENet."""
 
-from .backbones import BACKBONES
+from .backbones.builders import BACKBONES
 from .basnet import build_basnet
 from .deeplab import build_deeplab
+from .detector.retinanet import RetinaNet, build_retinanet
 from .dss import build_dss
 from .enet import build_enet
+from .layers.side_outputs import has_side_outputs
 from .other_size import at_size
 from .precision import in_float32
 from .preparation import prepare_for_training
-from .retinanet import RetinaNet, build_retinanet
 from .scaled_logits import scale_and_shift_logits
-from .side_outputs import has_side_outputs
 
 __all__ = [
     "BACKBONES",

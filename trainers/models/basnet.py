@@ -3,11 +3,11 @@
 import keras
 import keras_cv
 
-from .backbones import resnet34
+from .backbones.builders import resnet34
+from .backbones.pretrained import check_size
+from .backbones.weights import load_backbone_weights
+from .layers.side_outputs import SideOutputs
 from .preparation import prepare_for_training
-from .pretrained import check_size
-from .side_outputs import SideOutputs
-from .weights import load_backbone_weights
 
 BACKBONE = "resnet34"
 """What BASNet's encoder is made of, its four stages without the stem; KerasCV's takes ResNets of basic blocks only."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import keras
 import keras_cv
 
-from .backbones import PREPROCESSING
-from .class_logits import ClassLogits
-from .pooling import PyramidPooling
+from .backbones.builders import PREPROCESSING
+from .backbones.pretrained import load_backbone
+from .layers.class_logits import ClassLogits
+from .layers.pooling import PyramidPooling
 from .preparation import prepare_for_training
-from .pretrained import load_backbone
 
 # Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
 ASPP_DILATIONS = (1, 2, 3)

@@ -2,11 +2,11 @@
 
 import keras
 
-from .backbone_levels import BackboneLevels
-from .backbones import PREPROCESSING
+from .backbones.builders import PREPROCESSING
+from .backbones.levels import BackboneLevels
+from .backbones.pretrained import load_backbone
+from .layers.side_outputs import SideOutputs
 from .preparation import prepare_for_training
-from .pretrained import load_backbone
-from .side_outputs import SideOutputs
 
 SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (512, 7)}
 """Width and kernel of both convolutions of each side output: the paper's Table 1 from conv2_2 (stride 2) to pool5."""

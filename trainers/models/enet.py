@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import keras
 
 from ..errors import UsageError
-from .class_logits import ClassLogits
 from .deeplab import CLASS_LAYER
+from .layers.class_logits import ClassLogits
+from .layers.unpooling import DepthToSpace, PadChannels, Unpooling
 from .preparation import prepare_for_training
-from .unpooling import DepthToSpace, PadChannels, Unpooling
 
 _CONTEXT = (
     "regular", "dilated 2", "asymmetric 5", "dilated 4", "regular", "dilated 8", "asymmetric 5", "dilated 16",

@@ -2,8 +2,8 @@
 
 import keras
 
-from .backbones import CLASSIFIER_TOPS
-from .fused_normalization import fuse
+from .backbones.builders import CLASSIFIER_TOPS
+from .layers.fused_normalization import fuse
 
 
 def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:

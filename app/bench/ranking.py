@@ -1,0 +1,194 @@
+"""The table of `bench losses` for detection: ranking losses without the pairs, beside the loop over the positives."""
+
+import json
+import logging
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ... import losses
+from ..options import BenchOptions
+from .loop import loop_over_positives
+from .timing import MODES, interleaved, value_and_gradients
+
+log = logging.getLogger("metricfit")
+
+# What stands beside the registry's names: other hyperparameters.
+VARIANTS = {"ap, interpolated": ("ap", {"interpolated": True})}
+SLOW = 4e9
+"""Pairs from which on the loop runs once."""
+
+
+class Case(NamedTuple):
+    """A batch of so many entries and positives; fresh where all logits lie within delta of each other.
+
+    With `classes` the entries are rows of so many, at most one of them positive, and a row has one box.
+    """
+
+    entries: int
+    positives: int
+    fresh: bool = False
+    classes: int = 0
+
+    def __str__(self):
+        return f"{_short(self.entries)} x {_short(self.positives)}" + (", fresh" if self.fresh else "")
+
+
+SMALL, FRESH = Case(1_000_000, 1_000), Case(1_000_000, 1_000, fresh=True)
+MORE_POSITIVES, MORE_ENTRIES, LARGE = Case(1_000_000, 4_000), Case(4_000_000, 1_000), Case(4_000_000, 4_000)
+# What TensorFlow and its compiler hold whatever the batch is
+TINY = Case(100_000, 100)
+# COCO: 49 104 anchors, 80 classes, 8 pictures
+HUGE = Case(31_426_560, 5_000, classes=80)
+CASES = (SMALL, FRESH, MORE_POSITIVES, MORE_ENTRIES, LARGE)
+LOOPED = (SMALL, FRESH, LARGE)
+
+
+def bench_losses(options: BenchOptions) -> list[dict]:
+    """Time value and gradients of every detection loss, and of the loop, at several sizes; find its peak memory."""
+    names = {name: (name, {}) for name, entry in losses.LOSSES.items() if entry.task == "detection"} | VARIANTS
+    steps = {
+        (name, mode): value_and_gradients(_loss(*names[name]), compiled=compiled)
+        for name in names
+        for mode, compiled in MODES.items()
+    }
+    loops = {("ap", "loop"): False, ("alrp", "loop"): True}
+    times: dict[tuple, dict[Case, float]] = {key: {} for key in [*steps, *loops]}
+    speeds: dict[tuple, float] = {}
+    for case in CASES:
+        log.info("%s: timing %d losses", case, len(steps))
+        batch = inputs(case, options.seed)
+        actions = {key: partial(_run, step, *batch) for key, step in steps.items()}
+        looped = {key: partial(_loop, unified, *batch) for key, unified in loops.items() if case in LOOPED}
+        if case.entries * case.positives < SLOW:
+            actions |= looped
+        for key, seconds in interleaved(actions, options.repeats).items():
+            times[key][case] = seconds
+        for key, loop in looped.items():
+            start = time.perf_counter()
+            result = loop()
+            times[key].setdefault(case, time.perf_counter() - start)
+            speeds[key] = max(speeds.get(key, 0), result.pairs / times[key][case])
+            for mode in MODES:
+                _compare(case, result, _run(steps[key[0], mode], *batch))
+    rows = [_row(key, times, _alone(key, names, options.seed)) for key in steps]
+    return [*rows, *(_row(key, times, None, speeds[key]) for key in loops)]
+
+
+def inputs(case: Case, seed: int):
+    """Make up labels int8, logits float32 and localisation errors float32, all [N], the positives spread evenly.
+
+    With classes the first two are [N / classes, classes] and the errors [N / classes, 1].
+    """
+    entries, positives, fresh, classes = case
+    where = np.linspace(0, entries - 1, positives).astype(np.int32)[:, np.newaxis]
+    labels = tf.scatter_nd(where, tf.ones([positives], tf.int8), [entries])
+    # a fresh head: all logits near the prior of 0.01; later: positives higher, and the two overlapping
+    scores = tf.random.stateless_normal([entries], [seed, 0], *((-4.6, 0.02) if fresh else (-5, 1.5)))
+    scores = tf.tensor_scatter_nd_add(scores, where, tf.fill([positives], 0.0 if fresh else 3.0))
+    shape = [entries // classes, classes] if classes else [entries]
+    errors = tf.random.stateless_uniform([*shape[:1], 1] if classes else shape, [seed, 1])
+    return tf.reshape(labels, shape), tf.reshape(scores, shape), errors
+
+
+def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: int) -> None:
+    """Print, as JSON, what one loss takes in this process: bytes above its inputs at the peak, seconds when warm."""
+    before = _status_bytes("VmRSS")
+    batch = inputs(Case(*case), seed)
+    before += sum(tensor.dtype.size * int(tf.size(tensor)) for tensor in batch)
+    step = value_and_gradients(_loss(name, hyperparameters), compiled=MODES[mode])
+    _run(step, *batch)
+    peak = _status_bytes("VmHWM") - before
+    start = time.perf_counter()
+    _run(step, *batch)
+    print(json.dumps({"bytes": peak, "seconds": time.perf_counter() - start}))
+
+
+def _loss(name: str, hyperparameters: dict) -> Callable:
+    loss = losses.get(name, **hyperparameters)
+
+    def parts(fixed, watched):
+        labels, (scores, errors) = fixed[0], watched
+        found = loss.parts(labels, scores, errors if loss.needs else None, one_hot=labels.shape.rank == 2)
+        return [part for part in found if part is not None]
+
+    return parts
+
+
+def _run(step: Callable, labels, scores, errors):
+    value, gradients = step([labels], [scores, errors])
+    value.numpy()
+    return value, gradients
+
+
+def _loop(unified: bool, labels, scores, errors):
+    return loop_over_positives(labels.numpy(), scores.numpy(), errors.numpy() if unified else None)
+
+
+def _compare(case: Case, loop, ours) -> None:
+    """Say how far ours is from the loop, in the sum of all differences."""
+    value, (gradient, _) = ours
+    error = np.abs(loop.gradient - gradient.numpy()).sum() / np.abs(loop.gradient).sum()
+    log.info("%s: value %.6f, loop %.6f; gradients differ by %.1e", case, float(value), loop.value, error)
+
+
+def _alone(key: tuple, names: dict, seed: int) -> dict:
+    """Find time and peak memory of the largest batch and of a small one, each in a process of its own."""
+    small, large = (_in_a_fresh_process(key, names, case, seed) for case in (TINY, HUGE))
+    return {"seconds": large.get("seconds"), "peak": large.get("bytes"), "fixed": small.get("bytes")}
+
+
+def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
+    log.info("%s: %s, %s, in a process of its own", case, *key)
+    arguments = ", ".join(repr(argument) for argument in (*names[key[0]], key[1], list(case), seed))
+    program = f"from {__name__} import print_peak; print_peak({arguments})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    if done.returncode:
+        log.warning("%s: %s, %s failed: %s", case, *key, (done.stderr.strip().splitlines() or [done.returncode])[-1])
+        return {}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _row(key: tuple, times: dict, alone: dict | None, pairs: float | None = None) -> dict:
+    mine = times[key]
+    loop = times.get((key[0], "loop"), {})
+    row = {"loss": key[0], "mode": key[1]}
+    row |= {f"{case}, ms": _times(mine.get(case), 1e3) for case in CASES}
+    row |= {f"loop / ours, {case}": _ratio(loop.get(case), mine.get(case)) for case in LOOPED}
+    row["N x4"] = _ratio(mine.get(MORE_ENTRIES), mine.get(SMALL))
+    row["P x4"] = _ratio(mine.get(MORE_POSITIVES), mine.get(SMALL))
+    alone = alone or {}
+    row[f"{HUGE}, ms"] = _times(alone.get("seconds"), 1e3)
+    row["peak / scores"] = _ratio(alone.get("peak"), 4.0 * HUGE.entries)
+    row["fixed part of it"] = _ratio(alone.get("fixed"), 4.0 * HUGE.entries)
+    row["pairs/s"] = pairs
+    return row
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return None if above is None or below is None else above / below
+
+
+def _status_bytes(key: str) -> int:
+    """What this process holds (VmRSS), or held at most (VmHWM); the latter for both where the system does not tell."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(key + ":")) * 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _short(number: int) -> str:
+    """Write 4000000 as 4e6 and 31426560 as 3.1e7."""
+    return f"{number:.1e}".replace(".0e", "e").replace("e+0", "e")

@@ -1,0 +1,1 @@
+"""The verb `compare` and its report."""

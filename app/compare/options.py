@@ -1,0 +1,129 @@
+"""What `metricfit compare` can be told, by task. Imports no TensorFlow, so that --help is quick."""
+
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Literal
+
+import tyro
+
+from ...trainers.training.config import CONFIGS, DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
+
+Hidden = tyro.conf.Suppress
+
+
+@dataclass(frozen=True)
+class _SetForEach:
+    """What a comparison sets for each training by itself, and so has no flag below --train."""
+
+    data: Hidden[str] = ""
+    val: Hidden[str | None] = None
+    out: Hidden[str] = ""
+    config: Hidden[str | None] = None
+    loss: Hidden[str] = ""
+    loss_options: Hidden[tuple[str, ...]] = ()
+    learning_rate: Hidden[float] = 1e-3
+    seed: Hidden[int] = 0
+    minutes: Hidden[float | None] = None
+    skip_bad: Hidden[bool] = False
+    strict: Hidden[bool] = False
+    overwrite: Hidden[bool] = False
+    quiet: Hidden[bool] = False
+
+
+@dataclass(frozen=True)
+class SaliencyTraining(_SetForEach, SaliencyConfig):
+    """What every training is told; see metricfit train saliency --help."""
+
+
+@dataclass(frozen=True)
+class SegmentationTraining(_SetForEach, SegmentationConfig):
+    """What every training is told; see metricfit train segmentation --help."""
+
+
+@dataclass(frozen=True)
+class DetectionTraining(_SetForEach, DetectionConfig):
+    """What every training is told; see metricfit train detection --help."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Train losses on the same data, seeds and schedule, and show them side by side on every test set.
+
+    Writes report.html (one file, no network), results.csv and results.json. Interrupted, the same command goes on where
+    it stopped; losses, seeds, test sets and sweeps may be added later. --task decides which flags --train has.
+
+    Example: metricfit compare --task saliency --losses floss,cross_entropy,log_floss:1 --data folder:photos:train
+    --test folder:photos:test --test scenes:test --seeds 3 --train.epochs 30 --out reports/losses
+    """
+
+    losses: str
+    """The losses, with commas between them; NAME:SEEDS gives one its own number of seeds."""
+    test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")]
+    """Test data; give it once for each set. Every model is evaluated on each of them once."""
+    task: Literal["saliency", "segmentation", "detection"] = "saliency"
+    """What is trained."""
+    data: str = "scenes:train"
+    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
+    val: str | None = None
+    """Data that pick epochs, learning rates, thresholds and logit scales; without it every tenth training example is
+    held out for that."""
+    out: str = "reports/comparison"
+    """Folder of the report, the runs and their evaluations."""
+    seeds: int = 1
+    """Trainings of each loss, with the seeds --seed, --seed + 1, ..."""
+    seed: int = 0
+    """The first seed."""
+    learning_rates: str = "3e-4,1e-3,3e-3"
+    """Tried for each loss alike, judged on the selection data; a single one is taken as it is."""
+    trial_epochs: int | None = None
+    """Epochs of each trial; by default a quarter of --train.epochs."""
+    sweep: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUES")] = ()
+    """A hyperparameter at several values, such as beta2=0.1,0.3,0.8, for each of the losses that has it, or
+    floss.beta2=0.1,0.3,0.8 for one."""
+    sweep_seeds: int = 1
+    """Trainings of each value of a sweep."""
+    skip_bad: bool = False
+    """Leave out examples that cannot be used instead of stopping."""
+    strict: bool = False
+    """Stop at faults that could be repaired, too."""
+    overwrite: bool = False
+    """Begin anew where a comparison exists."""
+    quiet: bool = False
+    """No progress bars, warnings and errors only."""
+    train: SaliencyTraining = field(default_factory=SaliencyTraining)
+    """What every training is told."""
+
+
+@dataclass(frozen=True)
+class CompareSegmentation(CompareOptions):
+    """Train losses of segmentation alike, and show them side by side on every test set.
+
+    Example: metricfit compare --task segmentation --losses softmax_cross_entropy,lovasz_softmax
+    --data folder:streets:train --test folder:streets:test --seeds 3 --train.equibatch --out reports/streets
+    """
+
+    train: SegmentationTraining = field(default_factory=SegmentationTraining)
+    """What every training is told."""
+
+
+@dataclass(frozen=True)
+class CompareDetection(CompareOptions):
+    """Train losses of detection alike, and show them side by side on every test set.
+
+    Example: metricfit compare --task detection --losses focal,ap,alrp --data voc:photos:train --test voc:photos:test
+    --seeds 3 --out reports/detectors
+    """
+
+    train: DetectionTraining = field(default_factory=DetectionTraining)
+    """What every training is told."""
+
+
+OF_TASK = {"saliency": CompareOptions, "segmentation": CompareSegmentation, "detection": CompareDetection}
+"""Task -> the class with its flags."""
+
+
+def training_config(options: CompareOptions) -> RunConfig:
+    """Give what all trainings share, as the task's own configuration class."""
+    config_class = CONFIGS[options.task]
+    shared = {name: getattr(options, name) for name in ("data", "val", "skip_bad", "strict", "quiet")}
+    given = {one.name: getattr(options.train, one.name) for one in fields(config_class)}
+    return config_class(**{**given, "loss": config_class().loss, "seed": options.seed, **shared})

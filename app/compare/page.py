@@ -1,0 +1,87 @@
+"""A page that is one file: no script, no network, light or dark as the reader has it, readable on a phone."""
+
+import html
+from collections.abc import Iterable, Sequence
+from string import Template
+
+from .page_style import STYLE
+
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>$title</title>
+<style>
+$style</style>
+</head>
+<body>
+<main>
+$body
+</main>
+</body>
+</html>
+""")
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """Put a page together; the parts are HTML, the title is text."""
+    return _PAGE.substitute(title=html.escape(title), style=STYLE, body="\n".join(parts))
+
+
+def paragraph(text: str) -> str:
+    """Make a paragraph of text."""
+    return f"<p>{html.escape(text)}</p>"
+
+
+def swatch(row: tuple[int, bool]) -> str:
+    """Draw the colour of a row: its place, and whether its line is dashed."""
+    place, dashed = row
+    return f'<span class="swatch{" dashed" * dashed}" style="border-color: var(--row{place % 7})"></span>'
+
+
+def legend(rows: dict[str, tuple[int, bool]]) -> str:
+    """Explain the colours of rows."""
+    entries = "".join(f"<li>{swatch(row)}{html.escape(label)}</li>" for label, row in rows.items())
+    return f'<ul class="legend">{entries}</ul>'
+
+
+def table(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, bool]]]]) -> str:
+    """Lay out figures; on a phone each row becomes a card.
+
+    Args:
+        headings: of all columns, text.
+        rows: what stands first, HTML, and for each other column its text and whether it is the best.
+    """
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in headings)
+    lines = []
+    for first, cells in rows:
+        shown = "".join(
+            f'<td{" class=best" * best} data-label="{html.escape(heading)}"><span>{_stacked(text)}</span></td>'
+            for heading, (text, best) in zip(headings[1:], cells)
+        )
+        lines.append(f"<tr><th>{first}</th>{shown}</tr>")
+    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="scroll"><table class="figures">{body}</table></div>'
+
+
+def _stacked(text: str) -> str:
+    """Put what follows ± below: columns stay narrow."""
+    value, sign, spread = html.escape(text).partition(" ± ")
+    return f"{value} <small>± {spread}</small>" if sign else value
+
+
+def figure(svg: str, caption: str, extra: str = "") -> str:
+    """Frame a drawing; the caption is text, what comes behind it HTML."""
+    return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption>{extra}</figure>"
+
+
+def grid(parts: Iterable[str], small: bool = False) -> str:
+    """Put parts side by side, as many as there is room for."""
+    return f'<div class="grid{" small" * small}">{"".join(parts)}</div>'
+
+
+def folded(summary: str, content: str, *, open_: bool = False) -> str:
+    """Hide content behind a line of text."""
+    return f"<details{' open' * open_}><summary>{html.escape(summary)}</summary>{content}</details>"

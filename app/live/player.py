@@ -1,0 +1,188 @@
+"""The demo's window loop: what is shown when, and what the keys do."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..show.pictures import free_path, write_picture
+from .hud import LEGEND, PICTURE_LEGEND, Status, draw_hud
+from .session import Demo
+from .video import Frame
+from .window import Window
+
+SMALL, LARGE = 640, 1280
+"""The longer side of what a window shows lies between these: smaller pictures are enlarged, larger ones shrunk."""
+
+MESSAGE_SECONDS = 2.0
+
+
+class Player:
+    """The window loop: reads, shows, obeys keys.
+
+    Args:
+        demo: The run.
+        window: Where it is shown: `show(picture)` and `key(milliseconds)`, as `Window` has.
+    """
+
+    def __init__(self, demo: Demo, window: Window):
+        self.demo = demo
+        self.window = window
+        self.paused = False
+        self.hidden = False
+        self._frame: Frame | None = None
+        self._result = None
+        self._shown: np.ndarray | None = None
+        self._changed = False
+        self._due = self._taken = 0.0
+        self._interval = 0.0
+        self._message, self._message_until = "", 0.0
+
+    def run(self) -> None:
+        """Run until the end of the source, `--frames`, or quit."""
+        demo, source = self.demo, self.demo.source
+        loop = demo.options.loop and demo.options.record is None
+        last = time.perf_counter()
+        while True:
+            now = time.perf_counter()
+            if not self.paused or self._frame is None:
+                demo.summary.seconds += now - last
+            last = now
+            fresh = False
+            # A picture asked for by a key comes at once (due is 0), even in a pause.
+            if self._frame is None or (now >= self._due and (not self.paused or self._due == 0.0)):
+                if not demo.wanted:
+                    return
+                frame = source.read()
+                if frame is None and not source.live:
+                    if loop and self._frame is not None:
+                        source.restart()
+                        frame = source.read()
+                    if frame is None:
+                        return
+                if frame is not None:
+                    self._take(frame, time.perf_counter())
+                    fresh = True
+            outdated = self._changed or (self._message and now > self._message_until)
+            if fresh or (outdated and self._frame is not None):
+                self._show()
+            if not self._obey(self.window.key(self._wait())):
+                return
+
+    def _take(self, frame: Frame, now: float) -> None:
+        """Predict a new frame, record it, and set when the next one is due."""
+        demo = self.demo
+        size = _window_size(frame.image)
+        if demo.recording is not None and size != frame.image.shape[:2]:
+            self._result, picture = demo.predict(frame)
+            self._shown = None
+        else:
+            self._result, picture = demo.predict(frame, size)
+            self._shown = picture
+        demo.record(picture, demo.summary.seconds)
+        if self._frame is not None:
+            interval = now - self._taken
+            self._interval = 0.9 * self._interval + 0.1 * interval if self._interval else interval
+        self._frame, self._taken = frame, now
+        period = 0.0 if demo.source.live else 1.0 / demo.source.fps
+        # A video that comes late shifts the rest: a slow model plays it slowly and drops nothing.
+        self._due = now + period if demo.source.stepped else max(self._due + period, now)
+
+    def _wait(self) -> int:
+        """Choose how many milliseconds to wait for a key."""
+        if self.paused:
+            return 30
+        if self.demo.source.live:
+            return 1
+        return int(np.clip(1e3 * (self._due - time.perf_counter()), 1, 30))
+
+    def _show(self) -> None:
+        """Draw the current frame in the window's size, with the text over it."""
+        if self._changed or self._shown is None:
+            image = self._frame.image
+            self._shown = self.demo.draw(image, self._result, _window_size(image))
+        self._changed = False
+        if time.perf_counter() > self._message_until:
+            self._message = ""
+        self.window.show(self._shown if self.hidden else draw_hud(self._shown, self.status()))
+
+    def status(self) -> Status:
+        """Say what the text over the picture says."""
+        demo, source = self.demo, self.demo.source
+        if source.stepped:
+            pace = f"{self._frame.index + 1} / {source.length}"
+        else:
+            pace = f"{1 / self._interval:.0f} FPS" if self._interval else "– FPS"
+        return Status(
+            view=demo.task.titles[demo.view],
+            threshold=demo.threshold,
+            found=demo.task.found(self._result, demo.threshold.levels),
+            pace=pace,
+            latency=float(np.median(demo.summary.latencies[-30:])),
+            name=Path(self._frame.name).name,
+            legend=PICTURE_LEGEND if source.stepped else LEGEND,
+            paused=self.paused,
+            recording=demo.recording is not None,
+            message=self._message,
+        )
+
+    def _obey(self, key: str | None) -> bool:
+        """Do what a key asks for; False to quit."""
+        if key is None:
+            return True
+        if key == "quit":
+            return False
+        demo, views = self.demo, list(self.demo.task.views)
+        steps = {"more": 0.05, "less": -0.05, "up": 0.01, "down": -0.01}
+        self._changed = True
+        if key in steps:
+            demo.threshold = demo.task.move(demo.threshold, steps[key])
+        elif key == "view":
+            demo.view = views[(views.index(demo.view) + 1) % len(views)]
+        elif key.isdecimal():
+            demo.view = views[int(key) - 1] if int(key) <= len(views) else demo.view
+        elif key == "pause":
+            self.paused = not self.paused
+            self._due = time.perf_counter()
+        elif key == "hide":
+            self.hidden = not self.hidden
+        elif key in ("next", "previous") and demo.source.stepped:
+            demo.source.step(1 if key == "next" else -1)
+            self._due = 0.0
+        elif key == "snapshot" and self._frame is not None:
+            self._snapshot()
+        elif key == "record":
+            self._toggle_recording()
+        return True
+
+    def _snapshot(self) -> None:
+        """Write the current picture in its own size, without the text."""
+        demo = self.demo
+        picture = demo.snapshot(self._frame.image, self._result)
+        path = write_picture(free_path(demo.options.out, f"snapshot-{demo.view}", ".png"), picture)
+        demo.summary.files.append(path)
+        self._say(f"saved {path}")
+
+    def _toggle_recording(self) -> None:
+        """Begin a recording in the output folder, or finish the one that runs."""
+        demo = self.demo
+        if demo.recording is not None:
+            path = demo.stop_recording()
+            self._say(f"recorded {path}" if path else "nothing recorded")
+        else:
+            demo.start_recording(free_path(demo.options.out, "recording", ".mp4"))
+            if self._frame is not None:
+                # What is on the screen is the first picture: in a pause no other may come.
+                demo.record(demo.draw(self._frame.image, self._result), demo.summary.seconds)
+            self._say(f"recording {demo.recording.path}")
+
+    def _say(self, message: str) -> None:
+        """Show a remark for a moment."""
+        self._message, self._message_until = message, time.perf_counter() + MESSAGE_SECONDS
+
+
+def _window_size(image: np.ndarray) -> tuple[int, int]:
+    """Choose the (height, width) in which a picture is shown."""
+    height, width = image.shape[:2]
+    scale = float(np.clip(max(height, width), SMALL, LARGE)) / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))

@@ -1,0 +1,174 @@
+"""Where frames go: a video file, written in a thread, playable whatever happens."""
+
+import os
+import queue
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ...trainers.errors import MetricfitError, UsageError
+from ..show.pictures import letterbox
+from .video import quiet_opencv
+
+CODECS = {
+    ".mp4": ("mp4v", "avc1"),
+    ".m4v": ("mp4v", "avc1"),
+    ".mov": ("mp4v", "avc1"),
+    ".mkv": ("mp4v", "X264"),
+    ".avi": ("MJPG", "XVID"),
+}
+"""Suffix -> codecs in the order in which they are tried. MPEG-4 is in every build of OpenCV; H.264 is not."""
+
+WRITE_BEHIND = 8
+
+
+class Recording:
+    """A video file that grows beside its place and is renamed when closed.
+
+    The first picture sets the size; others are fitted into it. Use it as a context manager, or call `close` in a
+    `finally`: what was written until then plays.
+
+    Args:
+        path: Ends in .mp4, .m4v, .mov, .mkv or .avi; its folder is made when missing.
+        fps: Frames per second of the video.
+
+    Raises:
+        UsageError: If the suffix is another, or the path is a folder.
+        MetricfitError: If nothing can be written there.
+    """
+
+    def __init__(self, path: str | Path, fps: float):
+        self.path = Path(path)
+        self.fps = fps
+        self.frames = 0
+        if self.path.suffix.lower() not in CODECS or self.path.is_dir():
+            raise UsageError(f"expected a video file ending in {', '.join(CODECS)} to record into, got {self.path}")
+        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._part.touch()
+        except OSError as error:
+            raise MetricfitError(f"cannot record into {self.path} ({error.strerror}): choose another folder") from error
+        self._queue: queue.Queue = queue.Queue(WRITE_BEHIND)
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._error: BaseException | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "Recording":
+        """Give the recording itself."""
+        return self
+
+    def __exit__(self, *details) -> None:
+        """Close it."""
+        self.close()
+
+    def write(self, picture: np.ndarray, seconds: float | None = None) -> None:
+        """Add a picture; it must not be changed afterwards.
+
+        Args:
+            picture: uint8 [H, W, 3], RGB.
+            seconds: When it was seen, from the start of the recording. The picture is then repeated or left out, so
+                that the video keeps the pace of a camera. Without it every picture is one frame.
+
+        Raises:
+            MetricfitError: If writing has failed.
+        """
+        self._check()
+        repeats = 1 if seconds is None else int(seconds * self.fps) + 1 - self.frames
+        if repeats > 0:
+            self._queue.put((picture, repeats))
+            self.frames += repeats
+
+    def close(self) -> Path | None:
+        """Finish the file and give it its name.
+
+        Returns:
+            Its path; None if no picture was written, or if it was closed before.
+
+        Raises:
+            MetricfitError: If it could not be written completely.
+        """
+        if self._closed:
+            return None
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        if self._writer is None:
+            self._part.unlink(missing_ok=True)
+            self._check()
+            return None
+        # The writer itself never reports a full disk, so the file is looked at before it gets its name.
+        complete = _is_playable(self._part)
+        if complete:
+            os.replace(self._part, self.path)
+        self._check()
+        if not complete:
+            raise MetricfitError(f"{self._part} could not be written completely: check the space left on the disk")
+        return self.path
+
+    def _check(self) -> None:
+        """Raise what went wrong in the thread."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            if isinstance(error, MetricfitError):
+                raise error
+            raise MetricfitError(f"recording into {self.path} failed ({error}): record into another format") from error
+
+    def _run(self) -> None:
+        """Write pictures until the end; after an error, only take them from the queue."""
+        while (item := self._queue.get()) is not None:
+            if self._error is not None:
+                continue
+            try:
+                picture, repeats = item
+                if self._writer is None:
+                    # Video codecs want even sides.
+                    self._size = tuple(side + side % 2 for side in picture.shape[:2])
+                    self._writer = self._open()
+                frame = cv2.cvtColor(_fit(picture, self._size), cv2.COLOR_RGB2BGR)
+                for _ in range(repeats):
+                    self._writer.write(frame)
+            except Exception as error:  # this thread has nobody to raise to: the caller raises it
+                self._error = error
+        if self._writer is not None:
+            self._writer.release()
+
+    def _open(self) -> cv2.VideoWriter:
+        """Open the file with the first codec that this build has."""
+        height, width = self._size
+        for codec in CODECS[self.path.suffix.lower()]:
+            with quiet_opencv():
+                writer = cv2.VideoWriter(
+                    str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), self.fps, (width, height)
+                )
+            if writer.isOpened():
+                return writer
+        raise MetricfitError(
+            f"cannot write {self.path} with {width}x{height} pixels: none of the codecs "
+            f"{', '.join(CODECS[self.path.suffix.lower()])} works in this OpenCV; record into another format"
+        )
+
+
+def _fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a picture to (height, width): odd sides get one more pixel, other sizes black bars."""
+    height, width = picture.shape[:2]
+    if (height, width) == size:
+        return picture
+    if (height + height % 2, width + width % 2) == size:
+        return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return letterbox(picture, size)
+
+
+def _is_playable(path: Path) -> bool:
+    """Tell whether a video opens and gives a frame."""
+    with quiet_opencv():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        try:
+            return capture.isOpened() and capture.read()[0]
+        finally:
+            capture.release()

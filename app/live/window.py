@@ -1,0 +1,144 @@
+"""The demo's window: shows pictures, names the keys. Asks first whether there is a display."""
+
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+
+from ...trainers.errors import MetricfitError
+from ..show.pictures import letterbox
+
+ARROWS = {
+    65362: "up", 65364: "down", 65361: "previous", 65363: "next",  # X11
+    2490368: "up", 2621440: "down", 2424832: "previous", 2555904: "next",  # Windows
+    63232: "up", 63233: "down", 63234: "previous", 63235: "next",  # macOS
+    65451: "more", 65453: "less",  # + and - of a number pad
+}  # fmt: skip
+LETTERS = {
+    "+": "more", "=": "more", "-": "less", "_": "less", "v": "view", "1": "1", "2": "2", "3": "3", "4": "4",
+    " ": "pause", "s": "snapshot", "r": "record", "n": "next", "p": "previous", "h": "hide", "q": "quit",
+    "\x1b": "quit",
+}  # fmt: skip
+
+TOLERANCE = 3
+"""Pixels by which a window may differ from what was asked for, or a picture from the window's shape."""
+
+_TRY_WINDOW = "import cv2; cv2.namedWindow('metricfit', cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)"
+
+
+def check_display() -> None:
+    """Make sure that a window can be opened.
+
+    OpenCV aborts the whole process where it cannot, so a process of its own tries.
+
+    Raises:
+        MetricfitError: If there is no display or it cannot be used.
+    """
+    advice = "start from a desktop session, or add --headless"
+    if sys.platform.startswith("linux"):
+        # Qt's other platforms (offscreen, vnc) need neither.
+        names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+        if not any(os.environ.get(name) for name in names):
+            raise MetricfitError(f"no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set): {advice}")
+    elif sys.platform in ("win32", "darwin"):
+        return
+    try:
+        trial = subprocess.run([sys.executable, "-c", _TRY_WINDOW], capture_output=True, timeout=30, check=False)
+        failed = trial.returncode != 0
+    except subprocess.TimeoutExpired:
+        failed = True
+    if failed:
+        place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
+        raise MetricfitError(f"no window opens on the display {place!r} (it does not answer, or refuses): {advice}")
+
+
+class Window:
+    """A window that can be resized, opened by the first picture.
+
+    Pictures keep their aspect. The window takes the size of a picture of another shape than the one before; once the
+    user (or the window manager) has chosen another size, that stays, and pictures get black bars.
+
+    Args:
+        title: What stands above it.
+    """
+
+    def __init__(self, title: str):
+        # Qt would complain about its fonts on every start.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
+        self._title = title
+        self._open = False
+        self._picture: np.ndarray | None = None
+        self._asked = self._canvas = (0, 0)
+
+    def show(self, picture: np.ndarray) -> None:
+        """Show a picture, uint8 [H, W, 3] RGB."""
+        shape = picture.shape[:2]
+        if not self._open:
+            # OpenCV's own WINDOW_KEEPRATIO keeps the ratio of the first picture.
+            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+            self._open = True
+            self._resize(shape)
+        elif shape != self._picture.shape[:2] and _close(self._measure(), self._asked):
+            self._resize(shape)
+        self._picture = picture
+        self._draw()
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Ask for a size (height, width) of the window's inside."""
+        cv2.resizeWindow(self._title, size[1], size[0])
+        self._asked = size
+
+    def _measure(self) -> tuple[int, int]:
+        """Measure the window's inside, (height, width); what was asked for where the system does not say."""
+        *_, width, height = cv2.getWindowImageRect(self._title)
+        return (height, width) if min(height, width) > 0 else self._asked
+
+    def _draw(self) -> None:
+        """Draw the picture so that the window, which stretches what it is given, does not distort it."""
+        picture, self._canvas = self._picture, self._measure()
+        height, width = picture.shape[:2]
+        scale = min(self._canvas[0] / height, self._canvas[1] / width)
+        if not _close(self._canvas, (round(scale * height), round(scale * width))):
+            picture = letterbox(picture, self._canvas)
+        cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+    def key(self, milliseconds: int) -> str | None:
+        """Wait for a key at most so long.
+
+        Returns:
+            What the key means (a value of `ARROWS` or `LETTERS`), `quit` when the window was closed, None otherwise.
+        """
+        code = cv2.waitKeyEx(max(1, milliseconds))
+        if self._open and not self._is_there():
+            self._open = False
+            return "quit"
+        if self._open and self._measure() != self._canvas:
+            self._draw()
+        if code < 0:
+            return None
+        if code in ARROWS:
+            return ARROWS[code]
+        # The upper bits hold Num Lock and the like.
+        code &= 0xFFFF
+        return ARROWS.get(code) or (LETTERS.get(chr(code).lower()) if code < 128 else None)
+
+    def _is_there(self) -> bool:
+        """Tell whether the user has left the window open."""
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:
+            # Qt ends altogether with its last window, and then refuses the question.
+            return False
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._open:
+            self._open = False
+            cv2.destroyAllWindows()
+
+
+def _close(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether two sizes are the same but for a few pixels."""
+    return all(abs(side - another) <= TOLERANCE for side, another in zip(size, other, strict=True))

@@ -1,0 +1,1 @@
+"""Pictures made of pictures and of what was found in them."""

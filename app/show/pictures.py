@@ -1,0 +1,183 @@
+"""Picture files: finding them, naming what is made from them, writing them."""
+
+import glob
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
+from ...trainers.data.sources import FORMS, SOURCES, open_source
+from ...trainers.errors import DataError, UsageError
+from ...trainers.files import written_beside
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that can be loaded.
+
+    Attributes:
+        name: Its path as found, or its name in a source.
+        load: Gives uint8 [H, W, 3] RGB; raises DataError when it cannot be read.
+    """
+
+    name: str
+    load: Callable[[], np.ndarray]
+
+    @property
+    def stem(self) -> str:
+        """The name without folders and suffix."""
+        path = Path(self.name)
+        return path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
+
+
+def is_source(text: str) -> bool:
+    """Tell whether a text names a data source such as `scenes:test`, rather than a path."""
+    return text.partition(":")[0] in SOURCES and not Path(text).exists()
+
+
+def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
+    """List the pictures that files, folders, patterns and sources name, each once, in this order.
+
+    A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name.
+
+    Args:
+        inputs: What the user gave.
+
+    Raises:
+        UsageError: If something does not exist or a pattern finds nothing.
+        DataError: If a folder holds no pictures.
+    """
+    found: dict[str, Picture] = {}
+    for text in map(str, inputs):
+        path = Path(text)
+        if path.is_dir():
+            files = _in_folder(path)
+        elif path.is_file():
+            files = [path]
+        elif is_source(text):
+            # Models train on the scenes of the other split.
+            source = open_source("scenes:test" if text == "scenes" else text, needs="none")
+            for index, name in enumerate(source.names):
+                found[f"{text}/{name}"] = Picture(name, lambda source=source, index=index: source.load(index).image)
+            continue
+        elif glob.has_magic(text):
+            files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+            files = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+            if not files:
+                raise UsageError(f"expected pictures, no picture matches {text!r}: check the pattern")
+        else:
+            raise UsageError(
+                f"expected a picture, a folder, a pattern or a source ({FORMS}); found nothing at {text!r}: "
+                "check the path"
+            )
+        for path in files:
+            found[str(path.resolve())] = Picture(str(path), lambda path=path: read_image(path))
+    return list(found.values())
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """List a folder's pictures."""
+    for place in (folder, folder / "images"):
+        if place.is_dir() and (files := picture_files(place)):
+            return files
+    raise DataError(f"expected pictures in {folder}, found none: give a folder of .jpg, .png, .webp or .tif files")
+
+
+def unique_stems(pictures: list[Picture]) -> list[str]:
+    """Give every picture a stem of its own, so that equal names from two folders do not overwrite each other.
+
+    Args:
+        pictures: In the order in which the first of equal stems keeps its name; the others get -2, -3 and so on.
+
+    Returns:
+        One stem per picture, different even where upper and lower case are the same.
+    """
+    own = {picture.stem.casefold() for picture in pictures}
+    taken: set[str] = set()
+    stems = []
+    for picture in pictures:
+        stem, number = picture.stem, 1
+        while stem.casefold() in taken or (number > 1 and stem.casefold() in own):
+            number += 1
+            stem = f"{picture.stem}-{number}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def free_path(folder: Path, stem: str, suffix: str) -> Path:
+    """Name the first of FOLDER/STEM-0001SUFFIX, -0002, ... that does not exist yet."""
+    number = 1
+    while (path := folder / f"{stem}-{number:04d}{suffix}").exists():
+        number += 1
+    return path
+
+
+def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Fit a picture into a size, its aspect kept, black bars around it.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        size: (height, width) to fill.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    height, width = picture.shape[:2]
+    scale = min(size[0] / height, size[1] / width)
+    inside = (max(1, round(height * scale)), max(1, round(width * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    frame = np.zeros((*size, 3), np.uint8)
+    top, left = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
+    resized = cv2.resize(picture, inside[::-1], interpolation=interpolation)
+    frame[top : top + inside[0], left : left + inside[1]] = resized
+    return frame
+
+
+def write_picture(path: Path, picture: np.ndarray) -> Path:
+    """Write a picture in the format of its suffix: beside its place first, then renamed.
+
+    Args:
+        path: Ends in .png or .jpg; its folder is made when missing.
+        picture: uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA.
+
+    Returns:
+        The path.
+
+    Raises:
+        MetricfitError: If it cannot be written.
+    """
+    if picture.ndim == 3:
+        code = cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
+        picture = cv2.cvtColor(picture, code)
+    # Thin coloured lines would lose their colour to JPEG's usual half resolution of it.
+    jpeg = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix == ".png" else jpeg
+    _, encoded = cv2.imencode(path.suffix, picture, setting)
+    with written_beside(path) as beside:
+        beside.write_bytes(encoded.tobytes())
+    return path
+
+
+def write_indices(path: Path, indices: np.ndarray, colours) -> Path:
+    """Write a class map as a PNG file with a palette: programs read indices, people see colours.
+
+    Args:
+        path: Ends in .png; its folder is made when missing.
+        indices: uint8 [H, W].
+        colours: RGB triples in 0..255 of the first indices; all others are grey.
+
+    Returns:
+        The path.
+    """
+    palette = np.full((256, 3), 120, np.uint8)
+    palette[: len(colours)] = colours
+    picture = Image.fromarray(indices)
+    picture.putpalette(palette.tobytes())
+    with written_beside(path) as beside:
+        picture.save(beside, format="PNG")
+    return path

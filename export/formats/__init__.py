@@ -1,0 +1,1 @@
+"""The kinds of files that a model can become."""

@@ -1,0 +1,111 @@
+"""Several .tflite files in one: the others take by name what the first gives.
+
+A converter quantises a whole file or nothing of it. A detector's network bears 8 bits, the arithmetic that turns its
+outputs into boxes does not, so each is converted by itself.
+"""
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+from ...trainers.errors import MetricfitError
+
+
+class AlignedBuilder(flatbuffers.Builder):
+    """Aligns every vector to 16 bytes, as the schema asks for weights and flatbuffers' Python code ignores."""
+
+    def StartVector(self, elemSize, numElems, alignment):
+        """Begin a vector; see `flatbuffers.Builder`."""
+        return super().StartVector(elemSize, numElems, max(alignment, 16))
+
+
+def unpacked(content: bytes) -> schema.ModelT:
+    """Give a .tflite file's content as objects that can be changed."""
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+
+
+def packed(model: schema.ModelT, size: int) -> bytes:
+    """Give the .tflite file of such objects; `size` is about how many bytes it will have."""
+    builder = AlignedBuilder(size)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def join(body: bytes, tails: dict[str, bytes]) -> bytes:
+    """Append the graphs of .tflite files to that of another: a signature for each, the body's weights in the file once.
+
+    Args:
+        body: a file with one subgraph and one signature.
+        tails: by signature, files whose signature's inputs have the names, shapes and types of the body's outputs.
+
+    Returns:
+        A file with the body's inputs, and a subgraph and signature for each tail with its outputs.
+
+    Raises:
+        MetricfitError: they do not fit together.
+    """
+    whole = unpacked(body)
+    graphs, signatures = [], []
+    for key, tail in tails.items():
+        # Graphs name their weights by number: copies of the body's graph share them.
+        first, second = unpacked(body), unpacked(tail)
+        graph, added, links = _checked(first, second)
+        outputs = _append(whole, graph, second, added, links)
+        signature = first.signatureDefs[0]
+        signature.signatureKey, signature.subgraphIndex, signature.outputs = key.encode(), len(graphs), outputs
+        graphs.append(graph)
+        signatures.append(signature)
+    whole.subgraphs, whole.signatureDefs = graphs, signatures
+    return packed(whole, len(body) + sum(map(len, tails.values())))
+
+
+def _append(whole, graph, second, added, links: dict[int, int]) -> list:
+    """Append a graph of another file to one that becomes part of `whole`; gives its signature's outputs."""
+    place: dict[int, int] = {}
+    buffers = {0: 0}  # buffer 0 is the empty one in every file
+    for index, tensor in enumerate(added.tensors):
+        if index in links:
+            place[index] = links[index]
+            continue
+        if tensor.buffer not in buffers:
+            buffers[tensor.buffer] = len(whole.buffers)
+            whole.buffers.append(second.buffers[tensor.buffer])
+        tensor.buffer = buffers[tensor.buffer]
+        place[index] = len(graph.tensors)
+        graph.tensors.append(tensor)
+    offset = len(whole.operatorCodes)
+    whole.operatorCodes += second.operatorCodes
+    for operator in added.operators:
+        operator.opcodeIndex += offset
+        # -1 stands for an input that is left out.
+        operator.inputs = [place[int(index)] if index >= 0 else -1 for index in operator.inputs]
+        operator.outputs = [place[int(index)] for index in operator.outputs]
+    graph.operators += added.operators
+    graph.outputs = [place[int(index)] for index in added.outputs]
+    outputs = second.signatureDefs[0].outputs
+    for output in outputs:
+        output.tensorIndex = place[output.tensorIndex]
+        graph.tensors[output.tensorIndex].name = output.name
+    return outputs
+
+
+def _checked(first, second):
+    """Give the two graphs, and which tensor of the body stands for which input of the tail."""
+    for model in (first, second):
+        if len(model.subgraphs) != 1 or len(model.signatureDefs or ()) != 1:
+            raise MetricfitError(
+                f"only files with one graph and one signature can be joined, got {len(model.subgraphs)} and "
+                f"{len(model.signatureDefs or ())}: take control flow out of the model"
+            )
+    graph, added = first.subgraphs[0], second.subgraphs[0]
+    given = {output.name: output.tensorIndex for output in first.signatureDefs[0].outputs}
+    wanted = {entry.name: entry.tensorIndex for entry in second.signatureDefs[0].inputs}
+    if set(given) != set(wanted):
+        raise MetricfitError(f"the first file gives {sorted(given)}, the second one takes {sorted(wanted)}")
+    for name in given:
+        source, target = graph.tensors[given[name]], added.tensors[wanted[name]]
+        if source.type != target.type or list(source.shape) != list(target.shape):
+            raise MetricfitError(
+                f"{name.decode()} has shape {list(source.shape)} and type {source.type} in the first file, "
+                f"{list(target.shape)} and {target.type} in the second"
+            )
+    return graph, added, {wanted[name]: given[name] for name in given}

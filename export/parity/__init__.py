@@ -1,0 +1,1 @@
+"""How far exported files are from the Keras model they came from."""

@@ -1,0 +1,1 @@
+"""Any model file as one callable on raw pictures."""

@@ -1,0 +1,115 @@
+"""What all runners share: one callable on raw pictures, whatever file it comes from. Imports no TensorFlow."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from ...trainers.data.fit import fit_image
+from ...trainers.errors import DataError, UsageError
+from ..card import ModelCard
+from ..tasks.base import SIGNATURE, ExportTask, Facts
+
+# Where scores are cut when neither a card nor a run names the model's best threshold.
+DEFAULT_THRESHOLD = 0.5
+
+
+class Runner(ABC):
+    """A model from pictures to results.
+
+    Args:
+        task: what it is a model of.
+        path: the file or folder that is run.
+        size: side of its input in pixels.
+        card: its card, or None where there is none.
+        facts: what its run or itself says where there is no card; by default what its task assumes.
+
+    Attributes:
+        path: the file or folder that is run.
+        kind: `keras`, `saved_model` or `tflite`.
+        task: name of its task, such as `saliency`.
+        size: side S of the square input, in pixels.
+        card: the model's card, or None where there is none.
+        class_names: names of its classes by index; empty where nothing says them.
+        palette: one RGB triple in 0..255 per class; empty where nothing says them.
+        resizing: how a picture becomes square, see `fit`: `stretch` or `pad`.
+        threshold: where to cut its scores: the card's or the run's best threshold, else 0.5.
+        thresholds: the best threshold of each class by index; empty where one serves all.
+        threshold_origin: where they come from: `card`, `run`, or `default` where neither names one.
+    """
+
+    kind: str
+
+    def __init__(self, task: ExportTask, path, *, size: int, card: ModelCard | None = None, facts: Facts | None = None):
+        self.path, self.size, self.card = Path(path), size, card
+        self._task, self.task = task, task.name
+        if card and card.task != task.name:
+            raise DataError(
+                f"the card of {path} says {card.task}, the model is for {task.name}: export the model again"
+            )
+        if card and card.input_size != size:
+            raise DataError(
+                f"the card of {path} says input_size {card.input_size}, the model takes {size}: export the model again"
+            )
+        facts = _facts_of_card(card, self.path) if card else facts or task.facts
+        self.class_names, self.palette, self.resizing = facts.class_names, facts.palette, facts.resizing
+        self.threshold = DEFAULT_THRESHOLD if facts.threshold is None else facts.threshold
+        self.thresholds = facts.per_class
+        self.threshold_origin = "card" if card else "default" if facts.threshold is None else "run"
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3]."""
+        return fit_image(image, self.size, self.resizing)
+
+    def __call__(self, images: np.ndarray):
+        """Find what is in pictures.
+
+        Args:
+            images: uint8 [B, S, S, 3], RGB.
+
+        Returns:
+            For saliency float32 [B, S, S] in [0, 1]. For segmentation the classes' probabilities float32 [B, S, S, C].
+            For detection boxes float32 [B, K, 4] as (x0, y0, x1, y1) in
+            pixels of the input, scores float32 [B, K] in falling order, classes int32 [B, K], and count int32 [B], how
+            many of the K are boxes.
+
+        Raises:
+            UsageError: images of another shape or type.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (self.size, self.size, 3):
+            raise UsageError(
+                f"images must be uint8 [B, {self.size}, {self.size}, 3], got {images.dtype} {list(images.shape)}"
+            )
+        if not len(images):
+            one = self._run(np.zeros((1, self.size, self.size, 3), np.uint8))
+            return self._task.finish({name: found[:0] for name, found in one.items()})
+        return self._task.finish(self._run(images))
+
+    def outputs(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
+        """Run one of the model's signatures.
+
+        Args:
+            images: uint8 [B, S, S, 3], RGB, as for a call.
+            signature: one of its task's, such as `labels` of segmentation.
+
+        Returns:
+            The signature's outputs by name.
+        """
+        return self._run(np.asarray(images), signature)
+
+    @abstractmethod
+    def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
+        """Run the model on checked pictures; gives the signature's outputs by name."""
+
+
+def _facts_of_card(card: ModelCard, path: Path) -> Facts:
+    entry = card.files.get(path.name)
+    thresholds = (entry or {"thresholds": card.thresholds})["thresholds"]
+    return Facts(
+        card.class_names,
+        card.palette,
+        card.resizing,
+        float(thresholds["optimal"]),
+        tuple(map(float, thresholds["per_class"])),
+    )

@@ -1,0 +1,93 @@
+"""Runs .tflite files with LiteRT, of any task. Imports no TensorFlow."""
+
+import numpy as np
+
+from ...trainers.errors import DataError, UsageError, first_line
+from ...trainers.machine import cores, held_back_stderr
+from ..card import ModelCard
+from ..tasks.base import IMAGE, SIGNATURE, alternatives, task_of_outputs
+from .base import Runner
+
+# Small models lose speed on more threads than this.
+_MOST_THREADS = 4
+
+
+class TFLiteRunner(Runner):
+    """Runs a .tflite file, picture by picture, with LiteRT and XNNPACK.
+
+    Args:
+        path: the file.
+        card: its card.
+        threads: threads to compute with; None takes the cores at hand, at most 4.
+    """
+
+    kind = "tflite"
+
+    def __init__(self, path, *, card: ModelCard | None = None, threads: int | None = None):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.threads = threads or default_threads()
+        try:
+            with held_back_stderr():
+                self._interpreter = Interpreter(str(path), num_threads=self.threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise DataError(
+                f"{path} cannot be read as a TFLite model ({first_line(error)}): export it again"
+            ) from error
+        image, self._outputs = _tensors(self._interpreter, path)
+        self._input = image
+        shapes = {name: details["shape"].tolist() for name, details in self._outputs.items()}
+        task, size = task_of_outputs(image["shape"].tolist(), shapes, path)
+        super().__init__(task, path, size=size, card=card)
+        self._tables = {name: _dequantisation(details) for name, details in self._outputs.items()}
+
+    def _run(self, images, signature=SIGNATURE):
+        if signature != SIGNATURE:
+            run = self._interpreter.get_signature_runner(signature)
+            answers = [run(**{IMAGE: _as_input(image[None], self._input)}) for image in images]
+            return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+        found = {name: [] for name in self._outputs}
+        for index in range(len(images)):
+            self._interpreter.set_tensor(self._input["index"], _as_input(images[index : index + 1], self._input))
+            self._interpreter.invoke()
+            for name, details in self._outputs.items():
+                value, table = self._interpreter.get_tensor(details["index"])[0], self._tables[name]
+                found[name].append(value if table is None else table[value.view(np.uint8)])
+        return {name: np.stack(values) for name, values in found.items()}
+
+
+def default_threads() -> int:
+    """Threads that a .tflite file runs on unless told otherwise: the cores at hand, at most 4."""
+    return min(_MOST_THREADS, cores())
+
+
+def _tensors(interpreter, path) -> tuple[dict, dict[str, dict]]:
+    """Give the details of a file's input, and of its outputs by name."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1:
+        raise UsageError(f"{path} must have one input, got {len(inputs)}: expected a {alternatives()} model")
+    signatures = interpreter.get_signature_list()
+    if len(signatures) == 1 or SIGNATURE in signatures:
+        key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures))
+        outputs = interpreter.get_signature_runner(key).get_output_details()
+    else:
+        outputs = {details["name"]: details for details in outputs}
+    return inputs[0], outputs
+
+
+def _as_input(image: np.ndarray, details: dict) -> np.ndarray:
+    dtype, (scale, zero_point) = np.dtype(details["dtype"]), details["quantization"]
+    if not scale or (dtype == np.uint8 and scale == 1 and zero_point == 0):
+        return image.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(image / np.float32(scale)) + zero_point, limits.min, limits.max).astype(dtype)
+
+
+def _dequantisation(details: dict) -> np.ndarray | None:
+    """What each stored byte means, float32 [256], or None where the output is float."""
+    dtype, (scale, zero_point) = np.dtype(details["dtype"]), details["quantization"]
+    if dtype.itemsize != 1:
+        return None
+    values = np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
+    return np.clip((values - zero_point) * np.float32(scale), 0, 1)

@@ -1,0 +1,1 @@
+"""Losses that are sums over single pixels or entries: cross-entropies, focal loss, OHEM."""

@@ -1,0 +1,59 @@
+"""Losses of single entries, the baselines of the ranking papers: focal loss, and cross-entropy on the hard entries."""
+
+import keras
+import tensorflow as tf
+
+from ..base import AnchorLoss
+from ..checks import check_anchors
+
+
+def binary_focal_loss(labels, scores, *, alpha=0.25, gamma=2.0):
+    """Compute the focal loss (Lin et al., ICCV 2017) as Keras does, summed and divided by the number of positives.
+
+    Keras clips probabilities to [1e-7, 1 − 1e-7]: beyond logits of about ±16 there is no gradient.
+
+    Gradient: exact; with respect to `scores` only.
+
+    Args:
+        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
+        scores: float logits of the same shape. Everything is computed in float32.
+        alpha: weight of the positives, in [0, 1]; that of the negatives is 1 − alpha.
+        gamma: how much easy entries are faded out, at least 0.
+
+    Returns:
+        The loss, a float32 scalar, at least 0; without positives it is divided by 1.
+
+    Raises:
+        ValueError: the shapes differ.
+        TypeError: a dtype is not one of these.
+    """
+    is_positive, is_negative, scores = check_anchors(labels, scores)
+    counted = is_positive | is_negative
+    # ignored scores may be anything: replaced before, so that no NaN comes back through the gradient
+    losses = keras.losses.binary_focal_crossentropy(
+        tf.cast(is_positive, tf.float32)[:, tf.newaxis],
+        tf.where(counted, scores, 0)[:, tf.newaxis],
+        apply_class_balancing=True,
+        alpha=alpha,
+        gamma=gamma,
+        from_logits=True,
+    )
+    positives = tf.reduce_sum(tf.cast(is_positive, tf.int32))
+    return tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class BinaryFocalLoss(AnchorLoss):
+    """The focal loss as a Keras loss: `binary_focal_loss` of the batch.
+
+    Args:
+        alpha: weight of the positives, in [0, 1].
+        gamma: how much easy entries are faded out, at least 0.
+        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
+        name: the loss' name.
+    """
+
+    function = staticmethod(binary_focal_loss)
+
+    def __init__(self, *, alpha=0.25, gamma=2.0, reduction="sum_over_batch_size", name="focal"):
+        super().__init__(name=name, reduction=reduction, alpha=alpha, gamma=gamma)

@@ -1,0 +1,1 @@
+"""Losses of a batch's ranking: AP, aLRP and their kin, whose gradients are error-driven."""

@@ -1,0 +1,87 @@
+"""AP-Loss: 1 − average precision of a batch's ranking (Chen et al., CVPR 2019)."""
+
+import keras
+import tensorflow as tf
+
+from ..base import AnchorLoss
+from ..checks import check_delta, check_max_positives
+from .error_driven import Ranking, ranking_loss
+from .step_sums.lookup import inverse_permutation, read, sort
+
+
+def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None, one_hot=False):
+    """Compute AP-Loss, the mean over the positives of FP/rank (eq. 5), over the whole batch and all classes jointly.
+
+    Gradient: error-driven update (not the derivative of the value; eq. 13); with respect to `scores` only.
+
+    Args:
+        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
+        scores: float logits of the same shape. Everything is computed in float32.
+        delta: half the width of the piecewise step (eq. 14), in units of the logits; above 0.
+        interpolated: whether the precision of a positive is the best of those at its score and below (Algorithm 1).
+        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
+            them the result is the same, at more memory and time.
+        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
+            aside memory for one positive a row. With more positives than rows the result is NaN.
+
+    Returns:
+        The loss, a float32 scalar in [0, 1]; 0, without a gradient, where there are no positives.
+
+    Raises:
+        ValueError: the shapes differ, or a hyperparameter is not one of these.
+        TypeError: a dtype is not one of these.
+    """
+
+    def errors(ranking: Ranking):
+        # eq. 5: ℓ(i) = FP(i) / rank(i)
+        error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank)
+        return (_interpolate(error, ranking) if interpolated else error), ranking.count
+
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
+
+
+def _interpolate(error, ranking: Ranking):
+    """Replace the error of each positive by the least among the positives of its score and below, [S]."""
+    _, order = sort(tf.where(ranking.valid, ranking.scores, tf.float32.max))
+    return read(_running_minimum(read(error, order)), inverse_permutation(order))
+
+
+def _running_minimum(values):
+    """Give the least of the values up to each place, [S], in log2 S steps."""
+    places = tf.range(tf.size(values))
+
+    def step(shift, least):
+        return 2 * shift, tf.minimum(least, read(least, tf.maximum(places - shift, 0)))
+
+    _, least = tf.while_loop(lambda shift, _: shift < tf.size(values), step, (1, values))
+    return least
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class APLoss(AnchorLoss):
+    """AP-Loss as a Keras loss: `ap_loss` of the batch.
+
+    Args:
+        delta: half the width of the piecewise step, above 0.
+        interpolated: whether precision is interpolated.
+        max_positives: slots for the positives, or None.
+        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
+        name: the loss' name.
+    """
+
+    function = staticmethod(ap_loss)
+
+    def __init__(
+        self,
+        *,
+        delta=1.0,
+        interpolated=False,
+        max_positives=None,
+        reduction="sum_over_batch_size",
+        name="ap",
+    ):
+        check_delta(delta)
+        check_max_positives(max_positives)
+        super().__init__(
+            name=name, reduction=reduction, delta=delta, interpolated=interpolated, max_positives=max_positives
+        )

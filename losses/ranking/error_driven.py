@@ -1,0 +1,173 @@
+"""Error-driven ranking losses in general (Oksuz et al., NeurIPS 2020, section 3): an error per positive, and gradients.
+
+A ranking loss is Σ_i ℓ(i)/Z over the positives i. Where i has false positives, the excess of its error over the target
+it would have if it were ranked properly, (ℓ − ℓ*)(i), pushes i up and the negatives j down, each by its share
+p(j|i) = H_ij/FP(i) of them (Algorithm 1), with the piecewise step H_ij = H(s_j − s_i) (Chen et al., CVPR 2019, eq. 14).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from ..checks import check_anchors, check_delta, check_max_positives
+from .step_sums import Positives, StepSums, gather_positives
+from .step_sums.lookup import least, most, size_of
+
+# Slots for positives where their number is not given: this share of the entries, within this range.
+_SHARE, _RANGE = 128, (512, 8192)
+# A positive with fewer false positives than this is ranked properly: its gradient is 0.
+PROPERLY_RANKED = 1e-5
+
+
+class Ranking:
+    """Where each positive stands among all entries of a batch. Vectors over positives have S slots, 0 where unused.
+
+    Args:
+        positives: which entries are positive, each in a slot.
+        is_negative: bool [N].
+        scores: float32 [N].
+        delta: half the width of the step.
+
+    Attributes:
+        entries: N.
+        positions: int32 [S], where the positives stand among the entries.
+        valid: bool [S], whether a slot holds a positive.
+        scores: float32 [S].
+        count: number of positives P, a float32 scalar.
+        negatives: number of negatives, a float32 scalar.
+        false_positives: FP(i) = Σ_j H_ij over the negatives j, float32 [S].
+        rank_among_positives: 1 + Σ_k H_ik over the positives k ≠ i, [S].
+        rank: rank_among_positives + false_positives, [S].
+    """
+
+    def __init__(self, positives: Positives, is_negative, scores, delta):
+        self.entries = tf.size(scores)
+        self.positions, self.valid, self.count = (
+            positives.indices,
+            positives.valid,
+            tf.cast(positives.count, tf.float32),
+        )
+        self.negatives = tf.cast(tf.reduce_sum(tf.cast(is_negative, tf.int32)), tf.float32)
+        self.scores = positives.take(scores)
+        self._sums = StepSums(scores, is_negative, self.scores, self.valid, delta)
+        self.false_positives = self._sums.false_positives
+        self.rank_among_positives = 1 + self.over_positives(tf.ones_like(self.scores))
+        self.rank = self.rank_among_positives + self.false_positives
+
+    def only_valid(self, values):
+        """Put 0 in the slots that hold no positive, [S]."""
+        return tf.where(self.valid, values, 0)
+
+    def over_positives(self, weights):
+        """Sum weights · H_ik over the positives k ≠ i, [S]: the weight of the positives above i."""
+        return self._sums.over_positives(self.only_valid(weights))
+
+    def below_positives(self, weights):
+        """Sum weights · H_ki over the positives k ≠ i, [S]: the weight of the positives that i stands above."""
+        return self._sums.under_positives(self.only_valid(weights))
+
+    def mean(self, values):
+        """Average [S] over the positives; 0 without any."""
+        return self.total(values, self.count)
+
+    def total(self, values, normaliser):
+        """Sum [S] over the positives, divided by `normaliser`; 0 where that is 0."""
+        return tf.math.divide_no_nan(tf.reduce_sum(self.only_valid(values)), normaliser)
+
+    def at_entries(self, values):
+        """Put values of the positives, [S], where they stand among the entries, [N], and 0 elsewhere."""
+        positions = self.positions[:, tf.newaxis]
+        return tf.tensor_scatter_nd_add(tf.zeros([self.entries]), positions, self.only_valid(values))
+
+    def gradient(self, excess, normaliser):
+        """Spread the excess error of each positive over it and the negatives above it (Algorithm 1).
+
+        Args:
+            excess: (ℓ − ℓ*)(i) of each positive, [S].
+            normaliser: Z.
+
+        Returns:
+            The gradient with respect to the scores, [N]; 0 at ignored entries.
+        """
+        misranked = self.valid & (self.false_positives > PROPERLY_RANKED)
+        push = tf.where(misranked, tf.math.divide_no_nan(excess, normaliser), 0)
+        # eq. 5: dL/ds_j = Σ_i (ℓ − ℓ*)(i) H_ij / FP(i) / Z of a negative, dL/ds_i = −(ℓ − ℓ*)(i) / Z of a positive
+        to_negatives = self._sums.to_negatives(tf.math.divide_no_nan(push, self.false_positives))
+        return tf.tensor_scatter_nd_add(to_negatives, self.positions[:, tf.newaxis], -push)
+
+
+def with_positives(is_positive, max_positives, function: Callable[[Positives], tuple], *, classes=1):
+    """Call `function` with the positives in `max_positives` slots, or in as many as there may be if these are too few.
+
+    Args:
+        is_positive: bool [N].
+        max_positives: how many slots suffice usually; None takes a 128th of the entries, within 512 and 8192.
+        function: gives tensors whose shapes do not depend on the number of slots.
+        classes: entries of which at most one is positive, see `exclusive_classes`.
+
+    Returns:
+        What `function` gives. Where there are more positives than N / classes its scalars are NaN.
+    """
+    entries = size_of(is_positive)
+    limit = entries // classes
+    usual = least(most(entries // _SHARE, _RANGE[0]), _RANGE[1]) if max_positives is None else max_positives
+    slots = least(usual, limit)
+    positives = gather_positives(is_positive, slots)
+    if not tf.is_tensor(slots) and slots == limit:
+        results = function(positives)
+    else:
+        # not folded into constants of that size, which would be held whether they are needed or not
+        unfolded = tf.compat.v1.placeholder_with_default(limit, [])
+        results = tf.cond(
+            positives.count <= slots,
+            lambda: function(positives),
+            lambda: function(gather_positives(is_positive, unfolded)),
+        )
+    if classes == 1:
+        return results
+    return tuple(
+        tf.where(positives.count <= limit, result, np.nan) if result.shape.rank == 0 else result for result in results
+    )
+
+
+def exclusive_classes(scores, one_hot):
+    """Give the size of the last axis of `scores` where `one_hot` promises at most one positive along it, else 1."""
+    shape = tf.convert_to_tensor(scores).shape
+    return (shape[-1] or 1) if one_hot and shape.rank else 1
+
+
+def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, max_positives, one_hot):
+    """Compute a ranking loss whose target is 0, ℓ* = 0, from the error of each positive.
+
+    Args:
+        labels: 1 positive, 0 negative, −1 ignored; any shape.
+        scores: logits of the same shape.
+        errors: gives ℓ(i) of each positive, [S], and Z.
+        delta: half the width of the step.
+        max_positives: slots for the positives.
+        one_hot: whether at most one entry of each row of the last axis is positive.
+
+    Returns:
+        Σ_i ℓ(i)/Z, a float32 scalar, whose gradient with respect to `scores` is error-driven.
+
+    Raises:
+        ValueError: a shape or a hyperparameter is refused.
+        TypeError: a dtype is refused.
+    """
+    check_delta(delta)
+    check_max_positives(max_positives)
+    is_positive, is_negative, flat = check_anchors(labels, scores)
+    classes = exclusive_classes(scores, one_hot)
+
+    @tf.custom_gradient
+    def loss(flat):
+        def value_and_gradient(positives):
+            ranking = Ranking(positives, is_negative, flat, delta)
+            error, normaliser = errors(ranking)
+            return ranking.total(error, normaliser), ranking.gradient(error, normaliser)
+
+        value, gradient = with_positives(is_positive, max_positives, value_and_gradient, classes=classes)
+        return value, lambda upstream: upstream * gradient
+
+    return loss(flat)

@@ -1,0 +1,135 @@
+"""Exact sums of the piecewise step H(x) = clip(x / 2δ + 1/2, 0, 1) over pairs of a positive and another entry.
+
+    S(q) = Σ_k a_k H(x_k − q)     how much weight lies above q
+    T(x) = Σ_i w_i H(x − p_i)     how much the positives push x
+
+Both are piecewise linear with kinks at p_i ± δ, so P positives and N entries need O((N + P) log P) time and O(N + P)
+memory instead of P N pairs, for every δ: S is a difference of suffix sums at a window's edges, T a line on each of the
+2P intervals between edges, and the interval of an entry is found once.
+"""
+
+import tensorflow as tf
+
+from ..positives import Positives, gather_positives
+from .double_float import each, keep, narrow, round_up, widen, widen_counts
+from .entries import BLOCK, Entries, EntriesInPairs
+from .lookup import Lookup, count_values, inverse_permutation, read, size_of, sort
+from .windows import Places, Windows
+
+__all__ = ["Positives", "StepSums", "gather_positives"]
+
+_FAR = 3e38  # where the edges of empty slots lie: above every score
+_LARGEST = 1e30  # positives and δ beyond it count as it
+
+
+class StepSums:
+    """The step sums between the positives of a batch and its other entries, built once per loss.
+
+    Exact up to rounding for every δ, any ties, and any number of entries below 2^31, in eager and graph mode and under
+    XLA. Infinite scores lie above or below all finite ones. A negative that is NaN lies below everything; a positive
+    that is NaN gives NaN where it stands and counts in no other sum.
+
+    Gradient: none is defined; a loss gives its own by `tf.custom_gradient`.
+
+    Args:
+        scores: float32 [N].
+        is_negative: bool [N], the entries that are compared with the positives; what the others hold does not matter.
+        positive_scores: float32 [P].
+        positive_valid: bool [P], the slots that hold a positive.
+        delta: half the width of the step, above 0. Between 1e-30 and 1e30 it is taken as it is.
+        float64: whether there is float64 to sum in; None: unless a TPU is there, which has none. Without it pairs of
+            float32 are used, which hold 48 bits, and sums of integers.
+        block: how many entries are looked at at a time.
+
+    Attributes:
+        false_positives: Σ_j H(s_j − s_i) over the negatives j, float32 [P]; 0 in empty slots.
+    """
+
+    def __init__(self, scores, is_negative, positive_scores, positive_valid, delta, *, float64=None, block=BLOCK):
+        float64 = not tf.config.list_logical_devices("TPU") if float64 is None else float64
+        self._float64, self._slots = float64, size_of(positive_scores)
+        delta = min(max(float(delta), 1 / _LARGEST), _LARGEST)
+        inverse = 1 / (2 * delta)
+        self._sort_positives(positive_scores, positive_valid)
+        low, high = self._sort_edges(delta)
+        lookup = Lookup(self._edges, _FAR, size_of(scores))
+
+        intervals = size_of(self._edges)
+        opened, closed = (tf.cumsum(count_values(edge, intervals)) for edge in (low, high))
+        is_open = opened > closed
+        wide_inverse = widen(inverse, float64)
+        # the positives between two edges: from the number of those below the one to that of those below the other
+        reached, _ = lookup(self._sorted, ~self._empty)
+        below = tf.cumsum(count_values(tf.where(self._empty, intervals, reached), intervals))
+        self._positives = Places(self._sorted, wide_inverse, float64)
+        centre = widen(self._sorted, float64)
+        self._round_positives = Windows(self._positives, read(below, low), read(below, high), centre)
+        # the positives whose windows an interval lies in are those with the edge in their window
+        self._round_edges = Windows(self._positives, closed, opened, widen(self._edges, float64))
+
+        kind = Entries if float64 else EntriesInPairs
+        self._entries = kind(scores, is_negative, lookup, self._edges, is_open, inverse, block)
+        places = Places(self._edges, wide_inverse, float64)
+        counts = widen_counts(self._entries.counts, float64)
+        sums = places.suffix_sums(counts, self._entries.moments(places.origin))
+        self.false_positives = self._to_slots(Windows(places, low, high, centre).step_sums(sums))
+
+    def over_positives(self, weights):
+        """Return Σ_{k≠i} weights_k H(s_k − s_i), float32 [P], from float32 [P]; 0 in empty slots."""
+        weights = self._from_slots(weights)
+        own = weights * self._positives.half
+        return self._to_slots(self._round_positives.step_sums(self._positives.suffix_sums(weights)) - own)
+
+    def under_positives(self, weights):
+        """Return Σ_{k≠i} weights_k H(s_i − s_k), float32 [P], from float32 [P]; 0 in empty slots."""
+        weights = self._from_slots(weights)
+        own = weights * self._positives.half
+        sums = self._positives.suffix_sums(weights)
+        # H(−x) = 1 − H(x)
+        return self._to_slots(self._total(sums) - self._round_positives.step_sums(sums) - own)
+
+    def to_negatives(self, weights):
+        """Return Σ_i weights_i H(s_j − s_i) at every negative j and exactly 0 elsewhere, float32 [N], from [P]."""
+        sums = self._positives.suffix_sums(self._from_slots(weights))
+        height = self._total(sums) - self._round_edges.step_sums(sums)
+        return self._entries.lines(height, self._round_edges.weights_within(sums))
+
+    def _sort_positives(self, scores, valid):
+        # one slot more, which is empty, so that there always is one
+        scores = tf.concat([scores, [_FAR]], 0)
+        valid = tf.concat([valid, [False]], 0)
+        usable = valid & (scores == scores)
+        self._missing = tf.where(valid & ~usable, scores, 0)
+        scores = tf.where(usable, tf.clip_by_value(scores, -_LARGEST, _LARGEST), _FAR)
+        self._sorted, self._order = sort(scores)
+        self._rank = inverse_permutation(self._order)
+        self._empty = self._sorted >= _FAR
+
+    def _sort_edges(self, delta):
+        """Find the distinct edges; return where among them each window begins and ends, int32 [P + 1] each."""
+        centre, delta = widen(self._sorted, self._float64), widen(delta, self._float64)
+        # x >= an edge that is rounded up to float32 just where x >= the edge itself, as x is a float32
+        low = tf.where(self._empty, _FAR, round_up(centre - delta))
+        above = tf.math.nextafter(self._sorted, tf.fill(tf.shape(self._sorted), tf.float32.max))
+        high = tf.where(self._empty, _FAR, tf.maximum(round_up(centre + delta), above))
+        edges = tf.concat([low, high], 0)
+        count = size_of(edges)
+        edges, order = sort(edges)
+        place = tf.cumsum(tf.concat([[0], tf.cast(edges[1:] != edges[:-1], tf.int32)], 0))
+        starts = tf.cumsum(count_values(place, count), exclusive=True)
+        self._edges = read(tf.concat([edges, [_FAR]], 0), starts)
+        places = read(place, inverse_permutation(order))
+        half = count // 2
+        return places[:half], places[half:]
+
+    def _from_slots(self, weights):
+        weights = tf.concat([weights, [0.0]], 0)
+        return keep(~self._empty, widen(tf.gather(weights, self._order), self._float64))
+
+    def _to_slots(self, sums):
+        sums = tf.where(self._empty, 0.0, narrow(sums))
+        return (read(sums, self._rank) + self._missing)[: self._slots]
+
+    @staticmethod
+    def _total(sums):
+        return each(lambda part: part[0, 0], sums)

@@ -1,0 +1,177 @@
+"""Passes over all N entries of a batch, in blocks: find each one's interval, add up, and evaluate lines."""
+
+import tensorflow as tf
+
+from .double_float import Pair, each, keep, narrow, widen, widen_counts
+from .lookup import ceil_div, count_values, least, most, read, size_of
+
+_ALIGNED = 64  # where a slice may begin that is not to be copied
+BLOCK = 1 << 17  # entries at a time: their temporaries stay in the cache, and the cores busy
+
+
+class Entries:
+    """The entries that count, each in one of E intervals, which begin at sorted edges, or below the first edge.
+
+    Numbers of this class are wide in float64.
+
+    Args:
+        scores: float32 [N].
+        counted: bool [N].
+        lookup: `Lookup` of the edges.
+        edges: float32 [E].
+        open_intervals: bool [E], where it matters how far the entries are from the edge.
+        inverse: 1 / 2δ.
+        block: entries per block.
+
+    Attributes:
+        counts: int32 [E], the entries in each interval.
+    """
+
+    def __init__(self, scores, counted, lookup, edges, open_intervals, inverse, block=BLOCK):
+        self._scores, self._edges, self._open, self._inverse = scores, edges, open_intervals, inverse
+        self._entries, self._bins = size_of(scores), size_of(edges) + 1
+        self._block, self._blocks = self._blocking(block)
+        whole = self._block * self._blocks
+        self._even = not tf.is_tensor(whole) and whole == self._entries
+        self._prepare()
+
+        def find(index, intervals, counts, *sums):
+            begin = self._begin(index)
+            scores = tf.slice(self._scores, [begin], [self._block])
+            here = tf.slice(counted, [begin], [self._block])
+            if not self._even:
+                # the last block reaches back over entries of the one before
+                here &= tf.range(self._block) >= index * self._block - begin
+            interval, scores = lookup(scores, here)
+            counts += count_values(interval, self._bins)
+            return index + 1, intervals.write(index, interval), counts, *self._add(sums, interval, scores)
+
+        intervals = self._array(tf.int32)
+        start = (0, intervals, tf.zeros([self._bins], tf.int32), *self._nothing())
+        _, self._intervals, counts, *self._sums = self._loop(find, start)
+        self.counts = counts[1:]
+
+    def moments(self, origin):
+        """Return Σ (x − origin) / 2δ over each open interval, wide [E], from wide [E]; 0 in the others."""
+        sums = self._sums[0][1:] - tf.cast(self.counts, tf.float64) * origin
+        return keep(self._open, sums * self._inverse)
+
+    def lines(self, height, slope):
+        """Evaluate one line per interval at its entries.
+
+        Args:
+            height: wide [E], the line at the interval's edge.
+            slope: wide [E], its rise over 2δ; 0 where the interval is not open.
+
+        Returns:
+            float32 [N]: the line at each entry, and exactly 0 at entries below the first edge or not counted.
+        """
+        one_number = self._edges[1:] <= tf.math.nextafter(self._edges[:-1], self._edges[1:])
+        # an interval with a single number needs no slope, which might be beyond float64's digits
+        slope = keep(~tf.concat([one_number, [False]], 0), slope) * self._inverse
+        shift = tf.concat([[0.0], height - slope * tf.cast(self._edges, tf.float64)], 0)
+        slope = tf.concat([[0.0], slope], 0)
+
+        def evaluate(scores, interval):
+            rise = tf.raw_ops.MulNoNan(x=tf.cast(scores, tf.float64), y=read(slope, interval))
+            return tf.cast(read(shift, interval) + rise, tf.float32)
+
+        return self._at_entries(evaluate)
+
+    def _prepare(self):
+        pass
+
+    def _nothing(self):
+        return [tf.zeros([self._bins], tf.float64)]
+
+    def _add(self, sums, interval, scores):
+        # the places themselves: float64 holds the sum of 2^29 float32 of like size without rounding
+        return [sums[0] + count_values(interval, self._bins, tf.cast(scores, tf.float64))]
+
+    def _blocking(self, block):
+        """Return the size of a block and the number of blocks, ints where the shapes are known."""
+        entries = self._entries
+        blocks = most(ceil_div(entries, self._wanted(block)), 1)
+        if not tf.is_tensor(blocks):
+            # best is a division without a rest, for which nothing has to be put together
+            blocks = next((more for more in range(blocks, 2 * blocks) if entries % (more * _ALIGNED) == 0), blocks)
+        size = least(_ALIGNED * ceil_div(ceil_div(entries, blocks), _ALIGNED), entries)
+        return size, most(ceil_div(entries, most(size, 1)), 1)
+
+    def _wanted(self, block):
+        # with many intervals the bins of a block cost as much as its entries
+        return most(block, self._bins)
+
+    def _begin(self, index):
+        return tf.minimum(index * self._block, self._entries - self._block)
+
+    def _array(self, dtype):
+        shape = [None if tf.is_tensor(self._block) else self._block]
+        return tf.TensorArray(dtype, self._blocks, element_shape=shape, infer_shape=False, clear_after_read=False)
+
+    def _loop(self, body, start):
+        return tf.while_loop(lambda index, *_: index < self._blocks, body, start, parallel_iterations=4)
+
+    def _at_entries(self, function):
+        """Return float32 [N] of function(scores, interval), block by block."""
+
+        def evaluate(index, values):
+            scores = tf.slice(self._scores, [self._begin(index)], [self._block])
+            return index + 1, values.write(index, function(scores, self._intervals.read(index)))
+
+        _, values = self._loop(evaluate, (0, self._array(tf.float32)))
+        values = values.concat()
+        if self._even:
+            return values
+        last = (self._blocks - 1) * self._block
+        return tf.concat([values[:last], values[self._blocks * self._block - (self._entries - last) :]], 0)
+
+
+class EntriesInPairs(Entries):
+    """`Entries` without float64: wide numbers are pairs of float32.
+
+    Offsets from the edge, as shares of 2δ, are summed as two digits of 14 bits in int32 and a rest in float32.
+    """
+
+    def moments(self, origin):
+        """Return Σ (x − origin) / 2δ over each open interval, wide [E], from wide [E]; 0 in the others."""
+        from_edge = (widen(self._edges, float64=False) - origin) * widen(self._inverse, float64=False)
+        offsets = each(lambda part: part[1:], Pair(*self._sums))
+        return keep(self._open, widen_counts(self.counts, float64=False) * from_edge + offsets)
+
+    def lines(self, height, slope):
+        """Evaluate one line per interval at its entries, as `Entries.lines`."""
+        height, slope = (tf.concat([[0.0], narrow(wide)], 0) for wide in (height, slope))
+
+        def evaluate(scores, interval):
+            rise = tf.raw_ops.MulNoNan(x=self._offset(scores, interval), y=read(slope, interval))
+            return read(height, interval) + rise
+
+        return self._at_entries(evaluate)
+
+    def _prepare(self):
+        # offsets from there are 0
+        nowhere = tf.constant(float("inf"))
+        self._left = tf.concat([[nowhere], tf.where(self._open, self._edges, nowhere)], 0)
+
+    def _nothing(self):
+        return [tf.zeros([self._bins]), tf.zeros([self._bins])]
+
+    def _add(self, sums, interval, scores):
+        rest, total = self._offset(scores, interval), Pair(*sums)
+        for scale in (2.0**-14, 2.0**-28):
+            rest = rest * 2**14
+            digit = tf.floor(rest)
+            rest = rest - digit
+            digits = widen_counts(count_values(interval, self._bins, tf.cast(digit, tf.int32)), float64=False)
+            total += Pair(digits.high * scale, digits.low * scale)
+        total += widen(count_values(interval, self._bins, rest) * 2.0**-28, float64=False)
+        return [total.high, total.low]
+
+    def _offset(self, scores, interval):
+        """Return (x − edge) / 2δ, from 0 to just below 1."""
+        return tf.clip_by_value((scores - read(self._left, interval)) * self._inverse, 0.0, 1 - 2.0**-24)
+
+    def _wanted(self, block):
+        # the sum of more digits might not fit into int32
+        return min(block, BLOCK)

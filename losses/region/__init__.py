@@ -1,0 +1,1 @@
+"""Losses of a picture or a class as a whole: F-measure, IoU and their surrogates."""

@@ -1,0 +1,194 @@
+"""The relaxed F-measure of an image as a loss: FLoss and Log-FLoss (Zhao et al., ICCV 2019).
+
+With TP = Σ p y, H = β² Σ y + Σ p and F = (1 + β²) TP / H (eq. 3-5), FLoss is 1 − F (eq. 6) and Log-FLoss −log F.
+"""
+
+import keras
+import tensorflow as tf
+
+from ..base import PixelLoss
+from ..checks import check_beta2, check_empty_target, check_pixels
+from ..pixels import per_image, sum_pixels, sum_products
+from .overlap import Terms, choose_where_empty, mean_prediction, overlap_loss
+
+
+def floss(y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, empty_target="paper", sample_weight=None):
+    """Compute FLoss, 1 − F with the relaxed F-measure of each image (eq. 5 and 6).
+
+    Gradient: exact (eq. 7); with respect to `y_pred` only.
+
+    Args:
+        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
+        y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
+        beta2: the paper's β², above 0. Above 1 it favours recall, below 1 precision.
+        from_logits: whether `y_pred` holds logits.
+        ignore_label: the value of `y_true` whose pixels are left out, or None.
+        empty_target: what an image with an empty mask gives. "paper": loss 1 and gradient 0, as eq. 6 and 7 do.
+            "suppress": the mean prediction, in [0, 1], which pushes all predictions down.
+        sample_weight: pixel weights, 0 or more, [B, H, W] or [B, H, W, 1]: a pixel of weight 2 counts as two pixels.
+
+    Returns:
+        The loss of each image, [B] in [0, 1], float32 (float64 for float64 predictions). An image of which everything
+        is ignored gives loss 0 and gradient 0.
+
+    Raises:
+        ValueError: a shape or a hyperparameter is not one of these.
+        TypeError: a dtype is not one of these.
+    """
+    check_beta2(beta2)
+    check_empty_target(empty_target)
+    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+
+    def terms(sums):
+        denominator = beta2 * sums.positives + sums.predicted
+        f_measure = tf.math.divide_no_nan((1 + beta2) * sums.true_positives, denominator)
+        # eq. 7: dL/dp_i = (1 + β²) TP / H² − (1 + β²) y_i / H
+        slope_all = tf.math.divide_no_nan(f_measure, denominator)
+        slope_positive = tf.math.divide_no_nan(tf.constant(1 + beta2, denominator.dtype), denominator)
+        paper = Terms(1 - f_measure, slope_all, slope_positive)
+        return choose_where_empty(sums, paper, *mean_prediction(sums)) if empty_target == "suppress" else paper
+
+    return overlap_loss(pixels, terms, from_logits=from_logits)
+
+
+def log_floss(
+    y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, empty_target="paper", sample_weight=None
+):
+    """Compute Log-FLoss, −log F with the relaxed F-measure of each image (eq. 5).
+
+    From logits, TP is summed as a logarithm: value and gradient stay right where every probability underflows. From
+    probabilities, TP is kept above 1e-7 of the mask's weight (`keras.config.epsilon()`).
+
+    Gradient: exact (eq. 7 divided by F); with respect to `y_pred` only.
+
+    Args:
+        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
+        y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
+        beta2: the paper's β², above 0. Above 1 it favours recall, below 1 precision.
+        from_logits: whether `y_pred` holds logits.
+        ignore_label: the value of `y_true` whose pixels are left out, or None.
+        empty_target: what an image with an empty mask gives. "paper": loss 0 and gradient 0. "suppress":
+            −log(1 − mean prediction), at least 0, which pushes all predictions down.
+        sample_weight: pixel weights, 0 or more, [B, H, W] or [B, H, W, 1]: a pixel of weight 2 counts as two pixels.
+
+    Returns:
+        The loss of each image, [B], at least 0, float32 (float64 for float64 predictions). An image of which
+        everything is ignored gives loss 0 and gradient 0.
+
+    Raises:
+        ValueError: a shape or a hyperparameter is not one of these.
+        TypeError: a dtype is not one of these.
+    """
+    check_beta2(beta2)
+    check_empty_target(empty_target)
+    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    if from_logits:
+        return _log_floss_from_logits(pixels, beta2, empty_target)
+
+    def terms(sums):
+        floor = keras.config.epsilon()
+        denominator = beta2 * sums.positives + sums.predicted
+        true_positives = tf.maximum(sums.true_positives, floor * sums.positives)
+        f_measure = tf.math.divide_no_nan((1 + beta2) * true_positives, denominator)
+        # eq. 7 / F: dL/dp_i = 1 / H − y_i / TP
+        paper = Terms(
+            -tf.math.log(tf.where(sums.positives > 0, f_measure, 1)),
+            tf.math.reciprocal_no_nan(denominator),
+            tf.math.reciprocal_no_nan(true_positives),
+        )
+        if empty_target == "paper":
+            return choose_where_empty(sums, paper, 0, 0)
+        # −log(1 − Σ w p / Σ w) has the slope 1 / Σ w (1 − p)
+        remaining = tf.maximum(sums.total - sums.predicted, floor * sums.total)
+        share = tf.where(sums.total > 0, tf.math.divide_no_nan(remaining, sums.total), 1)
+        return choose_where_empty(sums, paper, -tf.math.log(share), tf.math.reciprocal_no_nan(remaining))
+
+    return overlap_loss(pixels, terms, from_logits=False)
+
+
+def _log_floss_from_logits(pixels, beta2, empty_target):
+    """Compute Log-FLoss with TP as a logarithm; under "suppress" an empty mask is the same sum over turned logits."""
+    labels = pixels.labels
+    positives, total = sum_pixels(pixels.weigh(labels)), pixels.total()
+    labelled = positives > 0
+    sign = None
+    if empty_target == "suppress":
+        # 1 − p = σ(−z), so that −log(1 − mean prediction) = log Σ w − log TP of the turned logits, all pixels positive
+        sign = tf.where(labelled, tf.constant(1, labels.dtype), -1)
+        labels = tf.where(per_image(labelled), labels, 1)
+    weighted = pixels.weigh(labels)
+    counts = total > 0 if empty_target == "suppress" else labelled
+
+    @tf.custom_gradient
+    def loss(logits):
+        logits = logits if sign is None else logits * per_image(sign)
+        probability = tf.sigmoid(logits)
+        # TP = e^r Σ w y q with q = p e^−r = 1 / (e^r + e^(r − z)) and r the largest positive pixel's logit, if below 0
+        largest = tf.reduce_max(tf.where(weighted > 0, logits, logits.dtype.min), axis=(1, 2))
+        reference = per_image(tf.minimum(largest, 0))
+        relative = 1 / (tf.exp(reference) + tf.exp(reference - tf.minimum(logits, per_image(largest))))
+        relative_sum = sum_products(weighted, relative)
+        log_true_positives = reference[:, 0, 0] + tf.math.log(tf.where(counts, relative_sum, 1))
+        denominator = beta2 * positives + sum_pixels(pixels.weigh(probability))
+        numerator = tf.where(labelled, denominator / (1 + beta2), total)
+        value = tf.math.log(tf.where(counts, numerator, 1)) - log_true_positives
+
+        def gradient(upstream):
+            upstream = upstream if sign is None else upstream * sign
+            upstream = tf.where(counts, upstream, 0)
+            slope_all = tf.where(labelled, tf.math.divide_no_nan(upstream, denominator), 0)
+            slope_positive = tf.math.divide_no_nan(upstream, relative_sum)
+            # eq. 7 / F, times p (1 − p): dL/dz_i = (1 − p_i) (p_i / H − y_i p_i / TP)
+            slope = per_image(slope_all) * pixels.weigh(probability) - per_image(slope_positive) * weighted * relative
+            return (1 - probability) * slope
+
+        return tf.where(counts, value, 0), gradient
+
+    return loss(pixels.prediction)
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class FLoss(PixelLoss):
+    """FLoss as a Keras loss: `floss` of each image, then reduced.
+
+    Args:
+        beta2: the paper's β², above 0.
+        from_logits: whether predictions are logits.
+        ignore_label: the label whose pixels are left out, or None.
+        empty_target: "paper" or "suppress", what an image with an empty mask gives.
+        reduction: as in `keras.losses.Loss`, over the images.
+        name: the loss' name.
+    """
+
+    function = staticmethod(floss)
+
+    def __init__(
+        self,
+        *,
+        beta2=0.3,
+        from_logits=False,
+        ignore_label=None,
+        empty_target="paper",
+        reduction="sum_over_batch_size",
+        name="floss",
+    ):
+        check_beta2(beta2)
+        check_empty_target(empty_target)
+        super().__init__(
+            name=name,
+            reduction=reduction,
+            beta2=beta2,
+            from_logits=from_logits,
+            ignore_label=ignore_label,
+            empty_target=empty_target,
+        )
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class LogFLoss(FLoss):
+    """Log-FLoss as a Keras loss: `log_floss` of each image, then reduced. Arguments as in `FLoss`."""
+
+    function = staticmethod(log_floss)
+
+    def __init__(self, *, name="log_floss", **hyperparameters):
+        super().__init__(name=name, **hyperparameters)

@@ -1,0 +1,118 @@
+"""The Lovász extension of the Jaccard loss of many classes at once (Berman et al., CVPR 2018, section 2).
+
+For the errors e of a class, of which m pixels are foreground, the extension is Σ g e (eq. 8). The weight g of a pixel
+is what the Jaccard loss J = 1 − (m − cp)/(m + cn) grows by (eq. 9) as the pixel joins the cp foreground and cn
+background pixels of larger errors. g is also the derivative, so that nothing is differentiated through the order.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from ..pixels import per_image, sum_products
+from ..ranking.step_sums.lookup import count_in_rows, place_in_rows, read
+
+
+def jaccard_extension(residual, foreground, counted, shares: Callable, *, bins, absent, place=None):
+    """Compute the Lovász extension of the Jaccard loss of each class, averaged over the classes.
+
+    Gradient: exact for sorted errors, away from ties; for binned errors that of the value with its weights held fixed;
+    with respect to `residual` only.
+
+    Args:
+        residual: float [G, n, C] of G groups, the error of each pixel: negative or 0 in the foreground of a class, and
+            positive or 0 in its background. 0, and without a way for a gradient, where a pixel is left out.
+        foreground: bool [G, n, C], False where a pixel is left out.
+        counted: bool [G, n, 1] or [G, n, C], False where a pixel is left out, or None.
+        shares: gives what each class counts, float [G, C], from its number of counted foreground pixels, int32 [G, C].
+        bins: sorts the errors where None; else into how many bins they are counted.
+        absent: whether a class without foreground may have a share.
+        place: for bins, gives from errors [G, n, C] where they are on a way from 0 to 1, rising from 0 for 0; None
+            takes them as they are.
+
+    Returns:
+        The loss of each group, [G].
+    """
+
+    @tf.custom_gradient
+    def extension(residual):
+        error = tf.abs(residual)
+        if bins is None:
+            slope = _slopes_by_sorting(error, foreground, counted, shares)
+        else:
+            slope = _slopes_by_counting(error, foreground, counted, shares, bins, absent, place or tf.identity)
+        return sum_products(slope, residual), lambda upstream: per_image(upstream) * slope
+
+    return extension(residual)
+
+
+def _slopes_by_sorting(error, foreground, counted, shares):
+    """Return share · g of each pixel, negative in the foreground, [G, n, C]: one sort of all rows (Algorithm 1)."""
+    groups, pixels, classes = tf.unstack(tf.shape(error))
+    # a sort by comparison must not meet a NaN
+    key = tf.where(tf.math.is_nan(error), error.dtype.max, error)
+    if counted is not None:
+        # what is left out goes last, and is counted nowhere
+        key = tf.where(counted, key, -1)
+    key = tf.transpose(key, [0, 2, 1])
+    key = tf.reshape(key, [groups * classes, pixels if key.shape[2] is None else key.shape[2]])
+    largest, order = tf.math.top_k(key, pixels if key.shape[1] is None else key.shape[1])
+    positive = tf.reshape(tf.transpose(foreground, [0, 2, 1]), [-1])
+    positive = read(positive, order + pixels * tf.range(groups * classes)[:, tf.newaxis])
+    one = tf.cast(positive, tf.int32)
+    m, upto = tf.reduce_sum(one, axis=1, keepdims=True), tf.cumsum(one, axis=1)
+    union = tf.cast(m + tf.range(pixels) - (upto - one), error.dtype)
+    # eq. 9 in closed form: g = 1 / (m + cn) of foreground, (m − cp) / ((m + cn) (m + cn + 1)) of background
+    slope = tf.where(~positive, tf.cast(m - upto, error.dtype) / (union + 1), -1) / union
+    # without any foreground, J is 1 from the first pixel on
+    slope = tf.where(union > 0, slope, 1)
+    slope *= tf.reshape(shares(tf.reshape(m, [groups, classes])), [-1, 1])
+    if counted is not None:
+        slope = tf.where(largest >= 0, slope, 0)
+    slope = place_in_rows(order, slope)
+    return tf.transpose(tf.reshape(slope, [groups, classes, pixels]), [0, 2, 1])
+
+
+def _slopes_by_counting(error, foreground, counted, shares, bins, absent, place):
+    """Return share · g of each pixel, negative in the foreground, [G, n, C]: the pixels of a bin share what J grows by.
+
+    Any number stands where a pixel is left out.
+
+    Within a bin, pixels join in the proportion in which they are there, on a straight way from (cp, cn) to
+    (cp + dp, cn + dn); each kind gets the derivative of J in the middle of it, scaled to the bin's whole growth.
+    """
+    groups, _, classes = tf.unstack(tf.shape(error))
+    bin_of = tf.clip_by_value(tf.cast(place(error) * bins, tf.int32), 0, bins - 1)
+    cell = bin_of + bins * (tf.cast(foreground, tf.int32) + 2 * tf.range(classes))
+    cells = 2 * bins * classes
+    counts = count_in_rows(tf.reshape(cell, [error.shape[0] or groups, -1]), cells)
+    dn, dp = tf.unstack(tf.reshape(counts, [groups, classes, 2, bins]), axis=2)
+    if counted is not None:
+        # what is left out was counted among the background of no error
+        left_out = tf.reduce_sum(tf.cast(~counted, tf.int32), axis=1)
+        dn -= left_out[..., tf.newaxis] * tf.one_hot(0, bins, dtype=tf.int32)
+    m = tf.reduce_sum(dp, axis=-1, keepdims=True)
+    cp, cn = (tf.cumsum(count, axis=-1, exclusive=True, reverse=True) for count in (dp, dn))
+    remaining, union, dp, dn = (tf.cast(count, error.dtype) for count in (m - cp, m + cn, dp, dn))
+    # ΔJ = ((m − cp) dn + dp (m + cn)) / ((m + cn) (m + cn + dn)), without cancellation
+    growth = tf.math.divide_no_nan(remaining * dn + dp * union, union * (union + dn))
+    # eq. 9 in the middle of the bin: g is in proportion to 1 of foreground, (m − c̄p) / (m + c̄n) of background
+    background = tf.math.divide_no_nan(remaining - dp / 2, union + dn / 2)
+    share = shares(m[..., 0])
+    foreground_slope = share[..., tf.newaxis] * tf.math.divide_no_nan(growth, dp + dn * background)
+    table = tf.reshape(tf.stack([background * foreground_slope, -foreground_slope], axis=2), [-1])
+    if error.shape[0] != 1:
+        cell += cells * tf.range(groups)[:, tf.newaxis, tf.newaxis]
+    slope = read(table, cell)
+    if absent:
+        slope += _slopes_of_absent(error, counted, tf.where(m[..., 0] == 0, share, 0))
+    return slope
+
+
+def _slopes_of_absent(error, counted, share):
+    """Return share · g of classes without foreground, [G, n, C]: J is 1 from the largest error on, whoever makes it."""
+    if counted is not None:
+        error = tf.where(counted, error, -1)
+    largest = tf.reduce_max(error, axis=1, keepdims=True)
+    makes_it = tf.cast((error == largest) & (error >= 0), error.dtype)
+    return makes_it * tf.math.divide_no_nan(share[:, tf.newaxis], tf.reduce_sum(makes_it, axis=1, keepdims=True))

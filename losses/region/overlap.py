@@ -1,0 +1,87 @@
+"""Losses of an image that depend on its pixels through three sums: true positives, predicted and labelled positives."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ..pixels import Pixels, per_image, sum_pixels, sum_products
+
+
+class OverlapSums(NamedTuple):
+    """Weighted sums over the pixels of each image, all [B].
+
+    Attributes:
+        true_positives: Σ w p y.
+        predicted: Σ w p, the true and false positives.
+        positives: Σ w y, the true positives and false negatives.
+        total: Σ w.
+    """
+
+    true_positives: tf.Tensor
+    predicted: tf.Tensor
+    positives: tf.Tensor
+    total: tf.Tensor
+
+
+class Terms(NamedTuple):
+    """A loss and its gradient with respect to the probabilities p, which is w (slope_all − slope_positive y).
+
+    Attributes:
+        loss: [B].
+        slope_all: [B], ∂loss/∂predicted.
+        slope_positive: [B], −∂loss/∂true_positives.
+    """
+
+    loss: tf.Tensor
+    slope_all: tf.Tensor
+    slope_positive: tf.Tensor
+
+
+def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_logits: bool):
+    """Compute a loss of the overlap sums, with its gradient in closed form.
+
+    Args:
+        pixels: what `check_pixels` returned.
+        terms: the loss of an image with a non-zero total weight and its two slopes, from the sums.
+        from_logits: whether the predictions are logits rather than probabilities.
+
+    Returns:
+        The loss of each image, [B]; 0, without a gradient, where the total weight is 0.
+    """
+
+    @tf.custom_gradient
+    def loss(prediction):
+        probability = tf.sigmoid(prediction) if from_logits else prediction
+        labels, weighted = pixels.labels, pixels.weigh(probability)
+        positives = sum_pixels(pixels.weigh(labels))
+        sums = OverlapSums(sum_products(weighted, labels), sum_pixels(weighted), positives, pixels.total())
+        value, slope_all, slope_positive = terms(sums)
+        anything = tf.cast(sums.total > 0, value.dtype)
+
+        def gradient(upstream):
+            upstream = upstream * anything
+            # dL/dp_i = w_i (slope_all − slope_positive y_i)
+            slope = per_image(upstream * slope_all) - per_image(upstream * slope_positive) * labels
+            slope = pixels.weigh(slope)
+            # dp/dz = p (1 − p)
+            return tf.raw_ops.SigmoidGrad(y=probability, dy=slope) if from_logits else slope
+
+        return value * anything, gradient
+
+    return loss(pixels.prediction)
+
+
+def choose_where_empty(sums: OverlapSums, terms: Terms, loss, slope_all) -> Terms:
+    """Take `loss` and `slope_all`, each [B] or a number, in place of `terms` where an image's mask is empty."""
+    labelled = sums.positives > 0
+    return Terms(
+        tf.where(labelled, terms.loss, loss),
+        tf.where(labelled, terms.slope_all, slope_all),
+        tf.where(labelled, terms.slope_positive, 0),
+    )
+
+
+def mean_prediction(sums: OverlapSums):
+    """Return the loss that stands in on an empty mask under "suppress": Σ w p / Σ w, and its slope 1 / Σ w."""
+    return tf.math.divide_no_nan(sums.predicted, sums.total), tf.math.reciprocal_no_nan(sums.total)

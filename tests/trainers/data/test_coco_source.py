@@ -1,0 +1,244 @@
+"""`coco:IMAGES,JSON`: ids, crowds, areas, paths, and every kind of bad annotation."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metricfit.trainers.data.example import Source
+from metricfit.trainers.data.scan.scanner import checked_source, scan
+from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.sources.annotations import (
+    CASE,
+    INVERTED,
+    NO_EXTENT,
+    NO_SIZE,
+    OVER_EDGE,
+    WRONG_SIZE,
+    WRONG_SIZE_BOXLESS,
+)
+from metricfit.trainers.errors import DataError, UsageError
+
+CATEGORIES = [{"id": 70, "name": "cat"}, {"id": 3, "name": "dog"}, {"id": 9, "name": "fox"}]
+
+
+def image(id_, file_name, width=32, height=24):
+    return {"id": id_, "file_name": file_name, "width": width, "height": height}
+
+
+def annotation(id_, image_id, category_id, bbox, **more):
+    return {"id": id_, "image_id": image_id, "category_id": category_id, "bbox": bbox, **more}
+
+
+def write(folder, images, annotations, categories=CATEGORIES, files=None):
+    """Write pictures of 32x24 and the JSON file; gives what `open_source` takes."""
+    for name in [entry["file_name"] for entry in images] if files is None else files:
+        path = folder / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 24), (90, 120, 30)).save(path)
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "instances.json").write_text(json.dumps(content))
+    return f"coco:{folder / 'images'},{folder / 'instances.json'}"
+
+
+def opened(text, needs="boxes"):
+    return open_source(text, needs=needs)
+
+
+def test_boxes_classes_crowds_and_areas(tmp_path):
+    text = write(
+        tmp_path,
+        [image(12, "b.jpg"), image(4, "a.jpg")],
+        [
+            annotation(1, 12, 70, [2, 3, 18, 15], area=100.5, iscrowd=0),
+            annotation(2, 12, 3, [0.5, 0, 31.5, 24], area=700, iscrowd=1),
+            annotation(3, 12, 9, [1, 1, 4, 5], area=10**400),
+        ],
+    )
+    source = opened(text)
+    assert isinstance(source, Source)
+    assert source.name == text
+    # In the order of their ids, which need not follow each other.
+    assert source.class_names == ("dog", "fox", "cat")
+    assert (source.names, source.box_counts, source.notes) == (["b.jpg", "a.jpg"], [3, 0], ())
+    example = source.load(0)
+    assert example.boxes.tolist() == [[2, 3, 20, 18], [0.5, 0, 32, 24], [1, 1, 5, 6]]
+    assert (example.boxes.dtype, example.classes.dtype) == (np.float32, np.int32)
+    assert example.classes.tolist() == [2, 0, 1]
+    assert example.crowd.tolist() == [False, True, False]
+    assert example.areas.tolist() == [100.5, 700, 20]
+    assert example.repairs == ()
+    empty = source.load(1)
+    assert (empty.boxes.shape, empty.classes.shape, empty.crowd, empty.areas) == ((0, 4), (0,), None, None)
+    faults = scan(source, quiet=True)
+    assert faults.faults == []
+    assert "boxes: 0 dog, 1 fox, 1 cat, 1 difficult or crowd" in faults.report()
+    assert opened(text, needs="none").load(0).boxes is None
+
+
+def test_repairs(tmp_path, caplog):
+    text = write(
+        tmp_path,
+        [
+            image(1, "a.jpg"),
+            image(2, "train/B.jpg"),
+            image(3, "c.jpg", 0, 0),
+            image(4, "d.jpg", 20, 20),
+            image(5, "e.jpg", 640, 480),
+        ],
+        [
+            annotation(1, 1, 3, [20, 18, -18, -15]),
+            annotation(2, 1, 3, [20, 18, 0, 5]),
+            annotation(3, 2, 3, [20, 18, 12.01, 5]),  # rounded
+            annotation(4, 2, 3, [20, 18, 22, 5]),
+            annotation(5, 4, 3, [20, 18, 12, 5]),
+        ],
+        files=["a.jpg", "b.JPG", "c.jpg", "d.jpg", "e.jpg"],
+    )
+    source = opened(text)
+    assert [source.load(index).repairs for index in range(5)] == [
+        (INVERTED, NO_EXTENT),
+        (CASE, OVER_EDGE),
+        (NO_SIZE,),
+        (WRONG_SIZE,),
+        (WRONG_SIZE_BOXLESS,),
+    ]
+    assert source.load(0).boxes.tolist() == [[2, 3, 20, 18]]
+    assert source.load(1).boxes.tolist() == [[20, 18, 32, 23]] * 2
+    with pytest.raises(DataError, match="neither faults nor repairs"):
+        checked_source(text, needs="boxes", strict=True, quiet=True)
+    assert len(checked_source(text, needs="boxes", quiet=True)) == 5
+
+
+def test_faults_of_single_pictures(tmp_path):
+    files = ("good", "category", "short", "nan", "sized", "none", "keys", "texts", "truth", "below", "again")
+    text = write(
+        tmp_path,
+        [
+            image(1, "good.jpg"),
+            image(2, "missing.jpg"),
+            image(3, "category.jpg"),
+            image(4, "short.jpg"),
+            image(5, "nan.jpg"),
+            image(6, "sized.jpg", 64, 48),
+            image(7, "none.jpg"),
+            image(11, "keys.jpg"),
+            image(12, "texts.jpg"),
+            image(13, "truth.jpg"),
+            image(14, "below.jpg", -32, 24),
+            image(8, "good.jpg"),
+            image(1, "again.jpg"),
+            {"id": 10},
+        ],
+        [
+            annotation(1, 1, 3, [1, 2, 3, 4]),
+            annotation(2, 3, 99, [1, 2, 3, 4]),
+            annotation(3, 4, 3, [1, 2, 3]),
+            annotation(4, 5, 3, [1, 2, float("nan"), 4]),
+            annotation(5, 6, 3, [1, 2, 3, 4]),
+            annotation(6, 7, 3, None),
+            annotation(9, 11, 3, {"1": 0, "2": 0, "3": 0, "4": 0}),
+            annotation(10, 12, 3, ["1", "2", "3", "4"]),
+            annotation(11, 13, 3, [1, 2, 3, True]),
+            annotation(12, 14, 3, [1, 2, 3, 4]),
+            annotation(7, 77, 3, [1, 2, 3, 4]),
+            annotation(8, [1], 3, [1, 2, 3, 4]),
+        ],
+        files=[f"{name}.jpg" for name in files],
+    )
+    faults = scan(opened(text), quiet=True)
+    found = dict(faults.faults)
+    expected = {
+        "missing.jpg": "lists missing.jpg, and there is no such picture in",
+        "category.jpg": "annotation 2 of category.jpg in {json} has the category 99, which is not listed there",
+        "short.jpg": "annotation 3 of short.jpg in {json} has the bbox [1, 2, 3], expected [x, y, width, height]",
+        "nan.jpg": "has the bbox [1, 2, nan, 4]",
+        "sized.jpg": "sized.jpg in {json} is for a picture of 64x48",
+        "none.jpg": "has the bbox None",
+        "keys.jpg": "has the bbox {{'1': 0, '2': 0, '3': 0, '4': 0}}, expected [x, y, width, height]",
+        "texts.jpg": "has the bbox ['1', '2', '3', '4'], expected [x, y, width, height]",
+        "truth.jpg": "has the bbox [1, 2, 3, True], expected [x, y, width, height]",
+        "below.jpg": "below.jpg in {json} states a picture of -32x24, which no picture has: correct it",
+        "good.jpg": "lists the image good.jpg twice",
+        "again.jpg": "has two images of the id 1, one is again.jpg",
+        "image number 14": "lacks its id or file_name",
+        "instances.json (annotations)": "2 of 12 annotations in {json} are for images that it does not list "
+        "(the first is annotation 7 for image 77)",
+    }
+    assert found.keys() == expected.keys()
+    for name, part in expected.items():
+        assert part.format(json=tmp_path / "instances.json") in found[name]
+        assert "\n" not in found[name]
+
+
+def test_pictures_are_found_by_their_names(tmp_path):
+    names = ["train2017/a.jpg", "./b.jpg", "C:\\data\\c.jpg", "d.jpg", "../../d.jpg"]
+    files = ["a.jpg", "b.jpg", "c.jpg", "x/d.jpg", "y/d.jpg", "spare.jpg", "more.jpg"]
+    text = write(tmp_path, [image(number, name) for number, name in enumerate(names)], [], files=files)
+    source = opened(text)
+    for index in range(3):
+        assert source.load(index).repairs == ()
+    for index in (3, 4):
+        with pytest.raises(DataError, match=r"which can be .*x/d\.jpg or .*y/d\.jpg"):
+            source.load(index)
+    (note,) = source.notes
+    assert note == f"{tmp_path}/images holds 2 pictures more than {tmp_path}/instances.json lists: they are not used"
+
+
+def test_a_missing_picture_is_not_another_of_its_last_name(tmp_path):
+    names = ["val/1.png", "b/2.png", "c/2.png", "3.png", "d/3.png", "4.png", "4.PNG", "deep/5.png", "./6.png", "6.png"]
+    files = ["train/1.png", "2.png", "3.png", "4.png", "very/deep/5.png", "6.png"]
+    source = opened(write(tmp_path, [image(number, name) for number, name in enumerate(names)], [], files=files))
+    assert [source.load(names.index(name)).name for name in ("3.png", "4.png", "deep/5.png")]
+    found = dict(scan(source, quiet=True).faults)
+    assert found.keys() == {"val/1.png", "b/2.png", "c/2.png", "d/3.png", "4.PNG", "./6.png", "6.png"}
+    assert "lists val/1.png, and there is no such picture in" in found["val/1.png"]
+    both = f"lists b/2.png and c/2.png, all found as {tmp_path}/images/2.png: "
+    assert both in found["b/2.png"]
+    assert found["b/2.png"] == found["c/2.png"]
+    assert f"lists 3.png and d/3.png, all found as {tmp_path}/images/3.png: " in found["d/3.png"]
+    assert "lists 4.png and 4.PNG, all found as" in found["4.PNG"]
+    assert source.notes == (
+        f"{tmp_path}/images holds 1 picture more than {tmp_path}/instances.json lists: it is not used",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "has no list of images and annotations and categories"),
+        ('{"images": [1], "annotations": [], "categories": []}', "has no list of images:"),
+        ('{"images": [], "annotations": [], "categories": []}', "has no categories"),
+        ('{"images": [], "annotations": [], "categories": [{"id": 1}]}', "lacks a usable id or name"),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]}',
+            "two categories of the id 1",
+        ),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a "}]}',
+            "two categories of the name a",
+        ),
+        ('{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}]}', "lists no images"),
+    ],
+)
+def test_files_that_are_no_instances(tmp_path, content, said):
+    text = write(tmp_path, [image(1, "a.jpg")], [])
+    (tmp_path / "instances.json").write_text(content)
+    with pytest.raises(DataError, match=said) as raised:
+        opened(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_paths(tmp_path):
+    folder = tmp_path / "one, two"
+    assert len(opened(write(folder, [image(1, "a.jpg")], []))) == 1
+    with pytest.raises(UsageError, match="expected coco:IMAGES,JSON"):
+        opened("coco:images")
+    with pytest.raises(DataError, match="there is no folder nowhere"):
+        opened(f"coco:nowhere,{folder / 'instances.json'}")
+    with pytest.raises(DataError, match=r"there is no file .*other\.json"):
+        opened(f"coco:{folder / 'images'},other.json")
+    with pytest.raises(UsageError, match="hold boxes, not labels"):
+        opened("coco:a,b", needs="labels")

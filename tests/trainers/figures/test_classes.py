@@ -1,0 +1,65 @@
+"""Figures of class maps: colours by class, legends, bars and shares."""
+
+import numpy as np
+import pytest
+
+from metricfit.trainers.colours import class_palette
+from metricfit.trainers.figures.classes import class_iou_figure, confusion_figure, label_panels_figure
+from metricfit.trainers.figures.maps import IGNORED, to_png_array
+from metricfit.trainers.metrics import Jaccard
+
+NAMES = ("background", "car", "sign", "nowhere")
+
+
+@pytest.fixture
+def result():
+    metric = Jaccard(NAMES)
+    labels = np.repeat([[0, 1, 2, 255]], 10, axis=0)
+    predicted = np.repeat([[0, 1, 1, 2]], 10, axis=0)
+    predicted[:4, 1] = 0
+    metric.update(labels, predicted)
+    return metric.result()
+
+
+def test_panels_show_each_class_in_its_colour():
+    labels, found = np.array([[0, 1], [255, 2]]), np.array([[0, 1], [1, 1]])
+    image = np.zeros((2, 2, 3), np.uint8)
+    figure = label_panels_figure([image], [labels], [found], NAMES, ["one"], title="Epoch 1")
+    assert [axes.get_title() for axes in figure.axes] == ["Image", "Truth", "Prediction"]
+    truth, prediction = (figure.axes[index].images[0].get_array() for index in (1, 2))
+    palette = class_palette(NAMES) / 255
+    np.testing.assert_allclose(truth, [[palette[0], palette[1]], [IGNORED, palette[2]]])
+    np.testing.assert_allclose(prediction[1, 0], palette[1])
+    assert [text.get_text() for text in figure.legends[0].texts] == ["background", "car", "sign", "ignored"]
+    assert to_png_array(figure).shape[2] == 3
+    assert len(label_panels_figure([image] * 4, [labels] * 4, [found] * 4, NAMES).axes) == 12
+    with pytest.raises(ValueError, match="1, 2, 1, 1"):
+        label_panels_figure([image], [labels] * 2, [found], NAMES)
+
+
+def test_the_palette_is_the_same_for_any_number_of_classes():
+    np.testing.assert_array_equal(class_palette([f"c{n}" for n in range(30)])[:5], class_palette(["c0"] * 5))
+    assert len({tuple(colour) for colour in class_palette([f"c{n}" for n in range(30)])}) == 30
+    assert class_palette(("background", "car"))[0].max() < 50
+
+
+def test_bars_are_the_iou_of_the_classes(result):
+    figure = class_iou_figure({"Lovász": result, "CE": result})
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["background", "car", "sign"]
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [10 / 14, 6 / 20, 0] * 2)
+    assert figure.legends[0].texts[0].get_text() == f"Lovász: mIoU {(10 / 14 + 6 / 20) / 3:.3f}"
+    with pytest.raises(ValueError, match="1 to 7 results, got 0"):
+        class_iou_figure({})
+    other = Jaccard(("a", "b"))
+    other.update(np.zeros((1, 1)), np.zeros((1, 1)))
+    with pytest.raises(ValueError, match="same classes"):
+        class_iou_figure({"one": result, "other": other.result()})
+
+
+def test_rows_of_a_confusion_add_up_to_one(result):
+    axes = confusion_figure(result, title="Epoch 1").axes[0]
+    shares = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
+    np.testing.assert_allclose(shares[:3], [[1, 0, 0, 0], [0.4, 0.6, 0, 0], [0, 1, 0, 0]])
+    assert np.isnan(shares[3]).all()
+    assert sorted(text.get_text() for text in axes.texts) == ["100", "100", "40", "60"]

@@ -1,0 +1,179 @@
+"""DeepLab builders: shapes, saving, XLA, weights from files and from a PyTorch pickle."""
+
+import pickle
+
+import keras
+import keras_cv
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metricfit.trainers.errors import MetricfitError, UsageError
+from metricfit.trainers.models import BACKBONES, build_deeplab
+from metricfit.trainers.models.backbones.builders import efficientnet_lite0
+from metricfit.trainers.models.backbones.weights import load_backbone_weights, read_pytorch_tensors
+from metricfit.trainers.models.layers.class_logits import logits_layer
+from metricfit.trainers.models.layers.pooling import PyramidPooling
+
+
+@pytest.fixture(scope="module")
+def small():
+    keras.utils.set_random_seed(3)
+    return build_deeplab("mobilenet_v3_small", size=64)
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_every_backbone_gives_float32_logits_at_full_size(backbone, pictures):
+    model = build_deeplab(backbone, size=64)
+    logits = model(pictures)
+    assert logits.shape == (2, 64, 64)
+    assert logits.dtype == "float32"
+    (bias,) = [weight for weight in model.weights if weight.path.endswith("head_logits/bias")]
+    bias.assign([50.0])
+    assert float(keras.ops.min(model(pictures))) > 40, "logits are not bounded"
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_every_trainable_weight_has_a_gradient(backbone, pictures):
+    model = build_deeplab(backbone, size=64)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model(pictures, training=True) ** 2)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert [weight.path for weight, gradient in zip(model.trainable_variables, gradients) if gradient is None] == []
+
+
+def test_classes_are_the_last_axis_and_are_saved_with_the_model(tmp_path):
+    model = build_deeplab("mobilenet_v3_small", size=64, class_names=("sky", "road", "car"), resizing="stretch")
+    assert model.output_shape == (None, 64, 64, 3)
+    model.save(tmp_path / "model.keras")
+    layer = logits_layer(keras.models.load_model(tmp_path / "model.keras"))
+    assert (layer.class_names, layer.resizing) == (("sky", "road", "car"), "stretch")
+    assert build_deeplab("mobilenet_v3_small", size=64, class_names=("sky",)).output_shape == (None, 64, 64, 1)
+    assert logits_layer(build_deeplab("mobilenet_v3_small", size=64)) is None
+
+
+def test_preprocessing_is_inside():
+    standardise = build_deeplab("efficientnet_lite0", size=64).get_layer("preprocessing")
+    mean, deviation = np.array([0.485, 0.456, 0.406]) * 255, np.array([0.229, 0.224, 0.225]) * 255
+    np.testing.assert_allclose(standardise(mean.astype("float32")[None]), np.zeros((1, 3)), atol=1e-5)
+    np.testing.assert_allclose(standardise((mean + deviation).astype("float32")[None]), np.ones((1, 3)), atol=1e-5)
+
+
+def test_takes_bytes_and_floats_alike(small, pictures):
+    np.testing.assert_array_equal(small(pictures), small(pictures.astype("float32")))
+
+
+def test_saved_model_is_the_same_model(small, pictures, tmp_path):
+    small.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(loaded.predict(pictures, verbose=0), small.predict(pictures, verbose=0))
+
+
+def test_pyramid_pooling_reads_the_last_stage_not_the_classifier_top():
+    assert build_deeplab("efficientnet_lite0", size=64).count_params() < 6e6
+
+
+def test_trains_under_xla_as_without(pictures, tiny):
+    masks = (pictures[..., 0] > 128).astype("int32")
+    losses = []
+    for compiled in (False, True):
+        keras.utils.set_random_seed(1)
+        model = build_deeplab(tiny, size=64, dropout=0.0, aspp_channels=8, head_channels=8)
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        model.compile("sgd", loss=loss, jit_compile=compiled)
+        assert model.jit_compile is compiled
+        losses.append([float(model.train_on_batch(pictures, masks)) for _ in range(3)])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def test_trains_under_xla_in_mixed_precision(pictures, tiny):
+    masks = (pictures[..., 0] > 128).astype("int32")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_deeplab(tiny, size=64, aspp_channels=8, head_channels=8)
+        model.compile("sgd", loss=keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=True)
+        assert np.isfinite(float(model.train_on_batch(pictures, masks)))
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_pyramid_pooling_gives_what_kerascvs_gives():
+    features = np.random.default_rng(1).normal(size=(2, 5, 6, 7)).astype("float32")
+    ours = PyramidPooling([1, 2], num_channels=4)
+    theirs = keras_cv.layers.SpatialPyramidPooling([1, 2], num_channels=4)
+    ours(features), theirs(features)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(features), theirs(features), atol=1e-6)
+
+
+def test_weights_from_a_file(tmp_path):
+    source, target = efficientnet_lite0((64, 64, 3)), efficientnet_lite0((64, 64, 3))
+    source.save_weights(tmp_path / "lite0.weights.h5")
+    load_backbone_weights(target, "efficientnet_lite0", str(tmp_path / "lite0.weights.h5"))
+    for one, other in zip(source.get_weights(), target.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_from_the_imagenet_package():
+    model = efficientnet_lite0((64, 64, 3))
+    load_backbone_weights(model, "efficientnet_lite0", "imagenet")
+    assert model.get_layer("stem_conv").get_weights()[0].shape == (3, 3, 3, 32)
+    variances = [layer.get_weights()[3] for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert all((variance >= 0).all() for variance in variances), "moving variances stand in the fourth place"
+    assert all(not np.allclose(variance, 1) for variance in variances), "every layer was filled"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "sentence"),
+    [
+        ("efficientnet_lite0", "best", "none of: none, imagenet, preset:NAME"),
+        ("efficientnet_lite0", "missing.weights.h5", "no weights at missing.weights.h5"),
+        ("mobilenet_v3_small", "imagenet", "exists for efficientnet_lite0 only"),
+        ("mobilenet_v3_small", "preset:resnet50", "KerasCV has no preset resnet50"),
+    ],
+)
+def test_weights_that_do_not_exist(backbone, weights, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        build_deeplab(backbone, size=64, weights=weights)
+
+
+def test_a_file_of_another_network_is_one_sentence(tmp_path):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(tmp_path / "dense.weights.h5")
+    with pytest.raises(MetricfitError, match="does not hold the weights of the backbone mobilenet_v3_small") as caught:
+        build_deeplab("mobilenet_v3_small", size=64, weights=str(tmp_path / "dense.weights.h5"))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unreachable_preset_is_one_sentence(monkeypatch):
+    def unreachable(*_, **__):
+        raise ConnectionError("a\nlong\nstory")
+
+    monkeypatch.setattr(keras_cv.models.MobileNetV3Backbone, "from_preset", unreachable)
+    with pytest.raises(MetricfitError, match="could not be fetched") as caught:
+        build_deeplab("mobilenet_v3_small", size=64, weights="preset:mobilenet_v3_small_imagenet")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("backbone", "size"), [("vgg", 64), ("mobilenet_v3_small", 100), ("mobilenet_v3_small", 0)])
+def test_wrong_backbone_or_size(backbone, size):
+    with pytest.raises(UsageError, match=r"choose one of|multiple of 32"):
+        build_deeplab(backbone, size=size)
+
+
+class _Harmful:
+    def __reduce__(self):
+        return print, ("code from a weights file was run",)
+
+
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys):
+    path = tmp_path / "harmful.pth"
+    path.write_bytes(pickle.dumps(1) + pickle.dumps(2) + pickle.dumps({}) + pickle.dumps({"weight": _Harmful()}))
+    with pytest.raises(MetricfitError, match="not part of a state dict"):
+        read_pytorch_tensors(path)
+    assert capsys.readouterr().out == ""

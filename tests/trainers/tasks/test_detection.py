@@ -1,0 +1,174 @@
+"""Detection on the shared skeleton: what a run leaves behind, how it continues, what it refuses, that it learns."""
+
+import csv
+import itertools
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from metricfit.trainers.data import sources
+from metricfit.trainers.errors import UsageError
+from metricfit.trainers.models import build_retinanet
+from metricfit.trainers.tasks import detection
+from metricfit.trainers.training import run
+from metricfit.trainers.training.config import DetectionConfig
+
+from ...conftest import registered
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    with registered():
+        yield DetectionConfig(
+            data="discs:train",
+            out=str(tmp_path_factory.mktemp("detection") / "run"),
+            backbone="tiny",
+            size=64,
+            channels=16,
+            head_layers=1,
+            anchor_scale=3.0,
+            batch_size=9,
+            epochs=3,
+            learning_rate=2e-2,
+            quiet=True,
+        )
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def trained(config):
+    """A run that was interrupted after its first epoch and continued."""
+    watchers = detection.TASK.watchers
+    stopping = replace(detection.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
+    assert run.train(stopping, config).interrupted
+    assert len(rows_of(config.out)) == 1
+    return detection.train(config)
+
+
+def rows_of(folder):
+    with open(Path(folder) / "history.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_everything_behind_and_learns(trained):
+    assert not trained.interrupted
+    assert {path.name for path in trained.folder.iterdir()} >= {
+        "config.json",
+        "history.csv",
+        "metrics.json",
+        "checkpoints",
+        "model.keras",
+        "tensorboard",
+        "figures",
+        "log.txt",
+    }
+    settings = json.loads((trained.folder / "config.json").read_text())
+    assert settings["task"] == "detection"
+    assert settings["config"]["augmentation"]["flip"]
+    rows = rows_of(trained.folder)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert float(rows[-1]["classification_loss"]) < float(rows[0]["classification_loss"])
+    metrics = json.loads((trained.folder / "metrics.json").read_text())
+    assert metrics["scalars"]["ap"] == pytest.approx(max(float(row["val_ap"]) for row in rows), abs=1e-4)
+    assert metrics["scalars"]["ap50"] > 0.3
+
+
+def test_alrp_balances_itself_from_epoch_to_epoch_also_when_continued(trained):
+    rows = rows_of(trained.folder)
+    assert float(rows[0]["box_weight"]) == 50
+    for before, after in itertools.pairwise(rows):
+        classification, localization = float(before["classification_loss"]), float(before["localization_loss"])
+        assert float(after["box_weight"]) == pytest.approx((classification + localization) / localization, rel=1e-5)
+
+
+def test_the_saved_model_finds_the_discs(trained, config):
+    model = run.load_model(trained.folder)
+    assert model.class_names == ("disc",)
+    assert model.resizing == "pad"
+    report = detection.evaluate(model, sources.open_source("discs:other", needs="boxes"), quiet=True)
+    assert report.scalars["ap50"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"loss": "floss"}, "--loss floss is no detection loss: choose one of ap,"),
+        ({"loss": "ap", "loss_options": ("delta=0",)}, "--loss ap: delta"),
+        ({"box_loss": "smooth_l1"}, "give --box-loss giou or iou, not smooth_l1"),
+        ({"scales_per_octave": 4}, "--scales-per-octave must be 1, 2 or 3, got 4"),
+        ({"anchor_scale": 0.0}, "--anchor-scale must be above 0, got 0.0"),
+        ({"size": 100}, "the size must be a multiple of 32, got 100"),
+        ({"backbone": "vgg"}, "unknown backbone vgg"),
+        ({"max_boxes": 0}, "--max-boxes must be above 0, got 0"),
+        ({"data": "discs:train", "weights": "missing.weights.h5"}, "no weights at missing.weights.h5"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_sentence(config, tmp_path, changes, sentence):
+    with pytest.raises(UsageError, match=sentence.replace("(", r"\(")):
+        detection.train(replace(config, out=str(tmp_path / "run"), **changes))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("loss", "box_loss", "expected"),
+    [("alrp", None, "giou"), ("alrp", "iou", "iou"), ("ap", None, "smooth_l1"), ("focal", "giou", "giou")],
+)
+def test_each_loss_has_its_usual_box_loss(config, loss, box_loss, expected):
+    assert detection.box_loss(replace(config, loss=loss, box_loss=box_loss)) == expected
+
+
+def test_overwrite_deletes_nothing_before_the_data_are_found_to_fit(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    crowded = replace(config, out=str(tmp_path / "run"), overwrite=True, max_boxes=1)
+    monkey = pytest.MonkeyPatch()
+    load = sources.SOURCES["discs"].load
+    with monkey.context() as patch:
+        patch.setattr(
+            sources.SOURCES["discs"],
+            "load",
+            lambda self, index: replace(
+                (example := load(self, index)), boxes=np.tile(example.boxes, (2, 1)), classes=np.zeros(2, np.int32)
+            ),
+        )
+        with pytest.raises(UsageError, match="has 2 boxes: --max-boxes must be at least that"):
+            detection.train(crowded)
+    assert (tmp_path / "run" / "model.keras").is_file()
+
+
+def detector(class_names, **changes):
+    settings = {"size": 96, "channels": 16, "head_layers": 1, "scales_per_octave": 1, **changes}
+    return build_retinanet("tiny", class_names=class_names, **settings)
+
+
+def test_a_trained_detector_lends_its_weights_by_the_names_of_the_classes(config):
+    keras.utils.set_random_seed(0)
+    trained, model = detector(("dog", "cat")), detector(("cat", "owl", "dog"), size=128)
+    images = np.random.default_rng(0).integers(0, 255, (1, 96, 96, 3)).astype(np.float32)
+    first = detector(("cat", "owl", "dog"))
+    first.set_weights(model.get_weights())
+    owl = first(images)["classification"][..., 1]
+    detection.initialise(model, trained)
+    again = detector(("cat", "owl", "dog"))
+    again.set_weights(model.get_weights())
+    found, expected = again(images), trained(images)
+    np.testing.assert_allclose(found["box"], expected["box"], atol=1e-6)
+    np.testing.assert_allclose(found["classification"][..., 0], expected["classification"][..., 1], atol=1e-6)
+    np.testing.assert_allclose(found["classification"][..., 2], expected["classification"][..., 0], atol=1e-6)
+    assert np.abs(found["classification"][..., 1] - owl).max() < 1, "of its first weights, on other features"
+
+
+def test_a_detector_with_other_anchors_lends_nothing(config, tmp_path):
+    path = tmp_path / "other.keras"
+    detector(("cat", "dog"), scales_per_octave=2).save(path)
+    with pytest.raises(UsageError, match="--channels and --head-layers and --scales-per-octave"):
+        detection.train(replace(config, out=str(tmp_path / "run"), init=str(path)))

@@ -1,0 +1,396 @@
+"""Callbacks in real, tiny trainings: files and event files are read back."""
+
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from metricfit.trainers.errors import MetricfitError
+from metricfit.trainers.metrics import FMeasure, FMeasureCurve
+from metricfit.trainers.training.callbacks import (
+    AveragedWeights,
+    BestModel,
+    HistoryCSV,
+    HParams,
+    PredictionPanels,
+    ThresholdCurves,
+    TimeLimit,
+    TrainingCheckpoint,
+    averaged_weights,
+    read_history,
+    write_final_metrics,
+)
+from metricfit.trainers.training.callbacks import time_limit as minutes_module
+from metricfit.trainers.training.callbacks.hparams import flatten
+
+STEPS = 3
+
+
+def examples(step, count=4):
+    """One batch, a function of the step alone."""
+    rng = np.random.default_rng([7, step])
+    images = rng.integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
+    return images, (images.mean(axis=-1) > 128).astype(np.int32)
+
+
+def stream(start_step=0):
+    def generate():
+        step = start_step
+        while True:
+            yield examples(step)
+            step += 1
+
+    signature = (tf.TensorSpec((4, 8, 8, 3), tf.uint8), tf.TensorSpec((4, 8, 8), tf.int32))
+    return tf.data.Dataset.from_generator(generate, output_signature=signature)
+
+
+def build(use_ema=True, metrics=False, seed=1):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding="same")(x))
+    x = keras.layers.Dropout(0.3, seed=5)(keras.layers.ReLU()(x))
+    model = keras.Model(inputs, keras.layers.Reshape((8, 8))(keras.layers.Conv2D(1, 1)(x)))
+    schedule = keras.optimizers.schedules.CosineDecay(0.05, 40, warmup_target=0.1, warmup_steps=4)
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=0.01, use_ema=use_ema, ema_momentum=0.8),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[FMeasure(from_logits=True)] if metrics else [],
+    )
+    return model
+
+
+def fit(model, callbacks, epochs, initial_epoch=0, validation=True):
+    return model.fit(
+        stream(initial_epoch * STEPS),
+        shuffle=False,
+        steps_per_epoch=STEPS,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        validation_data=examples(10_000) if validation else None,
+        callbacks=callbacks,
+        verbose=0,
+    ).history
+
+
+def weights(model):
+    return [np.array(value) for value in model.get_weights()]
+
+
+def images_of(folder, tag):
+    """Give (step, picture) of the image summaries of a folder; TensorFlow 2 writes them as tensors."""
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    assert events.Tags()["tensors"] == [tag]
+    assert events.summary_metadata[tag].plugin_data.plugin_name == "images"
+    pictures = [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
+    return [(step, Image.open(io.BytesIO(encoded[2]))) for step, encoded in pictures]
+
+
+class Interrupted(Exception):
+    pass
+
+
+class InterruptAt(keras.callbacks.Callback):
+    """Ends the training in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.at = epoch
+        self.now = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.at and batch == 1:
+            raise Interrupted
+
+
+def test_resumed_training_equals_an_uninterrupted_one(tmp_path):
+    straight = build()
+    fit(straight, [AveragedWeights()], 4)
+
+    broken = build()
+    with pytest.raises(Interrupted):
+        fit(broken, [AveragedWeights(), InterruptAt(2), TrainingCheckpoint(tmp_path)], 4)
+
+    resumed = build(seed=99)
+    checkpoint = TrainingCheckpoint(tmp_path)
+    assert checkpoint.restore(resumed) == 2
+    assert int(resumed.optimizer.iterations) == 2 * STEPS
+    fit(resumed, [AveragedWeights(), checkpoint], 4, initial_epoch=2)
+
+    for expected, found in zip(weights(straight), weights(resumed), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for expected, found in zip(straight.optimizer.variables, resumed.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(np.array(found), np.array(expected), err_msg=expected.path)
+    assert len(list(tmp_path.glob("epoch-*.index"))) == 2
+
+    finished = build()
+    assert TrainingCheckpoint(tmp_path).restore(finished) == 4
+
+
+def test_checkpoint_of_nothing_and_of_another_model(tmp_path):
+    assert TrainingCheckpoint(tmp_path / "none").restore(build()) == 0
+    fit(build(), [TrainingCheckpoint(tmp_path)], 1, validation=False)
+    with pytest.raises(MetricfitError, match="--overwrite"):
+        TrainingCheckpoint(tmp_path).restore(build(use_ema=False))
+    for data in tmp_path.glob("*.data*"):
+        data.write_bytes(data.read_bytes()[:50])
+    with pytest.raises(MetricfitError, match="damaged"):
+        TrainingCheckpoint(tmp_path).restore(build())
+
+
+def test_a_diverged_epoch_is_not_recorded(tmp_path):
+    model, checkpoint = build(), TrainingCheckpoint(tmp_path)
+    checkpoint.set_model(model)
+    checkpoint.on_train_begin()
+    checkpoint.on_epoch_end(0, {"loss": 0.5})
+    checkpoint.on_epoch_end(1, {"loss": float("nan")})
+    assert TrainingCheckpoint(tmp_path).restore(build()) == 1
+
+
+def test_validation_sees_the_average_and_leaves_training_alone(tmp_path):
+    plain, averaged = build(metrics=True), build(metrics=True)
+    without = fit(plain, [], 3, validation=False)
+    seen = {}
+
+    class Look(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            seen["test"] = weights(self.model)
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen["train"] = weights(self.model)
+            seen["average"] = [np.array(v) for v in self.model.optimizer._model_variables_moving_average]
+
+    best = BestModel(tmp_path / "model.keras", "val_loss", "min")
+    history = fit(averaged, [AveragedWeights(), Look(), best], 3)
+    assert history["loss"] == without["loss"]
+    for first, second in zip(weights(plain), weights(averaged)):
+        np.testing.assert_array_equal(first, second)
+    kernels = [index for index, value in enumerate(seen["test"]) if value.ndim == 4]
+    assert len(kernels) == 2
+    for index in kernels:
+        assert any(np.array_equal(seen["test"][index], average) for average in seen["average"])
+        assert not np.array_equal(seen["test"][index], seen["train"][index])
+
+    # The saved file scores what the log says: it holds the averages.
+    loaded = keras.saving.load_model(best.path)
+    images, masks = examples(10_000)
+    curve = FMeasureCurve()
+    for logits, mask in zip(loaded.predict(images, verbose=0), masks):
+        curve.update(1 / (1 + np.exp(-logits)), mask)
+    assert curve.result().mae == pytest.approx(history["val_mae"][best.epoch - 1], abs=1e-6)
+    assert not loaded.compiled
+
+
+def test_averaged_weights_without_average_or_step():
+    for model in (build(use_ema=False), build(use_ema=True)):
+        before = weights(model)
+        with averaged_weights(model):
+            for first, second in zip(before, weights(model)):
+                np.testing.assert_array_equal(first, second)
+    uncompiled = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with averaged_weights(uncompiled):
+        assert len(uncompiled.get_weights()) == 2
+
+
+def test_interrupted_validation_can_be_undone():
+    model = build()
+    fit(model, [], 1, validation=False)
+    model.layers[2].kernel.assign_add(np.ones(model.layers[2].kernel.shape))
+    before = weights(model)
+    callback = AveragedWeights()
+    callback.set_model(model)
+    callback.on_test_begin()
+    assert not all(np.array_equal(a, b) for a, b in zip(before, weights(model)))
+    callback.restore()
+    callback.restore()
+    assert all(np.array_equal(a, b) for a, b in zip(before, weights(model)))
+
+
+def test_best_model_keeps_the_best_over_a_resume(tmp_path):
+    model = build(use_ema=False)
+    path = tmp_path / "run" / "model.keras"
+
+    def run(values, first=0):
+        best = BestModel(path, "val_max_f")
+        best.set_model(model)
+        written = []
+        for epoch, value in enumerate(values, start=first):
+            before = path.stat().st_mtime_ns if path.exists() else 0
+            best.on_epoch_end(epoch, {"val_max_f": value})
+            written.append((path.stat().st_mtime_ns if path.exists() else 0) != before)
+        return best, written
+
+    best, written = run([float("nan"), 0.5, 0.4, 0.6])
+    assert written == [False, True, False, True]
+    assert (best.value, best.epoch) == (0.6, 4)
+    best, written = run([0.55, 0.6, 0.7], first=4)
+    assert written == [False, False, True]
+    assert json.loads(best.record.read_text()) == {"monitor": "val_max_f", "value": 0.7, "epoch": 7}
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["model.best.json", "model.keras"]
+    path.unlink()
+    assert BestModel(path, "val_max_f").value is None
+    assert BestModel(path, "val_loss", "min").value is None
+    with pytest.raises(MetricfitError, match="choose one of loss, mae"):
+        best.on_epoch_end(0, {"loss": 1.0, "mae": 0.1})
+    with pytest.raises(ValueError, match="mode"):
+        BestModel(path, mode="auto")
+    with pytest.raises(ValueError, match=r"\.keras"):
+        BestModel(tmp_path / "model.h5")
+
+
+def test_weights_whose_loss_is_no_number_are_not_the_best(tmp_path):
+    best = BestModel(tmp_path / "model.keras")
+    best.set_model(build(use_ema=False))
+    best.on_epoch_end(0, {"val_max_f": 0.5, "loss": float("nan")})
+    assert best.value is None
+    assert not best.path.exists()
+
+
+def test_failed_write_leaves_the_model_before(tmp_path, monkeypatch):
+    model = build(use_ema=False)
+    best = BestModel(tmp_path / "model.keras")
+    best.set_model(model)
+    best.on_epoch_end(0, {"val_max_f": 0.5})
+    before = best.path.read_bytes()
+
+    def fail(self, path):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(type(model), "save", fail)
+    with pytest.raises(MetricfitError, match=r"cannot write .*disk full"):
+        best.on_epoch_end(1, {"val_max_f": 0.6})
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model.best.json"}
+    assert best.path.read_bytes() == before
+    assert json.loads(best.record.read_text())["value"] == 0.5
+
+
+def test_history_has_one_row_an_epoch_and_drops_what_is_done_again(tmp_path):
+    path = tmp_path / "history.csv"
+    model = build(metrics=True)
+    history = fit(model, [HistoryCSV(path)], 3)
+    rows = read_history(path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert [row["val_max_f"] for row in rows] == pytest.approx(history["val_max_f"])
+    assert list(rows[0])[:3] == ["epoch", "seconds", "learning_rate"]
+    assert rows[2]["learning_rate"] == pytest.approx(float(model.optimizer.learning_rate))
+    first = rows[0]
+    fit(model, [HistoryCSV(path)], 2, initial_epoch=1, validation=False)
+    rows = read_history(path)
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[0] == first
+    assert "val_max_f" not in rows[1]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_tensorboard_pictures_of_curves_and_panels(tmp_path):
+    images, masks = examples(10_000)
+    masks[0, 0] = 255
+    model = build(metrics=True)
+    panels = PredictionPanels(images, masks, tmp_path, every=2, names=["a", "b", "c", "d"], batch_size=3)
+    fit(model, [ThresholdCurves(tmp_path), panels], 2)
+    curves = images_of(tmp_path / "curves", "f_measure_over_threshold")
+    assert [step for step, _ in curves] == [0, 1]
+    assert curves[0][1].size == (720, 470)
+    assert not np.array_equal(np.asarray(curves[0][1]), np.asarray(curves[1][1]))
+    drawn = images_of(tmp_path / "panels", "predictions")
+    assert [step for step, _ in drawn] == [1]
+    assert np.asarray(drawn[0][1]).std() > 20
+    expected = 1 / (1 + np.exp(-model.predict(images, verbose=0)))
+    np.testing.assert_allclose(panels.predict(), expected, atol=1e-6)
+
+
+def test_curves_show_the_validation(tmp_path):
+    model = build(metrics=True)
+    found = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            found.append((curves.metric.to_result(), logs))
+
+    curves = ThresholdCurves(tmp_path)
+    fit(model, [curves, Look()], 1)
+    result, logs = found[0]
+    assert result.images == 4
+    assert result.max_f == pytest.approx(logs["val_max_f"], abs=1e-6)
+    with pytest.raises(MetricfitError, match="FMeasure"):
+        fit(build(metrics=False), [ThresholdCurves(tmp_path)], 1)
+
+
+def test_hparams_hold_config_and_metrics(tmp_path):
+    config = {"loss": "floss", "loss_options": {"beta2": 0.3}, "size": 192, "mixed": False, "val": None}
+    config["scale"] = (1, 2)
+    model = build(metrics=True)
+    fit(model, [HParams(config, tmp_path, trial_id="run")], 1)
+    write_final_metrics(tmp_path, {"max_f": 0.75, "band": [0.1, 0.9]})
+    events = EventAccumulator(str(tmp_path)).Reload()
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    values = {name: getattr(value, value.WhichOneof("kind")) for name, value in start.hparams.items()}
+    assert values == {
+        "loss": "floss",
+        "loss_options.beta2": 0.3,
+        "size": 192,
+        "mixed": False,
+        "val": "none",
+        "scale": "1, 2",
+    }
+    assert start.group_name == "run"
+    tags = events.Tags()["tensors"]
+    assert {"final/max_f", "last/val_max_f"} <= set(tags)
+    assert "final/band" not in tags
+    assert tf.make_ndarray(events.Tensors("final/max_f")[0].tensor_proto) == pytest.approx(0.75)
+    assert flatten({"a": {"b": {"c": 1}}}) == {"a.b.c": 1}
+
+
+def test_hparams_table_shows_what_is_compared(tmp_path):
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    config = {"augmentation": {"flip": True}, "batch_size": 8, "learning_rate": 0.1, "loss": "floss"}
+    callback = HParams(config, tmp_path, trial_id="run", metrics=("max_f", "mae"))
+    callback.on_train_begin()
+    content = EventAccumulator(str(tmp_path)).Reload().summary_metadata["_hparams_/experiment"].plugin_data.content
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
+    assert [info.name for info in experiment.hparam_infos] == ["learning_rate", "loss"]
+    assert [info.name.tag for info in experiment.metric_infos] == ["final/max_f", "final/mae"]
+
+
+def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(minutes_module.time, "monotonic", lambda: now[0])
+
+    def epochs(limit, durations):
+        limit.set_model(build(use_ema=False))
+        limit.model.stop_training = False
+        limit.on_train_begin()
+        for epoch, seconds in enumerate(durations):
+            now[0] += seconds
+            limit.on_epoch_end(epoch)
+            if limit.model.stop_training:
+                return epoch + 1
+        return len(durations)
+
+    assert epochs(TimeLimit(1), [20] * 10) == 3
+    assert epochs(TimeLimit(1), [29, 20, 20, 20]) == 2
+    assert epochs(TimeLimit(1), [500]) == 1
+    assert epochs(TimeLimit(1, spent_seconds=30), [20] * 10) == 1
+    assert epochs(TimeLimit(None), [500] * 3) == 3
+    with pytest.raises(ValueError, match="positive"):
+        TimeLimit(0)
+
+
+def test_time_limit_ends_fit():
+    limit = TimeLimit(1e-9)
+    history = fit(build(use_ema=False), [limit], 5, validation=False)
+    assert len(history["loss"]) == 1
+    assert limit.reached

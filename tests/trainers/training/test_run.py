@@ -1,0 +1,274 @@
+"""The skeleton of a training: what it leaves behind, how it continues, what it refuses, how it starts from another."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from metricfit.trainers.data import sources
+from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.metrics import FMeasure
+from metricfit.trainers.tasks import saliency
+from metricfit.trainers.training import run
+from metricfit.trainers.training.config import parse_loss_options, read_config, to_dict
+from metricfit.trainers.training.run_folder import open_run
+
+
+def rows_of(folder):
+    with open(folder / "history.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_everything_behind(trained):
+    folder = trained.folder
+    assert not trained.interrupted
+    names = {
+        "config.json",
+        "history.csv",
+        "metrics.json",
+        "checkpoints",
+        "model.keras",
+        "tensorboard",
+        "figures",
+        "log.txt",
+    }
+    assert {path.name for path in folder.iterdir()} == names
+    assert all(path.exists() for path in trained.made)
+
+    settings = json.loads((folder / "config.json").read_text())
+    assert settings["task"] == "saliency"
+    assert settings["config"]["learning_rate"] == 1e-2
+    assert settings["config"]["augmentation"]
+    assert settings["versions"]["tensorflow"]
+
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["data"] == "discs:train"
+    assert metrics["curves"]["max_f"] == pytest.approx(trained.metrics["max_f"])
+    assert len(metrics["curves"]["f"]) == 256
+
+    rows = rows_of(folder)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert {"loss", "val_max_f", "val_mean_f", "val_mae"} <= set(rows[0])
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_the_best_epoch_is_what_is_kept(trained, config):
+    best = max(float(row["val_max_f"]) for row in rows_of(trained.folder))
+    model = run.load_model(trained.folder)
+    _, selection = sources.split_for_selection(sources.open_source("discs:train"))
+    metric = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=sources.IGNORE)
+    for images, masks in saliency.TASK.selection_batches(config, selection):
+        metric.update_state(masks, model(images))
+    assert float(metric.result()["max_f"]) == pytest.approx(best, abs=1e-5)
+
+
+def test_an_interrupted_run_continues_to_the_same_weights(trained, config, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    watchers = saliency.TASK.watchers
+    stopping = replace(saliency.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
+    halved = replace(config, out=str(tmp_path / "run"))
+    result = run.train(stopping, halved)
+    assert result.interrupted
+    assert (tmp_path / "run" / "model.keras").is_file()
+    assert len(rows_of(tmp_path / "run")) == 2
+
+    result = saliency.train(halved)
+    assert not result.interrupted
+    rows, whole = rows_of(tmp_path / "run"), rows_of(trained.folder)
+    assert len(rows) == len(whole) == 3
+    for one, other in zip(rows, whole):
+        assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-4)
+        assert float(one["val_mae"]) == pytest.approx(float(other["val_mae"]), rel=1e-3)
+
+
+def test_interrupted_in_its_first_epoch_a_run_still_ends_cleanly(config, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    stopping = replace(saliency.TASK, watchers=lambda *_: [Interrupt()])
+    result = run.train(stopping, replace(config, out=str(tmp_path / "run")))
+    assert result.interrupted
+    assert result.made == []
+    assert not (tmp_path / "run" / "model.keras").exists(), "a net that saw some batches is no model"
+
+
+def test_a_run_that_had_its_minutes_is_not_trained_on(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    longer = replace(config, out=str(tmp_path / "run"), minutes=1e-4, epochs=config.epochs + 1)
+    settings = json.loads((tmp_path / "run/config.json").read_text())
+    settings["config"]["epochs"] = longer.epochs
+    (tmp_path / "run/config.json").write_text(json.dumps(settings))
+    saliency.train(longer)
+    assert len(rows_of(tmp_path / "run")) == config.epochs
+
+
+def test_a_finished_run_is_not_trained_again(trained, config):
+    before = (trained.folder / "model.keras").read_bytes()
+    again = saliency.train(config)
+    assert (trained.folder / "model.keras").read_bytes() == before
+    assert again.metrics == trained.metrics
+
+
+def test_another_configuration_is_refused_with_the_difference(trained, config, tmp_path):
+    with pytest.raises(UsageError, match=r"seed is 0, asked for 4.*--overwrite"):
+        saliency.train(replace(config, seed=4))
+
+
+def test_what_never_began_does_not_stand_in_the_way(config, tmp_path):
+    out = str(tmp_path / "run")
+    for source in ("folder:nowhere", "folder:elsewhere"):
+        with pytest.raises(DataError, match="there is no folder"):
+            saliency.train(replace(config, out=out, data=source))
+
+
+def test_overwrite_spares_what_it_starts_from_and_what_is_no_run(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    for init in (tmp_path / "run", tmp_path / "run/model.keras"):
+        with pytest.raises(UsageError, match="would delete"):
+            saliency.train(replace(config, out=str(tmp_path / "run"), init=str(init), overwrite=True))
+    assert (tmp_path / "run/model.keras").is_file()
+    for text in ('{"name": "something else"}', "[]", "{"):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(UsageError, match="not a run folder"):
+            saliency.train(replace(config, out=str(tmp_path), overwrite=True))
+        assert (tmp_path / "run/model.keras").is_file()
+
+
+def test_a_kept_configuration_does_not_overwrite_when_given_back(config, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(replace(config, overwrite=True))))
+    assert read_config(tmp_path / "config.json", type(config)) == replace(config, overwrite=False, quiet=False)
+
+
+def test_overwrite_starts_anew_from_other_weights_in_bfloat16(trained, config, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    result = saliency.train(
+        replace(
+            config, out=str(tmp_path / "run"), overwrite=True, init=str(trained.folder), size=64, epochs=1,
+            learning_rate=1e-9, ema=0.5, mixed_precision="bfloat16", loss="cross_entropy",
+        )
+    )  # fmt: skip
+    assert len(rows_of(result.folder)) == 1
+    assert keras.config.dtype_policy().name == "float32"
+    model = run.load_model(result.folder)
+    assert {layer.compute_dtype for layer in model._flatten_layers()} == {"float32"}
+    compared = 0
+    for one, other in zip(run.load_model(trained.folder).trainable_weights, model.trainable_weights):
+        if "Conv_1" not in one.path:  # the classifier's top, which nothing uses and Keras does not save
+            np.testing.assert_allclose(one, other, atol=1e-5)
+            compared += 1
+    assert compared > 40
+
+
+def test_a_training_starts_from_scaled_logits(trained, config, tmp_path):
+    settings = replace(
+        config, out=str(tmp_path / "run"), init=str(trained.folder), init_threshold=0.6, init_logit_scale=3.0,
+        epochs=1, learning_rate=1e-9, ema=0.5,
+    )  # fmt: skip
+    models = [run.load_model(folder) for folder in (trained.folder, saliency.train(settings).folder)]
+    first, scaled = (
+        next(layer for layer in model._flatten_layers() if layer.name == "head_logits") for model in models
+    )
+    np.testing.assert_allclose(scaled.kernel, 3 * first.kernel.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(scaled.bias, 3 * (first.bias.numpy() - np.log(1.5)), rtol=1e-4)
+
+
+def test_without_a_checkpoint_a_run_begins_with_its_first_weights_again(trained, config, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    started = replace(config, out=str(tmp_path / "run"), init=str(trained.folder))
+    (open_run("saliency", started) / "history.csv").write_text("epoch,seconds\n1,2.0\n")
+    given = []
+    task = replace(
+        saliency.TASK,
+        initialise=lambda config, model, first: given.append(first),
+        watchers=lambda *_: [Interrupt()],
+    )
+    run.train(task, started)
+    assert len(given) == 1
+
+
+def test_a_folder_that_is_no_run_is_left_alone(config, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="not a run folder"):
+        saliency.train(replace(config, out=str(tmp_path), overwrite=True))
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_init_from_another_network_is_one_sentence(config, tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.save(tmp_path / "other.keras")
+    with pytest.raises(UsageError, match="holds another network"):
+        saliency.train(replace(config, out=str(tmp_path / "run"), init=str(tmp_path / "other.keras")))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"loss": "hope"}, "--loss hope"),
+        ({"loss_options": ("beta=3",)}, "beta"),
+        ({"loss_options": ("beta2",)}, "NAME=VALUE"),
+        ({"epochs": 0}, "--epochs must be at least 1"),
+        ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
+        ({"seed": -1}, "--seed must be 0 or more"),
+        ({"minutes": 0.0}, "--minutes must be above 0"),
+        ({"beta2": 0.0}, "--beta2 must be above 0"),
+        ({"ema": 1.0}, r"--ema must be in \[0, 1\)"),
+        ({"init": "somewhere", "weights": "imagenet"}, "give one of them"),
+        ({"init": "nowhere"}, "no trained model at nowhere"),
+        ({"init_logit_scale": 8.0}, "give --init as well"),
+        ({"init_threshold": 0.7}, "give --init as well"),
+        ({"init": "somewhere", "init_logit_scale": 0.0}, "--init-logit-scale must be above 0"),
+        ({"init": "somewhere", "init_threshold": 1.0}, "--init-threshold must lie between 0 and 1"),
+        ({"init": "somewhere", "model": "basnet", "init_logit_scale": 8.0}, "not for --model basnet"),
+        ({"size": 50}, "multiple of 32"),
+    ],
+)
+def test_settings_that_make_no_sense(config, tmp_path, change, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        saliency.train(replace(config, out=str(tmp_path / "run"), **change))
+
+
+@pytest.mark.parametrize("change", [{"data": "folder:nowhere"}, {"size": 60}, {"init": "nope"}, {"loss": "nope"}])
+def test_overwrite_deletes_nothing_before_all_is_sound(trained, config, tmp_path, change):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    with pytest.raises(MetricfitError):
+        saliency.train(replace(config, out=str(tmp_path / "run"), overwrite=True, **change))
+    assert (tmp_path / "run" / "model.keras").is_file()
+    assert (tmp_path / "run" / "history.csv").is_file()
+
+
+def test_a_refused_setting_leaves_no_folder(config, tmp_path):
+    with pytest.raises(UsageError):
+        saliency.train(replace(config, out=str(tmp_path / "run"), loss="hope"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_is_an_error(config, tmp_path):
+    extreme = replace(config, out=str(tmp_path / "run"), learning_rate=1e30, clip_norm=None, loss="cross_entropy")
+    with pytest.raises(MetricfitError, match="lower --learning-rate"):
+        saliency.train(extreme)
+
+
+def test_loss_options_are_literals_or_text():
+    parsed = parse_loss_options(["beta2=0.8", "empty_target=suppress", "flag=True"])
+    assert parsed == {"beta2": 0.8, "empty_target": "suppress", "flag": True}
+
+
+def test_scaled_logits_polarise_and_keep_the_order():
+    saliency_map = np.linspace(0, 1, 101, dtype=np.float32)
+    scaled = saliency.scale_logits(saliency_map, 4.0)
+    assert (np.diff(scaled) >= 0).all()
+    assert scaled[50] == pytest.approx(0.5)
+    assert scaled[60] == pytest.approx(1 / (1 + (0.4 / 0.6) ** 4), rel=1e-4)
+    np.testing.assert_array_equal(saliency.scale_logits(saliency_map, 1.0), saliency_map)

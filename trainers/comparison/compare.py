@@ -1,0 +1,220 @@
+"""The skeleton of a comparison: learning rates, trainings, evaluations, thresholds carried over, rows of the table."""
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..data.classes import with_class_names
+from ..data.example import SEPARATOR, Source
+from ..data.scan.scanner import checked_source
+from ..data.sources import split_texts
+from ..errors import MetricfitError, UsageError
+from ..files import write_json
+from ..models.backbones.weights import check_weights
+from ..training import run
+from ..training.config import to_dict
+from .outcome import SELECTION, Row, outcome
+from .plan import Entry, Plan, as_key
+from .tasks import ComparedTask
+from .trainings import Trainings, step_seconds
+
+log = logging.getLogger("metricfit")
+
+MARK = "comparison.json"
+"""The file that says that a folder holds a comparison."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was found.
+
+    Attributes:
+        task: the task's name.
+        plan: what was asked for.
+        rows: the losses, and the controls behind theirs.
+        sweeps: by (hyperparameter, loss) a row for each value as it was written.
+        trials: by loss the records of the tried learning rates.
+        tests: the names of the test sets.
+        examples: how many pictures the sets have, and `training`.
+    """
+
+    task: str
+    plan: Plan
+    rows: list[Row]
+    sweeps: dict[tuple[str, str], dict[str, Row]]
+    trials: dict[str, list[dict]]
+    tests: tuple[str, ...]
+    examples: dict[str, int]
+
+
+def compare(compared: ComparedTask, plan: Plan) -> Comparison:
+    """Train, evaluate and compare; what was done before an interruption is not done again.
+
+    Raises:
+        UsageError: settings that do not fit together, or a folder that holds something else.
+        DataError: examples that cannot be used.
+        MetricfitError: a loss stopped being a number at every learning rate, or in its whole training.
+        KeyboardInterrupt: stopped by hand; the same plan goes on from there.
+    """
+    plan = _with_baseline(compared, plan)
+    trained = [(entry, plan.seed + number) for number in range(max(entry.seeds for entry in plan.entries))
+               for entry in plan.entries if number < entry.seeds]  # fmt: skip
+    swept = [(entry, plan.seed + number) for sweep in plan.sweeps for entry in sweep.entries.values()
+             for number in range(entry.seeds)]  # fmt: skip
+    runs = list(dict.fromkeys((entry.label, seed) for entry, seed in trained + swept))
+    searching = len(plan.learning_rates) > 1
+    trainings = Trainings(compared, plan, len(runs) + searching * len(plan.entries) * len(plan.learning_rates))
+    for entry, seed in trained + swept:
+        config = trainings.config(entry, plan.learning_rates[0], seed)
+        run.check(config)
+        compared.task.check(config)
+    _check_folder(compared, plan)
+    _check_first_weights(plan)
+    training, sets = _open_sets(compared, plan)
+    # Only now, when everything asked for was found to be sound, the folder is touched.
+    _open_folder(compared, plan)
+    steps = compared.task.steps_per_epoch(plan.config, training)
+
+    trials, rates = {}, {}
+    for entry in plan.entries:
+        trials[entry.loss] = [trainings.trial(entry, rate) for rate in plan.learning_rates] if searching else []
+        rates[entry.loss] = chosen_rate(entry.loss, trials[entry.loss], plan.learning_rates[0])
+    found = {}
+    for entry, seed in trained + swept:
+        if (entry.label, seed) not in found:
+            found[entry.label, seed] = _outcomes(compared, trainings, entry, rates[entry.loss], seed, sets, steps)
+
+    def row(entry: Entry, label: str = "") -> list[Row]:
+        seeds = [found[entry.label, plan.seed + number] for number in range(entry.seeds)]
+        rows = [Row(label or entry.label, entry, rates[entry.loss], [plain for plain, _, _ in seeds])]
+        if entry.loss == compared.baseline and not entry.options:
+            scaled, factors = [scaled for _, scaled, _ in seeds], [factor for *_, factor in seeds]
+            rows.append(Row(f"{rows[0].label}, logits scaled", entry, rates[entry.loss], scaled, factors))
+        return rows
+
+    sweeps = {
+        (sweep.name, sweep.loss): {value: row(entry, f"{sweep.name} = {value}")[0]
+                                   for value, entry in sweep.entries.items()}
+        for sweep in plan.sweeps
+    }  # fmt: skip
+    return Comparison(
+        task=compared.name,
+        plan=plan,
+        rows=[line for entry in plan.entries for line in row(entry)],
+        sweeps=sweeps,
+        trials=trials,
+        tests=tuple(name for name in sets if name != SELECTION),
+        examples={"training": len(training), **{name: len(source) for name, source in sets.items()}},
+    )
+
+
+def chosen_rate(loss: str, trials: list[dict], only: float) -> float:
+    """Give the learning rate of the best trial, the lower one of equals; the only one where none were made.
+
+    Raises:
+        MetricfitError: the loss stopped being a number in all trials.
+    """
+    sound = [trial for trial in trials if "score" in trial]
+    if trials and not sound:
+        rates = ", ".join(f"{trial['learning_rate']:g}" for trial in trials)
+        raise MetricfitError(f"{loss} stopped being a number at the learning rates {rates}: add a lower one")
+    best = max(sound, key=lambda trial: (trial["score"], -trial["learning_rate"]), default=None)
+    if best is None:
+        return only
+    log.info("%s: learning rate %g, of %d tried", loss, best["learning_rate"], len(trials))
+    return best["learning_rate"]
+
+
+def _outcomes(compared, trainings: Trainings, entry: Entry, rate: float, seed: int, sets: dict, steps: int):
+    """Train and measure one model: its outcome, and that with scaled logits and the factor where it has the control."""
+    record = trainings.training(entry, rate, seed)
+    seconds = step_seconds(record, steps)
+    factor = None
+    if entry.loss == compared.baseline and not entry.options:
+        factor = trainings.scale(record, sets[SELECTION])["factor"]
+    plain, *scaled = trainings.measured(record, sets, factor)
+    control = outcome(compared, record, scaled[0], seconds) if scaled else None
+    return outcome(compared, record, plain, seconds), control, factor
+
+
+def _with_baseline(compared: ComparedTask, plan: Plan) -> Plan:
+    """Add the loss of the control where it was not asked for: without it the comparison proves little."""
+    if not compared.baseline or any(entry.loss == compared.baseline for entry in plan.entries):
+        return plan
+    log.info("%s is trained, too: its models with scaled logits are the control", compared.baseline)
+    seeds = max(entry.seeds for entry in plan.entries)
+    return replace(plan, entries=(Entry(compared.baseline, seeds=seeds), *plan.entries))
+
+
+def _check_folder(compared: ComparedTask, plan: Plan) -> None:
+    """Refuse a folder that holds anything but a comparison of this task."""
+    mark = plan.out / MARK
+    if plan.out.exists() and (not plan.out.is_dir() or (any(plan.out.iterdir()) and not mark.is_file())):
+        raise UsageError(f"{plan.out} exists and holds no comparison: choose another --out")
+    if mark.is_file():
+        task = json.loads(mark.read_text(encoding="utf-8")).get("task")
+        if task != compared.name and not plan.overwrite:
+            raise UsageError(f"{plan.out} holds a comparison of {task}: choose another --out, or --overwrite it")
+
+
+def _check_first_weights(plan: Plan) -> None:
+    """Refuse first weights that are not there or would be deleted, before anything is deleted or trained."""
+    config = plan.config
+    # A comparison that goes on has them in its checkpoints.
+    if (plan.out / MARK).is_file() and not plan.overwrite:
+        return
+    check_weights(config.weights)
+    if not config.init:
+        return
+    if plan.overwrite and plan.out.resolve() in Path(config.init).resolve().parents:
+        raise UsageError(f"--train.init {config.init} lies in {plan.out}, which --overwrite empties: copy it elsewhere")
+    run.model_file(config.init)
+
+
+def _open_folder(compared: ComparedTask, plan: Plan) -> None:
+    """Make the folder, or empty it where it is to be begun anew."""
+    if plan.overwrite:
+        for name in ("runs", "evaluations"):
+            shutil.rmtree(plan.out / name, ignore_errors=True)
+    write_json(plan.out / MARK, {"task": compared.name, "training": to_dict(plan.config)})
+
+
+def _open_sets(compared: ComparedTask, plan: Plan) -> tuple[Source, dict[str, Source]]:
+    """Open and scan all data before anything is trained; the sets by name, the selection split first."""
+    task, config = compared.task, plan.config
+    training, selection = run.open_sources(task, config)
+    task.check_data(config, training, selection)
+    options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
+    sets = {SELECTION: selection}
+    known = dict.fromkeys(split_texts(config.data), "--data")
+    known |= dict.fromkeys(split_texts(config.val or ""), "--val")
+    for text, name in zip(plan.tests, short_names(plan.tests)):
+        for part in split_texts(text):
+            if part in known:
+                raise UsageError(f"--test {part} is {known[part]}, too: test on data that training has not seen")
+        sets[name] = checked_source(text, **options, **task.source_options(config))
+        task.check_data(config, training, sets[name])
+        if task.needs != "mask":
+            # Refuses classes that the models will not know.
+            with_class_names(sets[name], training.class_names)
+    return training, sets
+
+
+def short_names(texts: tuple[str, ...]) -> list[str]:
+    """Call sources by the last part of their path, as far as that tells them apart.
+
+    Raises:
+        UsageError: a source is named twice.
+    """
+    if len(set(map(as_key, texts))) < len(texts):
+        raise UsageError("--test names a source twice: leave one away")
+    short = [SEPARATOR.join(map(_short_name, split_texts(text))) for text in texts]
+    return short if len(set(map(as_key, short))) == len(short) else list(texts)
+
+
+def _short_name(text: str) -> str:
+    kind, _, rest = text.partition(":")
+    rest = rest.split(",")[-1]
+    return f"{kind}:{rest}" if kind == "scenes" and rest else Path(rest).name or text

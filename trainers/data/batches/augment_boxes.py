@@ -1,0 +1,176 @@
+"""Augmentation of pictures with boxes in the manner of SSD: zoom out, crop by overlap, mirror, recolour.
+
+After Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3.6. A pure function of an example
+and a random generator.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...geometry import box_iou
+from ..fit import GREY, fitted_size
+from ..images import resize_image
+from .augment_masks import ColourSettings, colour_matrix
+
+OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
+"""The least IoU that a crop must have with some box; 0 lets any crop pass."""
+
+MIN_SIDE = 1.0
+"""Boxes that a crop or zoom leaves smaller than this, in pixels of the input, are left out."""
+
+_TRIALS = 50
+_MAX_ASPECT = 2.0
+
+
+@dataclass(frozen=True)
+class _Views:
+    flip: bool = True
+    """Mirror left and right in half of the cases."""
+    vertical_flip: bool = False
+    """Mirror top and bottom in half of the cases: for pictures without an upright, such as microscopy."""
+    min_scale: float = 0.3
+    """Smallest share of each side that a crop keeps, in (0, 1]; 1 never crops. One picture in seven stays whole."""
+    max_expand: float = 2.0
+    """Largest zoom out onto grey, at least 1; 1 never does, SSD takes 4. Half of the pictures are zoomed."""
+
+
+# The fields of the last base come first.
+@dataclass(frozen=True)
+class BoxAugmentation(ColourSettings, _Views):
+    """How strongly training examples with boxes are varied; see `NO_BOX_AUGMENTATION` for not at all."""
+
+    RANGES = (("min_scale", 0.05, 1), ("max_expand", 1, 16), *ColourSettings.RANGES)
+
+
+NO_BOX_AUGMENTATION = BoxAugmentation(
+    flip=False, min_scale=1.0, max_expand=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
+)
+"""Examples are only fitted to the input, as in evaluation."""
+
+
+def expanded_window(size: tuple[int, int], rng: np.random.Generator, max_expand: float) -> np.ndarray:
+    """Choose how far to zoom out, in half of the cases.
+
+    Args:
+        size: (height, width) of the picture, in pixels.
+        rng: Where the randomness comes from.
+        max_expand: Largest factor of both sides.
+
+    Returns:
+        int64 [4], (x0, y0, x1, y1) in pixels of the picture, with the picture inside.
+    """
+    sides = np.array(size[::-1])
+    if max_expand <= 1 or rng.random() < 0.5:
+        return np.concatenate([[0, 0], sides])
+    larger = np.round(sides * rng.uniform(1, max_expand)).astype(np.int64)
+    corner = -rng.integers(larger - sides + 1)
+    return np.concatenate([corner, corner + larger])
+
+
+def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, min_scale: float) -> np.ndarray:
+    """Choose a crop that overlaps some box by at least an IoU drawn from `OVERLAPS`, and holds the centre of one.
+
+    Sides are a share of `min_scale` to 1 of the window's, drawn each by itself, with an aspect within 1/2..2 of the
+    window's. In one of seven cases, and where none of 50 draws fits, the window stays.
+
+    Args:
+        window: int64 [4], what is cropped, in pixels of the picture.
+        boxes: [n, 4], in pixels of the picture. Without boxes any crop fits.
+        rng: Where the randomness comes from.
+        min_scale: Smallest share of each side.
+
+    Returns:
+        int64 [4], within the window.
+    """
+    if min_scale >= 1:
+        return window
+    choice = int(rng.integers(len(OVERLAPS) + 1))
+    if choice == len(OVERLAPS):
+        return window
+    sides = window[2:] - window[:2]
+    shares = rng.uniform(min_scale, 1, (_TRIALS, 2))
+    cut = np.clip(np.round(shares * sides), 1, sides).astype(np.int64)
+    corners = window[:2] + np.floor(rng.random((_TRIALS, 2)) * (sides - cut + 1)).astype(np.int64)
+    crops = np.concatenate([corners, corners + cut], axis=1)
+    aspect = shares[:, 0] / shares[:, 1]
+    fits = (aspect <= _MAX_ASPECT) & (aspect >= 1 / _MAX_ASPECT)
+    if len(boxes):
+        fits &= (box_iou(crops, boxes) >= OVERLAPS[choice]).any(axis=1)
+        fits &= _holds_centre(crops, boxes).any(axis=1)
+    found = np.flatnonzero(fits)
+    return crops[found[0]] if len(found) else window
+
+
+def _holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Tell whether each crop [m, 4] holds the centre of each box [n, 4], as [m, n]."""
+    centres = (boxes[None, :, :2] + boxes[None, :, 2:]) / 2
+    return ((centres >= crops[:, None, :2]) & (centres < crops[:, None, 2:])).all(axis=2)
+
+
+def augment_boxes(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    size: int,
+    resizing: str,
+    rng: np.random.Generator,
+    settings: BoxAugmentation,
+    *,
+    ignored: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Zoom, crop, mirror and recolour one example, and fit it to the input.
+
+    A box stays when its centre is inside the crop, cut at the crop's edges, unless the crop or zoom leaves a side below
+    `MIN_SIDE`. Where the whole picture stays, so does every box. A box to ignore has no say in where the crop is, and
+    stays while any part of it is seen: its objects are still there, and must not become background.
+
+    Args:
+        image: uint8 [H, W, 3], RGB; not changed.
+        boxes: float32 [n, 4], in pixels of the picture; not changed.
+        size: Side of the input, in pixels.
+        resizing: `pad` or `stretch`, see `boxes.fit_image`.
+        rng: Where the randomness comes from; the same state gives the same bytes.
+        settings: What is varied, and how strongly.
+        ignored: bool [n], boxes that neither train nor count; None is none.
+
+    Returns:
+        uint8 [size, size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
+    """
+    whole = np.array([0, 0, image.shape[1], image.shape[0]])
+    window = expanded_window(image.shape[:2], rng, settings.max_expand)
+    ignored = np.zeros(len(boxes), bool) if ignored is None else ignored
+    guides = boxes[~ignored]
+    # A picture without boxes is cropped as if it were one itself, so that grey alone is never left.
+    window = cropped_window(window, guides if len(guides) else whole[None], rng, settings.min_scale)
+    mirrored = bool(settings.flip and rng.random() < 0.5), bool(settings.vertical_flip and rng.random() < 0.5)
+    colours = colour_matrix(rng, settings)
+
+    # The part of the picture that is seen goes to whole pixels of the input, and the boxes follow it exactly.
+    seen = np.concatenate([np.maximum(window[:2], 0), np.minimum(window[2:], whole[2:])])
+    sides = window[2:] - window[:2]
+    content = np.array(fitted_size((int(sides[1]), int(sides[0])), size, resizing)[::-1])
+    place = np.floor((seen.reshape(2, 2) - window[:2]) * content / sides + 0.5).astype(np.int64)
+    low = np.minimum(place[0], content - 1)
+    high = np.maximum(place[1], low + 1)
+    scale = (high - low) / (seen[2:] - seen[:2])
+
+    corners = boxes.reshape(-1, 2, 2).astype(np.float64)
+    corners = np.clip((corners - seen[:2]) * scale + low, low, high)
+    part = resize_image(image[seen[1] : seen[3], seen[0] : seen[2]], tuple(int(side) for side in (high - low)[::-1]))
+    for axis, mirror in enumerate(mirrored):
+        if mirror:
+            part = cv2.flip(part, 1 - axis)
+            low[axis], high[axis] = content[axis] - high[axis], content[axis] - low[axis]
+            corners[:, :, axis] = content[axis] - corners[:, ::-1, axis]
+    if settings.recolours:
+        part = cv2.transform(part, colours)
+    canvas = np.full((size, size, 3), GREY, np.uint8)
+    canvas[low[1] : high[1], low[0] : high[0]] = part
+
+    stays = np.ones(len(boxes), bool)
+    if (window != whole).any():
+        large = (corners[:, 1] - corners[:, 0] >= MIN_SIDE).all(axis=1)
+        stays = (_holds_centre(window[None], boxes)[0] | ignored) & large
+    kept = np.flatnonzero(stays)
+    return canvas, corners.reshape(-1, 4)[kept].astype(np.float32), kept

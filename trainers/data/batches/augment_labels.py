@@ -1,0 +1,124 @@
+"""Augmentation of pictures with class maps: rescale, crop or pad, flip, colour; labels by nearest neighbour."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...errors import UsageError
+from ..example import IGNORE
+from ..fit import GREY, fitted_size
+from ..images import resize_image, resize_mask
+from .augment_masks import ColourSettings, colour_matrix
+
+_SCALE_TRIALS = 5
+
+
+@dataclass(frozen=True)
+class _Views:
+    flip: bool = True
+    """Mirror left and right in half of the cases."""
+    min_scale: float = 0.5
+    """Smallest factor on the size that a picture has in evaluation, above 0."""
+    max_scale: float = 2.0
+    """Largest factor; what then is larger than the input is cropped, what is smaller is padded."""
+
+
+# The fields of the last base come first.
+@dataclass(frozen=True)
+class LabelAugmentation(ColourSettings, _Views):
+    """How strongly pictures with class maps are varied; see `NO_LABEL_AUGMENTATION` for hardly at all."""
+
+    RANGES = (("min_scale", 0.05, 20), ("max_scale", 0.05, 20), *ColourSettings.RANGES)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.min_scale > self.max_scale:
+            raise UsageError(f"min_scale must be at most max_scale, got {self.min_scale} and {self.max_scale}")
+
+
+NO_LABEL_AUGMENTATION = LabelAugmentation(
+    flip=False, min_scale=1.0, max_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
+)
+"""Pictures have the size of evaluation; where they do not fill the input, their place in it is random."""
+
+
+def augment_labels(
+    image: np.ndarray,
+    labels: np.ndarray,
+    size: int,
+    resizing: str,
+    rng: np.random.Generator,
+    settings: LabelAugmentation,
+    *,
+    wanted: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rescale, crop or pad, mirror and recolour one example (the patches of lovasz_softmax.md, section 4.3).
+
+    The picture is brought to the size that it has in evaluation (`boxes.fitted_size`) times a random factor, and a
+    random square of it is taken; beyond its edges the square is grey, and its labels are 255 (ignore).
+
+    Args:
+        image: uint8 [H, W, 3], RGB; not changed.
+        labels: uint8 [H, W]; not changed.
+        size: Side of the result, in pixels.
+        resizing: `pad` or `stretch`, as in evaluation.
+        rng: Where the randomness comes from; the same state gives the same bytes.
+        settings: What is varied, and how strongly.
+        wanted: A class of which at least one pixel must be in the result. Where even the largest factor leaves none of
+            it, the picture keeps its own pixels.
+
+    Returns:
+        uint8 [size, size, 3] and uint8 [size, size]; the labels have only values that they had before, and 255.
+
+    Raises:
+        UsageError: If there is no such resizing.
+        ValueError: If the labels have no pixel of the wanted class.
+    """
+    height, width = fitted_size(labels.shape, size, resizing)
+    scaled, pixel = _rescaled(labels, (height, width), rng, settings, wanted)
+    image = resize_image(image, scaled.shape)
+    top, left = (
+        _offset(rng, length, size, None if pixel is None else int(place))
+        for length, place in zip(scaled.shape, pixel if pixel is not None else (0, 0))
+    )
+    image, labels = _placed(image, top, left, size, GREY), _placed(scaled, top, left, size, IGNORE)
+    if settings.flip and rng.random() < 0.5:
+        image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
+    if settings.recolours:
+        image = cv2.transform(image, colour_matrix(rng, settings))
+    return image, labels
+
+
+def _rescaled(labels, fitted, rng, settings, wanted):
+    """Give the labels at a random scale, and the place of a random pixel of the wanted class."""
+    low, high = np.log(settings.min_scale), np.log(settings.max_scale)
+    for factor in (*np.exp(rng.uniform(low, high, _SCALE_TRIALS)), settings.max_scale, None):
+        # With its own pixels, a picture has all of its classes.
+        shape = labels.shape if factor is None else tuple(max(1, round(length * float(factor))) for length in fitted)
+        scaled = resize_mask(labels, shape)
+        if wanted is None:
+            return scaled, None
+        places = np.flatnonzero(scaled == wanted)
+        if len(places):
+            return scaled, np.unravel_index(places[rng.integers(len(places))], shape)
+    raise ValueError(f"the labels have no pixel of class {wanted}")
+
+
+def _offset(rng: np.random.Generator, length: int, size: int, pixel: int | None) -> int:
+    """Draw where the picture begins in the square: at 0 or behind where it fits in, at 0 or before where not."""
+    low, high = sorted((0, size - length))
+    if pixel is not None:
+        low, high = max(low, -pixel), min(high, size - 1 - pixel)
+    return int(rng.integers(low, high + 1))
+
+
+def _placed(picture: np.ndarray, top: int, left: int, size: int, padding: int) -> np.ndarray:
+    """Lay a picture into a square; what reaches over its edges is cut off."""
+    cut = picture[max(0, -top) : size - top, max(0, -left) : size - left]
+    if cut.shape[:2] == (size, size):
+        return np.ascontiguousarray(cut)
+    canvas = np.full((size, size, *picture.shape[2:]), padding, np.uint8)
+    top, left = max(0, top), max(0, left)
+    canvas[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
+    return canvas

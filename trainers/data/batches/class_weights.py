@@ -1,0 +1,41 @@
+"""Weights of classes from how often they occur, for losses that take `class_weights`."""
+
+import numpy as np
+
+from ...errors import DataError
+
+KINDS = ("none", "balanced", "log")
+
+
+def class_weights(counts: np.ndarray, kind: str) -> list[float]:
+    """Compute a weight for each class, scaled such that the mean weight over all pixels is 1.
+
+    Args:
+        counts: int [n, C], the pixels of each class in each example; see `labels.class_counts`.
+        kind: "balanced", the median frequency over the frequency of the class, which is its share of the pixels of the
+            examples that have it (Eigen and Fergus, ICCV 2015, section 6.3.2); or "log", 1 / ln(1.02 + share of all
+            pixels) (Paszke et al., ENet, 2016, section 5.2).
+
+    Returns:
+        C weights; 0 for a class without a pixel.
+
+    Raises:
+        DataError: If there are no pixels.
+        ValueError: If there is no such kind.
+    """
+    counts = np.asarray(counts, np.float64)
+    pixels = counts.sum(axis=0)
+    if not pixels.any():
+        raise DataError("no example has a pixel of any class, so classes cannot be weighted")
+    there, share = pixels > 0, pixels / pixels.sum()
+    if kind == "balanced":
+        beside = (counts.sum(axis=1)[:, None] * (counts > 0)).sum(axis=0)
+        frequency = pixels[there] / beside[there]
+        found = np.median(frequency) / frequency
+    elif kind == "log":
+        found = 1 / np.log(1.02 + share[there])
+    else:
+        raise ValueError(f"class weights are {' or '.join(KINDS[1:])}, got {kind!r}")
+    weights = np.zeros(len(pixels))
+    weights[there] = found / (found @ share[there])
+    return weights.tolist()

@@ -1,0 +1,1 @@
+"""Looking at data before they are used: faults, facts, contact sheets."""

@@ -1,0 +1,251 @@
+"""A page of pictures with their masks and boxes drawn in, to look at data before training on them."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ...colours import class_colours
+from ...errors import DataError, UsageError
+from ...files import written_beside
+from ..example import IGNORE, NEEDS, Example, Source, ignored_boxes
+from .drawing import draw_example, has_background
+from .scanner import load_checked
+
+_CELL = 240
+_LEGEND_ENTRIES = 36
+_MOST_TAGS = 6  # more names at the boxes of one picture would hide them
+_INK, _FAULT, _PAPER = "#26262b", "#b3261e", "#f4f4f2"
+
+
+@dataclass(frozen=True)
+class ContactSheet:
+    """What was drawn.
+
+    Attributes:
+        path: The picture written.
+        shown: The number of examples on it.
+        faults: (name of the example, one sentence) for each shown one that cannot be used.
+    """
+
+    path: Path
+    shown: int
+    faults: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """One cell of the page: a drawing, or what is at fault; `boxes` as (x, y, class) in pixels of the drawing."""
+
+    name: str
+    facts: str
+    drawn: np.ndarray | None = None
+    fault: str = ""
+    classes: frozenset[int] = frozenset()
+    boxes: list[tuple[float, float, int]] = field(default_factory=list)
+
+
+def _class_name(class_names: Sequence[str], index: int) -> str:
+    return class_names[index] if index < len(class_names) else f"class {index}"
+
+
+def _caption(example: Example, classes: int) -> str:
+    height, width = example.image.shape[:2]
+    facts = [f"{width}x{height}"]
+    if example.mask is not None:
+        counted = max(1, int((example.mask != IGNORE).sum()))
+        facts.append(f"{(example.mask == 1).sum() / counted:.0%} salient")
+    elif example.labels is not None:
+        facts.append(f"{classes} class{'' if classes == 1 else 'es'}")
+    if example.boxes is not None:
+        facts.append(f"{len(example.boxes)} box{'' if len(example.boxes) == 1 else 'es'}")
+        ignored = int(ignored_boxes(example).sum())
+        facts += [f"{ignored} ignored"] * (ignored > 0)
+    return ", ".join(facts)
+
+
+def _shortened(name: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-(length - length // 2) :]}"
+
+
+def _tile(source: Source, index: int, needs: str) -> _Tile:
+    name = _shortened(source.names[index], 30)
+    try:
+        example = load_checked(source, index, needs)
+    except DataError as error:
+        return _Tile(name, "cannot be used", fault=str(error))
+    classes: set[int] = set()
+    boxes: list[tuple[float, float, int]] = []
+    if example.labels is not None and example.mask is None:
+        classes = set(np.unique(example.labels).tolist()) - {IGNORE}
+        classes -= {0} if has_background(source.class_names) else set()
+    elif example.boxes is not None and example.classes is not None:
+        scale = _CELL / max(example.image.shape[:2])
+        boxes = [(x * scale, y * scale, int(c)) for (x, y, *_), c in zip(example.boxes, example.classes)]
+    drawn = draw_example(example, _CELL, source.class_names)
+    return _Tile(name, _caption(example, len(classes)), drawn, classes=frozenset(classes), boxes=boxes)
+
+
+def _with_legend_for_boxes(tile: _Tile) -> _Tile:
+    return replace(tile, classes=tile.classes | {index for *_, index in tile.boxes}, boxes=[])
+
+
+def contact_sheet(
+    source: Source,
+    path: str | Path,
+    *,
+    needs: str = "",
+    count: int = 24,
+    columns: int = 6,
+    title: str = "",
+    quiet: bool = True,
+) -> ContactSheet:
+    """Draw examples spread evenly over a source onto one page.
+
+    An example that cannot be used gets a cell that says why.
+
+    Args:
+        source: Any source.
+        path: The picture to write, .png or .jpg; its folder is made.
+        needs: What is drawn into the pictures, `mask`, `labels` (with a legend), `boxes` or `none`; everything there is
+            when empty, where a mask hides labels.
+        count: The number of examples, at most all.
+        columns: The number of cells in a row.
+        title: The heading; the name of the source when empty.
+        quiet: Show no progress bar.
+
+    Returns:
+        The path written, how many examples are on it, and which of them cannot be used.
+
+    Raises:
+        UsageError: If the source is empty, or a number is below 1, or the file's ending or the need is another one.
+        MetricfitError: If the page cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    if needs and needs not in NEEDS:
+        raise UsageError(f"a contact sheet shows {', '.join(NEEDS)}; got needs={needs!r}")
+    if count < 1 or columns < 1 or not len(source):
+        raise UsageError(
+            f"a contact sheet needs at least 1 example, count and column; got {len(source)} examples, "
+            f"count={count}, columns={columns}"
+        )
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"a contact sheet is written as .png or .jpg; got {path.name}")
+    indices = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int))
+    shown = tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)
+    tiles = [_tile(source, int(index), needs) for index in shown]
+    if any(len(tile.boxes) > _MOST_TAGS for tile in tiles):
+        tiles = [_with_legend_for_boxes(tile) for tile in tiles]
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    legend = _legend(tiles, source.class_names)
+    legend_columns = max(1, round(columns * 1.5))
+    legend_inches = 0.2 * -(-len(legend) // legend_columns)
+    inches = rows * 2.3 + 0.75 + legend_inches
+    figure = Figure(figsize=(max(columns, 2) * 2.1, inches), dpi=120, facecolor=_PAPER)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.subplots_adjust(
+        left=0.012,
+        right=0.988,
+        bottom=(0.36 + legend_inches) / inches,
+        top=1 - 0.62 / inches,
+        wspace=0.05,
+        hspace=0.2,
+    )
+    heading = _shortened(title or source.name, max(columns, 2) * 20)
+    figure.text(0.014, 1 - 0.16 / inches, heading, fontsize=12, weight="bold", color=_INK, va="top", parse_math=False)
+    figure.text(0.014, 1 - 0.38 / inches, _explained(tiles, len(source), needs), fontsize=7.5, color=_INK, va="top")
+    if legend:
+        figure.legend(
+            handles=legend, loc="lower left", ncols=legend_columns, fontsize=7.5, frameon=False, borderaxespad=0.3
+        )
+    for cell in axes:
+        cell.set_axis_off()
+    for cell, tile in zip(axes, tiles):
+        _draw_cell(cell, tile, source.class_names)
+    with written_beside(path) as beside:
+        figure.savefig(beside, facecolor=_PAPER)
+    faults = tuple((source.names[index], tile.fault) for index, tile in zip(indices, tiles) if tile.fault)
+    return ContactSheet(path, len(tiles), faults)
+
+
+def _explained(tiles: list[_Tile], total: int, needs: str) -> str:
+    drawn = {
+        "mask": "; salient pixels tinted, ignored hatched in grey",
+        "labels": "; classes tinted, ignored hatched in grey",
+        "boxes": "; boxes framed in the colour of their class, ignored ones in dashes",
+        "none": "",
+    }.get(needs, "; salient pixels or classes tinted, ignored hatched in grey")
+    unusable = sum(bool(tile.fault) for tile in tiles)
+    return f"{len(tiles)} of {total} examples{drawn}" + (f"; {unusable} cannot be used" if unusable else "")
+
+
+def _legend(tiles: list[_Tile], class_names: Sequence[str]) -> list:
+    """Make a patch for each class on the page that is not named in the picture itself."""
+    from matplotlib.patches import Patch
+
+    present = sorted(frozenset().union(*(tile.classes for tile in tiles)))
+    colours = class_colours(256) / 255
+    patches = [
+        Patch(color=colours[index], label=_shortened(_class_name(class_names, index), 24))
+        for index in present[:_LEGEND_ENTRIES]
+    ]
+    if len(present) > _LEGEND_ENTRIES:
+        patches.append(Patch(alpha=0, label=f"and {len(present) - _LEGEND_ENTRIES} more"))
+    return patches
+
+
+def _draw_cell(cell, tile: _Tile, class_names: Sequence[str]) -> None:
+    cell.set_aspect("equal")
+    if tile.fault:
+        cell.add_patch(_grey_square())
+        cell.text(
+            _CELL / 2,
+            _CELL / 2,
+            textwrap.fill(tile.fault, 34, max_lines=9),
+            fontsize=5.5,
+            color=_FAULT,
+            ha="center",
+            va="center",
+            parse_math=False,
+        )
+    else:
+        height, width = tile.drawn.shape[:2]
+        left, above = (_CELL - width) / 2, (_CELL - height) / 2
+        cell.imshow(tile.drawn, extent=(left, left + width, above + height, above), interpolation="lanczos")
+        colours = class_colours(1 + max((index for *_, index in tile.boxes), default=0)) / 255
+        for x, y, index in tile.boxes:
+            cell.text(
+                left + max(x, 0) + 4,
+                above + max(y, 0) + 4,
+                _shortened(_class_name(class_names, index), 20),
+                fontsize=5.5,
+                color="white",
+                va="top",
+                bbox={"facecolor": colours[index] * 0.7, "edgecolor": "none", "pad": 1.2},
+                parse_math=False,
+            )
+    cell.set_xlim(0, _CELL)
+    cell.set_ylim(_CELL, 0)
+    cell.text(
+        _CELL / 2,
+        _CELL + 5,
+        f"{tile.name}\n{tile.facts}",
+        fontsize=6.5,
+        color=_FAULT if tile.fault else _INK,
+        ha="center",
+        va="top",
+        linespacing=1.25,
+        parse_math=False,
+    )
+
+
+def _grey_square():
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((0, 0), _CELL, _CELL, facecolor="#e6e1e0", edgecolor=_FAULT, linewidth=0.8)

@@ -1,0 +1,176 @@
+"""What the readers of box annotations share: boxes are mended where that is safe, and every repair is said."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataError
+
+SLACK = 0.1
+"""How far a box may lie over the edge, in pixels, before that is a repair: some files round to a hundredth."""
+
+INVERTED = "inverted box, corners swapped"
+NO_EXTENT = "box without extent, left out"
+OUTSIDE = "box outside its picture, left out"
+OVER_EDGE = "box over the edge, cut there"
+CASE = "picture named in other upper or lower case, found"
+NO_SIZE = "annotation without the picture's size, the picture's own taken"
+WRONG_SIZE = "annotation with a wrong picture size, shown so by its boxes, the picture's own taken"
+WRONG_SIZE_BOXLESS = "annotation without boxes and with a wrong picture size, the picture's own taken"
+
+
+def mend_boxes(
+    boxes: np.ndarray, size: tuple[int, int], *, first_pixel: int = 0
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Bring boxes as they are written to pixels of their picture.
+
+    Inverted corners are swapped and what hangs over the edge is cut; a box whose corners coincide in x or in y, and one
+    wholly outside, are left out.
+
+    Args:
+        boxes: float64 [n, 4] as (x0, y0, x1, y1), finite.
+        size: (height, width) of the picture, in pixels.
+        first_pixel: 0: pixels count from 0 and x1, y1 are exclusive. 1: they count from 1 and x1, y1 belong to the box.
+
+    Returns:
+        float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k], which boxes these are; the repairs, one text for
+        each box repaired.
+    """
+    low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
+    has_extent = (low < high).all(axis=1)
+    inverted = (boxes[:, :2] > boxes[:, 2:]).any(axis=1) & has_extent
+    low, corner = low - first_pixel, np.array(size[::-1], np.float64)
+    over = ((low < -SLACK) | (high > corner + SLACK)).any(axis=1) & has_extent
+    low, high = np.clip(low, 0, corner), np.clip(high, 0, corner)
+    within = (low < high).all(axis=1)
+    counts = (
+        (INVERTED, inverted & within),
+        (NO_EXTENT, ~has_extent),
+        (OUTSIDE, has_extent & ~within),
+        (OVER_EDGE, over & within),
+    )
+    repairs = tuple(kind for kind, where in counts for _ in range(int(where.sum())))
+    kept = np.flatnonzero(has_extent & within)
+    return np.concatenate([low, high], axis=1)[kept].astype(np.float32), kept, repairs
+
+
+def check_stated_size(
+    stated: tuple[int, int] | None,
+    size: tuple[int, int],
+    boxes: np.ndarray,
+    annotation: object,
+    image: object,
+) -> tuple[str, ...]:
+    """Compare the picture's size as its annotation states it with the picture.
+
+    Boxes for a picture of another size would lie in the wrong places, so that is refused; unless there are none, or
+    some box fits the picture and not the stated size, which shows that only the statement is wrong.
+
+    Args:
+        stated: (height, width), or None when nothing is stated; zeros state nothing.
+        size: (height, width) of the picture, turned upright.
+        boxes: float64 [n, 4], corners as written.
+        annotation: For the error.
+        image: For the error.
+
+    Returns:
+        The repair, if any.
+
+    Raises:
+        DataError: If the two differ and the boxes do not tell which is right, or what is stated is below 0.
+    """
+    if stated is not None and min(stated) < 0:
+        raise DataError(
+            f"{annotation} states a picture of {stated[1]}x{stated[0]}, which no picture has: correct it, or leave it "
+            "away"
+        )
+    if stated is None or min(stated) < 1:
+        return (NO_SIZE,)
+    if stated == size:
+        return ()
+    if not len(boxes):
+        return (WRONG_SIZE_BOXLESS,)
+    reach = boxes.reshape(-1, 2).max(axis=0, initial=0)[::-1]
+    if (reach <= np.array(size) + 1).all() and (reach > np.array(stated) + 1).any():
+        return (WRONG_SIZE,)
+    turned = " (the two are turned: is the picture's EXIF rotation the reason?)" if stated == size[::-1] else ""
+    raise DataError(
+        f"{annotation} is for a picture of {stated[1]}x{stated[0]}, {image} is {size[1]}x{size[0]}{turned}: "
+        "bring the picture to the size that was annotated, or annotate it again"
+    )
+
+
+class Files:
+    """Files by stem, with or without the right case of letters.
+
+    Attributes:
+        paths: All of them.
+        stems: Their stems, each once, sorted.
+    """
+
+    def __init__(self, paths: Iterable[Path]):
+        self.paths = list(paths)
+        self._exact: dict[str, list[Path]] = {}
+        self._folded: dict[str, set[str]] = {}
+        for path in self.paths:
+            self._exact.setdefault(path.stem, []).append(path)
+            self._folded.setdefault(path.stem.casefold(), set()).add(path.stem)
+        self.stems = sorted(self._exact)
+
+    def stem_of(self, name: str, partners: "Files | None" = None) -> str | None:
+        """Give the stem that a name means: itself, or the only one that is the same but for the case of letters.
+
+        Args:
+            name: A stem.
+            partners: The files that the name is one of. What has a partner of exactly its own name is not meant by
+                another, and nothing is meant by two.
+        """
+        if name in self._exact:
+            return name
+        alike, rivals = self._folded.get(name.casefold(), set()), set()
+        if partners is not None:
+            rivals = partners._folded.get(name.casefold(), set()) - self._exact.keys() - {name}
+            alike = alike - partners._exact.keys()
+        return next(iter(alike)) if len(alike) == 1 and not rivals else None
+
+    def find(self, name: str, partners: "Files | None" = None) -> Path | None:
+        """Find the file that a name means; see `stem_of`.
+
+        Raises:
+            DataError: If there are several of this stem.
+        """
+        found = self._exact.get(self.stem_of(name, partners), [None])
+        if len(found) > 1:
+            others = " and ".join(path.name for path in found[1:])
+            raise DataError(f"{found[0]} and {others} share the name {name}: keep one, and remove or rename the rest")
+        return found[0]
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Read class names, one a line.
+
+    Raises:
+        DataError: If there are none, or one twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as text ({error}): write one class name in each line") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise DataError(f"{path} is empty: write one class name in each line, or remove it")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} names {', '.join(twice)} twice: remove one line")
+    return names
+
+
+def alike(class_names: tuple[str, ...]) -> list[str]:
+    """Say, as a note each, which class names differ in the case of letters only."""
+    groups: dict[str, list[str]] = {}
+    for name in class_names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return [
+        f"{' and '.join(names)} are different classes: is that meant?" for names in groups.values() if len(names) > 1
+    ]

@@ -1,0 +1,205 @@
+"""Boxes in the layout of COCO's instances: `coco:IMAGES,JSON`."""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ...errors import DataError, UsageError
+from ...geometry import box_areas
+from ..example import Example
+from ..images import PICTURE_SUFFIXES, read_image
+from .annotations import CASE, alike, check_stated_size, mend_boxes
+from .coco_json import Instances, Record
+
+
+class _Folder:
+    """The pictures below a folder, found by the names that JSON files give them; `unlisted` is how many are not."""
+
+    def __init__(self, folder: Path):
+        self._folder, self.unlisted = folder, 0
+        self._exact: dict[str, Path] = {}
+        self._folded: dict[str, list[Path]] = defaultdict(list)
+        self._last: dict[str, list[tuple[str, Path]]] = defaultdict(list)
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file():
+                name = path.relative_to(folder).as_posix()
+                self._exact[name] = path
+                self._folded[name.casefold()].append(path)
+                self._last[path.name.casefold()].append((f"/{name.casefold()}", path))
+
+    def find_all(self, file_names: Sequence[str], listed: Path) -> list[Path | DataError]:
+        """Give the path of each picture, or why it cannot be had; no two get the same one."""
+        found = [self._meant(_plain(name)) for name in file_names]
+        takers: dict[Path, list[int]] = defaultdict(list)
+        for index, paths in enumerate(found):
+            for path in paths:
+                takers[path].append(index)
+        self.unlisted = len(self._exact) - len(takers)
+        return [self._one(index, file_names, paths, takers, listed) for index, paths in enumerate(found)]
+
+    def _meant(self, name: str) -> list[Path]:
+        """Folders in front may be left out or be too many, but those that both have must agree."""
+        if name in self._exact:
+            return [self._exact[name]]
+        folded = f"/{name.casefold()}"
+        return self._folded.get(name.casefold()) or [
+            path
+            for other, path in self._last.get(PurePosixPath(name).name.casefold(), [])
+            if other.endswith(folded) or folded.endswith(other)
+        ]
+
+    def _one(self, index: int, file_names: Sequence[str], paths: list[Path], takers: dict, listed: Path):
+        name = file_names[index]
+        if not paths:
+            return DataError(f"{listed} lists {name}, and there is no such picture in {self._folder}: add it")
+        if len(paths) > 1:
+            return DataError(
+                f"{listed} lists {name}, which can be {paths[0]} or {paths[1]}: rename one of them, or write the "
+                "folder too"
+            )
+        rivals = takers[paths[0]]
+        # The one that is written exactly so is right, whoever else means it.
+        exact = [rival for rival in rivals if _plain(file_names[rival]) in self._exact]
+        if len(rivals) > 1 and exact != [index]:
+            names = " and ".join(file_names[rival] for rival in rivals)
+            return DataError(
+                f"{listed} lists {names}, all found as {paths[0]}: correct the names, or add what is missing"
+            )
+        return paths[0]
+
+
+def _plain(file_name: str) -> str:
+    """Write a path with slashes, and without steps to where it is or above."""
+    parts = file_name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))
+
+
+class CocoSource:
+    """Pictures of a folder with the objects that a JSON file in COCO's instances format lists.
+
+    Attributes:
+        name: The text that `open_source` takes.
+        class_names: The names of the categories, in the order of their ids.
+        names: The file names of the pictures, as the JSON file has them.
+        box_counts: The number of objects of each example as written, before any is left out.
+        structural_faults: (name, sentence) for what no example stands for.
+        notes: What is no fault and yet worth knowing, a sentence each.
+    """
+
+    def __init__(self, name: str, folder: Path, path: Path, needs: str):
+        self.name = name
+        self._path, self._with_boxes = path, needs == "boxes"
+        instances = Instances(path)
+        self._classes = {id_: index for id_, (index, _) in instances.classes.items()}
+        self.class_names = tuple(name for _, name in instances.classes.values()) if self._with_boxes else ()
+        self._records = list(instances.records.values())
+        self.names = [record.file_name for record in self._records]
+        self.box_counts = [len(record.boxes) for record in self._records]
+        self.structural_faults = tuple(instances.faults) if self._with_boxes else ()
+        pictures = _Folder(folder)
+        self._paths = pictures.find_all(self.names, path)
+        more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
+        notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
+        self.notes = (*notes, *alike(self.class_names))
+
+    def __len__(self) -> int:
+        """Give the number of pictures."""
+        return len(self._records)
+
+    def load(self, index: int) -> Example:
+        """Load one example.
+
+        Raises:
+            DataError: If its picture is missing or unreadable, or an annotation of it cannot be used.
+        """
+        record = self._records[index]
+        path = self._paths[index]
+        if isinstance(path, DataError):
+            raise DataError(str(path))
+        repairs = (CASE,) if path.name != PurePosixPath(_plain(record.file_name)).name else ()
+        if not self._with_boxes:
+            return Example(read_image(path), name=record.file_name, repairs=repairs)
+        boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)
+        classes = np.array([self._class(record, number) for number in range(len(record.boxes))], np.int32)
+        image = read_image(path)
+        size = image.shape[:2]
+        repairs += check_stated_size(record.size, size, boxes, f"{record.file_name} in {self._path}", path)
+        boxes, kept, mended = mend_boxes(boxes, size)
+        crowd, areas = np.array(record.crowd, bool)[kept], np.array(record.areas, np.float32)[kept]
+        return Example(
+            image,
+            boxes=boxes,
+            classes=classes[kept],
+            name=record.file_name,
+            crowd=crowd if crowd.any() else None,
+            areas=np.where(np.isnan(areas), box_areas(boxes), areas) if (areas > 0).any() else None,
+            repairs=repairs + mended,
+        )
+
+    def _corners(self, record: Record, number: int) -> np.ndarray:
+        corners, bbox = np.full(4, np.nan), record.boxes[number]
+        # Text and truth values would pass as numbers, and the keys of an object as a list.
+        if isinstance(bbox, list) and len(bbox) == 4 and all(type(value) in (int, float) for value in bbox):
+            with contextlib.suppress(OverflowError):
+                x, y, width, height = map(float, bbox)
+                corners = np.array([x, y, x + width, y + height])
+        if not np.isfinite(corners).all():
+            raise DataError(
+                f"annotation {record.ids[number]} of {record.file_name} in {self._path} has the bbox "
+                f"{record.boxes[number]}, expected [x, y, width, height]: correct it, or remove the annotation"
+            )
+        return corners
+
+    def _class(self, record: Record, number: int) -> int:
+        try:
+            return self._classes[record.categories[number]]
+        except (KeyError, TypeError):
+            raise DataError(
+                f"annotation {record.ids[number]} of {record.file_name} in {self._path} has the category "
+                f"{record.categories[number]}, which is not listed there: add the category, or remove the annotation"
+            ) from None
+
+
+def open_coco(rest: str, needs: str) -> CocoSource:
+    """Open `IMAGES,JSON`.
+
+    `IMAGES` is the folder of the pictures, `JSON` a file in COCO's instances format. The classes are the categories in
+    the order of their ids, whatever these are. Boxes are as COCO has them: [x, y, width, height] becomes (x, y,
+    x + width, y + height). A picture without annotations has no boxes.
+
+    Args:
+        rest: What follows `coco:`.
+        needs: `boxes`, or `none` for pictures only.
+
+    Returns:
+        The source, in the order of the JSON file's images.
+
+    Raises:
+        UsageError: If anything but boxes is asked for, or one of the two paths is not given.
+        DataError: If one of them does not exist, or the JSON file is no such file or lists no pictures.
+    """
+    if needs not in ("boxes", "none"):
+        raise UsageError(f"coco sources hold boxes, not {needs}: use folder:PATH for pictures with {needs}")
+    folder, path = _folder_and_json(rest)
+    source = CocoSource(f"coco:{rest}", folder, path, needs)
+    if not len(source) and not source.structural_faults:
+        raise DataError(f"{path} lists no images: check that it is the right file")
+    return source
+
+
+def _folder_and_json(rest: str) -> tuple[Path, Path]:
+    """Tell the two paths apart, which may hold commas themselves."""
+    parts = rest.split(",")
+    pairs = [(",".join(parts[:cut]), ",".join(parts[cut:])) for cut in range(len(parts) - 1, 0, -1)]
+    pairs = [(Path(first).expanduser(), Path(second).expanduser()) for first, second in pairs if first and second]
+    if not pairs:
+        raise UsageError(f"expected coco:IMAGES,JSON, a folder and a file, got coco:{rest}")
+    for folder, path in pairs:
+        if folder.is_dir() and path.is_file():
+            return folder, path
+    folder, path = pairs[0]
+    missing = f"folder {folder}" if not folder.is_dir() else f"file {path}"
+    raise DataError(f"there is no {missing}: check the path (from {Path.cwd()})")

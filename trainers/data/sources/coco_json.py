@@ -1,0 +1,121 @@
+"""What a JSON file in COCO's instances format says, checked as far as that goes without pictures."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import DataError
+
+
+@dataclass(eq=False)
+class Record:
+    """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors."""
+
+    file_name: str
+    size: tuple[int, int] | None
+    ids: list = field(default_factory=list)
+    boxes: list = field(default_factory=list)
+    categories: list = field(default_factory=list)
+    crowd: list[bool] = field(default_factory=list)
+    areas: list[float] = field(default_factory=list)
+
+
+class Instances:
+    """A JSON file, parsed once.
+
+    Attributes:
+        path: The file.
+        classes: Category id -> (class, name); the classes count from 0 in the order of the ids.
+        records: Image id -> what it says of that picture, in its order.
+        faults: (name, sentence) for what is said of no picture.
+
+    Raises:
+        DataError: If it is no such file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        content = self._parsed()
+        self.classes = self._categories(content["categories"])
+        self.records: dict[object, Record] = {}
+        self.faults: list[tuple[str, str]] = []
+        self._names: set[str] = set()
+        for number, image in enumerate(content["images"]):
+            self._add_image(image, number)
+        self._add_annotations(content["annotations"])
+
+    def _parsed(self) -> dict:
+        try:
+            with self.path.open(encoding="utf-8-sig") as file:
+                content = json.load(file)
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{self.path} cannot be read as JSON ({error}): write or download it again") from error
+        parts = ("images", "annotations", "categories")
+        missing = [part for part in parts if not isinstance(content, dict) or not _is_records(content.get(part))]
+        if missing:
+            raise DataError(
+                f"{self.path} has no list of {' and '.join(missing)}: expected COCO's instances format, with "
+                f"{', '.join(parts)}"
+            )
+        return content
+
+    def _categories(self, categories: list[dict]) -> dict[int, tuple[int, str]]:
+        """Map category id -> (class, name); the classes count from 0 in the order of the ids."""
+        try:
+            names = {category["id"]: str(category["name"]).strip() for category in categories}
+            ids = sorted(names)
+        except (KeyError, TypeError) as error:
+            raise DataError(f"a category of {self.path} lacks a usable id or name: give it both") from error
+        for what, values in (("id", [category["id"] for category in categories]), ("name", list(names.values()))):
+            twice = sorted({str(value) for value in values if values.count(value) > 1})
+            if twice:
+                raise DataError(f"{self.path} has two categories of the {what} {', '.join(twice)}: keep one")
+        if not ids:
+            raise DataError(f"{self.path} has no categories: add them, with id and name")
+        return {id_: (index, names[id_]) for index, id_ in enumerate(ids)}
+
+    def _add_image(self, image: dict, number: int) -> None:
+        id_, file_name = image.get("id"), image.get("file_name")
+        if id_ is None or not isinstance(id_, (int, str)) or not isinstance(file_name, str) or not file_name:
+            text = f"image number {number + 1} of {self.path} lacks its id or file_name: add it, or remove the image"
+            self.faults.append((f"image number {number + 1}", text))
+        elif id_ in self.records:
+            text = f"{self.path} has two images of the id {id_}, one is {file_name}: give each its own"
+            self.faults.append((file_name, text))
+        elif file_name in self._names:
+            text = f"{self.path} lists the image {file_name} twice: keep one, with the annotations of both"
+            self.faults.append((file_name, text))
+        else:
+            self._names.add(file_name)
+            try:
+                size = int(image["height"]), int(image["width"])
+            except (KeyError, TypeError, ValueError, OverflowError):
+                size = None
+            self.records[id_] = Record(file_name, size)
+
+    def _add_annotations(self, annotations: list[dict]) -> None:
+        strangers = []
+        for annotation in annotations:
+            image_id = annotation.get("image_id")
+            record = self.records.get(image_id) if isinstance(image_id, (int, str)) else None
+            if record is None:
+                strangers.append(annotation)
+                continue
+            record.ids.append(annotation.get("id"))
+            record.boxes.append(annotation.get("bbox"))
+            record.categories.append(annotation.get("category_id"))
+            record.crowd.append(annotation.get("iscrowd") in (1, "1"))
+            area = annotation.get("area")
+            usable = isinstance(area, (int, float)) and 0 < area < 1e12
+            record.areas.append(float(area) if usable else float("nan"))
+        if strangers:
+            first = f"the first is annotation {strangers[0].get('id')} for image {strangers[0].get('image_id')}"
+            text = (
+                f"{len(strangers)} of {len(annotations)} annotations in {self.path} are for images that it does not "
+                f"list ({first}): list the images, or remove the annotations"
+            )
+            self.faults.append((f"{self.path.name} (annotations)", text))
+
+
+def _is_records(value) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)

@@ -1,0 +1,298 @@
+"""TensorFlow Datasets as a source: `tfds:NAME[:SPLIT]`, with random access.
+
+Data are read from TFDS's own folder (`TFDS_DATA_DIR`, by default `~/tensorflow_datasets`), prepared in the file format
+`array_record`, the one with random access. Nothing is downloaded here.
+"""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DataError, MetricfitError, UsageError
+from ..example import IGNORE, Example
+from ..images import read_image, read_mask
+from ..masks import check_sizes
+from .annotations import mend_boxes
+from .archives import NamedBytes
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Which features of a data set become which fields of an example.
+
+    Attributes:
+        image: The feature of the picture.
+        mask: The feature of the mask, or empty.
+        codes: Value in the mask feature -> 0 background, 1 salient, 255 ignore.
+        labels: The feature of the class map, or empty.
+        classes: Value in the label feature -> name of its class, in the order of the classes.
+        void: Values in the label feature that are ignored, besides 255.
+        objects: The feature of the objects, or empty; each has `bbox` and `label`, and perhaps `is_difficult`,
+            `is_crowd` and `area`.
+        first_pixel: From which number the boxes count pixels, see `annotations.mend_boxes`.
+        name: The text feature that names an example, or empty for numbers.
+    """
+
+    image: str = "image"
+    mask: str = ""
+    codes: dict[int, int] = field(default_factory=dict)
+    labels: str = ""
+    classes: dict[int, str] = field(default_factory=dict)
+    void: tuple[int, ...] = ()
+    objects: str = ""
+    first_pixel: int = 0
+    name: str = ""
+
+
+_CITYSCAPES = {
+    7: "road", 8: "sidewalk", 11: "building", 12: "wall", 13: "fence", 17: "pole", 19: "traffic light",
+    20: "traffic sign", 21: "vegetation", 22: "terrain", 23: "sky", 24: "person", 25: "rider", 26: "car", 27: "truck",
+    28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
+}  # fmt: skip
+"""The 19 classes that the benchmark counts, by the numbers in its label files."""
+
+MAPPINGS: dict[str, Mapping] = {
+    # Trimaps: 1 animal, 2 background, 3 a border that is neither.
+    "oxford_iiit_pet": Mapping(
+        mask="segmentation_mask",
+        codes={1: 1, 2: 0, 3: IGNORE},
+        labels="segmentation_mask",
+        classes={1: "animal", 2: "background", 3: "border"},
+        name="file_name",
+    ),
+    "cityscapes": Mapping(
+        image="image_left",
+        labels="segmentation_label",
+        classes=_CITYSCAPES,
+        void=tuple(sorted(set(range(34)) - set(_CITYSCAPES))),
+        name="image_id",
+    ),
+    "saliency_sets": Mapping(mask="mask", codes={0: 0, 255: 1}, name="name"),
+    # TFDS divides VOC's coordinates by the size and leaves them counting from 1.
+    "voc": Mapping(objects="objects", first_pixel=1, name="image/filename"),
+    "coco": Mapping(objects="objects", name="image/filename"),
+}
+"""Data set -> mapping. Another data set is one line here; for pictures alone any with a feature `image` will do."""
+
+
+class TfdsSource:
+    """A split of a prepared TFDS data set.
+
+    Attributes:
+        name: The text that `open_source` takes.
+        class_names: `background`, `salient` for masks; those of the data set's own labels for boxes and class maps.
+        names: The texts of the naming feature, or numbers.
+    """
+
+    def __init__(self, name: str, builder, split: str, mapping: Mapping, needs: str):
+        from tensorflow_datasets import decode, features
+
+        self.name = name
+        self.class_names = ("background", "salient") if needs == "mask" else ()
+        if needs == "boxes":
+            self.class_names = tuple(builder.info.features[mapping.objects]["label"].names)
+        if needs == "labels":
+            self.class_names = tuple(mapping.classes.values())
+        self._mapping = mapping
+        self._needs = needs
+        self._split = split
+        self._names: list[str] | None = None
+        self._box_counts: list[int] | None = None
+        self._lock = threading.Lock()
+        # The encoded bytes are taken, so that pictures from here go through the same reader as all others.
+        pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
+        self._data = builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
+
+    def __len__(self) -> int:
+        """Give the number of examples."""
+        return len(self._data)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all examples, read at first use."""
+        self._read()
+        return self._names
+
+    @property
+    def box_counts(self) -> list[int]:
+        """The number of objects of each example, read at first use."""
+        self._read()
+        return self._box_counts
+
+    def _read(self) -> None:
+        """Go through all records once, without decoding their pictures."""
+        with self._lock:
+            if self._names is not None:
+                return
+            names = numbers = [f"{self._split}-{index:06d}" for index in range(len(self))]
+            self._box_counts = [0] * len(self)
+            if self._mapping.name:
+                names = []
+                for index in range(len(self)):
+                    record = self._data[index]
+                    names.append(_text(record[self._mapping.name]))
+                    if self._needs == "boxes":
+                        self._box_counts[index] = len(record[self._mapping.objects]["label"])
+            unique = len(set(names)) == len(names)
+            self._names = names if unique else [f"{a} {b}" for a, b in zip(numbers, names)]
+
+    def load(self, index: int) -> Example:
+        """Load one example.
+
+        Raises:
+            DataError: If the image, mask or a box is damaged, or they do not fit together.
+        """
+        index = range(len(self))[index]
+        name = self.names[index]
+        record = self._data[index]
+        image_name = f"{self._mapping.image} of {name} in {self.name}"
+        # TFDS gives pictures as their pixels are stored, and boxes for these.
+        image = read_image(NamedBytes(record[self._mapping.image], image_name), upright=self._needs != "boxes")
+        if self._needs == "boxes":
+            return self._with_boxes(image, record[self._mapping.objects], name)
+        if self._needs not in ("mask", "labels"):
+            return Example(image, name=name)
+        feature = self._mapping.mask if self._needs == "mask" else self._mapping.labels
+        mask_name = f"{feature} of {name} in {self.name}"
+        values = read_mask(NamedBytes(record[feature], mask_name), kind=self._needs)
+        check_sizes(image, values, image_name, mask_name, self._needs)
+        return Example(image, name=name, **{self._needs: self._recode(values, mask_name)})
+
+    def _with_boxes(self, image: np.ndarray, objects: dict, name: str) -> Example:
+        height, width = image.shape[:2]
+        shares = np.array(objects["bbox"], np.float64).reshape(-1, 4)
+        if not np.isfinite(shares).all():
+            raise DataError(f"a bbox of {name} in {self.name} holds no number: prepare the data set again")
+        # Shares of the sides as (y, x, y, x) in float32; no data set says more than hundredths of a pixel.
+        written = np.round(shares[:, [1, 0, 3, 2]] * [width, height, width, height], 2)
+        boxes, kept, repairs = mend_boxes(written, (height, width), first_pixel=self._mapping.first_pixel)
+        difficult, crowd = (
+            np.array(objects.get(key, np.zeros(len(shares))), bool)[kept] for key in ("is_difficult", "is_crowd")
+        )
+        return Example(
+            image,
+            boxes=boxes,
+            classes=np.array(objects["label"], np.int32)[kept],
+            name=name,
+            difficult=difficult if difficult.any() else None,
+            crowd=crowd if crowd.any() else None,
+            areas=np.array(objects["area"], np.float32)[kept] if "area" in objects else None,
+            repairs=repairs,
+        )
+
+    def _recode(self, values: np.ndarray, mask_name: str) -> np.ndarray:
+        codes = self._mapping.codes
+        if self._needs == "labels":
+            codes = {value: index for index, value in enumerate(self._mapping.classes)}
+            codes |= dict.fromkeys((*self._mapping.void, IGNORE), IGNORE)
+        unknown = sorted(set(np.unique(values).tolist()) - set(codes))
+        if unknown:
+            raise DataError(
+                f"mask {mask_name} holds {unknown[:4]}, expected {sorted(codes)}: prepare the data set again"
+            )
+        table = np.zeros(256, np.uint8)
+        table[list(codes)] = list(codes.values())
+        return table[values]
+
+
+def _text(value) -> str:
+    value = value.item() if isinstance(value, np.ndarray) else value
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def open_tfds(rest: str, needs: str) -> TfdsSource:
+    """Open `NAME[:SPLIT]`, such as `oxford_iiit_pet:train` or `saliency_sets/ecssd:test`.
+
+    A split may be a slice (`train[:80%]`). Without one it is `train`, or the only split. The project's own
+    `saliency_sets` are prepared from the archives in `manual_dir` when they are not yet; all others must have been
+    prepared, since that downloads.
+
+    Args:
+        rest: What follows `tfds:`.
+        needs: `mask`, `boxes`, or `none` for pictures only.
+
+    Returns:
+        The source.
+
+    Raises:
+        UsageError: If there is no such data set or split, or it lacks what is needed.
+        DataError: If it is not prepared in a format with random access, or its archives are missing.
+    """
+    import tensorflow_datasets as tfds
+
+    name, _, split = rest.partition(":")
+    if not name:
+        raise UsageError("expected tfds:NAME[:SPLIT], such as tfds:oxford_iiit_pet:train; got no name")
+    own = name.split("/")[0] == "saliency_sets"
+    if own:
+        from . import saliency_sets  # noqa: F401  (registers the builder)
+    data_dir = os.environ.get("TFDS_DATA_DIR")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        if not builder.info.splits:
+            builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise UsageError(
+            f"there is no TFDS data set {name}: see https://www.tensorflow.org/datasets/catalog"
+        ) from error
+    except (ValueError, AssertionError) as error:
+        raise UsageError(f"tfds cannot open {name}: {error}") from error
+    mapping = _mapping(builder, needs)
+    if own and not builder.info.splits:
+        _prepare(builder)
+    split = split or ("train" if "train" in builder.info.splits else next(iter(builder.info.splits), "train"))
+    command = (
+        f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
+        "file_format='array_record').download_and_prepare()\""
+    )
+    try:
+        return TfdsSource(f"tfds:{rest}", builder, split, mapping, needs)
+    except NotImplementedError as error:
+        raise DataError(
+            f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
+            f"access, in {builder.data_dir}: prepare it in another folder (TFDS_DATA_DIR) with {command}"
+        ) from error
+    except (AssertionError, ValueError, KeyError) as error:
+        if not builder.info.splits:
+            raise DataError(
+                f"tfds data set {name} is not prepared in {builder.data_dir} (TFDS_DATA_DIR names another "
+                f"place for all data sets): where there is a network, run {command}"
+            ) from error
+        raise UsageError(
+            f"tfds data set {name} has no split {split}: it has {', '.join(builder.info.splits)}"
+        ) from error
+
+
+def _mapping(builder, needs: str) -> Mapping:
+    found = ", ".join(sorted(builder.info.features))
+    mapping = MAPPINGS.get(builder.name)
+    if needs == "none" and "image" in builder.info.features:
+        return mapping or Mapping()
+    part = {"mask": "mask", "labels": "labels", "boxes": "objects"}.get(needs, "")
+    if not part or mapping is None or getattr(mapping, part) not in builder.info.features:
+        wanted = {"mask": "masks", "none": "pictures"}.get(needs, needs)
+        known = ", ".join(name for name, mapping in MAPPINGS.items() if part and getattr(mapping, part)) or "none"
+        raise UsageError(
+            f"expected a TFDS data set with known {wanted} ({known}); {builder.name} has the features {found}"
+        )
+    return mapping
+
+
+def _prepare(builder) -> None:
+    """Prepare the project's own data sets from archives that are already here."""
+    # Looked for first: once TFDS has begun, it leaves folders behind and prints about all sets.
+    builder.find_splits(Path(builder.data_dir_root) / "downloads" / "manual")
+    try:
+        builder.download_and_prepare()
+    except MetricfitError:
+        raise
+    except Exception as error:  # TFDS rewraps what a builder raises, in kinds of its own
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, MetricfitError):
+                raise cause from error
+            cause = cause.__cause__
+        raise DataError(f"{builder.info.full_name} could not be prepared in {builder.data_dir}: {error}") from error

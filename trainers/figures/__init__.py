@@ -1,0 +1,1 @@
+"""Pictures of trainings, evaluations and comparisons, drawn by matplotlib."""

@@ -1,0 +1,163 @@
+"""The pictures of a segmentation: class maps beside the true ones, IoU by class, confusion of the classes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ..colours import class_palette
+from ..metrics import JaccardResult
+from .maps import IGNORED
+from .style import COLOURS, INK, LEGEND, bare, frame, new_figure, shortened
+
+MOST_IN_LEGEND = 24
+MOST_WITH_NUMBERS = 24
+"""Of more classes a confusion matrix shows shades alone."""
+
+
+def label_panels_figure(
+    images: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    predictions: Sequence[np.ndarray],
+    class_names: Sequence[str],
+    names: Sequence[str] | None = None,
+    *,
+    ignore: int = 255,
+    title: str = "",
+) -> Figure:
+    """Draw one row an example: image, true classes, predicted classes. Two examples stand side by side from four on.
+
+    Args:
+        images: uint8 [H, W, 3] each, RGB.
+        labels: integer [H, W] each, 0..C - 1 and `ignore`, drawn grey.
+        predictions: integer [H, W] each, 0..C - 1.
+        class_names: names of the classes; the legend has those that are seen.
+        names: written beside each row.
+        ignore: the label of pixels that do not count.
+        title: line above the figure.
+
+    Raises:
+        ValueError: no images, or lists of different lengths.
+    """
+    count = len(images)
+    names = names if names is not None else [""] * count
+    if not count or not len(labels) == len(predictions) == len(names) == count:
+        raise ValueError(
+            f"panels need as many labels, predictions and names as images, and one at least; "
+            f"got {count}, {len(labels)}, {len(predictions)}, {len(names)}"
+        )
+    seen = sorted({int(value) for part in (*labels, *predictions) for value in np.unique(part)} - {ignore})
+    colours = class_palette(class_names) / 255
+    patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in seen[:MOST_IN_LEGEND]]
+    if len(seen) > MOST_IN_LEGEND:
+        patches.append(Patch(alpha=0, label=f"and {len(seen) - MOST_IN_LEGEND} more"))
+    if any((part == ignore).any() for part in labels):
+        patches.append(Patch(color=IGNORED, label="ignored"))
+    groups = 2 if count > 3 else 1
+    rows = -(-count // groups)
+    aspect = float(np.median([image.shape[0] / image.shape[1] for image in images]))
+    side = 2.1
+    columns = 4 * groups
+    lines = -(-len(patches) // columns)
+    width = groups * 3 * side + (groups - 1) * 0.2 + 0.3
+    figure = new_figure(width, rows * side * aspect + 0.35 + 0.22 * lines + (0.3 if title else 0))
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    if title:
+        figure.suptitle(title, fontsize=11, color=INK)
+    grid = figure.add_gridspec(rows, 4 * groups - 1, width_ratios=([1, 1, 1, 0.08] * groups)[:-1])
+    for index, (image, truth, found, name) in enumerate(zip(images, labels, predictions, names)):
+        group, row = divmod(index, rows)
+        pictures = (image, _coloured(truth, colours, ignore), _coloured(found, colours, ignore))
+        for column, picture in enumerate(pictures):
+            axes = frame(figure.add_subplot(grid[row, 4 * group + column]))
+            axes.imshow(picture, interpolation="nearest", aspect="equal")
+            if row == 0:
+                axes.set_title(("Image", "Truth", "Prediction")[column], fontsize=10, color=INK, pad=4)
+            if column == 0 and name:
+                axes.set_ylabel(shortened(str(name)), fontsize=7, color=INK, labelpad=3)
+    figure.legend(handles=patches, loc="outside lower center", ncols=min(columns, len(patches)), **LEGEND)
+    return figure
+
+
+def class_iou_figure(results: Mapping[str, JaccardResult], *, title: str = "") -> Figure:
+    """Draw the IoU of each class as bars, and the mean over the classes that the data have.
+
+    Args:
+        results: `JaccardResult` by label, e.g. of several losses, of the same classes; at most seven.
+        title: line above the figure.
+
+    Raises:
+        ValueError: no results, more than there are colours, or of different classes.
+    """
+    if not 1 <= len(results) <= len(COLOURS):
+        raise ValueError(f"a figure of classes shows 1 to {len(COLOURS)} results, got {len(results)}")
+    (class_names, *others) = dict.fromkeys(result.class_names for result in results.values())
+    if others:
+        raise ValueError(f"results must be of the same classes, got {class_names} and {others[0]}")
+    there = [name for name in class_names if any("iou" in result.class_scalars[name] for result in results.values())]
+    thickness = 0.8 / len(results)
+    figure = new_figure(6.4, 1.2 + len(there) * max(0.26, 0.13 * len(results)))
+    axes = bare(figure.add_subplot())
+    axes.grid(visible=False, axis="y")
+    for number, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
+        values = [result.class_scalars[name].get("iou", np.nan) for name in there]
+        places = np.arange(len(there)) + (number - (len(results) - 1) / 2) * thickness
+        axes.barh(
+            places, values, thickness * 0.92, color=colour, label=f"{label}: mIoU {result.dataset_miou_present:.3f}"
+        )
+        axes.axvline(result.dataset_miou_present, color=colour, linewidth=1, linestyle=":")
+        for place, value in zip(places, values):
+            if not np.isnan(value):
+                axes.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=7, color=INK)
+    axes.set_yticks(np.arange(len(there)), [shortened(name) for name in there])
+    axes.set(xlim=(0, 1.07), ylim=(len(there) - 0.5, -0.5), xlabel="IoU over all pixels; dotted: mean of the classes")
+    axes.set_xticks(np.linspace(0, 1, 6))
+    figure.legend(loc="outside upper left", title=title or None, alignment="left", ncols=2, **LEGEND)
+    return figure
+
+
+def confusion_figure(result: JaccardResult, *, title: str = "") -> Figure:
+    """Draw which share of each class' pixels is predicted as which class; each row adds up to 1.
+
+    Args:
+        result: what `Jaccard` gives.
+        title: line above the figure.
+    """
+    total = result.confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(result.confusion, total, out=np.full(result.confusion.shape, np.nan), where=total > 0)
+    count = len(shares)
+    side = max(3.0, 0.38 * count)
+    figure = new_figure(side + 2.0, side + 1.3)
+    if title:
+        figure.suptitle(title, fontsize=11, color=INK)
+    axes = frame(figure.add_subplot())
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = [shortened(name, 16) for name in result.class_names]
+    axes.set_xticks(np.arange(count), names, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(np.arange(count), names)
+    axes.tick_params(length=0, labelsize=8, labelcolor=INK)
+    # Of the figure, since the layout forgets an axis' own name beside the names of its ticks here.
+    figure.supxlabel("Predicted", fontsize=9.5, color=INK)
+    figure.supylabel("True", fontsize=9.5, color=INK)
+    if count <= MOST_WITH_NUMBERS:
+        for row, column in np.argwhere(shares >= 0.005):
+            value = shares[row, column]
+            axes.text(
+                column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=7,
+                color="white" if value > 0.55 else INK,
+            )  # fmt: skip
+    bar = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02, format=lambda value, _: f"{value:.0%}")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=8, labelcolor=INK)
+    bar.set_label("Share of the true class", fontsize=8.5, color=INK)
+    return figure
+
+
+def _coloured(labels: np.ndarray, colours: np.ndarray, ignore: int) -> np.ndarray:
+    """Give RGB in [0, 1]."""
+    table = np.empty((max(256, ignore + 1), 3))
+    table[:] = IGNORED
+    table[: len(colours)] = colours
+    table[ignore] = IGNORED
+    return table[np.asarray(labels)]

@@ -1,0 +1,180 @@
+"""The pictures of a comparison: scores over the threshold, best thresholds of the sets, sweeps, classes.
+
+They have no legend of rows: the report explains the colours once, so that a figure can be small.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, new_figure, shortened
+
+WIDTH = 4.4
+"""Of a figure in inches: as wide as a phone's screen shows it without shrinking the letters."""
+MARKERS = "osD^vPX*"
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A row of a comparison in a figure.
+
+    Attributes:
+        label: its name.
+        colour: of the line.
+        dashed: whether it is a control.
+        x: float [T].
+        mean: float [T], over the seeds.
+        low: float [T], the lowest of the seeds.
+        high: float [T], the highest.
+    """
+
+    label: str
+    colour: str
+    dashed: bool
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def colour_of(place: int) -> str:
+    """Give the colour of the row at a place; they repeat after seven."""
+    return COLOURS[place % len(COLOURS)]
+
+
+def lines_figure(
+    lines: Sequence[Line],
+    *,
+    xlabel: str,
+    ylabel: str,
+    ylim=(0, 1.02),
+    logarithmic: bool = False,
+    logarithmic_y: bool = False,
+    mark: str = "",
+) -> Figure:
+    """Draw one curve a row, the range of its seeds shaded.
+
+    Args:
+        lines: the rows.
+        xlabel: what is below the figure.
+        ylabel: what is beside it.
+        ylim: ends of the axis, or None where the data decide.
+        logarithmic: whether the abscissas are.
+        logarithmic_y: whether the ordinates are.
+        mark: "max" or "min" for a circle at each curve's best point.
+    """
+    figure = new_figure(WIDTH, 3.1)
+    axes = bare(figure.add_subplot())
+    for line in lines:
+        axes.fill_between(line.x, line.low, line.high, color=line.colour, alpha=0.16, linewidth=0)
+        axes.plot(line.x, line.mean, color=line.colour, linewidth=1.9, linestyle=DASHED if line.dashed else "-")
+        if mark:
+            best = int(np.argmax(line.mean) if mark == "max" else np.argmin(line.mean))
+            axes.plot(line.x[best], line.mean[best], "o", ms=6, mew=1.6, color=line.colour, mfc="white", zorder=5)
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
+    if logarithmic:
+        axes.set_xscale("log")
+    if logarithmic_y:
+        axes.set_yscale("log")
+    axes.tick_params(which="minor", length=0)
+    axes.margins(x=0.01)
+    return figure
+
+
+def precision_recall_figure(precision: Line, recall: Line, f: Line, beside: Sequence[Line] = ()) -> Figure:
+    """Draw precision (dotted), recall (dash-dotted) and F-measure of one row over the threshold (Fig. 4a of FLoss).
+
+    Args:
+        precision: of the row, and `recall` and `f`.
+        recall: see there.
+        f: see there; its largest value is a circle.
+        beside: the same three of another row, drawn in grey.
+    """
+    figure = new_figure(3.5, 2.7)
+    axes = bare(figure.add_subplot())
+    styles = ((DOTTED, 1.6), (DASH_DOTTED, 1.4), ("-", 2.1))
+    for line, (style, width) in zip(beside, styles):
+        axes.plot(line.x, line.mean, color="#999999", linewidth=width * 0.7, linestyle=style)
+    for line, (style, width) in zip((precision, recall, f), styles):
+        axes.plot(line.x, line.mean, color=line.colour, linewidth=width, linestyle=style)
+    best = int(np.argmax(f.mean))
+    axes.plot(f.x[best], f.mean[best], "o", ms=6, mew=1.6, color=f.colour, mfc="white", zorder=5)
+    axes.set(xlabel="Threshold", ylim=(0, 1.02), xlim=(0, 1))
+    return figure
+
+
+def best_thresholds_figure(rows: Sequence[tuple[str, str, np.ndarray]], sets: Sequence[str]) -> Figure:
+    """Draw the best threshold of each set, its mean and its standard deviation over the sets (Fig. 3b of FLoss).
+
+    Args:
+        rows: label, colour and thresholds [seeds, sets] of each.
+        sets: their names.
+    """
+    figure = new_figure(WIDTH, 1.25 + 0.5 * len(rows))
+    axes = bare(figure.add_subplot())
+    axes.grid(visible=False, axis="y")
+    for place, (_, colour, thresholds) in enumerate(rows):
+        mean, deviation = thresholds.mean(), thresholds.std(axis=1).mean()
+        axes.plot([mean - deviation, mean + deviation], [place, place], color=colour, linewidth=7, alpha=0.22,
+                  solid_capstyle="butt")  # fmt: skip
+        axes.plot([mean, mean], [place - 0.28, place + 0.28], color=colour, linewidth=2.4)
+        for number, at in enumerate(thresholds.mean(axis=0)):
+            axes.plot(at, place, MARKERS[number % len(MARKERS)], color=colour, ms=6, mfc="none", mew=1.4)
+    axes.set_yticks(range(len(rows)), [label.replace(", ", ",\n") for label, *_ in rows])
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel="Best threshold")
+    handles = [
+        Line2D(
+            [], [], color=INK, marker=MARKERS[number % len(MARKERS)], mfc="none", linestyle="", label=shortened(name)
+        )
+        for number, name in enumerate(sets)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), **LEGEND)
+    return figure
+
+
+def sweep_figure(values: Sequence[str], scores: Mapping[str, np.ndarray], *, xlabel: str) -> Figure:
+    """Draw scores over the values of a hyperparameter, evenly spaced (Fig. 4b of FLoss).
+
+    Args:
+        values: as they were written.
+        scores: float [values, seeds] by name.
+        xlabel: the hyperparameter.
+    """
+    figure = new_figure(WIDTH, 3.0)
+    axes = bare(figure.add_subplot())
+    places = np.arange(len(values))
+    for (label, score), colour, style, marker in zip(
+        scores.items(), COLOURS, (DASHED, DASH_DOTTED, "-", DOTTED), "v^os"
+    ):
+        axes.fill_between(places, score.min(axis=1), score.max(axis=1), color=colour, alpha=0.16, linewidth=0)
+        axes.plot(places, score.mean(axis=1), color=colour, linestyle=style, linewidth=2, marker=marker, label=label)
+    axes.set_xticks(places, values)
+    axes.set(xlabel=xlabel)
+    figure.legend(loc="outside lower center", ncols=3, **LEGEND)
+    return figure
+
+
+def classes_figure(rows: Sequence[tuple[str, str, np.ndarray]], names: Sequence[str], *, xlabel: str) -> Figure:
+    """Draw a score of each class, a dot a row; a line joins the lowest and the highest.
+
+    Args:
+        rows: label, colour and scores [classes], NaN where there is none.
+        names: of the classes.
+        xlabel: the score.
+    """
+    figure = new_figure(WIDTH, 0.9 + 0.3 * len(names))
+    axes = bare(figure.add_subplot())
+    axes.grid(visible=False, axis="y")
+    scores = np.array([score for *_, score in rows])
+    for place in range(len(names)):
+        there = scores[:, place][~np.isnan(scores[:, place])]
+        if there.size:
+            axes.plot([there.min(), there.max()], [place, place], color="#BBBBBB", linewidth=1.2, zorder=1)
+    for number, (_, colour, score) in enumerate(rows):
+        axes.plot(score, np.arange(len(names)), MARKERS[number % len(MARKERS)], color=colour, ms=6, mew=0, alpha=0.9)
+    axes.set_yticks(range(len(names)), [shortened(name) for name in names])
+    axes.set(ylim=(len(names) - 0.4, -0.6), xlabel=xlabel)
+    return figure

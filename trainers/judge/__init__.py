@@ -1,0 +1,1 @@
+"""How good what a model found is: every evaluation goes through here."""

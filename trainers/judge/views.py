@@ -1,0 +1,89 @@
+"""Scores of classes averaged over several views of a picture: scales, and mirrored (lovasz_softmax.md, section 4.3)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.fit import GREY, fit_image, unfit_scores
+from ..errors import UsageError
+
+MULTIPLE = 32
+"""What the side of every network input is a multiple of."""
+
+_RANGE = (0.05, 4)
+
+
+@dataclass(frozen=True)
+class Views:
+    """How a picture is shown to a model.
+
+    Attributes:
+        scales: factors on the size that a picture has in the model's own input, 0.05 to 4; the paper has 1, 0.75, 0.5.
+        flips: whether each is shown mirrored, too.
+
+    Raises:
+        UsageError: no scale, or one out of its range.
+    """
+
+    scales: Sequence[float] = (1.0,)
+    flips: bool = False
+
+    def __post_init__(self):
+        low, high = _RANGE
+        if not self.scales or not all(low <= scale <= high for scale in self.scales):
+            raise UsageError(f"--scales must be from {low} to {high} each, got {tuple(self.scales)}")
+
+
+PLAIN = Views()
+"""A picture is shown once, as it is."""
+
+
+def averaged_scores(
+    predict: Callable,
+    pictures: Sequence[np.ndarray],
+    size: int,
+    resizing: str,
+    views: Views = PLAIN,
+    *,
+    fitted: np.ndarray | None = None,
+) -> list[np.ndarray]:
+    """Average what a model says of each view, at the picture's own size.
+
+    At scale s a picture is brought to the square of side s * size as it is to the model's input, and grey fills that up
+    to the next multiple of 32. Scores outside the picture are cut away, what is left is brought to the picture's own
+    size bilinearly, mirrored back, and averaged.
+
+    Args:
+        predict: from uint8 pictures [B, S, S, 3] to scores of the classes, float32 [B, S, S, C]; at scale 1, S is
+            `size`, at others as said.
+        pictures: uint8 [H, W, 3] each, of any sizes.
+        size: side of the model's own input, in pixels.
+        resizing: how a picture becomes square, "pad" or "stretch".
+        views: what is averaged.
+        fitted: the pictures as the model's own input, uint8 [B, size, size, 3], where they are at hand.
+
+    Returns:
+        float32 [H, W, C] for each picture.
+    """
+    means = [0.0] * len(pictures)
+    mirrorings = (False, True) if views.flips else (False,)
+    share = np.float32(1 / (len(views.scales) * len(mirrorings)))
+    for scale in views.scales:
+        inner = size if scale == 1 else max(1, int(size * scale + 0.5))
+        side = size if scale == 1 else -(-inner // MULTIPLE) * MULTIPLE
+        for mirrored in mirrorings:
+            if scale == 1 and not mirrored and fitted is not None:
+                batch = fitted
+            else:
+                shown = (np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture for picture in pictures)
+                batch = np.stack([_filled_up(fit_image(picture, inner, resizing), side) for picture in shown])
+            for index, scores in enumerate(predict(batch)):
+                scores = unfit_scores(scores[:inner, :inner], pictures[index].shape[:2], resizing)
+                means[index] = means[index] + (scores[:, ::-1] if mirrored else scores) * share
+    return means
+
+
+def _filled_up(image: np.ndarray, side: int) -> np.ndarray:
+    margin = side - len(image)
+    return np.pad(image, ((0, margin), (0, margin), (0, 0)), constant_values=GREY) if margin else image

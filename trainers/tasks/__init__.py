@@ -1,0 +1,1 @@
+"""Everything that a task is, for training, judging and comparing."""

@@ -1,0 +1,1 @@
+"""The skeleton of every training: configuration, run folder, optimizer, callbacks."""

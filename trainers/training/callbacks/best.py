@@ -1,0 +1,89 @@
+"""The best model so far, as a file that is always whole."""
+
+import json
+import math
+from pathlib import Path
+
+import keras
+
+from ...errors import MetricfitError
+from ...files import write_json, written_beside
+from .averaged import averaged_weights
+
+
+class BestModel(keras.callbacks.Callback):
+    """Writes the model whenever the watched number improves: the averaged weights if the optimizer averages.
+
+    The file holds architecture and weights without optimizer, loss and metrics. The best value stands in a small
+    JSON file, so that a resumed training does not overwrite a better model.
+
+    Args:
+        path: the file to write, `.keras`.
+        monitor: a name in the logs of an epoch.
+        mode: "max" or "min".
+        record: the JSON file; None puts it beside, `model.best.json`. It counts only while `path` exists.
+
+    Attributes:
+        value: best value so far, or None.
+        epoch: the epoch of it, from 1, or None.
+
+    Raises:
+        ValueError: another mode, or a path that does not end in .keras.
+    """
+
+    def __init__(self, path, monitor="val_max_f", mode="max", record=None):
+        super().__init__()
+        self.path = Path(path)
+        if mode not in ("max", "min"):
+            raise ValueError(f'mode must be "max" or "min", got {mode!r}')
+        if self.path.suffix != ".keras":
+            raise ValueError(f"the path of the best model must end in .keras, got {path}")
+        self.monitor, self.mode = monitor, mode
+        self.record = Path(record) if record else self.path.with_suffix(".best.json")
+        self.value = self.epoch = None
+        if self.path.exists() and self.record.exists():
+            entries = json.loads(self.record.read_text())
+            if entries["monitor"] == monitor:
+                self.value, self.epoch = entries["value"], entries["epoch"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the model if this epoch is better than all before.
+
+        Raises:
+            MetricfitError: the logs do not hold the watched name.
+        """
+        logs = logs or {}
+        if self.monitor not in logs:
+            raise MetricfitError(
+                f"the best model is chosen by {self.monitor}, which this training does not log: "
+                f"choose one of {', '.join(logs)}"
+            )
+        value = float(logs[self.monitor])
+        # Weights whose loss is no number are no model, whatever they score.
+        usable = not math.isnan(value) and math.isfinite(float(logs.get("loss", 0.0)))
+        if not usable or not self._improves(value):
+            return
+        with averaged_weights(self.model):
+            save_model(self.model, self.path)
+        self.value, self.epoch = value, epoch + 1
+        write_json(self.record, {"monitor": self.monitor, "value": value, "epoch": self.epoch})
+
+    def _improves(self, value):
+        if self.value is None:
+            return True
+        return value > self.value if self.mode == "max" else value < self.value
+
+
+def save_model(model: keras.Model, path: str | Path) -> Path:
+    """Write a model beside `path`, then rename it there.
+
+    Functional models, and those with a `bare()` copy of themselves, are written without optimizer and loss; any other
+    subclass as it is.
+    """
+    if hasattr(model, "bare"):
+        model = model.bare()
+    elif type(model).__name__ == "Functional":
+        model = keras.Model(model.input, model.output, name=model.name)
+    with written_beside(path) as beside:
+        model.save(beside)
+    return Path(path)

@@ -1,0 +1,85 @@
+"""The state of a training, written at the end of each epoch: a resumed training equals an uninterrupted one."""
+
+import math
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ...errors import MetricfitError
+
+
+def has_checkpoint(folder) -> bool:
+    """Tell whether there is a checkpoint to restore in a folder."""
+    return tf.train.latest_checkpoint(str(folder)) is not None
+
+
+class TrainingCheckpoint(keras.callbacks.Callback):
+    """Keeps weights, moving statistics, random states and the whole optimizer (steps, moments, averages).
+
+    Written by `tf.train.CheckpointManager`: the index file is renamed into place last, so an interrupted write
+    leaves the checkpoint before it. Metrics and loss trackers are not kept; they start anew each epoch.
+
+    Put it last among the callbacks: what stands before it in the list is then done whenever an epoch is recorded.
+
+    Args:
+        folder: where the checkpoints lie.
+        keep: how many of the latest are kept.
+    """
+
+    def __init__(self, folder, keep=2):
+        super().__init__()
+        self.folder = Path(folder)
+        self.keep = keep
+        self._manager = None
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def restore(self, model: keras.Model) -> int:
+        """Bring a compiled, built model back to the latest checkpoint, before `fit(initial_epoch=...)`.
+
+        Returns:
+            How many epochs are done: the `initial_epoch` for `fit`; 0 when there is no checkpoint.
+
+        Raises:
+            MetricfitError: the checkpoint is damaged or belongs to another model or optimizer.
+        """
+        manager = self._manager_of(model)
+        if manager.latest_checkpoint is None:
+            return 0
+        try:
+            manager.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+        except (ValueError, AssertionError, IndexError, RuntimeError, tf.errors.OpError) as error:
+            raise MetricfitError(
+                f"checkpoint {manager.latest_checkpoint} does not fit this model and optimizer or is damaged: "
+                f"train with the configuration it came from, or start anew with --overwrite"
+            ) from error
+        return int(self._epoch)
+
+    def on_train_begin(self, logs=None):
+        """Prepare for writing."""
+        self._manager_of(self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the state, unless the loss is no finite number: nothing could be resumed from there."""
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            return
+        self._epoch.assign(epoch + 1)
+        self._manager.save(checkpoint_number=epoch + 1)
+
+    def _manager_of(self, model):
+        """Collect what a training changes, in an order that follows from the architecture alone."""
+        if self._manager is None:
+            optimizer = model.optimizer
+            if not optimizer.built:
+                optimizer.build(model.trainable_variables)
+            metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
+            state = [variable for variable in model.variables if id(variable) not in metrics]
+            checkpoint = tf.train.Checkpoint(
+                epoch=self._epoch,
+                model=[variable.value for variable in state],
+                optimizer=[variable.value for variable in optimizer.variables],
+            )
+            self._manager = tf.train.CheckpointManager(
+                checkpoint, str(self.folder), max_to_keep=self.keep, checkpoint_name="epoch"
+            )
+        return self._manager

@@ -1,0 +1,88 @@
+"""How evenly a detection loss pulls at positives and negatives, and how well scores follow IoU, for TensorBoard."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...metrics.correlation import rank_correlation
+from ...metrics.matching import ClassMatches
+from .averaged import averaged_weights
+
+
+class RankingWatch(keras.callbacks.Callback):
+    """Examines a detector on fixed batches after each epoch, with the weights that validation sees.
+
+    It writes the scalars `gradient_balance`, the sum of |dL/ds| over the negatives divided by that over the positives,
+    of the classification part with respect to the logits (Oksuz et al., NeurIPS 2020, Figure 4; 1 for AP-Loss and
+    aLRP), and `rank_correlation`: Pearson's correlation between the ranks by score and by IoU of the positive anchors,
+    averaged over the classes. What is undefined, as without positives, is left out.
+
+    Args:
+        batches: held-out batches, as the model trains on; gone through once an epoch, each ranked by itself.
+        log_dir: TensorBoard folder of the run; the scalars go to its subfolder `ranking`.
+        every: epochs between two examinations.
+
+    Attributes:
+        values: the latest scalars by name, NaN where undefined.
+    """
+
+    def __init__(self, batches, log_dir, every: int = 1):
+        super().__init__()
+        self.batches, self.every = batches, every
+        self.log_dir = Path(log_dir) / "ranking"
+        self.values: dict[str, float] = {}
+        self._writer = self._examine = None
+
+    def set_model(self, model):
+        """Take the model to examine."""
+        super().set_model(model)
+        self._examine = None
+
+    def on_train_begin(self, logs=None):
+        """Open the writer."""
+        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Examine, and write the scalars."""
+        if (epoch + 1) % self.every:
+            return
+        self.values = self.examine()
+        with self._writer.as_default(step=epoch):
+            for name, value in self.values.items():
+                if np.isfinite(value):
+                    tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        """Close the writer."""
+        self._writer.close()
+
+    def examine(self) -> dict[str, float]:
+        """Give the scalars of the model as it is."""
+        if self._examine is None:  # compiled once for all epochs
+            examine = self.model.examine
+            self._examine = examine if self.model.run_eagerly else tf.function(examine, reduce_retracing=True)
+        negative = positive = 0.0
+        found = []
+        with averaged_weights(self.model):
+            for images, boxes in self.batches:
+                labels, logits, gradients, iou = (part.numpy() for part in self._examine(images, boxes))
+                sizes = np.abs(gradients, dtype=np.float64)
+                negative, positive = negative + sizes[labels == 0].sum(), positive + sizes[labels == 1].sum()
+                image, anchor, kind = np.nonzero(labels == 1)
+                found.append((kind, logits[image, anchor, kind], iou[image, anchor]))
+        return {
+            "gradient_balance": float(negative / positive) if positive else float("nan"),
+            "rank_correlation": _correlation(found),
+        }
+
+
+def _correlation(found: list[tuple]) -> float:
+    if not found:
+        return float("nan")
+    kinds, scores, iou = (np.concatenate(column) for column in zip(*found))
+    classes = [kinds == kind for kind in np.unique(kinds)]
+    by_class = [ClassMatches(scores[one], iou[one], np.ones(one.sum(), bool), int(one.sum())) for one in classes]
+    return rank_correlation(by_class)

@@ -1,0 +1,68 @@
+"""One row of numbers an epoch, in a table that any program reads."""
+
+import csv
+import time
+from pathlib import Path
+
+import keras
+
+from ...files import written_beside
+
+
+class HistoryCSV(keras.callbacks.Callback):
+    """Writes `epoch` (from 1), `seconds`, `learning_rate`, `training_seconds` and all logs of the epoch.
+
+    `training_seconds` end where validation begins, and are left out where there is none.
+
+    The file is written anew beside and renamed each epoch. A training that is resumed at an earlier epoch drops the
+    rows from there on; the columns may differ between rows.
+
+    Args:
+        path: the CSV file.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+        self._began = 0.0
+        self._trained = {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
+        self._began = time.monotonic()
+        self._trained = {}
+
+    def on_test_begin(self, logs=None):
+        """Note when the training steps of the epoch were done."""
+        self._trained = {"training_seconds": round(time.monotonic() - self._began, 3)}
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the rows before this epoch, and this epoch's."""
+        rows = [row for row in _read(self.path) if int(row["epoch"]) <= epoch]
+        rows.append(
+            {
+                "epoch": epoch + 1,
+                "seconds": round(time.monotonic() - self._began, 3),
+                "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+                **self._trained,
+                **{name: float(value) for name, value in (logs or {}).items()},
+            }
+        )
+        columns = dict.fromkeys(name for row in rows for name in row)
+        with written_beside(self.path) as beside, beside.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_history(path) -> list[dict[str, float]]:
+    """Give the rows of a history file as numbers, without the empty cells; `epoch` is an int. No file, no rows."""
+    rows = [{name: float(text) for name, text in row.items() if text != ""} for row in _read(Path(path))]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+
+def _read(path):
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,50 @@
+"""The weight of a detector's localisation part, set anew after each epoch."""
+
+import math
+
+import keras
+
+from ...errors import MetricfitError
+
+
+class SelfBalancing(keras.callbacks.Callback):
+    """Self-balancing (Oksuz et al., NeurIPS 2020, section 4.2): both parts of the loss are to train alike.
+
+    The weight of the localisation part is `initial` in the first epoch, then (mean loss)/(mean localisation part) of
+    the epoch before, both of the unweighted parts. An epoch without any positive leaves it as it is. It is a weight of
+    the model, so that a checkpoint keeps it: put this callback before `TrainingCheckpoint`.
+
+    The logs' `box_weight` is the one that the epoch was trained with.
+
+    Args:
+        initial: weight in the first epoch, above 0.
+
+    Raises:
+        ValueError: the weight is not above 0.
+    """
+
+    sets_box_weight = True
+
+    def __init__(self, initial: float = 50.0):
+        super().__init__()
+        if not initial > 0:
+            raise ValueError(f"initial must be above 0, got {initial}")
+        self.initial = initial
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Begin with the initial weight; a later epoch finds what the last one, or a checkpoint, left.
+
+        Raises:
+            MetricfitError: the model has no such weight.
+        """
+        if not hasattr(self.model, "box_weight"):
+            raise MetricfitError(f"self-balancing needs a detector with a box_weight, got {type(self.model).__name__}")
+        if epoch == 0:
+            self.model.box_weight.assign(self.initial)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Set the weight for the next epoch."""
+        localization = float(logs["localization_loss"])
+        total = float(logs["classification_loss"]) + localization
+        if localization > 0 and math.isfinite(total):
+            self.model.box_weight.assign(total / localization)

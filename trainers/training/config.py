@@ -1,0 +1,303 @@
+"""What a training is told, as frozen data: the fields become the command line's flags. Imports no TensorFlow."""
+
+import ast
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..data.batches.augment_boxes import BoxAugmentation
+from ..data.batches.augment_labels import LabelAugmentation
+from ..data.batches.augment_masks import Augmentation
+from ..errors import UsageError
+
+# Fields that say where and how loudly, not what: they may differ when a run is continued.
+NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
+
+_NOT_KEPT = ("config", "overwrite", "quiet")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What every task's training can be told."""
+
+    data: str = "scenes:train"
+    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT], or
+    several of these as "A + B"."""
+    val: str | None = None
+    """Data that pick the best epoch; without it every tenth training example is held out for that."""
+    out: str = "runs/latest"
+    """The run folder. An interrupted run in it is continued when the settings are the same."""
+    config: str | None = None
+    """A config.json, of an earlier run say, whose settings are the defaults here."""
+    loss_options: tuple[str, ...] = ()
+    """Hyperparameters of the loss as NAME=VALUE, such as beta2=0.8."""
+    weights: str = "none"
+    """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5."""
+    init: str | None = None
+    """Start from a trained model instead: a run folder or a .keras file of the same backbone."""
+    size: int = 192
+    """Side of the square network input in pixels, a multiple of 32."""
+    batch_size: int = 16
+    """Pictures a step."""
+    epochs: int = 20
+    """Passes over the training data; the learning rate falls to zero over them."""
+    minutes: float | None = None
+    """Stop after this many minutes, at an epoch's end. The learning rate falls over --epochs: plan them to fit."""
+    learning_rate: float = 1e-3
+    """Peak learning rate."""
+    warmup_share: float = 0.05
+    """Share of all steps in which the learning rate rises."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay of the kernels; biases and normalisations have none."""
+    clip_norm: float | None = 1.0
+    """Largest norm of all gradients together; None does not clip."""
+    ema: float = 0.0
+    """Momentum of an exponential moving average of the weights, such as 0.99; 0 keeps none."""
+    mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
+    """Compute in half precision; float16 adds loss scaling."""
+    jit_compile: bool = False
+    """Compile the training step with XLA."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How training pictures are varied."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    cache_mib: int = 1024
+    """Memory for decoded examples, in MiB."""
+    skip_bad: bool = False
+    """Leave out examples that cannot be used instead of stopping."""
+    strict: bool = False
+    """Stop at faults that could be repaired, too."""
+    overwrite: bool = False
+    """Start anew where a run exists."""
+    quiet: bool = False
+    """No progress bars, warnings and errors only."""
+
+
+@dataclass(frozen=True)
+class SaliencyConfig(RunConfig):
+    """Train a saliency model: a picture in, a map of how salient each pixel is out.
+
+    Example: metricfit train saliency --data folder:photos --weights imagenet --loss floss --out runs/photos
+    """
+
+    loss: str = "floss"
+    """What is minimised; `metricfit losses` lists them."""
+    model: Literal["deeplab", "dss", "basnet"] = "deeplab"
+    """deeplab, DeepLabV3+ on --backbone; dss, side outputs on every level of --backbone, joined by short connections,
+    with the loss on each; or basnet, BASNet on ResNet34 with the loss on its eight outputs: large, for GPUs."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    beta2: float = 0.3
+    """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
+    init_threshold: float = 0.5
+    """With --init: the probability of that model which becomes one half, such as its best threshold."""
+    init_logit_scale: float = 1.0
+    """With --init: the factor on that model's logits. floss starts well at 8 from a model of lovasz_hinge, whose maps
+    are pale."""
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(RunConfig):
+    """Train a segmentation model: a picture in, a class for each pixel out.
+
+    Example: metricfit train segmentation --data folder:streets:train --classes names.txt --ignore 11 --weights imagenet
+    --equibatch --out runs/streets
+    """
+
+    loss: str = "softmax_cross_entropy"
+    """What is minimised; `metricfit losses` lists them."""
+    fade_from: str | None = None
+    """Another loss to begin with, which fades into --loss."""
+    fade_epochs: tuple[float, float] | None = None
+    """After how many epochs the fading begins and ends; by default after a quarter and three quarters of all."""
+    classes: str | None = None
+    """A file with the names of the classes, one a line in the order of the values of the label files. By default what
+    the data say: classes.txt in a folder."""
+    ignore: tuple[int, ...] = ()
+    """Values of the label files that neither train nor count, besides 255."""
+    equibatch: bool = False
+    """Cycle over the classes: of as many patches in a row as there are classes, each has a pixel in at least one."""
+    class_weights: Literal["none", "balanced", "log"] = "none"
+    """Weights of the classes in the loss, from the training data: balanced (median frequency over frequency) or log
+    (1 / ln(1.02 + share of the pixels))."""
+    model: Literal["deeplab", "enet"] = "deeplab"
+    """deeplab, DeepLabV3+ on --backbone; or enet, ENet: small and quick, without pretrained weights."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    size: int = 320
+    """Side of the square network input in pixels, a multiple of 32."""
+    resizing: Literal["pad", "stretch"] = "pad"
+    """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    aspp_dilations: tuple[int, ...] = (1, 2, 3)
+    """Dilations of the atrous spatial pyramid pooling, in pixels of the stride-32 map."""
+    aspp_channels: int | None = None
+    """Width of the pyramid pooling; by default what suits the backbone."""
+    head_channels: int | None = None
+    """Width of the decoder; by default what suits the backbone."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """adamw, or sgd with --momentum; the weight decay of both is decoupled."""
+    momentum: float = 0.9
+    """Momentum of sgd."""
+    schedule: Literal["cosine", "polynomial"] = "cosine"
+    """How the learning rate falls; polynomial is (1 - step / steps)^power, without a rise at --warmup-share 0."""
+    power: float = 0.9
+    """Power of the polynomial schedule."""
+    batch_size: int = 8
+    """Pictures a step."""
+    augmentation: LabelAugmentation = field(default_factory=LabelAugmentation)
+    """How training pictures are varied."""
+
+
+@dataclass(frozen=True)
+class DetectionConfig(RunConfig):
+    """Train a RetinaNet: a picture in, boxes with classes and scores out.
+
+    Example: metricfit train detection --data voc:photos:train --weights imagenet --loss alrp --out runs/detector
+    """
+
+    loss: str = "alrp"
+    """What is minimised; `metricfit losses` lists them."""
+    box_loss: Literal["giou", "iou", "smooth_l1"] | None = None
+    """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), smooth_l1 for others."""
+    box_weight: float | None = None
+    """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    size: int = 384
+    """Side of the square network input in pixels, a multiple of 32."""
+    resizing: Literal["pad", "stretch"] = "pad"
+    """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    batch_size: int = 8
+    """Pictures a step; ranking losses rank all of them together."""
+    assignment: Literal["iou", "atss"] = "atss"
+    """Which anchors are positive: by fixed IoU thresholds, or adaptively (ATSS)."""
+    scales_per_octave: int = 1
+    """Anchor sizes between one pyramid level and the next, 1 to 3."""
+    anchor_scale: float = 4.0
+    """Side of a level's smallest anchor, in strides of the level."""
+    channels: int = 96
+    """Width of the feature pyramid and the heads."""
+    head_layers: int = 3
+    """Convolutions before the last one of each head."""
+    max_boxes: int | None = None
+    """Most boxes of one picture; by default what the training data have."""
+    augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
+    """How training pictures are varied."""
+
+
+def parse_loss_options(options) -> dict:
+    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text.
+
+    Raises:
+        UsageError: a pair without a name or an equals sign.
+    """
+    parsed = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {option!r}")
+        try:
+            parsed[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed[name] = value
+    return parsed
+
+
+def to_dict(config: RunConfig) -> dict:
+    """The configuration as JSON-able data, without what only says how this one start went.
+
+    `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
+    """
+    return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_KEPT}
+
+
+CONFIGS: dict[str, type[RunConfig]] = {
+    "saliency": SaliencyConfig,
+    "segmentation": SegmentationConfig,
+    "detection": DetectionConfig,
+}
+"""Task -> what its training can be told."""
+
+
+def train_command(task: str, config: RunConfig) -> list[str]:
+    """Give the command line of a training, with a flag for everything that is not as by default.
+
+    Args:
+        task: a key of `CONFIGS`.
+        config: what the training is told.
+
+    Returns:
+        The words: `metricfit`, `train`, the task, flags and values.
+    """
+    return ["metricfit", "train", task, *_flags(config, type(config)())]
+
+
+def _flags(config, default, prefix: str = "") -> list[str]:
+    words = []
+    for setting in dataclasses.fields(config):
+        value, usual = getattr(config, setting.name), getattr(default, setting.name)
+        name = setting.name.replace("_", "-")
+        if value == usual or setting.name in _NOT_KEPT:
+            continue
+        if dataclasses.is_dataclass(value):
+            words += _flags(value, usual, f"{prefix}{name}.")
+        elif isinstance(value, bool):
+            words.append(f"--{prefix}{name}" if value else f"--{prefix}no-{name}")
+        else:
+            words += [f"--{prefix}{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return words
+
+
+def read_config(path, config_class):
+    """Read a configuration from a run's config.json.
+
+    Args:
+        path: the file, with the fields under the key "config" or at the top.
+        config_class: the dataclass to fill.
+
+    Raises:
+        UsageError: no such file, not JSON, or an unknown key.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--config {path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
+    return _filled(config_class, found.get("config", found), str(path))
+
+
+def _filled(config_class, values: dict, where: str):
+    hints = typing.get_type_hints(config_class)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise UsageError(f"unknown setting {unknown[0]} in {where}: choose among {', '.join(hints)}")
+    filled = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict):
+            value = _filled(hints[name], value, f"{where}, {name}")
+        elif isinstance(value, list):
+            value = tuple(value)
+        if not _fits(value, hints[name]):
+            raise UsageError(f"{name} in {where} must be {hints[name]}, got {value!r}")
+        filled[name] = value
+    return config_class(**filled)
+
+
+def _fits(value, hint) -> bool:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return value in arguments
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is tuple:
+        return isinstance(value, tuple)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)

@@ -1,0 +1,153 @@
+"""A training's folder on disk: what it is, whether it may be continued, and its log. Imports no TensorFlow."""
+
+import importlib.metadata
+import json
+import logging
+import logging.handlers
+import platform
+import shutil
+from pathlib import Path
+
+from ..errors import UsageError
+from ..files import write_json
+from .config import NOT_PART_OF_A_RUN, to_dict
+
+log = logging.getLogger("metricfit")
+
+_PACKAGES = ("metricfit", "tensorflow", "keras", "keras-cv", "numpy", "opencv-python")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a result."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def check_run(task: str, config) -> bool:
+    """Look whether a run can begin or go on in its folder, and change nothing.
+
+    Args:
+        task: the task's name.
+        config: its configuration; `out` names the folder.
+
+    Returns:
+        Whether there is a run to go on with.
+
+    Raises:
+        UsageError: the folder holds another run, or something that is no run.
+    """
+    folder = Path(config.out)
+    if (folder / "config.json").is_file():
+        found = read_run(folder)
+        if config.overwrite:
+            _refuse_to_delete(config.init, folder)
+            return False
+        # What stopped before its first epoch has nothing to lose.
+        if not any((folder / name).is_file() for name in ("model.keras", "history.csv")):
+            return False
+        differing = _difference(found, _description(task, config), to_dict(type(config)()))
+        if differing:
+            raise UsageError(
+                f"{folder} holds a run with other settings ({'; '.join(differing)}): choose another --out (--init "
+                f"{folder} starts from its model), use the same settings to continue it, or --overwrite to start anew"
+            )
+        return True
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not a run folder: choose another --out")
+    return False
+
+
+def open_run(task: str, config) -> Path:
+    """Make the run folder, empty where `check_run` finds nothing to go on with; everything else was checked before.
+
+    Returns:
+        The folder, with its config.json written.
+    """
+    folder = Path(config.out)
+    if not check_run(task, config):
+        shutil.rmtree(folder, ignore_errors=True)
+    for name in ("checkpoints", "figures", "tensorboard"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", _description(task, config))
+    return folder
+
+
+def _description(task: str, config) -> dict:
+    return {"task": task, "config": to_dict(config), "versions": versions()}
+
+
+def _refuse_to_delete(init: str | None, folder: Path) -> None:
+    if init and Path(init).resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"--overwrite would delete {init}, which --init starts from: choose another --out")
+
+
+def _difference(found: dict, wanted: dict, defaults: dict) -> list[str]:
+    """Tell what differs between a run's description and the wanted one; what the run does not know has its default."""
+    lines = []
+    if found.get("task") != wanted["task"]:
+        lines.append(f"task is {found.get('task')}, asked for {wanted['task']}")
+    # Through JSON, so that a tuple equals the list it was written as.
+    defaults, new = json.loads(json.dumps([defaults, wanted["config"]]))
+    old = _over(defaults, found.get("config", {}))
+    for name in sorted(set(old) | set(new)):
+        if name not in NOT_PART_OF_A_RUN and old.get(name) != new.get(name):
+            lines.append(f"{name} is {old.get(name)}, asked for {new.get(name)}")
+    return lines
+
+
+def _over(defaults: dict, values: dict) -> dict:
+    """Lay settings over the defaults, also those of settings within settings."""
+    laid = {**defaults, **values}
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict):
+            laid[name] = _over(defaults[name], value)
+    return laid
+
+
+def read_run(folder) -> dict:
+    """The contents of a run folder's config.json: task, config and versions.
+
+    Raises:
+        UsageError: not a run folder.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise UsageError(f"{folder} is not a run folder: it has no config.json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{folder} is not a run folder: its config.json is not JSON ({error})") from error
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict) or "task" not in found:
+        raise UsageError(f"{folder} is not a run folder: its config.json is not that of a training")
+    return found
+
+
+class LogFile:
+    """A context in which everything logged is kept for the run's log.txt, from before the run has a folder."""
+
+    def __enter__(self):
+        self.level = log.level
+        self.handler = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL, flushOnClose=False)
+        log.setLevel(logging.INFO)
+        log.addHandler(self.handler)
+        return self
+
+    def write_to(self, folder) -> None:
+        """Write what was logged so far, and from now on every line at once."""
+        file = logging.FileHandler(Path(folder) / "log.txt", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.handler.setTarget(file)
+        self.handler.flush()
+        self.handler.flushLevel = logging.NOTSET
+
+    def __exit__(self, *_):
+        log.removeHandler(self.handler)
+        log.setLevel(self.level)
+        if self.handler.target:
+            self.handler.target.close()
+        self.handler.close()
