@@ -3,8 +3,9 @@
 import contextlib
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from pycocotools import mask as boxes_in_c
@@ -13,6 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from ..errors import MetricfitError
 from ..geometry import box_areas
 from .matching import Found, Truth, by_class, check_classes
+from .streaming import Streaming
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """The least IoU of a match over which AP is averaged."""
@@ -86,16 +88,21 @@ class CocoResult:
         return {"recall": RECALLS.tolist(), "precision": precision}
 
 
-class CocoAP:
+class CocoAP(Streaming):
     """Takes in pictures one by one, in pixels of the original picture, and scores them together.
 
     Args:
         class_names: names of the classes, by index.
+        start: position of the first picture in the data set; boxes of equal scores are ranked by the order of the
+            pictures.
     """
 
-    def __init__(self, class_names: Sequence[str]):
+    _settings = ("class_names",)
+
+    def __init__(self, class_names: Sequence[str], *, start: int = 0):
         self.class_names = tuple(class_names)
-        self._seen: list[tuple[Truth, Found]] = []
+        self._next = start
+        self._seen: list[tuple[int, Truth, Found]] = []
 
     def update(self, truth: Truth, found: Found) -> None:
         """Take in one picture.
@@ -104,7 +111,12 @@ class CocoAP:
             ValueError: a class beyond the names.
         """
         check_classes(self.class_names, truth.classes, found.classes)
-        self._seen.append((truth, found))
+        self._seen.append((self._next, truth, found))
+        self._next += 1
+
+    def _take_in(self, other: Self) -> None:
+        self._seen = sorted(self._seen + other._seen, key=lambda picture: picture[0])
+        self._next = max(self._next, other._next)
 
     def result(self) -> CocoResult:
         """Give the `CocoResult` of all pictures so far.
@@ -112,11 +124,12 @@ class CocoAP:
         Raises:
             MetricfitError: no picture has a box that counts.
         """
-        if not any((~truth.ignored).any() for truth, _ in self._seen):
+        pictures = [(truth, found) for _, truth, found in self._seen]
+        if not any((~truth.ignored).any() for truth, _ in pictures):
             raise MetricfitError(
-                f"average precision needs a box that counts, got none in {len(self._seen)} pictures: check the boxes"
+                f"average precision needs a box that counts, got none in {len(pictures)} pictures: check the boxes"
             )
-        evaluation = _Evaluation(self._seen, len(self.class_names))
+        evaluation = _Evaluation(pictures, len(self.class_names))
         # It reports its progress line by line.
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.evaluate()
@@ -141,7 +154,7 @@ class CocoAP:
             class_ap50=_mean(at[0.5], axis=0),
             class_ap75=_mean(at[0.75], axis=0),
             precision=every,
-            images=len(self._seen),
+            images=len(pictures),
         )
 
 
@@ -184,7 +197,7 @@ def to_coco_results(
 class _Evaluation(COCOeval):
     """COCOeval fed from memory. Its own `_prepare` would overwrite `ignore` with `iscrowd`."""
 
-    def __init__(self, pictures: Iterable[tuple[Truth, Found]], classes: int):
+    def __init__(self, pictures: Sequence[tuple[Truth, Found]], classes: int):
         super().__init__(iouType="bbox")
         self._pictures = pictures
         self.params.imgIds = list(range(len(pictures)))

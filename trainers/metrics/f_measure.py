@@ -23,6 +23,7 @@ import numpy as np
 
 from ..errors import MetricfitError
 from .histogram import IGNORE, curves, f_measure, histograms, published, threshold_codes
+from .streaming import Streaming
 from .threshold_band import band_around
 
 AVERAGES = ("curves", "images")
@@ -108,7 +109,7 @@ def check_options(beta2, average, protocol):
         raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
 
 
-class FMeasureCurve:
+class FMeasureCurve(Streaming):
     """Accumulates saliency maps one by one: memory does not grow with the number of images.
 
     Args:
@@ -120,7 +121,10 @@ class FMeasureCurve:
         ValueError: an option out of range.
     """
 
-    def __init__(self, beta2=0.3, average="curves", protocol="raw"):
+    _settings = ("beta2", "average", "protocol")
+    _sums = ("images", "_curves", "_error", "_polarised")
+
+    def __init__(self, beta2: float = 0.3, average: str = "curves", protocol: str = "raw"):
         check_options(beta2, average, protocol)
         self.beta2, self.average, self.protocol = beta2, average, protocol
         self.images = 0

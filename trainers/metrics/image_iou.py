@@ -4,16 +4,19 @@ import numpy as np
 
 from ..errors import MetricfitError
 from .histogram import histograms, threshold_codes
+from .streaming import Streaming
 
 
-class ImageIoU:
+class ImageIoU(Streaming):
     """Accumulates saliency maps one by one: memory does not grow with the number of images.
 
     An image without salient pixels scores 1 where nothing is predicted and 0 elsewhere (0/0 = 1, as in `Jaccard`). An
     image of ignored pixels only does not count.
     """
 
-    def __init__(self):
+    _sums = ("images", "_sum")
+
+    def __init__(self) -> None:
         self.images = 0
         self._sum = np.zeros(256)
 

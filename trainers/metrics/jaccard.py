@@ -15,10 +15,13 @@ Ignored pixels do not count, and neither does an image of ignored pixels alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from ..errors import MetricfitError
+from .batch_means import BatchRun
+from .streaming import Streaming
 
 IGNORE = 255
 
@@ -160,26 +163,31 @@ class JaccardResult:
         }
 
 
-class Jaccard:
+class Jaccard(Streaming):
     """Adds images up, one confusion matrix each.
 
     Args:
         class_names: the names of the classes.
         batch_size: how many images in a row are one batch of `batch_miou`.
         ignore: the label of pixels that do not count, or None.
+        start: position of its first image in the data set: parts that are merged make the batches of one pass.
 
     Raises:
         ValueError: no classes, or a batch of nothing.
     """
 
-    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, ignore: int | None = IGNORE):
+    _settings = ("class_names", "batch_size", "ignore")
+    _sums = ("_dataset", "_images", "_image_sums")
+
+    def __init__(
+        self, class_names: Sequence[str], *, batch_size: int = 16, ignore: int | None = IGNORE, start: int = 0
+    ):
         if not class_names or batch_size < 1:
             raise ValueError(f"expected classes and a batch_size of at least 1, got {class_names} and {batch_size}")
         self.class_names, self.batch_size, self.ignore = tuple(class_names), batch_size, ignore
         self._dataset = np.zeros((len(self.class_names),) * 2, np.int64)
-        self._batch = np.zeros_like(self._dataset)
-        self._images, self._in_batch = 0, 0
-        self._image_sums, self._batch_sums, self._batches = np.zeros(2), np.zeros(2), 0
+        self._images, self._image_sums = 0, np.zeros(2)
+        self._runs = [BatchRun(start, batch_size, _both_means)]
 
     def update(self, labels: np.ndarray, predicted: np.ndarray) -> None:
         """Add one image; see `confusion_matrix` for the arguments and errors."""
@@ -187,14 +195,13 @@ class Jaccard:
         if not confusion.any():
             return
         self._dataset += confusion
-        self._batch += confusion
         self._images += 1
-        self._in_batch += 1
         self._image_sums += _both_means(confusion)
-        if self._in_batch == self.batch_size:
-            self._batch_sums += _both_means(self._batch)
-            self._batches += 1
-            self._batch, self._in_batch = np.zeros_like(self._dataset), 0
+        self._runs[-1].add(confusion)
+
+    def _take_in(self, other: Self) -> None:
+        super()._take_in(other)
+        self._runs = sorted(self._runs + [run.copy() for run in other._runs], key=lambda run: run.start)
 
     def result(self) -> JaccardResult:
         """Give what was counted so far.
@@ -204,13 +211,10 @@ class Jaccard:
         """
         if not self._images:
             raise MetricfitError("no pixel counts in any image, so there is nothing to measure: choose other data")
-        batch_sums, batches = self._batch_sums, self._batches
-        if self._in_batch:
-            batch_sums, batches = batch_sums + _both_means(self._batch), batches + 1
         return JaccardResult(
             self._dataset.copy(),
             self.class_names,
-            *(batch_sums / batches).tolist(),
+            *BatchRun.mean(self._runs).tolist(),
             *(self._image_sums / self._images).tolist(),
             batch_size=self.batch_size,
             images=self._images,

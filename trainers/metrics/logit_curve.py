@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import MetricfitError
 from .histogram import IGNORE, curves, f_measure
+from .streaming import Streaming
 
 LEVELS = np.arange(-512, 513) / 32
 """The thresholds, float64 [1025], from -16 to 16: beyond that, float32 cannot tell probabilities from 1."""
@@ -15,14 +16,17 @@ ZERO = 512
 """The place of the threshold 0, one half as a probability."""
 
 
-class LogitFMeasure:
+class LogitFMeasure(Streaming):
     """Accumulates saliency maps one by one; precision and recall are averaged over the images, then F is taken.
 
     Args:
         beta2: weight of precision against recall, beta squared.
     """
 
-    def __init__(self, beta2=0.3):
+    _settings = ("beta2",)
+    _sums = ("images", "_sum")
+
+    def __init__(self, beta2: float = 0.3):
         self.beta2, self.images = beta2, 0
         self._sum = np.zeros((2, len(LEVELS)))
 

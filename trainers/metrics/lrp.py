@@ -10,12 +10,14 @@ of them may lie below 0.1. So optima and bands are looked for among the scores t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from ..errors import MetricfitError
 from .histogram import THRESHOLDS
 from .matching import ClassMatches, Found, Matches, Truth, by_class
+from .streaming import Streaming
 from .threshold_band import band_around
 
 
@@ -108,12 +110,13 @@ class LRPResult:
         return {name: getattr(self, name).tolist() for name in names}
 
 
-class LRP:
+class LRP(Streaming):
     """Takes in pictures one by one; keeps a few numbers for each found box.
 
     Args:
         class_names: names of the classes, by index.
         tau: least IoU of a true positive, in [0, 1).
+        start: position of the first picture in the data set.
 
     Attributes:
         matches: what became of each found box.
@@ -122,10 +125,10 @@ class LRP:
         ValueError: tau out of range.
     """
 
-    def __init__(self, class_names: Sequence[str], tau: float = 0.5):
+    def __init__(self, class_names: Sequence[str], tau: float = 0.5, *, start: int = 0):
         if not 0 <= tau < 1:
             raise ValueError(f"tau must lie in [0, 1), got {tau}")
-        self.matches = Matches(tuple(class_names), tau)
+        self.matches = Matches(tuple(class_names), tau, start=start)
 
     def update(self, truth: Truth, found: Found) -> None:
         """Take in one picture; found boxes are matched surest first, as COCO does.
@@ -137,6 +140,9 @@ class LRP:
         if scores.size and not (scores.min() >= 0 and scores.max() <= 1):
             raise ValueError(f"scores must lie in [0, 1], got [{scores.min()}, {scores.max()}]")
         self.matches.update(truth, found)
+
+    def _take_in(self, other: Self) -> None:
+        self.matches.merge(other.matches)
 
     def result(self) -> LRPResult:
         """Give the `LRPResult` of all pictures so far.

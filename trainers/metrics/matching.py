@@ -1,10 +1,13 @@
 """Which found box meets which true one: IoU, greedy matching by score, and the record of both over a data set."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from ..geometry import box_areas, box_iou
+from .streaming import Streaming
 
 FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1
 """What becomes of a found box; an ignored one met a box that does not count."""
@@ -125,23 +128,23 @@ class ClassMatches:
     truths: int
 
 
-@dataclass(eq=False)
-class Matches:
+class Matches(Streaming):
     """Matches of a data set, taken in picture by picture: a few numbers for each found box are kept.
 
     Args:
         class_names: names of the classes, by index.
         tau: least IoU of a true positive.
+        start: position of the first picture in the data set; found boxes of equal scores keep the pictures' order.
     """
 
-    class_names: tuple[str, ...]
-    tau: float = 0.5
-    images: int = 0
-    _truths: np.ndarray = field(init=False)
-    _rows: list = field(init=False, default_factory=list)
+    _settings = ("class_names", "tau")
+    _sums = ("images", "_truths")
 
-    def __post_init__(self):
+    def __init__(self, class_names: Sequence[str], tau: float = 0.5, *, start: int = 0):
+        self.class_names, self.tau, self.images = tuple(class_names), tau, 0
+        self._next = start
         self._truths = np.zeros(len(self.class_names), np.int64)
+        self._rows: list[tuple[int, tuple[np.ndarray, ...]]] = []
 
     def update(self, truth: Truth, found: Found) -> None:
         """Take in one picture.
@@ -163,12 +166,19 @@ class Matches:
                 np.where(fate == TRUE_POSITIVE, reached, 0.0)[counts],
                 fate[counts] == TRUE_POSITIVE,
             )
-            self._rows.append(columns)
+            self._rows.append((self._next, columns))
         self.images += 1
+        self._next += 1
+
+    def _take_in(self, other: Self) -> None:
+        super()._take_in(other)
+        self._rows = sorted(self._rows + other._rows, key=lambda row: row[0])
+        self._next = max(self._next, other._next)
 
     def by_class(self) -> list[ClassMatches]:
         """Give what was found, class by class."""
-        columns = [np.concatenate(column) for column in zip(*self._rows)] if self._rows else [np.zeros(0)] * 4
+        rows = [columns for _, columns in self._rows] or [(np.zeros(0),) * 4]
+        columns = [np.concatenate(column) for column in zip(*rows)]
         kinds, scores, iou, positive = columns
         found = []
         for index, truths in enumerate(self._truths):
