@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
+from metricfit.trainers.data.example import Example
 from metricfit.trainers.models import build_deeplab
 from metricfit.trainers.models.backbones import builders as backbones
 from metricfit.trainers.tasks import saliency, segmentation
@@ -47,7 +48,7 @@ class Discs:
         y, x = np.mgrid[:40, :48]
         mask = (y - (row := rng.integers(12, 28))) ** 2 + (x - (column := rng.integers(12, 36))) ** 2 < 100
         image = (rng.integers(0, 60, (40, 48, 3)) + 180 * mask[..., None]).astype(np.uint8)
-        return sources.Example(
+        return Example(
             image=image,
             mask=mask.astype(np.uint8),
             boxes=np.array([[column - 9, row - 9, column + 10, row + 10]], np.float32),
@@ -79,7 +80,7 @@ class Colours:
         image[labels == 1, 0] += 180
         image[labels == 2, 2] += 180
         labels[-2:] = 255
-        return sources.Example(image.astype(np.uint8), labels=labels, name=self.names[index])
+        return Example(image.astype(np.uint8), labels=labels, name=self.names[index])
 
 
 @contextmanager

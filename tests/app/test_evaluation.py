@@ -11,6 +11,7 @@ from metricfit.app import cli
 from metricfit.app import evaluate as evaluation
 from metricfit.app.options import EvaluateOptions
 from metricfit.trainers.data import sources
+from metricfit.trainers.data.example import Example
 
 from ..trainers.detections import NAMES, Squares, knowing
 from .fakes import BrightnessRunner
@@ -97,7 +98,7 @@ def test_data_with_other_classes_or_without_boxes(evaluate, monkeypatch):
     class Maskless(Squares):
         def load(self, index):
             example = super().load(index)
-            return sources.Example(example.image, mask=np.zeros(example.image.shape[:2], np.uint8), name=example.name)
+            return Example(example.image, mask=np.zeros(example.image.shape[:2], np.uint8), name=example.name)
 
     monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Maskless())
     assert evaluate()[0] == 3

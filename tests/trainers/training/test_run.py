@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
+from metricfit.trainers.data.example import IGNORE
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.metrics import FMeasure
 from metricfit.trainers.tasks import saliency
@@ -60,7 +61,7 @@ def test_the_best_epoch_is_what_is_kept(trained, config):
     best = max(float(row["val_max_f"]) for row in rows_of(trained.folder))
     model = run.load_model(trained.folder)
     _, selection = sources.split_for_selection(sources.open_source("discs:train"))
-    metric = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=sources.IGNORE)
+    metric = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE)
     for images, masks in saliency.TASK.selection_batches(config, selection):
         metric.update_state(masks, model(images))
     assert float(metric.result()["max_f"]) == pytest.approx(best, abs=1e-5)
