@@ -1,0 +1,57 @@
+"""Every figure that a report gives has an entry; headings can be told apart; what is unknown is answered."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from metricfit.trainers.errors import UsageError
+from metricfit.trainers.metrics import LRP, CocoAP, FMeasureCurve, Jaccard
+from metricfit.trainers.metrics.catalogue import CATALOGUE, metrics_of
+
+from ..detections import NAMES, random_pictures
+
+
+def test_every_figure_of_the_measures_has_an_entry():
+    curve, jaccard, coco, lrp = FMeasureCurve(), Jaccard(NAMES), CocoAP(NAMES), LRP(NAMES)
+    curve.update(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.uint8))
+    jaccard.update(np.eye(3, dtype=int), np.eye(3, dtype=int))
+    for picture in random_pictures():
+        coco.update(*picture)
+        lrp.update(*picture)
+    keys = {*curve.result().to_dict(curves=False)} - {"images", "band"} | {"band_low", "band_high"}
+    for result in (jaccard.result(), coco.result(), lrp.result()):
+        keys |= {*result.scalars} | {key for values in result.class_scalars.values() for key in values}
+    assert len(keys) > 30
+    assert keys - set(CATALOGUE) == set()
+
+
+def test_entries_are_whole():
+    for key, metric in CATALOGUE.items():
+        assert metric.key == key
+        assert metric.heading
+        assert metric.narrow
+        assert metric.text(0.25)
+        assert metric.sign == {True: 1, False: -1, None: 0}[metric.larger_is_better]
+    assert CATALOGUE["mae"].sign == -1
+    assert CATALOGUE["max_f"].text(0.91234) == "0.912"
+    assert CATALOGUE["f1_threshold"].sign == 0
+    alone = [metric.heading for metric in CATALOGUE.values() if metric.heading != "best threshold"]
+    assert len(set(alone)) == len(alone), "two figures share a heading"
+
+
+def test_titles():
+    titles = [metric.title for metric in metrics_of("band_width", "dataset_miou", "olrp_localization", "max_f", "f1")]
+    assert titles == ["Band width", "mIoU, 0/0 = 1", "oLRP: localisation", "MaxF", "F1"]
+
+
+def test_an_unknown_key_is_answered():
+    with pytest.raises(UsageError, match=r"no metric is called 'max_ff'.*max_f"):
+        CATALOGUE["max_ff"]
+    assert "max_ff" not in CATALOGUE
+
+
+def test_it_needs_no_tensorflow():
+    program = "import sys, metricfit.trainers.metrics.catalogue; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,168 @@
+"""What each figure is called, how it is written, and which way is better: one entry a figure, for tables and pictures.
+
+A new figure is its measure and its entry here. docs/measuring.md explains them at length.
+"""
+
+import difflib
+from dataclasses import dataclass
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a report.
+
+    Attributes:
+        key: its name in `scalars`, logs, JSON and CSV.
+        heading: its name for people, by itself.
+        form: how it is written, a format specification.
+        larger_is_better: None where neither way is.
+        explained: what it is, in a few words.
+        narrow: its heading in narrow tables, where what stands around it says the rest; by default `heading`.
+    """
+
+    key: str
+    heading: str
+    form: str
+    larger_is_better: bool | None
+    explained: str
+    narrow: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.narrow:
+            object.__setattr__(self, "narrow", self.heading)
+
+    @property
+    def title(self) -> str:
+        """The heading to stand above a picture: `Band width`, but `mIoU`."""
+        word = self.heading.split()[0]
+        return self.heading[0].upper() + self.heading[1:] if word.islower() else self.heading
+
+    @property
+    def sign(self) -> int:
+        """1 where larger is better, -1 where smaller is, 0 where neither is."""
+        return {True: 1, False: -1, None: 0}[self.larger_is_better]
+
+    def text(self, value: float) -> str:
+        """Write a value."""
+        return format(value, self.form)
+
+
+class _Catalogue(dict[str, Metric]):
+    def __missing__(self, key: str) -> Metric:
+        near = difflib.get_close_matches(str(key), self, n=3, cutoff=0)
+        raise UsageError(
+            f"no metric is called {key!r}: it has no entry in the catalogue; near it are {', '.join(near)}"
+        )
+
+
+# Figures of saliency maps; the equations are the FLoss paper's.
+_MAPS = (
+    Metric("max_f", "MaxF", ".3f", True, "largest F-measure over the thresholds {0..255}/255 (eq. 10)"),
+    Metric("mean_f", "MeanF", ".3f", True, "mean F-measure over the thresholds (eq. 11)"),
+    Metric("mae", "MAE", ".3f", False, "mean absolute error"),
+    Metric("mean_to_max", "MeanF/MaxF", ".3f", True, "1 when the threshold does not matter"),
+    Metric("optimal_threshold", "best threshold", ".2f", None, "lowest threshold with MaxF", "threshold"),
+    Metric("band_low", "band from", ".2f", None, "lowest threshold around the best one within 1 % of its score"),
+    Metric("band_high", "band to", ".2f", None, "highest threshold around the best one within 1 % of its score", "to"),
+    Metric("band_width", "band width", ".3f", True, "how far apart the thresholds within 1 % of MaxF lie"),
+    Metric("polarisation", "polarised", ".3f", None, "share of predictions below 0.05 or above 0.95"),
+    Metric("f_half", "F at 0.5", ".3f", True, "F-measure at threshold 0.5, which no data have to pick"),
+    Metric("image_iou_half", "image IoU at 0.5", ".3f", True, "mean over the pictures of the IoU at threshold 0.5"),
+    Metric(
+        "image_iou_picked", "image IoU, thr. of selection", ".3f", True, "the same at the selection split's threshold"
+    ),
+    Metric("s_measure", "S-measure", ".3f", True, "structure of objects and regions (Fan et al., ICCV 2017)"),
+    Metric("adaptive_e", "adaptive E", ".3f", True, "E-measure at twice each map's mean (Fan et al., IJCAI 2018)"),
+    Metric("mean_e", "mean E", ".3f", True, "mean E-measure over the thresholds"),
+    Metric("max_e", "max E", ".3f", True, "largest E-measure over the thresholds"),
+    Metric("weighted_f", "weighted F", ".3f", True, "F-measure with errors weighted by place (Margolin, CVPR 2014)"),
+)
+# Of class maps. 0/0 = 1: a class that is neither there nor predicted counts as right.
+_CLASSES = (
+    Metric("dataset_miou_present", "mIoU", ".3f", True, "mean IoU of the classes there, over all pixels together"),
+    Metric("batch_miou_present", "batch mIoU", ".3f", True, "mean IoU of the classes there, by batch"),
+    Metric("image_miou_present", "image mIoU", ".3f", True, "mean IoU of the classes there, by image"),
+    Metric("dataset_miou", "mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, over all pixels together"),
+    Metric("batch_miou", "batch mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, by batch"),
+    Metric("image_miou", "image mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, by image"),
+    Metric("pixel_accuracy", "pixel accuracy", ".3f", True, "share of the pixels that are right", "accuracy"),
+    Metric("iou", "IoU", ".3f", True, "intersection over union of a class"),
+    Metric("recall", "recall", ".3f", True, "share of a class's pixels that are found"),
+    Metric("precision", "precision", ".3f", True, "share of the pixels found of a class that are right"),
+    Metric("share", "of pixels", ".2%", None, "share of the pixels that are of a class"),
+)
+# Of boxes; the equations are the aLRP paper's.
+_BOXES = (
+    Metric("ap", "AP", ".3f", True, "COCO's average precision, over the IoU thresholds .5 to .95"),
+    Metric("ap50", "AP50", ".3f", True, "average precision at IoU .5"),
+    Metric("ap75", "AP75", ".3f", True, "average precision at IoU .75"),
+    Metric("ap90", "AP90", ".3f", True, "average precision at IoU .9"),
+    Metric("ap_small", "AP small", ".3f", True, "AP of objects of up to 32 x 32 pixels", "small"),
+    Metric("ap_medium", "AP medium", ".3f", True, "AP of objects of up to 96 x 96 pixels", "medium"),
+    Metric("ap_large", "AP large", ".3f", True, "AP of larger objects", "large"),
+    Metric("ar", "AR", ".3f", True, "recall with at most 100 boxes, over the IoU thresholds"),
+    Metric("rho", "rank correlation", ".2f", True, "of scores with IoU, over the true positives (section 5.2)", "rho"),
+    Metric("olrp", "oLRP", ".3f", False, "smallest LRP error over the score threshold (eq. 6), 0 is perfect"),
+    Metric("olrp_localization", "oLRP: localisation", ".3f", False, "1 - IoU of the true positives", "localisation"),
+    Metric("olrp_false_positives", "oLRP: false positives", ".3f", False, "their share of the boxes", "false pos."),
+    Metric("olrp_false_negatives", "oLRP: missed", ".3f", False, "share of the objects that are missed", "missed"),
+    Metric("lrp", "LRP", ".3f", False, "smallest LRP error with one threshold for all classes"),
+    Metric("lrp_threshold", "best LRP threshold", ".3g", None, "lowest threshold with it", "threshold"),
+    Metric("f1", "F1", ".3f", True, "largest F1 over the score threshold"),
+    Metric("f1_threshold", "best threshold", ".3g", None, "lowest threshold with the largest F1", "threshold"),
+    Metric("mean_f1", "mean F1", ".3f", True, "mean F1 over the thresholds {0..255}/255"),
+    Metric("threshold", "threshold", ".3g", None, "a class's lowest score where its LRP is smallest"),
+)
+# Of a comparison: what thresholds lose that were chosen on other data. F is F1 where boxes are found.
+_TRANSFER = (
+    Metric("transferred", "F, thr. of selection", ".3f", True, "F at the best threshold of the selection split"),
+    Metric(
+        "transfer_loss",
+        "F lost by the best threshold of another set",
+        ".4f",
+        False,
+        "mean over the other sets of what F loses by their best threshold",
+        "F lost, thr. of others",
+    ),
+    Metric("worst_transfer_loss", "at worst, best threshold", ".4f", False, "the largest of these losses"),
+    Metric(
+        "middle_transfer_loss",
+        "F lost by the middle of another set's band",
+        ".4f",
+        False,
+        "mean over the other sets of what F loses by the middle of their band",
+        "F lost, mid-band of others",
+    ),
+    Metric("worst_middle_transfer_loss", "at worst, middle of the band", ".4f", False, "the largest of these losses"),
+    Metric("f_half_loss", "F lost at threshold 0.5", ".4f", False, "MaxF less F at threshold 0.5"),
+)
+# Of an exported file against the Keras model.
+_PARITY = (
+    Metric("largest_difference", "largest difference", ".1e", False, "of a score", "largest diff."),
+    Metric("mean_difference", "mean difference", ".1e", False, "of a score", "mean diff."),
+    Metric("ap_difference", "AP difference", "+.4f", True, "the file's AP less the Keras model's", "AP diff."),
+    Metric("largest_score_difference", "largest score difference", ".1e", False, "", "largest score diff."),
+    Metric("largest_box_difference", "largest box difference (px)", ".1e", False, "", "largest box diff. (px)"),
+    Metric("mean_score_difference", "mean score difference", ".1e", False, "", "mean score diff."),
+    Metric("mean_box_difference", "mean box difference (px)", ".1e", False, "", "mean box diff. (px)"),
+)
+# What a training logs besides.
+_TRAINING = (
+    Metric("loss", "loss", ".4f", False, "the loss, with what regularises the weights"),
+    Metric("classification_loss", "loss of scores", ".4f", False, "the part of the scores"),
+    Metric("localization_loss", "loss of boxes", ".4f", False, "the part of the boxes"),
+    Metric("box_weight", "weight of boxes' loss", ".3g", None, "what the part of the boxes is multiplied by"),
+    Metric("learning_rate", "learning rate", ".3g", None, "of the step, its schedule included"),
+)
+
+CATALOGUE = _Catalogue(
+    {metric.key: metric for group in (_MAPS, _CLASSES, _BOXES, _TRANSFER, _PARITY, _TRAINING) for metric in group}
+)
+"""Key -> `Metric`; an unknown key is answered by UsageError with the nearest ones."""
+
+
+def metrics_of(*keys: str) -> tuple[Metric, ...]:
+    """Give entries of the catalogue, in this order: the columns of a table."""
+    return tuple(CATALOGUE[key] for key in keys)
