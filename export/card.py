@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..trainers.data.fit import RESIZINGS
 from ..trainers.errors import DataError
 from ..trainers.files import write_json
+from ..trainers.geometry import RESIZINGS
 
 SCHEMA_VERSION = 3
 CARD_NAME = "card.json"

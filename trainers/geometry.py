@@ -1,6 +1,12 @@
-"""Areas and overlaps of boxes (x0, y0, x1, y1), in NumPy: one version for data, metrics and export."""
+"""What data, models, metrics and export must mean alike: boxes (x0, y0, x1, y1), their codes, how pictures are fitted."""
 
 import numpy as np
+
+IGNORED, PADDING = -2, -1
+"""Codes among the classes of a batch: a box that neither trains nor counts, and no box."""
+
+RESIZINGS = ("pad", "stretch")
+"""`pad` keeps a picture's shape and fills up with grey at the right or bottom; `stretch` does not keep it."""
 
 
 def box_areas(boxes: np.ndarray) -> np.ndarray:

@@ -28,10 +28,11 @@ def load_keras(path) -> tuple[keras.Model, ExportTask]:
         DataError: the file cannot be read.
         UsageError: it is a model of another kind.
     """
-    # Importing them registers the project's losses and models with Keras, as in_float32's import does its layers.
+    # Importing them registers the project's losses and models with Keras.
     from ... import losses  # noqa: F401
-    from ...trainers import models  # noqa: F401
+    from ...trainers.models.registry import import_builders
 
+    import_builders()
     try:
         model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -8,17 +8,12 @@ import cv2
 import numpy as np
 
 from ..errors import UsageError
+from ..geometry import RESIZINGS
 from .example import IGNORE
 from .images import resize_image, resize_mask
 
-RESIZINGS = ("pad", "stretch")
-"""`pad` keeps the shape and fills up with grey at the right or bottom; `stretch` does not keep it."""
-
 GREY = 114
 """The value of padding, in all channels."""
-
-IGNORED, PADDING = -2, -1
-"""Codes among the classes of a batch: a box that neither trains nor counts, and no box."""
 
 
 def fitted_size(size: tuple[int, int], side: int, resizing: str = "pad") -> tuple[int, int]:

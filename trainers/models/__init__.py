@@ -1,28 +1,25 @@
-"""Builders: backbones, DeepLabV3+, BASNet and RetinaNet of KerasCV, DSS and ENet."""
+"""Networks by name (`registry.py`), one file or folder each: of KerasCV, and of this project."""
 
-from .backbones.builders import BACKBONES
-from .basnet import build_basnet
-from .deeplab import build_deeplab
-from .detector.retinanet import RetinaNet, build_retinanet
-from .dss import build_dss
-from .enet import build_enet
-from .layers.side_outputs import has_side_outputs
-from .other_size import at_size
-from .precision import in_float32
-from .preparation import prepare_for_training
-from .scaled_logits import scale_and_shift_logits
+import importlib
 
-__all__ = [
-    "BACKBONES",
-    "RetinaNet",
-    "at_size",
-    "build_basnet",
-    "build_deeplab",
-    "build_dss",
-    "build_enet",
-    "build_retinanet",
-    "has_side_outputs",
-    "in_float32",
-    "prepare_for_training",
-    "scale_and_shift_logits",
-]
+_HOMES = {
+    "BACKBONES": "backbones.builders",
+    "RetinaNet": "detector.retinanet",
+    "at_size": "other_size",
+    "build_basnet": "basnet",
+    "build_deeplab": "deeplab",
+    "build_dss": "dss",
+    "build_enet": "enet",
+    "build_retinanet": "detector.retinanet",
+    "has_side_outputs": "layers.side_outputs",
+    "in_float32": "precision",
+    "prepare_for_training": "preparation",
+    "scale_and_shift_logits": "scaled_logits",
+}
+
+
+def __getattr__(name: str):
+    """Import late, so that the registry can be read without TensorFlow."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

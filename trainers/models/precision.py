@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 
 import keras
 
@@ -17,8 +18,13 @@ def in_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
+def policy_of(mixed_precision: str) -> str:
+    """The dtype policy of a training's `--mixed-precision`: none, float16 or bfloat16."""
+    return "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
+
+
 @contextlib.contextmanager
-def dtype_policy(policy):
+def dtype_policy(policy: str | keras.dtype_policies.DTypePolicy) -> Iterator[None]:
     """Set Keras' global dtype policy inside the block, and put the old one back."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

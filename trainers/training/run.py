@@ -18,6 +18,7 @@ from ..figures import maps as figures
 from ..files import write_json
 from ..models import BACKBONES, in_float32, prepare_for_training
 from ..models.backbones.weights import check_weights
+from ..models.registry import import_builders
 from .callbacks import (
     AveragedWeights,
     BestModel,
@@ -181,6 +182,7 @@ def load_model(run_or_model) -> keras.Model:
         UsageError: neither of the two, or no Keras model.
     """
     path = model_file(run_or_model)
+    import_builders()
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:

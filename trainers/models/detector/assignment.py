@@ -4,13 +4,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ...geometry import IGNORED, PADDING
 from .anchors import STRIDES, AnchorGrid
 
-BACKGROUND = -1
-"""Label of an anchor that finds nothing, and class of the padding behind the boxes of an image."""
-
-IGNORED = -2
-"""Label of an anchor that takes no part in training, and class of a box that neither trains nor counts."""
+BACKGROUND = PADDING
+"""Label of an anchor that finds nothing; one that takes no part in training is labelled `IGNORED`, as boxes are."""
 
 POSITIVE_IOU = 0.5
 NEGATIVE_IOU = 0.4
@@ -52,7 +50,7 @@ def assign_by_iou(boxes, classes, grid: AnchorGrid) -> Targets:
 
     Args:
         boxes: float [B, M, 4], xyxy in pixels; objects, ignored boxes and padding in any order.
-        classes: integer [B, M]: a class, `IGNORED` or `BACKGROUND` for padding, whose boxes are not looked at.
+        classes: integer [B, M]: a class, `IGNORED`, or `PADDING`, whose boxes are not looked at.
         grid: the anchors.
 
     Returns:
@@ -84,7 +82,7 @@ def assign_by_atss(boxes, classes, grid: AnchorGrid) -> Targets:
 
     Args:
         boxes: float [B, M, 4], xyxy in pixels; objects, ignored boxes and padding in any order.
-        classes: integer [B, M]: a class, `IGNORED` or `BACKGROUND` for padding, whose boxes are not looked at.
+        classes: integer [B, M]: a class, `IGNORED`, or `PADDING`, whose boxes are not looked at.
         grid: the anchors.
 
     Returns:
@@ -166,7 +164,7 @@ def _checked(boxes, classes):
     classes = tf.cast(classes, tf.int32)
     # A box of its own in place of what padding holds keeps every quotient finite.
     padding = tf.constant([0.0, 0.0, 1.0, 1.0])
-    return tf.where((classes == BACKGROUND)[..., None], padding, tf.cast(boxes, tf.float32)), classes
+    return tf.where((classes == PADDING)[..., None], padding, tf.cast(boxes, tf.float32)), classes
 
 
 def _in_chunks(boxes, used, step, state):

@@ -13,6 +13,12 @@ VARIANCES = (0.1, 0.1, 0.2, 0.2)
 LARGEST_LOG_RATIO = math.log(1000 / 16)
 """Bound of |dw| and |dh|: no box is more than 62.5 times larger or smaller than its anchor."""
 
+NMS_IOU = 0.5
+"""Of two boxes of one class that overlap more, the one with the lower score goes."""
+
+NMS_CANDIDATES = 1000
+"""Pairs of anchor and class, of a picture's highest scores, that enter the suppression."""
+
 _NO_SCORE = -3.4e38
 
 
@@ -64,8 +70,8 @@ def detections(
     size,
     *,
     max_detections=100,
-    candidates=1000,
-    iou_threshold=0.5,
+    candidates=NMS_CANDIDATES,
+    iou_threshold=NMS_IOU,
     score_threshold=0.0,
 ):
     """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from ....losses.boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
-from .assignment import IGNORED, Targets
+from ...geometry import IGNORED
+from .assignment import Targets
 from .detect import decode_boxes, encode_boxes
 
 BOX_LOSSES = ("smooth_l1", "giou", "iou")

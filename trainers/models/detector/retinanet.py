@@ -8,6 +8,7 @@ from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_iou
 from ...errors import UsageError
+from ...geometry import RESIZINGS
 from ..backbones.builders import PREPROCESSING
 from ..backbones.pretrained import load_backbone
 from ..precision import dtype_policy
@@ -18,7 +19,6 @@ from .detect import decode_boxes, detections
 from .loss import BOX_LOSSES, class_labels, detector_loss
 from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
 
-RESIZINGS = ("pad", "stretch")
 INITIAL_BALANCE = 50.0
 """Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4)."""
 

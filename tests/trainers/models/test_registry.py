@@ -1,0 +1,87 @@
+"""The registry of networks: what stands in it exists, and is what `--model` takes."""
+
+import inspect
+import subprocess
+import sys
+from dataclasses import dataclass, fields, replace
+
+import pytest
+
+from metricfit.trainers.errors import UsageError
+from metricfit.trainers.models.registry import MODELS, Architecture, check_settings, explained, serving
+from metricfit.trainers.training.config import CONFIGS
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_builder_takes_the_settings_and_every_setting_is_one_of_a_training(name):
+    architecture = MODELS[name]
+    parameters = inspect.signature(architecture.load()).parameters
+    assert {"size", *architecture.settings} <= set(parameters)
+    known = {field.name for task in architecture.tasks for field in fields(CONFIGS[task])}
+    assert set(architecture.settings) <= known
+    assert set(architecture.tasks) <= set(CONFIGS)
+
+
+def test_the_usual_network_of_a_task_comes_first():
+    for task, config in CONFIGS.items():
+        usual, *_ = serving(task)
+        assert getattr(config(), "model", usual) == usual
+
+
+def test_a_network_is_told_the_settings_that_it_has(monkeypatch):
+    from metricfit.trainers.models import dss
+
+    told = {}
+    monkeypatch.setattr(dss, "build_dss", lambda **settings: told.update(settings))
+    MODELS["dss"].build(replace(CONFIGS["saliency"](), model="dss", size=64, weights="none"), class_names=("a",))
+    assert told == {"size": 64, "backbone": "efficientnet_lite0", "weights": "none", "class_names": ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "sentence"),
+    [
+        ("saliency", {"model": "basnet", "backbone": "resnet50"}, "--backbone is for --model deeplab and dss, BASNet"),
+        (
+            "saliency",
+            {"model": "basnet", "weights": "imagenet"},
+            "imagenet is not to be had for the ResNet34",
+        ),
+        ("segmentation", {"model": "enet", "aspp_channels": 8}, "--aspp-channels is for --model deeplab, ENet has no"),
+    ],
+)
+def test_settings_of_another_network_are_refused(task, changes, sentence):
+    config = replace(CONFIGS[task](), **changes)
+    with pytest.raises(UsageError, match=sentence):
+        check_settings(task, config.model, config)
+
+
+def test_settings_that_a_network_has_pass():
+    for task, changes in [
+        ("saliency", {"model": "basnet", "weights": "resnet.weights.h5"}),
+        ("saliency", {"model": "dss", "backbone": "resnet50", "weights": "preset:resnet50_imagenet"}),
+        ("segmentation", {"model": "enet", "resizing": "stretch", "size": 64}),
+        ("segmentation", {"model": "deeplab", "aspp_channels": 8}),
+    ]:
+        config = replace(CONFIGS[task](), **changes)
+        check_settings(task, config.model, config)
+
+
+def test_another_network_is_one_entry(monkeypatch):
+    @dataclass(frozen=True)
+    class Config:
+        model: str = "deeplab"
+        backbone: str = "efficientnet_lite0"
+        weights: str = "none"
+        depth: int = 3
+
+    monkeypatch.setitem(MODELS, "deep", Architecture("deep.build", ("saliency",), "Deep", "of --depth", ("depth",)))
+    assert list(serving("saliency")) == ["deeplab", "dss", "basnet", "deep"]
+    assert explained("saliency").endswith("; or deep, of --depth.")
+    with pytest.raises(UsageError, match="--depth is for --model deep, DeepLabV3\\+ has no such part"):
+        check_settings("saliency", "deeplab", Config(depth=4))
+
+
+def test_it_is_read_without_tensorflow():
+    program = "import sys, metricfit.trainers.models.registry; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

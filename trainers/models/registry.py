@@ -1,0 +1,132 @@
+"""The networks that trainings can choose. Imports no TensorFlow, since command lines are made of it.
+
+A new network is its file (or folder) here and its entry in `MODELS`.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of network.
+
+    Attributes:
+        builder: where it is built, as "file.function" below this folder.
+        tasks: which tasks it serves.
+        title: its name in its paper.
+        explained: what it is, for `--help`.
+        settings: fields of a training's configuration, besides `size`, that its builder takes under the same names.
+        backbone: what it is always made of; empty where that is chosen, or there is none.
+        sums_maps: whether its map is the sum of several, so that no single convolution makes its logits.
+    """
+
+    builder: str
+    tasks: tuple[str, ...]
+    title: str
+    explained: str
+    settings: tuple[str, ...] = ()
+    backbone: str = ""
+    sums_maps: bool = False
+
+    def load(self) -> Callable[..., Any]:
+        """Give its builder; this imports TensorFlow."""
+        module, function = self.builder.rsplit(".", 1)
+        return getattr(importlib.import_module(f".{module}", __package__), function)
+
+    def build(self, config, **more) -> Any:
+        """Build the Keras model that a training's configuration describes; `more` is what its data say."""
+        names = {field.name for field in fields(config)} & {"size", *self.settings}
+        return self.load()(**{name: getattr(config, name) for name in names}, **more)
+
+
+_PYRAMID_POOLING = ("aspp_dilations", "aspp_channels", "head_channels")
+_ANCHORS = ("scales_per_octave", "anchor_scale", "assignment")
+MODELS = {
+    "deeplab": Architecture(
+        "deeplab.build_deeplab",
+        ("saliency", "segmentation"),
+        "DeepLabV3+",
+        "DeepLabV3+ on --backbone",
+        ("backbone", "weights", "resizing", *_PYRAMID_POOLING),
+    ),
+    "dss": Architecture(
+        "dss.build_dss",
+        ("saliency",),
+        "DSS",
+        "side outputs on every level of --backbone, joined by short connections, with the loss on each",
+        ("backbone", "weights"),
+    ),
+    "basnet": Architecture(
+        "basnet.build_basnet",
+        ("saliency",),
+        "BASNet",
+        "BASNet on ResNet34 with the loss on its eight outputs: large, for GPUs",
+        ("weights",),
+        backbone="ResNet34",
+        sums_maps=True,
+    ),
+    "enet": Architecture(
+        "enet.build_enet",
+        ("segmentation",),
+        "ENet",
+        "ENet: small and quick, without pretrained weights",
+        ("resizing",),
+    ),
+    "retinanet": Architecture(
+        "detector.retinanet.build_retinanet",
+        ("detection",),
+        "RetinaNet",
+        "RetinaNet on --backbone",
+        ("backbone", "weights", "resizing", "channels", "head_layers", *_ANCHORS),
+    ),
+}
+
+
+def serving(task: str) -> dict[str, Architecture]:
+    """Give the networks that a task can be done with, the usual one first."""
+    return {name: architecture for name, architecture in MODELS.items() if task in architecture.tasks}
+
+
+def explained(task: str) -> str:
+    """Say in one sentence what a task can choose among, for `--help`."""
+    *others, last = [f"{name}, {architecture.explained}" for name, architecture in serving(task).items()]
+    return f"{'; '.join([*others, f'or {last}' if others else last])}."
+
+
+def check_settings(task: str, model: str, config) -> None:
+    """Refuse what a training's configuration sets for another network than its own.
+
+    Args:
+        task: what is trained.
+        model: a key of `MODELS`.
+        config: the configuration, a dataclass whose fields all have defaults.
+
+    Raises:
+        UsageError: a setting that the network does not have, or weights that there are not for its backbone.
+    """
+    chosen, defaults = MODELS[model], type(config)()
+    for field in fields(config):
+        having = [name for name, architecture in serving(task).items() if field.name in architecture.settings]
+        changed = getattr(config, field.name) != getattr(defaults, field.name)
+        if having and model not in having and changed:
+            reason = f"is made of a {chosen.backbone} always" if chosen.backbone else "has no such part"
+            raise UsageError(
+                f"--{field.name.replace('_', '-')} is for --model {' and '.join(having)}, "
+                f"{chosen.title} {reason}: leave it out"
+            )
+    if chosen.backbone and (config.weights == "imagenet" or config.weights.startswith("preset:")):
+        raise UsageError(
+            f"--weights {config.weights} is not to be had for the {chosen.backbone} of --model {model}: give a "
+            ".weights.h5 file of KerasCV's, or none"
+        )
+
+
+def import_builders() -> None:
+    """Import every builder, which tells Keras the classes that saved models are made of."""
+    for architecture in MODELS.values():
+        architecture.load()
