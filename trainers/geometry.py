@@ -1,4 +1,4 @@
-"""What data, models, metrics and export must mean alike: boxes (x0, y0, x1, y1), their codes, how pictures are fitted."""
+"""What data, models and export mean alike: boxes (x0, y0, x1, y1), their codes, and how pictures are fitted."""
 
 import numpy as np
 

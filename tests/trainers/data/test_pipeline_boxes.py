@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.data import fit as codes
 from metricfit.trainers.data.batches.augment_boxes import NO_BOX_AUGMENTATION, BoxAugmentation, augment_boxes
 from metricfit.trainers.data.batches.pipeline import original_size_examples
 from metricfit.trainers.data.batches.pipeline_boxes import evaluation_batches_boxes, most_boxes, training_batches_boxes
@@ -15,7 +14,6 @@ from metricfit.trainers.data.fit import GREY, fit_image
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import subset
 from metricfit.trainers.errors import DataError, UsageError
-from metricfit.trainers.models.detector import assignment, retinanet
 
 
 class Boxed:
@@ -73,11 +71,6 @@ def test_a_batch_holds_what_its_examples_are():
             if count > 1:
                 expected[1] = -2
             assert classes.tolist() == expected
-
-
-def test_data_and_models_mean_the_same_codes():
-    assert (codes.IGNORED, codes.PADDING) == (assignment.IGNORED, assignment.BACKGROUND) == (-2, -1)
-    assert codes.RESIZINGS == retinanet.RESIZINGS
 
 
 def test_shapes_are_static():

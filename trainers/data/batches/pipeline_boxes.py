@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import DataError, UsageError
+from ...geometry import IGNORED, PADDING
 from ..example import Source
-from ..fit import IGNORED, PADDING, fit_boxes, fit_image, fit_scale
+from ..fit import fit_boxes, fit_image, fit_scale
 from .augment_boxes import BoxAugmentation, augment_boxes
 from .stream import DecodedCache, Order, prepared, target_of
 

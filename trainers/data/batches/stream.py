@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import DataError, UsageError
+from ...geometry import IGNORED
 from ...machine import cores
 from ..example import Example, Source, ignored_boxes
-from ..fit import IGNORED
 
 FIELDS = ("mask", "labels", "boxes")
 """The parts of an example that can be the target of a model."""

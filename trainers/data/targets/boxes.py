@@ -3,8 +3,9 @@
 import numpy as np
 
 from ...errors import DataError
+from ...geometry import IGNORED
 from ..example import Example, Source, ignored_boxes
-from ..fit import IGNORED, fit_boxes, fit_image, fit_scale, unfit_boxes
+from ..fit import fit_boxes, fit_image, fit_scale, unfit_boxes
 from .base import Arrays, Target
 
 
