@@ -1,30 +1,16 @@
-"""The pictures of a detector: precision over recall, F1 and LRP over the threshold, boxes beside the true ones."""
+"""The panels of a detector: boxes found beside the true ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from ..colours import class_colours
-from ..metrics.average_precision import RECALLS, CocoResult
-from ..metrics.lrp import LRPResult
 from ..metrics.matching import Found, Truth
-from .style import (
-    COLOURS,
-    DASH_DOTTED,
-    DASHED,
-    INK,
-    LEGEND,
-    bare,
-    draw_band,
-    frame,
-    new_figure,
-    shortened,
-    threshold_axes,
-    threshold_legends,
-)
+from .precision_recall import precision_recall_figure  # noqa: F401
+from .style import INK, LEGEND, frame, new_figure, shortened
+from .thresholds import NEAR_ZERO, confidence_figure  # noqa: F401
 
 # More boxes than this are not named one by one.
 MOST_NAMED = 15
@@ -32,99 +18,6 @@ MOST_IN_LEGEND = 12
 # Of what was found in one picture: an untrained model finds a hundred boxes everywhere.
 MOST_FOUND = 40
 UNCOUNTED = "#8C8C8C"
-# Below this best threshold a linear axis would show nothing.
-NEAR_ZERO = 0.03
-
-
-def precision_recall_figure(result: CocoResult, *, title: str = "") -> Figure:
-    """Draw precision over recall: averaged over classes at IoU .5, .75 and .9, and at IoU .5 by class.
-
-    Of more than seven classes the best three and the worst three have colours, the others are grey.
-
-    Args:
-        result: What `CocoAP` gives.
-        title: line above the figure.
-    """
-    there = [index for index, ap in enumerate(result.class_ap50) if not np.isnan(ap)]
-    figure = new_figure(9.4 if len(there) > 1 else 5.2, 4.1)
-    if title:
-        figure.suptitle(title, fontsize=11, color=INK)
-    left, *others = [bare(axes) for axes in figure.subplots(1, 2 if len(there) > 1 else 1, squeeze=False)[0]]
-    for iou, colour, style in zip((0.5, 0.75, 0.9), COLOURS, ("-", DASHED, DASH_DOTTED)):
-        value = (result.ap50, result.ap75, result.ap90)[(0.5, 0.75, 0.9).index(iou)]
-        label = f"IoU ≥ {iou:g}: AP {value:.3f}"
-        left.plot(RECALLS, result.curve(iou), color=colour, linestyle=style, linewidth=2, label=label)
-    left.set_title(f"Average of {len(there)} classes" if others else result.class_names[there[0]], **_HEADING)
-    for right in others:
-        order = sorted(there, key=lambda index: -result.class_ap50[index])
-        coloured = order if len(order) <= len(COLOURS) else order[:3] + order[-3:]
-        for index in [*(index for index in order if index not in coloured), *coloured]:
-            known = index in coloured
-            right.plot(
-                RECALLS,
-                result.curve(0.5, index),
-                color=COLOURS[coloured.index(index)] if known else "#BBBBBB",
-                linewidth=1.7 if known else 0.8,
-                label=f"{shortened(result.class_names[index])}: {result.class_ap50[index]:.3f}" if known else None,
-            )
-        right.set_title("By class, IoU ≥ 0.5", **_HEADING)
-    for axes in (left, *others):
-        axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="Recall")
-        axes.legend(loc="lower left", **{**LEGEND, "frameon": True, "framealpha": 0.85, "edgecolor": "none"})
-    left.set_ylabel("Precision")
-    return figure
-
-
-def confidence_figure(results: Mapping[str, LRPResult], *, title: str = "") -> Figure:
-    """Draw F1 and LRP over the score threshold, of all classes together: how much the choice of threshold matters.
-
-    Where the best threshold lies near 0, as ranking losses may have it, the axis is logarithmic.
-
-    Args:
-        results: `LRPResult` by label, e.g. of several losses; at most seven.
-        title: line above the figure.
-
-    Returns:
-        A figure: F1 solid and LRP dashed, the optima as circles, and shaded the band of thresholds within 1 % of the
-        largest F1.
-
-    Raises:
-        ValueError: no results, or more than there are colours.
-    """
-    if not 1 <= len(results) <= len(COLOURS):
-        raise ValueError(f"a figure over thresholds shows 1 to {len(COLOURS)} results, got {len(results)}")
-    left, right = _range_of_thresholds(results.values())
-    figure, axes = threshold_axes(len(results), xlabel="Score threshold", ylabel="F1, LRP")
-    scores = {}
-    if left:
-        axes.set_xscale("log")
-        axes.tick_params(which="minor", length=0)
-    for index, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
-        draw_band(axes, np.clip(result.band, left, 1), colour, index, len(results))
-        at = np.clip(result.thresholds, left, 1)
-        axes.plot(at, result.lrp_curve, color=colour, linewidth=1.3, linestyle=DASHED)
-        axes.plot(at, result.f1_curve, color=colour, linewidth=2.2)
-        for x, y in ((result.f1_threshold, result.f1), (result.lrp_threshold, result.lrp)):
-            axes.plot([x], [y], "o", markersize=7, markeredgewidth=1.7, color=colour, mfc="white", zorder=5)
-        scores[label] = f"F1 {result.f1:.3f} at {result.f1_threshold:.3g}, oLRP {result.olrp:.3f}"
-    axes.set_xlim(left, right)
-    styles = [
-        Line2D([], [], color=INK, linewidth=2.2, label="F1"),
-        Line2D([], [], color=INK, linewidth=1.3, linestyle=DASHED, label="LRP (an error)"),
-        Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=6, label="best"),
-        Line2D([], [], color=INK, linewidth=4, alpha=0.6, label="F1 within 1 % of its best"),
-    ]
-    threshold_legends(figure, axes, styles, scores, title)
-    return figure
-
-
-def _range_of_thresholds(results) -> tuple[float, float]:
-    """Give the ends of the axis; where the left one is not 0 the axis is logarithmic."""
-    best = min((result.f1_threshold for result in results if result.f1_threshold > 0), default=1.0)
-    if best > NEAR_ZERO:
-        return 0.0, 1.0
-    highest = max(result.thresholds[result.f1_curve > 0].max(initial=best) for result in results)
-    return best / 100, min(1.0, 3 * highest)
 
 
 def boxes_figure(
@@ -235,6 +128,3 @@ def _draw_boxes(axes, shape, boxes, classes, scores, uncounted, class_names, col
 def _score(value: float) -> str:
     """Write a score with two digits: those of ranking losses can all be small."""
     return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
-
-
-_HEADING = {"fontsize": 10, "color": INK, "loc": "left"}

@@ -8,8 +8,7 @@ from matplotlib.patches import Patch
 
 from ..colours import class_palette
 from ..metrics import JaccardResult
-from .maps import IGNORED
-from .style import COLOURS, INK, LEGEND, bare, frame, new_figure, shortened
+from .style import COLOURS, IGNORED, INK, LEGEND, bare, frame, new_figure, shortened
 
 MOST_IN_LEGEND = 24
 MOST_WITH_NUMBERS = 24
@@ -128,9 +127,7 @@ def confusion_figure(result: JaccardResult, *, title: str = "") -> Figure:
     shares = np.divide(result.confusion, total, out=np.full(result.confusion.shape, np.nan), where=total > 0)
     count = len(shares)
     side = max(3.0, 0.38 * count)
-    figure = new_figure(side + 2.0, side + 1.3)
-    if title:
-        figure.suptitle(title, fontsize=11, color=INK)
+    figure = new_figure(side + 2.0, side + 1.3, title)
     axes = frame(figure.add_subplot())
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [shortened(name, 16) for name in result.class_names]
