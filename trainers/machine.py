@@ -13,6 +13,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def workers() -> int:
+    """How many pictures are read or prepared at once."""
+    return min(16, cores())
+
+
 @contextlib.contextmanager
 def held_back_stderr():
     """Hold back what TensorFlow's libraries print about the machine; an unexpected error lets it out.

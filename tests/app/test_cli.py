@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from metricfit.app import cli
-from metricfit.trainers.data.batches.augment_boxes import BoxAugmentation
-from metricfit.trainers.data.batches.augment_masks import Augmentation
+from metricfit.trainers.data.augmentation.boxes import BoxAugmentation
+from metricfit.trainers.data.augmentation.masks import Augmentation
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.training.config import CONFIGS, train_command
 

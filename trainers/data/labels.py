@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import DataError, UsageError
-from ..machine import cores
+from ..machine import workers
 from .example import IGNORE, Example, Source
 from .subset import Subset
 
@@ -126,7 +126,7 @@ class CodedLabels:
         """
         missing = [int(index) for index in indices if (self._counts[index] < 0).any()]
         with (
-            ThreadPoolExecutor(min(16, cores())) as pool,
+            ThreadPoolExecutor(workers()) as pool,
             tqdm(total=len(missing), desc=f"classes of {self.name}", unit="image", disable=quiet or None, delay=0.5,
                  leave=False) as bar,
         ):  # fmt: skip

@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from ... import losses
 from ..data.batches import pipeline
-from ..data.batches.pipeline_boxes import evaluation_batches_boxes, most_boxes, training_batches_boxes
 from ..data.example import Source
 from ..data.scan.boxes import refuse_without_boxes
 from ..data.subset import subset
+from ..data.targets import TARGETS
+from ..data.targets.boxes import most_boxes
 from ..errors import UsageError
 from ..judge.boxes import DetectionReport, measure
 from ..models.detector.detect import detections
@@ -174,18 +175,15 @@ def _compile_model(model: keras.Model, config: DetectionConfig, optimizer, train
     )
 
 
-def _most_boxes(config: DetectionConfig, source: Source) -> int:
-    return config.max_boxes or max(1, most_boxes(source))
-
-
 def _training_batches(config: DetectionConfig, source: Source, start_step: int) -> tf.data.Dataset:
-    return training_batches_boxes(
+    return pipeline.training_batches(
         source,
+        TARGETS["boxes"],
         size=config.size,
         batch_size=config.batch_size,
         seed=config.seed,
         resizing=config.resizing,
-        max_boxes=_most_boxes(config, source),
+        room=config.max_boxes,
         augmentation=config.augmentation,
         start_step=start_step,
         cache_mib=config.cache_mib,
@@ -197,12 +195,13 @@ def _steps_per_epoch(config: DetectionConfig, source: Source) -> int:
 
 
 def _selection_batches(config: DetectionConfig, source: Source) -> tf.data.Dataset:
-    return evaluation_batches_boxes(
+    return pipeline.evaluation_batches(
         source,
+        TARGETS["boxes"],
         size=config.size,
         batch_size=config.batch_size,
         resizing=config.resizing,
-        max_boxes=_most_boxes(config, source),
+        room=config.max_boxes,
     )
 
 

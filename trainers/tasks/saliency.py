@@ -13,6 +13,7 @@ from ..data.batches import pipeline
 from ..data.example import IGNORE, Source
 from ..data.images import resize_map
 from ..data.subset import subset
+from ..data.targets import TARGETS
 from ..errors import UsageError
 from ..figures.maps import panels_figure, save, threshold_figure
 from ..metrics import FirstMapFMeasure, FMeasure, FMeasureCurve, FMeasureResult
@@ -233,10 +234,12 @@ def _compile_model(model: keras.Model, config: SaliencyConfig, optimizer, traini
 def _training_batches(config: SaliencyConfig, source: Source, start_step: int) -> tf.data.Dataset:
     return pipeline.training_batches(
         source,
+        TARGETS["mask"],
         size=config.size,
         batch_size=config.batch_size,
         seed=config.seed,
         augmentation=config.augmentation,
+        resizing="stretch",
         start_step=start_step,
         cache_mib=config.cache_mib,
     )
@@ -247,12 +250,16 @@ def _steps_per_epoch(config: SaliencyConfig, source: Source) -> int:
 
 
 def _selection_batches(config: SaliencyConfig, source: Source) -> tf.data.Dataset:
-    return pipeline.evaluation_batches(source, size=config.size, batch_size=config.batch_size)
+    return pipeline.evaluation_batches(
+        source, TARGETS["mask"], size=config.size, batch_size=config.batch_size, resizing="stretch"
+    )
 
 
 def _watchers(config: SaliencyConfig, folder: Path, selection: Source) -> list:
     shown = subset(selection, np.linspace(0, len(selection) - 1, min(PICTURES, len(selection))).astype(int))
-    batches = pipeline.evaluation_batches(shown, size=config.size, batch_size=PICTURES, cache_mib=0)
+    batches = pipeline.evaluation_batches(
+        shown, TARGETS["mask"], size=config.size, batch_size=PICTURES, resizing="stretch", cache_mib=0
+    )
     images, masks = next(iter(batches.as_numpy_iterator()))
     logs = folder / "tensorboard"
     return [ThresholdCurves(logs), PredictionPanels(images, masks, logs, names=shown.names)]

@@ -10,9 +10,10 @@ import tensorflow as tf
 from ... import losses
 from ..data.batches import pipeline
 from ..data.batches.class_weights import class_weights
-from ..data.batches.pipeline_labels import evaluation_batches_labels, training_batches_labels
+from ..data.batches.equibatch import Equibatch
 from ..data.example import IGNORE, Source
 from ..data.labels import LabelCoding, class_counts
+from ..data.targets import TARGETS
 from ..errors import DataError, UsageError
 from ..judge.classes import SegmentationReport, measure
 from ..judge.views import PLAIN, Views
@@ -223,22 +224,25 @@ def _compile_model(model: keras.Model, config: SegmentationConfig, optimizer, tr
 
 
 def _training_batches(config: SegmentationConfig, source: Source, start_step: int) -> tf.data.Dataset:
-    return training_batches_labels(
+    sampler = Equibatch(class_counts(source, quiet=config.quiet), config.seed) if config.equibatch else None
+    return pipeline.training_batches(
         source,
+        TARGETS["labels"],
         size=config.size,
         batch_size=config.batch_size,
         seed=config.seed,
         augmentation=config.augmentation,
         resizing=config.resizing,
-        equibatch=config.equibatch,
+        sampler=sampler,
         start_step=start_step,
         cache_mib=config.cache_mib,
-        quiet=config.quiet,
     )
 
 
 def _selection_batches(config: SegmentationConfig, source: Source) -> tf.data.Dataset:
-    return evaluation_batches_labels(source, size=config.size, batch_size=config.batch_size, resizing=config.resizing)
+    return pipeline.evaluation_batches(
+        source, TARGETS["labels"], size=config.size, batch_size=config.batch_size, resizing=config.resizing
+    )
 
 
 def _watchers(config: SegmentationConfig, folder: Path, selection: Source) -> list:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..data.batches.augment_boxes import BoxAugmentation
-from ..data.batches.augment_labels import LabelAugmentation
-from ..data.batches.augment_masks import Augmentation
+from ..data.augmentation.boxes import BoxAugmentation
+from ..data.augmentation.labels import LabelAugmentation
+from ..data.augmentation.masks import Augmentation
 from ..errors import UsageError
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.

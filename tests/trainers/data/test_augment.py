@@ -4,13 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.batches.augment_masks import (
-    NO_AUGMENTATION,
-    Augmentation,
-    augment,
-    colour_matrix,
-    crop_window,
-)
+from metricfit.trainers.data.augmentation.colours import colour_matrix
+from metricfit.trainers.data.augmentation.masks import NO_AUGMENTATION, Augmentation, augment, crop_window
 from metricfit.trainers.data.images import resize_image, resize_mask
 from metricfit.trainers.errors import UsageError
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.batches.augment_boxes import (
+from metricfit.trainers.data.augmentation.boxes import (
     MIN_SIDE,
     NO_BOX_AUGMENTATION,
     OVERLAPS,
@@ -14,7 +14,7 @@ from metricfit.trainers.data.batches.augment_boxes import (
     cropped_window,
     expanded_window,
 )
-from metricfit.trainers.data.batches.augment_masks import Augmentation
+from metricfit.trainers.data.augmentation.masks import Augmentation
 from metricfit.trainers.data.fit import GREY, fit_boxes, fit_image, fit_scale
 from metricfit.trainers.errors import UsageError
 

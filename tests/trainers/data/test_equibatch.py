@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.batches.augment_labels import NO_LABEL_AUGMENTATION, LabelAugmentation
+from metricfit.trainers.data.augmentation.labels import NO_LABEL_AUGMENTATION, LabelAugmentation
 from metricfit.trainers.data.batches.equibatch import Equibatch
-from metricfit.trainers.data.batches.pipeline_labels import evaluation_batches_labels, training_batches_labels
-from metricfit.trainers.data.batches.stream import names_of_step
+from metricfit.trainers.data.batches.order import names_of_step
+from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.data.fit import fit_image, fit_labels
-from metricfit.trainers.data.labels import LabelCoding, with_coding
+from metricfit.trainers.data.labels import LabelCoding, class_counts, with_coding
 from metricfit.trainers.data.subset import split_for_selection
+from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
 
 CLASSES = 5
@@ -41,11 +42,15 @@ def rare():
     return with_coding(Rare(), LabelCoding())
 
 
+def training(source, equibatch=False, **changes):
+    augmentation = LabelAugmentation(max_scale=6.0)
+    settings = {"size": 32, "batch_size": 3, "seed": 4, "augmentation": augmentation, "resizing": "pad", **changes}
+    sampler = Equibatch(class_counts(source, quiet=True), settings["seed"]) if equibatch else None
+    return training_batches(source, TARGETS["labels"], sampler=sampler, **settings)
+
+
 def stream(source, steps, **changes):
-    settings = {"size": 32, "batch_size": 3, "seed": 4, "augmentation": LabelAugmentation(max_scale=6.0), **changes}
-    return [
-        (images.numpy(), labels.numpy()) for images, labels in training_batches_labels(source, **settings).take(steps)
-    ]
+    return [(images.numpy(), labels.numpy()) for images, labels in training(source, **changes).take(steps)]
 
 
 @pytest.mark.parametrize("seed", [0, 4])
@@ -84,9 +89,7 @@ def test_nothing_to_cycle_over():
     with pytest.raises(UsageError, match="seed must be 0 or more"):
         Equibatch(np.ones((3, 2)), -1)
     with pytest.raises(UsageError, match="no class maps"):
-        training_batches_labels(
-            Rare(), size=32, batch_size=2, seed=0, augmentation=NO_LABEL_AUGMENTATION, equibatch=True
-        )
+        training(Rare(), equibatch=True)
 
 
 @pytest.mark.parametrize("equibatch", [False, True])
@@ -102,7 +105,7 @@ def test_a_stream_can_be_entered_at_any_step(equibatch):
 
 def test_batches_are_static_and_in_the_known_order():
     source = rare()
-    dataset = training_batches_labels(source, size=32, batch_size=3, seed=4, augmentation=NO_LABEL_AUGMENTATION)
+    dataset = training(source, augmentation=NO_LABEL_AUGMENTATION)
     images, labels = dataset.element_spec
     assert (images.shape, images.dtype.name) == ((3, 32, 32, 3), "uint8")
     assert (labels.shape, labels.dtype.name) == ((3, 32, 32), "int32")
@@ -116,7 +119,8 @@ def test_batches_are_static_and_in_the_known_order():
 @pytest.mark.parametrize("resizing", ["pad", "stretch"])
 def test_evaluation_goes_through_once(resizing):
     source = rare()
-    batches = list(evaluation_batches_labels(source, size=32, batch_size=8, resizing=resizing).as_numpy_iterator())
+    dataset = evaluation_batches(source, TARGETS["labels"], size=32, batch_size=8, resizing=resizing)
+    batches = list(dataset.as_numpy_iterator())
     assert [len(images) for images, _ in batches] == [8, 8, 8, 6]
     images, labels = (np.concatenate(part) for part in zip(*batches))
     example = source.load(9)
@@ -127,6 +131,4 @@ def test_evaluation_goes_through_once(resizing):
 
 def test_an_unknown_resizing_is_refused_at_once():
     with pytest.raises(UsageError, match="resizing must be"):
-        training_batches_labels(
-            rare(), size=32, batch_size=2, seed=0, augmentation=NO_LABEL_AUGMENTATION, resizing="squash"
-        )
+        training(rare(), resizing="squash")

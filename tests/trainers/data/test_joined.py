@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
-from metricfit.trainers.data.batches.pipeline_boxes import most_boxes
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.data.scan.scanner import checked_source, scan
 from metricfit.trainers.data.sources import open_source, split_texts, usual_needs
+from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
 
 

@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.data.batches.augment_masks import NO_AUGMENTATION, Augmentation, augment
-from metricfit.trainers.data.batches.pipeline import (
-    DecodedCache,
-    evaluation_batches,
-    names_of_step,
-    original_size_examples,
-    steps_per_epoch,
-    training_batches,
-)
+from metricfit.trainers.data.augmentation.labels import NO_LABEL_AUGMENTATION
+from metricfit.trainers.data.augmentation.masks import NO_AUGMENTATION, Augmentation, augment
+from metricfit.trainers.data.batches.order import names_of_step, steps_per_epoch
+from metricfit.trainers.data.batches.original_size import original_size_examples
+from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
+from metricfit.trainers.data.batches.stream import DecodedCache
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import subset
+from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
 
 
@@ -46,8 +44,9 @@ class Coded:
         return Example(np.full((*mask.shape, 3), index, np.uint8), mask, labels=mask * 2, name=self.names[index])
 
 
-def stream(source, steps, *, seed=3, batch_size=4, size=8, augmentation=NO_AUGMENTATION, **more):
-    dataset = training_batches(source, size=size, batch_size=batch_size, seed=seed, augmentation=augmentation, **more)
+def stream(source, steps, *, seed=3, batch_size=4, size=8, augmentation=NO_AUGMENTATION, target="mask", **more):
+    settings = {"size": size, "batch_size": batch_size, "seed": seed, "resizing": "stretch", **more}
+    dataset = training_batches(source, TARGETS[target], augmentation=augmentation, **settings)
     return [(images.numpy(), targets.numpy()) for images, targets in dataset.take(steps)]
 
 
@@ -104,10 +103,12 @@ def test_augmentation_is_keyed_by_seed_epoch_and_index():
 def test_same_bytes_in_another_process_which_ends_cleanly_with_work_under_way():
     code = """
 import hashlib
-from metricfit.trainers.data.batches.augment_masks import Augmentation
+from metricfit.trainers.data.augmentation.masks import Augmentation
 from metricfit.trainers.data.batches.pipeline import training_batches
 from metricfit.trainers.data.sources.scenes import Scenes
-batches = iter(training_batches(Scenes("train"), size=64, batch_size=5, seed=1, augmentation=Augmentation()))
+from metricfit.trainers.data.targets import TARGETS
+settings = dict(size=64, batch_size=5, seed=1, augmentation=Augmentation(), resizing="stretch")
+batches = iter(training_batches(Scenes("train"), TARGETS["mask"], **settings))
 images, masks = next(batches)
 print(hashlib.sha256(images.numpy().tobytes() + masks.numpy().tobytes()).hexdigest())
 """
@@ -118,7 +119,8 @@ print(hashlib.sha256(images.numpy().tobytes() + masks.numpy().tobytes()).hexdige
 
 
 def test_shapes_are_static_and_values_stay():
-    dataset = training_batches(Coded(9), size=16, batch_size=4, seed=0, augmentation=Augmentation())
+    settings = {"size": 16, "batch_size": 4, "seed": 0, "resizing": "stretch"}
+    dataset = training_batches(Coded(9), TARGETS["mask"], augmentation=Augmentation(), **settings)
     assert dataset.element_spec == (tf.TensorSpec((4, 16, 16, 3), tf.uint8), tf.TensorSpec((4, 16, 16), tf.int32))
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
     for _, targets in dataset.take(6):
@@ -149,7 +151,7 @@ def test_the_cache_spares_loading_and_does_not_change_the_stream():
 def test_the_cache_is_bounded():
     source = Coded(30)
     one = 12 * 14 * 4
-    cache = DecodedCache(source, "mask", 5 * one / 2**20)
+    cache = DecodedCache(source, TARGETS["mask"], 5 * one / 2**20)
     for _ in range(3):
         for index in range(30):
             assert cache[index][0][0, 0, 0] == index
@@ -160,7 +162,7 @@ def test_the_cache_is_bounded():
 
 def test_the_cache_is_safe_between_threads():
     source = Coded(40)
-    cache = DecodedCache(source, "mask", 1)
+    cache = DecodedCache(source, TARGETS["mask"], 1)
     wrong = []
 
     def work(seed):
@@ -178,7 +180,7 @@ def test_the_cache_is_safe_between_threads():
 
 def test_evaluation_batches_go_once_in_order():
     source = Coded(10)
-    dataset = evaluation_batches(source, size=8, batch_size=4)
+    dataset = evaluation_batches(source, TARGETS["mask"], size=8, batch_size=4, resizing="stretch")
     for _ in range(2):
         batches = [(images.numpy(), targets.numpy()) for images, targets in dataset]
         assert [len(images) for images, _ in batches] == [4, 4, 2]
@@ -186,7 +188,7 @@ def test_evaluation_batches_go_once_in_order():
         assert batches[0][1].dtype == np.int32
         assert set(np.unique(np.concatenate([targets for _, targets in batches]))) == {0, 1, 255}
     assert len(source.loaded) == 10
-    uncached = evaluation_batches(source, size=8, batch_size=4, cache_mib=0)
+    uncached = evaluation_batches(source, TARGETS["mask"], size=8, batch_size=4, resizing="stretch", cache_mib=0)
     assert sum(len(images) for _ in range(2) for images, _ in uncached) == 20
     assert len(source.loaded) == 30
 
@@ -205,10 +207,8 @@ def test_original_size_examples_keep_the_label():
 
 
 def test_labels_can_be_the_target():
-    ((_, targets),) = stream(Coded(4), 1, field="labels")
+    ((_, targets),) = stream(Coded(4), 1, target="labels", augmentation=NO_LABEL_AUGMENTATION)
     assert set(np.unique(targets)) == {0, 2, 254}
-    with pytest.raises(UsageError, match="mask or labels"):
-        stream(Coded(4), 1, field="boxes")
 
 
 def test_faults_in_loading_are_quoted():

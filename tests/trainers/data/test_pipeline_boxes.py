@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.data.batches.augment_boxes import NO_BOX_AUGMENTATION, BoxAugmentation, augment_boxes
-from metricfit.trainers.data.batches.pipeline import original_size_examples
-from metricfit.trainers.data.batches.pipeline_boxes import evaluation_batches_boxes, most_boxes, training_batches_boxes
-from metricfit.trainers.data.batches.stream import names_of_step
+from metricfit.trainers.data.augmentation.boxes import NO_BOX_AUGMENTATION, BoxAugmentation, augment_boxes
+from metricfit.trainers.data.batches.order import names_of_step
+from metricfit.trainers.data.batches.original_size import original_size_examples
+from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
 from metricfit.trainers.data.classes import with_class_names
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.data.fit import GREY, fit_image
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import subset
+from metricfit.trainers.data.targets import TARGETS
+from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
 
 
@@ -47,11 +49,15 @@ class Bare(Boxed):
 
 
 def stream(source, steps, *, augmentation=NO_BOX_AUGMENTATION, **more):
-    settings = {"size": 32, "batch_size": 4, "seed": 3, "max_boxes": 5, **more}
-    dataset = training_batches_boxes(source, augmentation=augmentation, **settings)
+    settings = {"size": 32, "batch_size": 4, "seed": 3, "room": 5, "resizing": "pad", **more}
+    dataset = training_batches(source, TARGETS["boxes"], augmentation=augmentation, **settings)
     return [
         (images.numpy(), {key: value.numpy() for key, value in boxes.items()}) for images, boxes in dataset.take(steps)
     ]
+
+
+def evaluated(source, **more):
+    return evaluation_batches(source, TARGETS["boxes"], size=32, resizing="pad", **more)
 
 
 def test_a_batch_holds_what_its_examples_are():
@@ -74,8 +80,15 @@ def test_a_batch_holds_what_its_examples_are():
 
 
 def test_shapes_are_static():
-    dataset = training_batches_boxes(
-        Boxed(9), size=32, batch_size=4, seed=0, augmentation=BoxAugmentation(), max_boxes=7, resizing="stretch"
+    dataset = training_batches(
+        Boxed(9),
+        TARGETS["boxes"],
+        size=32,
+        batch_size=4,
+        seed=0,
+        augmentation=BoxAugmentation(),
+        room=7,
+        resizing="stretch",
     )
     boxes = {"boxes": tf.TensorSpec((4, 7, 4), tf.float32), "classes": tf.TensorSpec((4, 7), tf.int32)}
     assert dataset.element_spec == (tf.TensorSpec((4, 32, 32, 3), tf.uint8), boxes)
@@ -84,7 +97,7 @@ def test_shapes_are_static():
 
 def test_a_resumed_stream_is_the_tail():
     scenes = subset(Scenes("val", needs="boxes"), range(7))
-    settings = {"batch_size": 3, "size": 64, "augmentation": BoxAugmentation(), "max_boxes": 3}
+    settings = {"batch_size": 3, "size": 64, "augmentation": BoxAugmentation(), "room": 3}
     whole = stream(scenes, 6, **settings)
     tail = stream(scenes, 3, start_step=3, cache_mib=0, **settings)
     for (images, targets), (images_again, targets_again) in zip(whole[3:], tail, strict=True):
@@ -127,7 +140,7 @@ def test_augmentation_is_keyed_by_seed_epoch_and_index():
 def test_evaluation_goes_once_in_order():
     source = Boxed(10)
     for cache_mib in (512, 0):
-        dataset = evaluation_batches_boxes(source, size=32, batch_size=4, max_boxes=3, cache_mib=cache_mib)
+        dataset = evaluated(source, batch_size=4, room=3, cache_mib=cache_mib)
         for _ in range(2):
             batches = list(dataset)
             assert [len(images) for images, _ in batches] == [4, 4, 2]
@@ -142,14 +155,14 @@ def test_more_boxes_than_room_are_refused():
     with pytest.raises(
         tf.errors.OpError, match=r"b\d+ of boxed has 3 boxes and there is room for 2: give --max-boxes 3"
     ):
-        stream(Boxed(9), 3, max_boxes=2)
+        stream(Boxed(9), 3, room=2)
 
     class Counted(Boxed):
         box_counts = (0, 1, 2, 3)
 
     # Where counts are known, before anything is decoded.
     with pytest.raises(DataError, match="b3 of boxed has 3 boxes and there is room for 2"):
-        evaluation_batches_boxes(Counted(4), size=32, batch_size=2, max_boxes=2)
+        evaluated(Counted(4), batch_size=2, room=2)
 
     class Bounded(Boxed):
         box_bound = 7
@@ -157,21 +170,21 @@ def test_more_boxes_than_room_are_refused():
     # A bound gives room, and is no reason to refuse what has less.
     assert (most_boxes(Bounded(4)), most_boxes(subset(Bounded(4), [0]))) == (7, 7)
     assert most_boxes(with_class_names(Bounded(4), ("dog", "cat"))) == 7
-    assert len(list(evaluation_batches_boxes(Bounded(4), size=32, batch_size=2, max_boxes=3))) == 2
+    assert len(list(evaluated(Bounded(4), batch_size=2, room=3))) == 2
     few = subset(Counted(4), [0, 1, 2])
     assert (most_boxes(few), most_boxes(subset(Boxed(9), [0, 1])), most_boxes(Scenes("val"))) == (2, 1, 3)
-    assert len(list(evaluation_batches_boxes(few, size=32, batch_size=2, max_boxes=2))) == 2
+    assert len(list(evaluated(few, batch_size=2, room=2))) == 2
 
 
 def test_arguments_are_checked_before_anything_is_decoded():
     with pytest.raises(UsageError, match="max_boxes must be at least 1"):
-        stream(Boxed(4), 1, max_boxes=0)
+        stream(Boxed(4), 1, room=0)
     with pytest.raises(UsageError, match="pad or stretch"):
         stream(Boxed(4), 1, resizing="crop")
     with pytest.raises(DataError, match="at least one example"):
         stream(Boxed(0), 1)
     with pytest.raises(tf.errors.OpError, match="b1 of boxed has no boxes"):
-        list(evaluation_batches_boxes(Bare(2), size=32, batch_size=2, max_boxes=3))
+        list(evaluated(Bare(2), batch_size=2, room=3))
 
 
 def test_pictures_of_other_shape_are_padded_for_evaluation_at_original_size():

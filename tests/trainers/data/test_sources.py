@@ -78,7 +78,7 @@ def test_selection_split_is_a_partition_that_takes_every_tenth():
 
 def test_reading_data_needs_no_tensorflow():
     code = (
-        "import sys, metricfit.trainers.data.batches.augment_masks\n"
+        "import sys, metricfit.trainers.data.augmentation.masks\n"
         "from metricfit.trainers.data.sources import open_source\n"
         "open_source('scenes:val').load(3); assert 'tensorflow' not in sys.modules"
     )

@@ -13,18 +13,18 @@ class Equibatch:
     The cycle is one permutation of the classes by the seed, the same in every round, so that any |C| consecutive
     positions name each class once. Position p is the (p // |C|)-th visit to its class; the visits of a class go through
     the examples that have it, permuted anew by (seed, class, round). A patch must then be cropped such that a pixel of
-    the class stays; see `augment_labels`.
+    the class stays; see `Target.augment`.
 
     Args:
-        counts: int [n, C], the pixels of each class in each example; see `labels.class_counts`.
+        counts: int [n, C], the pixels of each class in each example; see `class_counts`.
         seed: 0 or more.
 
     Attributes:
         cycle: int64 [K], the classes in the order in which they are visited; those that no example has are left out.
 
     Raises:
-        UsageError: If the seed is below 0.
-        DataError: If no example has a pixel of any class.
+        UsageError: the seed is below 0.
+        DataError: no example has a pixel of any class.
     """
 
     def __init__(self, counts: np.ndarray, seed: int):
@@ -35,7 +35,7 @@ class Equibatch:
         present = np.array([index for index, examples in enumerate(self._examples) if len(examples)], np.int64)
         if not len(present):
             raise DataError("no example has a pixel of any class, so there are no classes to cycle over")
-        # The third number keeps it apart from the streams of `stream.Order`, which begin with an epoch.
+        # The third number keeps it apart from the streams of `Order`, which begin with an epoch.
         self.cycle = np.random.default_rng([seed, 0, 0, 0, 1]).permutation(present)
         self._round = lru_cache(maxsize=4 * len(present))(self._permute)
 
@@ -49,7 +49,7 @@ class Equibatch:
         number, turn = divmod(visit, len(self._examples[wanted]))
         return int(self._round(wanted, number)[turn]), wanted
 
-    def draw(self, position: int) -> tuple[int, int, np.random.Generator]:
-        """Give the index into the source, the class of which a pixel must stay, and the generator that augments."""
+    def draw(self, position: int) -> tuple[int, np.random.Generator, int]:
+        """See `order.Sampler`."""
         index, wanted = self[position]
-        return index, wanted, np.random.default_rng([self.seed, position, 0, 0, 3])
+        return index, np.random.default_rng([self.seed, position, 0, 0, 3]), wanted

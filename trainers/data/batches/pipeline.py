@@ -1,58 +1,37 @@
-"""From a source to batches of pictures with masks or class maps.
+"""From a source to batches of pictures with their targets.
 
 The training stream is a pure function of (seed, step): it can be entered at any step without decoding what comes
 before, and the names of the examples of any step can be computed again.
 """
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from ...errors import UsageError
-from ..example import Example, Source
-from ..fit import fit_image
-from ..images import resize_image, resize_mask
-from .augment_masks import Augmentation, augment
-from .stream import DecodedCache, Order, names_of_step, prepared, steps_per_epoch, workers
+from ..augmentation.colours import ColourSettings
+from ..example import Source
+from ..fit import fitted_size
+from ..targets.base import Array, Arrays, Target
+from .order import Order, Sampler, names_of_step, steps_per_epoch
+from .original_size import original_size_examples
+from .stream import DecodedCache, prepared
 
-__all__ = [
-    "FIELDS",
-    "DecodedCache",
-    "evaluation_batches",
-    "names_of_step",
-    "original_size_examples",
-    "steps_per_epoch",
-    "training_batches",
-]
-
-FIELDS = ("mask", "labels")
-"""The parts of an example that can be the target of a pixel-wise model."""
-
-
-def _decoded(source: Source, field: str, limit_mib: float) -> DecodedCache:
-    if field not in FIELDS:
-        raise UsageError(f"a pipeline delivers {' or '.join(FIELDS)}, got field={field!r}")
-    return DecodedCache(source, field, limit_mib)
-
-
-def _specs(size: int) -> tuple[tf.TensorSpec, tf.TensorSpec]:
-    return tf.TensorSpec((size, size, 3), tf.uint8), tf.TensorSpec((size, size), tf.uint8)
+__all__ = ["evaluation_batches", "names_of_step", "original_size_examples", "steps_per_epoch", "training_batches"]
 
 
 def training_batches(
     source: Source,
+    target: Target[Any],
     *,
     size: int,
     batch_size: int,
     seed: int,
-    augmentation: Augmentation,
+    augmentation: ColourSettings,
+    resizing: str,
+    sampler: Sampler | None = None,
     start_step: int = 0,
     cache_mib: float = 1024,
-    field: str = "mask",
+    room: int | None = None,
 ) -> tf.data.Dataset:
     """Stream augmented training batches without end.
 
@@ -61,126 +40,89 @@ def training_batches(
     of the one that starts at 0. OpenCV is set to one thread in this process.
 
     Args:
-        source: Where examples come from.
-        size: Side of the pictures, in pixels.
-        batch_size: Pictures a batch.
+        source: where examples come from.
+        target: what is learnt, one of `TARGETS`.
+        size: side of the pictures, in pixels.
+        batch_size: pictures a batch.
         seed: 0 or more.
-        augmentation: What is varied, and how strongly.
-        start_step: The step to begin with; nothing before it is decoded.
-        cache_mib: Memory for decoded examples, in MiB.
-        field: `mask` or `labels`.
+        augmentation: what is varied, and how strongly; of the target's own kind.
+        resizing: `pad` or `stretch`, see `fit_image`.
+        sampler: decides which example comes when, such as `Equibatch`; None is the order above.
+        start_step: the step to begin with; nothing before it is decoded.
+        cache_mib: memory for decoded examples, in MiB.
+        room: room for boxes in each picture; None gives as much as the source needs.
 
     Returns:
-        Elements (images uint8 [batch_size, size, size, 3], targets int32 [batch_size, size, size]), fully static.
+        Elements (images uint8 [batch_size, size, size, 3], targets), fully static, with `targets` as in
+        `Target.layout`: int32 [batch_size, size, size] for masks and class maps, {"boxes": float32 [batch_size, room,
+        4], "classes": int32 [batch_size, room]} for boxes.
 
     Raises:
-        UsageError: If an argument is out of range.
-        DataError: If the source is empty. An example that cannot be loaded ends the stream with a TensorFlow error that
-            quotes the DataError.
+        UsageError: an argument is out of range.
+        DataError: the source is empty, or an example has more boxes than there is room for. What shows only on loading
+            ends the stream with a TensorFlow error that quotes the DataError.
     """
     order = Order(len(source), batch_size, seed)
-    decoded = _decoded(source, field, cache_mib)
+    draw = (sampler or order).draw
+    room = target.room(source, room)
+    fitted_size((1, 1), size, resizing)
+    decoded = DecodedCache(source, target, cache_mib)
 
-    def prepare(position):
-        index, rng = order.draw(position)
-        image, target = decoded[index]
-        return augment(image, target, size, rng, augmentation)
+    def prepare(position: int) -> Arrays:
+        index, rng, wanted = draw(position)
+        image, *parts = decoded[index]
+        target.check_room(source, index, tuple(parts), room)
+        image, *parts = target.augment(image, tuple(parts), size, resizing, rng, augmentation, wanted)
+        return image, *target.padded(tuple(parts), room)
 
+    layout = target.layout(size, room)
     dataset = tf.data.Dataset.counter(start=start_step * batch_size)
-    dataset = prepared(dataset, prepare, _specs(size))
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    dataset = dataset.map(lambda images, targets: (images, tf.cast(targets, tf.int32)))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = prepared(dataset, prepare, _specs(size, layout))
+    return _finished(dataset.batch(batch_size, drop_remainder=True), layout)
 
 
 def evaluation_batches(
-    source: Source, *, size: int, batch_size: int, field: str = "mask", cache_mib: float = 512
-) -> tf.data.Dataset:
-    """Go through a source once, in its order, resized and otherwise as it is.
-
-    Args:
-        source: Where examples come from.
-        size: Side of the pictures, in pixels.
-        batch_size: Pictures a batch; the last may have fewer.
-        field: `mask` or `labels`.
-        cache_mib: When all resized examples fit into this many MiB, later passes take them from memory.
-
-    Returns:
-        Elements (images uint8 [b, size, size, 3], targets int32 [b, size, size]).
-    """
-    decoded = _decoded(source, field, 0)
-
-    def prepare(position):
-        image, target = decoded[position]
-        return resize_image(image, (size, size)), resize_mask(target, (size, size))
-
-    dataset = tf.data.Dataset.range(len(source))
-    dataset = prepared(dataset, prepare, _specs(size))
-    if len(source) * size * size * 4 <= cache_mib * 2**20:
-        dataset = dataset.cache()
-    dataset = dataset.batch(batch_size)
-    dataset = dataset.map(lambda images, targets: (images, tf.cast(targets, tf.int32)))
-    return dataset.prefetch(tf.data.AUTOTUNE)
-
-
-def original_size_examples(
     source: Source,
+    target: Target[Any],
+    *,
     size: int,
-    batch_size: int = 16,
-    quiet: bool = False,
-    description: str = "evaluate",
-    resizing: str = "stretch",
-) -> Iterator[tuple[np.ndarray, list[Example]]]:
-    """Go through a source once for evaluation at the labels' own size.
+    batch_size: int,
+    resizing: str,
+    cache_mib: float = 512,
+    room: int | None = None,
+) -> tf.data.Dataset:
+    """Go through a source once, in its order, fitted to the input and otherwise as it is.
 
-    Args:
-        source: Where examples come from.
-        size: Side of the model's input, in pixels.
-        batch_size: Pictures a batch; the last may have fewer.
-        quiet: Show no progress bar.
-        description: What the progress bar says.
-        resizing: How a picture becomes the input, `stretch` or `pad`; see `boxes.fit_image`.
-
-    Yields:
-        Images uint8 [b, size, size, 3], and the b examples they come from, at their own size.
-
-    Raises:
-        UsageError: If `batch_size` is below 1.
+    Arguments, elements and errors are those of `training_batches`, but for the last batch, which may have fewer
+    pictures, and `cache_mib`: when all fitted examples take no more than this, later passes take them from memory.
     """
-    if batch_size < 1:
-        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+    room = target.room(source, room)
+    fitted_size((1, 1), size, resizing)
+    decoded = DecodedCache(source, target, 0)
 
-    def prepare(index):
-        example = source.load(index)
-        return fit_image(example.image, size, resizing), example
+    def prepare(position: int) -> Arrays:
+        image, *parts = decoded[position]
+        target.check_room(source, position, tuple(parts), room)
+        image, *parts = target.fit(image, tuple(parts), size, resizing)
+        return image, *target.padded(tuple(parts), room)
 
-    batch = []
-    with (
-        ThreadPoolExecutor(workers()) as pool,
-        tqdm(total=len(source), desc=description, unit="image", disable=quiet or None) as bar,
-    ):
-        # Two batches ahead keep the model busy and the memory bounded.
-        for pair in _in_order(pool, prepare, len(source), ahead=2 * batch_size):
-            batch.append(pair)
-            if len(batch) == batch_size:
-                yield _stacked(batch)
-                bar.update(len(batch))
-                batch = []
-        if batch:
-            yield _stacked(batch)
-            bar.update(len(batch))
+    layout = target.layout(size, room)
+    specs = _specs(size, layout)
+    dataset = prepared(tf.data.Dataset.range(len(source)), prepare, specs)
+    if len(source) * sum(spec.shape.num_elements() * spec.dtype.size for spec in specs) <= cache_mib * 2**20:
+        dataset = dataset.cache()
+    return _finished(dataset.batch(batch_size), layout)
 
 
-def _in_order(pool: ThreadPoolExecutor, function, count: int, ahead: int) -> Iterator:
-    """Give function(0), function(1), ... while the next ones are computed."""
-    pending = deque()
-    for index in range(count):
-        pending.append(pool.submit(function, index))
-        if len(pending) > ahead:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()
+def _specs(size: int, layout: tuple[Array, ...]) -> list[tf.TensorSpec]:
+    return [tf.TensorSpec((size, size, 3), tf.uint8), *(tf.TensorSpec(array.shape, array.dtype) for array in layout)]
 
 
-def _stacked(batch: list[tuple[np.ndarray, Example]]) -> tuple[np.ndarray, list[Example]]:
-    return np.stack([image for image, _ in batch]), [example for _, example in batch]
+def _finished(dataset: tf.data.Dataset, layout: tuple[Array, ...]) -> tf.data.Dataset:
+    """Bring batches to the dtypes that a model gets, and name the targets where there are several."""
+
+    def element(images: tf.Tensor, *targets: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        given = {array.name: tf.cast(values, array.given) for array, values in zip(layout, targets, strict=True)}
+        return images, given if len(given) > 1 else next(iter(given.values()))
+
+    return dataset.map(element).prefetch(tf.data.AUTOTUNE)

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
-from ...machine import cores
+from ...machine import workers
 from ..example import IGNORE, Example, Source
 from ..labels import LabelCoding, with_coding
 from ..masks import check_sizes
@@ -213,7 +213,7 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     )
     reaches: Counter[str] = Counter()
     with (
-        ThreadPoolExecutor(min(16, cores())) as pool,
+        ThreadPoolExecutor(workers()) as pool,
         tqdm(
             total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False
         ) as bar,

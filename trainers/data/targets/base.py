@@ -1,17 +1,37 @@
 """What is known about pictures and learnt from them: taken out of examples, fitted to a network's input, and back."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from ...errors import DataError
+from ..augmentation.colours import ColourSettings
 from ..example import Example, Source
 
 Arrays = tuple[np.ndarray, ...]
+SettingsT = TypeVar("SettingsT", bound=ColourSettings)
 
 
-class Target(ABC):
+@dataclass(frozen=True)
+class Array:
+    """One array of a batch's targets.
+
+    Attributes:
+        name: what it is called, where a batch has several.
+        shape: of one picture.
+        dtype: as it is prepared and kept in memory.
+        given: the dtype that a model gets.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    given: str
+
+
+class Target(ABC, Generic[SettingsT]):
     """One kind of target; a pure description without state.
 
     A target's `parts` are the arrays that belong to one picture: (mask uint8 [H, W],), (labels uint8 [H, W],), or
@@ -73,3 +93,56 @@ class Target(ABC):
         Raises:
             UsageError: As `fit`.
         """
+
+    @abstractmethod
+    def augment(
+        self,
+        image: np.ndarray,
+        parts: Arrays,
+        size: int,
+        resizing: str,
+        rng: np.random.Generator,
+        augmentation: SettingsT,
+        wanted: int | None = None,
+    ) -> Arrays:
+        """Vary a picture and its parts alike, and bring them to the square input.
+
+        Args:
+            image: uint8 [H, W, 3], RGB; not changed.
+            parts: as `of` gives them; not changed.
+            size: side of the input, in pixels.
+            resizing: `pad` or `stretch`, as in evaluation.
+            rng: where the randomness comes from; the same state gives the same bytes.
+            augmentation: what is varied, and how strongly.
+            wanted: for class maps, a class of which at least one pixel must stay.
+
+        Returns:
+            As `fit`.
+
+        Raises:
+            UsageError: as `fit`.
+        """
+
+    @abstractmethod
+    def layout(self, size: int, room: int) -> tuple[Array, ...]:
+        """Say what stands in a batch beside pictures of `size` pixels a side, with `room` for boxes in each."""
+
+    def room(self, source: Source, wanted: int | None = None) -> int:
+        """Give the room for boxes in each picture of a batch: what is wanted, or what the source needs.
+
+        Raises:
+            UsageError: less than 1 is wanted.
+            DataError: an example is known to have more boxes than that.
+        """
+        return 0
+
+    def check_room(self, source: Source, index: int, parts: Arrays, room: int) -> None:
+        """Refuse an example with more boxes than there is room for.
+
+        Raises:
+            DataError: it has more.
+        """
+
+    def padded(self, parts: Arrays, room: int) -> Arrays:
+        """Bring the parts of one picture to the shapes and dtypes of `layout`."""
+        return parts

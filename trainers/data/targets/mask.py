@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ..augmentation.masks import Augmentation, augment
 from ..fit import fit_image, fit_labels, fitted_size
 from ..images import resize_map
-from .base import Arrays, Target
+from .base import Array, Arrays, Target
 
 
-class MaskTarget(Target):
+class MaskTarget(Target[Augmentation]):
     """A mask, uint8 [H, W] of 0, 1 and 255 (ignore)."""
 
     name = "mask"
@@ -21,3 +22,21 @@ class MaskTarget(Target):
         """Bring a map float32 [size, size] to float32 [height, width], bilinearly."""
         height, width = fitted_size(shape, size, resizing)
         return resize_map(found[:height, :width], shape)
+
+    def augment(
+        self,
+        image: np.ndarray,
+        parts: Arrays,
+        size: int,
+        resizing: str,
+        rng: np.random.Generator,
+        augmentation: Augmentation,
+        wanted: int | None = None,
+    ) -> Arrays:
+        """As `Target.augment`; a crop keeps something salient where there is any."""
+        (mask,) = parts
+        return augment(image, mask, size, rng, augmentation, resizing)
+
+    def layout(self, size: int, room: int) -> tuple[Array, ...]:
+        """Give one array, int32 [size, size]."""
+        return (Array(self.name, (size, size), "uint8", "int32"),)

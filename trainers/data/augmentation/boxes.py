@@ -1,7 +1,6 @@
 """Augmentation of pictures with boxes in the manner of SSD: zoom out, crop by overlap, mirror, recolour.
 
-After Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3.6. A pure function of an example
-and a random generator.
+After Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3.6.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 from ...geometry import box_iou
 from ..fit import GREY, fitted_size
 from ..images import resize_image
-from .augment_masks import ColourSettings, colour_matrix
+from .colours import ColourSettings, colour_matrix
 
 OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
 """The least IoU that a crop must have with some box; 0 lets any crop pass."""
@@ -125,14 +124,7 @@ def augment_boxes(
     `MIN_SIDE`. Where the whole picture stays, so does every box. A box to ignore has no say in where the crop is, and
     stays while any part of it is seen: its objects are still there, and must not become background.
 
-    Args:
-        image: uint8 [H, W, 3], RGB; not changed.
-        boxes: float32 [n, 4], in pixels of the picture; not changed.
-        size: Side of the input, in pixels.
-        resizing: `pad` or `stretch`, see `boxes.fit_image`.
-        rng: Where the randomness comes from; the same state gives the same bytes.
-        settings: What is varied, and how strongly.
-        ignored: bool [n], boxes that neither train nor count; None is none.
+    The arguments are those of `Target.augment`, and `ignored`: bool [n], which boxes neither train nor count.
 
     Returns:
         uint8 [size, size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
@@ -157,7 +149,8 @@ def augment_boxes(
 
     corners = boxes.reshape(-1, 2, 2).astype(np.float64)
     corners = np.clip((corners - seen[:2]) * scale + low, low, high)
-    part = resize_image(image[seen[1] : seen[3], seen[0] : seen[2]], tuple(int(side) for side in (high - low)[::-1]))
+    width, height = (high - low).tolist()
+    part = resize_image(image[seen[1] : seen[3], seen[0] : seen[2]], (height, width))
     for axis, mirror in enumerate(mirrored):
         if mirror:
             part = cv2.flip(part, 1 - axis)

@@ -9,7 +9,7 @@ from ...errors import UsageError
 from ..example import IGNORE
 from ..fit import GREY, fitted_size
 from ..images import resize_image, resize_mask
-from .augment_masks import ColourSettings, colour_matrix
+from .colours import ColourSettings, colour_matrix
 
 _SCALE_TRIALS = 5
 
@@ -31,7 +31,7 @@ class LabelAugmentation(ColourSettings, _Views):
 
     RANGES = (("min_scale", 0.05, 20), ("max_scale", 0.05, 20), *ColourSettings.RANGES)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_scale > self.max_scale:
             raise UsageError(f"min_scale must be at most max_scale, got {self.min_scale} and {self.max_scale}")
@@ -55,32 +55,21 @@ def augment_labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rescale, crop or pad, mirror and recolour one example (the patches of lovasz_softmax.md, section 4.3).
 
-    The picture is brought to the size that it has in evaluation (`boxes.fitted_size`) times a random factor, and a
+    The picture is brought to the size that it has in evaluation (`fitted_size`) times a random factor, and a
     random square of it is taken; beyond its edges the square is grey, and its labels are 255 (ignore).
 
-    Args:
-        image: uint8 [H, W, 3], RGB; not changed.
-        labels: uint8 [H, W]; not changed.
-        size: Side of the result, in pixels.
-        resizing: `pad` or `stretch`, as in evaluation.
-        rng: Where the randomness comes from; the same state gives the same bytes.
-        settings: What is varied, and how strongly.
-        wanted: A class of which at least one pixel must be in the result. Where even the largest factor leaves none of
-            it, the picture keeps its own pixels.
-
-    Returns:
-        uint8 [size, size, 3] and uint8 [size, size]; the labels have only values that they had before, and 255.
+    The arguments are those of `Target.augment`. Where even the largest factor leaves no pixel of the wanted class, the
+    picture keeps its own pixels.
 
     Raises:
-        UsageError: If there is no such resizing.
-        ValueError: If the labels have no pixel of the wanted class.
+        UsageError: no such resizing.
+        ValueError: the labels have no pixel of the wanted class.
     """
-    height, width = fitted_size(labels.shape, size, resizing)
-    scaled, pixel = _rescaled(labels, (height, width), rng, settings, wanted)
-    image = resize_image(image, scaled.shape)
+    fitted = fitted_size(labels.shape[:2], size, resizing)
+    scaled, pixel = _rescaled(labels, fitted, rng, settings, wanted)
+    image = resize_image(image, scaled.shape[:2])
     top, left = (
-        _offset(rng, length, size, None if pixel is None else int(place))
-        for length, place in zip(scaled.shape, pixel if pixel is not None else (0, 0))
+        _offset(rng, length, size, place) for length, place in zip(scaled.shape, pixel or (None, None), strict=True)
     )
     image, labels = _placed(image, top, left, size, GREY), _placed(scaled, top, left, size, IGNORE)
     if settings.flip and rng.random() < 0.5:
@@ -90,18 +79,25 @@ def augment_labels(
     return image, labels
 
 
-def _rescaled(labels, fitted, rng, settings, wanted):
+def _rescaled(
+    labels: np.ndarray,
+    fitted: tuple[int, int],
+    rng: np.random.Generator,
+    settings: LabelAugmentation,
+    wanted: int | None,
+) -> tuple[np.ndarray, tuple[int, int] | None]:
     """Give the labels at a random scale, and the place of a random pixel of the wanted class."""
     low, high = np.log(settings.min_scale), np.log(settings.max_scale)
-    for factor in (*np.exp(rng.uniform(low, high, _SCALE_TRIALS)), settings.max_scale, None):
-        # With its own pixels, a picture has all of its classes.
-        shape = labels.shape if factor is None else tuple(max(1, round(length * float(factor))) for length in fitted)
+    factors = (*np.exp(rng.uniform(low, high, _SCALE_TRIALS)).tolist(), settings.max_scale)
+    shapes = [(max(1, round(fitted[0] * factor)), max(1, round(fitted[1] * factor))) for factor in factors]
+    # With its own pixels, a picture has all of its classes.
+    for shape in (*shapes, labels.shape[:2]):
         scaled = resize_mask(labels, shape)
         if wanted is None:
             return scaled, None
         places = np.flatnonzero(scaled == wanted)
         if len(places):
-            return scaled, np.unravel_index(places[rng.integers(len(places))], shape)
+            return scaled, divmod(int(places[rng.integers(len(places))]), shape[1])
     raise ValueError(f"the labels have no pixel of class {wanted}")
 
 

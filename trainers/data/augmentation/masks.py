@@ -1,0 +1,95 @@
+"""Augmentation of pictures with masks: crop, flip, colour; image and mask alike."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..example import IGNORE
+from ..fit import fit_image, fit_labels
+from .colours import ColourSettings, colour_matrix
+
+_CROP_TRIALS = 5
+_MAX_ASPECT = 4 / 3
+
+
+@dataclass(frozen=True)
+class _Views:
+    flip: bool = True
+    """Mirror left and right in half of the cases."""
+    min_scale: float = 0.5
+    """Smallest share of the picture's area that a crop keeps, in (0, 1]; 1 never crops."""
+
+
+# The fields of the last base come first.
+@dataclass(frozen=True)
+class Augmentation(ColourSettings, _Views):
+    """How strongly training examples are varied; see `NO_AUGMENTATION` for not at all."""
+
+    RANGES = (("min_scale", 0.01, 1), *ColourSettings.RANGES)
+
+
+NO_AUGMENTATION = Augmentation(flip=False, min_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
+"""Examples are only resized, as in evaluation."""
+
+
+def _has_salient(mask: np.ndarray) -> bool:
+    return bool(((mask != 0) & (mask != IGNORE)).any())
+
+
+def crop_window(mask: np.ndarray, rng: np.random.Generator, min_scale: float) -> tuple[slice, slice]:
+    """Choose the part of a picture that stays.
+
+    The share of the area is uniform in [min_scale, 1], and the aspect at most a third off the picture's own. A crop
+    that loses everything salient of a picture that has it is drawn again; after five such crops the whole picture
+    stays.
+
+    Args:
+        mask: uint8 [H, W]; 0 and 255 are not salient.
+        rng: where the randomness comes from.
+        min_scale: smallest share of the area, in (0, 1].
+
+    Returns:
+        The rows and the columns.
+    """
+    height, width = mask.shape
+    salient = None
+    for _ in range(_CROP_TRIALS):
+        area = rng.uniform(min_scale, 1.0)
+        # Both sides must fit into the picture, which bounds the aspect by the area.
+        bound = np.log(min(_MAX_ASPECT, 1 / area))
+        aspect = np.exp(rng.uniform(-bound, bound))
+        rows = int(np.clip(round(height * np.sqrt(area / aspect)), 1, height))
+        columns = int(np.clip(round(width * np.sqrt(area * aspect)), 1, width))
+        top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+        window = slice(top, top + rows), slice(left, left + columns)
+        if _has_salient(mask[window]):
+            return window
+        if salient is None:
+            salient = _has_salient(mask)
+        if not salient:
+            return window
+    return slice(0, height), slice(0, width)
+
+
+def augment(
+    image: np.ndarray,
+    mask: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+    settings: Augmentation,
+    resizing: str = "stretch",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crop, fit, mirror and recolour one example; see `Target.augment`.
+
+    The mask has only values that it had before, and 255 (ignore) in the padding.
+    """
+    if settings.min_scale < 1:
+        window = crop_window(mask, rng, settings.min_scale)
+        image, mask = image[window], mask[window]
+    image, mask = fit_image(image, size, resizing), fit_labels(mask, size, resizing)
+    if settings.flip and rng.random() < 0.5:
+        image, mask = cv2.flip(image, 1), cv2.flip(mask, 1)
+    if settings.recolours:
+        image = cv2.transform(image, colour_matrix(rng, settings))
+    return image, mask
