@@ -18,10 +18,10 @@ from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.tasks import saliency
 from ..trainers.training.config import SaliencyConfig, read_config
 from ..trainers.training.run_folder import versions
+from .coding import coding_of
 from .options import EvaluateOptions
 from .predictor import load_predictor
 from .reports import detection_tables, made, segmentation_tables, table
-from .tasks.segmentation import coding_of
 
 log = logging.getLogger("metricfit")
 

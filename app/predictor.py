@@ -1,86 +1,106 @@
 """From a picture of any size to what a model finds in it: the predictor that predictions and the demo share."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import saved_models
+from ..export.runners.base import Runner
 from ..trainers.data.fit import fit_image
 from ..trainers.errors import UsageError
+from .results import Result
 from .show.threshold import Threshold
-from .tasks.base import get_task
+from .tasks import TASKS
+
+__all__ = ["Predictor", "find_model", "load_predictor", "resolve_threshold", "shipped_models"]
 
 
 class Predictor:
     """A model that takes pictures of any size.
 
-    The picture is resized exactly as training did, and the result is brought back to the picture's own size.
+    A picture is resized exactly as training did, and the result is brought back to the picture's own size.
 
     Args:
-        runner: What `export.runner.load_runner` returns: `.task`, `.size` (input pixels), `.resizing`, `.path`, `.card`
-            (or None), `.class_names`, `.palette`, `.threshold`, `.thresholds` and `.threshold_origin`, and a call on
-            uint8 [B, S, S, 3].
+        runner: as `export.load_runner` gives it.
+        threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
+
+    Attributes:
+        runner: the model: `size`, `class_names`, `palette`, `resizing`, `path` and more.
+        card: the model's card, or None.
+        task: what it does; `task.name` is saliency, segmentation or detection.
+        threshold: where the scores of its results are cut; `Result.at` cuts them elsewhere.
 
     Raises:
-        UsageError: If the model does not give what its task gives.
+        UsageError: the model does not give what its task gives, or the threshold is out of range.
     """
 
-    def __init__(self, runner):
+    def __init__(self, runner: Runner, threshold: float | None = None):
         self.runner = runner
         self.card = runner.card
-        self.task = get_task(runner.task)
+        self.task = TASKS[runner.task]
         # The first call compiles and allocates; done here, it shows the model's kind and stays out of the timing.
         self.task.check(self._run(np.zeros((runner.size, runner.size, 3), np.uint8)), runner)
+        self.threshold = resolve_threshold(threshold, self)
 
-    def __call__(self, image: np.ndarray):
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the model's classes; empty where nothing says them."""
+        return tuple(self.runner.class_names)
+
+    def __call__(self, image: np.ndarray, path: str = "") -> Result:
         """Find what is in one picture.
 
         Args:
-            image: uint8 [H, W, 3], RGB, any size.
+            image: uint8 [H, W, 3], RGB, any size; kept in the result.
+            path: what the result calls the picture.
 
         Returns:
-            For saliency float32 [H, W], in [0, 1]. For detection `overlay_boxes.Detections` in the picture's pixels:
-            all that were found, whatever their scores.
+            `SaliencyMap`, `ClassMap` or `Detections`, by the model's task.
 
         Raises:
-            ValueError: If `image` is not uint8 [H, W, 3].
+            ValueError: `image` is not uint8 [H, W, 3].
         """
         if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image must be uint8 of shape [H, W, 3], got {image.dtype} {image.shape}")
         found = self._run(fit_image(image, self.runner.size, self.runner.resizing))
-        return self.task.restore(found, self.runner, image.shape[:2])
+        return self.task.restore(found, self.runner, image, self.threshold, path)
 
-    def _run(self, image: np.ndarray):
+    def __repr__(self) -> str:
+        return f"<Predictor of {self.runner.path}: {self.task.name}, {self.runner.size} px>"
+
+    def _run(self, image: np.ndarray) -> Any:
         """Run the model on one picture, uint8 [S, S, 3]."""
         found = self.runner(image[None])
         return tuple(part[0] for part in found) if isinstance(found, tuple) else np.asarray(found)[0]
 
 
-def load_predictor(path: str | Path = "", *, threads: int | None = None) -> Predictor:
+def load_predictor(path: str | Path = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:
     """Load a model from a run folder, an export folder, a .keras or .tflite file, or a SavedModel.
 
     Args:
-        path: Where the model is, or the name of one that ships with the program; see `find_model`.
+        path: where the model is, or the name of one that ships with the program; see `find_model`.
+        threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
         threads: CPU threads to use, or None for the runtime's choice.
 
     Raises:
-        UsageError: If it is no model of a task known here, or none ships with the program.
-        MetricfitError: If it cannot be loaded.
+        UsageError: no model of a task known here, none ships with the program, or a threshold out of range.
+        MetricfitError: it cannot be loaded.
     """
     from ..export.runners.runner import load_runner
 
-    return Predictor(load_runner(find_model(path), threads=threads))
+    return Predictor(load_runner(find_model(path), threads=threads), threshold)
 
 
 def find_model(path: str | Path) -> Path:
     """Name the model to load, without loading it.
 
     Args:
-        path: Where the model is; the name of one that ships with the program, where no file or folder has it; or
+        path: where the model is; the name of one that ships with the program, where no file or folder has it; or
             empty for the first of these that finds what is salient.
 
     Raises:
-        UsageError: If nothing is there, or none ships with the program.
+        UsageError: nothing is there, or none ships with the program.
     """
     from ..export.card import read_card
     from ..export.runners.runner import FORMS
@@ -109,17 +129,10 @@ def shipped_models() -> dict[str, Path]:
 
 
 def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshold:
-    """Choose the threshold: the user's, else the best one that the model's card or run names, else the default.
-
-    Args:
-        threshold: What the user asked for, or None.
-        predictor: Gives the model's own.
-
-    Returns:
-        The threshold. The user's serves all classes; the model's may be one for each.
+    """Choose the threshold: the user's, which serves all classes, else the best one that the model's card or run names.
 
     Raises:
-        UsageError: If it lies outside [0, 1].
+        UsageError: it lies outside [0, 1].
     """
     runner, digits = predictor.runner, predictor.task.digits
     if threshold is None:

@@ -18,7 +18,7 @@ from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
 from .predictor import Predictor, load_predictor
 from .reports import made, table
-from .show.overlay import cut_out, foreground, overlay
+from .results import SaliencyMap
 from .show.photos import real_photos
 from .show.pictures import write_picture
 
@@ -109,15 +109,14 @@ def _draw(runner, test, folder: Path) -> list[Path]:
 
     paths, left, right = [], [], []
     for name, image in tqdm({**scenes, **photos}.items(), desc="drawing", unit="image", disable=None, leave=False):
-        saliency_map = fresh(image)
-        drawn = overlay(image, saliency_map, runner.threshold)
+        found = fresh(image)
+        assert isinstance(found, SaliencyMap)
         if name in scenes:
-            left.append([image, cv2.cvtColor((saliency_map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB), drawn])
+            left.append([image, cv2.cvtColor((found.map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB), found.draw()])
         else:
-            right.append([image, drawn, overlay(image, shipped(image), shipped.runner.threshold)])
-        if foreground(saliency_map, runner.threshold).any():
-            cut = cut_out(image, saliency_map, runner.threshold)
-            paths.append(write_picture(folder / f"{name}_cutout.png", cut))
+            right.append([image, found.draw(), shipped(image).draw()])
+        if found.mask.any():
+            paths.append(found.save(folder / f"{name}_cutout.png", "cutout"))
     columns = [_column(("scene, not trained on", "saliency", "overlay"), left)]
     if right:
         columns.append(_column(("photo", "this model", "the shipped model"), right))

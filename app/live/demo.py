@@ -8,16 +8,16 @@ from tqdm import tqdm
 
 from ...trainers.errors import DataError, UsageError
 from ..predictor import find_model, load_predictor
-from ..show.pictures import Picture, unique_stems, write_picture
+from ..show.pictures import unique_stems
 from .options import DemoOptions
 from .player import Player
 from .session import Demo, DemoSummary
-from .video import open_frames
+from .sources import open_frames
 from .window import Window, check_display
 
 
 def run_demo(options: DemoOptions) -> int:
-    """Run the verb `demo`; see `play`. Gives the exit code."""
+    """Run the verb `demo`; gives the exit code."""
     play(options)
     return 0
 
@@ -27,16 +27,13 @@ def play(options: DemoOptions) -> DemoSummary:
 
     A recording is finished and keeps its frames however the run ends, by an error or Ctrl-C too.
 
-    Args:
-        options: See `DemoOptions`.
-
     Returns:
         What was done, and the paths written. It is printed too, unless `quiet`.
 
     Raises:
-        UsageError: If an option or the model does not fit.
-        DataError: If a video or picture cannot be read (all others are done first).
-        MetricfitError: If there is no display, no camera, the camera is lost, or nothing can be written.
+        UsageError: an option or the model does not fit.
+        DataError: a video or picture cannot be read (all others are done first).
+        MetricfitError: there is no display, no camera, the camera is lost, or nothing can be written.
     """
     if options.frames is not None and options.frames < 1:
         raise UsageError(f"expected --frames of at least 1, got {options.frames}")
@@ -92,7 +89,7 @@ def _headless(demo: Demo) -> None:
     start = time.perf_counter()
     paths: dict[int, Path] = {}
     if to_files:
-        stems = unique_stems([Picture(name, lambda: None) for name in source.names])
+        stems = unique_stems(source.names)
         paths = {index: options.out / f"{stem}-{demo.view}.jpg" for index, stem in enumerate(stems)}
     try:
         description = "measuring" if only_measured else "demo"
@@ -106,7 +103,7 @@ def _headless(demo: Demo) -> None:
                 _, picture = demo.predict(frame)
                 demo.record(picture, time.perf_counter() - start)
                 if to_files:
-                    summary.files.append(write_picture(paths[frame.index], picture))
+                    demo.keep(paths[frame.index], picture)
                 bar.update()
     finally:
         summary.seconds = time.perf_counter() - start

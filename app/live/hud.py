@@ -1,11 +1,11 @@
-"""The text over the demo's picture: a line of figures above, the keys below, readable on bright and dark pictures."""
+"""The text over the demo's picture: figures above, keys below, readable on bright and dark pictures."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from ..show.lettering import text_width, write_text
+from ..show.lettering import Colour, text_width, write_text
 from ..show.threshold import Threshold
 
 LEGEND = ("+ − threshold", "v view", "space pause", "s snapshot", "r record", "h hide", "q quit")
@@ -20,16 +20,16 @@ class Status:
     """What the text says.
 
     Attributes:
-        view: Title of the view.
-        threshold: Where scores are cut.
-        pace: Frames per second, or the picture's number, as text.
-        latency: Milliseconds from a picture in hand to a picture drawn.
-        name: Of the picture or source.
-        legend: The keys, most important first.
-        paused: Whether the picture stands still.
-        recording: Whether it is being recorded.
-        message: A passing remark, or empty.
-        found: What is in the picture, in a word or two, or empty.
+        view: title of the view.
+        threshold: where scores are cut.
+        pace: frames a second, or the picture's number.
+        latency: milliseconds from a picture in hand to a picture drawn.
+        name: of the picture or source.
+        legend: the keys, most important first.
+        paused: whether the picture stands still.
+        recording: whether it is being recorded.
+        message: a passing remark, or empty.
+        found: what is in the picture, in a word or two, or empty.
     """
 
     view: str
@@ -45,15 +45,7 @@ class Status:
 
 
 def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
-    """Draw the text over a copy of a picture; its size follows the picture's.
-
-    Args:
-        picture: uint8 [H, W, 3], RGB.
-        status: What to say.
-
-    Returns:
-        uint8 [H, W, 3].
-    """
+    """Draw the text over a copy of a picture, uint8 [H, W, 3] RGB; its size follows the picture's."""
     picture = picture.copy()
     height, width = picture.shape[:2]
     size = int(np.clip(min(height / 480, width / 560) * 16, 13, 42))
@@ -83,11 +75,10 @@ def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
 
 
 def _darken(panel: np.ndarray) -> None:
-    """Darken a part of the picture in place."""
     np.copyto(panel, cv2.convertScaleAbs(panel, alpha=PANEL_LIGHT))
 
 
-def _row(panel: np.ndarray, texts: list[tuple[str, tuple[int, int, int], int]], size: int, spread: bool = False) -> int:
+def _row(panel: np.ndarray, texts: list[tuple[str, Colour, int]], size: int, spread: bool = False) -> int:
     """Write texts side by side, as many as fit; return where the last one ends."""
     gap = round(size * 1.3)
     widths = [text_width(text, size, weight) for text, _, weight in texts]

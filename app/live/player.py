@@ -5,33 +5,30 @@ from pathlib import Path
 
 import numpy as np
 
-from ..show.pictures import free_path, write_picture
+from ..results import Result
+from ..show.pictures import free_path
+from .frames import Frame
 from .hud import LEGEND, PICTURE_LEGEND, Status, draw_hud
 from .session import Demo
-from .video import Frame
 from .window import Window
 
 SMALL, LARGE = 640, 1280
 """The longer side of what a window shows lies between these: smaller pictures are enlarged, larger ones shrunk."""
 
 MESSAGE_SECONDS = 2.0
+STEPS = {"more": 0.05, "less": -0.05, "up": 0.01, "down": -0.01}
+"""Key -> step of the threshold."""
 
 
 class Player:
-    """The window loop: reads, shows, obeys keys.
-
-    Args:
-        demo: The run.
-        window: Where it is shown: `show(picture)` and `key(milliseconds)`, as `Window` has.
-    """
+    """The window loop: reads, shows, obeys keys."""
 
     def __init__(self, demo: Demo, window: Window):
         self.demo = demo
         self.window = window
         self.paused = False
         self.hidden = False
-        self._frame: Frame | None = None
-        self._result = None
+        self._current: tuple[Frame, Result] | None = None
         self._shown: np.ndarray | None = None
         self._changed = False
         self._due = self._taken = 0.0
@@ -45,17 +42,17 @@ class Player:
         last = time.perf_counter()
         while True:
             now = time.perf_counter()
-            if not self.paused or self._frame is None:
+            if not self.paused or self._current is None:
                 demo.summary.seconds += now - last
             last = now
             fresh = False
             # A picture asked for by a key comes at once (due is 0), even in a pause.
-            if self._frame is None or (now >= self._due and (not self.paused or self._due == 0.0)):
+            if self._current is None or (now >= self._due and (not self.paused or self._due == 0.0)):
                 if not demo.wanted:
                     return
                 frame = source.read()
                 if frame is None and not source.live:
-                    if loop and self._frame is not None:
+                    if loop and self._current is not None:
                         source.restart()
                         frame = source.read()
                     if frame is None:
@@ -64,7 +61,7 @@ class Player:
                     self._take(frame, time.perf_counter())
                     fresh = True
             outdated = self._changed or (self._message and now > self._message_until)
-            if fresh or (outdated and self._frame is not None):
+            if fresh or (outdated and self._current is not None):
                 self._show()
             if not self._obey(self.window.key(self._wait())):
                 return
@@ -73,17 +70,15 @@ class Player:
         """Predict a new frame, record it, and set when the next one is due."""
         demo = self.demo
         size = _window_size(frame.image)
-        if demo.recording is not None and size != frame.image.shape[:2]:
-            self._result, picture = demo.predict(frame)
-            self._shown = None
-        else:
-            self._result, picture = demo.predict(frame, size)
-            self._shown = picture
+        # A recording has the frame's own size, and the window's picture is then drawn apart.
+        apart = demo.recording is not None and size != frame.image.shape[:2]
+        result, picture = demo.predict(frame, None if apart else size)
+        self._shown = None if apart else picture
         demo.record(picture, demo.summary.seconds)
-        if self._frame is not None:
+        if self._current is not None:
             interval = now - self._taken
             self._interval = 0.9 * self._interval + 0.1 * interval if self._interval else interval
-        self._frame, self._taken = frame, now
+        self._current, self._taken = (frame, result), now
         period = 0.0 if demo.source.live else 1.0 / demo.source.fps
         # A video that comes late shifts the rest: a slow model plays it slowly and drops nothing.
         self._due = now + period if demo.source.stepped else max(self._due + period, now)
@@ -98,9 +93,10 @@ class Player:
 
     def _show(self) -> None:
         """Draw the current frame in the window's size, with the text over it."""
+        assert self._current is not None
+        _, result = self._current
         if self._changed or self._shown is None:
-            image = self._frame.image
-            self._shown = self.demo.draw(image, self._result, _window_size(image))
+            self._shown = self.demo.draw(result, _window_size(result.image))
         self._changed = False
         if time.perf_counter() > self._message_until:
             self._message = ""
@@ -108,18 +104,19 @@ class Player:
 
     def status(self) -> Status:
         """Say what the text over the picture says."""
-        demo, source = self.demo, self.demo.source
+        assert self._current is not None
+        (frame, result), demo, source = self._current, self.demo, self.demo.source
         if source.stepped:
-            pace = f"{self._frame.index + 1} / {source.length}"
+            pace = f"{frame.index + 1} / {source.length}"
         else:
             pace = f"{1 / self._interval:.0f} FPS" if self._interval else "– FPS"
         return Status(
-            view=demo.task.titles[demo.view],
+            view=demo.task.result.titles[demo.view],
             threshold=demo.threshold,
-            found=demo.task.found(self._result, demo.threshold.levels),
+            found=result.at(demo.threshold).summary,
             pace=pace,
             latency=float(np.median(demo.summary.latencies[-30:])),
-            name=Path(self._frame.name).name,
+            name=Path(frame.name).name,
             legend=PICTURE_LEGEND if source.stepped else LEGEND,
             paused=self.paused,
             recording=demo.recording is not None,
@@ -132,11 +129,10 @@ class Player:
             return True
         if key == "quit":
             return False
-        demo, views = self.demo, list(self.demo.task.views)
-        steps = {"more": 0.05, "less": -0.05, "up": 0.01, "down": -0.01}
+        demo, views = self.demo, self.demo.views
         self._changed = True
-        if key in steps:
-            demo.threshold = demo.task.move(demo.threshold, steps[key])
+        if key in STEPS:
+            demo.threshold = demo.task.move(demo.threshold, STEPS[key])
         elif key == "view":
             demo.view = views[(views.index(demo.view) + 1) % len(views)]
         elif key.isdecimal():
@@ -149,19 +145,11 @@ class Player:
         elif key in ("next", "previous") and demo.source.stepped:
             demo.source.step(1 if key == "next" else -1)
             self._due = 0.0
-        elif key == "snapshot" and self._frame is not None:
-            self._snapshot()
+        elif key == "snapshot" and self._current is not None:
+            self._say(f"saved {demo.snapshot(self._current[1])}")
         elif key == "record":
             self._toggle_recording()
         return True
-
-    def _snapshot(self) -> None:
-        """Write the current picture in its own size, without the text."""
-        demo = self.demo
-        picture = demo.snapshot(self._frame.image, self._result)
-        path = write_picture(free_path(demo.options.out, f"snapshot-{demo.view}", ".png"), picture)
-        demo.summary.files.append(path)
-        self._say(f"saved {path}")
 
     def _toggle_recording(self) -> None:
         """Begin a recording in the output folder, or finish the one that runs."""
@@ -170,11 +158,12 @@ class Player:
             path = demo.stop_recording()
             self._say(f"recorded {path}" if path else "nothing recorded")
         else:
-            demo.start_recording(free_path(demo.options.out, "recording", ".mp4"))
-            if self._frame is not None:
+            path = free_path(demo.options.out, "recording", ".mp4")
+            demo.start_recording(path)
+            if self._current is not None:
                 # What is on the screen is the first picture: in a pause no other may come.
-                demo.record(demo.draw(self._frame.image, self._result), demo.summary.seconds)
-            self._say(f"recording {demo.recording.path}")
+                demo.record(demo.draw(self._current[1]), demo.summary.seconds)
+            self._say(f"recording {path}")
 
     def _say(self, message: str) -> None:
         """Show a remark for a moment."""

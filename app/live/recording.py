@@ -4,13 +4,14 @@ import os
 import queue
 import threading
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
 
 from ...trainers.errors import MetricfitError, UsageError
 from ..show.pictures import letterbox
-from .video import quiet_opencv
+from .frames import quiet_opencv
 
 CODECS = {
     ".mp4": ("mp4v", "avc1"),
@@ -31,12 +32,12 @@ class Recording:
     `finally`: what was written until then plays.
 
     Args:
-        path: Ends in .mp4, .m4v, .mov, .mkv or .avi; its folder is made when missing.
-        fps: Frames per second of the video.
+        path: ends in one of `CODECS`; its folder is made when missing.
+        fps: frames a second.
 
     Raises:
-        UsageError: If the suffix is another, or the path is a folder.
-        MetricfitError: If nothing can be written there.
+        UsageError: the suffix is another, or the path is a folder.
+        MetricfitError: nothing can be written there.
     """
 
     def __init__(self, path: str | Path, fps: float):
@@ -51,7 +52,7 @@ class Recording:
             self._part.touch()
         except OSError as error:
             raise MetricfitError(f"cannot record into {self.path} ({error.strerror}): choose another folder") from error
-        self._queue: queue.Queue = queue.Queue(WRITE_BEHIND)
+        self._queue: queue.Queue[tuple[np.ndarray, int] | None] = queue.Queue(WRITE_BEHIND)
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._error: BaseException | None = None
@@ -59,12 +60,10 @@ class Recording:
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> "Recording":
-        """Give the recording itself."""
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *details) -> None:
-        """Close it."""
+    def __exit__(self, *details: object) -> None:
         self.close()
 
     def write(self, picture: np.ndarray, seconds: float | None = None) -> None:
@@ -72,11 +71,11 @@ class Recording:
 
         Args:
             picture: uint8 [H, W, 3], RGB.
-            seconds: When it was seen, from the start of the recording. The picture is then repeated or left out, so
+            seconds: when it was seen, from the start of the recording. The picture is then repeated or left out, so
                 that the video keeps the pace of a camera. Without it every picture is one frame.
 
         Raises:
-            MetricfitError: If writing has failed.
+            MetricfitError: writing has failed.
         """
         self._check()
         repeats = 1 if seconds is None else int(seconds * self.fps) + 1 - self.frames
@@ -85,13 +84,10 @@ class Recording:
             self.frames += repeats
 
     def close(self) -> Path | None:
-        """Finish the file and give it its name.
-
-        Returns:
-            Its path; None if no picture was written, or if it was closed before.
+        """Finish the file and name it; gives its path, None if no picture was written or it was closed before.
 
         Raises:
-            MetricfitError: If it could not be written completely.
+            MetricfitError: it could not be written completely.
         """
         if self._closed:
             return None
@@ -128,7 +124,8 @@ class Recording:
                 picture, repeats = item
                 if self._writer is None:
                     # Video codecs want even sides.
-                    self._size = tuple(side + side % 2 for side in picture.shape[:2])
+                    height, width = picture.shape[:2]
+                    self._size = height + height % 2, width + width % 2
                     self._writer = self._open()
                 frame = cv2.cvtColor(_fit(picture, self._size), cv2.COLOR_RGB2BGR)
                 for _ in range(repeats):
@@ -139,12 +136,12 @@ class Recording:
             self._writer.release()
 
     def _open(self) -> cv2.VideoWriter:
-        """Open the file with the first codec that this build has."""
+        """Take the first codec that this build has."""
         height, width = self._size
         for codec in CODECS[self.path.suffix.lower()]:
             with quiet_opencv():
                 writer = cv2.VideoWriter(
-                    str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), self.fps, (width, height)
+                    str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), self.fps, (width, height)
                 )
             if writer.isOpened():
                 return writer

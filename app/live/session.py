@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ...trainers.data.images import resize_image
 from ...trainers.errors import UsageError
 from ..predictor import Predictor, resolve_threshold
 from ..reports import made
+from ..results import Result
+from ..show.pictures import free_path, write_picture
 from ..show.threshold import Threshold
+from .frames import Frame, FrameSource
 from .options import DemoOptions
 from .recording import Recording
-from .video import Frame, FrameSource
 
 
 @dataclass
@@ -22,13 +23,13 @@ class DemoSummary:
     """What a run of the demo did.
 
     Attributes:
-        frames: Frames or pictures predicted.
-        seconds: From the first read to the last write, without pauses.
-        latencies: Milliseconds from a frame in hand to its picture drawn, one per frame.
-        threshold: The last one used.
-        view: The last one shown.
-        files: What was written.
-        notes: What the user may have expected and did not get.
+        frames: frames or pictures predicted.
+        seconds: from the first read to the last write, without pauses.
+        latencies: milliseconds from a frame in hand to its picture drawn, one per frame.
+        threshold: the last one used.
+        view: the last one shown.
+        files: what was written.
+        notes: what the user may have expected and did not get.
     """
 
     frames: int = 0
@@ -63,23 +64,18 @@ class DemoSummary:
                 f"{self.latency_p95:.1f} ms p95, {self.threshold.explained}"
             )
             lines.insert(0, figures)
-        things = self.files
+        things: list[Path | str] = list(self.files)
         if len(things) > 6:
-            counts = Counter(path.parent for path in things)
+            counts = Counter(path.parent for path in self.files)
             things = [f"{folder} ({count} files)" for folder, count in sorted(counts.items())]
         return [*lines, made(things)] if things else lines
 
 
 class Demo:
-    """The state of one run.
-
-    Args:
-        options: What the user asked for.
-        source: Where frames come from.
-        predictor: Finds what is in them.
+    """The state of one run: options, source and predictor, the view and threshold of now, what was done.
 
     Raises:
-        UsageError: If the view is one of another task, or the threshold is out of range.
+        UsageError: the view is one of another task, or the threshold is out of range.
     """
 
     def __init__(self, options: DemoOptions, source: FrameSource, predictor: Predictor):
@@ -87,10 +83,10 @@ class Demo:
         self.source = source
         self.predictor = predictor
         self.task = predictor.task
-        self.view = options.view or next(iter(self.task.views))
-        if self.view not in self.task.views:
+        self.view: str = options.view or self.views[0]
+        if self.view not in self.views:
             raise UsageError(
-                f"expected --view as one of {', '.join(self.task.views)} for a {self.task.name} model, got {self.view}"
+                f"expected --view as one of {', '.join(self.views)} for a {self.task.name} model, got {self.view}"
             )
         self.threshold = resolve_threshold(options.threshold, predictor)
         self.summary = DemoSummary(threshold=self.threshold, view=self.view)
@@ -100,37 +96,37 @@ class Demo:
             self.start_recording(options.record)
 
     @property
+    def views(self) -> list[str]:
+        """The views of the model's task, in the order of the keys."""
+        return list(self.task.result.views)
+
+    @property
     def wanted(self) -> bool:
         """Whether `--frames` asks for more."""
         return self.options.frames is None or self.summary.frames < self.options.frames
 
-    def predict(self, frame: Frame, size: tuple[int, int] | None = None):
-        """Predict one frame and draw it.
-
-        Args:
-            frame: The frame.
-            size: (height, width) of the drawn picture; the frame's own when None.
-
-        Returns:
-            The predictor's result for the frame, and the picture, uint8 [height, width, 3].
-        """
+    def predict(self, frame: Frame, size: tuple[int, int] | None = None) -> tuple[Result, np.ndarray]:
+        """Predict a frame; gives the result and the view drawn, in the frame's size or in another (height, width)."""
         start = time.perf_counter()
         result = self.predictor(frame.image)
-        picture = self.draw(frame.image, result, size)
+        picture = self.draw(result, size)
         self.summary.latencies.append(1e3 * (time.perf_counter() - start))
         self.summary.frames += 1
         return result, picture
 
-    def draw(self, image: np.ndarray, result, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Draw the current view in the image's size or in another."""
-        if size is not None:
-            image, result = resize_image(image, size), self.task.resize(result, image.shape[:2], size)
-        return self.task.views[self.view](image, result, self.threshold.levels)
+    def draw(self, result: Result, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Draw the current view at the current threshold, in the picture's size or in another."""
+        return result.at(self.threshold).resized(size or result.size).draw(self.view)
 
-    def snapshot(self, image: np.ndarray, result) -> np.ndarray:
-        """Draw what a file gets of the current view, in the image's size: some have transparency."""
-        draw = self.task.snapshots.get(self.view) or self.task.views[self.view]
-        return draw(image, result, self.threshold.levels)
+    def keep(self, path: Path, picture: np.ndarray) -> None:
+        """Write a drawn picture."""
+        self.summary.files.append(write_picture(path, picture))
+
+    def snapshot(self, result: Result) -> Path:
+        """Write the current view in the picture's own size, without the text: some have transparency."""
+        path = free_path(self.options.out, f"snapshot-{self.view}", ".png")
+        self.summary.files.append(result.at(self.threshold).save(path, self.view))
+        return path
 
     def start_recording(self, path: Path) -> None:
         """Begin a recording; the frames of a camera keep their pace."""

@@ -29,12 +29,10 @@ _TRY_WINDOW = "import cv2; cv2.namedWindow('metricfit', cv2.WINDOW_NORMAL | cv2.
 
 
 def check_display() -> None:
-    """Make sure that a window can be opened.
-
-    OpenCV aborts the whole process where it cannot, so a process of its own tries.
+    """Make sure that a window can be opened: OpenCV aborts the process where it cannot, so one of its own tries.
 
     Raises:
-        MetricfitError: If there is no display or it cannot be used.
+        MetricfitError: there is no display or it cannot be used.
     """
     advice = "start from a desktop session, or add --headless"
     if sys.platform.startswith("linux"):
@@ -59,9 +57,6 @@ class Window:
 
     Pictures keep their aspect. The window takes the size of a picture of another shape than the one before; once the
     user (or the window manager) has chosen another size, that stays, and pictures get black bars.
-
-    Args:
-        title: What stands above it.
     """
 
     def __init__(self, title: str):
@@ -69,12 +64,12 @@ class Window:
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         self._title = title
         self._open = False
-        self._picture: np.ndarray | None = None
+        self._picture = np.zeros((0, 0, 3), np.uint8)
         self._asked = self._canvas = (0, 0)
 
     def show(self, picture: np.ndarray) -> None:
         """Show a picture, uint8 [H, W, 3] RGB."""
-        shape = picture.shape[:2]
+        shape = (picture.shape[0], picture.shape[1])
         if not self._open:
             # OpenCV's own WINDOW_KEEPRATIO keeps the ratio of the first picture.
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
@@ -86,12 +81,11 @@ class Window:
         self._draw()
 
     def _resize(self, size: tuple[int, int]) -> None:
-        """Ask for a size (height, width) of the window's inside."""
         cv2.resizeWindow(self._title, size[1], size[0])
         self._asked = size
 
     def _measure(self) -> tuple[int, int]:
-        """Measure the window's inside, (height, width); what was asked for where the system does not say."""
+        """Give the (height, width) of the window's inside; what was asked for where the system does not say."""
         *_, width, height = cv2.getWindowImageRect(self._title)
         return (height, width) if min(height, width) > 0 else self._asked
 
@@ -105,11 +99,7 @@ class Window:
         cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def key(self, milliseconds: int) -> str | None:
-        """Wait for a key at most so long.
-
-        Returns:
-            What the key means (a value of `ARROWS` or `LETTERS`), `quit` when the window was closed, None otherwise.
-        """
+        """Wait at most so long; gives a key's value in `ARROWS` or `LETTERS`, `quit` for a closed window, or None."""
         code = cv2.waitKeyEx(max(1, milliseconds))
         if self._open and not self._is_there():
             self._open = False
@@ -125,7 +115,6 @@ class Window:
         return ARROWS.get(code) or (LETTERS.get(chr(code).lower()) if code < 128 else None)
 
     def _is_there(self) -> bool:
-        """Tell whether the user has left the window open."""
         try:
             return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
         except cv2.error:
@@ -133,7 +122,7 @@ class Window:
             return False
 
     def close(self) -> None:
-        """Close the window."""
+        """Close it; may be called twice."""
         if self._open:
             self._open = False
             cv2.destroyAllWindows()

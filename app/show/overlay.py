@@ -1,6 +1,6 @@
 """Pictures drawn from an image and its saliency map: overlay, cut-out, blurred background, raw map.
 
-All functions take uint8 [H, W, 3] RGB and float32 [H, W] in [0, 1], and return new arrays of the same size. A pixel is
+All views take uint8 [H, W, 3] RGB and float32 [H, W] in [0, 1], and return new arrays of the same size. A pixel is
 foreground where `saliency >= threshold`. They are built from look-up tables and 8-bit blends, to cost little per frame.
 """
 
@@ -94,10 +94,10 @@ VIEWS: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
     "blur": blurred_background,
     "map": raw_map,
 }
-"""Name -> function (image, saliency, threshold) -> picture, in the order in which the demo goes through them."""
+"""The views by name, in the order in which the demo goes through them."""
 
 TITLES = {"overlay": "overlay", "cutout": "cut-out", "blur": "blurred background", "map": "raw map"}
-"""What the views are called on the screen."""
+"""What they are called on the screen."""
 
 
 def _line_width(image: np.ndarray) -> int:

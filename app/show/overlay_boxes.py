@@ -1,16 +1,18 @@
 """Pictures drawn from an image and the boxes found in it: boxes with names, a spotlight on them, everything found.
 
-All functions take uint8 [H, W, 3] RGB, `Detections` in pixels of that image, and the level from which a score counts:
-a number, or one for each class. They return new arrays of the same size.
+All views take uint8 [H, W, 3] RGB, `Boxes` in pixels of that image, and the level from which a score counts: a number,
+or one for each class. They return new arrays of the same size.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
 
-from .lettering import text_width, write_text
+from .lettering import Colour, text_width, write_text
+from .threshold import Levels
 
 BACKGROUND_LIGHT = 0.4
 RAW_SHOWN = 100
@@ -19,8 +21,8 @@ LABELS_SHOWN = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
-    """What was found in one picture, surest first.
+class Boxes:
+    """Boxes found in one picture, surest first.
 
     Attributes:
         boxes: float32 [n, 4], (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive.
@@ -34,7 +36,7 @@ class Detections:
     scores: np.ndarray
     classes: np.ndarray
     class_names: tuple[str, ...] = ()
-    colours: tuple[tuple[int, int, int], ...] = ()
+    colours: tuple[Colour, ...] = ()
 
     def __len__(self) -> int:
         """Count the boxes."""
@@ -44,15 +46,15 @@ class Detections:
         """Name a class."""
         return self.class_names[index] if index < len(self.class_names) else f"class {index}"
 
-    def colour(self, index: int) -> tuple[int, int, int]:
+    def colour(self, index: int) -> Colour:
         """Give a class's colour, the same in every picture."""
         return self.colours[index % len(self.colours)] if self.colours else (255, 64, 96)
 
-    def where(self, chosen: np.ndarray) -> "Detections":
+    def where(self, chosen: np.ndarray) -> Self:
         """Take some of the boxes: a mask or indices [n]."""
         return replace(self, boxes=self.boxes[chosen], scores=self.scores[chosen], classes=self.classes[chosen])
 
-    def above(self, levels: float | np.ndarray) -> "Detections":
+    def above(self, levels: float | np.ndarray) -> Self:
         """Take the boxes whose score reaches the level, or that of their class."""
         if np.ndim(levels):
             levels = np.asarray(levels)[self.classes]
@@ -60,7 +62,7 @@ class Detections:
         return self.where(self.scores >= np.asarray(levels, np.float32))
 
 
-def draw_boxes(image: np.ndarray, found: Detections, levels) -> np.ndarray:
+def draw_boxes(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
     """Frame the boxes in the colours of their classes, and write class and score at them."""
     shown, picture = found.above(levels), image.copy()
     _frame(picture, shown, _line_width(image))
@@ -68,7 +70,7 @@ def draw_boxes(image: np.ndarray, found: Detections, levels) -> np.ndarray:
     return picture
 
 
-def spotlight(image: np.ndarray, found: Detections, levels) -> np.ndarray:
+def spotlight(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
     """Darken what lies in no box."""
     shown = found.above(levels)
     picture = cv2.convertScaleAbs(image, alpha=BACKGROUND_LIGHT)
@@ -79,7 +81,7 @@ def spotlight(image: np.ndarray, found: Detections, levels) -> np.ndarray:
     return picture
 
 
-def raw_boxes(image: np.ndarray, found: Detections, levels) -> np.ndarray:
+def raw_boxes(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
     """Show everything that was found, the surer the brighter; what reaches the level has a name."""
     picture = cv2.convertScaleAbs(image, alpha=BACKGROUND_LIGHT)
     everything = found.where(np.arange(len(found))[:RAW_SHOWN])
@@ -96,15 +98,15 @@ def raw_boxes(image: np.ndarray, found: Detections, levels) -> np.ndarray:
     return picture
 
 
-VIEWS: dict[str, Callable[[np.ndarray, Detections, float | np.ndarray], np.ndarray]] = {
+VIEWS: dict[str, Callable[[np.ndarray, Boxes, Levels], np.ndarray]] = {
     "boxes": draw_boxes,
     "spotlight": spotlight,
     "raw": raw_boxes,
 }
-"""Name -> function (image, detections, levels) -> picture, in the order in which the demo goes through them."""
+"""The views by name, in the order in which the demo goes through them."""
 
 TITLES = {"boxes": "boxes", "spotlight": "spotlight", "raw": "everything found"}
-"""What the views are called on the screen."""
+"""What they are called on the screen."""
 
 
 def _line_width(image: np.ndarray) -> int:
@@ -117,7 +119,7 @@ def _letter_size(image: np.ndarray) -> int:
     return int(np.clip(round(min(image.shape[:2]) / 36), 10, 40))
 
 
-def _corners(boxes: np.ndarray, shape) -> np.ndarray:
+def _corners(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Round boxes to whole pixels within the picture, each at least one pixel wide: int [n, 4]."""
     height, width = shape[:2]
     corners = np.rint(boxes).astype(int)
@@ -125,7 +127,7 @@ def _corners(boxes: np.ndarray, shape) -> np.ndarray:
     return np.concatenate([low, np.clip(corners[:, 2:], low + 1, [width, height])], axis=1)
 
 
-def _frame(picture: np.ndarray, shown: Detections, width: int) -> None:
+def _frame(picture: np.ndarray, shown: Boxes, width: int) -> None:
     """Draw frames in place, the surest last."""
     corners = _corners(shown.boxes, picture.shape)
     for (x0, y0, x1, y1), index in zip(corners[::-1], shown.classes[::-1]):
@@ -134,7 +136,7 @@ def _frame(picture: np.ndarray, shown: Detections, width: int) -> None:
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), shown.colour(int(index)), width)
 
 
-def _label(picture: np.ndarray, shown: Detections) -> None:
+def _label(picture: np.ndarray, shown: Boxes) -> None:
     """Write the classes and scores in place, the surest first, each where it hides no other label."""
     size, line = _letter_size(picture), _line_width(picture)
     height = round(1.5 * size)
@@ -154,7 +156,9 @@ def _label(picture: np.ndarray, shown: Detections) -> None:
                 break
 
 
-def _free_place(box, width: int, height: int, line: int, taken: np.ndarray, shape) -> tuple[int, int] | None:
+def _free_place(
+    box: np.ndarray, width: int, height: int, line: int, taken: np.ndarray, shape: tuple[int, ...]
+) -> tuple[int, int] | None:
     """Find where a label of a box hides no other one: above it, in its top, below it, in its bottom; left or right."""
     x0, y0, x1, y1 = box
     rim = line // 2 + 1
@@ -173,7 +177,7 @@ def _free_place(box, width: int, height: int, line: int, taken: np.ndarray, shap
     return None
 
 
-def _tag(panel: np.ndarray, text: str, size: int, colour: tuple[int, int, int]) -> None:
+def _tag(panel: np.ndarray, text: str, size: int, colour: Colour) -> None:
     """Write a label on its class's colour, dark or white as can be read on it."""
     panel[:] = colour
     brightness = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]

@@ -1,6 +1,6 @@
 """Pictures drawn from an image and the class of each of its pixels: tinted picture, plain class map, confidence.
 
-All functions take uint8 [H, W, 3] RGB, a `ClassMap` of the same size, and the level that a pixel's confidence must
+All views take uint8 [H, W, 3] RGB, `PixelClasses` of the same size, and the level that a pixel's confidence must
 reach: less sure pixels show no class. They return new arrays of the same size.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .lettering import text_width, write_text
+from .lettering import Colour, text_width, write_text
 
 TINT_STRENGTH = 0.55
 UNSURE = 255
@@ -22,7 +22,7 @@ _PANEL_LIGHT = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class ClassMap:
+class PixelClasses:
     """The class of each pixel of a picture.
 
     Attributes:
@@ -35,7 +35,7 @@ class ClassMap:
     labels: np.ndarray
     confidence: np.ndarray
     class_names: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...]
+    colours: tuple[Colour, ...]
 
     def shares(self, level: float) -> dict[int, float]:
         """Give the share of the picture that each class has, largest first, of classes that have a pixel."""
@@ -44,32 +44,32 @@ class ClassMap:
         return {int(index): float(counts[index] / self.labels.size) for index in order if counts[index]}
 
 
-def shown_labels(found: ClassMap, level: float) -> np.ndarray:
+def shown_labels(found: PixelClasses, level: float) -> np.ndarray:
     """Give uint8 [H, W]: the classes, and `UNSURE` where the confidence does not reach the level."""
     if level <= 0:
         return found.labels
     return np.where(found.confidence >= np.float32(level), found.labels, np.uint8(UNSURE))
 
 
-def draw_classes(image: np.ndarray, found: ClassMap, level: float) -> np.ndarray:
+def draw_classes(image: np.ndarray, found: PixelClasses, level: float) -> np.ndarray:
     """Tint each class in its colour, with thin lines between the classes and a legend; unsure pixels keep their own."""
     labels = shown_labels(found, level)
     picture = cv2.addWeighted(image, 1 - TINT_STRENGTH, _coloured(labels, found), TINT_STRENGTH, 0)
     if level > 0:
-        cv2.copyTo(image, cv2.compare(labels, UNSURE, cv2.CMP_EQ), picture)
+        cv2.copyTo(image, (labels == UNSURE).view(np.uint8), picture)
     _edges(picture, labels)
     _legend(picture, found, level)
     return picture
 
 
-def class_colours_only(image: np.ndarray, found: ClassMap, level: float) -> np.ndarray:
+def class_colours_only(image: np.ndarray, found: PixelClasses, level: float) -> np.ndarray:
     """Show the class map by itself, unsure pixels grey, with a legend."""
     picture = _coloured(shown_labels(found, level), found)
     _legend(picture, found, level)
     return picture
 
 
-def confidence_map(image: np.ndarray, found: ClassMap, level: float) -> np.ndarray:
+def confidence_map(image: np.ndarray, found: PixelClasses, level: float) -> np.ndarray:
     """Show how sure each pixel is of its class, dark to bright, with lines between the classes."""
     shown = cv2.applyColorMap(cv2.convertScaleAbs(found.confidence, alpha=255.0), cv2.COLORMAP_INFERNO)
     picture = cv2.cvtColor(shown, cv2.COLOR_BGR2RGB)
@@ -77,18 +77,18 @@ def confidence_map(image: np.ndarray, found: ClassMap, level: float) -> np.ndarr
     return picture
 
 
-VIEWS: dict[str, Callable[[np.ndarray, ClassMap, float], np.ndarray]] = {
+VIEWS: dict[str, Callable[[np.ndarray, PixelClasses, float], np.ndarray]] = {
     "classes": draw_classes,
     "labels": class_colours_only,
     "confidence": confidence_map,
 }
-"""Name -> function (image, class map, level) -> picture, in the order in which the demo goes through them."""
+"""The views by name, in the order in which the demo goes through them."""
 
 TITLES = {"classes": "classes", "labels": "class map", "confidence": "confidence"}
-"""What the views are called on the screen."""
+"""What they are called on the screen."""
 
 
-def _coloured(labels: np.ndarray, found: ClassMap) -> np.ndarray:
+def _coloured(labels: np.ndarray, found: PixelClasses) -> np.ndarray:
     table = np.full((1, 256, 3), _UNSURE_COLOUR, np.uint8)
     table[0, : len(found.colours)] = found.colours
     return cv2.LUT(cv2.merge([labels] * 3), table)
@@ -100,7 +100,7 @@ def _edges(picture: np.ndarray, labels: np.ndarray) -> None:
     cv2.copyTo(cv2.convertScaleAbs(picture, alpha=0.45), edge, picture)
 
 
-def _legend(picture: np.ndarray, found: ClassMap, level: float) -> None:
+def _legend(picture: np.ndarray, found: PixelClasses, level: float) -> None:
     """Name the colours of the classes that are seen, in place, at the left edge, the largest first."""
     height, width = picture.shape[:2]
     size = int(np.clip(round(min(height, width) / 32), 10, 34))

@@ -1,18 +1,21 @@
 """Picture files: finding them, naming what is made from them, writing them."""
 
 import glob
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from ...trainers.data.example import Source
 from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
 from ...trainers.data.sources import FORMS, SOURCES, open_source
 from ...trainers.errors import DataError, UsageError
 from ...trainers.files import written_beside
+from .lettering import Colour
 
 
 @dataclass(frozen=True)
@@ -20,18 +23,12 @@ class Picture:
     """A picture that can be loaded.
 
     Attributes:
-        name: Its path as found, or its name in a source.
-        load: Gives uint8 [H, W, 3] RGB; raises DataError when it cannot be read.
+        name: its path as found, or its name in a source.
+        load: gives uint8 [H, W, 3] RGB; raises DataError when it cannot be read.
     """
 
     name: str
     load: Callable[[], np.ndarray]
-
-    @property
-    def stem(self) -> str:
-        """The name without folders and suffix."""
-        path = Path(self.name)
-        return path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
 
 
 def is_source(text: str) -> bool:
@@ -44,12 +41,9 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
 
     A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name.
 
-    Args:
-        inputs: What the user gave.
-
     Raises:
-        UsageError: If something does not exist or a pattern finds nothing.
-        DataError: If a folder holds no pictures.
+        UsageError: something does not exist or a pattern finds nothing.
+        DataError: a folder holds no pictures.
     """
     found: dict[str, Picture] = {}
     for text in map(str, inputs):
@@ -62,7 +56,7 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
             # Models train on the scenes of the other split.
             source = open_source("scenes:test" if text == "scenes" else text, needs="none")
             for index, name in enumerate(source.names):
-                found[f"{text}/{name}"] = Picture(name, lambda source=source, index=index: source.load(index).image)
+                found[f"{text}/{name}"] = Picture(name, partial(_image_of, source, index))
             continue
         elif glob.has_magic(text):
             files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
@@ -75,38 +69,44 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
                 "check the path"
             )
         for path in files:
-            found[str(path.resolve())] = Picture(str(path), lambda path=path: read_image(path))
+            found[str(path.resolve())] = Picture(str(path), partial(read_image, path))
     return list(found.values())
 
 
+def _image_of(source: Source, index: int) -> np.ndarray:
+    return source.load(index).image
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    """List a folder's pictures."""
     for place in (folder, folder / "images"):
         if place.is_dir() and (files := picture_files(place)):
             return files
     raise DataError(f"expected pictures in {folder}, found none: give a folder of .jpg, .png, .webp or .tif files")
 
 
-def unique_stems(pictures: list[Picture]) -> list[str]:
+def unique_stems(names: Sequence[str]) -> list[str]:
     """Give every picture a stem of its own, so that equal names from two folders do not overwrite each other.
 
-    Args:
-        pictures: In the order in which the first of equal stems keeps its name; the others get -2, -3 and so on.
-
-    Returns:
-        One stem per picture, different even where upper and lower case are the same.
+    The first of equal stems keeps its name, the others get -2, -3 and so on. They differ even where upper and lower
+    case are the same.
     """
-    own = {picture.stem.casefold() for picture in pictures}
+    own = [_stem(name) for name in names]
+    reserved = {stem.casefold() for stem in own}
     taken: set[str] = set()
     stems = []
-    for picture in pictures:
-        stem, number = picture.stem, 1
-        while stem.casefold() in taken or (number > 1 and stem.casefold() in own):
+    for stem in own:
+        free, number = stem, 1
+        while free.casefold() in taken or (number > 1 and free.casefold() in reserved):
             number += 1
-            stem = f"{picture.stem}-{number}"
-        taken.add(stem.casefold())
-        stems.append(stem)
+            free = f"{stem}-{number}"
+        taken.add(free.casefold())
+        stems.append(free)
     return stems
+
+
+def _stem(name: str) -> str:
+    path = Path(name)
+    return path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
 
 
 def free_path(folder: Path, stem: str, suffix: str) -> Path:
@@ -118,15 +118,7 @@ def free_path(folder: Path, stem: str, suffix: str) -> Path:
 
 
 def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fit a picture into a size, its aspect kept, black bars around it.
-
-    Args:
-        picture: uint8 [H, W, 3].
-        size: (height, width) to fill.
-
-    Returns:
-        uint8 [height, width, 3].
-    """
+    """Fit a picture, uint8 [H, W, 3], into a size (height, width), its aspect kept, black bars around it."""
     height, width = picture.shape[:2]
     scale = min(size[0] / height, size[1] / width)
     inside = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -139,17 +131,14 @@ def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_picture(path: Path, picture: np.ndarray) -> Path:
-    """Write a picture in the format of its suffix: beside its place first, then renamed.
+    """Write a picture in the format of its suffix, whole or not at all; gives the path.
 
     Args:
-        path: Ends in .png or .jpg; its folder is made when missing.
+        path: ends in .png or .jpg; its folder is made when missing.
         picture: uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA.
 
-    Returns:
-        The path.
-
     Raises:
-        MetricfitError: If it cannot be written.
+        MetricfitError: it cannot be written.
     """
     if picture.ndim == 3:
         code = cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
@@ -163,16 +152,10 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
     return path
 
 
-def write_indices(path: Path, indices: np.ndarray, colours) -> Path:
-    """Write a class map as a PNG file with a palette: programs read indices, people see colours.
+def write_indices(path: Path, indices: np.ndarray, colours: Sequence[Colour]) -> Path:
+    """Write a class map, uint8 [H, W], as .png with a palette: programs read indices, people see colours.
 
-    Args:
-        path: Ends in .png; its folder is made when missing.
-        indices: uint8 [H, W].
-        colours: RGB triples in 0..255 of the first indices; all others are grey.
-
-    Returns:
-        The path.
+    Indices without a colour are grey.
     """
     palette = np.full((256, 3), 120, np.uint8)
     palette[: len(colours)] = colours

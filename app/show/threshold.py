@@ -4,16 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Levels = float | np.ndarray
+"""What scores are compared with: a number, or float64 [C] by class."""
+
 
 @dataclass(frozen=True)
 class Threshold:
     """Where scores are cut.
 
     Attributes:
-        value: In [0, 1]; with thresholds by class it stands for them all.
+        value: in [0, 1]; with thresholds by class it stands for them all.
         origin: `given`, `model`, `keys`, or `default` where nothing names the model's best one.
-        per_class: One threshold in [0, 1] for each class by index; empty where `value` serves all.
-        digits: Decimals to show.
+        per_class: one threshold in [0, 1] for each class by index; empty where `value` serves all.
+        digits: decimals to show.
     """
 
     value: float
@@ -22,8 +25,8 @@ class Threshold:
     digits: int = 2
 
     @property
-    def levels(self) -> float | np.ndarray:
-        """What scores are compared with: a number, or float64 [C] by class."""
+    def levels(self) -> Levels:
+        """What scores are compared with."""
         return np.array(self.per_class) if self.per_class else self.value
 
     @property

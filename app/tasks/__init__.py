@@ -1,1 +1,12 @@
-"""What is particular to each task in predict and demo."""
+"""The tasks that predict and demo can show, by name."""
+
+from .base import AppTask
+from .detection import DetectionApp
+from .saliency import SaliencyApp
+from .segmentation import SegmentationApp
+
+TASKS: dict[str, AppTask] = {
+    "saliency": SaliencyApp(),
+    "segmentation": SegmentationApp(),
+    "detection": DetectionApp(),
+}

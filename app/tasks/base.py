@@ -1,70 +1,90 @@
 """What differs between the tasks that predict and demo can show."""
 
-import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ...export.runners.base import Runner
+from ...trainers.errors import UsageError
+from ..results import Result
+from ..show.threshold import Threshold
 
-class Writer(Protocol):
-    """What `metricfit predict` makes of results."""
+Files = Mapping[str, tuple[str, str]]
+"""What predict writes of a picture, by kind: the file, `{}` standing for the picture's stem, and the view in it."""
 
-    def settings(self) -> dict:
-        """Give what results.json says about the thresholds."""
 
-    def add(self, name: str, image: np.ndarray, result, stem: str) -> dict:
+class Writer:
+    """What `metricfit predict` writes into the folder `out`: the files of each picture, and what results.json says."""
+
+    def __init__(self, files: Files, threshold: Threshold, class_names: tuple[str, ...], out: Path):
+        self.files, self.threshold, self.class_names, self.out = files, threshold, class_names, out
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that the files go into."""
+        return [self.out / Path(pattern).parent for pattern, _ in self.files.values()]
+
+    def settings(self) -> dict[str, Any]:
+        """Give what results.json says about the threshold and the classes."""
+        return {"threshold": self.threshold.value}
+
+    def add(self, result: Result, stem: str) -> dict[str, Any]:
         """Write the files of one picture, called `stem` and their suffixes; gives what results.json says about it."""
+        files = {kind: pattern.format(stem) for kind, (pattern, _) in self.files.items()}
+        for kind, file in files.items():
+            result.save(self.out / file, self.files[kind][1])
+        return {"name": result.path, **result.to_dict(), "files": files}
 
     def finish(self) -> list[Path]:
         """Write what is about all pictures; gives the files."""
+        return []
 
 
-@dataclass(frozen=True)
-class AppTask:
-    """What differs between tasks; predictor, predict and demo are what they share.
+class AppTask(ABC):
+    """One task; predictor, predict and demo are what all share.
 
     Attributes:
         name: as typed after `metricfit train`.
-        check: (what the runner gives for one picture, runner): refuses a model of another kind.
-        restore: (what the runner gives for one picture, runner, (height, width) of the picture) to the result in the
-            picture's own pixels.
-        resize: (result, (height, width), (height, width) wanted) to the result for the picture in another size.
+        result: the type of what is found.
+        files: what predict writes of a picture; see `Writer`.
         digits: decimals of a threshold to show.
-        move: (`Threshold`, -1 to 1) to the one that a key leads to.
-        found: (result, levels of the threshold) to what is in the picture, in a word or two.
-        views: name to (image, result, levels of the threshold) -> picture, in the order of the demo.
-        titles: what the views are called on the screen.
-        snapshots: name to what a file gets instead of the view's picture.
-        folders: what predict makes of a picture, and the folder it goes into.
-        writer: (predictor, `Threshold`, folder) to a `Writer`.
     """
 
-    name: str
-    check: Callable
-    restore: Callable[..., Any]
-    resize: Callable[..., Any]
-    digits: int
-    move: Callable
-    found: Callable[..., str]
-    views: Mapping[str, Callable]
-    titles: Mapping[str, str]
-    snapshots: Mapping[str, Callable]
-    folders: Mapping[str, str]
-    writer: Callable[..., "Writer"]
+    name: ClassVar[str]
+    result: ClassVar[type[Result]]
+    files: ClassVar[Files]
+    digits: ClassVar[int] = 2
+
+    @abstractmethod
+    def check(self, found: Any, runner: Runner) -> None:
+        """Look at what the runner gives for one picture.
+
+        Raises:
+            UsageError: it is a model of another kind.
+        """
+
+    @abstractmethod
+    def restore(self, found: Any, runner: Runner, image: np.ndarray, threshold: Threshold, path: str) -> Result:
+        """Bring what the runner gives for one picture into the picture's own pixels."""
+
+    def move(self, threshold: Threshold, step: float) -> Threshold:
+        """Give the threshold that a key leads to: `step` further, from -1 to 1."""
+        value = round(float(np.clip(threshold.value + step, 0.0, 1.0)), 2)
+        return replace(threshold, value=value, origin="keys")
+
+    def writer(self, threshold: Threshold, class_names: tuple[str, ...], out: Path) -> Writer:
+        """Make what writes the results of one run of predict."""
+        return Writer(self.files, threshold, class_names, out)
 
 
-TASKS = {"saliency": ".saliency", "segmentation": ".segmentation", "detection": ".detection"}
-"""Name -> the room that holds its `TASK`."""
-
-
-def get_task(name: str) -> AppTask:
-    """Give a task by name; runners are of no other."""
-    return importlib.import_module(TASKS[name], __package__).TASK
-
-
-def all_tasks() -> list[AppTask]:
-    """Give every task."""
-    return [get_task(name) for name in TASKS]
+def check_range(scores: np.ndarray, runner: Runner, expected: str) -> None:
+    """Refuse what is not within [0, 1], such as logits."""
+    if not (np.isfinite(scores).all() and scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3):
+        raise UsageError(
+            f"expected a {expected}, {runner.path} gives {scores.min():.3g} to {scores.max():.3g}: export it with "
+            "'metricfit export', or give another model"
+        )

@@ -11,7 +11,7 @@ from metricfit.app.live import demo as demo_module
 from metricfit.app.live.demo import Demo, play
 from metricfit.app.live.options import DemoOptions, PredictOptions
 from metricfit.app.live.player import Player
-from metricfit.app.live.video import open_frames
+from metricfit.app.live.sources import open_frames
 from metricfit.app.predict import predict
 from metricfit.app.predictor import Predictor, resolve_threshold
 from metricfit.app.show.threshold import Threshold
@@ -89,7 +89,7 @@ def test_runners_that_are_no_detectors_are_refused():
 def test_boxes_follow_the_picture_into_another_size():
     predictor = load_fake_detector()
     found = predictor(disc())
-    wide = predictor.task.resize(found, (120, 160), (60, 320))
+    wide = found.resized((60, 320))
     np.testing.assert_allclose(wide.boxes, found.boxes * [2, 0.5, 2, 0.5], rtol=1e-6)
     assert wide.class_names == found.class_names
 

@@ -11,7 +11,8 @@ from metricfit.app import cli
 from metricfit.app import predict as module
 from metricfit.app.live.options import PredictOptions
 from metricfit.app.predict import predict, predict_files
-from metricfit.app.tasks.saliency import MapWriter, describe
+from metricfit.app.results import describe
+from metricfit.app.tasks.base import Writer
 from metricfit.trainers.errors import DataError, UsageError
 
 from .fakes import BrightnessRunner, disc, load_fake_predictor, save
@@ -60,7 +61,7 @@ def test_every_picture_gets_its_files_and_its_entry(tmp_path):
 def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):
     for name in "ab":
         save(tmp_path / f"in/{name}.png", disc())
-    one = MapWriter.add
+    one = Writer.add
     calls = iter([one])
 
     def interrupted(*arguments):
@@ -68,10 +69,10 @@ def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return call(*arguments)
 
-    monkeypatch.setattr(MapWriter, "add", interrupted)
+    monkeypatch.setattr(Writer, "add", interrupted)
     with pytest.raises(KeyboardInterrupt):
         predict(_options(tmp_path, tmp_path / "in"))
-    monkeypatch.setattr(MapWriter, "add", one)
+    monkeypatch.setattr(Writer, "add", one)
     assert len(predict(_options(tmp_path, tmp_path / "in"))["pictures"]) == 2
 
 

@@ -20,11 +20,13 @@ from metricfit.app import cli
 from metricfit.app import predictor as predictor_module
 from metricfit.app.live import demo as module
 from metricfit.app.live import window as window_module
+from metricfit.app.live.camera import Camera
 from metricfit.app.live.demo import Demo, play, run_demo
+from metricfit.app.live.frames import Frame
 from metricfit.app.live.hud import Status, draw_hud
 from metricfit.app.live.options import DemoOptions
 from metricfit.app.live.player import Player
-from metricfit.app.live.video import Camera, Frame, open_frames
+from metricfit.app.live.sources import open_frames
 from metricfit.app.live.window import Window, check_display
 from metricfit.app.predictor import find_model
 from metricfit.app.show.threshold import Threshold

@@ -7,9 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from metricfit.app.live import video
+from metricfit.app.live import camera as camera_module
+from metricfit.app.live import recording as recording_module
+from metricfit.app.live.camera import Camera
 from metricfit.app.live.recording import Recording
-from metricfit.app.live.video import Camera, Pictures, Video, open_frames
+from metricfit.app.live.sources import Pictures, open_frames
+from metricfit.app.live.video import Video
 from metricfit.app.show.pictures import find_pictures, unique_stems, write_picture
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
@@ -53,8 +56,8 @@ def camera(monkeypatch):
     """Make `Camera` open a given fake."""
 
     def install(capture):
-        monkeypatch.setattr(video.sys, "platform", "other")
-        monkeypatch.setattr(video.cv2, "VideoCapture", lambda *arguments: capture)
+        monkeypatch.setattr(camera_module.sys, "platform", "other")
+        monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda *arguments: capture)
         return capture
 
     return install
@@ -102,7 +105,7 @@ def test_a_video_that_breaks_off_is_reported(tmp_path):
 
 
 def test_a_camera_that_is_not_there_is_named(monkeypatch, camera):
-    monkeypatch.setattr(video.sys, "platform", "linux")
+    monkeypatch.setattr(camera_module.sys, "platform", "linux")
     with pytest.raises(MetricfitError, match="/dev/video977 does not exist"):
         open_frames("977")
     camera(FakeCapture(opened=False))
@@ -132,7 +135,7 @@ def test_a_camera_drops_stale_frames(camera):
 
 
 def test_a_camera_that_hangs_is_given_up(camera, monkeypatch):
-    monkeypatch.setattr(video, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(camera_module, "STALL_SECONDS", 0.2)
     hang = threading.Event()
     camera(FakeCapture(frames=0, hang=hang))
     source = Camera(0)
@@ -189,7 +192,7 @@ def test_inputs_are_found_once_and_named_apart(tmp_path):
     pictures = find_pictures(inputs)
     names = [picture.name.removeprefix(str(tmp_path)) for picture in pictures]
     assert names == ["/a/x.png", "/b/X-2.png", "/b/x.jpg", "/b/x.png", "/data/images/y.png"]
-    stems = unique_stems(pictures)
+    stems = unique_stems([picture.name for picture in pictures])
     assert stems == ["x", "X-2", "x-3", "x-4", "y"]
     assert pictures[0].load().shape == (20, 20, 3)
     (tmp_path / "empty").mkdir()
@@ -247,7 +250,7 @@ def test_recordings_that_cannot_be(tmp_path):
 
 
 def test_an_error_of_the_writer_comes_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(video.cv2, "VideoWriter_fourcc", lambda *codec: cv2.VideoWriter.fourcc(*"ZZZZ"))
+    monkeypatch.setitem(recording_module.CODECS, ".mkv", ("ZZZZ",))
     recording = Recording(tmp_path / "out.mkv", 10)
     recording.write(disc())
     with pytest.raises(MetricfitError, match="codecs"):

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from metricfit.app.live.options import View
-from metricfit.app.show.overlay_boxes import TITLES, VIEWS, Detections, draw_boxes, raw_boxes, spotlight
+from metricfit.app.show.overlay_boxes import TITLES, VIEWS, Boxes, draw_boxes, raw_boxes, spotlight
 
 COLOURS = ((255, 0, 0), (0, 0, 255))
 
 
 def found(*entries, names=("cell", "platelet")):
-    """Detections from (box, score, class)."""
+    """Boxes from (box, score, class)."""
     boxes, scores, classes = zip(*entries) if entries else ((), (), ())
-    return Detections(
+    return Boxes(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(scores, np.float32),
         np.array(classes, np.int32),

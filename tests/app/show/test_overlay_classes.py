@@ -11,7 +11,7 @@ from metricfit.app.show.overlay_classes import (
     TITLES,
     UNSURE,
     VIEWS,
-    ClassMap,
+    PixelClasses,
     class_colours_only,
     draw_classes,
     shown_labels,
@@ -26,7 +26,7 @@ def halves():
     labels = np.zeros((240, 320), np.uint8)
     labels[:, 160:] = 2
     confidence = np.where(labels == 0, 0.9, 0.4).astype(np.float32)
-    return ClassMap(labels, confidence, ("road", "car", "sky"), COLOURS)
+    return PixelClasses(labels, confidence, ("road", "car", "sky"), COLOURS)
 
 
 def test_shares_count_what_reaches_the_level(halves):
@@ -65,7 +65,7 @@ def test_every_view_draws_every_size(shape):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
     names = tuple(f"a rather long name of class {index}" for index in range(40))
-    found = ClassMap(
+    found = PixelClasses(
         rng.integers(0, 40, shape).astype(np.uint8), rng.random(shape, np.float32), names, COLOURS * 13 + COLOURS[:1]
     )
     for name, view in VIEWS.items():

@@ -1,0 +1,77 @@
+"""What `--source` names: pictures one by one, a video, or a camera."""
+
+from pathlib import Path
+
+from ...trainers.data.images import PICTURE_SUFFIXES
+from ...trainers.data.sources import SOURCES
+from ...trainers.errors import DataError, UsageError
+from ..show.pictures import Picture, find_pictures, is_source
+from .camera import Camera
+from .frames import Frame, FrameSource
+from .video import Video
+
+
+class Pictures(FrameSource):
+    """Pictures one by one; what cannot be read is noted in `faults` and left out."""
+
+    stepped = True
+
+    def __init__(self, name: str, pictures: list[Picture]):
+        super().__init__(name, fps=1.0, length=len(pictures), names=[picture.name for picture in pictures])
+        self._pictures = pictures
+        self._next = 0
+        self._direction = 1
+
+    def read(self) -> Frame | None:
+        """Give the next picture that can be read, or None at the end."""
+        while 0 <= self._next < len(self._pictures):
+            index = self._next
+            picture = self._pictures[index]
+            try:
+                frame = Frame(picture.load(), picture.name, index)
+            except DataError as fault:
+                if str(fault) not in self.faults:
+                    self.faults.append(str(fault))
+                self._next += self._direction
+                continue
+            self._next, self._direction = index + 1, 1
+            return frame
+        self._direction = 1
+        return None
+
+    def step(self, offset: int) -> None:
+        """Move by some pictures, around the ends."""
+        # `_next` already points behind the picture shown.
+        self._next = (self._next - 1 + offset) % len(self._pictures)
+        self._direction = 1 if offset > 0 else -1
+
+    def restart(self) -> None:
+        """Begin again at the first picture."""
+        self._next = 0
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_frames(text: str) -> FrameSource:
+    """Open a camera number, stream address (`rtsp://...`), video file, picture, folder, or source such as `scenes`.
+
+    Raises:
+        UsageError: there is no such thing.
+        DataError: it cannot be read.
+        MetricfitError: the camera is not there.
+    """
+    path = Path(text)
+    suffix = path.suffix.lower()
+    if path.is_dir() or is_source(text) or (suffix in PICTURE_SUFFIXES and suffix != ".gif"):
+        return Pictures(text, find_pictures([text]))
+    if path.is_file():
+        return Video(path)
+    if text.isdecimal():
+        return Camera(int(text))
+    if "://" in text:
+        return Camera(text)
+    raise UsageError(
+        f"expected --source as a camera number, a video, a picture, a folder or one of {', '.join(SOURCES)}; found "
+        f"nothing at {text!r}: check the path"
+    )

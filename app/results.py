@@ -1,0 +1,360 @@
+"""What a predictor gives of one picture: a saliency map, the classes of its pixels, or the objects in it.
+
+Each result holds the picture and the threshold beside what was found, and can be drawn, plotted, saved, made JSON, and
+handed on to the package supervision.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import cv2
+import numpy as np
+
+from ..trainers.data.images import resize_image, resize_map
+from ..trainers.errors import MetricfitError, UsageError
+from .show import overlay, overlay_boxes, overlay_classes
+from .show.pictures import write_indices, write_picture
+from .show.threshold import Threshold
+
+if TYPE_CHECKING:
+    import supervision
+    from matplotlib.figure import Figure
+
+__all__ = ["ClassMap", "Detections", "Result", "SaliencyMap"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+View = Callable[[np.ndarray, Any, Any], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(ABC):
+    """What was found in one picture.
+
+    In a notebook it shows itself as its first view.
+
+    Attributes:
+        image: the picture, uint8 [H, W, 3], RGB.
+        threshold: where scores are cut: the user's, or the model's best one; see `at`.
+        path: the picture's file or its name in a source; empty for a bare array.
+        views: the drawing functions by name; the first is what is drawn by default.
+        titles: what the views are called.
+    """
+
+    image: np.ndarray = field(kw_only=True)
+    threshold: Threshold = field(kw_only=True)
+    path: str = field(default="", kw_only=True)
+
+    views: ClassVar[Mapping[str, View]]
+    titles: ClassVar[Mapping[str, str]]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture, in pixels."""
+        height, width = self.image.shape[:2]
+        return height, width
+
+    @property
+    def summary(self) -> str:
+        """What is in the picture, in a word or two; empty where that is a matter of the picture."""
+        return ""
+
+    def at(self, threshold: float | Threshold) -> Self:
+        """Cut the same scores at another threshold, which serves all classes where it is a number.
+
+        Raises:
+            UsageError: a number outside [0, 1].
+        """
+        if not isinstance(threshold, Threshold):
+            if not 0.0 <= threshold <= 1.0:
+                raise UsageError(f"expected a threshold from 0 to 1, got {threshold}")
+            threshold = replace(self.threshold, value=float(threshold), origin="given", per_class=())
+        return replace(self, threshold=threshold)
+
+    def draw(self, view: str = "") -> np.ndarray:
+        """Draw a view, by default the first of `views`: uint8 [H, W, 3], RGB.
+
+        Raises:
+            UsageError: no such view.
+        """
+        view = view or next(iter(self.views))
+        if view not in self.views:
+            raise UsageError(f"{type(self).__name__} has no view {view!r}: choose one of {', '.join(self.views)}")
+        return self.views[view](self.image, self._drawn, self.threshold.levels)
+
+    def plot(self, view: str = "", *, title: str | None = None) -> "Figure":
+        """Draw a view into a Matplotlib figure, its title by default what was found; see `draw`."""
+        from ..trainers.figures.style import new_figure
+
+        height, width = self.size
+        scale = 7.0 / max(height, width)
+        figure = new_figure(max(2.5, width * scale), max(1.5, height * scale + 0.4))
+        axes = figure.add_subplot()
+        axes.imshow(self.draw(view))
+        axes.set_axis_off()
+        axes.set_title(self._caption if title is None else title, fontsize=9)
+        return figure
+
+    def save(self, path: str | Path, view: str = "") -> Path:
+        """Write a view as a picture in its own size: .png or .jpg; gives the path. See `draw` for the views.
+
+        Raises:
+            UsageError: no such view, or another suffix.
+            MetricfitError: it cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"expected a picture file ending in {', '.join(SUFFIXES)}, got {path}")
+        return self._write(path, view)
+
+    def resized(self, size: tuple[int, int]) -> Self:
+        """Give the result for the picture in another size (height, width)."""
+        if size == self.size:
+            return self
+        return replace(self, image=resize_image(self.image, size), **self._resized(size))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what JSON can hold: the picture's `width` and `height`, and what was found above the threshold."""
+        height, width = self.size
+        return {"width": width, "height": height, **self._facts()}
+
+    @abstractmethod
+    def to_supervision(self) -> "supervision.Detections":
+        """Hand what reaches the threshold to the package supervision, for its annotators, trackers and zones.
+
+        Raises:
+            MetricfitError: that package is not installed.
+        """
+
+    def _repr_png_(self) -> bytes:
+        return cv2.imencode(".png", cv2.cvtColor(self.draw(), cv2.COLOR_RGB2BGR))[1].tobytes()
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"<{type(self).__name__} of {self.path or 'a picture'}, {width}x{height}: {self._caption}>"
+
+    @property
+    def _caption(self) -> str:
+        return ", ".join(filter(None, (self.summary, self.threshold.text)))
+
+    @property
+    def _drawn(self) -> Any:
+        """What the views take beside picture and levels."""
+        return self
+
+    def _write(self, path: Path, view: str) -> Path:
+        return write_picture(path, self.draw(view))
+
+    @abstractmethod
+    def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
+        """Give the fields that change with the size."""
+
+    @abstractmethod
+    def _facts(self) -> dict[str, Any]:
+        """Give what JSON says of what was found."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
+    """How salient each pixel of a picture is. It can be used as the array that `map` is.
+
+    Views to draw: `overlay`, `cutout` (over a checkerboard), `blur` (blurred background), `map` (in colour). Saved as
+    .png, `cutout` has a transparent background; `mask` (0 and 255) and `saliency` (8 bits, grey) can be saved besides.
+
+    Attributes:
+        map: float32 [H, W] in [0, 1].
+    """
+
+    map: np.ndarray
+
+    views: ClassVar[Mapping[str, View]] = overlay.VIEWS
+    titles: ClassVar[Mapping[str, str]] = overlay.TITLES
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The foreground: uint8 [H, W], 255 where the map reaches the threshold, else 0."""
+        return overlay.foreground(self.map, self.threshold.value)
+
+    def to_supervision(self) -> "supervision.Detections":
+        """As `Result.to_supervision`: the foreground as one mask, its mean saliency as confidence; none if empty."""
+        mask = self.mask > 0
+        found = [(0, "salient", mask, float(self.map[mask].mean()))] if mask.any() else []
+        return _masks(found, self.size)
+
+    def _facts(self) -> dict[str, Any]:
+        return describe(self.mask)
+
+    @property
+    def _drawn(self) -> np.ndarray:
+        return self.map
+
+    def _write(self, path: Path, view: str) -> Path:
+        if view == "mask":
+            picture = self.mask
+        elif view == "saliency":
+            picture = np.rint(self.map * 255.0).clip(0, 255).astype(np.uint8)
+        elif view == "cutout" and path.suffix.lower() == ".png":
+            picture = overlay.cut_out(self.image, self.map, self.threshold.value)
+        else:
+            picture = self.draw(view)
+        return write_picture(path, picture)
+
+    def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
+        return {"map": resize_map(self.map, size)}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.map, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        plain = (given.map if isinstance(given, SaliencyMap) else given for given in inputs)
+        return getattr(ufunc, method)(*plain, **settings)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.map[key]
+
+    def __len__(self) -> int:
+        return len(self.map)
+
+    def __getattr__(self, name: str) -> Any:
+        # What an array has besides, such as `shape`, `max` or `astype`.
+        if name.startswith("_") or name == "map":
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.map, name)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassMap(Result, overlay_classes.PixelClasses):
+    """The class of each pixel of a picture; less sure ones than the threshold show none.
+
+    Views to draw: `classes` (the picture tinted), `labels` (the class map alone), `confidence`. `indices` can be saved
+    besides, as .png with a palette: programs read the indices of the classes, people see colours.
+    """
+
+    views: ClassVar[Mapping[str, View]] = overlay_classes.VIEWS
+    titles: ClassVar[Mapping[str, str]] = overlay_classes.TITLES
+
+    @property
+    def summary(self) -> str:
+        """How many classes are seen."""
+        return _counted(len(self.shares(self.threshold.value)), "class", "es")
+
+    def to_supervision(self) -> "supervision.Detections":
+        """As `Result.to_supervision`: a mask for each class that is seen, its mean confidence, and its name."""
+        labels = overlay_classes.shown_labels(self, self.threshold.value)
+        found = []
+        for index in self.shares(self.threshold.value):
+            mask = labels == index
+            found.append((index, self.class_names[index], mask, float(self.confidence[mask].mean())))
+        return _masks(found, self.size)
+
+    def _facts(self) -> dict[str, Any]:
+        shares = self.shares(self.threshold.value)
+        return {
+            "classes": [
+                {"class": self.class_names[index], "index": index, "share": round(share, 6)}
+                for index, share in shares.items()
+            ]
+        }
+
+    def _write(self, path: Path, view: str) -> Path:
+        if view != "indices":
+            return super()._write(path, view)
+        if path.suffix.lower() != ".png":
+            raise UsageError(f"indices of classes are written as .png, which keeps them exact; got {path}")
+        return write_indices(path, overlay_classes.shown_labels(self, self.threshold.value), self.colours)
+
+    def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
+        return {
+            "labels": cv2.resize(self.labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT),
+            "confidence": cv2.resize(self.confidence, size[::-1], interpolation=cv2.INTER_LINEAR),
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Detections(Result, overlay_boxes.Boxes):
+    """The objects in a picture: all that were found, whatever their scores, surest first.
+
+    Views to draw: `boxes`, `spotlight` (the rest darkened), `raw` (everything found).
+    """
+
+    views: ClassVar[Mapping[str, View]] = overlay_boxes.VIEWS
+    titles: ClassVar[Mapping[str, str]] = overlay_boxes.TITLES
+
+    @property
+    def shown(self) -> Self:
+        """Those whose score reaches the threshold, or that of their class."""
+        return self.above(self.threshold.levels)
+
+    @property
+    def summary(self) -> str:
+        """How many objects reach the threshold."""
+        return _counted(len(self.shown), "object", "s")
+
+    def to_supervision(self) -> "supervision.Detections":
+        """As `Result.to_supervision`: boxes, scores, classes, and `class_name` in its `data`."""
+        shown = self.shown
+        return _supervision().Detections(
+            xyxy=shown.boxes.reshape(-1, 4),
+            confidence=shown.scores,
+            class_id=shown.classes.astype(int),
+            data={"class_name": np.array([shown.name(int(index)) for index in shown.classes], dtype=str)},
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        shown = self.shown
+        return {
+            "objects": [
+                {"class": shown.name(index), "score": float(f"{score:.6g}"), "box": [round(side, 2) for side in box]}
+                for box, score, index in zip(shown.boxes.tolist(), shown.scores.tolist(), shown.classes.tolist())
+            ]
+        }
+
+    def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
+        scale = size[1] / self.size[1], size[0] / self.size[0]
+        return {"boxes": (self.boxes * [*scale, *scale]).astype(np.float32)}
+
+
+def describe(mask: np.ndarray) -> dict[str, Any]:
+    """Say where the foreground is.
+
+    Args:
+        mask: uint8 [H, W], 0 or 255.
+
+    Returns:
+        `salient_share` in [0, 1], and `bounding_box` [x0, y0, x1, y1] in pixels (x1 and y1 exclusive), or None when the
+        mask is empty.
+    """
+    x, y, width, height = cv2.boundingRect(mask)
+    return {
+        "salient_share": round(cv2.countNonZero(mask) / mask.size, 6),
+        "bounding_box": [x, y, x + width, y + height] if width else None,
+    }
+
+
+def _counted(count: int, noun: str, plural: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else plural}"
+
+
+def _supervision() -> Any:
+    try:
+        import supervision
+    except ImportError as error:
+        raise MetricfitError(
+            "to_supervision() needs the package supervision, which is not installed: pip install supervision"
+        ) from error
+    return supervision
+
+
+def _masks(found: list[tuple[int, str, np.ndarray, float]], size: tuple[int, int]) -> Any:
+    """Make supervision's detections of (class, its name, mask bool [H, W], confidence)."""
+    masks = np.array([mask for _, _, mask, _ in found], dtype=bool).reshape(-1, *size)
+    boxes = [describe(mask.view(np.uint8) * np.uint8(255))["bounding_box"] for mask in masks]
+    return _supervision().Detections(
+        xyxy=np.array(boxes, np.float32).reshape(-1, 4),
+        mask=masks,
+        confidence=np.array([confidence for *_, confidence in found], np.float32),
+        class_id=np.array([index for index, *_ in found], int),
+        data={"class_name": np.array([name for _, name, _, _ in found], dtype=str)},
+    )
