@@ -1,5 +1,7 @@
 """Measures of parts of a data set, merged, against one measure of all: cut anywhere, merged in any order."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,7 +58,7 @@ def whole_and_merged(data, make, pictures, placed):
     places = cuts(data, len(pictures))
     parts = [
         measure(make, pictures[start:stop], **({"start": start} if placed else {}))
-        for start, stop in zip(places, places[1:])
+        for start, stop in itertools.pairwise(places)
     ]
     first, *rest = data.draw(st.permutations(parts)) if placed or data.draw(st.booleans()) else parts
     for part in rest:
@@ -163,7 +165,7 @@ def test_what_was_merged_stays_apart():
 
 
 def test_only_equal_measures_merge():
-    with pytest.raises(ValueError, match="must share beta2, got 0.3 and 1.0"):
+    with pytest.raises(ValueError, match=r"must share beta2, got 0\.3 and 1\.0"):
         FMeasureCurve().merge(FMeasureCurve(1.0))
     with pytest.raises(ValueError, match="must share tau"):
         LRP(NAMES).merge(LRP(NAMES, 0.75))
