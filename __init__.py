@@ -4,7 +4,7 @@ import importlib
 
 __version__ = "0.2.0"
 
-_SUBPACKAGES = ("losses", "trainers", "export", "app")
+_SUBPACKAGES = ("losses", "metrics", "trainers", "export", "app")
 
 
 def __getattr__(name):

@@ -44,5 +44,5 @@ __all__ = [
 
 def __getattr__(name):
     if name in ("FMeasure", "FirstMapFMeasure"):
-        return getattr(importlib.import_module(__name__ + ".keras_f_measure"), name)
+        return getattr(importlib.import_module(__name__ + ".keras.f_measure"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -99,12 +99,17 @@ class FMeasureResult:
         return cls(**{**entries, **arrays, "band": tuple(entries["band"])})
 
 
-def check_options(beta2, average, protocol):
+def check_options(beta2: float, average: str, protocol: str) -> None:
     """Raise ValueError unless the three options of the F-measure are usable."""
     if not beta2 > 0:
         raise ValueError(f"beta2 must be positive, got {beta2}")
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}")
+    check_protocol(protocol)
+
+
+def check_protocol(protocol: str) -> None:
+    """Raise ValueError unless it is one of `PROTOCOLS`."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
 

@@ -1,0 +1,155 @@
+"""Every Keras metric in `compile`: saved and loaded, in half precision, under XLA, on two replicas, added up."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import metricfit
+from metricfit import metrics
+
+SALIENCY = {
+    "FMeasure": {"beta2": 0.5, "average": "images"},
+    "MaxFMeasure": {"beta2": 0.5},
+    "MeanFMeasure": {"average": "images"},
+    "FMeasureAt": {"threshold": 0.4, "beta2": 1.0},
+    "MAE": {},
+    "SMeasure": {"alpha": 0.4},
+    "EMeasure": {},
+    "WeightedFMeasure": {"beta2": 0.3},
+}
+CLASSES = {"MIoU": {"num_classes": 3, "over": "image", "present": False}}
+EVERY = SALIENCY | CLASSES
+
+
+def data(count=6, side=12):
+    rng = np.random.default_rng(0)
+    images = rng.random((count, side, side, 3), np.float32)
+    labels = (images.mean(axis=-1) > 0.5).astype(np.int32) + (images[..., 0] > 0.8)
+    labels[:, 0] = 255
+    return images, labels
+
+
+def build(names=tuple(SALIENCY), jit=False, seed=0):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((12, 12, 3))
+    saliency = names[0] in SALIENCY
+    logits = keras.layers.Conv2D(1 if saliency else 3, 3, padding="same")(inputs)
+    if saliency:
+        logits = keras.layers.Reshape((12, 12))(logits)
+    model = keras.Model(inputs, logits)
+    options = {"from_logits": True} if saliency else {}
+    chosen = [getattr(metrics, name)(**EVERY[name], **options) for name in names]
+    loss = "mse" if saliency else keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    model.compile("sgd", loss, metrics=chosen, jit_compile=jit)
+    return model
+
+
+def targets(labels, names):
+    return np.where(labels == 2, 1, labels) if names[0] in SALIENCY else labels
+
+
+@pytest.fixture(params=[tuple(SALIENCY), tuple(CLASSES)], ids=["saliency", "classes"])
+def names(request):
+    return request.param
+
+
+def evaluated(model, names):
+    images, labels = data()
+    return model.evaluate(images, targets(labels, names), batch_size=4, return_dict=True, verbose=0)
+
+
+def test_every_public_metric_is_tried():
+    classes = {name for name in metrics.__all__ if issubclass(getattr(metrics, name), keras.metrics.Metric)}
+    assert classes == set(EVERY)
+    assert metricfit.metrics is metrics
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_config_round_trip(name):
+    metric = getattr(metrics, name)(**EVERY[name], ignore_label=7, name="other")
+    saved = keras.saving.serialize_keras_object(metric)
+    assert saved["registered_name"] == f"metricfit>{name}"
+    again = keras.saving.deserialize_keras_object(saved)
+    assert type(again) is type(metric)
+    assert again.get_config() == metric.get_config()
+    assert {key: again.get_config()[key] for key in EVERY[name]} == EVERY[name]
+    assert again.ignore_label == 7
+
+
+def test_a_saved_model_keeps_its_metrics(names, tmp_path):
+    model = build(names)
+    before = evaluated(model, names)
+    model.save(tmp_path / "model.keras")
+    after = evaluated(keras.saving.load_model(tmp_path / "model.keras"), names)
+    assert after == pytest.approx(before, abs=1e-6)
+    assert len(before) >= 2
+
+
+def test_xla_and_fit(names):
+    images, labels = data()
+    plain, compiled = build(names), build(names, jit=True)
+    assert evaluated(compiled, names) == pytest.approx(evaluated(plain, names), abs=2e-6)
+    history = compiled.fit(images, targets(labels, names), batch_size=3, verbose=0).history
+    assert all(np.isfinite(values[0]) for values in history.values())
+
+
+def test_half_precision_keeps_its_sums(names):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build(names)
+        found = evaluated(model, names)
+        assert model.compute_dtype == "float16"
+        assert all(
+            variable.dtype in ("float32", "float64") for metric in model.metrics for variable in metric.variables
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+    whole = build(names)
+    whole.set_weights(model.get_weights())
+    assert found == pytest.approx(evaluated(whole, names), abs=0.02)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_states_of_two_parts_add_up(name):
+    images, labels = data()
+    predicted = build([name]).predict(images, verbose=0)
+    labels = targets(labels, [name])
+    options = EVERY[name] | ({"from_logits": True} if name in SALIENCY else {})
+    whole, first, second = (getattr(metrics, name)(**options) for _ in range(3))
+    whole.update_state(labels, predicted)
+    first.update_state(labels[:2], predicted[:2])
+    second.update_state(labels[2:], predicted[2:])
+    for variable, other in zip(first.variables, second.variables):
+        assert variable.aggregation == "sum"
+        variable.assign(variable + other)
+    for one, other in zip(tf.nest.flatten(first.result()), tf.nest.flatten(whole.result())):
+        assert float(one) == pytest.approx(float(other), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_two_replicas_give_what_one_gives():
+    program = """
+        import tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        from metricfit.tests.trainers.metrics.keras import test_everywhere as tests
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        assert strategy.num_replicas_in_sync == 2
+        for names in (tuple(tests.SALIENCY), tuple(tests.CLASSES)):
+            with strategy.scope():
+                model = tests.build(names)
+            found, expected = tests.evaluated(model, names), tests.evaluated(tests.build(names), names)
+            assert set(found) == set(expected)
+            for name in set(found) - {"loss"}:
+                assert abs(found[name] - expected[name]) < 1e-6, (name, found[name], expected[name])
+        print("equal")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "equal" in done.stdout

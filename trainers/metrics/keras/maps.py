@@ -1,0 +1,153 @@
+"""What the Keras metrics of saliency maps share: how they take batches in, and 256 bins an image."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..f_measure import check_protocol
+from ..histogram import BIN_SCALE, IGNORE, THRESHOLDS
+
+
+class MapMetric(keras.metrics.Metric):
+    """A metric of saliency maps that averages over images; one of ignored pixels only does not count.
+
+    Args:
+        protocol: "raw", or "published" (each map is first stretched to [0, 1] by its own extremes, as published
+            toolboxes do; thresholds see 8 bits of it).
+        from_logits: whether `y_pred` holds logits instead of probabilities in [0, 1].
+        ignore_label: the label of pixels that do not count, or None.
+        name: name of the metric, in the logs.
+        dtype: dtype of the sums; a half precision would not hold them.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    def __init__(
+        self,
+        protocol: str = "raw",
+        *,
+        from_logits: bool = False,
+        ignore_label: int | None = IGNORE,
+        name: str,
+        dtype: str = "float32",
+    ):
+        super().__init__(name=name, dtype=dtype)
+        check_protocol(protocol)
+        self.protocol, self.from_logits, self.ignore_label = protocol, from_logits, ignore_label
+        self.images = self.add_variable((), "zeros", name="images")
+
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: [B, H, W] or [B, H, W, 1], number type: 0 background, 1 salient, `ignore_label`.
+            y_pred: same shape, floating point: probabilities in [0, 1], or logits with `from_logits=True`.
+            sample_weight: weights of the images, [B]; None for equal weights.
+
+        Raises:
+            ValueError: shapes that do not fit together.
+        """
+        y_true, y_pred = as_maps(y_true, "y_true"), as_maps(y_pred, "y_pred")
+        if not y_true.shape.is_compatible_with(y_pred.shape):
+            raise ValueError(f"y_true and y_pred must share one shape [B, H, W], got {y_true.shape} and {y_pred.shape}")
+        y_true, saliency = tf.cast(y_true, tf.float32), tf.cast(y_pred, tf.float32)
+        if self.from_logits:
+            saliency = tf.sigmoid(saliency)
+        if self.protocol == "published":
+            low = tf.reduce_min(saliency, axis=(1, 2), keepdims=True)
+            width = tf.reduce_max(saliency, axis=(1, 2), keepdims=True) - low
+            saliency = tf.where(width > 0, (saliency - low) / tf.where(width > 0, width, 1), saliency)
+        valid = tf.ones_like(y_true, tf.bool) if self.ignore_label is None else y_true != float(self.ignore_label)
+        counted = tf.cast(tf.reduce_any(valid, axis=(1, 2)), self.dtype)
+        weight = counted * image_weights(sample_weight, tf.shape(saliency)[0], self.dtype)
+        self._add(weight, self._figures(saliency, valid & (y_true > 0.5), valid))
+        self.images.assign(self.images + tf.reduce_sum(weight))
+
+    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> list[tuple[Any, tf.Tensor]]:
+        """Give what images [B] add to which variable, from maps [B, H, W]: saliency, salient and counted pixels."""
+        raise NotImplementedError
+
+    def _add(self, weight: tf.Tensor, figures: list[tuple[Any, tf.Tensor]]) -> None:
+        for variable, values in figures:
+            variable.assign(variable + tf.tensordot(weight, tf.cast(values, self.dtype), axes=1))
+
+    def _mean(self, variable) -> tf.Tensor:
+        """Average what was added up; 0 before the first image."""
+        return variable / tf.maximum(tf.convert_to_tensor(self.images), 1e-12)
+
+    def _histograms(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Count the background and the salient pixels at or above each of the 256 thresholds: float32 [B, 256] each."""
+        batch = tf.shape(saliency)[0]
+        if self.protocol == "published":
+            codes = tf.clip_by_value(tf.cast(saliency * 255, tf.int32), 0, 255)
+        else:
+            # NaN and values out of range stay inside of the table; the latter count as 0 or 1.
+            codes = tf.clip_by_value(tf.cast(saliency * BIN_SCALE, tf.int32), 0, 255)
+            codes -= tf.cast(saliency < tf.gather(THRESHOLDS, codes), tf.int32)
+            codes = tf.maximum(codes, 0)
+        labels = tf.where(valid, tf.where(positive, 1, 0), 2)
+        segments = codes + 256 * (labels + 3 * tf.range(batch)[:, None, None])
+        # float32 counts are exact up to 2**24 pixels, and have a kernel on every device (int32 has not).
+        counts = tf.math.unsorted_segment_sum(
+            tf.ones_like(saliency), segments, num_segments=batch * 768, name="histograms"
+        )
+        counts = tf.cumsum(tf.reshape(counts, (batch, 3, 256)), axis=2, reverse=True)
+        return counts[:, 0], counts[:, 1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that build an equal metric."""
+        options = {name: getattr(self, name) for name in ("protocol", "from_logits", "ignore_label")}
+        return {**super().get_config(), **options}
+
+
+class ImageMean(MapMetric):
+    """A metric that is the mean over the images of one score each."""
+
+    def __init__(self, protocol: str = "raw", **options: Any):
+        super().__init__(protocol, **options)
+        self.score_sum = self.add_variable((), "zeros", name="score_sum")
+
+    def _figures(self, saliency, positive, valid):
+        return [(self.score_sum, self._scores(saliency, positive, valid))]
+
+    def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+        """Score maps [B, H, W]: float [B]."""
+        raise NotImplementedError
+
+    def result(self) -> tf.Tensor:
+        """Give the mean; 0 before the first image."""
+        return self._mean(self.score_sum)
+
+
+def as_maps(values, name: str) -> tf.Tensor:
+    """Give [B, H, W], without the last axis of [B, H, W, 1]."""
+    values = tf.convert_to_tensor(values)
+    if values.shape.rank == 4 and values.shape[-1] == 1:
+        values = tf.squeeze(values, axis=-1)
+    if values.shape.rank != 3:
+        raise ValueError(f"{name} must have shape [B, H, W] or [B, H, W, 1], got {values.shape}")
+    return values
+
+
+def image_weights(sample_weight, batch: tf.Tensor, dtype: str) -> tf.Tensor:
+    """Give weights [B]."""
+    if sample_weight is None:
+        return tf.ones((batch,), dtype)
+    weights = tf.cast(sample_weight, dtype)
+    if weights.shape.rank is not None and weights.shape.rank > 1 and weights.shape[1:].num_elements() == 1:
+        weights = tf.reshape(weights, (batch,))
+    if weights.shape.rank not in (None, 0, 1):
+        raise ValueError(f"sample_weight must hold one weight an image, [B], got {weights.shape}")
+    return tf.broadcast_to(weights, (batch,))
+
+
+def masked_sum(values: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
+    """Add up maps [B, H, W] over some of the pixels, in float64: [B]."""
+    return tf.reduce_sum(tf.where(where, tf.cast(values, tf.float64), 0), axis=(1, 2))
+
+
+def count(where: tf.Tensor) -> tf.Tensor:
+    """Count the pixels of maps [B, H, W]: float64 [B]."""
+    return tf.reduce_sum(tf.cast(where, tf.float64), axis=(1, 2))
