@@ -1,6 +1,9 @@
-"""What data, models and export mean alike: boxes (x0, y0, x1, y1), their codes, and how pictures are fitted."""
+"""What data, models and export mean alike: boxes (x0, y0, x1, y1), codes of labels, and how pictures are fitted."""
 
 import numpy as np
+
+IGNORE = 255
+"""The value of mask and label pixels that neither train nor count."""
 
 IGNORED, PADDING = -2, -1
 """Codes among the classes of a batch: a box that neither trains nor counts, and no box."""

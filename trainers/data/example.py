@@ -6,8 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-IGNORE = 255
-"""The value of mask and label pixels that neither train nor count."""
+from ..geometry import IGNORE as IGNORE
 
 NEEDS = ("mask", "labels", "boxes", "none")
 """What a caller can ask every example to have; `none` means pictures only."""

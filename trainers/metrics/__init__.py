@@ -4,6 +4,7 @@ The Keras metric is imported when it is first asked for, so that NumPy users do 
 """
 
 import importlib
+from typing import Any
 
 from .average_precision import CocoAP, CocoResult, to_coco_results
 from .correlation import CorrelationBounds, correlation_bounds, rank_correlation
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in ("FMeasure", "FirstMapFMeasure"):
         return getattr(importlib.import_module(__name__ + ".keras.f_measure"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pycocotools import mask as boxes_in_c
@@ -82,7 +82,7 @@ class CocoResult:
         return by_class(self.class_names, columns)
 
     @property
-    def curves(self) -> dict:
+    def curves(self) -> dict[str, Any]:
         """Precision over recall at IoU .5, .75 and .9, averaged over classes, as plain lists."""
         precision = {f"{iou:.2f}": self.curve(iou).tolist() for iou in (0.5, 0.75, 0.9)}
         return {"recall": RECALLS.tolist(), "precision": precision}
@@ -105,11 +105,7 @@ class CocoAP(Streaming):
         self._seen: list[tuple[int, Truth, Found]] = []
 
     def update(self, truth: Truth, found: Found) -> None:
-        """Take in one picture.
-
-        Raises:
-            ValueError: a class beyond the names.
-        """
+        """Take in one picture; ValueError where a class has no name."""
         check_classes(self.class_names, truth.classes, found.classes)
         self._seen.append((self._next, truth, found))
         self._next += 1
@@ -119,11 +115,7 @@ class CocoAP(Streaming):
         self._next = max(self._next, other._next)
 
     def result(self) -> CocoResult:
-        """Give the `CocoResult` of all pictures so far.
-
-        Raises:
-            MetricfitError: no picture has a box that counts.
-        """
+        """Give the `CocoResult` of all pictures so far; MetricfitError where no box counts."""
         pictures = [(truth, found) for _, truth, found in self._seen]
         if not any((~truth.ignored).any() for truth, _ in pictures):
             raise MetricfitError(
@@ -165,7 +157,7 @@ def to_coco_results(
     classes: np.ndarray,
     *,
     category_ids: Sequence[int] | None = None,
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Give the detections of one picture as entries of a COCO results file.
 
     Args:
@@ -205,8 +197,11 @@ class _Evaluation(COCOeval):
         self.params.maxDets = [MAX_DETECTIONS]
         self.params.iouThrs, self.params.recThrs = IOU_THRESHOLDS, RECALLS
 
-    def _prepare(self):
-        self._gts, self._dts, self.evalImgs, self.eval = defaultdict(list), defaultdict(list), defaultdict(list), {}
+    def _prepare(self) -> None:
+        self._gts: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+        self._dts: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+        self.evalImgs: dict[tuple[int, int], list[Any]] = defaultdict(list)
+        self.eval: dict[str, Any] = {}
         number = 0  # identifiers begin at 1: 0 stands for no match
         for image, (truth, found) in enumerate(self._pictures):
             boxes = _xywh(truth.boxes)
@@ -222,7 +217,7 @@ class _Evaluation(COCOeval):
                 entry = {"id": number, "bbox": boxes[index], "area": areas[index], "score": found.scores[index]}
                 self._dts[image, int(kind)].append(entry)
 
-    def computeIoU(self, image, kind):
+    def computeIoU(self, image: int, kind: int) -> Any:
         """Give IoU, with the rule for crowds where there is one, and not for difficult boxes."""
         truth, found = self._gts[image, kind], self._dts[image, kind]
         if not truth or not found:
@@ -246,7 +241,7 @@ def _iou_index(iou: float) -> int:
     return int(near[0])
 
 
-def _mean(values: np.ndarray, axis=None):
+def _mean(values: np.ndarray, axis: int | tuple[int, ...] | None = None) -> Any:
     """Average without NaN; NaN where nothing is left."""
     there = ~np.isnan(values)
     count = there.sum(axis=axis)

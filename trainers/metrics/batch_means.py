@@ -25,7 +25,7 @@ class BatchRun:
         self._sums = np.zeros((batch_size, 2))
         self._head: list[np.ndarray] = []
         self._tail: deque[np.ndarray] = deque(maxlen=batch_size)
-        self._window: np.ndarray | int = 0
+        self._window = np.zeros((), np.int64)
 
     def add(self, confusion: np.ndarray) -> None:
         """Add one image."""
@@ -41,19 +41,20 @@ class BatchRun:
     def mean(runs: Sequence["BatchRun"]) -> np.ndarray:
         """Average the scores of the batches that the runs make one after another; the last may have fewer images."""
         size, score = runs[0]._batch_size, runs[0]._score
-        sums, batches, carried = np.zeros(2), 0, []
+        sums, batches = np.zeros(2), 0
+        carried: list[np.ndarray] = []
         for run in runs:
             missing = -len(carried) % size
             if run.images < missing or not run.images:
                 carried += list(run._tail)
                 continue
             if missing:
-                sums, batches = sums + score(sum(carried + run._head[:missing])), batches + 1
+                sums, batches = sums + score(np.sum(carried + run._head[:missing], axis=0)), batches + 1
             whole, left = divmod(run.images - missing, size)
             sums, batches = sums + run._sums[missing], batches + whole
             carried = list(run._tail)[len(run._tail) - left :]
         if carried:
-            sums, batches = sums + score(sum(carried)), batches + 1
+            sums, batches = sums + score(np.sum(carried, axis=0)), batches + 1
         return sums / batches
 
     def copy(self) -> "BatchRun":

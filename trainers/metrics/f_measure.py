@@ -17,12 +17,14 @@ published toolboxes: only its absolute error tells good from bad. An image of ig
 """
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
 from ..errors import MetricfitError
-from .histogram import IGNORE, curves, f_measure, histograms, published, threshold_codes
+from ..geometry import IGNORE
+from .histogram import curves, f_measure, histograms, published, threshold_codes
 from .streaming import Streaming
 from .threshold_band import band_around
 
@@ -45,9 +47,7 @@ class FMeasureResult:
         band: (low, high), the contiguous thresholds around the optimal one with F >= 0.99 MaxF.
         band_width: `high - low`.
         polarisation: Share of pixels below 0.05 or above 0.95, averaged over the images.
-        precision: float64 [256], by threshold.
-        recall: float64 [256], by threshold.
-        f: float64 [256], by threshold.
+        precision: float64 [256], by threshold; `recall` and `f` likewise.
         images: How many images were scored.
     """
 
@@ -65,7 +65,9 @@ class FMeasureResult:
     images: int
 
     @classmethod
-    def from_curves(cls, precision, recall, f, *, mae, polarisation, images):
+    def from_curves(
+        cls, precision: np.ndarray, recall: np.ndarray, f: np.ndarray, *, mae: float, polarisation: float, images: int
+    ) -> Self:
         """Derive the scalars from the three curves [256]."""
         best = int(np.argmax(f))
         max_f, mean_f = float(f[best]), float(np.mean(f))
@@ -86,14 +88,14 @@ class FMeasureResult:
             images=int(images),
         )
 
-    def to_dict(self, *, curves=True):
+    def to_dict(self, *, curves: bool = True) -> dict[str, Any]:
         """Give plain numbers and lists for JSON; without the three curves if `curves` is False."""
-        entries = {key: list(value) if key == "band" else value for key, value in vars(self).items()}
-        arrays = {key: entries.pop(key) for key in ("precision", "recall", "f")}
-        return entries | ({key: array.tolist() for key, array in arrays.items()} if curves else {})
+        entries = {**vars(self), "band": list(self.band)}
+        arrays = {key: entries.pop(key).tolist() for key in ("precision", "recall", "f")}
+        return entries | (arrays if curves else {})
 
     @classmethod
-    def from_dict(cls, entries):
+    def from_dict(cls, entries: dict[str, Any]) -> Self:
         """Take back what `to_dict` gave, curves included."""
         arrays = {key: np.asarray(entries[key], np.float64) for key in ("precision", "recall", "f")}
         return cls(**{**entries, **arrays, "band": tuple(entries["band"])})
@@ -137,7 +139,7 @@ class FMeasureCurve(Streaming):
         self._error = 0.0
         self._polarised = 0.0
 
-    def update(self, saliency, mask):
+    def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
         """Score one map.
 
         Args:
@@ -172,11 +174,11 @@ class FMeasureCurve(Streaming):
             valid = (mask != IGNORE).view(np.uint8)
             decided &= valid.view(bool)
         self.images += 1
-        self._curves += curves(*counts, self.beta2)
+        self._curves += curves(counts[0], counts[1], self.beta2)
         self._error += cv2.norm(saliency, mask.astype(saliency.dtype), cv2.NORM_L1, valid) / pixels
         self._polarised += np.count_nonzero(decided) / pixels
 
-    def result(self):
+    def result(self) -> FMeasureResult:
         """Give the `FMeasureResult` of all maps so far.
 
         Raises:
@@ -197,7 +199,7 @@ class FMeasureCurve(Streaming):
         )
 
 
-def _as_mask(mask):
+def _as_mask(mask: np.ndarray) -> np.ndarray:
     """Give a mask as uint8, refusing what would wrap around."""
     mask = np.asarray(mask)
     if mask.dtype == np.uint8:

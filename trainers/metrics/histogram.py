@@ -6,40 +6,30 @@ Cumulated from above, the bins give the true and false positives at all threshol
 import cv2
 import numpy as np
 
+from ..geometry import IGNORE
+
 THRESHOLDS = np.arange(256, dtype=np.float32) / np.float32(255)
 """The thresholds of the field, float32 [256]: 0/255, 1/255, ... 255/255. A pixel is positive where p >= threshold."""
 
 BIN_SCALE = np.float32(255 * (1 + 2.0**-21))
 """A little over 255, so that `floor(p * BIN_SCALE)` is the bin of p or one too high, never too low."""
 
-IGNORE = 255
-"""The mask value of pixels that do not count."""
 
+def threshold_codes(saliency: np.ndarray) -> np.ndarray:
+    """Give the largest k with p >= float32(k/255) of float32 predictions in [0, 1], as uint8.
 
-def threshold_codes(saliency):
-    """Give the number of the highest threshold that each prediction reaches: the largest k with p >= float32(k/255).
-
-    Args:
-        saliency: float32 array of any shape, in [0, 1].
-
-    Returns:
-        uint8 array of the same shape; exact at the thresholds and at their float32 neighbours.
+    Exact at the thresholds and at their float32 neighbours.
     """
     bins = np.floor(saliency * BIN_SCALE)
     bins -= saliency < bins / np.float32(255)
     return bins.astype(np.uint8)
 
 
-def published(saliency):
+def published(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stretch a map to [0, 1] by its own extremes and truncate it to 8 bits, as the published toolboxes do.
 
-    A constant map stays as it is.
-
-    Args:
-        saliency: [H, W], uint8 (a saved map) or floating point in [0, 1].
-
-    Returns:
-        The stretched map (float), and its bins (uint8).
+    Takes uint8 (a saved map) or floats in [0, 1]; a constant map stays as it is. Gives the stretched map as floats,
+    and its bins as uint8.
     """
     if saliency.dtype != np.uint8:
         stretched = _stretch(saliency, saliency.min(), saliency.max())
@@ -50,22 +40,15 @@ def published(saliency):
     return cv2.LUT(saliency, levels.astype(np.float32)), cv2.LUT(saliency, (levels * 255).astype(np.uint8))
 
 
-def _stretch(values, low, high):
+def _stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return (values - low) / (high - low) if high > low else values
 
 
-def histograms(codes, mask):
-    """Count the pixels of each bin, apart for background and salient pixels.
-
-    Args:
-        codes: uint8 [H, W], the bins.
-        mask: uint8 [H, W] with 0 background, 1 salient, 255 ignore.
-
-    Returns:
-        float64 [2, 256]: background pixels, salient pixels.
+def histograms(codes: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Count background and salient pixels by bin, as float64 [2, 256], from uint8 [H, W] bins and mask.
 
     Raises:
-        ValueError: the mask holds another value.
+        ValueError: the mask holds another value than 0, 1 and `IGNORE`.
     """
     counts = cv2.calcHist([codes, mask], [0, 1], None, [256, 2], [0, 256, 0, 2]).T.astype(np.float64)
     # The histogram leaves out every other mask value: only then the ignored pixels have to be looked for.
@@ -75,18 +58,10 @@ def histograms(codes, mask):
     return counts
 
 
-def curves(background, salient, beta2):
-    """Give precision, recall and F-measure at the 256 thresholds (eq. 1 and 3 of the FLoss paper).
+def curves(background: np.ndarray, salient: np.ndarray, beta2: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give precision, recall and F-measure by threshold (eq. 1 and 3 of FLoss), from counts of pixels by bin.
 
     Where nothing is predicted, or nothing is salient, the quotient 0/0 is taken as 0, as published toolboxes do.
-
-    Args:
-        background: counts [256] of background pixels by bin.
-        salient: counts [256] of salient pixels by bin.
-        beta2: weight of precision against recall, beta squared.
-
-    Returns:
-        Three float64 arrays [256].
     """
     true_positives = salient[::-1].cumsum()[::-1]
     predicted = true_positives + background[::-1].cumsum()[::-1]
@@ -95,7 +70,7 @@ def curves(background, salient, beta2):
     return precision, recall, f_measure(precision, recall, beta2)
 
 
-def f_measure(precision, recall, beta2):
+def f_measure(precision: np.ndarray, recall: np.ndarray, beta2: float) -> np.ndarray:
     """Give (1 + beta2) P R / (beta2 P + R), and 0 where both are 0."""
     denominator = beta2 * precision + recall
     return (1 + beta2) * precision * recall / np.where(denominator > 0, denominator, 1)

@@ -20,16 +20,8 @@ class ImageIoU(Streaming):
         self.images = 0
         self._sum = np.zeros(256)
 
-    def update(self, saliency, mask):
-        """Score one map.
-
-        Args:
-            saliency: float32 [H, W] in [0, 1].
-            mask: uint8 [H, W] with 0 background, 1 salient, 255 ignore.
-
-        Raises:
-            ValueError: the mask holds another value.
-        """
+    def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
+        """Score one map, float32 [H, W] in [0, 1]; see `histogram.histograms` for the mask."""
         background, salient = histograms(threshold_codes(np.asarray(saliency, np.float32)), mask)
         if not background.sum() + salient.sum():
             return
@@ -39,11 +31,7 @@ class ImageIoU(Streaming):
         self._sum += np.divide(both, union, out=np.ones(256), where=union > 0)
 
     def result(self) -> np.ndarray:
-        """Give the mean IoU at the thresholds {0..255}/255, prediction >= threshold, float64 [256].
-
-        Raises:
-            MetricfitError: no map was scored yet.
-        """
+        """Give the mean IoU at the thresholds {0..255}/255, float64 [256]; MetricfitError without a map."""
         if self.images == 0:
             raise MetricfitError("the image IoU needs an image with labelled pixels, got none: check the masks")
         return self._sum / self.images

@@ -15,18 +15,19 @@ Ignored pixels do not count, and neither does an image of ignored pixels alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from ..errors import MetricfitError
+from ..geometry import IGNORE
 from .batch_means import BatchRun
 from .streaming import Streaming
 
-IGNORE = 255
 
-
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int, *, ignore: int | None = IGNORE):
+def confusion_matrix(
+    labels: np.ndarray, predicted: np.ndarray, classes: int, *, ignore: int | None = IGNORE
+) -> np.ndarray:
     """Count the pixels of each class that are predicted as each class.
 
     Args:
@@ -55,13 +56,9 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int, *,
 
 
 def class_iou(confusion: np.ndarray) -> np.ndarray:
-    """Compute the Jaccard index of each class (eq. 3).
+    """Give the Jaccard index of each class (eq. 3), from [..., C, C] to float64 [..., C].
 
-    Args:
-        confusion: [..., C, C], as `confusion_matrix` gives it.
-
-    Returns:
-        float64 [..., C]; 1 for a class that is neither there nor predicted (0/0 = 1).
+    It is 1 for a class that is neither there nor predicted (0/0 = 1).
     """
     both = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - both
@@ -69,14 +66,9 @@ def class_iou(confusion: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(confusion: np.ndarray, *, present: bool) -> np.ndarray:
-    """Average the Jaccard index over the classes (eq. 14).
+    """Average the Jaccard index over the classes (eq. 14), or over those of the ground truth alone.
 
-    Args:
-        confusion: [..., C, C] with at least one pixel each.
-        present: whether to average over the classes of the ground truth alone.
-
-    Returns:
-        float64 [...].
+    From matrices [..., C, C] with at least one pixel each to float64 [...].
     """
     iou = class_iou(confusion)
     if not present:
@@ -152,7 +144,7 @@ class JaccardResult:
             rows[name] = {key: float(value) for key, value in row.items()}
         return rows
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as JSON-able data."""
         return {
             "scalars": self.scalars,
@@ -204,18 +196,18 @@ class Jaccard(Streaming):
         self._runs = sorted(self._runs + [run.copy() for run in other._runs], key=lambda run: run.start)
 
     def result(self) -> JaccardResult:
-        """Give what was counted so far.
-
-        Raises:
-            MetricfitError: no image with a pixel that counts.
-        """
+        """Give what was counted so far; MetricfitError where no image has a pixel that counts."""
         if not self._images:
             raise MetricfitError("no pixel counts in any image, so there is nothing to measure: choose other data")
+        batch_miou, batch_miou_present = BatchRun.mean(self._runs).tolist()
+        image_miou, image_miou_present = (self._image_sums / self._images).tolist()
         return JaccardResult(
-            self._dataset.copy(),
-            self.class_names,
-            *BatchRun.mean(self._runs).tolist(),
-            *(self._image_sums / self._images).tolist(),
+            confusion=self._dataset.copy(),
+            class_names=self.class_names,
+            batch_miou=batch_miou,
+            batch_miou_present=batch_miou_present,
+            image_miou=image_miou,
+            image_miou_present=image_miou_present,
             batch_size=self.batch_size,
             images=self._images,
         )

@@ -7,7 +7,8 @@ polarised by a loss or by a mere factor, they cut only the middle: what a wrong 
 import numpy as np
 
 from ..errors import MetricfitError
-from .histogram import IGNORE, curves, f_measure
+from ..geometry import IGNORE
+from .histogram import curves, f_measure
 from .streaming import Streaming
 
 LEVELS = np.arange(-512, 513) / 32
@@ -17,11 +18,7 @@ ZERO = 512
 
 
 class LogitFMeasure(Streaming):
-    """Accumulates saliency maps one by one; precision and recall are averaged over the images, then F is taken.
-
-    Args:
-        beta2: weight of precision against recall, beta squared.
-    """
+    """Accumulates saliency maps one by one; precision and recall are averaged over the images, then F is taken."""
 
     _settings = ("beta2",)
     _sums = ("images", "_sum")
@@ -30,28 +27,20 @@ class LogitFMeasure(Streaming):
         self.beta2, self.images = beta2, 0
         self._sum = np.zeros((2, len(LEVELS)))
 
-    def update(self, logits, mask):
-        """Score one map.
-
-        Args:
-            logits: float [H, W].
-            mask: integer [H, W] with 0 background, 1 salient, 255 ignore.
-        """
+    def update(self, logits: np.ndarray, mask: np.ndarray) -> None:
+        """Score one map, float [H, W]; the mask is as in `FMeasureCurve.update`."""
         valid = mask != IGNORE
         if not valid.any():
             return
         places = np.clip(np.floor(32.0 * logits[valid]), -512, 512).astype(np.int64) + 512
         salient = mask[valid] == 1
-        counts = [np.bincount(places[chosen], minlength=len(LEVELS)) for chosen in (~salient, salient)]
+        background, hits = (np.bincount(places[chosen], minlength=len(LEVELS)) for chosen in (~salient, salient))
         self.images += 1
-        self._sum += curves(*(count.astype(np.float64) for count in counts), self.beta2)[:2]
+        self._sum += curves(background.astype(np.float64), hits.astype(np.float64), self.beta2)[:2]
 
     def result(self) -> np.ndarray:
-        """Give F at each of `LEVELS`, logit >= threshold, float64 [1025].
-
-        Raises:
-            MetricfitError: no map was scored yet.
-        """
+        """Give F at each of `LEVELS`, logit >= threshold, float64 [1025]; MetricfitError without a map."""
         if self.images == 0:
             raise MetricfitError("the F-measure needs an image with labelled pixels, got none: check the masks")
-        return f_measure(*(self._sum / self.images), self.beta2)
+        precision, recall = self._sum / self.images
+        return f_measure(precision, recall, self.beta2)

@@ -1,6 +1,6 @@
 """The control for a loss that polarises: how much of its MeanF does a plain scaling of the logits reach?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ FACTORS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 20, 30)
 
 def best_logit_scale(
     pairs: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
-    factors=FACTORS,
+    factors: Sequence[float] = FACTORS,
     *,
     beta2: float = 0.3,
     average: str = "curves",
@@ -23,8 +23,7 @@ def best_logit_scale(
     Args:
         pairs: gives, when called, an iterable of (logits float [H, W], mask [H, W] with 0, 1, 255); read once.
         factors: positive factors to try.
-        beta2: weight of precision against recall, beta squared.
-        average: convention of the curve, see `FMeasureCurve`.
+        beta2: as in `FMeasureCurve`, and `average` likewise.
 
     Returns:
         The best factor (the first of equals), and the MeanF of every factor.
@@ -40,10 +39,10 @@ def best_logit_scale(
         for factor, curve in scored.items():
             curve.update(sigmoid(np.float32(factor) * logits), mask)
     mean_f = {factor: curve.result().mean_f for factor, curve in scored.items()}
-    return max(mean_f, key=mean_f.get), mean_f
+    return max(mean_f, key=mean_f.__getitem__), mean_f
 
 
-def sigmoid(logits):
+def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Give 1 / (1 + exp(-x)) in float32, without overflow at any logit."""
     logits = np.asarray(logits, np.float32)
     small = np.exp(-np.abs(logits))

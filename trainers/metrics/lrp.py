@@ -145,11 +145,7 @@ class LRP(Streaming):
         self.matches.merge(other.matches)
 
     def result(self) -> LRPResult:
-        """Give the `LRPResult` of all pictures so far.
-
-        Raises:
-            MetricfitError: no picture has a box that counts.
-        """
+        """Give the `LRPResult` of all pictures so far; MetricfitError where no box counts."""
         tau, classes = self.matches.tau, self.matches.by_class()
         together = Sweep.over(classes, tau)
         if together.truths == 0:
@@ -191,15 +187,11 @@ class LRP(Streaming):
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What the n surest boxes score, for every n from 0 to N.
+    """What the n surest boxes score, for every n from 0 to N: arrays [N + 1], but for the falling `scores` [N].
 
     Attributes:
-        scores: float64 [N], falling.
         truths: how many true boxes count.
-        true_positives: int64 [N + 1].
-        error: float64 [N + 1], sum of 1 - IoU over the true positives.
-        f1: float64 [N + 1].
-        lrp: float64 [N + 1].
+        error: sum of 1 - IoU over the true positives.
         cuts: int64 [D], the n at which a threshold can cut: boxes of one score stay together.
     """
 

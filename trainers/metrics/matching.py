@@ -13,7 +13,7 @@ FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1
 """What becomes of a found box; an ignored one met a box that does not count."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Truth:
     """The boxes that are in one picture.
 
@@ -31,18 +31,26 @@ class Truth:
 
     boxes: np.ndarray
     classes: np.ndarray
-    difficult: np.ndarray | None = None
-    crowd: np.ndarray | None = None
-    areas: np.ndarray | None = None
+    difficult: np.ndarray
+    crowd: np.ndarray
+    areas: np.ndarray
 
-    def __post_init__(self):
-        boxes, classes = _checked("true", self.boxes, self.classes)
-        flags = {name: _flags(name, getattr(self, name), len(boxes)) for name in ("difficult", "crowd")}
-        areas = box_areas(boxes) if self.areas is None else np.asarray(self.areas, np.float64).reshape(-1)
+    def __init__(
+        self,
+        boxes: np.ndarray,
+        classes: np.ndarray,
+        difficult: np.ndarray | None = None,
+        crowd: np.ndarray | None = None,
+        areas: np.ndarray | None = None,
+    ):
+        boxes, classes = _checked("true", boxes, classes)
+        difficult, crowd = _flags("difficult", difficult, len(boxes)), _flags("crowd", crowd, len(boxes))
+        areas = box_areas(boxes) if areas is None else np.asarray(areas, np.float64).reshape(-1)
         if len(areas) != len(boxes):
             raise ValueError(f"areas must have one entry for each of {len(boxes)} boxes, got {len(areas)}")
-        for name, value in {"boxes": boxes, "classes": classes, "areas": areas, **flags}.items():
-            object.__setattr__(self, name, value)
+        columns = {"boxes": boxes, "classes": classes, "difficult": difficult, "crowd": crowd, "areas": areas}
+        for name, values in columns.items():
+            object.__setattr__(self, name, values)
 
     @property
     def ignored(self) -> np.ndarray:
@@ -67,7 +75,7 @@ class Found:
     scores: np.ndarray
     classes: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes, classes = _checked("found", self.boxes, self.classes)
         scores = np.asarray(self.scores, np.float64).reshape(-1)
         if len(scores) != len(boxes) or not np.isfinite(scores).all():
@@ -177,9 +185,8 @@ class Matches(Streaming):
 
     def by_class(self) -> list[ClassMatches]:
         """Give what was found, class by class."""
-        rows = [columns for _, columns in self._rows] or [(np.zeros(0),) * 4]
-        columns = [np.concatenate(column) for column in zip(*rows)]
-        kinds, scores, iou, positive = columns
+        columns = [columns for _, columns in self._rows] or [(np.zeros(0),) * 4]
+        kinds, scores, iou, positive = (np.concatenate(column) for column in zip(*columns))
         found = []
         for index, truths in enumerate(self._truths):
             rows = np.flatnonzero(kinds == index)
@@ -188,7 +195,7 @@ class Matches(Streaming):
         return found
 
 
-def check_classes(class_names, *classes: np.ndarray) -> None:
+def check_classes(class_names: Sequence[str], *classes: np.ndarray) -> None:
     """Refuse classes without a name."""
     for values in classes:
         if values.size and not (values.min() >= 0 and values.max() < len(class_names)):
@@ -197,7 +204,7 @@ def check_classes(class_names, *classes: np.ndarray) -> None:
             )
 
 
-def by_class(class_names, columns: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+def by_class(class_names: Sequence[str], columns: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Turn columns [K] into one dict of numbers a class, without NaN."""
     return {
         name: {key: float(values[index]) for key, values in columns.items() if not np.isnan(values[index])}
@@ -205,7 +212,7 @@ def by_class(class_names, columns: dict[str, np.ndarray]) -> dict[str, dict[str,
     }
 
 
-def _checked(kind: str, boxes, classes):
+def _checked(kind: str, boxes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     boxes = np.asarray(boxes, np.float64)
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
     classes = np.asarray(classes)
@@ -216,7 +223,7 @@ def _checked(kind: str, boxes, classes):
     return boxes, classes.astype(np.int64)
 
 
-def _flags(name: str, values, count: int) -> np.ndarray:
+def _flags(name: str, values: np.ndarray | None, count: int) -> np.ndarray:
     flags = np.zeros(count, bool) if values is None else np.asarray(values, bool).reshape(-1)
     if len(flags) != count:
         raise ValueError(f"{name} must have one entry for each of {count} boxes, got {len(flags)}")

@@ -7,14 +7,9 @@ BAND_SHARE = 0.99
 
 
 def band_around(scores: np.ndarray, best: int) -> tuple[int, int]:
-    """Find the contiguous places around the best one whose score is at least `BAND_SHARE` of the best.
+    """Find the first and last of the places in a row around the best one with at least `BAND_SHARE` of its score.
 
-    Args:
-        scores: float [T], by threshold in their order, rising or falling.
-        best: the place of the best score; of equal ones any.
-
-    Returns:
-        The first and the last place of the band, both in it.
+    The scores, float [T], stand in the order of their thresholds, rising or falling; of equal best ones any is taken.
     """
     outside = np.flatnonzero(scores < BAND_SHARE * scores[best])
     first = max(outside[outside < best], default=-1) + 1

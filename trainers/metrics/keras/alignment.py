@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from .maps import MapMetric, count, masked_sum
+from .maps import Figures, MapMetric, count, masked_sum
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -28,7 +28,7 @@ class EMeasure(MapMetric):
         self.curve_sum = self.add_variable((256,), "zeros", name="curve_sum")
         self.adaptive_sum = self.add_variable((), "zeros", name="adaptive_sum")
 
-    def _figures(self, saliency, positive, valid):
+    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
         pixels, salient = count(valid)[:, None], count(positive)[:, None]
         background, hits = (tf.cast(counts, tf.float64) for counts in self._histograms(saliency, positive, valid))
         mean = masked_sum(saliency, valid) / tf.maximum(pixels[:, 0], 1)

@@ -5,10 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ...geometry import IGNORE
 from ..f_measure import UNDECIDED, FMeasureResult, check_options
-from ..histogram import IGNORE, f_measure
+from ..histogram import f_measure
 from ..threshold_band import BAND_SHARE
-from .maps import ImageMean, MapMetric, count, masked_sum
+from .maps import Figures, ImageMean, MapMetric, count, masked_sum
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -51,7 +52,7 @@ class FMeasure(MapMetric):
         self.error_sum = self.add_variable((), "zeros", name="error_sum")
         self.polarised_sum = self.add_variable((), "zeros", name="polarised_sum")
 
-    def _figures(self, saliency, positive, valid):
+    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
         background, true_positives = self._histograms(saliency, positive, valid)
         precision = true_positives / tf.maximum(true_positives + background, 1.0)
         recall = true_positives / tf.maximum(true_positives[:, :1], 1.0)
@@ -112,7 +113,7 @@ class FMeasure(MapMetric):
 class FirstMapFMeasure(FMeasure):
     """The F-measure of the first of several maps: of the one that a deeply supervised model gives after training."""
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch as `FMeasure` does; y_pred may be [B, H, W, K], of which the first counts."""
         y_pred = tf.convert_to_tensor(y_pred)
         super().update_state(y_true, y_pred[..., 0] if y_pred.shape.rank == 4 else y_pred, sample_weight)
@@ -170,7 +171,7 @@ class FMeasureAt(MapMetric):
         self.threshold, self.beta2, self.average = threshold, beta2, average
         self.sums = [self.add_variable((), "zeros", name=f"{part}_sum") for part in ("precision", "recall", "f")]
 
-    def _figures(self, saliency, positive, valid):
+    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
         found = valid & (saliency >= self.threshold)
         true_positives = count(found & positive)
         precision = true_positives / tf.maximum(count(found), 1)
@@ -195,10 +196,10 @@ class MAE(ImageMean):
     def __init__(self, protocol: str = "raw", *, name: str = "mae", **options: Any):
         super().__init__(protocol, name=name, **options)
 
-    def _scores(self, saliency, positive, valid):
+    def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         error = tf.abs(saliency - tf.cast(positive, tf.float32))
         return masked_sum(error, valid) / tf.maximum(count(valid), 1)
 
 
-def _f(precision, recall, beta2: float) -> tf.Tensor:
+def _f(precision: tf.Tensor, recall: tf.Tensor, beta2: float) -> tf.Tensor:
     return tf.math.divide_no_nan((1 + beta2) * precision * recall, beta2 * precision + recall)

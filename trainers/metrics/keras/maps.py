@@ -5,23 +5,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ...geometry import IGNORE
 from ..f_measure import check_protocol
-from ..histogram import BIN_SCALE, IGNORE, THRESHOLDS
+from ..histogram import BIN_SCALE, THRESHOLDS
+
+Figures = list[tuple[Any, tf.Tensor]]
+"""What images [B] add to which variable of a metric."""
 
 
 class MapMetric(keras.metrics.Metric):
-    """A metric of saliency maps that averages over images; one of ignored pixels only does not count.
+    """A metric of saliency maps that averages over images; arguments as in `FMeasure`.
 
-    Args:
-        protocol: "raw", or "published" (each map is first stretched to [0, 1] by its own extremes, as published
-            toolboxes do; thresholds see 8 bits of it).
-        from_logits: whether `y_pred` holds logits instead of probabilities in [0, 1].
-        ignore_label: the label of pixels that do not count, or None.
-        name: name of the metric, in the logs.
-        dtype: dtype of the sums; a half precision would not hold them.
-
-    Raises:
-        ValueError: an option out of range.
+    An image of ignored pixels only does not count.
     """
 
     def __init__(
@@ -38,7 +33,7 @@ class MapMetric(keras.metrics.Metric):
         self.protocol, self.from_logits, self.ignore_label = protocol, from_logits, ignore_label
         self.images = self.add_variable((), "zeros", name="images")
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch.
 
         Args:
@@ -65,15 +60,15 @@ class MapMetric(keras.metrics.Metric):
         self._add(weight, self._figures(saliency, valid & (y_true > 0.5), valid))
         self.images.assign(self.images + tf.reduce_sum(weight))
 
-    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> list[tuple[Any, tf.Tensor]]:
-        """Give what images [B] add to which variable, from maps [B, H, W]: saliency, salient and counted pixels."""
+    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
+        """Measure maps [B, H, W]: float32 in [0, 1], which pixels are salient (bool), and which count (bool)."""
         raise NotImplementedError
 
-    def _add(self, weight: tf.Tensor, figures: list[tuple[Any, tf.Tensor]]) -> None:
+    def _add(self, weight: tf.Tensor, figures: Figures) -> None:
         for variable, values in figures:
             variable.assign(variable + tf.tensordot(weight, tf.cast(values, self.dtype), axes=1))
 
-    def _mean(self, variable) -> tf.Tensor:
+    def _mean(self, variable: keras.Variable) -> tf.Tensor:
         """Average what was added up; 0 before the first image."""
         return variable / tf.maximum(tf.convert_to_tensor(self.images), 1e-12)
 
@@ -109,7 +104,7 @@ class ImageMean(MapMetric):
         super().__init__(protocol, **options)
         self.score_sum = self.add_variable((), "zeros", name="score_sum")
 
-    def _figures(self, saliency, positive, valid):
+    def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
         return [(self.score_sum, self._scores(saliency, positive, valid))]
 
     def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
@@ -121,7 +116,7 @@ class ImageMean(MapMetric):
         return self._mean(self.score_sum)
 
 
-def as_maps(values, name: str) -> tf.Tensor:
+def as_maps(values: Any, name: str) -> tf.Tensor:
     """Give [B, H, W], without the last axis of [B, H, W, 1]."""
     values = tf.convert_to_tensor(values)
     if values.shape.rank == 4 and values.shape[-1] == 1:
@@ -131,7 +126,7 @@ def as_maps(values, name: str) -> tf.Tensor:
     return values
 
 
-def image_weights(sample_weight, batch: tf.Tensor, dtype: str) -> tf.Tensor:
+def image_weights(sample_weight: Any, batch: tf.Tensor, dtype: str) -> tf.Tensor:
     """Give weights [B]."""
     if sample_weight is None:
         return tf.ones((batch,), dtype)

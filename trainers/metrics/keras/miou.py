@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..histogram import IGNORE
+from ...geometry import IGNORE
 from .maps import as_maps, image_weights
 
 MEANS = ("dataset", "batch", "image")
@@ -50,7 +50,7 @@ class MIoU(keras.metrics.Metric):
             self.iou_sum = self.add_variable((), "zeros", name="iou_sum")
             self.parts = self.add_variable((), "zeros", name="parts")
 
-    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch.
 
         Args:

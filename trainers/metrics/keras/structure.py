@@ -31,7 +31,7 @@ class SMeasure(ImageMean):
         super().__init__(protocol, name=name, **options)
         self.alpha = alpha
 
-    def _scores(self, saliency, positive, valid):
+    def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         saliency = tf.cast(saliency, tf.float64)
         pixels = count(valid)
         share = count(positive) / tf.maximum(pixels, 1)
@@ -61,10 +61,10 @@ def _regions(saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.T
     # Every pixel is in one of two bands of rows and one of two bands of columns: [B, 2, H] and [B, 2, W].
     rows, columns = (_bands(tf.reduce_sum(mask, axis=axis), size) for axis in (2, 1))
 
-    def sums(values):
+    def sums(values: tf.Tensor) -> tf.Tensor:
         return tf.matmul(tf.matmul(rows, values * counted), columns, transpose_b=True)
 
-    def spread(means):
+    def spread(means: tf.Tensor) -> tf.Tensor:
         return tf.matmul(tf.matmul(rows, means, transpose_a=True), columns)
 
     pixels = sums(tf.ones_like(mask))

@@ -38,7 +38,7 @@ class WeightedFMeasure(ImageMean):
         super().__init__(protocol, name=name, **options)
         self.beta2 = beta2
 
-    def _scores(self, saliency, positive, valid):
+    def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         error = tf.abs(saliency - tf.cast(positive, tf.float32))
         distance, nearest = tf.where(positive, 0.0, FAR), error
         for axis in (1, 2):
@@ -68,7 +68,7 @@ def _nearest(distance: tf.Tensor, values: tf.Tensor, axis: int) -> tuple[tf.Tens
     size = tf.shape(distance)[axis]
     places = tf.reshape(tf.range(size), (-1, 1) if axis == 1 else (1, -1))
 
-    def step(place, best, best_values):
+    def step(place: tf.Tensor, best: tf.Tensor, best_values: tf.Tensor) -> tuple[tf.Tensor, ...]:
         way = tf.cast((places - place) ** 2, tf.float32)
         here = tf.gather(distance, [place], axis=axis) + way
         nearer = here < best
