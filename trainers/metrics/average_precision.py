@@ -31,14 +31,9 @@ SIZES = ("all", "small", "medium", "large")
 
 @dataclass(frozen=True, eq=False)
 class CocoResult:
-    """What a set of detections scores; NaN where there is nothing to find.
+    """What a set of detections scores, NaN where there is nothing to find; the catalogue explains the scalars.
 
     Attributes:
-        ap: average precision, averaged over the classes and the IoU thresholds .5, .55, ... .95.
-        ap50: the same at IoU .5 alone; `ap75` and `ap90` likewise.
-        ap_small: `ap` of objects of up to 32 x 32 pixels; `ap_medium` up to 96 x 96, `ap_large` above.
-        ar: recall with at most 100 boxes a picture and class, averaged over classes and IoU thresholds.
-        class_names: names of the classes.
         class_ap: float64 [K], `ap` of each class; `class_ap50` and `class_ap75` likewise.
         precision: float64 [10, 101, K], by IoU threshold, recall and class: the highest precision at that recall or
             above.
@@ -67,11 +62,7 @@ class CocoResult:
         return {name: value for name in names if not np.isnan(value := getattr(self, name))}
 
     def curve(self, iou: float, index: int | None = None) -> np.ndarray:
-        """Give precision over `RECALLS`, float64 [101]: of one class, or averaged over those that have truth.
-
-        Raises:
-            ValueError: an IoU that is none of `IOU_THRESHOLDS`.
-        """
+        """Give precision over `RECALLS`, float64 [101], at one of `IOU_THRESHOLDS`: of one class, or averaged."""
         precision = self.precision[_iou_index(iou)]
         return precision[:, index] if index is not None else _mean(precision, axis=1)
 
@@ -130,16 +121,13 @@ class CocoAP(Streaming):
         for values in (precision, recall):
             values[values == -1] = np.nan
         # [IoU, recall, class, size, 1] and [IoU, class, size, 1].
-        every, by_size = precision[:, :, :, 0, 0], {name: precision[:, :, :, i, 0] for i, name in enumerate(SIZES)}
+        every = precision[:, :, :, 0, 0]
+        by_size = {name: precision[:, :, :, place, 0] for place, name in enumerate(SIZES) if name != "all"}
         at = {iou: every[_iou_index(iou)] for iou in (0.5, 0.75, 0.9)}
         return CocoResult(
             ap=_mean(every),
-            ap50=_mean(at[0.5]),
-            ap75=_mean(at[0.75]),
-            ap90=_mean(at[0.9]),
-            ap_small=_mean(by_size["small"]),
-            ap_medium=_mean(by_size["medium"]),
-            ap_large=_mean(by_size["large"]),
+            **{f"ap{round(100 * iou)}": _mean(values) for iou, values in at.items()},
+            **{f"ap_{size}": _mean(values) for size, values in by_size.items()},
             ar=_mean(recall[:, :, 0, 0]),
             class_names=self.class_names,
             class_ap=_mean(every, axis=(0, 1)),
@@ -158,13 +146,10 @@ def to_coco_results(
     *,
     category_ids: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
-    """Give the detections of one picture as entries of a COCO results file.
+    """Give the detections of one picture, as in `Found`, as entries of a COCO results file.
 
     Args:
         image_id: what the picture is called there.
-        boxes: float [n, 4], xyxy in pixels of the original picture.
-        scores: float [n].
-        classes: integer [n], 0-based.
         category_ids: the category of each class; by default 1 for the first, 2 for the second, and so on.
 
     Returns:

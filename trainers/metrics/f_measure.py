@@ -36,19 +36,12 @@ UNDECIDED = (0.05, 0.95)
 
 @dataclass(frozen=True, eq=False)
 class FMeasureResult:
-    """What a set of saliency maps scores.
+    """What a set of saliency maps scores; the catalogue explains the scalars.
 
     Attributes:
-        max_f: Largest F-measure over the thresholds (eq. 10 of the FLoss paper).
-        mean_f: Mean F-measure over the thresholds (eq. 11).
-        mae: Mean absolute error, averaged over the images.
-        optimal_threshold: The lowest threshold that reaches `max_f`.
-        mean_to_max: `mean_f / max_f`: 1 when the threshold does not matter.
         band: (low, high), the contiguous thresholds around the optimal one with F >= 0.99 MaxF.
-        band_width: `high - low`.
-        polarisation: Share of pixels below 0.05 or above 0.95, averaged over the images.
         precision: float64 [256], by threshold; `recall` and `f` likewise.
-        images: How many images were scored.
+        images: how many images were scored.
     """
 
     max_f: float

@@ -25,21 +25,15 @@ from .threshold_band import band_around
 class LRPResult:
     """What a set of detections scores, by class and by threshold.
 
+    The catalogue explains the scalars; thresholds are NaN where nothing is found.
     Classes without a box that counts are left out of all averages over classes. `f1`, `lrp` and what belongs to them
     are of all classes together, under one threshold for all; there the false positives of such classes count.
 
     Attributes:
-        olrp: optimal LRP in [0, 1], averaged over classes; 0 is perfect.
         localization: 1 - IoU of the true positives at each class's optimum, averaged over them and then over classes.
         false_positives: share of false positives among the boxes at the optimum (1 - precision), likewise.
         false_negatives: share of boxes missed there (1 - recall), likewise.
-        f1: largest F1 over the threshold.
-        f1_threshold: the lowest threshold that reaches it; NaN where nothing is found.
-        band: (low, high), the contiguous thresholds around it with F1 >= 0.99 `f1`.
-        mean_f1: F1 averaged over the thresholds {0..255}/255.
-        lrp: smallest LRP over the threshold.
-        lrp_threshold: the lowest threshold that reaches it; NaN where nothing is found.
-        class_names: names of the classes.
+        band: (low, high), the contiguous thresholds around `f1_threshold` with F1 >= 0.99 `f1`.
         class_olrp: float64 [K], NaN for a class without truth; `class_localization`, `class_false_positives` and
             `class_false_negatives` likewise (the first two NaN also where a class has no true positive).
         class_threshold: float64 [K], the lowest score at the optimum of each class; NaN without true positive.
@@ -131,11 +125,7 @@ class LRP(Streaming):
         self.matches = Matches(tuple(class_names), tau, start=start)
 
     def update(self, truth: Truth, found: Found) -> None:
-        """Take in one picture; found boxes are matched surest first, as COCO does.
-
-        Raises:
-            ValueError: scores outside of [0, 1], or a class beyond the names.
-        """
+        """Take in one picture; ValueError for scores outside of [0, 1], or a class without a name."""
         scores = found.scores
         if scores.size and not (scores.min() >= 0 and scores.max() <= 1):
             raise ValueError(f"scores must lie in [0, 1], got [{scores.min()}, {scores.max()}]")

@@ -155,11 +155,7 @@ class Matches(Streaming):
         self._rows: list[tuple[int, tuple[np.ndarray, ...]]] = []
 
     def update(self, truth: Truth, found: Found) -> None:
-        """Take in one picture.
-
-        Raises:
-            ValueError: a class beyond the names.
-        """
+        """Take in one picture; ValueError for a class without a name."""
         check_classes(self.class_names, truth.classes, found.classes)
         self._truths += np.bincount(truth.classes[~truth.ignored], minlength=len(self.class_names))
         for index in np.unique(found.classes):
