@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metricfit.trainers.metrics import LRP, CocoAP, FMeasureCurve, ImageIoU, Jaccard, LogitFMeasure
+from metricfit.trainers.metrics import LRP, CocoAP, FMeasureCurve, Found, ImageIoU, Jaccard, LogitFMeasure
 from metricfit.trainers.metrics.matching import Matches
 
 from ..detections import random_pictures
@@ -152,6 +152,23 @@ def test_a_merged_measure_goes_on_after_its_last_picture():
         late.update(*pair)
     assert_equal_results(late.result(), measure(Jaccard, pairs, class_names=NAMES, batch_size=5).result())
     assert_equal_results(early.result(), alone)
+
+
+@pytest.mark.parametrize("make", [CocoAP, Matches])
+def test_boxes_of_equal_scores_keep_the_order_of_the_pictures(make):
+    pictures = [(truth, Found(found.boxes, 0 * found.scores, found.classes)) for truth, found in boxes(3, 20)]
+    early = measure(make, pictures[:8], class_names=NAMES)
+    early.merge(measure(make, pictures[8:15], class_names=NAMES, start=8))
+    for picture in pictures[15:]:
+        early.update(*picture)
+    again = make(NAMES)
+    again.merge(early)
+    whole = measure(make, pictures, class_names=NAMES)
+    if make is CocoAP:
+        assert_equal_results(again.result(), whole.result())
+        return
+    for found, expected in zip(again.by_class(), whole.by_class()):
+        np.testing.assert_array_equal(found.iou, expected.iou)
 
 
 def test_what_was_merged_stays_apart():
