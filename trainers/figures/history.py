@@ -7,39 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ..metrics.catalogue import CATALOGUE
 from .style import COLOURS, DASHED, HEADING, LEGEND, bare, new_figure
 
-TITLES = {
-    "loss": "Loss",
-    "max_f": "MaxF",
-    "mean_f": "MeanF",
-    "mae": "MAE",
-    "dataset_miou": "Dataset mIoU",
-    "dataset_miou_present": "Dataset mIoU, classes present",
-    "batch_miou": "Batch mIoU",
-    "batch_miou_present": "Batch mIoU, classes present",
-    "image_miou": "Image mIoU",
-    "image_miou_present": "Image mIoU, classes present",
-    "pixel_accuracy": "Pixel accuracy",
-    "ap": "AP",
-    "ap50": "AP50",
-    "ap75": "AP75",
-    "ap90": "AP90",
-    "olrp": "oLRP",
-    "olrp_localization": "oLRP: localisation",
-    "olrp_false_positives": "oLRP: false positives",
-    "olrp_false_negatives": "oLRP: false negatives",
-    "f1": "F1",
-    "rho": "Rank correlation ρ",
-    "classification_loss": "Loss of scores",
-    "localization_loss": "Loss of boxes",
-    "box_weight": "Weight of boxes' loss",
-    "mean_to_max": "MeanF / MaxF",
-    "optimal_threshold": "Optimal threshold",
-    "band_width": "Width of the 1 % band",
-    "polarisation": "Polarisation",
-    "learning_rate": "Learning rate",
-}
 NOT_IN_HISTORY = (
     "ap_small", "ap_medium", "ap_large", "ar", "lrp", "lrp_threshold", "f1_threshold", "mean_f1",
     "band_low", "band_high",
@@ -65,7 +35,7 @@ def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: s
     quantities = [
         name for name in dict.fromkeys(key.removeprefix("val_") for key in keys) if name not in NOT_IN_HISTORY
     ]
-    order = list(TITLES)
+    order = ["loss", *CATALOGUE]
     quantities.sort(key=lambda name: order.index(name) if name in order else len(order))
     columns = min(3, len(quantities))
     lines = -(-len(quantities) // columns)
@@ -80,7 +50,7 @@ def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: s
             if there.any():
                 marker = "o" if there.sum() < 3 else None
                 axes.plot(epochs[there], values[there], color=colour, linestyle=style, marker=marker, ms=4)
-        axes.set_title(TITLES.get(quantity, quantity.replace("_", " ")), **HEADING)
+        axes.set_title(CATALOGUE[quantity].title if quantity in CATALOGUE else quantity.replace("_", " "), **HEADING)
         axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         axes.margins(x=0.02)
         if place > len(quantities) - columns:

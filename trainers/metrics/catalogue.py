@@ -81,12 +81,12 @@ _MAPS = (
 )
 # Of class maps. 0/0 = 1: a class that is neither there nor predicted counts as right.
 _CLASSES = (
-    Metric("dataset_miou_present", "mIoU", ".3f", True, "mean IoU of the classes there, over all pixels together"),
-    Metric("batch_miou_present", "batch mIoU", ".3f", True, "mean IoU of the classes there, by batch"),
-    Metric("image_miou_present", "image mIoU", ".3f", True, "mean IoU of the classes there, by image"),
     Metric("dataset_miou", "mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, over all pixels together"),
+    Metric("dataset_miou_present", "mIoU", ".3f", True, "mean IoU of the classes there, over all pixels together"),
     Metric("batch_miou", "batch mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, by batch"),
+    Metric("batch_miou_present", "batch mIoU", ".3f", True, "mean IoU of the classes there, by batch"),
     Metric("image_miou", "image mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, by image"),
+    Metric("image_miou_present", "image mIoU", ".3f", True, "mean IoU of the classes there, by image"),
     Metric("pixel_accuracy", "pixel accuracy", ".3f", True, "share of the pixels that are right", "accuracy"),
     Metric("iou", "IoU", ".3f", True, "intersection over union of a class"),
     Metric("recall", "recall", ".3f", True, "share of a class's pixels that are found"),
@@ -103,7 +103,6 @@ _BOXES = (
     Metric("ap_medium", "AP medium", ".3f", True, "AP of objects of up to 96 x 96 pixels", "medium"),
     Metric("ap_large", "AP large", ".3f", True, "AP of larger objects", "large"),
     Metric("ar", "AR", ".3f", True, "recall with at most 100 boxes, over the IoU thresholds"),
-    Metric("rho", "rank correlation", ".2f", True, "of scores with IoU, over the true positives (section 5.2)", "rho"),
     Metric("olrp", "oLRP", ".3f", False, "smallest LRP error over the score threshold (eq. 6), 0 is perfect"),
     Metric("olrp_localization", "oLRP: localisation", ".3f", False, "1 - IoU of the true positives", "localisation"),
     Metric("olrp_false_positives", "oLRP: false positives", ".3f", False, "their share of the boxes", "false pos."),
@@ -113,6 +112,7 @@ _BOXES = (
     Metric("f1", "F1", ".3f", True, "largest F1 over the score threshold"),
     Metric("f1_threshold", "best threshold", ".3g", None, "lowest threshold with the largest F1", "threshold"),
     Metric("mean_f1", "mean F1", ".3f", True, "mean F1 over the thresholds {0..255}/255"),
+    Metric("rho", "rank correlation", ".2f", True, "of scores with IoU, over the true positives (section 5.2)", "rho"),
     Metric("threshold", "threshold", ".3g", None, "a class's lowest score where its LRP is smallest"),
 )
 # Of a comparison: what thresholds lose that were chosen on other data. F is F1 where boxes are found.
