@@ -3,13 +3,15 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from .errors import MetricfitError
 
 
 @contextlib.contextmanager
-def written_beside(path):
+def written_beside(path: str | Path) -> Iterator[Path]:
     """Give a path beside `path` to write to, and rename it to `path` when the block ends without an error.
 
     The name ends as `path` does, since writers choose the format by it. The folder is made when missing.
@@ -32,13 +34,13 @@ def written_beside(path):
             beside.unlink(missing_ok=True)
 
 
-def write_text(path, text: str) -> Path:
+def write_text(path: str | Path, text: str) -> Path:
     """Write a text file whole or not at all; gives its path."""
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
     return Path(path)
 
 
-def write_json(path, data) -> Path:
+def write_json(path: str | Path, data: Any) -> Path:
     """Write data as indented JSON, whole or not at all; gives the path."""
     return write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")

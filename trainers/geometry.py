@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .errors import UsageError
+
 IGNORE = 255
 """The value of mask and label pixels that neither train nor count."""
 
@@ -10,6 +12,17 @@ IGNORED, PADDING = -2, -1
 
 RESIZINGS = ("pad", "stretch")
 """`pad` keeps a picture's shape and fills up with grey at the right or bottom; `stretch` does not keep it."""
+
+
+def check_size(size: int, multiple: int = 32) -> None:
+    """Refuse a side of a network's input, in pixels, that is not a multiple of what the network halves.
+
+    Raises:
+        UsageError: another size.
+    """
+    if size < multiple or size % multiple:
+        nearest = max(multiple, round(size / multiple) * multiple)
+        raise UsageError(f"the size must be a multiple of {multiple}, got {size}: try {nearest}")
 
 
 def box_areas(boxes: np.ndarray) -> np.ndarray:

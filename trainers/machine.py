@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 from .errors import MetricfitError
 
@@ -19,7 +20,7 @@ def workers() -> int:
 
 
 @contextlib.contextmanager
-def held_back_stderr():
+def held_back_stderr() -> Iterator[None]:
     """Hold back what TensorFlow's libraries print about the machine; an unexpected error lets it out.
 
     They write to the process's own stderr before any logging is set up, so that no setting of theirs reaches it.

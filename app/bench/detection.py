@@ -85,7 +85,7 @@ def _losses_alone(model, batch) -> dict[tuple, Callable]:
     """Make an action of each compared loss on what the untrained model gives for a batch, and of the loop."""
     images, truth = batch
     heads = model(images, training=True)
-    targets = model.label_encoder(truth["boxes"], truth["classes"])
+    targets = model.assign(truth["boxes"], truth["classes"])
     logits = heads["classification"]
     labels = class_labels(targets, logits.shape[-1])
     error = giou_error(aligned_giou(decode_boxes(heads["box"], model.anchors), targets.boxes))[..., tf.newaxis]

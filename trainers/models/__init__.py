@@ -1,11 +1,12 @@
 """Networks by name (`registry.py`), one file or folder each: of KerasCV, and of this project."""
 
 import importlib
+from typing import Any
 
 _HOMES = {
     "BACKBONES": "backbones.builders",
     "RetinaNet": "detector.retinanet",
-    "at_size": "other_size",
+    "at_size": "input_size",
     "build_basnet": "basnet",
     "build_deeplab": "deeplab",
     "build_dss": "dss",
@@ -18,7 +19,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import late, so that the registry can be read without TensorFlow."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

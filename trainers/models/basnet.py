@@ -3,11 +3,11 @@
 import keras
 import keras_cv
 
+from ..geometry import check_size
 from .backbones.builders import resnet34
-from .backbones.pretrained import check_size
 from .backbones.weights import load_backbone_weights
 from .layers.side_outputs import SideOutputs
-from .preparation import prepare_for_training
+from .preparation import picture_input, prepare_for_training
 
 BACKBONE = "resnet34"
 """What BASNet's encoder is made of, its four stages without the stem; KerasCV's takes ResNets of basic blocks only."""
@@ -21,17 +21,12 @@ def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float
     has 512 channels in every stage of the decoder, at full resolution too: a network for GPUs.
 
     Args:
-        size: side of the square input, in pixels; a multiple of 32.
-        weights: first weights of the ResNet34, see `load_backbone_weights`: none, or a file.
-        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
+        size: as in `build_deeplab`, as are batch_norm_momentum and what is raised.
+        weights: first weights of the ResNet34: none, or a file.
 
     Returns:
-        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]; in
-        training to [B, size, size, 8]: the refined map, then the side outputs, the finest first (see `SideOutputs`).
-
-    Raises:
-        UsageError: unknown weights, or a size that is not a multiple of 32.
-        MetricfitError: the weights could not be read.
+        A saliency model as `build_deeplab` gives; in training to [B, size, size, 8]: the refined map, then the side
+        outputs, the finest first (see `SideOutputs`).
     """
     check_size(size)
     features = resnet34((None, None, 3))
@@ -49,7 +44,6 @@ def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float
             layer.activation = keras.activations.linear  # probabilities would have lost what saturates
     # KerasCV's class would put the sigmoids back when it is loaded.
     plain = keras.Model(basnet.input, basnet.outputs, name="basnet_logits")
-    image = keras.Input((size, size, 3), name="image")
-    maps = plain(keras.layers.Rescaling(1 / 255.0, name="preprocessing")(image))
-    model = keras.Model(image, SideOutputs()(maps), name="basnet")
+    image, scaled = picture_input(size, 1 / 255.0)
+    model = keras.Model(image, SideOutputs()(plain(scaled)), name="basnet")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)

@@ -9,7 +9,7 @@ from .backbones.builders import PREPROCESSING
 from .backbones.pretrained import load_backbone
 from .layers.class_logits import ClassLogits
 from .layers.pooling import PyramidPooling
-from .preparation import prepare_for_training
+from .preparation import picture_input, prepare_for_training
 
 # Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
 ASPP_DILATIONS = (1, 2, 3)
@@ -28,7 +28,7 @@ def build_deeplab(
     resizing: str = "pad",
     aspp_channels: int | None = None,
     head_channels: int | None = None,
-    aspp_dilations=ASPP_DILATIONS,
+    aspp_dilations: Sequence[int] = ASPP_DILATIONS,
     dropout: float = 0.1,
     batch_norm_momentum: float = 0.95,
 ) -> keras.Model:
@@ -40,12 +40,11 @@ def build_deeplab(
         weights: first weights of the backbone, see `load_backbone_weights`.
         class_names: names of the classes, one output map for each; none (saliency) makes one map without last axis.
         resizing: how pictures become the input of a model with classes, "pad" or "stretch"; it is only remembered.
-        aspp_channels: width of the atrous spatial pyramid pooling; None takes the backbone's default.
-        head_channels: width of the decoder; None takes the backbone's default.
+        aspp_channels: width of the atrous spatial pyramid pooling; None takes what suits the backbone.
+        head_channels: width of the decoder, likewise.
         aspp_dilations: dilation rates of the pyramid pooling, in pixels of the stride-32 map.
         dropout: share of the pooled features that is dropped in training.
-        batch_norm_momentum: how slowly moving statistics move, in [0, 1): KerasCV's MobileNetV3 has 0.999, which
-            a training of a few hundred steps does not fill.
+        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
 
     Returns:
         A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]
@@ -67,9 +66,8 @@ def build_deeplab(
         ),
         segmentation_head=_logit_head(head_channels or default_head, classes),
     )
-    image = keras.Input((size, size, 3), name="image")
-    scale, offset = PREPROCESSING[backbone]
-    outputs = deeplab(keras.layers.Rescaling(scale, offset, name="preprocessing")(image))
+    image, scaled = picture_input(size, *PREPROCESSING[backbone])
+    outputs = deeplab(scaled)
     if class_names:
         outputs = ClassLogits(class_names, resizing)(outputs)
     else:

@@ -6,7 +6,7 @@ from .backbones.builders import PREPROCESSING
 from .backbones.levels import BackboneLevels
 from .backbones.pretrained import load_backbone
 from .layers.side_outputs import SideOutputs
-from .preparation import prepare_for_training
+from .preparation import picture_input, prepare_for_training
 
 SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (512, 7)}
 """Width and kernel of both convolutions of each side output: the paper's Table 1 from conv2_2 (stride 2) to pool5."""
@@ -36,29 +36,19 @@ def build_dss(
     side outputs. What is given must be logits, and any mean of the sides' logits is a sum that the fusion can learn.
 
     Args:
-        backbone: a key of `BACKBONES`.
-        size: side of the square input, in pixels; a multiple of 32.
-        weights: first weights of the backbone, see `load_backbone_weights`.
+        backbone: as in `build_deeplab`, as are size, weights, batch_norm_momentum and what is raised.
         width: factor on the paper's widths of the side outputs (`SIDES`), which suit VGG16: whole ones would hold more
             parameters than the backbone.
-        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
 
     Returns:
-        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]; in
-        training to [B, size, size, 1 + levels]: the fused map, then those of P1 to P5 as far as the backbone has
-        them (see `SideOutputs`).
-
-    Raises:
-        UsageError: unknown backbone or weights, or a size that is not a multiple of 32.
-        MetricfitError: the weights could not be read.
+        A saliency model as `build_deeplab` gives; in training to [B, size, size, 1 + levels]: the fused map, then those
+        of P1 to P5 as far as the backbone has them (see `SideOutputs`).
     """
     features = load_backbone(backbone, size, weights)
     levels = [level for level in SIDES if level in features.pyramid_level_inputs]
-    image = keras.Input((size, size, 3), name="image")
-    scale, offset = PREPROCESSING[backbone]
-    scaled = keras.layers.Rescaling(scale, offset, name="preprocessing")(image)
+    image, scaled = picture_input(size, *PREPROCESSING[backbone])
     maps = BackboneLevels(features, levels, name="levels")(scaled)
-    sides = {}
+    sides: dict[str, keras.KerasTensor] = {}
     # The deepest first: shallower ones take from it.
     for level, level_map in reversed(list(zip(levels, maps))):
         own = _score(level_map, level, width)
@@ -69,7 +59,7 @@ def build_dss(
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 
 
-def _score(level_map, level: str, width: float):
+def _score(level_map: keras.KerasTensor, level: str, width: float) -> keras.KerasTensor:
     """A side output by itself: two convolutions and one of 1x1 to logits, float32 [B, s, s, 1]."""
     channels, kernel = SIDES[level]
     for index in (1, 2):
@@ -80,18 +70,18 @@ def _score(level_map, level: str, width: float):
     return keras.layers.Conv2D(1, 1, dtype="float32", name=f"{level}_score")(level_map)
 
 
-def _connected(own, deeper: dict, level: str):
+def _connected(own: keras.KerasTensor, deeper: dict[str, keras.KerasTensor], level: str) -> keras.KerasTensor:
     """A side output's score beside deeper ones of its size, weighted and summed."""
     enlarged = [_enlarged(score, own.shape[1], f"{other}_to_{level}") for other, score in deeper.items()]
     return _sum([own, *enlarged], f"{level}_connected")
 
 
-def _enlarged(score, side: int, name: str):
+def _enlarged(score: keras.KerasTensor, side: int, name: str) -> keras.KerasTensor:
     factor = side // score.shape[1]
     return keras.layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(score)
 
 
-def _sum(scores: list, name: str):
+def _sum(scores: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
     """Learned sum of scores, at first their mean: random signs would set the maps against each other."""
     joined = keras.layers.Concatenate(dtype="float32", name=f"{name}_scores")(scores)
     mean = keras.initializers.Constant(1 / len(scores))

@@ -1,14 +1,16 @@
 """ENet, a segmentation network for real time, of convolutions that every exporter knows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from ..errors import UsageError
+from ..geometry import check_size
 from .deeplab import CLASS_LAYER
 from .layers.class_logits import ClassLogits
 from .layers.unpooling import DepthToSpace, PadChannels, Unpooling
-from .preparation import prepare_for_training
+from .preparation import picture_input, prepare_for_training
 
 _CONTEXT = (
     "regular", "dilated 2", "asymmetric 5", "dilated 4", "regular", "dilated 8", "asymmetric 5", "dilated 16",
@@ -39,28 +41,17 @@ def build_enet(
     is the same but for a bias for each of the four places.
 
     Args:
-        size: side of the square input, in pixels; a multiple of 8.
-        class_names: names of the classes, one output map for each.
-        resizing: how pictures become the input, "pad" or "stretch"; it is only remembered.
-        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
-
-    Returns:
-        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits
-        [B, size, size, number of classes].
+        size: a multiple of 8; class_names, resizing, batch_norm_momentum and the model are as in `build_deeplab`.
 
     Raises:
         UsageError: a size that is not a multiple of 8, or no class.
     """
-    if size < MULTIPLE or size % MULTIPLE:
-        raise UsageError(
-            f"the size must be a multiple of {MULTIPLE}, got {size}: "
-            f"try {max(MULTIPLE, round(size / MULTIPLE) * MULTIPLE)}"
-        )
+    check_size(size, MULTIPLE)
     if not class_names:
         raise UsageError("ENet needs the names of its classes")
-    image = keras.Input((size, size, 3), name="image")
-    features = _initial_block(keras.layers.Rescaling(1 / 255.0, name="preprocessing")(image))
-    pooled = []  # what each max-pooling was given, the last first to be undone
+    image, scaled = picture_input(size, 1 / 255.0)
+    features = _initial_block(scaled)
+    pooled: list[keras.KerasTensor] = []  # what each max-pooling was given, the last first to be undone
     for stage, channels, kinds in STAGES:
         # As in the paper, the block that changes the resolution has the number 0.
         first = 0 if kinds[0].endswith("sampling") else 1
@@ -73,14 +64,16 @@ def build_enet(
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 
 
-def _initial_block(image):
+def _initial_block(image: keras.KerasTensor) -> keras.KerasTensor:
     """Figure 2a: 13 filters of stride 2 beside the max-pooled picture, [B, S/2, S/2, 16]."""
     filtered = keras.layers.Conv2D(13, 3, 2, "same", use_bias=False, name="initial_convolution")(image)
     pooled = keras.layers.MaxPooling2D(2, name="initial_pooling")(image)
     return _activated(keras.layers.Concatenate(name="initial")([filtered, pooled]), "initial")
 
 
-def _bottleneck(features, name: str, kind: str, channels: int, dropout: float, pooled: list):
+def _bottleneck(
+    features: keras.KerasTensor, name: str, kind: str, channels: int, dropout: float, pooled: list[keras.KerasTensor]
+) -> keras.KerasTensor:
     """Figure 2b: a main branch, and beside it a narrow convolution of `kind` between two projections."""
     internal = channels // _REDUCTION
     # 2x2 where the resolution falls, so that the projection sees every pixel.
@@ -100,9 +93,9 @@ def _bottleneck(features, name: str, kind: str, channels: int, dropout: float, p
     return _prelu(keras.layers.Add(name=f"{name}_sum")([features, branch]), f"{name}_prelu")
 
 
-def _convolution(features, name: str, kind: str, channels: int):
+def _convolution(features: keras.KerasTensor, name: str, kind: str, channels: int) -> keras.KerasTensor:
     kind, _, number = kind.partition(" ")
-    options = {"padding": "same", "use_bias": False}
+    options: dict[str, Any] = {"padding": "same", "use_bias": False}
     name = f"{name}_convolution"
     if kind == "asymmetric":
         features = keras.layers.Conv2D(channels, (int(number), 1), name=f"{name}_column", **options)(features)
@@ -112,15 +105,15 @@ def _convolution(features, name: str, kind: str, channels: int):
     return keras.layers.Conv2D(channels, 3, dilation_rate=int(number or 1), name=name, **options)(features)
 
 
-def _projection(features, name: str, channels: int):
+def _projection(features: keras.KerasTensor, name: str, channels: int) -> keras.KerasTensor:
     features = keras.layers.Conv2D(channels, 1, use_bias=False, name=name)(features)
     return keras.layers.BatchNormalization(name=f"{name}_norm")(features)
 
 
-def _activated(features, name: str):
+def _activated(features: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return _prelu(keras.layers.BatchNormalization(name=f"{name}_norm")(features), f"{name}_prelu")
 
 
-def _prelu(features, name: str):
+def _prelu(features: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """One slope a channel, from the 0.25 of its paper (He et al., ICCV 2015)."""
     return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2], name=name)(features)

@@ -1,4 +1,7 @@
-"""What every model of this project is given before it trains."""
+"""How every model of this project begins, and what it is given before it trains."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -6,11 +9,18 @@ from .backbones.builders import CLASSIFIER_TOPS
 from .layers.fused_normalization import fuse
 
 
+def picture_input(size: int, scale: Sequence[float] | float, offset: Sequence[float] | float = 0.0) -> tuple[Any, Any]:
+    """Make the input `image` [B, size, size, 3], 0 to 255, RGB, and what a network takes: scale * image + offset."""
+    image = keras.Input((size, size, 3), name="image")
+    return image, keras.layers.Rescaling(scale, offset, name="preprocessing")(image)
+
+
 def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
     """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, how BatchNorm runs.
 
     Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
-    backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients.
+    backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients. KerasCV's
+    MobileNetV3 has a momentum of 0.999, which the moving statistics of a few hundred steps do not fill.
     """
     for layer in model._flatten_layers():
         layer.supports_jit = True

@@ -38,7 +38,7 @@ class Architecture:
         module, function = self.builder.rsplit(".", 1)
         return getattr(importlib.import_module(f".{module}", __package__), function)
 
-    def build(self, config, **more) -> Any:
+    def build(self, config: Any, **more: Any) -> Any:
         """Build the Keras model that a training's configuration describes; `more` is what its data say."""
         names = {field.name for field in fields(config)} & {"size", *self.settings}
         return self.load()(**{name: getattr(config, name) for name in names}, **more)
@@ -98,7 +98,7 @@ def explained(task: str) -> str:
     return f"{'; '.join([*others, f'or {last}' if others else last])}."
 
 
-def check_settings(task: str, model: str, config) -> None:
+def check_settings(task: str, model: str, config: Any) -> None:
     """Refuse what a training's configuration sets for another network than its own.
 
     Args:

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def transfer_by_class(
-    model: keras.Model, trained: keras.Model, last: Iterable, new: Sequence[str], old: Sequence[str]
+    model: keras.Model, trained: keras.Model, last: Iterable[keras.Variable], new: Sequence[str], old: Sequence[str]
 ) -> None:
     """Give a model the weights of a trained one; classes are brought together by their names.
 
@@ -25,10 +25,10 @@ def transfer_by_class(
     """
     if len(trained.weights) != len(model.weights):
         raise ValueError("not the same network")
-    last = {id(weight) for weight in last}
+    of_classes = {id(weight) for weight in last}
     values = []
     for variable, value in zip(model.weights, trained.get_weights()):
-        if id(variable) in last:
+        if id(variable) in of_classes:
             # Outputs are anchors times classes, class by class.
             kept = keras.ops.convert_to_numpy(variable)
             table = np.array(kept).reshape(*kept.shape[:-1], -1, len(new))

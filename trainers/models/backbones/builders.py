@@ -1,7 +1,12 @@
 """KerasCV backbones by explicit configuration: nothing here touches the network."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import keras_cv
+
+InputShape = tuple[int | None, int | None, int]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -16,13 +21,13 @@ class EfficientNetLiteFeatures(keras_cv.models.EfficientNetLiteBackbone):
     A pyramid pooling on the top would hold more than half of all parameters of a DeepLab.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         last_stage = max(layer.name for layer in self.layers if layer.name.endswith("_project_bn"))
         self.pyramid_level_inputs["P5"] = last_stage
 
 
-def efficientnet_lite0(input_shape):
+def efficientnet_lite0(input_shape: InputShape) -> keras.Model:
     """EfficientNet-Lite0 (3.4 M parameters) with the stages of the reference implementation."""
     return EfficientNetLiteFeatures(
         input_shape=input_shape,
@@ -38,7 +43,7 @@ def efficientnet_lite0(input_shape):
     )
 
 
-def mobilenet_v3_small(input_shape):
+def mobilenet_v3_small(input_shape: InputShape) -> keras.Model:
     """MobileNetV3-small (0.9 M parameters)."""
     return keras_cv.models.MobileNetV3Backbone(
         input_shape=input_shape,
@@ -52,7 +57,7 @@ def mobilenet_v3_small(input_shape):
     )
 
 
-def mobilenet_v3_large(input_shape):
+def mobilenet_v3_large(input_shape: InputShape) -> keras.Model:
     """MobileNetV3-large (3.0 M parameters)."""
     return keras_cv.models.MobileNetV3Backbone(
         input_shape=input_shape,
@@ -66,17 +71,17 @@ def mobilenet_v3_large(input_shape):
     )
 
 
-def resnet34(input_shape):
+def resnet34(input_shape: InputShape) -> keras.Model:
     """ResNet34, version 1 (21.3 M parameters), of which BASNet is made."""
     return _resnet(input_shape, "basic_block")
 
 
-def resnet50(input_shape):
+def resnet50(input_shape: InputShape) -> keras.Model:
     """ResNet50, version 1 (23.6 M parameters)."""
     return _resnet(input_shape, "block")
 
 
-def _resnet(input_shape, block_type: str):
+def _resnet(input_shape: InputShape, block_type: str) -> keras.Model:
     return keras_cv.models.ResNetBackbone(
         input_shape=input_shape,
         include_rescaling=False,
@@ -87,7 +92,7 @@ def _resnet(input_shape, block_type: str):
     )
 
 
-BACKBONES = {
+BACKBONES: dict[str, Callable[[InputShape], keras.Model]] = {
     "efficientnet_lite0": efficientnet_lite0,
     "mobilenet_v3_small": mobilenet_v3_small,
     "mobilenet_v3_large": mobilenet_v3_large,
@@ -103,7 +108,7 @@ _STANDARDISED = (
     [1 / (255.0 * std) for std in IMAGENET_STD],
     [-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD)],
 )
-PREPROCESSING = {
+PREPROCESSING: dict[str, tuple[list[float], list[float]]] = {
     "efficientnet_lite0": _STANDARDISED,
     "mobilenet_v3_small": _UNIT_RANGE,
     "mobilenet_v3_large": _UNIT_RANGE,

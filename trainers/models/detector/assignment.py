@@ -1,5 +1,6 @@
 """Which anchor is to find which object: by thresholds on the IoU, or adaptively (ATSS)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -37,7 +38,7 @@ class Targets(NamedTuple):
     boxes: tf.Tensor
 
 
-def assign_by_iou(boxes, classes, grid: AnchorGrid) -> Targets:
+def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Targets:
     """Match anchors by fixed thresholds, with at least one anchor for each object.
 
     An anchor belongs to the object it overlaps most if their IoU is `POSITIVE_IOU` or more, and is background below
@@ -69,7 +70,7 @@ def assign_by_iou(boxes, classes, grid: AnchorGrid) -> Targets:
     return _targets(boxes, classes, anchors, matched, positive, undecided)
 
 
-def assign_by_atss(boxes, classes, grid: AnchorGrid) -> Targets:
+def assign_by_atss(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Targets:
     """Match anchors by adaptive training sample selection (Zhang et al., CVPR 2020, Algorithm 1).
 
     An object's candidates are the anchors at the `ATSS_LOCATIONS` locations of each level that are nearest to its
@@ -78,18 +79,7 @@ def assign_by_atss(boxes, classes, grid: AnchorGrid) -> Targets:
     the largest IoU, then to the lower index. As in the paper, an object may be left without an anchor: one so small
     that no anchor's centre lies inside.
 
-    `IGNORED` boxes act as in `assign_by_iou`.
-
-    Args:
-        boxes: float [B, M, 4], xyxy in pixels; objects, ignored boxes and padding in any order.
-        classes: integer [B, M]: a class, `IGNORED`, or `PADDING`, whose boxes are not looked at.
-        grid: the anchors.
-
-    Returns:
-        The targets. Static shapes as far as the arguments have them.
-
-    Raises:
-        ValueError: a shape is not one of these.
+    Arguments and `IGNORED` boxes as in `assign_by_iou`.
     """
     boxes, classes = _checked(boxes, classes)
     anchors = _Anchors(grid)
@@ -108,24 +98,6 @@ def assign_by_atss(boxes, classes, grid: AnchorGrid) -> Targets:
 ASSIGNMENTS = {"iou": assign_by_iou, "atss": assign_by_atss}
 
 
-class LabelEncoder:
-    """An assignment with its anchors, as KerasCV's RetinaNet wants to hold them.
-
-    Args:
-        grid: the anchors.
-        assignment: a key of `ASSIGNMENTS`.
-    """
-
-    bounding_box_format = "xyxy"
-
-    def __init__(self, grid: AnchorGrid, assignment: str):
-        self.anchor_generator, self.assign = grid, ASSIGNMENTS[assignment]
-
-    def __call__(self, boxes, classes) -> Targets:
-        """Match the boxes [B, M, 4] and classes [B, M] of a batch."""
-        return self.assign(boxes, classes, self.anchor_generator)
-
-
 class _Best(NamedTuple):
     """The largest IoU and whose it is: of each anchor [B, A], or of each ground truth [B, M]."""
 
@@ -136,12 +108,12 @@ class _Best(NamedTuple):
 class _Anchors:
     """The anchors as constants: all boxes [A, 4], and corners and areas [1, 1, A] to compare with [B, m, 1]."""
 
-    def __init__(self, grid: AnchorGrid):
+    def __init__(self, grid: AnchorGrid) -> None:
         self.boxes = tf.constant(grid.boxes())
         self.corners = [side[None, None] for side in tf.unstack(self.boxes, axis=-1)]
         self.areas = _area(self.boxes)[None, None]
 
-    def intersections(self, boxes):
+    def intersections(self, boxes: tf.Tensor) -> tf.Tensor:
         """Areas that the boxes [B, m, 4] share with each anchor, [B, m, A]."""
         ax0, ay0, ax1, ay1 = self.corners
         x0, y0, x1, y1 = (side[..., None] for side in tf.unstack(boxes, axis=-1))
@@ -149,13 +121,13 @@ class _Anchors:
         height = tf.minimum(ay1, y1) - tf.maximum(ay0, y0)
         return tf.maximum(width, 0.0) * tf.maximum(height, 0.0)
 
-    def iou(self, boxes):
+    def iou(self, boxes: tf.Tensor) -> tf.Tensor:
         """IoU of the boxes [B, m, 4] with each anchor, [B, m, A]."""
         shared = self.intersections(boxes)
         return shared / (self.areas + _area(boxes)[..., None] - shared)
 
 
-def _checked(boxes, classes):
+def _checked(boxes: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     boxes, classes = tf.convert_to_tensor(boxes), tf.convert_to_tensor(classes)
     if boxes.shape.rank != 3 or boxes.shape[-1] != 4 or not boxes.shape[1]:
         raise ValueError(f"boxes must have shape [B, M, 4] with a fixed M above 0, got {boxes.shape}")
@@ -167,7 +139,9 @@ def _checked(boxes, classes):
     return tf.where((classes == PADDING)[..., None], padding, tf.cast(boxes, tf.float32)), classes
 
 
-def _in_chunks(boxes, used, step, state):
+def _in_chunks(
+    boxes: tf.Tensor, used: tf.Tensor, step: Callable[..., tuple[tf.Tensor, ...]], state: tuple[tf.Tensor, ...]
+) -> tuple[tf.Tensor, ...]:
     """Run `step(start, boxes [B, chunk, 4], used [B, chunk, 1], *state)` up to the last box that is used."""
     count = boxes.shape[1]
     chunk = min(_CHUNK, count)
@@ -176,18 +150,21 @@ def _in_chunks(boxes, used, step, state):
     used = tf.pad(used, [[0, 0], [0, padding]])
     last = tf.reduce_max(tf.where(used, tf.range(1, count + padding + 1), 0))
 
-    def body(start, *state):
+    def body(start: tf.Tensor, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
         part = tf.slice(boxes, [0, start, 0], [-1, chunk, 4]), tf.slice(used, [0, start], [-1, chunk])
         return (start + chunk, *step(start, part[0], part[1][..., None], *state))
 
     return tf.while_loop(lambda start, *_: start < last, body, (0, *state))[1:]
 
 
-def _compared(anchors: _Anchors, boxes, used, free=None) -> tuple[_Best, _Best]:
+def _compared(
+    anchors: _Anchors, boxes: tf.Tensor, used: tf.Tensor, free: tf.Tensor | None = None
+) -> tuple[_Best, _Best]:
     """The best of the used boxes for each anchor, and the best of the free anchors for each used box."""
     batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.boxes.shape[0]
 
-    def step(start, part, part_used, overlap, index, box_overlap, box_index):
+    def step(start: tf.Tensor, part: tf.Tensor, part_used: tf.Tensor, *best: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        overlap, index, box_overlap, box_index = best
         iou = tf.where(part_used, anchors.iou(part), -1.0)
         larger = tf.reduce_max(iou, axis=1)
         index = tf.where(larger > overlap, start + tf.argmax(iou, axis=1, output_type=tf.int32), index)
@@ -206,7 +183,7 @@ def _compared(anchors: _Anchors, boxes, used, free=None) -> tuple[_Best, _Best]:
     return _Best(overlap, index), _Best(box_overlap, box_index)
 
 
-def _forced(anchors: _Anchors, boxes, waiting, proposal: _Best):
+def _forced(anchors: _Anchors, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _Best) -> tf.Tensor:
     """Index of the object that took each anchor as its best one, [B, A]; -1 where none did.
 
     In rounds: every waiting object proposes to the best free anchor, the best proposal to each is taken, the other
@@ -215,7 +192,7 @@ def _forced(anchors: _Anchors, boxes, waiting, proposal: _Best):
     batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.boxes.shape[0]
     order = tf.range(count)
 
-    def another(taken, waiting, overlap, index):
+    def another(taken: tf.Tensor, waiting: tf.Tensor, overlap: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         waiting &= overlap > 0
         mine, other = overlap[:, :, None], overlap[:, None]
         beaten = (other > mine) | ((other == mine) & (order < order[:, None]))
@@ -236,10 +213,10 @@ def _forced(anchors: _Anchors, boxes, waiting, proposal: _Best):
     return tf.while_loop(lambda taken, waiting, *_: tf.reduce_any(waiting), another, state)[0]
 
 
-def _covered(anchors: _Anchors, boxes, classes):
+def _covered(anchors: _Anchors, boxes: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     """Whether an anchor lies on an ignored box, bool [B, A]."""
 
-    def step(start, part, used, covered):
+    def step(start: tf.Tensor, part: tf.Tensor, used: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor]:
         # Implied by an IoU of as much.
         much = anchors.intersections(part) >= IGNORED_OVERLAP * anchors.areas
         return (covered | tf.reduce_any(much & used, axis=1),)
@@ -248,14 +225,16 @@ def _covered(anchors: _Anchors, boxes, classes):
     return _in_chunks(boxes, classes == IGNORED, step, (start,))[0]
 
 
-def _nearest(boxes, grid: AnchorGrid):
+def _nearest(boxes: tf.Tensor, grid: AnchorGrid) -> tf.Tensor:
     """Indices of the anchors at the locations nearest to each box's centre, [B, M, candidates]."""
     x, y = (0.5 * (boxes[..., axis] + boxes[..., axis + 2])[..., None] for axis in (0, 1))
     found, before = [], 0
     for side, stride in zip(grid.sides, STRIDES):
         window = min(side, _WINDOW)
 
-        def line(centre, side=side, stride=stride, window=window):
+        def line(
+            centre: tf.Tensor, side: int = side, stride: int = stride, window: int = window
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             """Rows or columns round a centre, and their squared distances."""
             first = tf.cast(tf.floor(centre / stride), tf.int32) - window // 2
             lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
@@ -273,7 +252,7 @@ def _nearest(boxes, grid: AnchorGrid):
     return tf.concat(found, axis=-1)
 
 
-def _largest(candidates, overlap, total: int) -> _Best:
+def _largest(candidates: tf.Tensor, overlap: tf.Tensor, total: int) -> _Best:
     """Of the boxes that have an anchor among their candidates the one with the largest overlap; below 0 for none."""
     batch = tf.shape(candidates)[0]
     segments = tf.reshape(candidates + (tf.range(batch) * total)[:, None, None], [-1])
@@ -285,7 +264,14 @@ def _largest(candidates, overlap, total: int) -> _Best:
     return _Best(tf.reshape(largest, [batch, total]), tf.reshape(index, [batch, total]))
 
 
-def _targets(boxes, classes, anchors: _Anchors, matched, positive, ignored) -> Targets:
+def _targets(
+    boxes: tf.Tensor,
+    classes: tf.Tensor,
+    anchors: _Anchors,
+    matched: tf.Tensor,
+    positive: tf.Tensor,
+    ignored: tf.Tensor,
+) -> Targets:
     matched = tf.where(positive, matched, 0)
     labels = tf.where(ignored, IGNORED, BACKGROUND)
     labels = tf.where(positive, tf.gather(classes, matched, batch_dims=1), labels)
@@ -293,11 +279,11 @@ def _targets(boxes, classes, anchors: _Anchors, matched, positive, ignored) -> T
     return Targets(*(tf.stop_gradient(tensor) for tensor in (labels, matched, found)))
 
 
-def _iou(boxes, other):
+def _iou(boxes: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     low, high = tf.maximum(boxes[..., :2], other[..., :2]), tf.minimum(boxes[..., 2:], other[..., 2:])
     shared = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
     return shared / (_area(boxes) + _area(other) - shared)
 
 
-def _area(boxes):
+def _area(boxes: tf.Tensor) -> tf.Tensor:
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])

@@ -22,7 +22,7 @@ NMS_CANDIDATES = 1000
 _NO_SCORE = -3.4e38
 
 
-def encode_boxes(boxes, anchors):
+def encode_boxes(boxes: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
     """Describe boxes relative to anchors (Girshick et al., R-CNN, CVPR 2014, appendix C), divided by `VARIANCES`.
 
     Args:
@@ -43,7 +43,7 @@ def encode_boxes(boxes, anchors):
     return tf.stack([delta / variance for delta, variance in zip(deltas, VARIANCES)], axis=-1)
 
 
-def decode_boxes(deltas, anchors, size=None):
+def decode_boxes(deltas: tf.Tensor, anchors: tf.Tensor, size: int | None = None) -> tf.Tensor:
     """Undo `encode_boxes`; finite for all finite deltas.
 
     Args:
@@ -64,16 +64,16 @@ def decode_boxes(deltas, anchors, size=None):
 
 
 def detections(
-    logits,
-    deltas,
-    anchors,
-    size,
+    logits: tf.Tensor,
+    deltas: tf.Tensor,
+    anchors: tf.Tensor,
+    size: int,
     *,
-    max_detections=100,
-    candidates=NMS_CANDIDATES,
-    iou_threshold=NMS_IOU,
-    score_threshold=0.0,
-):
+    max_detections: int = 100,
+    candidates: int = NMS_CANDIDATES,
+    iou_threshold: float = NMS_IOU,
+    score_threshold: float = 0.0,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.
 
     The order is that of the logits, so scores that saturate at 1 stay in order. Boxes wholly outside are left out.
@@ -85,7 +85,7 @@ def detections(
         size: side of the square input in pixels.
         max_detections: K, boxes a picture at most.
         candidates: pairs of anchor and class, of the highest scores, that enter the suppression.
-        iou_threshold: of two boxes of one class that overlap more, the one with the lower score goes.
+        iou_threshold: see `NMS_IOU`.
         score_threshold: boxes must score more, in [0, 1).
 
     Returns:
@@ -108,7 +108,7 @@ def detections(
     candidates = min(candidates, anchor_count * class_count)
     lowest = math.log(score_threshold / (1 - score_threshold)) if score_threshold else _NO_SCORE
 
-    def one_picture(outputs):
+    def one_picture(outputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         flat_logits, flat_deltas = outputs
         best, index = tf.math.top_k(tf.reshape(flat_logits, [-1]), candidates)
         anchor, label = index // class_count, index % class_count
@@ -136,18 +136,23 @@ def detections(
         )
 
     if batch == 1:
-        return tuple(result[None] for result in one_picture((logits[0], deltas[0])))
+        boxes, scores, classes, count = one_picture((logits[0], deltas[0]))
+        return boxes[None], scores[None], classes[None], count[None]
     kinds = (tf.float32, tf.float32, tf.int32, tf.int32)
-    found = tf.map_fn(one_picture, (logits, deltas), fn_output_signature=kinds)
-    shapes = ([max_detections, 4], [max_detections], [max_detections], [])
-    return tuple(tf.ensure_shape(result, [batch, *shape]) for result, shape in zip(found, shapes))
+    boxes, scores, classes, count = tf.map_fn(one_picture, (logits, deltas), fn_output_signature=kinds)
+    return (
+        tf.ensure_shape(boxes, [batch, max_detections, 4]),
+        tf.ensure_shape(scores, [batch, max_detections]),
+        tf.ensure_shape(classes, [batch, max_detections]),
+        tf.ensure_shape(count, [batch]),
+    )
 
 
-def _bounded(log_ratio):
+def _bounded(log_ratio: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(log_ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
 
 
-def _centres(boxes):
+def _centres(boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Centre x, centre y, width and height of xyxy boxes."""
     x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
     return 0.5 * (x0 + x1), 0.5 * (y0 + y1), x1 - x0, y1 - y0

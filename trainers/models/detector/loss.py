@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
 from ...geometry import IGNORED
 from .assignment import Targets
@@ -10,17 +11,19 @@ from .detect import decode_boxes, encode_boxes
 BOX_LOSSES = ("smooth_l1", "giou", "iou")
 
 
-def class_labels(targets: Targets, class_count: int):
+def class_labels(targets: Targets, class_count: int) -> tf.Tensor:
     """Labels of all pairs of anchor and class: 1 positive, 0 negative, -1 ignored, int8 [B, A, C]."""
     hot = tf.one_hot(targets.labels, class_count, on_value=1, off_value=0, dtype=tf.int8)
     return tf.where((targets.labels == IGNORED)[..., None], tf.constant(-1, tf.int8), hot)
 
 
-def detector_loss(loss, box_loss: str, targets: Targets, logits, deltas, anchors):
+def detector_loss(
+    loss: AnchorLoss, box_loss: str, targets: Targets, logits: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Compute the two parts of a detector's loss, in float32.
 
     Args:
-        loss: an `AnchorLoss`.
+        loss: of the scores.
         box_loss: one of `BOX_LOSSES`. With a loss that localises itself (aLRP) "iou" or "giou" is the error it ranks.
             Otherwise "smooth_l1" is summed over the four deltas, "iou" and "giou" are 1 - IoU and 1 - GIoU of the
             decoded boxes, each averaged over the positive anchors of the batch.
@@ -53,7 +56,7 @@ def detector_loss(loss, box_loss: str, targets: Targets, logits, deltas, anchors
     return classification, localization
 
 
-def _distances(box_loss, boxes, decoded, deltas, anchors):
+def _distances(box_loss: str, boxes: tf.Tensor, decoded: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
     """How far each anchor's box is from what it is to find, [B, A]."""
     if box_loss == "smooth_l1":
         return smooth_l1(encode_boxes(boxes, anchors), deltas)

@@ -15,13 +15,10 @@ def fuse(layer: keras.layers.BatchNormalization) -> None:
     and its own gradient, which is a good part of a training step on CPUs. Outputs, exact gradients and moving
     statistics stay the same up to rounding. The layer is saved as what it is, and inference and every input
     that the kernel does not take (masks, other ranks or dtypes, a channel axis that is not the last) go the plain way.
-
-    Args:
-        layer: a layer, built or not; it is changed.
     """
     plain = functools.partial(type(layer).call, layer)
 
-    def call(inputs, training=None, mask=None):
+    def call(inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         if not (training and layer.trainable and mask is None and _fits(layer, inputs)):
             return plain(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
@@ -43,7 +40,7 @@ def fuse(layer: keras.layers.BatchNormalization) -> None:
     layer.call = call
 
 
-def _fits(layer: keras.layers.BatchNormalization, inputs) -> bool:
+def _fits(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> bool:
     return (
         isinstance(inputs, tf.Tensor)
         and inputs.shape.rank == 4

@@ -11,7 +11,7 @@ class PyramidPooling(keras_cv.layers.SpatialPyramidPooling):
     The numbers are the same. XLA's gradient of a resize knows float32 only, and would refuse mixed precision.
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Pool [B, H, W, C] into [B, H, W, num_channels]."""
         *local, pooled = (branch(inputs, training=training) for branch in self.aspp_parallel_channels)
         everywhere = pooled + keras.ops.zeros_like(local[0])

@@ -1,5 +1,7 @@
 """What ENet rearranges, in operators that XLA compiles and TFLite has built in: of max-unpooling it has none."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -14,13 +16,14 @@ class Unpooling(keras.layers.Layer):
     Gradient: exact, to the values; what was pooled has none.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Bring values [B, H, W, C], beside what was pooled [B, 2H, 2W, C], to [B, 2H, 2W, C]."""
         values, before = inputs
         *parts, _ = quarters = tf.split(tf.nn.space_to_depth(before, 2), 4, axis=-1)
         largest = tf.maximum(tf.maximum(*quarters[:2]), tf.maximum(*quarters[2:]))
         nothing = tf.zeros_like(values)
-        free, placed = None, []
+        free: tf.Tensor | None = None
+        placed = []
         for part in parts:
             here = tf.equal(part, largest)
             placed.append(tf.where(here if free is None else tf.logical_and(here, free), values, nothing))
@@ -30,59 +33,49 @@ class Unpooling(keras.layers.Layer):
         placed.append(tf.where(free, values, nothing))
         return tf.nn.depth_to_space(tf.concat(placed, axis=-1), 2)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
         """Give the shape of what was pooled."""
         return tuple(input_shape[1])
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class DepthToSpace(keras.layers.Layer):
-    """Lays [B, H, W, n n C] out as [B, n H, n W, C], the channels of one place side by side.
+    """Lays [B, H, W, n n C] out as [B, n H, n W, C], the channels of one place side by side; `block` is n."""
 
-    Args:
-        block: n.
-        **more: of `keras.layers.Layer`.
-    """
-
-    def __init__(self, block: int, **more):
+    def __init__(self, block: int, **more: Any) -> None:
         super().__init__(**more)
         self.block = block
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Rearrange."""
         return tf.nn.depth_to_space(inputs, self.block)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Give [B, n H, n W, C]."""
         batch, height, width, channels = input_shape
         return batch, height * self.block, width * self.block, channels // self.block**2
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal layer."""
         return {**super().get_config(), "block": self.block}
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class PadChannels(keras.layers.Layer):
-    """Adds channels of zeros behind those of [B, H, W, C].
+    """Adds so many channels of zeros behind those of [B, H, W, C]."""
 
-    Args:
-        extra: how many.
-        **more: of `keras.layers.Layer`.
-    """
-
-    def __init__(self, extra: int, **more):
+    def __init__(self, extra: int, **more: Any) -> None:
         super().__init__(**more)
         self.extra = extra
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Give [B, H, W, C + extra]."""
         return tf.pad(inputs, [[0, 0], [0, 0], [0, 0], [0, self.extra]])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Give [B, H, W, C + extra]."""
         return (*input_shape[:-1], input_shape[-1] + self.extra)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal layer."""
         return {**super().get_config(), "extra": self.extra}

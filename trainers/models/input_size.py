@@ -1,5 +1,7 @@
 """The same fully convolutional network for an input of another size."""
 
+from typing import Any
+
 import keras
 
 # What layers were built for; without it they are built for what they are given.
@@ -12,9 +14,6 @@ def at_size(model: keras.Model, size: int) -> keras.Model:
     Args:
         model: from [B, S, S, 3], as `build_deeplab` and `build_enet` make it.
         size: side of the other input in pixels, a multiple of what the network halves: 32 fits all of them.
-
-    Returns:
-        The model from [B, size, size, 3].
     """
     side = model.input_shape[1]
     copy = keras.saving.deserialize_keras_object(_resized(keras.saving.serialize_keras_object(model), side, size))
@@ -22,7 +21,7 @@ def at_size(model: keras.Model, size: int) -> keras.Model:
     return copy
 
 
-def _resized(described, old: int, new: int):
+def _resized(described: Any, old: int, new: int) -> Any:
     """Put `new` for `old` wherever a description speaks of a tensor of pictures' size, and forget inner sizes."""
     if isinstance(described, dict):
         described = {key: _resized(value, old, new) for key, value in described.items() if key not in _BUILT}

@@ -1,0 +1,222 @@
+"""A detector over anchors: how it is trained by losses that look at the whole batch, and what it gives."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from .... import losses
+from ....losses.base import AnchorLoss
+from ....losses.boxes import aligned_iou
+from ...geometry import RESIZINGS
+from .anchors import AnchorGrid
+from .assignment import ASSIGNMENTS, Targets
+from .detect import decode_boxes, detections
+from .loss import BOX_LOSSES, class_labels, detector_loss
+
+INITIAL_BALANCE = 50.0
+"""Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4)."""
+
+
+class AnchorDetector(keras.Model):
+    """A network with a box and a score of each class for every anchor.
+
+    Inputs are `image` [B, S, S, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] deltas,
+    "classification": float32 [B, A, C] logits}`, see `detect.detections`. `fit` and `evaluate` take batches
+    `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32 [B, M]})`, padded by class -1; boxes of
+    class -2 are ignored. `predict` gives finished detections.
+
+    Args:
+        inputs: of a functional model, `{"images": tensor}`.
+        outputs: of a functional model, as above.
+        grid: the anchors.
+        assignment: a key of `ASSIGNMENTS`.
+        class_names: names of the classes, without background.
+        resizing: "pad" or "stretch".
+        **kwargs: name and trainable, as of `keras.Model`.
+
+    Attributes:
+        size: side of the input in pixels.
+        anchor_grid: the anchors.
+        anchors: their boxes, float32 array [A, 4], xyxy in pixels.
+        box_weight: weight of the localisation part of the loss, a scalar that is saved with the weights.
+    """
+
+    jit_compile: bool
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+        *,
+        grid: AnchorGrid,
+        assignment: str,
+        class_names: tuple[str, ...],
+        resizing: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.size, self.class_names, self.resizing = grid.size, class_names, resizing
+        self.anchor_grid, self.anchors = grid, grid.boxes()
+        self.assignment = assignment
+        self.box_weight = self.add_weight(
+            shape=(), initializer="ones", trainable=False, dtype="float32", name="box_weight"
+        )
+        self._trackers: list[keras.metrics.Mean] | None = None
+
+    def call(self, images: Any, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
+        """Compute the raw outputs of pictures."""
+        # Keras warns where a mere tensor comes for an input that has a name.
+        images = images if isinstance(images, dict) else {"images": images}
+        return super().call(images, training=training, mask=mask)
+
+    def assign(self, boxes: tf.Tensor, classes: tf.Tensor) -> Targets:
+        """Tell what each anchor is to find of boxes [B, M, 4] of classes [B, M]."""
+        return ASSIGNMENTS[self.assignment](boxes, classes, self.anchor_grid)
+
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        loss: str | AnchorLoss = "focal",
+        box_loss: str | None = None,
+        box_weight: float = 1.0,
+        self_balancing: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Configure the training; what is minimised is classification + box_weight * localisation.
+
+        Args:
+            optimizer: as in `keras.Model.compile`.
+            loss: an `AnchorLoss`, or its name in `losses.LOSSES`.
+            box_loss: one of `BOX_LOSSES`, see `detector_loss`; None takes "giou" for a loss that localises itself
+                (aLRP) and "smooth_l1" for all others.
+            box_weight: constant weight of the localisation part.
+            self_balancing: whether the callback `SelfBalancing` sets the weight instead.
+            **kwargs: run_eagerly, steps_per_execution, jit_compile and auto_scale_loss of `keras.Model.compile`.
+
+        Raises:
+            ValueError: the loss or a box loss that does not fit it is unknown, the weight is negative, or metrics are
+                given: what is found is measured by a callback.
+        """
+        if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
+            raise ValueError("a detector is measured by the callback DetectionMetrics, not by metrics of compile")
+        loss = losses.get(loss) if isinstance(loss, str) else loss
+        if not isinstance(loss, AnchorLoss):
+            raise ValueError(f"a detector needs a loss over anchors such as alrp, ap or focal, got {loss!r}")
+        localizes = loss.needs == "localization_error"
+        box_loss = box_loss or ("giou" if localizes else "smooth_l1")
+        choices = [name for name in BOX_LOSSES if not (localizes and name == "smooth_l1")]
+        if box_loss not in choices:
+            raise ValueError(f"box_loss of loss {loss.name} must be one of {', '.join(choices)}, got {box_loss}")
+        if not box_weight >= 0:
+            raise ValueError(f"box_weight must be 0 or more, got {box_weight}")
+        super().compile(optimizer=optimizer, **kwargs)
+        self._anchor_loss, self.box_loss, self.self_balancing = loss, box_loss, self_balancing
+        self.box_weight.assign(INITIAL_BALANCE if self_balancing else box_weight)
+        self._compile_arguments = {
+            "loss": loss,
+            "box_loss": box_loss,
+            "box_weight": box_weight,
+            "self_balancing": self_balancing,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
+        }
+        if self._trackers is None:
+            self._trackers = [keras.metrics.Mean(name=f"{part}_loss") for part in ("classification", "localization")]
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does.
+
+        Raises:
+            ValueError: compiled for self-balancing, but nothing sets the weight.
+        """
+        callbacks = kwargs.get("callbacks", args[5] if len(args) > 5 else None)
+        callbacks = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+        balanced = any(getattr(callback, "sets_box_weight", False) for callback in callbacks)
+        if self.compiled and self.self_balancing and not balanced:
+            raise ValueError("compiled with self_balancing=True: give fit the callback SelfBalancing, found none")
+        return super().fit(*args, **kwargs)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> tf.Tensor:
+        """Compute the loss of a batch, and note both parts."""
+        if sample_weight is not None:
+            raise ValueError("a detector's loss ranks the batch as a whole and takes no sample_weight")
+        targets = self.assign(y["boxes"], y["classes"])
+        parts = detector_loss(
+            self._anchor_loss, self.box_loss, targets, y_pred["classification"], y_pred["box"], self.anchors
+        )
+        for tracker, part in zip(self._trackers or (), parts):
+            tracker.update_state(part, sample_weight=tf.shape(y["boxes"])[0])
+        return parts[0] + self.box_weight * parts[1]
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Take one step; the logs tell the weight that it was taken with."""
+        weight = tf.identity(self.box_weight.value)
+        return {**super().train_step(data), "box_weight": weight}
+
+    def examine(
+        self, images: tf.Tensor, y: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What the classification part of the loss does to each logit of a batch.
+
+        Args:
+            images: [B, S, S, 3].
+            y: boxes and classes, as in training.
+
+        Returns:
+            labels: int8 [B, A, C]: 1, 0 and -1.
+            logits: float32 [B, A, C].
+            gradients: of the classification part with respect to the logits, float32 [B, A, C].
+            iou: float32 [B, A]: of each positive anchor's box with its object.
+        """
+        targets = self.assign(y["boxes"], y["classes"])
+        outputs = self(images, training=False)
+        logits, deltas = outputs["classification"], outputs["box"]
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            part, _ = detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)
+        gradients = tape.gradient(part, logits, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        iou = aligned_iou(decode_boxes(deltas, self.anchors), targets.boxes)
+        return class_labels(targets, len(self.class_names)), logits, gradients, iou
+
+    def predict_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Find boxes in one batch."""
+        outputs = super().predict_step(data)
+        found = detections(outputs["classification"], outputs["box"], self.anchors, self.size)
+        return dict(zip(("boxes", "confidence", "classes", "num_detections"), found))
+
+    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """Make the function behind `predict`, without XLA, which has no padded non-maximum suppression."""
+        compiled, self.jit_compile = self.jit_compile, False
+        try:
+            return super().make_predict_function(force)
+        finally:
+            self.jit_compile = compiled
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Give the arguments of `compile`, or None before it."""
+        if not self.compiled:
+            return None
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return {
+            name: keras.saving.serialize_keras_object(value)
+            for name, value in {"optimizer": optimizer, **self._compile_arguments}.items()
+        }
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile with what `get_compile_config` gave."""
+        self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+        self.optimizer.build(self.trainable_variables)
+
+
+def check_detector(class_names: Sequence[str], assignment: str, resizing: str) -> None:
+    """Raise ValueError unless there are classes, and the assignment and the resizing exist."""
+    if not class_names:
+        raise ValueError("a detector needs at least one class name, got none")
+    for name, value, choices in (("assignment", assignment, ASSIGNMENTS), ("resizing", resizing, RESIZINGS)):
+        if value not in choices:
+            raise ValueError(f"unknown {name} {value}: choose one of {', '.join(choices)}")
