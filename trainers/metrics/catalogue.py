@@ -138,8 +138,10 @@ _TRANSFER = (
     Metric("worst_middle_transfer_loss", "at worst, middle of the band", ".4f", False, "the largest of these losses"),
     Metric("f_half_loss", "F lost at threshold 0.5", ".4f", False, "MaxF less F at threshold 0.5"),
 )
-# Of an exported file against the Keras model.
-_PARITY = (
+# Of an exported file, by itself and against the Keras model.
+_FILES = (
+    Metric("megabytes", "MB", ".2f", False, "size of the file"),
+    Metric("latency_ms", "ms", ".1f", False, "time of one picture"),
     Metric("largest_difference", "largest difference", ".1e", False, "of a score", "largest diff."),
     Metric("mean_difference", "mean difference", ".1e", False, "of a score", "mean diff."),
     Metric("ap_difference", "AP difference", "+.4f", True, "the file's AP less the Keras model's", "AP diff."),
@@ -158,7 +160,7 @@ _TRAINING = (
 )
 
 CATALOGUE = _Catalogue(
-    {metric.key: metric for group in (_MAPS, _CLASSES, _BOXES, _TRANSFER, _PARITY, _TRAINING) for metric in group}
+    {metric.key: metric for group in (_MAPS, _CLASSES, _BOXES, _TRANSFER, _FILES, _TRAINING) for metric in group}
 )
 """Key -> `Metric`; an unknown key is answered by UsageError with the nearest ones."""
 

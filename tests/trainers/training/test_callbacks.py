@@ -363,6 +363,7 @@ def test_hparams_table_shows_what_is_compared(tmp_path):
     experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
     assert [info.name for info in experiment.hparam_infos] == ["learning_rate", "loss"]
     assert [info.name.tag for info in experiment.metric_infos] == ["final/max_f", "final/mae"]
+    assert [info.display_name for info in experiment.metric_infos] == ["MaxF", "MAE"]
 
 
 def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
+from ...metrics.catalogue import metrics_of
+
 COLUMNS = ("backbone", "data", "epochs", "learning_rate", "loss", "loss_options", "seed", "size")
 """Settings that the table shows; TensorBoard sorts them, and hides all but the first five until they are asked for."""
 
@@ -16,7 +18,7 @@ class HParams(keras.callbacks.Callback):
         log_dir: TensorBoard folder of the run; written into directly, so that the scalars of its subfolders count
             as metrics of this run.
         trial_id: name of the run in the table; None lets TensorBoard derive one from the values.
-        metrics: names of final metrics for the table, beside the settings in `COLUMNS`; empty shows everything.
+        metrics: keys of final metrics for the table, beside the settings in `COLUMNS`; empty shows everything.
     """
 
     def __init__(self, config, log_dir, trial_id=None, metrics=()):
@@ -31,7 +33,10 @@ class HParams(keras.callbacks.Callback):
             if self.metrics:
                 api.hparams_config(
                     hparams=[api.HParam(name) for name in COLUMNS if name in self.config],
-                    metrics=[api.Metric(f"final/{name}", display_name=name) for name in self.metrics],
+                    metrics=[
+                        api.Metric(f"final/{one.key}", display_name=one.heading, description=one.explained)
+                        for one in metrics_of(*self.metrics)
+                    ],
                 )
             api.hparams(self.config, trial_id=self.trial_id)
         writer.close()
