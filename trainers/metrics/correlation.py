@@ -26,15 +26,10 @@ class CorrelationBounds:
 
 
 def rank_correlation(classes: Sequence[ClassMatches]) -> float:
-    """Give rho: Pearson's correlation between the ranks by score and by IoU of the true positives.
+    """Give rho in [-1, 1]: Pearson's correlation between the ranks by score and by IoU of the true positives.
 
-    Equal values share their mean rank.
-
-    Args:
-        classes: what was found, by class, such as `Matches.by_class` gives.
-
-    Returns:
-        In [-1, 1], averaged over the classes; NaN where no class has two true positives that differ in both.
+    Equal values share their mean rank. Averaged over the classes (see `Matches.by_class`); NaN where no class has two
+    true positives that differ in both.
     """
     found = []
     for entries in classes:
@@ -50,9 +45,6 @@ def correlation_bounds(classes: Sequence[ClassMatches]) -> CorrelationBounds:
     The true positives of a class keep their scores together, only who has which changes; false positives keep theirs.
     Who met which true box stays, too: at a higher IoU than that of the matching a true positive counts where its own
     IoU reaches that. So AP at the IoU of the matching is the same in both.
-
-    Args:
-        classes: what was found, by class, such as `Matches.by_class` gives.
     """
     classes = [entries for entries in classes if entries.truths]
     return CorrelationBounds(lower=_with_order(classes, 1), upper=_with_order(classes, -1))

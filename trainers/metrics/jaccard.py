@@ -28,16 +28,13 @@ from .streaming import Streaming
 def confusion_matrix(
     labels: np.ndarray, predicted: np.ndarray, classes: int, *, ignore: int | None = IGNORE
 ) -> np.ndarray:
-    """Count the pixels of each class that are predicted as each class.
+    """Count pixels by true class (row) and predicted class (column): int64 [classes, classes].
 
     Args:
         labels: integer, any shape, 0..classes - 1 or `ignore`.
         predicted: integer, of the same shape, 0..classes - 1.
         classes: number of classes.
         ignore: the label of pixels that do not count, or None.
-
-    Returns:
-        int64 [classes, classes]: rows are the true classes, columns the predicted ones.
 
     Raises:
         ValueError: shapes that differ, or a value that is no class.
@@ -79,12 +76,10 @@ def mean_iou(confusion: np.ndarray, *, present: bool) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class JaccardResult:
-    """How well class maps agree.
+    """How well class maps agree; the catalogue explains the scalars.
 
     Attributes:
         confusion: int64 [C, C], pixels by true (row) and predicted (column) class.
-        class_names: the names of the classes.
-        batch_miou: mean of the batches' mIoU, and `batch_miou_present`, `image_miou`, `image_miou_present` likewise.
         batch_size: images a batch; the last may have fewer.
         images: how many images were counted.
     """
@@ -160,7 +155,7 @@ class Jaccard(Streaming):
 
     Args:
         class_names: the names of the classes.
-        batch_size: how many images in a row are one batch of `batch_miou`.
+        batch_size: how many images in a row are one batch of `batch_miou`; the last may have fewer.
         ignore: the label of pixels that do not count, or None.
         start: position of its first image in the data set: parts that are merged make the batches of one pass.
 

@@ -30,7 +30,6 @@ def best_logit_scale(
 
     Raises:
         ValueError: no factors, or one that is not positive.
-        MetricfitError: no pairs.
     """
     if not factors or not all(factor > 0 for factor in factors):
         raise ValueError(f"factors must be positive numbers, got {factors}")
