@@ -5,12 +5,12 @@ score (1 + alignment)^2 / 4 (Fan et al., IJCAI 2018, eq. 2 to 5). Four kinds of 
 are enough for all thresholds at once.
 """
 
-from typing import Any
+from typing import Unpack
 
 import keras
 import tensorflow as tf
 
-from .maps import Figures, MapMetric, count, masked_sum
+from .maps import Figures, MapMetric, MapOptions, count, masked_sum
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -23,8 +23,10 @@ class EMeasure(MapMetric):
     N pixels of an image are divided by N - 1, so that a perfect map of a large image scores a little over 1.
     """
 
-    def __init__(self, protocol: str = "raw", *, name: str = "e_measure", **options: Any):
-        super().__init__(protocol, name=name, **options)
+    key = "e_measure"
+
+    def __init__(self, protocol: str = "raw", **options: Unpack[MapOptions]):
+        super().__init__(protocol, **options)
         self.curve_sum = self.add_variable((256,), "zeros", name="curve_sum")
         self.adaptive_sum = self.add_variable((), "zeros", name="adaptive_sum")
 

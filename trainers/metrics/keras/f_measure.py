@@ -1,6 +1,6 @@
 """The F-measure as Keras metrics: fixed shapes, one histogram pass, no loop over thresholds; and the absolute error."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from ...geometry import IGNORE
 from ..f_measure import UNDECIDED, FMeasureResult, check_options
 from ..histogram import f_measure
 from ..threshold_band import BAND_SHARE
-from .maps import Figures, ImageMean, MapMetric, count, masked_sum
+from .maps import Figures, ImageMean, MapMetric, MapOptions, count, masked_sum
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -25,12 +25,14 @@ class FMeasure(MapMetric):
         protocol: "raw", or "published" (each map stretched to [0, 1] and truncated to 8 bits).
         from_logits: whether `y_pred` holds logits instead of probabilities in [0, 1].
         ignore_label: the label of pixels that do not count, or None.
-        name: name of the metric.
+        name: name of the metric, in the logs.
         dtype: dtype of the sums; a half precision would not hold them.
 
     Raises:
         ValueError: an option out of range.
     """
+
+    key = "f_measure"
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class FMeasure(MapMetric):
         *,
         from_logits: bool = False,
         ignore_label: int | None = IGNORE,
-        name: str = "f_measure",
+        name: str | None = None,
         dtype: str = "float32",
     ):
         check_options(beta2, average, protocol)
@@ -123,8 +125,7 @@ class FirstMapFMeasure(FMeasure):
 class MaxFMeasure(FMeasure):
     """The largest F-measure over the thresholds {0..255}/255; arguments as in `FMeasure`."""
 
-    def __init__(self, *options: Any, name: str = "max_f", **more: Any):
-        super().__init__(*options, name=name, **more)
+    key = "max_f"
 
     def result(self) -> tf.Tensor:
         """Give it; 0 before the first image."""
@@ -135,8 +136,7 @@ class MaxFMeasure(FMeasure):
 class MeanFMeasure(FMeasure):
     """The mean of the F-measure over the thresholds {0..255}/255; arguments as in `FMeasure`."""
 
-    def __init__(self, *options: Any, name: str = "mean_f", **more: Any):
-        super().__init__(*options, name=name, **more)
+    key = "mean_f"
 
     def result(self) -> tf.Tensor:
         """Give it; 0 before the first image."""
@@ -154,20 +154,20 @@ class FMeasureAt(MapMetric):
         ValueError: an option out of range.
     """
 
+    key = "f_at_threshold"
+
     def __init__(
         self,
         threshold: float = 0.5,
         beta2: float = 0.3,
         average: str = "curves",
         protocol: str = "raw",
-        *,
-        name: str = "f_at_threshold",
-        **options: Any,
+        **options: Unpack[MapOptions],
     ):
         check_options(beta2, average, protocol)
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must lie in [0, 1], got {threshold}")
-        super().__init__(protocol, name=name, **options)
+        super().__init__(protocol, **options)
         self.threshold, self.beta2, self.average = threshold, beta2, average
         self.sums = [self.add_variable((), "zeros", name=f"{part}_sum") for part in ("precision", "recall", "f")]
 
@@ -193,8 +193,7 @@ class FMeasureAt(MapMetric):
 class MAE(ImageMean):
     """The mean absolute error of saliency maps, ignored pixels left out; arguments as in `FMeasure`."""
 
-    def __init__(self, protocol: str = "raw", *, name: str = "mae", **options: Any):
-        super().__init__(protocol, name=name, **options)
+    key = "mae"
 
     def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         error = tf.abs(saliency - tf.cast(positive, tf.float32))

@@ -1,6 +1,6 @@
 """What the Keras metrics of saliency maps share: how they take batches in, and 256 bins an image."""
 
-from typing import Any
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import keras
 import tensorflow as tf
@@ -13,11 +13,23 @@ Figures = list[tuple[Any, tf.Tensor]]
 """What images [B] add to which variable of a metric."""
 
 
+class MapOptions(TypedDict, total=False):
+    """What every metric of saliency maps takes by keyword, see `FMeasure`."""
+
+    from_logits: bool
+    ignore_label: int | None
+    name: str | None
+    dtype: str
+
+
 class MapMetric(keras.metrics.Metric):
     """A metric of saliency maps that averages over images; arguments as in `FMeasure`.
 
     An image of ignored pixels only does not count.
     """
+
+    key: ClassVar[str]
+    """What it is called in the logs by default."""
 
     def __init__(
         self,
@@ -25,10 +37,10 @@ class MapMetric(keras.metrics.Metric):
         *,
         from_logits: bool = False,
         ignore_label: int | None = IGNORE,
-        name: str,
+        name: str | None = None,
         dtype: str = "float32",
     ):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name or self.key, dtype=dtype)
         check_protocol(protocol)
         self.protocol, self.from_logits, self.ignore_label = protocol, from_logits, ignore_label
         self.images = self.add_variable((), "zeros", name="images")
@@ -100,7 +112,7 @@ class MapMetric(keras.metrics.Metric):
 class ImageMean(MapMetric):
     """A metric that is the mean over the images of one score each."""
 
-    def __init__(self, protocol: str = "raw", **options: Any):
+    def __init__(self, protocol: str = "raw", **options: Unpack[MapOptions]):
         super().__init__(protocol, **options)
         self.score_sum = self.add_variable((), "zeros", name="score_sum")
 

@@ -3,12 +3,12 @@
 S = alpha * S_object + (1 - alpha) * S_region                            (Fan et al., ICCV 2017, eq. 11)
 """
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from .maps import ImageMean, count, masked_sum
+from .maps import ImageMean, MapOptions, count, masked_sum
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -25,10 +25,12 @@ class SMeasure(ImageMean):
         ValueError: an option out of range.
     """
 
-    def __init__(self, alpha: float = 0.5, protocol: str = "raw", *, name: str = "s_measure", **options: Any):
+    key = "s_measure"
+
+    def __init__(self, alpha: float = 0.5, protocol: str = "raw", **options: Unpack[MapOptions]):
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must lie in [0, 1], got {alpha}")
-        super().__init__(protocol, name=name, **options)
+        super().__init__(protocol, **options)
         self.alpha = alpha
 
     def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:

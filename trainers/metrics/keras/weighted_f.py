@@ -5,12 +5,12 @@ image's pixels: 19 ms for 320 x 320 on two CPU cores under XLA, 73 ms without.
 """
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from .maps import ImageMean, count, masked_sum
+from .maps import ImageMean, MapOptions, count, masked_sum
 
 SIGMA, REACH = 5.0, 3
 """Width in pixels of the Gaussian that gathers errors, and how many pixels it sees to each side."""
@@ -32,10 +32,12 @@ class WeightedFMeasure(ImageMean):
         ValueError: an option out of range.
     """
 
-    def __init__(self, beta2: float = 1.0, protocol: str = "raw", *, name: str = "weighted_f", **options: Any):
+    key = "weighted_f"
+
+    def __init__(self, beta2: float = 1.0, protocol: str = "raw", **options: Unpack[MapOptions]):
         if not beta2 > 0:
             raise ValueError(f"beta2 must be positive, got {beta2}")
-        super().__init__(protocol, name=name, **options)
+        super().__init__(protocol, **options)
         self.beta2 = beta2
 
     def _scores(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:

@@ -44,6 +44,7 @@ def build(names=tuple(SALIENCY), jit=False, seed=0):
     model = keras.Model(inputs, logits)
     options = {"from_logits": True} if saliency else {}
     chosen = [getattr(metrics, name)(**EVERY[name], **options) for name in names]
+    chosen += [] if saliency else [metrics.MIoU(3), metrics.MIoU(3, present=False)]
     loss = "mse" if saliency else keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
     model.compile("sgd", loss, metrics=chosen, jit_compile=jit)
     return model
