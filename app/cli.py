@@ -1,55 +1,105 @@
 """The command line: finds the verb, reads its options, runs it, and turns errors into one sentence and an exit code."""
 
 import contextlib
-import importlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import tyro
 
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.machine import held_back_stderr
+from ..trainers.training.config import CONFIGS, RunConfig, read_config
+from . import options as verbs
+from .compare.options import CompareOptions, options_of
+from .live.options import DemoOptions, PredictOptions
 
 log = logging.getLogger("metricfit")
 
 
-@dataclass(frozen=True)
-class Verb:
-    """One thing that can be typed: its options class and its handler, each as "module:name", and a line of help."""
+class Verb(NamedTuple):
+    """One thing that can be typed: its options, which `run` takes, and a line of help."""
 
-    options: str
-    handler: str
+    options: type
     help: str
 
 
+def _training(config: type[RunConfig]) -> Verb:
+    first, _, _ = (config.__doc__ or "").partition(":")
+    return Verb(config, first[:1].lower() + first[1:])
+
+
 VERBS = {
-    "quickstart": Verb("app.options:QuickstartOptions", "app.quickstart:run", "the main job on embedded data"),
-    "train saliency": Verb(
-        "trainers.training.config:SaliencyConfig", "app.train:train_saliency", "train a saliency model"
-    ),
-    "train segmentation": Verb(
-        "trainers.training.config:SegmentationConfig", "app.train:train_segmentation", "train a segmentation model"
-    ),
-    "train detection": Verb(
-        "trainers.training.config:DetectionConfig", "app.train:train_detection", "train an object detector"
-    ),
-    "evaluate": Verb("app.options:EvaluateOptions", "app.evaluate:run", "measure a trained or exported model"),
-    "compare": Verb(
-        "app.compare.options:CompareOptions", "app.compare.verb:run", "train losses side by side: a report"
-    ),
-    "export": Verb("app.options:ExportOptions", "app.export:run", "write SavedModel and TFLite, compared"),
-    "predict": Verb("app.live.options:PredictOptions", "app.predict:predict_files", "masks or boxes of pictures"),
-    "demo": Verb("app.live.options:DemoOptions", "app.live.demo:run_demo", "live overlay on a webcam, video or folder"),
-    "data check": Verb("app.options:DataCheckOptions", "app.data:check", "scan data for faults"),
-    "data show": Verb("app.options:DataShowOptions", "app.data:show", "draw a contact sheet"),
-    "bench": Verb("app.options:BenchOptions", "app.bench.verb:run", "measure speed as ratios"),
-    "experiment": Verb(
-        "app.options:ExperimentOptions", "app.experiments.verb:run", "figures of the papers, computed anew"
-    ),
-    "losses": Verb("app.options:LossesOptions", "app.losses:run", "list the losses"),
+    "quickstart": Verb(verbs.QuickstartOptions, "the main job on embedded data"),
+    **{f"train {task}": _training(config) for task, config in CONFIGS.items()},
+    "evaluate": Verb(verbs.EvaluateOptions, "measure a trained or exported model"),
+    "compare": Verb(CompareOptions, "train losses side by side: a report"),
+    "export": Verb(verbs.ExportOptions, "write SavedModel and TFLite, compared"),
+    "predict": Verb(PredictOptions, "masks or boxes of pictures"),
+    "demo": Verb(DemoOptions, "live overlay on a webcam, video or folder"),
+    "data check": Verb(verbs.DataCheckOptions, "scan data for faults"),
+    "data show": Verb(verbs.DataShowOptions, "draw a contact sheet"),
+    "bench": Verb(verbs.BenchOptions, "measure speed as ratios"),
+    "experiment": Verb(verbs.ExperimentOptions, "figures of the papers, computed anew"),
+    "losses": Verb(verbs.LossesOptions, "list the losses"),
 }
+
+
+def handler(options: Any) -> Callable[[], int]:
+    """Give what does what was typed. It is imported only now: help must not wait for TensorFlow."""
+    match options:
+        case verbs.QuickstartOptions():
+            from . import quickstart
+
+            return partial(quickstart.run, options)
+        case RunConfig():
+            from . import train
+
+            return partial(train.run, options)
+        case verbs.EvaluateOptions():
+            from . import evaluate
+
+            return partial(evaluate.run, options)
+        case CompareOptions():
+            from .compare import verb as compare
+
+            return partial(compare.run, options)
+        case verbs.ExportOptions():
+            from . import export
+
+            return partial(export.run, options)
+        case PredictOptions():
+            from . import predict
+
+            return partial(predict.predict_files, options)
+        case DemoOptions():
+            from .live import demo
+
+            return partial(demo.run_demo, options)
+        case verbs.DataCheckOptions():
+            from . import data
+
+            return partial(data.check, options)
+        case verbs.DataShowOptions():
+            from . import data
+
+            return partial(data.show, options)
+        case verbs.BenchOptions():
+            from .bench import verb as bench
+
+            return partial(bench.run, options)
+        case verbs.ExperimentOptions():
+            from .experiments import verb as experiments
+
+            return partial(experiments.run, options)
+        case verbs.LossesOptions():
+            from . import losses
+
+            return partial(losses.run, options)
+    raise TypeError(f"no verb takes {type(options).__name__}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -98,15 +148,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def overview() -> str:
     """The help of the program as a whole."""
-    width = max(map(len, VERBS)) + 2
-    lines = [f"  {name:<{width}}{verb.help}" for name, verb in VERBS.items()]
     return "\n".join(
         [
             "usage: metricfit VERB ... [--debug]",
             "",
             "Train Keras models directly for the numbers they are judged by.",
             "",
-            *lines,
+            *_described(list(VERBS), "  "),
             "",
             "Start with:  metricfit quickstart",
             "Then:        metricfit train saliency --data folder:PATH --loss floss --out runs/first",
@@ -125,12 +173,11 @@ def _dispatch(arguments: list[str], debug: bool = False) -> int:
         print(f"metricfit {__version__}")
         return 0
     name, rest = _find_verb(arguments)
-    verb = VERBS[name]
-    options = _read_options(name, _load(verb.options), rest)
+    options = _read_options(name, VERBS[name].options, rest)
     _set_up_logging(getattr(options, "quiet", False))
-    with held_back_stderr() if not debug else contextlib.nullcontext():
-        handler = _load(verb.handler)
-    return handler(options) or 0
+    with contextlib.nullcontext() if debug else held_back_stderr():
+        run = handler(options)
+    return run()
 
 
 def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
@@ -138,30 +185,32 @@ def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
         name = " ".join(arguments[:words])
         if name in VERBS:
             return name, arguments[words:]
-    nested = [name for name in VERBS if name.startswith(arguments[0] + " ")]
-    if nested and (len(arguments) == 1 or arguments[1] in ("-h", "--help")):
-        width = max(map(len, nested)) + 2
-        print("\n".join(f"metricfit {name:<{width}}{VERBS[name].help}" for name in nested))
-        raise SystemExit(0 if len(arguments) > 1 else 2)
-    if nested:
-        choices = ", ".join(name.split()[1] for name in nested)
-        raise UsageError(f"metricfit {arguments[0]} does not know {arguments[1]}: choose one of {choices}")
-    choices = ", ".join(dict.fromkeys(name.split()[0] for name in VERBS))
-    raise UsageError(f"unknown verb {arguments[0]}: choose one of {choices}")
+    first, *rest = arguments
+    nested = [name for name in VERBS if name.startswith(first + " ")]
+    if not nested:
+        choices = ", ".join(dict.fromkeys(name.split()[0] for name in VERBS))
+        raise UsageError(f"unknown verb {first}: choose one of {choices}")
+    if not rest or rest[0] in ("-h", "--help"):
+        print("\n".join(_described(nested, "metricfit ")))
+        raise SystemExit(0 if rest else 2)
+    choices = ", ".join(name.split()[1] for name in nested)
+    raise UsageError(f"metricfit {first} does not know {rest[0]}: choose one of {choices}")
 
 
-def _read_options(name: str, options_class, arguments: list[str]):
-    if "train" in options_class.__dataclass_fields__:
+def _described(names: Sequence[str], before: str) -> list[str]:
+    width = max(map(len, names)) + 2
+    return [f"{before}{name:<{width}}{VERBS[name].help}" for name in names]
+
+
+def _read_options(name: str, options_class: type, arguments: list[str]) -> Any:
+    settings: dict[str, Any] = {}
+    if options_class is CompareOptions:
         # Which flags there are below --train depends on the task; a task that is none is refused below.
-        options_class = _load("app.compare.options:OF_TASK").get(_value_of("--task", arguments), options_class)
-    settings = {"prog": f"metricfit {name}", "args": arguments}
-    if "config" in options_class.__dataclass_fields__:
-        path = _value_of("--config", arguments)
-        if path:
-            from ..trainers.training.config import read_config
-
-            settings["default"] = read_config(path, options_class)
-    return tyro.cli(options_class, **settings)
+        task = _value_of("--task", arguments)
+        options_class = options_of(task if task in CONFIGS else CompareOptions.task)
+    if issubclass(options_class, RunConfig) and (path := _value_of("--config", arguments)):
+        settings["default"] = read_config(path, options_class)
+    return tyro.cli(options_class, prog=f"metricfit {name}", args=arguments, **settings)
 
 
 def _value_of(flag: str, arguments: list[str]) -> str | None:
@@ -171,11 +220,6 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
         if argument == flag and index + 1 < len(arguments):
             return arguments[index + 1]
     return None
-
-
-def _load(target: str):
-    module, name = target.split(":")
-    return getattr(importlib.import_module(f"metricfit.{module}"), name)
 
 
 def _set_up_logging(quiet: bool) -> None:

@@ -14,6 +14,7 @@ from ..trainers.judge import boxes as detection_report
 from ..trainers.judge import classes as segmentation_report
 from ..trainers.judge.views import Views
 from ..trainers.metrics import best_logit_scale
+from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.tasks import saliency
 from ..trainers.training.config import SaliencyConfig, read_config
@@ -21,7 +22,7 @@ from ..trainers.training.run_folder import versions
 from .coding import coding_of
 from .options import EvaluateOptions
 from .predictor import load_predictor
-from .reports import detection_tables, made, segmentation_tables, table
+from .reports import SALIENCY, detection_tables, made, segmentation_tables, table
 
 log = logging.getLogger("metricfit")
 
@@ -84,7 +85,7 @@ def _saliency(options: EvaluateOptions, runner, source: Source):
         quiet=options.quiet,
     )
     settings = {"protocol": options.protocol, "beta2": options.beta2, "logit_scale": scale}
-    return report, settings, table([(_row(source), report.scalars)])
+    return report, settings, table([(_row(source), report.scalars)], metrics_of(*SALIENCY))
 
 
 def _segmentation(options: EvaluateOptions, runner, source: Source):

@@ -5,12 +5,13 @@ import logging
 from ..export import export_run
 from ..export.card import read_card
 from ..export.tasks.base import get_task
+from ..trainers.metrics.catalogue import Metric
 from .options import ExportOptions
 from .reports import made, table
 
 log = logging.getLogger("metricfit")
 
-COLUMNS = (("megabytes", "MB", ".2f"), ("latency_ms", "ms", ".1f"))
+COLUMNS = (Metric("megabytes", "MB", ".2f", False, ""), Metric("latency_ms", "ms", ".1f", False, ""))
 
 
 def run(options: ExportOptions) -> int:
@@ -41,4 +42,4 @@ def files_table(folder) -> str:
     for name, entry in card.files.items():
         values = {"megabytes": entry["bytes"] / 1e6, "latency_ms": entry["latency_ms"]}
         rows.append((name, values | entry["metrics"] | entry["parity"]))
-    return table(rows, (*COLUMNS, *get_task(card.task).columns))
+    return table(rows, [*COLUMNS, *(Metric(*column, None, "") for column in get_task(card.task).columns)])

@@ -1,11 +1,46 @@
 """What each verb can be told, as frozen data: fields become flags. Imports no TensorFlow, so that --help is quick."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-Positional = tyro.conf.Positional
+from ..trainers.training.config import CONFIGS
+
+# What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
+_FORMS = "scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]"
+_MODEL = (
+    "Run folder, exported folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program"
+)
+_THRESHOLD = (
+    "Saliency from which a pixel is foreground, score from which an object of any class counts, or probability from "
+    "which a pixel shows its class, 0 to 1; by default the model card's best one (for objects one a class, for classes "
+    "of pixels 0), else 0.5."
+)
+Model = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL", help=f"{_MODEL}, such as saliency_lite0.")]
+OptionalModel = Annotated[
+    tyro.conf.Positional[str],
+    tyro.conf.arg(
+        metavar="[MODEL]",
+        help=f"{_MODEL}; without one, saliency_lite0, which does.",
+        help_behavior_hint="(optional)",
+    ),
+]
+Data = Annotated[
+    str, tyro.conf.arg(metavar="SOURCE", help=f"Data with masks, labels or boxes, as the task needs: {_FORMS}.")
+]
+Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE", help=f"{_FORMS}.")]
+Sources = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")]
+Threshold = Annotated[float | None, tyro.conf.arg(help=_THRESHOLD)]
+Threads = Annotated[int | None, tyro.conf.arg(help="CPU threads of the model; by default what its runtime chooses.")]
+SkipBad = Annotated[bool, tyro.conf.arg(help="Leave out examples that cannot be used instead of stopping.")]
+Strict = Annotated[bool, tyro.conf.arg(help="Stop at faults that could be repaired, too.")]
+Quiet = Annotated[bool, tyro.conf.arg(help="Warnings and errors alone, and no progress bars.")]
+
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = Literal[tuple(CONFIGS)]
 
 
 @dataclass(frozen=True)
@@ -15,12 +50,8 @@ class EvaluateOptions:
     Example: metricfit evaluate runs/photos --data folder:photos:test
     """
 
-    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """A run folder, a .keras file, a SavedModel, a .tflite file, an exported folder, or the name of a model that ships
-    with the program, such as saliency_lite0."""
-    data: str = "scenes:test"
-    """Data with masks, labels or boxes, as the model's task needs: scenes[:SPLIT], folder:PATH[:SPLIT],
-    voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
+    model: Model
+    data: Data = "scenes:test"
     out: str | None = None
     """Folder for JSON and figures; by default reports/MODEL/DATA."""
     protocol: Literal["raw", "published"] = "raw"
@@ -42,12 +73,9 @@ class EvaluateOptions:
     """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
     batch_size: int = 16
     """Pictures at a time."""
-    skip_bad: bool = False
-    """Leave out examples that cannot be used instead of stopping."""
-    strict: bool = False
-    """Stop at faults that could be repaired, too."""
-    quiet: bool = False
-    """No progress bar."""
+    skip_bad: SkipBad = False
+    strict: Strict = False
+    quiet: Quiet = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +85,7 @@ class ExportOptions:
     Example: metricfit export runs/photos --to exports/photos --quantize none int8
     """
 
-    run: Annotated[Positional[str], tyro.conf.arg(metavar="RUN")]
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
     """A run folder."""
     to: str
     """The folder to make."""
@@ -70,7 +98,7 @@ class ExportOptions:
     """Training data for the calibration; by default the run's own."""
     val: str | None = None
     """Data with masks or boxes on which every file is compared and measured; by default the run's selection data."""
-    test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")] = ()
+    test: Sources = ()
     """Further data, by which nothing was chosen: every file is measured on them for the card. Give it once for each."""
     name: str | None = None
     """The model's name in its card; by default the folder's."""
@@ -80,54 +108,45 @@ class ExportOptions:
     """What the model is not made for, for the card."""
     overwrite: bool = False
     """Replace an existing folder."""
-    quiet: bool = False
-    """No progress bar."""
+    quiet: Quiet = False
     seed: int = 0
     """Seed of the choice of calibration pictures."""
 
 
 @dataclass(frozen=True)
-class DataCheckOptions:
+class DataOptions:
+    """What both verbs about data are told."""
+
+    source: Source
+    needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
+    """What each example must have: auto takes labels where --classes or --ignore is given, boxes for voc: and coco:,
+    masks elsewhere; none takes pictures alone."""
+    classes: str | None = None
+    """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
+    ignore: tuple[int, ...] = ()
+    """Labels: values of the label files that neither train nor count, besides 255."""
+    quiet: Quiet = False
+
+
+@dataclass(frozen=True)
+class DataCheckOptions(DataOptions):
     """Scan data for faults: unreadable pictures, missing partners, masks of another size, boxes that are none.
 
     Example: metricfit data check folder:photos
     """
 
-    source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
-    """scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
-    needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
-    """What each example must have: auto takes labels where --classes or --ignore is given, boxes for voc: and coco:,
-    masks elsewhere; none checks pictures alone."""
-    classes: str | None = None
-    """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
-    ignore: tuple[int, ...] = ()
-    """Labels: values of the label files that neither train nor count, besides 255."""
-    quiet: bool = False
-    """No progress bar."""
-
 
 @dataclass(frozen=True)
-class DataShowOptions:
+class DataShowOptions(DataOptions):
     """Draw a contact sheet: pictures with their masks, labels or boxes.
 
     Example: metricfit data show folder:photos --out sheet.png
     """
 
-    source: Annotated[Positional[str], tyro.conf.arg(metavar="SOURCE")]
-    """scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
     out: str = "contact_sheet.png"
     """The picture to write."""
     count: int = 24
     """How many examples, spread over the source."""
-    needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
-    """What each example must have, and what is drawn: auto takes labels where --classes or --ignore is given, boxes for
-    voc: and coco:, masks elsewhere; none shows pictures alone."""
-    classes: str | None = None
-    """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
-    ignore: tuple[int, ...] = ()
-    """Labels: values of the label files that neither train nor count, besides 255."""
-    quiet: bool = False
-    """No progress bar."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +179,7 @@ class QuickstartOptions:
     """Seed of the training."""
     overwrite: bool = False
     """Train anew where a finished quickstart exists."""
-    quiet: bool = False
-    """No progress bars."""
+    quiet: Quiet = False
 
 
 @dataclass(frozen=True)
@@ -171,15 +189,14 @@ class ExperimentOptions:
     Example: metricfit experiment lovasz-synthetic
     """
 
-    what: Positional[Literal["lovasz-synthetic", "surfaces", "lovasz-prox"]]
+    what: tyro.conf.Positional[Literal["lovasz-synthetic", "surfaces", "lovasz-prox"]]
     """lovasz-synthetic: which loss has its minimum where the Jaccard loss has it; surfaces: losses of two pixels;
     lovasz-prox: the proximal algorithm beside gradient descent and momentum."""
     out: str = "reports/experiments"
     """Folder of the figures and tables."""
     seed: int = 0
     """Seed of the made-up data."""
-    quiet: bool = False
-    """Print only warnings."""
+    quiet: Quiet = False
 
 
 @dataclass(frozen=True)
@@ -189,10 +206,10 @@ class BenchOptions:
     Example: metricfit bench train
     """
 
-    what: Positional[Literal["losses", "data", "train", "models", "metrics"]]
+    what: tyro.conf.Positional[Literal["losses", "data", "train", "models", "metrics"]]
     """losses: alone, in graph mode and under XLA; data: pipeline against training step; train: the whole step for each
     loss; models: networks and backbones; metrics: F-measure against pysodmetrics."""
-    task: Literal["saliency", "segmentation", "detection"] | None = None
+    task: TaskName | None = None
     """Whose losses, data, step or models: by default detection for losses and train, saliency for the others;
     segmentation for losses and train alone."""
     size: int | None = None
@@ -207,7 +224,6 @@ class BenchOptions:
     """Timed repetitions; the median is shown."""
     out: str = "reports/bench"
     """Folder of the CSV."""
-    quiet: bool = False
-    """No progress bar."""
+    quiet: Quiet = False
     seed: int = 0
     """Seed of the made-up inputs."""

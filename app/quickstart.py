@@ -12,12 +12,13 @@ from ..export import export_run
 from ..export.runners.runner import load_runner
 from ..trainers.data.images import resize_image
 from ..trainers.data.sources import open_source
+from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGE
 from ..trainers.tasks import saliency
 from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
 from .predictor import Predictor, load_predictor
-from .reports import made, table
+from .reports import SALIENCY, made, table
 from .results import SaliencyMap
 from .show.photos import real_photos
 from .show.pictures import write_picture
@@ -51,7 +52,7 @@ def run(options: QuickstartOptions) -> int:
     log.info("\n4/4  draw")
     runner = runners["model_int8.tflite"]
     pictures = _draw(runner, test, folder / "pictures")
-    log.info("\n%s\n", table(rows))
+    log.info("\n%s\n", table(rows, metrics_of(*SALIENCY)))
     log.info("%s", made([result.folder, exported, *pictures]))
     log.info(
         "\nlook:      %s\nwatch:     tensorboard --logdir %s\ndemo:      metricfit demo %s --source scenes"

@@ -2,74 +2,34 @@
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..trainers.files import write_text
+from ..trainers.metrics.catalogue import Metric, metrics_of
 
-# Key in a report's scalars, heading, and digits.
-SALIENCY_COLUMNS = (
-    ("max_f", "MaxF", ".3f"),
-    ("mean_f", "MeanF", ".3f"),
-    ("mae", "MAE", ".3f"),
-    ("mean_to_max", "MeanF/MaxF", ".3f"),
-    ("optimal_threshold", "threshold", ".2f"),
-    ("band_low", "band from", ".2f"),
-    ("band_high", "to", ".2f"),
-    ("polarisation", "polarised", ".3f"),
-)
-
-SEGMENTATION_COLUMNS = (
-    ("dataset_miou_present", "mIoU", ".3f"),
-    ("batch_miou_present", "by batch", ".3f"),
-    ("image_miou_present", "by image", ".3f"),
-    ("dataset_miou", "mIoU, 0/0 = 1", ".3f"),
-    ("batch_miou", "by batch", ".3f"),
-    ("image_miou", "by image", ".3f"),
-    ("pixel_accuracy", "accuracy", ".3f"),
-)
-SEGMENTATION_CLASS_COLUMNS = (
-    ("iou", "IoU", ".3f"),
-    ("recall", "recall", ".3f"),
-    ("precision", "precision", ".3f"),
-    ("share", "of pixels", ".2%"),
-)
-
-DETECTION_COLUMNS = (
-    ("ap", "AP", ".3f"),
-    ("ap50", "AP50", ".3f"),
-    ("ap75", "AP75", ".3f"),
-    ("ap90", "AP90", ".3f"),
-    ("olrp", "oLRP", ".3f"),
-    ("f1", "F1", ".3f"),
-    ("f1_threshold", "threshold", ".3g"),
-    ("band_low", "band from", ".3g"),
-    ("band_high", "to", ".3g"),
-)
-AP_COLUMNS = (
-    *DETECTION_COLUMNS[:4],
-    ("ap_small", "small", ".3f"),
-    ("ap_medium", "medium", ".3f"),
-    ("ap_large", "large", ".3f"),
-    ("ar", "AR", ".3f"),
-    ("rho", "rho", ".2f"),
-)
-OLRP_COLUMNS = (
-    ("olrp", "oLRP", ".3f"),
-    ("olrp_localization", "localisation", ".3f"),
-    ("olrp_false_positives", "false pos.", ".3f"),
-    ("olrp_false_negatives", "missed", ".3f"),
-)
-THRESHOLD_COLUMNS = DETECTION_COLUMNS[-4:]
-CLASS_COLUMNS = (*DETECTION_COLUMNS[:3], *OLRP_COLUMNS, ("threshold", "threshold", ".3g"))
-BOUND_COLUMNS = (("rho", "rho", ".2f"), *DETECTION_COLUMNS[:4])
+SALIENCY = (
+    "max_f", "mean_f", "mae", "mean_to_max", "optimal_threshold", "band_low", "band_high", "polarisation",
+)  # fmt: skip
+SEGMENTATION = (
+    "dataset_miou_present", "batch_miou_present", "image_miou_present", "dataset_miou", "batch_miou", "image_miou",
+    "pixel_accuracy",
+)  # fmt: skip
+SEGMENTATION_CLASS = ("iou", "recall", "precision", "share")
+AP = ("ap", "ap50", "ap75", "ap90")
+OLRP = ("olrp", "olrp_localization", "olrp_false_positives", "olrp_false_negatives")
+F1 = ("f1", "f1_threshold", "band_low", "band_high")
+DETECTION = (*AP, "olrp", *F1)
 
 
 def detection_tables(label: str, report) -> str:
     """Lay out a `DetectionReport`: AP, oLRP and threshold, the classes, and the bounds where they were measured."""
+    own = [(label, report.scalars)]
     tables = [
-        table([(label, report.scalars)], AP_COLUMNS),
-        table([(label, report.scalars)], (*OLRP_COLUMNS, *THRESHOLD_COLUMNS)),
-        table(list(report.class_scalars.items()), CLASS_COLUMNS),
+        table(own, metrics_of(*AP, "ap_small", "ap_medium", "ap_large", "ar", "rho")),
+        table(own, metrics_of(*OLRP, *F1)),
+        table(report.class_scalars.items(), metrics_of(*AP[:3], *OLRP, "threshold")),
     ]
     if report.bounds:
         rows = [
@@ -77,7 +37,7 @@ def detection_tables(label: str, report) -> str:
             ("scored against IoU", {**report.bounds.lower, "rho": -1.0}),
             ("scored by IoU", {**report.bounds.upper, "rho": 1.0}),
         ]
-        tables.append(table(rows, BOUND_COLUMNS))
+        tables.append(table(rows, metrics_of("rho", *AP)))
     return "\n\n".join(tables)
 
 
@@ -85,41 +45,42 @@ def segmentation_tables(label: str, report) -> str:
     """Lay out a `SegmentationReport`: the means, and the classes."""
     return "\n\n".join(
         [
-            table([(label, report.scalars)], SEGMENTATION_COLUMNS),
-            table(list(report.class_scalars.items()), SEGMENTATION_CLASS_COLUMNS),
+            table([(label, report.scalars)], metrics_of(*SEGMENTATION)),
+            table(report.class_scalars.items(), metrics_of(*SEGMENTATION_CLASS)),
         ]
     )
 
 
-def table(rows: list[tuple[str, dict]], columns=SALIENCY_COLUMNS) -> str:
-    """Lay out labelled figures as text.
+def table(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Sequence[Metric], corner: str = "") -> str:
+    """Lay out labelled figures as text, under the narrow headings of the catalogue.
 
     Args:
-        rows: label and figures; a missing figure shows as "-".
-        columns: key, heading and number format of each column.
+        rows: label, and numbers or `Spread`s by key; a missing one shows as "-".
+        columns: of which keys.
+        corner: what stands above the labels.
     """
-    cells = [["", *(heading for _, heading, _ in columns)]]
+    cells = [[corner, *(column.narrow for column in columns)]]
     for label, values in rows:
-        cells.append([label, *(format(values[key], form) if key in values else "-" for key, _, form in columns)])
+        cells.append([label, *(format(values[one.key], one.form) if one.key in values else "-" for one in columns)])
     return grid(cells)
 
 
-def grid(cells: list[list[str]]) -> str:
+def grid(cells: Sequence[Sequence[str]]) -> str:
     """Align text cells: the first column to the left, the others to the right."""
-    widths = [max(len(str(row[column])) for row in cells) for column in range(len(cells[0]))]
+    widths = [max(map(len, column)) for column in zip(*cells)]
     lines = []
-    for row in cells:
-        first, rest = str(row[0]).ljust(widths[0]), [str(cell).rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        lines.append("  ".join([first, *rest]).rstrip())
+    for first, *rest in cells:
+        aligned = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
+        lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)
 
 
-def made(paths) -> str:
+def made(paths: Iterable[str | Path]) -> str:
     """One line for each thing made, with its path."""
     return "\n".join(f"made  {path}" for path in paths)
 
 
-def write_csv(path, rows: list[dict]) -> Path:
+def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Write rows with equal keys as a CSV file, whole or not at all; gives its path."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")

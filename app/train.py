@@ -2,40 +2,23 @@
 
 import logging
 
-from ..trainers.machine import held_back_stderr
-from ..trainers.training.config import DetectionConfig, SaliencyConfig, SegmentationConfig
-from .reports import DETECTION_COLUMNS, SALIENCY_COLUMNS, SEGMENTATION_COLUMNS, made, table
+from .. import trainers
+from ..trainers.metrics.catalogue import metrics_of
+from ..trainers.training.config import CONFIGS, RunConfig
+from .reports import DETECTION, SALIENCY, SEGMENTATION, made, table
 
 log = logging.getLogger("metricfit")
 
 
-def train_saliency(config: SaliencyConfig) -> int:
-    """Train a saliency model; gives the exit code."""
-    with held_back_stderr():
-        from ..trainers.tasks import saliency
-
-    return _say(saliency.train(config), SALIENCY_COLUMNS)
+COLUMNS = {"saliency": SALIENCY, "segmentation": SEGMENTATION, "detection": DETECTION}
 
 
-def train_segmentation(config: SegmentationConfig) -> int:
-    """Train a segmentation model; gives the exit code."""
-    with held_back_stderr():
-        from ..trainers.tasks import segmentation
-
-    return _say(segmentation.train(config), SEGMENTATION_COLUMNS)
-
-
-def train_detection(config: DetectionConfig) -> int:
-    """Train a detector; gives the exit code."""
-    with held_back_stderr():
-        from ..trainers.tasks import detection
-
-    return _say(detection.train(config), DETECTION_COLUMNS)
-
-
-def _say(result, columns) -> int:
+def run(config: RunConfig) -> int:
+    """Train what the configuration is of; gives the exit code."""
+    (name,) = (name for name, config_class in CONFIGS.items() if isinstance(config, config_class))
+    result = getattr(trainers, name).train(config)
     if result.metrics:
-        log.info("\n%s", table([("selection data", result.metrics)], columns))
+        log.info("\n%s", table([("selection data", result.metrics)], metrics_of(*COLUMNS[name])))
         log.info("\n%s", made(result.made))
     log.info("\nwatch it:  tensorboard --logdir %s", result.folder / "tensorboard")
     return 130 if result.interrupted else 0

@@ -1,13 +1,19 @@
 """What `metricfit compare` can be told, by task. Imports no TensorFlow, so that --help is quick."""
 
-from dataclasses import dataclass, field, fields
-from typing import Annotated, Literal
+import functools
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from ...trainers.training.config import CONFIGS, DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
+from ...trainers.training.config import CONFIGS, RunConfig
+from ..options import Data, Quiet, SkipBad, Sources, Strict, TaskName
 
-Hidden = tyro.conf.Suppress
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    Hidden = Annotated[T, None]
+else:
+    Hidden = tyro.conf.Suppress
 
 
 @dataclass(frozen=True)
@@ -30,21 +36,6 @@ class _SetForEach:
 
 
 @dataclass(frozen=True)
-class SaliencyTraining(_SetForEach, SaliencyConfig):
-    """What every training is told; see metricfit train saliency --help."""
-
-
-@dataclass(frozen=True)
-class SegmentationTraining(_SetForEach, SegmentationConfig):
-    """What every training is told; see metricfit train segmentation --help."""
-
-
-@dataclass(frozen=True)
-class DetectionTraining(_SetForEach, DetectionConfig):
-    """What every training is told; see metricfit train detection --help."""
-
-
-@dataclass(frozen=True)
 class CompareOptions:
     """Train losses on the same data, seeds and schedule, and show them side by side on every test set.
 
@@ -53,16 +44,21 @@ class CompareOptions:
 
     Example: metricfit compare --task saliency --losses floss,cross_entropy,log_floss:1 --data folder:photos:train
     --test folder:photos:test --test scenes:test --seeds 3 --train.epochs 30 --out reports/losses
+
+    Example: metricfit compare --task segmentation --losses softmax_cross_entropy,lovasz_softmax
+    --data folder:streets:train --test folder:streets:test --seeds 3 --train.equibatch --out reports/streets
+
+    Example: metricfit compare --task detection --losses focal,ap,alrp --data voc:photos:train --test voc:photos:test
+    --seeds 3 --out reports/detectors
     """
 
     losses: str
     """The losses, with commas between them; NAME:SEEDS gives one its own number of seeds."""
-    test: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")]
+    test: Sources
     """Test data; give it once for each set. Every model is evaluated on each of them once."""
-    task: Literal["saliency", "segmentation", "detection"] = "saliency"
+    task: TaskName = "saliency"
     """What is trained."""
-    data: str = "scenes:train"
-    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]."""
+    data: Data = "scenes:train"
     val: str | None = None
     """Data that pick epochs, learning rates, thresholds and logit scales; without it every tenth training example is
     held out for that."""
@@ -81,49 +77,32 @@ class CompareOptions:
     floss.beta2=0.1,0.3,0.8 for one."""
     sweep_seeds: int = 1
     """Trainings of each value of a sweep."""
-    skip_bad: bool = False
-    """Leave out examples that cannot be used instead of stopping."""
-    strict: bool = False
-    """Stop at faults that could be repaired, too."""
+    skip_bad: SkipBad = False
+    strict: Strict = False
     overwrite: bool = False
     """Begin anew where a comparison exists."""
-    quiet: bool = False
-    """No progress bars, warnings and errors only."""
-    train: SaliencyTraining = field(default_factory=SaliencyTraining)
+    quiet: Quiet = False
+    train: RunConfig = field(default_factory=RunConfig)
     """What every training is told."""
 
 
-@dataclass(frozen=True)
-class CompareSegmentation(CompareOptions):
-    """Train losses of segmentation alike, and show them side by side on every test set.
-
-    Example: metricfit compare --task segmentation --losses softmax_cross_entropy,lovasz_softmax
-    --data folder:streets:train --test folder:streets:test --seeds 3 --train.equibatch --out reports/streets
-    """
-
-    train: SegmentationTraining = field(default_factory=SegmentationTraining)
-    """What every training is told."""
-
-
-@dataclass(frozen=True)
-class CompareDetection(CompareOptions):
-    """Train losses of detection alike, and show them side by side on every test set.
-
-    Example: metricfit compare --task detection --losses focal,ap,alrp --data voc:photos:train --test voc:photos:test
-    --seeds 3 --out reports/detectors
-    """
-
-    train: DetectionTraining = field(default_factory=DetectionTraining)
-    """What every training is told."""
-
-
-OF_TASK = {"saliency": CompareOptions, "segmentation": CompareSegmentation, "detection": CompareDetection}
-"""Task -> the class with its flags."""
+@functools.cache
+def options_of(task: str) -> type[CompareOptions]:
+    """Give the options with the flags below --train that the task's training has."""
+    about = {"__doc__": f"What every training is told; see metricfit train {task} --help."}
+    training: Any = make_dataclass("Training", [], bases=(_SetForEach, CONFIGS[task]), frozen=True, namespace=about)
+    return make_dataclass(
+        "CompareOptions",
+        [("task", TaskName, field(default=task)), ("train", training, field(default_factory=training))],
+        bases=(CompareOptions,),
+        frozen=True,
+        namespace={"__doc__": CompareOptions.__doc__},
+    )
 
 
 def training_config(options: CompareOptions) -> RunConfig:
     """Give what all trainings share, as the task's own configuration class."""
-    config_class = CONFIGS[options.task]
+    config_class: Any = CONFIGS[options.task]
     shared = {name: getattr(options, name) for name in ("data", "val", "skip_bad", "strict", "quiet")}
     given = {one.name: getattr(options.train, one.name) for one in fields(config_class)}
     return config_class(**{**given, "loss": config_class().loss, "seed": options.seed, **shared})

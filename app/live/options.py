@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..options import Model, OptionalModel, Quiet, Threads, Threshold
+
 View = Literal[
     "overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"
 ]  # fmt: skip
@@ -22,44 +24,27 @@ class DemoOptions:
     next and previous picture, s snapshot, r record, h hide the text, q or Esc quit.
     """
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[MODEL]", help_behavior_hint="(optional)")] = ""
-    """Run folder, export folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program;
-    without one, saliency_lite0, which does."""
-
+    model: OptionalModel = ""
     source: str = "0"
     """Camera number or stream address, a video file, a folder or picture, or `scenes[:SPLIT]`."""
-
-    threshold: float | None = None
-    """Saliency from which a pixel is foreground, score from which an object of any class counts, or probability from
-    which a pixel shows its class, 0 to 1; by default the model card's best one (for objects one a class, for classes of
-    pixels 0), else 0.5."""
-
+    threshold: Threshold = None
     view: View | None = None
     """What to draw first. Saliency: overlay, cutout, blur (blurred background) or map (the raw saliency). Segmentation:
     classes (the picture tinted), labels (the class map alone) or confidence. Detection: boxes, spotlight (the rest
     darkened) or raw (everything found). By default the first."""
-
     record: Path | None = None
     """Write what is drawn into this video (.mp4, .mov, .mkv or .avi), without the text."""
-
     headless: bool = False
     """Open no window: once through, as fast as possible. Pictures are drawn into `--out`; a video is only measured,
     unless `--record` names a file for it."""
-
     out: Path = Path("demo")
     """Folder for snapshots, recordings begun with a key, and the drawn pictures of a headless run."""
-
     frames: int | None = None
     """Stop after this many frames or pictures."""
-
     loop: bool = True
     """Begin again at the end of a video or folder; a headless or recorded run goes through once."""
-
-    threads: int | None = None
-    """CPU threads of the model; by default what its runtime chooses."""
-
-    quiet: bool = False
-    """No progress bar and no summary."""
+    threads: Threads = None
+    quiet: Quiet = False
 
 
 @dataclass(frozen=True)
@@ -74,26 +59,14 @@ class PredictOptions:
     for all pictures detections.json, every box found in COCO's format, below the thresholds too. Of all: results.json.
     """
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Run folder, export folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program, as
-    saliency_lite0 does."""
-
+    model: Model
     inputs: Annotated[
         tyro.conf.Positional[tuple[str, ...]],
         tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required, one or more)"),
     ]
     """Picture files, folders, patterns such as 'photos/*.jpg', or a source such as scenes:test."""
-
     out: Path
     """Folder to write into; made when missing."""
-
-    threshold: float | None = None
-    """Saliency from which a pixel is foreground, score from which an object of any class counts, or probability from
-    which a pixel shows its class, 0 to 1; by default the model card's best one (for objects one a class, for classes of
-    pixels 0), else 0.5."""
-
-    threads: int | None = None
-    """CPU threads of the model; by default what its runtime chooses."""
-
-    quiet: bool = False
-    """No progress bar and no summary."""
+    threshold: Threshold = None
+    threads: Threads = None
+    quiet: Quiet = False

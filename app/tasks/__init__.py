@@ -1,4 +1,4 @@
-"""The tasks that predict and demo can show, by name."""
+"""The tasks by name."""
 
 from .base import AppTask
 from .detection import DetectionApp

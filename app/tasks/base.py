@@ -1,10 +1,10 @@
-"""What differs between the tasks that predict and demo can show."""
+"""What differs between the tasks in the verbs that all of them share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ...export.runners.base import Runner
 from ...trainers.errors import UsageError
 from ..results import Result
 from ..show.threshold import Threshold
+
+if TYPE_CHECKING:
+    from ..compare.presentation import Presentation
 
 Files = Mapping[str, tuple[str, str]]
 """What predict writes of a picture, by kind: the file, `{}` standing for the picture's stem, and the view in it."""
@@ -45,7 +48,7 @@ class Writer:
 
 
 class AppTask(ABC):
-    """One task; predictor, predict and demo are what all share.
+    """One task; predictor, predict, demo, compare and bench are what all share.
 
     Attributes:
         name: as typed after `metricfit train`.
@@ -70,6 +73,10 @@ class AppTask(ABC):
     @abstractmethod
     def restore(self, found: Any, runner: Runner, image: np.ndarray, threshold: Threshold, path: str) -> Result:
         """Bring what the runner gives for one picture into the picture's own pixels."""
+
+    @abstractmethod
+    def presentation(self) -> "Presentation":
+        """Give what the report of a comparison shows; imported only then, as predict and demo draw no figures."""
 
     def move(self, threshold: Threshold, step: float) -> Threshold:
         """Give the threshold that a key leads to: `step` further, from -1 to 1."""

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ...trainers.metrics import to_coco_results
 from ..results import Detections, Result
 from ..show.threshold import Threshold
 from .base import AppTask, Files, Writer
+
+if TYPE_CHECKING:
+    from ..compare.detection import DetectionPresentation
 
 DETECTIONS = "detections.json"
 _STEP = 4.0  # logits for a threshold's step of 1: near 0.5 the keys then do what they do for saliency
@@ -46,6 +49,12 @@ class DetectionApp(AppTask):
                 f"expected a detection model with finite boxes and scores from 0 to 1, {runner.path} gives others: "
                 "export it with 'metricfit export', or give another model"
             )
+
+    def presentation(self) -> "DetectionPresentation":
+        """Give the task's part of a comparison's report."""
+        from ..compare.detection import DetectionPresentation
+
+        return DetectionPresentation()
 
     def restore(
         self, found: tuple[np.ndarray, ...], runner: Runner, image: np.ndarray, threshold: Threshold, path: str

@@ -1,6 +1,6 @@
 """Saliency in predict and demo: a map in the picture's own size."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from ...trainers.errors import UsageError
 from ..results import SaliencyMap
 from ..show.threshold import Threshold
 from .base import AppTask, Files, check_range
+
+if TYPE_CHECKING:
+    from ..compare.saliency import SaliencyPresentation
 
 
 class SaliencyApp(AppTask):
@@ -33,6 +36,12 @@ class SaliencyApp(AppTask):
                 "give one trained with 'metricfit train saliency'"
             )
         check_range(found, runner, "saliency model with results from 0 to 1")
+
+    def presentation(self) -> "SaliencyPresentation":
+        """Give the task's part of a comparison's report."""
+        from ..compare.saliency import SaliencyPresentation
+
+        return SaliencyPresentation()
 
     def restore(
         self, found: np.ndarray, runner: Runner, image: np.ndarray, threshold: Threshold, path: str

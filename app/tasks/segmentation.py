@@ -1,7 +1,7 @@
 """Segmentation in predict and demo: the class of each pixel, at the picture's own size."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ from ...trainers.errors import UsageError
 from ..results import ClassMap
 from ..show.threshold import Threshold
 from .base import AppTask, Files, Writer, check_range
+
+if TYPE_CHECKING:
+    from ..compare.segmentation import SegmentationPresentation
 
 
 class ClassWriter(Writer):
@@ -44,6 +47,12 @@ class SegmentationApp(AppTask):
                 "segmentation'"
             )
         check_range(found, runner, "segmentation model with probabilities")
+
+    def presentation(self) -> "SegmentationPresentation":
+        """Give the task's part of a comparison's report."""
+        from ..compare.segmentation import SegmentationPresentation
+
+        return SegmentationPresentation()
 
     def restore(
         self, found: np.ndarray, runner: Runner, image: np.ndarray, threshold: Threshold, path: str

@@ -11,6 +11,7 @@ from metricfit.app.reports import grid, table
 from metricfit.export import read_card
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.metrics import FMeasureCurve
+from metricfit.trainers.metrics.catalogue import metrics_of
 from metricfit.trainers.training.config import SaliencyConfig
 from metricfit.trainers.training.run import load_model
 
@@ -168,7 +169,7 @@ def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monk
 def test_tables_align_and_show_what_is_missing():
     text = table(
         [("model", {"max_f": 0.91234}), ("a longer name", {"max_f": 0.5})],
-        (("max_f", "MaxF", ".3f"), ("mae", "MAE", ".3f")),
+        metrics_of("max_f", "mae"),
     )
     assert text.split("\n") == ["                MaxF  MAE", "model          0.912    -", "a longer name  0.500    -"]
     assert grid([["a", "b"], ["long", "1"]]) == "a     b\nlong  1"

@@ -27,8 +27,8 @@ class Spread:
         deviation = float(values.std(ddof=1)) if values.size > 1 else None
         return cls(float(values.mean()), deviation, int(values.size))
 
-    def text(self, form: str) -> str:
-        """Write as "0.912 ± 0.003", or as "0.912" of a single seed."""
+    def __format__(self, form: str) -> str:
+        """Write as "0.912 ± 0.003", or as "0.912" of a single seed; the specification is that of a number."""
         mean = format(self.mean, form)
         return mean if self.deviation is None else f"{mean} ± {format(self.deviation, form)}"
 
@@ -43,7 +43,7 @@ def spreads(seeds: Iterable[Mapping[str, float]]) -> dict[str, Spread]:
     return {key: Spread.of([one[key] for one in seeds]) for key in seeds[0] if all(key in one for one in seeds)}
 
 
-def mean_curve(curves: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mean_curve(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give the mean, the lowest and the highest value of curves with the same abscissas."""
     stacked = np.asarray(curves, np.float64)
     return stacked.mean(axis=0), stacked.min(axis=0), stacked.max(axis=0)

@@ -22,13 +22,9 @@ class Line:
     """A row of a comparison in a figure.
 
     Attributes:
-        label: its name.
-        colour: of the line.
         dashed: whether it is a control.
         x: float [T].
-        mean: float [T], over the seeds.
-        low: float [T], the lowest of the seeds.
-        high: float [T], the highest.
+        mean: over the seeds, float [T]; `low` and `high` are the lowest and the highest of them.
     """
 
     label: str
@@ -50,7 +46,7 @@ def lines_figure(
     *,
     xlabel: str,
     ylabel: str,
-    ylim=(0, 1.02),
+    ylim: tuple[float, float] | None = (0, 1.02),
     logarithmic: bool = False,
     logarithmic_y: bool = False,
     mark: str = "",
@@ -61,9 +57,9 @@ def lines_figure(
         lines: the rows.
         xlabel: what is below the figure.
         ylabel: what is beside it.
-        ylim: ends of the axis, or None where the data decide.
-        logarithmic: whether the abscissas are.
-        logarithmic_y: whether the ordinates are.
+        ylim: ends of the axis; None where the data decide.
+        logarithmic: of the abscissas.
+        logarithmic_y: of the ordinates.
         mark: "max" or "min" for a circle at each curve's best point.
     """
     figure = new_figure(WIDTH, 3.1)
@@ -84,22 +80,21 @@ def lines_figure(
     return figure
 
 
-def precision_recall_figure(precision: Line, recall: Line, f: Line, beside: Sequence[Line] = ()) -> Figure:
+def f_measure_figure(lines: Sequence[Line], beside: Sequence[Line] = ()) -> Figure:
     """Draw precision (dotted), recall (dash-dotted) and F-measure of one row over the threshold (Fig. 4a of FLoss).
 
     Args:
-        precision: of the row, and `recall` and `f`.
-        recall: see there.
-        f: see there; its largest value is a circle.
-        beside: the same three of another row, drawn in grey.
+        lines: the three, in this order; the largest F is a circle.
+        beside: the same of another row, drawn in grey.
     """
     figure = new_figure(3.5, 2.7)
     axes = bare(figure.add_subplot())
     styles = ((DOTTED, 1.6), (DASH_DOTTED, 1.4), ("-", 2.1))
     for line, (style, width) in zip(beside, styles):
         axes.plot(line.x, line.mean, color="#999999", linewidth=width * 0.7, linestyle=style)
-    for line, (style, width) in zip((precision, recall, f), styles):
+    for line, (style, width) in zip(lines, styles):
         axes.plot(line.x, line.mean, color=line.colour, linewidth=width, linestyle=style)
+    f = lines[-1]
     best = int(np.argmax(f.mean))
     axes.plot(f.x[best], f.mean[best], "o", ms=6, mew=1.6, color=f.colour, mfc="white", zorder=5)
     axes.set(xlabel="Threshold", ylim=(0, 1.02), xlim=(0, 1))

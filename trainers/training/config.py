@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..data.augmentation.boxes import BoxAugmentation
-from ..data.augmentation.labels import LabelAugmentation
-from ..data.augmentation.masks import Augmentation
+from ..data.augmentation.settings import Augmentation, BoxAugmentation, LabelAugmentation
 from ..errors import UsageError
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
@@ -154,7 +152,7 @@ class SegmentationConfig(RunConfig):
 
 @dataclass(frozen=True)
 class DetectionConfig(RunConfig):
-    """Train a RetinaNet: a picture in, boxes with classes and scores out.
+    """Train an object detector, a RetinaNet: a picture in, boxes with classes and scores out.
 
     Example: metricfit train detection --data voc:photos:train --weights imagenet --loss alrp --out runs/detector
     """

@@ -33,7 +33,7 @@ def fake(config, monkeypatch):
 @pytest.fixture
 def undrawn(monkeypatch):
     """A report takes a second to draw: most tests are not about it."""
-    monkeypatch.setattr(compare_verb, "report", lambda comparison: "<p>report</p>")
+    monkeypatch.setattr(compare_verb, "report", lambda *_: "<p>report</p>")
 
 
 @pytest.fixture

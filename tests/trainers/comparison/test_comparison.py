@@ -60,9 +60,9 @@ def test_the_middle_of_a_band_is_used_on_the_others():
 def test_spread_is_that_of_a_sample_and_a_single_seed_has_none():
     three = Spread.of([0.90, 0.92, 0.94])
     assert (three.mean, three.deviation, three.count) == (pytest.approx(0.92), pytest.approx(0.02), 3)
-    assert three.text(".3f") == "0.920 ± 0.020"
+    assert format(three, ".3f") == "0.920 ± 0.020"
     assert Spread.of([0.9]).deviation is None
-    assert Spread.of([0.9]).text(".2f") == "0.90"
+    assert format(Spread.of([0.9]), ".2f") == "0.90"
     assert set(spreads([{"a": 1.0, "b": 2.0}, {"a": 3.0}])) == {"a"}, "what one seed lacks has no mean"
     mean, low, high = mean_curve([[0, 1], [1, 3]])
     assert (mean.tolist(), low.tolist(), high.tolist()) == ([0.5, 2], [0, 1], [1, 3])

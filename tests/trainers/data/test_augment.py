@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data.augmentation.colours import colour_matrix
-from metricfit.trainers.data.augmentation.masks import NO_AUGMENTATION, Augmentation, augment, crop_window
+from metricfit.trainers.data.augmentation.masks import augment, crop_window
+from metricfit.trainers.data.augmentation.settings import NO_AUGMENTATION, Augmentation
 from metricfit.trainers.data.images import resize_image, resize_mask
 from metricfit.trainers.errors import UsageError
 

@@ -7,14 +7,12 @@ import pytest
 
 from metricfit.trainers.data.augmentation.boxes import (
     MIN_SIDE,
-    NO_BOX_AUGMENTATION,
     OVERLAPS,
-    BoxAugmentation,
     augment_boxes,
     cropped_window,
     expanded_window,
 )
-from metricfit.trainers.data.augmentation.masks import Augmentation
+from metricfit.trainers.data.augmentation.settings import NO_BOX_AUGMENTATION, Augmentation, BoxAugmentation
 from metricfit.trainers.data.fit import GREY, fit_boxes, fit_image, fit_scale
 from metricfit.trainers.errors import UsageError
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.augmentation.labels import NO_LABEL_AUGMENTATION, LabelAugmentation, augment_labels
+from metricfit.trainers.data.augmentation.labels import augment_labels
+from metricfit.trainers.data.augmentation.settings import NO_LABEL_AUGMENTATION, LabelAugmentation
 from metricfit.trainers.data.fit import GREY, fit_image, fit_labels, unfit_scores
 from metricfit.trainers.errors import UsageError
 

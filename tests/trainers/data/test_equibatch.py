@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.augmentation.labels import NO_LABEL_AUGMENTATION, LabelAugmentation
+from metricfit.trainers.data.augmentation.settings import NO_LABEL_AUGMENTATION, LabelAugmentation
 from metricfit.trainers.data.batches.equibatch import Equibatch
 from metricfit.trainers.data.batches.order import names_of_step
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches

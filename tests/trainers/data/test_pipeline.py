@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.data.augmentation.labels import NO_LABEL_AUGMENTATION
-from metricfit.trainers.data.augmentation.masks import NO_AUGMENTATION, Augmentation, augment
+from metricfit.trainers.data.augmentation.masks import augment
+from metricfit.trainers.data.augmentation.settings import NO_AUGMENTATION, NO_LABEL_AUGMENTATION, Augmentation
 from metricfit.trainers.data.batches.order import names_of_step, steps_per_epoch
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
@@ -103,7 +103,7 @@ def test_augmentation_is_keyed_by_seed_epoch_and_index():
 def test_same_bytes_in_another_process_which_ends_cleanly_with_work_under_way():
     code = """
 import hashlib
-from metricfit.trainers.data.augmentation.masks import Augmentation
+from metricfit.trainers.data.augmentation.settings import Augmentation
 from metricfit.trainers.data.batches.pipeline import training_batches
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.targets import TARGETS

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.data.augmentation.boxes import NO_BOX_AUGMENTATION, BoxAugmentation, augment_boxes
+from metricfit.trainers.data.augmentation.boxes import augment_boxes
+from metricfit.trainers.data.augmentation.settings import NO_BOX_AUGMENTATION, BoxAugmentation
 from metricfit.trainers.data.batches.order import names_of_step
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches

@@ -3,15 +3,14 @@
 After Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3.6.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from ...geometry import box_iou
 from ..fit import GREY, fitted_size
 from ..images import resize_image
-from .colours import ColourSettings, colour_matrix
+from .colours import colour_matrix
+from .settings import BoxAugmentation
 
 OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
 """The least IoU that a crop must have with some box; 0 lets any crop pass."""
@@ -21,32 +20,6 @@ MIN_SIDE = 1.0
 
 _TRIALS = 50
 _MAX_ASPECT = 2.0
-
-
-@dataclass(frozen=True)
-class _Views:
-    flip: bool = True
-    """Mirror left and right in half of the cases."""
-    vertical_flip: bool = False
-    """Mirror top and bottom in half of the cases: for pictures without an upright, such as microscopy."""
-    min_scale: float = 0.3
-    """Smallest share of each side that a crop keeps, in (0, 1]; 1 never crops. One picture in seven stays whole."""
-    max_expand: float = 2.0
-    """Largest zoom out onto grey, at least 1; 1 never does, SSD takes 4. Half of the pictures are zoomed."""
-
-
-# The fields of the last base come first.
-@dataclass(frozen=True)
-class BoxAugmentation(ColourSettings, _Views):
-    """How strongly training examples with boxes are varied; see `NO_BOX_AUGMENTATION` for not at all."""
-
-    RANGES = (("min_scale", 0.05, 1), ("max_expand", 1, 16), *ColourSettings.RANGES)
-
-
-NO_BOX_AUGMENTATION = BoxAugmentation(
-    flip=False, min_scale=1.0, max_expand=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
-)
-"""Examples are only fitted to the input, as in evaluation."""
 
 
 def expanded_window(size: tuple[int, int], rng: np.random.Generator, max_expand: float) -> np.ndarray:

@@ -1,46 +1,15 @@
 """Augmentation of pictures with class maps: rescale, crop or pad, flip, colour; labels by nearest neighbour."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
-from ...errors import UsageError
 from ..example import IGNORE
 from ..fit import GREY, fitted_size
 from ..images import resize_image, resize_mask
-from .colours import ColourSettings, colour_matrix
+from .colours import colour_matrix
+from .settings import LabelAugmentation
 
 _SCALE_TRIALS = 5
-
-
-@dataclass(frozen=True)
-class _Views:
-    flip: bool = True
-    """Mirror left and right in half of the cases."""
-    min_scale: float = 0.5
-    """Smallest factor on the size that a picture has in evaluation, above 0."""
-    max_scale: float = 2.0
-    """Largest factor; what then is larger than the input is cropped, what is smaller is padded."""
-
-
-# The fields of the last base come first.
-@dataclass(frozen=True)
-class LabelAugmentation(ColourSettings, _Views):
-    """How strongly pictures with class maps are varied; see `NO_LABEL_AUGMENTATION` for hardly at all."""
-
-    RANGES = (("min_scale", 0.05, 20), ("max_scale", 0.05, 20), *ColourSettings.RANGES)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.min_scale > self.max_scale:
-            raise UsageError(f"min_scale must be at most max_scale, got {self.min_scale} and {self.max_scale}")
-
-
-NO_LABEL_AUGMENTATION = LabelAugmentation(
-    flip=False, min_scale=1.0, max_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
-)
-"""Pictures have the size of evaluation; where they do not fill the input, their place in it is random."""
 
 
 def augment_labels(

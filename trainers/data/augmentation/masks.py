@@ -1,36 +1,15 @@
 """Augmentation of pictures with masks: crop, flip, colour; image and mask alike."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from ..example import IGNORE
 from ..fit import fit_image, fit_labels
-from .colours import ColourSettings, colour_matrix
+from .colours import colour_matrix
+from .settings import Augmentation
 
 _CROP_TRIALS = 5
 _MAX_ASPECT = 4 / 3
-
-
-@dataclass(frozen=True)
-class _Views:
-    flip: bool = True
-    """Mirror left and right in half of the cases."""
-    min_scale: float = 0.5
-    """Smallest share of the picture's area that a crop keeps, in (0, 1]; 1 never crops."""
-
-
-# The fields of the last base come first.
-@dataclass(frozen=True)
-class Augmentation(ColourSettings, _Views):
-    """How strongly training examples are varied; see `NO_AUGMENTATION` for not at all."""
-
-    RANGES = (("min_scale", 0.01, 1), *ColourSettings.RANGES)
-
-
-NO_AUGMENTATION = Augmentation(flip=False, min_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
-"""Examples are only resized, as in evaluation."""
 
 
 def _has_salient(mask: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..augmentation.colours import ColourSettings
+from ..augmentation.settings import ColourSettings
 from ..example import Source
 from ..fit import fitted_size
 from ..targets.base import Array, Arrays, Target

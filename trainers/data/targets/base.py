@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from ...errors import DataError
-from ..augmentation.colours import ColourSettings
+from ..augmentation.settings import ColourSettings
 from ..example import Example, Source
 
 Arrays = tuple[np.ndarray, ...]

@@ -4,7 +4,8 @@ import numpy as np
 
 from ...errors import DataError, UsageError
 from ...geometry import IGNORED, PADDING
-from ..augmentation.boxes import BoxAugmentation, augment_boxes
+from ..augmentation.boxes import augment_boxes
+from ..augmentation.settings import BoxAugmentation
 from ..example import Example, Source, ignored_boxes
 from ..fit import fit_boxes, fit_image, fit_scale, unfit_boxes
 from .base import Array, Arrays, Target

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..augmentation.labels import LabelAugmentation, augment_labels
+from ..augmentation.labels import augment_labels
+from ..augmentation.settings import LabelAugmentation
 from ..fit import fit_image, fit_labels, unfit_scores
 from .base import Array, Arrays, Target
 

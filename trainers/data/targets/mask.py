@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..augmentation.masks import Augmentation, augment
+from ..augmentation.masks import augment
+from ..augmentation.settings import Augmentation
 from ..fit import fit_image, fit_labels, fitted_size
 from ..images import resize_map
 from .base import Array, Arrays, Target

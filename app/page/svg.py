@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ...trainers.figures.style import COLOURS, GRID, INK
 
-# What the page calls the colours of `figure_style`, by their lower-case hexadecimal number.
+# What the page calls the colours of `figures.style`, by their lower-case hexadecimal number.
 _VARIABLES = {
     INK: "--ink",
     GRID: "--grid",
@@ -26,7 +26,7 @@ def to_svg(figure: Figure, name: str, title: str) -> str:
     """Draw a figure as an <svg> element without fixed size.
 
     Args:
-        figure: what is drawn; its colours are those of `figure_style`.
+        figure: what is drawn; its colours are those of `figures.style`.
         name: unlike those of the page's other figures: it tells their parts apart.
         title: what the figure shows, for who does not see it.
     """
@@ -34,9 +34,8 @@ def to_svg(figure: Figure, name: str, title: str) -> str:
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = file.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    box = re.search(r'viewBox="([^"]*)"', text).group(1)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    box = text.partition('viewBox="')[2].partition('"')[0]
     body = text[text.index(">") + 1 :]
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'(url\(|href=")#', rf"\1#{name}-", body)

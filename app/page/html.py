@@ -2,9 +2,10 @@
 
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from string import Template
 
-from .page_style import STYLE
+from .style import STYLE
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -35,15 +36,29 @@ def paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
-def swatch(row: tuple[int, bool]) -> str:
-    """Draw the colour of a row: its place, and whether its line is dashed."""
-    place, dashed = row
-    return f'<span class="swatch{" dashed" * dashed}" style="border-color: var(--row{place % 7})"></span>'
+@dataclass(frozen=True)
+class Label:
+    """What a line of a table or a figure is called, the place of its colour, and whether it is dashed."""
+
+    text: str
+    place: int = 0
+    dashed: bool = False
+
+    @property
+    def swatch(self) -> str:
+        """Its colour as HTML."""
+        dashed = " dashed" * self.dashed
+        return f'<span class="swatch{dashed}" style="border-color: var(--row{self.place % 7})"></span>'
+
+    @property
+    def html(self) -> str:
+        """Its colour and its text."""
+        return self.swatch + html.escape(self.text)
 
 
-def legend(rows: dict[str, tuple[int, bool]]) -> str:
-    """Explain the colours of rows."""
-    entries = "".join(f"<li>{swatch(row)}{html.escape(label)}</li>" for label, row in rows.items())
+def legend(labels: Iterable[Label]) -> str:
+    """Explain colours."""
+    entries = "".join(f"<li>{label.html}</li>" for label in labels)
     return f'<ul class="legend">{entries}</ul>'
 
 

@@ -1,0 +1,1 @@
+"""Pages of one file: their parts as HTML, their looks, and figures as SVG inside them."""
