@@ -8,17 +8,23 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint types mutants clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
 
 test: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
 
-lint: $(VENV)/installed-dev
+# Break lines one at a time and see tests fail; make mutants ONLY=trainers/models takes those of some files.
+mutants: $(VENV)/installed-dev
+	$(BIN)/python tests/mutants.py --jobs 2 $(ONLY)
+
+lint: $(VENV)/installed-dev types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
 	# The package is called as in users' programs, whatever this folder is called.
 	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/metricfit
 	cd $(VENV)/types && ../bin/mypy --config-file metricfit/setup.cfg -p metricfit

@@ -1,6 +1,8 @@
 """Cores, and what libraries print while they are loaded."""
 
 import os
+import sys
+import types
 
 import pytest
 
@@ -10,6 +12,28 @@ from metricfit.trainers.machine import cores, held_back_stderr
 
 def test_there_is_a_core():
     assert 1 <= cores() <= os.cpu_count()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot confine a process to some cores")
+def test_only_the_cores_of_this_process_count():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_the_first_look_for_devices_is_held_back_too(capfd, monkeypatch):
+    class Config:
+        def list_physical_devices(self):
+            os.write(2, b"no GPU here")
+
+    monkeypatch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(config=Config()))
+    with held_back_stderr():
+        pass
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
 
 
 def test_chatter_is_held_back(capfd):

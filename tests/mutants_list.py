@@ -1,0 +1,184 @@
+"""Lines to break, and the tests that must notice it. A new one is a line at the end of its file's part.
+
+The old text must stand in its file exactly once, so that the list cannot rot unseen (`test_mutants.py`).
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A break: `old` becomes `new` in `file`, and one of `tests` (files or node ids of pytest) must fail."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def of(file: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
+    """Breaks (old, new) of a file that the same tests, parted by spaces, are to notice."""
+    return [Mutant(file, *change, tuple(tests.split())) for change in changes]
+
+
+MUTANTS: list[Mutant] = [
+    *of(
+        "trainers/models/detector/assignment.py",
+        "tests/trainers/models/test_assignment.py",
+        ("POSITIVE_IOU = 0.5", "POSITIVE_IOU = 0.6"),
+        ("overlap >= mean + tf.sqrt(variance)", "overlap >= mean"),
+        ("tf.where(ignored, IGNORED, BACKGROUND)", "tf.where(ignored, BACKGROUND, BACKGROUND)"),
+        ("waiting &= overlap > 0", "waiting &= overlap > 0.5"),
+    ),
+    *of(
+        "trainers/models/detector/detect.py",
+        "tests/trainers/models/test_detect.py",
+        ("math.log(1000 / 16)", "math.log(1000 / 4)"),
+        ("if class_count > 1 else boxes", "if class_count > 9 else boxes"),
+        ("tf.where(seen, best, _NO_SCORE)", "best"),
+        ("tf.where(counted, tf.gather(label, kept), -1)", "tf.gather(label, kept)"),
+    ),
+    *of(
+        "trainers/models/detector/base.py",
+        "tests/trainers/models/test_retinanet.py",
+        ("parts[0] + self.box_weight * parts[1]", "parts[0] + parts[1]"),
+        ("compiled, self.jit_compile = self.jit_compile, False", "compiled = self.jit_compile"),
+    ),
+    *of(
+        "trainers/models/detector/loss.py",
+        "tests/trainers/models/test_retinanet.py",
+        ("tf.stop_gradient(aligned_iou(decoded, targets.boxes))", "aligned_iou(decoded, targets.boxes)"),
+    ),
+    *of(
+        "trainers/models/detector/pyramid.py",
+        "tests/trainers/models/test_retinanet.py",
+        ("-math.log((1 - prior) / prior) if prior else 0.0", "0.0"),
+        ("self.norms[level :: len(self.sides)]", "self.norms[:: len(self.sides)]"),
+    ),
+    *of(
+        "trainers/models/detector/anchors.py",
+        "tests/trainers/models/test_retinanet.py",
+        ("[-0.5, -0.5, 0.5, 0.5]", "[-0.5, -0.5, 0.4, 0.5]"),
+    ),
+    *of(
+        "trainers/models/deeplab.py",
+        "tests/trainers/models/test_models.py",
+        ('layers.Conv2D(classes, 1, dtype="float32"', "layers.Conv2D(classes, 1"),
+    ),
+    *of(
+        "trainers/models/preparation.py",
+        "tests/trainers/models/test_models.py",
+        ('layer.dtype_policy = "float32"', "pass"),
+        ("layer.trainable = False", "pass"),
+    ),
+    *of(
+        "trainers/models/backbones/weights.py",
+        "tests/trainers/models/test_models.py",
+        ("taken[0].transpose(2, 3, 0, 1)", "taken[0].transpose(3, 2, 0, 1)"),
+        ('warnings.filterwarnings("error"', 'warnings.filterwarnings("ignore"'),
+    ),
+    *of(
+        "trainers/models/backbones/builders.py",
+        "tests/trainers/models/test_models.py",
+        ('self.pyramid_level_inputs["P5"] = last_stage', "pass"),
+    ),
+    *of(
+        "trainers/models/dss.py",
+        "tests/trainers/models/test_deep_supervision.py",
+        ("keras.initializers.Constant(1 / len(scores))", "keras.initializers.Constant(1.0)"),
+    ),
+    *of(
+        "trainers/models/basnet.py",
+        "tests/trainers/models/test_deep_supervision.py",
+        ("layer.activation = keras.activations.linear", "pass"),
+    ),
+    *of(
+        "trainers/models/enet.py",
+        "tests/trainers/models/test_enet.py",
+        ("pooled.pop()", "pooled[-1]"),
+    ),
+    *of(
+        "trainers/models/layers/unpooling.py",
+        "tests/trainers/models/test_enet.py",
+        ("elsewhere if free is None else tf.logical_and(free, elsewhere)", "elsewhere"),
+    ),
+    *of(
+        "trainers/models/layers/fused_normalization.py",
+        "tests/trainers/models/test_fused_normalization.py",
+        ("variance * (count - 1) / count", "variance"),
+        ("training and layer.trainable and mask", "training and mask"),
+    ),
+    *of(
+        "trainers/models/registry.py",
+        "tests/trainers/models/test_registry.py",
+        ("model not in having and changed", "model not in having and False"),
+    ),
+    *of(
+        "trainers/figures/thresholds.py",
+        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        ("THRESHOLDS, result.precision,", "THRESHOLDS, result.recall,"),
+        ("_draw_band(axes, result.band, colour", "_draw_band(axes, (0, 1), colour"),
+        ("if best > NEAR_ZERO:", "if best > 0:"),
+        ("return best / 100, min(1.0, 3 * highest)", "return best, min(1.0, 3 * highest)"),
+        ("(result.lrp_threshold, result.lrp)", "(result.lrp_threshold, result.f1)"),
+    ),
+    *of(
+        "trainers/figures/history.py",
+        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        ("epochs[there], values[there]", "epochs, values"),
+        ("for row in rows for key in row) if key not in", "for row in rows for key in row) if 1 or key not in"),
+        ("handles[: 1 + has_validation]", "handles"),
+    ),
+    *of(
+        "trainers/figures/precision_recall.py",
+        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        ("order[:3] + order[-3:]", "order[:6]"),
+        ("result.curve(0.5, index)", "result.curve(0.75, index)"),
+    ),
+    *of(
+        "trainers/figures/classes.py",
+        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        ("confusion.sum(axis=1, keepdims=True)", "confusion.sum(axis=0, keepdims=True)"),
+        ("np.argwhere(shares >= 0.005)", "np.argwhere(shares >= 0)"),
+        ("np.arange(len(there)) + (number", "np.arange(len(there)) - (number"),
+    ),
+    *of(
+        "trainers/figures/rendering.py",
+        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        ("canvas.buffer_rgba())[..., :3]", "canvas.buffer_rgba())[..., 2::-1]"),
+    ),
+    *of(
+        "trainers/figures/style.py",
+        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        ("name[1 - length :]", "name[:length]"),
+    ),
+    *of(
+        "trainers/files.py",
+        "tests/trainers/test_files.py",
+        ("os.replace(beside, path)", "path.write_bytes(beside.read_bytes())"),
+        ("beside.unlink(missing_ok=True)", "pass"),
+        ("path.parent.mkdir(parents=True, exist_ok=True)", "pass"),
+        ('path.with_name(f".{os.getpid()}.{path.name}")', 'path.with_name(f"{path.name}.{os.getpid()}")'),
+        ("ensure_ascii=False", "ensure_ascii=True"),
+    ),
+    *of(
+        "trainers/machine.py",
+        "tests/trainers/test_machine.py",
+        ("len(os.sched_getaffinity(0))", "os.cpu_count()"),
+        ("os.write(kept, held.read())", "pass"),
+        ("held.seek(0)", "pass"),
+        ("except MetricfitError:", "except ZeroDivisionError:"),
+        ('sys.modules["tensorflow"].config.list_physical_devices()', "pass"),
+    ),
+    *of(
+        "trainers/errors.py",
+        "tests/trainers/test_errors.py",
+        ("lines[0][:300]", "lines[-1][:300]"),
+        ("exit_code = 3", "exit_code = 2"),
+    ),
+    *of(
+        "trainers/colours.py",
+        "tests/trainers/figures/test_classes.py",
+        ("palette[0] = BACKGROUND", "pass"),
+        ("0.618034 *", "0.5 *"),
+    ),
+]
