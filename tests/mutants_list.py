@@ -181,4 +181,52 @@ MUTANTS: list[Mutant] = [
         ("palette[0] = BACKGROUND", "pass"),
         ("0.618034 *", "0.5 *"),
     ),
+    *of(
+        "trainers/metrics/batch_means.py",
+        "tests/trainers/metrics/test_merge.py tests/trainers/metrics/test_jaccard.py",
+        ("missing = -len(carried) % size", "missing = len(carried) % size"),
+        ("self._sums[self.images % self._batch_size]", "self._sums[(self.images - 1) % self._batch_size]"),
+    ),
+    *of(
+        "trainers/metrics/average_precision.py",
+        "tests/trainers/metrics/test_merge.py",
+        ("self._next = max(self._next, other._next)", "self._next += 0"),
+    ),
+    *of(
+        "trainers/metrics/matching.py",
+        "tests/trainers/metrics/test_merge.py",
+        ("key=lambda row: row[0]", "key=lambda row: 0"),
+    ),
+    *of(
+        "trainers/metrics/catalogue.py",
+        "tests/trainers/metrics/test_catalogue.py",
+        ("if word.islower() else", "if word else"),
+    ),
+    *of(
+        "trainers/metrics/keras/maps.py",
+        "tests/trainers/metrics/keras/test_saliency.py",
+        ("weight = counted * image_weights(", "weight = image_weights("),
+        ("valid & (y_true > 0.5)", "y_true > 0.5"),
+    ),
+    *of(
+        "trainers/metrics/keras/weighted_f.py",
+        "tests/trainers/metrics/keras/test_saliency.py",
+        ("nearer = here < best", "nearer = here <= best"),
+        ("for axis in (1, 2):", "for axis in (2, 1):"),
+    ),
+    *of(
+        "trainers/metrics/keras/structure.py",
+        "tests/trainers/metrics/keras/test_saliency.py",
+        ("places <= centre", "places < centre"),
+    ),
+    *of(
+        "trainers/metrics/keras/alignment.py",
+        "tests/trainers/metrics/keras/test_saliency.py",
+        ("tf.minimum(2 * mean, 1)", "(2 * mean)"),
+    ),
+    *of(
+        "trainers/metrics/keras/miou.py",
+        "tests/trainers/metrics/keras/test_miou.py",
+        ("tf.where(counted, weights, 0)", "weights"),
+    ),
 ]
