@@ -12,7 +12,8 @@ import tyro
 
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.machine import held_back_stderr
-from ..trainers.training.config import CONFIGS, RunConfig, read_config
+from ..trainers.tasks import CONFIGS
+from ..trainers.training.config import RunConfig, read_config
 from . import options as verbs
 from .compare.options import CompareOptions, options_of
 from .live.options import DemoOptions, PredictOptions

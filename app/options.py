@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ..trainers.training.config import CONFIGS
+from ..trainers.tasks import CONFIGS
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
 _FORMS = "scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]"

@@ -14,14 +14,15 @@ from ..trainers.data.images import resize_image
 from ..trainers.data.sources import open_source
 from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGE
-from ..trainers.tasks import saliency
+from ..trainers.tasks import get_task
 from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
 from .predictor import Predictor, load_predictor
-from .reports import SALIENCY, made, table
+from .reports import made, table
 from .results import SaliencyMap
 from .show.photos import real_photos
 from .show.pictures import write_picture
+from .tasks import TASKS
 
 log = logging.getLogger("metricfit")
 
@@ -32,7 +33,7 @@ GAP = 8
 
 def run(options: QuickstartOptions) -> int:
     """Do all of it; gives the exit code."""
-    folder = Path(options.out)
+    folder, saliency = Path(options.out), get_task("saliency")
     log.info("1/4  train on embedded scenes (scenes:train), pick the best epoch on scenes:val")
     result = saliency.train(configuration(options))
     if result.interrupted:
@@ -46,13 +47,13 @@ def run(options: QuickstartOptions) -> int:
     runners = {name: load_runner(path) for name, path in _files(result.folder, exported).items()}
     rows = []
     for name, runner in runners.items():
-        report = saliency.evaluate(runner, test, size=runner.size, label=name, quiet=options.quiet)
+        report = saliency.evaluate(runner, test, label=name, quiet=options.quiet)
         rows.append((name, report.scalars))
 
     log.info("\n4/4  draw")
     runner = runners["model_int8.tflite"]
     pictures = _draw(runner, test, folder / "pictures")
-    log.info("\n%s\n", table(rows, metrics_of(*SALIENCY)))
+    log.info("\n%s\n", table(rows, metrics_of(*TASKS["saliency"].columns)))
     log.info("%s", made([result.folder, exported, *pictures]))
     log.info(
         "\nlook:      %s\nwatch:     tensorboard --logdir %s\ndemo:      metricfit demo %s --source scenes"

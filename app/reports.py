@@ -7,48 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..trainers.files import write_text
-from ..trainers.metrics.catalogue import Metric, metrics_of
-
-SALIENCY = (
-    "max_f", "mean_f", "mae", "mean_to_max", "optimal_threshold", "band_low", "band_high", "polarisation",
-)  # fmt: skip
-SEGMENTATION = (
-    "dataset_miou_present", "batch_miou_present", "image_miou_present", "dataset_miou", "batch_miou", "image_miou",
-    "pixel_accuracy",
-)  # fmt: skip
-SEGMENTATION_CLASS = ("iou", "recall", "precision", "share")
-AP = ("ap", "ap50", "ap75", "ap90")
-OLRP = ("olrp", "olrp_localization", "olrp_false_positives", "olrp_false_negatives")
-F1 = ("f1", "f1_threshold", "band_low", "band_high")
-DETECTION = (*AP, "olrp", *F1)
-
-
-def detection_tables(label: str, report) -> str:
-    """Lay out a `DetectionReport`: AP, oLRP and threshold, the classes, and the bounds where they were measured."""
-    own = [(label, report.scalars)]
-    tables = [
-        table(own, metrics_of(*AP, "ap_small", "ap_medium", "ap_large", "ar", "rho")),
-        table(own, metrics_of(*OLRP, *F1)),
-        table(report.class_scalars.items(), metrics_of(*AP[:3], *OLRP, "threshold")),
-    ]
-    if report.bounds:
-        rows = [
-            ("as scored", report.scalars),
-            ("scored against IoU", {**report.bounds.lower, "rho": -1.0}),
-            ("scored by IoU", {**report.bounds.upper, "rho": 1.0}),
-        ]
-        tables.append(table(rows, metrics_of("rho", *AP)))
-    return "\n\n".join(tables)
-
-
-def segmentation_tables(label: str, report) -> str:
-    """Lay out a `SegmentationReport`: the means, and the classes."""
-    return "\n\n".join(
-        [
-            table([(label, report.scalars)], metrics_of(*SEGMENTATION)),
-            table(report.class_scalars.items(), metrics_of(*SEGMENTATION_CLASS)),
-        ]
-    )
+from ..trainers.metrics.catalogue import Metric
 
 
 def table(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Sequence[Metric], corner: str = "") -> str:

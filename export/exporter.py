@@ -20,7 +20,8 @@ from ..trainers.data.sources import all_scenes
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_text
-from ..trainers.training.config import CONFIGS, read_config, train_command
+from ..trainers.tasks import CONFIGS
+from ..trainers.training.config import read_config, train_command
 from ..trainers.training.run_folder import read_run, versions
 from .card import CARD_NAME, ModelCard, write_card
 from .formats import saved_model, tflite

@@ -1,7 +1,6 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 import keras
@@ -13,8 +12,7 @@ from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.models import build_deeplab
 from metricfit.trainers.models.backbones import builders as backbones
-from metricfit.trainers.tasks import saliency, segmentation
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks import get_task, saliency, segmentation
 from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
 
 
@@ -130,7 +128,7 @@ def config(small_config):
 def trained(small_config):
     """One finished run, which no test changes."""
     with registered():
-        return saliency.train(small_config)
+        return get_task("saliency").train(small_config)
 
 
 @pytest.fixture(scope="session")
@@ -162,8 +160,11 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.fixture(scope="session")
 def segmented(segmentation_config):
     """One finished run, which no test changes; it was interrupted after its first epoch and continued."""
-    watchers = segmentation.TASK.watchers
-    stopping = replace(segmentation.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
+
+    class Stopping(segmentation.Segmentation):
+        def watchers(self, *arguments):
+            return [*super().watchers(*arguments), Interrupt()]
+
     with registered():
-        assert run.train(stopping, segmentation_config).interrupted
-        return segmentation.train(segmentation_config)
+        assert Stopping().train(segmentation_config).interrupted
+        return get_task("segmentation").train(segmentation_config)

@@ -126,10 +126,10 @@ def test_every_package_is_listed():
 
 def test_tasks_are_attributes_and_load_late():
     program = (
-        "import sys, metricfit.trainers.training.config\n"
-        "metricfit.trainers.training.config.SaliencyConfig()\n"
+        "import sys, metricfit.trainers.tasks\n"
+        "metricfit.trainers.tasks.CONFIGS['saliency']()\n"
         "assert 'tensorflow' not in sys.modules\n"
-        "for task in metricfit.trainers.training.config.CONFIGS:\n"
+        "for task in metricfit.trainers.tasks.CONFIGS:\n"
         "    assert callable(getattr(metricfit.trainers, task).train)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -1,12 +1,12 @@
-"""Training: data, models, metrics, judges, and one file a task."""
+"""Training: data, models, metrics, judges; and the tasks as attributes: `metricfit.trainers.saliency.train(config)`."""
 
-import importlib
+from typing import Any
 
 
-def __getattr__(name):
-    from .training.config import CONFIGS
-
+def __getattr__(name: str) -> Any:
     # Imported when first asked for: configurations and errors must not wait for TensorFlow.
-    if name in CONFIGS:
-        return importlib.import_module(f"{__name__}.tasks.{name}")
+    from .tasks import TASKS, get_task
+
+    if name in TASKS:
+        return get_task(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

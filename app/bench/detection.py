@@ -12,7 +12,7 @@ from ...trainers.data.sources import open_source
 from ...trainers.models import BACKBONES, build_retinanet
 from ...trainers.models.detector.detect import decode_boxes
 from ...trainers.models.detector.loss import class_labels
-from ...trainers.tasks import detection
+from ...trainers.tasks import get_task
 from ...trainers.training.config import DetectionConfig
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
@@ -26,8 +26,8 @@ def bench_train(options: BenchOptions) -> list[dict]:
     """Time the losses alone on a step's own logits and labels, beside the loop, and the whole step with each."""
     config = _config(options)
     source = open_source(options.data, needs="boxes")
-    batch = next(iter(detection.TASK.training_batches(config, source, 0)))
-    model = detection.TASK.build_model(config, source)
+    batch = next(iter(get_task("detection").training_batches(config, source, 0)))
+    model = get_task("detection").build_model(config, source)
     alone = _losses_alone(model, batch)
     steps = {("whole step", name): _step(config, source, batch, loss=name) for name in COMPARED}
     times = interleaved(alone, max(options.repeats, 7)) | interleaved(steps, options.repeats)
@@ -42,7 +42,7 @@ def bench_data(options: BenchOptions) -> list[dict]:
     config = _config(options)
     source = open_source(options.data, needs="boxes")
     count = 4 * options.repeats
-    stream = iter(detection.TASK.training_batches(config, source, 0))
+    stream = iter(get_task("detection").training_batches(config, source, 0))
     batch = next(stream)
     rates = {"pipeline": rate(stream, count, config.batch_size)}
     step = interleaved({"step": _step(config, source, batch, loss=config.loss)}, options.repeats)["step"]
@@ -57,7 +57,7 @@ def bench_models(options: BenchOptions) -> list[dict]:
     actions, parameters = {}, {}
     for name in BACKBONES:
         model = build_retinanet(name, size=options.size, class_names=("object",))
-        actions[name] = partial(detection.predictor(model), picture)
+        actions[name] = partial(get_task("detection").predictor(model), picture)
         parameters[name] = model.count_params()
     times = interleaved(actions, options.repeats)
     first = next(iter(times.values()))
@@ -111,7 +111,7 @@ def _run(step: Callable, fixed: list, watched: list) -> None:
 
 
 def _step(config: DetectionConfig, source, batch, *, loss: str) -> Callable[[], object]:
-    model = detection.TASK.build_model(config, source)
+    model = get_task("detection").build_model(config, source)
     model.compile(optimizer=build_optimizer(config, 1000), loss=loss, jit_compile=False)
     model.make_train_function()
     again = iter(tf.data.Dataset.from_tensors(batch).repeat())

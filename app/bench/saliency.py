@@ -13,7 +13,7 @@ from ...trainers.data.sources import open_source
 from ...trainers.errors import UsageError
 from ...trainers.metrics import FMeasureCurve
 from ...trainers.models import BACKBONES, build_basnet, build_deeplab, build_dss
-from ...trainers.tasks import saliency
+from ...trainers.tasks import get_task
 from ...trainers.training.config import SaliencyConfig
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
@@ -60,8 +60,8 @@ def bench_data(options: BenchOptions) -> list[dict]:
     config = _config(options)
     source = open_source(options.data)
     count = 4 * options.repeats
-    stream = iter(saliency.TASK.training_batches(config, source, 0))
-    epoch = saliency.TASK.steps_per_epoch(config, source)
+    stream = iter(get_task("saliency").training_batches(config, source, 0))
+    epoch = get_task("saliency").steps_per_epoch(config, source)
     cold = min(epoch, count)
     rates = {"pipeline, first epoch": rate(stream, cold, config.batch_size)}
     for _ in range(epoch - cold):

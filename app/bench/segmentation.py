@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ... import losses
 from ...trainers.models import build_deeplab
-from ...trainers.tasks.segmentation import build_loss
+from ...trainers.tasks import get_task
 from ...trainers.training.config import SegmentationConfig
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
@@ -69,7 +69,9 @@ def bench_train(options: BenchOptions) -> list[dict]:
     for loss in TRAINED_WITH:
         model = build_deeplab(config.backbone, size=config.size, class_names=[f"c{n}" for n in range(CLASSES)])
         optimizer = build_optimizer(config, 1000)
-        model.compile(optimizer=optimizer, loss=build_loss(replace(config, loss=loss)), jit_compile=False)
+        model.compile(
+            optimizer=optimizer, loss=get_task("segmentation").build_loss(replace(config, loss=loss)), jit_compile=False
+        )
         actions[loss] = lambda model=model: model.train_on_batch(images, labels)
     times = interleaved(actions, options.repeats)
     first = times[TRAINED_WITH[0]]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from ...trainers.training.config import CONFIGS, RunConfig
+from ...trainers.tasks import CONFIGS
+from ...trainers.training.config import RunConfig
 from ..options import Data, Quiet, SkipBad, Sources, Strict, TaskName
 
 if TYPE_CHECKING:

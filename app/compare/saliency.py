@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...trainers.comparison import Comparison, Row
-from ...trainers.comparison.of_saliency import HALF
 from ...trainers.figures.comparison import f_measure_figure, lines_figure
+from ...trainers.tasks.saliency import HALF
 from ..page.html import figure, folded, grid, legend, paragraph
 from ..page.svg import to_svg
 from .presentation import Presentation, curves_of, line_of

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...trainers.comparison import SELECTION, Comparison, Outcome, get_compared
+from ...trainers.comparison import SELECTION, Comparison, Outcome
 from ...trainers.comparison.transfer import Transfer
 from ...trainers.figures.comparison import best_thresholds_figure, colour_of
 from ...trainers.metrics.catalogue import Metric
+from ...trainers.tasks import get_task
 from ..page.html import figure, grid, paragraph
 from ..page.svg import to_svg
 from .presentation import Presentation
@@ -58,7 +59,7 @@ def _cell(score: float, lost: float, *, own: bool) -> str:
 
 
 def _best_thresholds(comparison: Comparison, rows: Sequence[LabelledRow]) -> list[str]:
-    key = get_compared(comparison.task).best_threshold
+    key = get_task(comparison.task).best_threshold
 
     def found(outcome: Outcome) -> list[float]:
         return [kept["scalars"].get(key, np.nan) for kept in outcome.sets.values()]

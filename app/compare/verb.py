@@ -4,9 +4,10 @@ import json
 import logging
 from pathlib import Path
 
-from ...trainers.comparison import Comparison, Plan, compare, get_compared, read_entries, read_sweep
+from ...trainers.comparison import Comparison, Plan, compare, read_entries, read_sweep
 from ...trainers.errors import UsageError
 from ...trainers.files import write_text
+from ...trainers.tasks import get_task
 from ..reports import made, table, write_csv
 from ..tasks import TASKS
 from .options import CompareOptions, training_config
@@ -20,7 +21,7 @@ log = logging.getLogger("metricfit")
 
 def run(options: CompareOptions) -> int:
     """Train what is not trained yet, and write the report; gives the exit code."""
-    comparison, presentation = compare(get_compared(options.task), plan_of(options)), TASKS[options.task].presentation()
+    comparison, presentation = compare(get_task(options.task), plan_of(options)), TASKS[options.task].presentation()
     folder = comparison.plan.out
     log.info("\n%s\n", summary(comparison, presentation))
     paths = [

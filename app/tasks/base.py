@@ -10,6 +10,8 @@ import numpy as np
 
 from ...export.runners.base import Runner
 from ...trainers.errors import UsageError
+from ...trainers.metrics.catalogue import metrics_of
+from ..reports import table
 from ..results import Result
 from ..show.threshold import Threshold
 
@@ -55,12 +57,15 @@ class AppTask(ABC):
         result: the type of what is found.
         files: what predict writes of a picture; see `Writer`.
         digits: decimals of a threshold to show.
+        columns: the figures that a training and an evaluation tell, and `class_columns` of each class.
     """
 
     name: ClassVar[str]
     result: ClassVar[type[Result]]
     files: ClassVar[Files]
     digits: ClassVar[int] = 2
+    columns: ClassVar[tuple[str, ...]]
+    class_columns: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def check(self, found: Any, runner: Runner) -> None:
@@ -77,6 +82,13 @@ class AppTask(ABC):
     @abstractmethod
     def presentation(self) -> "Presentation":
         """Give what the report of a comparison shows; imported only then, as predict and demo draw no figures."""
+
+    def tables(self, label: str, report: Any) -> str:
+        """Lay out the report of an evaluation: the figures, and the classes where there are some."""
+        laid = [table([(label, report.scalars)], metrics_of(*self.columns))]
+        if self.class_columns:
+            laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
+        return "\n\n".join(laid)
 
     def move(self, threshold: Threshold, step: float) -> Threshold:
         """Give the threshold that a key leads to: `step` further, from -1 to 1."""

@@ -14,7 +14,10 @@ from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
 from ...trainers.files import write_text
 from ...trainers.geometry import box_areas
+from ...trainers.judge.boxes import DetectionReport
 from ...trainers.metrics import to_coco_results
+from ...trainers.metrics.catalogue import metrics_of
+from ..reports import table
 from ..results import Detections, Result
 from ..show.threshold import Threshold
 from .base import AppTask, Files, Writer
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from ..compare.detection import DetectionPresentation
 
 DETECTIONS = "detections.json"
+_AP = ("ap", "ap50", "ap75", "ap90")
+_OLRP = ("olrp", "olrp_localization", "olrp_false_positives", "olrp_false_negatives")
+_F1 = ("f1", "f1_threshold", "band_low", "band_high")
 _STEP = 4.0  # logits for a threshold's step of 1: near 0.5 the keys then do what they do for saliency
 
 
@@ -33,6 +39,8 @@ class DetectionApp(AppTask):
     result = Detections
     files: ClassVar[Files] = {"overlay": ("overlays/{}.jpg", "boxes")}
     digits = 3
+    columns = (*_AP, "olrp", *_F1)
+    class_columns = (*_AP[:3], *_OLRP, "threshold")
 
     def check(self, found: tuple[np.ndarray, ...], runner: Runner) -> None:
         """Expect boxes [K, 4], scores [K] within [0, 1] and classes [K]."""
@@ -49,6 +57,23 @@ class DetectionApp(AppTask):
                 f"expected a detection model with finite boxes and scores from 0 to 1, {runner.path} gives others: "
                 "export it with 'metricfit export', or give another model"
             )
+
+    def tables(self, label: str, report: DetectionReport) -> str:
+        """Lay out AP, oLRP and threshold, the classes, and the bounds where they were measured."""
+        own = [(label, report.scalars)]
+        laid = [
+            table(own, metrics_of(*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho")),
+            table(own, metrics_of(*_OLRP, *_F1)),
+            table(report.class_scalars.items(), metrics_of(*self.class_columns)),
+        ]
+        if report.bounds:
+            rows = [
+                ("as scored", report.scalars),
+                ("scored against IoU", {**report.bounds.lower, "rho": -1.0}),
+                ("scored by IoU", {**report.bounds.upper, "rho": 1.0}),
+            ]
+            laid.append(table(rows, metrics_of("rho", *_AP)))
+        return "\n\n".join(laid)
 
     def presentation(self) -> "DetectionPresentation":
         """Give the task's part of a comparison's report."""

@@ -20,6 +20,9 @@ class SaliencyApp(AppTask):
 
     name = "saliency"
     result = SaliencyMap
+    columns = (
+        "max_f", "mean_f", "mae", "mean_to_max", "optimal_threshold", "band_low", "band_high", "polarisation",
+    )  # fmt: skip
     files: ClassVar[Files] = {
         "mask": ("masks/{}.png", "mask"),
         "saliency": ("saliency/{}.png", "saliency"),

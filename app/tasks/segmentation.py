@@ -30,6 +30,11 @@ class SegmentationApp(AppTask):
     """The likeliest class of each pixel, shown where its probability reaches the threshold."""
 
     name = "segmentation"
+    columns = (
+        "dataset_miou_present", "batch_miou_present", "image_miou_present", "dataset_miou", "batch_miou",
+        "image_miou", "pixel_accuracy",
+    )  # fmt: skip
+    class_columns = ("iou", "recall", "precision", "share")
     result = ClassMap
     files: ClassVar[Files] = {
         "labels": ("labels/{}.png", "indices"),

@@ -16,7 +16,9 @@ import numpy as np
 from ...trainers.data.example import Source
 from ...trainers.errors import MetricfitError
 from ...trainers.geometry import box_iou
-from ...trainers.judge.boxes import DetectionReport, measure
+from ...trainers.judge.boxes import DetectionReport
+from ...trainers.tasks import get_task
+from ...trainers.tasks.base import CompiledModel
 from ..runners.runner import Runner
 from .limits import LARGEST_DIFFERENCE, MEAN_DIFFERENCE, METRIC_DIFFERENCE, hold_to
 
@@ -179,14 +181,9 @@ def compare(
         return expected
 
     def measured(predict, agreement=None):
-        report = measure(
-            predict,
-            source,
-            size=reference.size,
-            resizing=reference.resizing,
-            class_names=reference.class_names,
-            batch_size=batch_size,
-            quiet=quiet or agreement is not None,
+        model = CompiledModel(predict, reference.size, reference.resizing, reference.class_names)
+        report = get_task("detection").evaluate(
+            model, source, batch_size=batch_size, quiet=quiet or agreement is not None
         )
         return Measured(report, reference.class_names, agreement)
 

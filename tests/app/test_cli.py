@@ -8,7 +8,8 @@ import pytest
 from metricfit.app import cli
 from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
-from metricfit.trainers.training.config import CONFIGS, train_command
+from metricfit.trainers.tasks import CONFIGS
+from metricfit.trainers.training.config import train_command
 
 
 def typed(*arguments):

@@ -13,7 +13,7 @@ from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.metrics.catalogue import metrics_of
 from metricfit.trainers.training.config import SaliencyConfig
-from metricfit.trainers.training.run import load_model
+from metricfit.trainers.training.saved import load_model
 
 
 @pytest.fixture(scope="module", autouse=True)

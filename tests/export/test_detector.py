@@ -31,8 +31,8 @@ from metricfit.export.tasks.detection import candidates
 from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.judge.boxes import measure
 from metricfit.trainers.models.detector.detect import decode_boxes
+from metricfit.trainers.tasks import get_task as get_trained
 
 from .small_detector import CLASS_NAMES, SIZE, square_detector
 
@@ -160,7 +160,7 @@ def test_the_card_s_figures_are_those_of_the_file(detector, squares):
     held_out = split_for_selection(squares)[1]
     for file in ("model_int8.tflite", "saved_model"):
         runner = load_runner(detector / file)
-        report = measure(runner, held_out, size=SIZE, class_names=runner.class_names, batch_size=2, quiet=True)
+        report = get_trained("detection").evaluate(runner, held_out, batch_size=2, quiet=True)
         for name, value in card.files[file]["metrics"].items():
             assert report.scalars[name] == pytest.approx(value, abs=1e-6), name
         classes = [report.class_scalars[name]["threshold"] for name in CLASS_NAMES]

@@ -6,11 +6,9 @@
 from .compare import Comparison, compare
 from .outcome import SELECTION, Outcome, Row
 from .plan import Entry, Plan, Sweep, read_entries, read_sweep
-from .tasks import ComparedTask, get_compared
 
 __all__ = [
     "SELECTION",
-    "ComparedTask",
     "Comparison",
     "Entry",
     "Outcome",
@@ -18,7 +16,6 @@ __all__ = [
     "Row",
     "Sweep",
     "compare",
-    "get_compared",
     "read_entries",
     "read_sweep",
 ]

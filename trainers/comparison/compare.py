@@ -8,16 +8,16 @@ from pathlib import Path
 
 from ..data.classes import with_class_names
 from ..data.example import SEPARATOR, Source
-from ..data.scan.scanner import checked_source
 from ..data.sources import split_texts
 from ..errors import MetricfitError, UsageError
 from ..files import write_json
 from ..models.backbones.weights import check_weights
+from ..tasks.base import Task
 from ..training import run
 from ..training.config import to_dict
+from ..training.saved import model_file
 from .outcome import SELECTION, Row, outcome
 from .plan import Entry, Plan, as_key
-from .tasks import ComparedTask
 from .trainings import Trainings, step_seconds
 
 log = logging.getLogger("metricfit")
@@ -49,7 +49,7 @@ class Comparison:
     examples: dict[str, int]
 
 
-def compare(compared: ComparedTask, plan: Plan) -> Comparison:
+def compare(task: Task, plan: Plan) -> Comparison:
     """Train, evaluate and compare; what was done before an interruption is not done again.
 
     Raises:
@@ -58,24 +58,24 @@ def compare(compared: ComparedTask, plan: Plan) -> Comparison:
         MetricfitError: a loss stopped being a number at every learning rate, or in its whole training.
         KeyboardInterrupt: stopped by hand; the same plan goes on from there.
     """
-    plan = _with_baseline(compared, plan)
+    plan = _with_baseline(task, plan)
     trained = [(entry, plan.seed + number) for number in range(max(entry.seeds for entry in plan.entries))
                for entry in plan.entries if number < entry.seeds]  # fmt: skip
     swept = [(entry, plan.seed + number) for sweep in plan.sweeps for entry in sweep.entries.values()
              for number in range(entry.seeds)]  # fmt: skip
     runs = list(dict.fromkeys((entry.label, seed) for entry, seed in trained + swept))
     searching = len(plan.learning_rates) > 1
-    trainings = Trainings(compared, plan, len(runs) + searching * len(plan.entries) * len(plan.learning_rates))
+    trainings = Trainings(task, plan, len(runs) + searching * len(plan.entries) * len(plan.learning_rates))
     for entry, seed in trained + swept:
         config = trainings.config(entry, plan.learning_rates[0], seed)
         run.check(config)
-        compared.task.check(config)
-    _check_folder(compared, plan)
+        task.check(config)
+    _check_folder(task, plan)
     _check_first_weights(plan)
-    training, sets = _open_sets(compared, plan)
+    training, sets = _open_sets(task, plan)
     # Only now, when everything asked for was found to be sound, the folder is touched.
-    _open_folder(compared, plan)
-    steps = compared.task.steps_per_epoch(plan.config, training)
+    _open_folder(task, plan)
+    steps = task.steps_per_epoch(plan.config, training)
 
     trials, rates = {}, {}
     for entry in plan.entries:
@@ -84,12 +84,12 @@ def compare(compared: ComparedTask, plan: Plan) -> Comparison:
     found = {}
     for entry, seed in trained + swept:
         if (entry.label, seed) not in found:
-            found[entry.label, seed] = _outcomes(compared, trainings, entry, rates[entry.loss], seed, sets, steps)
+            found[entry.label, seed] = _outcomes(task, trainings, entry, rates[entry.loss], seed, sets, steps)
 
     def row(entry: Entry, label: str = "") -> list[Row]:
         seeds = [found[entry.label, plan.seed + number] for number in range(entry.seeds)]
         rows = [Row(label or entry.label, entry, rates[entry.loss], [plain for plain, _, _ in seeds])]
-        if entry.loss == compared.baseline and not entry.options:
+        if entry.loss == task.baseline and not entry.options:
             scaled, factors = [scaled for _, scaled, _ in seeds], [factor for *_, factor in seeds]
             rows.append(Row(f"{rows[0].label}, logits scaled", entry, rates[entry.loss], scaled, factors))
         return rows
@@ -100,7 +100,7 @@ def compare(compared: ComparedTask, plan: Plan) -> Comparison:
         for sweep in plan.sweeps
     }  # fmt: skip
     return Comparison(
-        task=compared.name,
+        task=task.name,
         plan=plan,
         rows=[line for entry in plan.entries for line in row(entry)],
         sweeps=sweeps,
@@ -127,36 +127,36 @@ def chosen_rate(loss: str, trials: list[dict], only: float) -> float:
     return best["learning_rate"]
 
 
-def _outcomes(compared, trainings: Trainings, entry: Entry, rate: float, seed: int, sets: dict, steps: int):
+def _outcomes(task, trainings: Trainings, entry: Entry, rate: float, seed: int, sets: dict, steps: int):
     """Train and measure one model: its outcome, and that with scaled logits and the factor where it has the control."""
     record = trainings.training(entry, rate, seed)
     seconds = step_seconds(record, steps)
     factor = None
-    if entry.loss == compared.baseline and not entry.options:
+    if entry.loss == task.baseline and not entry.options:
         factor = trainings.scale(record, sets[SELECTION])["factor"]
     plain, *scaled = trainings.measured(record, sets, factor)
-    control = outcome(compared, record, scaled[0], seconds) if scaled else None
-    return outcome(compared, record, plain, seconds), control, factor
+    control = outcome(task, record, scaled[0], seconds) if scaled else None
+    return outcome(task, record, plain, seconds), control, factor
 
 
-def _with_baseline(compared: ComparedTask, plan: Plan) -> Plan:
+def _with_baseline(task: Task, plan: Plan) -> Plan:
     """Add the loss of the control where it was not asked for: without it the comparison proves little."""
-    if not compared.baseline or any(entry.loss == compared.baseline for entry in plan.entries):
+    if not task.baseline or any(entry.loss == task.baseline for entry in plan.entries):
         return plan
-    log.info("%s is trained, too: its models with scaled logits are the control", compared.baseline)
+    log.info("%s is trained, too: its models with scaled logits are the control", task.baseline)
     seeds = max(entry.seeds for entry in plan.entries)
-    return replace(plan, entries=(Entry(compared.baseline, seeds=seeds), *plan.entries))
+    return replace(plan, entries=(Entry(task.baseline, seeds=seeds), *plan.entries))
 
 
-def _check_folder(compared: ComparedTask, plan: Plan) -> None:
+def _check_folder(task: Task, plan: Plan) -> None:
     """Refuse a folder that holds anything but a comparison of this task."""
     mark = plan.out / MARK
     if plan.out.exists() and (not plan.out.is_dir() or (any(plan.out.iterdir()) and not mark.is_file())):
         raise UsageError(f"{plan.out} exists and holds no comparison: choose another --out")
     if mark.is_file():
-        task = json.loads(mark.read_text(encoding="utf-8")).get("task")
-        if task != compared.name and not plan.overwrite:
-            raise UsageError(f"{plan.out} holds a comparison of {task}: choose another --out, or --overwrite it")
+        found = json.loads(mark.read_text(encoding="utf-8")).get("task")
+        if found != task.name and not plan.overwrite:
+            raise UsageError(f"{plan.out} holds a comparison of {found}: choose another --out, or --overwrite it")
 
 
 def _check_first_weights(plan: Plan) -> None:
@@ -170,23 +170,22 @@ def _check_first_weights(plan: Plan) -> None:
         return
     if plan.overwrite and plan.out.resolve() in Path(config.init).resolve().parents:
         raise UsageError(f"--train.init {config.init} lies in {plan.out}, which --overwrite empties: copy it elsewhere")
-    run.model_file(config.init)
+    model_file(config.init)
 
 
-def _open_folder(compared: ComparedTask, plan: Plan) -> None:
+def _open_folder(task: Task, plan: Plan) -> None:
     """Make the folder, or empty it where it is to be begun anew."""
     if plan.overwrite:
         for name in ("runs", "evaluations"):
             shutil.rmtree(plan.out / name, ignore_errors=True)
-    write_json(plan.out / MARK, {"task": compared.name, "training": to_dict(plan.config)})
+    write_json(plan.out / MARK, {"task": task.name, "training": to_dict(plan.config)})
 
 
-def _open_sets(compared: ComparedTask, plan: Plan) -> tuple[Source, dict[str, Source]]:
+def _open_sets(task: Task, plan: Plan) -> tuple[Source, dict[str, Source]]:
     """Open and scan all data before anything is trained; the sets by name, the selection split first."""
-    task, config = compared.task, plan.config
-    training, selection = run.open_sources(task, config)
+    config = plan.config
+    training, selection = task.open_sources(config)
     task.check_data(config, training, selection)
-    options = {"needs": task.needs, "skip_bad": config.skip_bad, "strict": config.strict, "quiet": config.quiet}
     sets = {SELECTION: selection}
     known = dict.fromkeys(split_texts(config.data), "--data")
     known |= dict.fromkeys(split_texts(config.val or ""), "--val")
@@ -194,7 +193,7 @@ def _open_sets(compared: ComparedTask, plan: Plan) -> tuple[Source, dict[str, So
         for part in split_texts(text):
             if part in known:
                 raise UsageError(f"--test {part} is {known[part]}, too: test on data that training has not seen")
-        sets[name] = checked_source(text, **options, **task.source_options(config))
+        sets[name] = task.open_source(text, config)
         task.check_data(config, training, sets[name])
         if task.needs != "mask":
             # Refuses classes that the models will not know.

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..tasks.base import Task
 from .plan import Entry
 from .spread import Spread, spreads
-from .tasks import ComparedTask
 from .transfer import Transfer, middle_of_band, threshold_transfer
 
 SELECTION = "selection split"
@@ -20,7 +20,7 @@ class Outcome:
     Attributes:
         seed: of its training.
         record: what `Trainings` keeps of the training.
-        sets: its measurement by set, the selection split first; see `tasks.ComparedTask`.
+        sets: its measurement by set, the selection split first; see `Task.measure`.
         scalars: further figures by test set, such as the score at thresholds that were picked elsewhere.
         overall: figures over all sets.
         transfer: its best thresholds carried over; None for a task without thresholds.
@@ -70,19 +70,19 @@ class Row:
         return spreads(outcome.overall for outcome in self.outcomes)
 
 
-def outcome(compared: ComparedTask, record: dict, sets: Mapping[str, dict], seconds: float | None = None) -> Outcome:
+def outcome(task: Task, record: dict, sets: Mapping[str, dict], seconds: float | None = None) -> Outcome:
     """Put together what one model has on all sets: thresholds of one used on the others.
 
     Args:
-        compared: the task.
+        task: what the models are trained for.
         record: of the training.
         sets: a measurement by set, the selection split first.
         seconds: time of a training step.
     """
     tests = [name for name in sets if name != SELECTION]
     scalars, overall, transfer, middle_transfer = {name: {} for name in tests}, {}, None, None
-    if compared.score_curve:
-        curves = {name: compared.score_curve(kept) for name, kept in sets.items()}
+    if task.best_threshold:
+        curves = {name: task.score_curve(kept) for name, kept in sets.items()}
         transfer, middle_transfer = threshold_transfer(curves), threshold_transfer(curves, middle_of_band)
         for place, name in enumerate(transfer.names):
             if name in scalars:
@@ -93,16 +93,16 @@ def outcome(compared: ComparedTask, record: dict, sets: Mapping[str, dict], seco
                     "worst_transfer_loss": float(lost.max()),
                     "middle_transfer_loss": float(middle_lost.mean()),
                     "worst_middle_transfer_loss": float(middle_lost.max()),
-                    **compared.derived(sets[name], sets[SELECTION]),
+                    **task.derived(sets[name], sets[SELECTION]),
                 }
         for key in ("transfer_loss", "middle_transfer_loss"):
             overall[key] = float(np.mean([scalars[name][key] for name in tests]))
             overall[f"worst_{key}"] = max(scalars[name][f"worst_{key}"] for name in tests)
-        best = [kept["scalars"].get(compared.best_threshold) for kept in sets.values()]
+        best = [kept["scalars"].get(task.best_threshold) for kept in sets.values()]
         # Where nothing is found, a detector has none.
         if None not in best:
             overall |= {"threshold_mean": float(np.mean(best)), "threshold_variance": float(np.var(best))}
         # What every test set has of the task's own, such as F at one half, is averaged.
-        for key in compared.derived(sets[tests[0]], sets[SELECTION]):
+        for key in task.derived(sets[tests[0]], sets[SELECTION]):
             overall[key] = float(np.mean([scalars[name][key] for name in tests]))
     return Outcome(record["seed"], record, dict(sets), scalars, overall, transfer, middle_transfer, seconds)

@@ -13,11 +13,11 @@ import numpy as np
 
 from ..errors import DivergedError, UsageError
 from ..files import write_json
-from ..training import run
+from ..tasks.base import Predictor, Task
 from ..training.callbacks import read_history
 from ..training.run_folder import check_run
+from ..training.saved import load_model
 from .plan import Entry, Plan, as_key
-from .tasks import ComparedTask
 
 log = logging.getLogger("metricfit")
 
@@ -26,13 +26,13 @@ class Trainings:
     """Trains what a plan names, and remembers what is done: OUT/runs has run folders, OUT/evaluations what they score.
 
     Args:
-        compared: the task.
+        task: what is trained.
         plan: what is compared.
         total: how many trainings there are, for the log.
     """
 
-    def __init__(self, compared: ComparedTask, plan: Plan, total: int):
-        self.compared, self.plan, self.total = compared, plan, total
+    def __init__(self, task: Task, plan: Plan, total: int):
+        self.task, self.plan, self.total = task, plan, total
         self.begun = 0
         self._loaded = ("", None)
 
@@ -65,7 +65,7 @@ class Trainings:
         """Find the best factor on a model's logits on the selection split, once; gives `factor` and `scores`."""
 
         def find():
-            factor, scores = self.compared.best_scale(self._model(record), self.plan.config, selection)
+            factor, scores = self.task.best_scale(self._model(record), self.plan.config, selection)
             return {"factor": factor, "scores": {f"{key:g}": value for key, value in scores.items()}}
 
         return self._once(self._folder(record) / "logit_scale.json", find)
@@ -90,7 +90,7 @@ class Trainings:
 
             def measure(source=source):
                 log.info("  evaluating on %s", source.name)
-                kept = self.compared.measure(self._model(record), self.plan.config, source, scales)
+                kept = self.task.measure(self._model(record), self.plan.config, source, scales)
                 return {"source": source.name, "examples": len(source), "scales": list(scales), "measured": kept}
 
             for by_set, measurement in zip(found, self._once(path, measure)["measured"]):
@@ -104,7 +104,7 @@ class Trainings:
     def _trained(self, name: str, config, may_fail: bool) -> dict:
         kept = self.plan.out / "evaluations" / name / "run.json"
         # Refuses a folder in which another training lies.
-        if not check_run(self.compared.name, config):
+        if not check_run(self.task.name, config):
             shutil.rmtree(kept.parent, ignore_errors=True)
 
         def train():
@@ -114,7 +114,7 @@ class Trainings:
                 "learning_rate": config.learning_rate, "epochs": config.epochs,
             }  # fmt: skip
             try:
-                result = run.train(self.compared.task, config)
+                result = self.task.train(config)
             except DivergedError as error:
                 if not may_fail:
                     raise
@@ -125,11 +125,11 @@ class Trainings:
             history = read_history(result.folder / "history.csv")
             return {
                 **record,
-                "score": result.metrics[self.compared.task.main_metric],
-                "selection": result.metrics,
+                "score": result.scalars[self.task.main_metric],
+                "selection": result.scalars,
                 "training_seconds": [row["training_seconds"] for row in history if "training_seconds" in row],
                 "seconds": sum(row["seconds"] for row in history),
-                "watched": self.compared.watched(result.folder),
+                "watched": self.task.watched(result.folder),
             }
 
         return self._once(kept, train)
@@ -137,10 +137,10 @@ class Trainings:
     def _folder(self, record: dict) -> Path:
         return self.plan.out / "evaluations" / record["name"]
 
-    def _model(self, record: dict) -> keras.Model:
+    def _model(self, record: dict) -> Predictor:
         if self._loaded[0] != record["name"]:
             self._release()
-            self._loaded = record["name"], run.load_model(self.plan.out / "runs" / record["name"])
+            self._loaded = record["name"], self.task.as_predictor(load_model(self.plan.out / "runs" / record["name"]))
         return self._loaded[1]
 
     def _release(self) -> None:

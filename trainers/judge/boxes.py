@@ -1,26 +1,26 @@
-"""How good a detector is: any function that finds boxes, on any source that has them, at the pictures' own sizes."""
+"""Judging detection: boxes against true boxes, by COCO's average precision and by LRP."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ..data.batches import pipeline
 from ..data.example import Example, Source
-from ..data.fit import fit_scale, unfit_boxes
-from ..errors import DataError, UsageError
-from ..figures.boxes import boxes_figure, confidence_figure, precision_recall_figure
-from ..figures.maps import save
-from ..metrics import LRP, CocoAP, CocoResult, CorrelationBounds, Found, LRPResult, Truth, rank_correlation
-from ..metrics import correlation_bounds as bounds_of
-
-PICTURES = 6
-"""How many pictures a report keeps to be drawn."""
+from ..errors import UsageError
+from ..figures.boxes import boxes_figure
+from ..figures.precision_recall import precision_recall_figure
+from ..figures.thresholds import confidence_figure
+from ..metrics.average_precision import CocoAP, CocoResult
+from ..metrics.correlation import CorrelationBounds, correlation_bounds, rank_correlation
+from ..metrics.lrp import LRP, LRPResult
+from ..metrics.matching import Found, Truth
+from .base import Judge, Picture, Report, Thresholds, known
 
 
 @dataclass(frozen=True, eq=False)
-class DetectionReport:
+class DetectionReport(Report):
     """How good a detector is on one source.
 
     Attributes:
@@ -30,18 +30,20 @@ class DetectionReport:
         bounds: AP with the scores of the true positives dealt out in the worst and in the best order, where asked for.
         pictures: a few (image uint8 [H, W, 3], `Truth`, `Found`, name), each at its own size.
         label: what the curves are called in figures.
+        model_classes: names of the model's classes, where they are not those of the source.
     """
 
     coco: CocoResult
     lrp: LRPResult
     rho: float
     bounds: CorrelationBounds | None = None
-    pictures: list[tuple] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     label: str = "model"
+    model_classes: tuple[str, ...] | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes."""
+        """The names of the source's classes."""
         return self.coco.class_names
 
     @property
@@ -56,8 +58,25 @@ class DetectionReport:
         found = self.lrp.class_scalars
         return {name: {**values, **found[name]} for name, values in self.coco.class_scalars.items()}
 
-    def to_dict(self) -> dict:
-        """All figures and curves as JSON-able data."""
+    @property
+    def thresholds(self) -> Thresholds:
+        """The threshold of the best F1 and its band, and by class of the model that of its oLRP (else that of all)."""
+        scalars, classes = self.scalars, self.class_scalars
+        optimal = float(scalars.get("f1_threshold", 0.5))
+        names = self.class_names if self.model_classes is None else self.model_classes
+        return {
+            "optimal": optimal,
+            "band": [float(scalars.get(name, optimal)) for name in ("band_low", "band_high")],
+            "per_class": [float(classes.get(name, {}).get("threshold", optimal)) for name in names],
+        }
+
+    @property
+    def class_thresholds(self) -> np.ndarray:
+        """What a box of each class must reach to be shown, float64 [K]; infinity where nothing true is found."""
+        return np.where(np.isnan(self.lrp.class_threshold), np.inf, self.lrp.class_threshold)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all figures and curves."""
         entries = {
             "scalars": self.scalars,
             "classes": self.class_scalars,
@@ -69,96 +88,81 @@ class DetectionReport:
             entries["correlation_bounds"] = asdict(self.bounds)
         return entries
 
-    def draw(self, folder) -> list[Path]:
-        """Draw precision over recall, F1 and LRP over the threshold, and the pictures; gives the files."""
-        folder = Path(folder)
-        made = [
-            save(precision_recall_figure(self.coco), folder / "precision_recall.png"),
-            save(confidence_figure({self.label: self.lrp}), folder / "thresholds.png"),
-        ]
-        if self.pictures:
-            made.append(save(self.panels(), folder / "panels.png"))
-        return made
+    def figures(self, title: str = "") -> dict[str, Figure]:
+        """Draw precision over recall, F1 and LRP over the threshold, and the pictures.
 
-    def panels(self, title: str = ""):
-        """Draw the kept pictures, truth beside what was found, as a figure.
-
-        Of what was found the boxes are shown that reach the best threshold of their class.
+        Of what was found in them the boxes are shown that reach the best threshold of their class.
         """
-        images, truths, founds, names = zip(*self.pictures)
-        thresholds = np.where(np.isnan(self.lrp.class_threshold), np.inf, self.lrp.class_threshold)
-        return boxes_figure(images, truths, founds, self.class_names, names=names, thresholds=thresholds, title=title)
+        drawn = {
+            "precision_recall": precision_recall_figure(self.coco, title=title),
+            "thresholds": confidence_figure({self.label: self.lrp}, title=title),
+        }
+        if self.pictures:
+            images, truths, founds, names = zip(*self.pictures)
+            drawn["panels"] = boxes_figure(
+                images, truths, founds, self.class_names, names=names, thresholds=self.class_thresholds, title=title
+            )
+        return drawn
 
 
-def measure(
-    predict: Callable,
-    source: Source,
-    *,
-    size: int,
-    resizing: str = "pad",
-    class_names: Sequence[str],
-    batch_size: int = 8,
-    label: str = "model",
-    quiet: bool = False,
-    correlation_bounds: bool = False,
-) -> DetectionReport:
-    """Judge a detector in pixels of the original pictures.
-
-    The classes of the model and of the source are brought together by their names; boxes of classes that only the
-    model knows are left out.
+class BoxJudge(Judge[Found, DetectionReport]):
+    """Judges boxes, as `Found`.
 
     Args:
-        predict: from uint8 pictures [B, size, size, 3] to boxes float [B, K, 4] in pixels of the input, scores float
-            [B, K] in [0, 1], classes integer [B, K] and count integer [B], how many of the K are boxes.
-        source: examples with boxes.
-        size: side of the network's input in pixels.
-        resizing: how a picture becomes the input, "pad" or "stretch".
-        class_names: names of the model's classes, by index.
-        batch_size: pictures a call of `predict`.
-        label: name of the model in figures.
-        quiet: no progress bar.
+        class_names: the names of the examples' classes.
+        model_classes: the names of the classes that are found, brought together with the others by name: boxes of a
+            class that only the model knows are left out. By default they are the same.
         correlation_bounds: whether to measure AP with the true positives' scores in the worst and the best order, too.
-
-    Returns:
-        The report.
-
-    Raises:
-        UsageError: the source has a class that the model does not know, or batch_size is below 1.
-        DataError: an example without boxes.
-        MetricfitError: no example has a box that counts.
+        start: position of its first example in the data set.
+        **options: of `Judge`.
     """
-    known = match_classes(class_names, source)
-    coco, lrp = CocoAP(source.class_names), LRP(source.class_names)
-    shown = set(np.linspace(0, len(source) - 1, PICTURES).astype(int).tolist())
-    pictures = []
-    found_boxes = predicted_boxes(predict, source, size, resizing, batch_size, quiet=quiet)
-    for index, (example, found) in enumerate(found_boxes):
-        classes = known[found.classes]
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        *,
+        model_classes: Sequence[str] | None = None,
+        correlation_bounds: bool = False,
+        start: int = 0,
+        **options: Any,
+    ):
+        super().__init__(start=start, **options)
+        self.coco, self.lrp = CocoAP(class_names, start=start), LRP(class_names, start=start)
+        self.measures = {"coco": self.coco, "lrp": self.lrp}
+        self.model_classes = None if model_classes is None else tuple(model_classes)
+        self.correlation_bounds = correlation_bounds
+        places = {name: index for index, name in enumerate(class_names)}
+        known = class_names if model_classes is None else model_classes
+        self._places = np.array([places.get(name, -1) for name in known], np.int64)
+
+    def _measure(self, example: Example, found: Found) -> tuple[Truth, Found]:
+        classes = self._places[found.classes]
         found = Found(found.boxes[classes >= 0], found.scores[classes >= 0], classes[classes >= 0])
-        truth = _truth(example, source)
-        coco.update(truth, found)
-        lrp.update(truth, found)
-        if index in shown:
-            pictures.append((example.image, truth, found, example.name))
-    matches = lrp.matches.by_class()
-    return DetectionReport(
-        coco=coco.result(),
-        lrp=lrp.result(),
-        rho=rank_correlation(matches),
-        bounds=bounds_of(matches) if correlation_bounds else None,
-        pictures=pictures,
-        label=label,
-    )
+        boxes, kinds = known(example, "boxes"), known(example, "classes")
+        truth = Truth(boxes, kinds, example.difficult, example.crowd, example.areas)
+        self.coco.update(truth, found)
+        self.lrp.update(truth, found)
+        return truth, found
+
+    def result(self) -> DetectionReport:
+        """Give the report of all pictures so far."""
+        matches = self.lrp.matches.by_class()
+        return DetectionReport(
+            coco=self.coco.result(),
+            lrp=self.lrp.result(),
+            rho=rank_correlation(matches),
+            bounds=correlation_bounds(matches) if self.correlation_bounds else None,
+            pictures=self.pictures,
+            label=self.label,
+            model_classes=self.model_classes,
+        )
 
 
-def match_classes(class_names: Sequence[str], source: Source) -> np.ndarray:
-    """Find the model's classes in a source, by name.
-
-    Returns:
-        int64 [number of the model's classes]: the index in `source.class_names`, -1 for what the source does not have.
+def refuse_unknown_classes(class_names: Sequence[str], source: Source) -> None:
+    """Refuse a source with classes that a model does not know.
 
     Raises:
-        UsageError: the source has classes that the model does not know, or the model's have no names.
+        UsageError: there is one, or the model's classes have no names.
     """
     if not class_names:
         raise UsageError("the model does not say the names of its classes: keep an exported file beside its card.json")
@@ -168,28 +172,6 @@ def match_classes(class_names: Sequence[str], source: Source) -> np.ndarray:
             f"{source.name} has {_listed(unknown)}, which the model does not know (it finds {_listed(class_names)}): "
             "name the classes alike, or train on these"
         )
-    places = {name: index for index, name in enumerate(source.class_names)}
-    return np.array([places.get(name, -1) for name in class_names], np.int64)
-
-
-def predicted_boxes(
-    predict: Callable, source: Source, size: int, resizing: str, batch_size: int, *, quiet: bool = False
-) -> Iterator[tuple[Example, Found]]:
-    """Yield each example with what is found in it, in pixels of the original picture and the model's classes."""
-    batches = pipeline.original_size_examples(
-        source, size, batch_size, quiet=quiet, description="evaluating", resizing=resizing
-    )
-    for images, examples in batches:
-        for example, boxes, scores, classes, count in zip(examples, *predict(images)):
-            shape = example.image.shape[:2]
-            boxes = unfit_boxes(boxes[:count], fit_scale(shape, size, resizing), shape)
-            yield example, Found(boxes, scores[:count], classes[:count])
-
-
-def _truth(example: Example, source: Source) -> Truth:
-    if example.boxes is None or example.classes is None:
-        raise DataError(f"{example.name} of {source.name} has no boxes: choose a source that has them")
-    return Truth(example.boxes, example.classes, example.difficult, example.crowd, example.areas)
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

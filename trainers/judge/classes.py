@@ -1,25 +1,20 @@
-"""How good a segmentation is: any function that scores classes, on any source of labels, at the labels' own size."""
+"""Judging segmentation: class maps against labels, by intersection over union."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ..data.batches import pipeline
-from ..data.classes import with_class_names
-from ..data.example import IGNORE, Example, Source
+from ..data.example import IGNORE, Example
 from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
-from ..figures.maps import save
-from ..metrics import Jaccard, JaccardResult
-from .views import PLAIN, Views, averaged_scores
-
-PICTURES = 6
-"""How many pictures a report keeps to be drawn."""
+from ..metrics.jaccard import Jaccard, JaccardResult
+from .base import Judge, Picture, Report, Thresholds, known
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentationReport:
+class SegmentationReport(Report):
     """How good a segmentation is on one source.
 
     Attributes:
@@ -29,8 +24,13 @@ class SegmentationReport:
     """
 
     jaccard: JaccardResult
-    pictures: list[tuple] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     label: str = "model"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.jaccard.class_names
 
     @property
     def scalars(self) -> dict[str, float]:
@@ -42,12 +42,17 @@ class SegmentationReport:
         """By class: `share`, `iou`, `recall` and `precision`; what does not exist is left out."""
         return self.jaccard.class_scalars
 
-    def to_dict(self) -> dict:
-        """All figures as JSON-able data."""
+    @property
+    def thresholds(self) -> Thresholds:
+        """The likeliest class needs no threshold: it is taken whatever its probability is."""
+        return {"optimal": 0.0, "band": [0.0, 0.0], "per_class": []}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all figures."""
         return self.jaccard.to_dict()
 
-    def figures(self, title: str = "") -> dict:
-        """Draw IoU by class, the confusion of the classes, and the pictures: figures by name."""
+    def figures(self, title: str = "") -> dict[str, Figure]:
+        """Draw IoU by class, the confusion of the classes, and the pictures."""
         drawn = {
             "class_iou": class_iou_figure({self.label: self.jaccard}, title=title),
             "confusion": confusion_figure(self.jaccard, title=title),
@@ -55,79 +60,31 @@ class SegmentationReport:
         if self.pictures:
             images, labels, predictions, names = zip(*self.pictures)
             drawn["panels"] = label_panels_figure(
-                images, labels, predictions, self.jaccard.class_names, names, ignore=IGNORE, title=title
+                images, labels, predictions, self.class_names, names, ignore=IGNORE, title=title
             )
         return drawn
 
-    def draw(self, folder) -> list[Path]:
-        """Write the figures as PNG files; gives these."""
-        return [save(figure, Path(folder) / f"{name}.png") for name, figure in self.figures().items()]
 
-
-def measure(
-    predict: Callable,
-    source: Source,
-    *,
-    size: int,
-    resizing: str = "pad",
-    class_names: Sequence[str],
-    batch_size: int = 16,
-    views: Views = PLAIN,
-    label: str = "model",
-    quiet: bool = False,
-) -> SegmentationReport:
-    """Judge a segmentation at the labels' own size.
-
-    The classes of the model and of the source are brought together by their names.
+class ClassJudge(Judge[np.ndarray, SegmentationReport]):
+    """Judges class maps, uint8 [H, W].
 
     Args:
-        predict: from uint8 pictures [B, size, size, 3] to scores of the classes, float32 [B, size, size, C]; at other
-            scales from squares of other sides, see `multi_scale.averaged_scores`.
-        source: examples with labels, the indices of its `class_names`.
-        size: side of the network's input in pixels.
-        resizing: how a picture becomes the input, "pad" or "stretch".
-        class_names: names of the model's classes, by index.
-        batch_size: pictures a call of `predict`, and a batch of `batch_miou`.
-        views: how each picture is shown to `predict`, once or at several scales.
-        label: name of the model in figures.
-        quiet: no progress bar.
-
-    Returns:
-        The report.
-
-    Raises:
-        UsageError: the source has a class that the model does not know, or batch_size is below 1.
-        MetricfitError: no pixel counts.
+        class_names: the names of the classes, of examples and class maps alike.
+        batch_size: pictures in a row that are one batch of `batch_miou`.
+        start: position of its first example in the data set.
+        **options: of `Judge`.
     """
-    source = with_class_names(source, class_names)
-    shown = set(np.linspace(0, len(source) - 1, PICTURES).astype(int).tolist())
-    # A batch of nothing is refused below, as for every task.
-    jaccard = Jaccard(class_names, batch_size=max(1, batch_size), ignore=IGNORE)
-    pictures = []
-    found = predicted_classes(predict, source, size, resizing, batch_size, views=views, quiet=quiet)
-    for index, (example, predicted) in enumerate(found):
-        jaccard.update(example.labels, predicted)
-        if index in shown:
-            pictures.append((example.image, example.labels, predicted, example.name))
-    return SegmentationReport(jaccard.result(), pictures, label)
 
+    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, start: int = 0, **options: Any):
+        super().__init__(start=start, **options)
+        self.jaccard = Jaccard(class_names, batch_size=batch_size, ignore=IGNORE, start=start)
+        self.measures = {"jaccard": self.jaccard}
 
-def predicted_classes(
-    predict: Callable,
-    source: Source,
-    size: int,
-    resizing: str,
-    batch_size: int,
-    *,
-    views: Views = PLAIN,
-    quiet: bool = False,
-) -> Iterator[tuple[Example, np.ndarray]]:
-    """Yield each example with the class of the highest score of each pixel, uint8 [H, W], at the picture's own size."""
-    batches = pipeline.original_size_examples(
-        source, size, batch_size, quiet=quiet, description="evaluating", resizing=resizing
-    )
-    for images, examples in batches:
-        pictures = [example.image for example in examples]
-        found = averaged_scores(predict, pictures, size, resizing, views, fitted=images)
-        for example, scores in zip(examples, found):
-            yield example, scores.argmax(axis=-1).astype(np.uint8)
+    def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        labels = known(example, "labels")
+        self.jaccard.update(labels, found)
+        return labels, found
+
+    def result(self) -> SegmentationReport:
+        """Give the report of all class maps so far."""
+        return SegmentationReport(self.jaccard.result(), self.pictures, self.label)

@@ -29,7 +29,7 @@ class Views:
     scales: Sequence[float] = (1.0,)
     flips: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         low, high = _RANGE
         if not self.scales or not all(low <= scale <= high for scale in self.scales):
             raise UsageError(f"--scales must be from {low} to {high} each, got {tuple(self.scales)}")
@@ -40,7 +40,7 @@ PLAIN = Views()
 
 
 def averaged_scores(
-    predict: Callable,
+    predict: Callable[[np.ndarray], np.ndarray],
     pictures: Sequence[np.ndarray],
     size: int,
     resizing: str,
@@ -66,7 +66,7 @@ def averaged_scores(
     Returns:
         float32 [H, W, C] for each picture.
     """
-    means = [0.0] * len(pictures)
+    means: list[np.ndarray] = [np.zeros((), np.float32)] * len(pictures)
     mirrorings = (False, True) if views.flips else (False,)
     share = np.float32(1 / (len(views.scales) * len(mirrorings)))
     for scale in views.scales:

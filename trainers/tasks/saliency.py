@@ -1,185 +1,197 @@
 """Saliency: a picture in, one map out, trained and judged by the F-measure."""
 
-import logging
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ... import losses
-from ..data.batches import pipeline
-from ..data.example import IGNORE, Source
-from ..data.images import resize_map
+from ..data.example import IGNORE, Example, Source
 from ..data.subset import subset
 from ..data.targets import TARGETS
 from ..errors import UsageError
-from ..figures.maps import panels_figure, save, threshold_figure
-from ..metrics import FirstMapFMeasure, FMeasure, FMeasureCurve, FMeasureResult
-from ..metrics.logit_scale import sigmoid
+from ..figures.thumbnails import flat, thumbnail
+from ..judge.base import PICTURES, evenly_spread
+from ..judge.feeding import judge_all
+from ..judge.maps import MapJudge, SaliencyReport, to_logits
+from ..metrics import FirstMapFMeasure, FMeasure, ImageIoU, LogitFMeasure, best_logit_scale
+from ..metrics.logit_curve import LEVELS, ZERO
 from ..models import build_basnet, build_deeplab, build_dss, has_side_outputs, scale_and_shift_logits
-from ..training import run
-from ..training.callbacks import PredictionPanels, ThresholdCurves
+from ..training.callbacks import MetricReport
 from ..training.config import SaliencyConfig, parse_loss_options
+from .base import CompiledModel, Predictor, Task
 
-log = logging.getLogger("metricfit")
-
-PICTURES = 6
-
-
-@dataclass(frozen=True)
-class SaliencyReport:
-    """How good a saliency model is on one source.
-
-    Attributes:
-        results: the F-measure's results by convention: "curves" (precision and recall averaged over pictures, then
-            F: what papers report) and "images" (F of each picture, then averaged).
-        pictures: a few (image, mask, map, name), each at its own size.
-        label: what the curves are called in figures.
-    """
-
-    results: dict[str, FMeasureResult]
-    pictures: list[tuple] = field(default_factory=list)
-    label: str = "model"
-
-    @property
-    def scalars(self) -> dict[str, float]:
-        """The main figures, by the convention that papers report."""
-        values = self.results["curves"].to_dict(curves=False)
-        low, high = values.pop("band")
-        return {**values, "band_low": low, "band_high": high}
-
-    def to_dict(self) -> dict:
-        """All figures and curves as JSON-able data."""
-        return {name: result.to_dict() for name, result in self.results.items()}
-
-    def draw(self, folder) -> list[Path]:
-        """Draw F, precision and recall over the threshold, and the pictures; gives the files."""
-        folder = Path(folder)
-        made = [save(threshold_figure({self.label: self.results["curves"]}), folder / "thresholds.png")]
-        if self.pictures:
-            images, masks, maps, names = zip(*self.pictures)
-            figure = panels_figure(images, masks, maps, names=names, ignore=IGNORE)
-            made.append(save(figure, folder / "panels.png"))
-        return made
+HALF = 128
+"""The number of the threshold 128/255, the first of the field's that is at least one half."""
 
 
-def evaluate(
-    predict,
-    source: Source,
-    *,
-    size: int,
-    batch_size: int = 16,
-    beta2: float = 0.3,
-    protocol: str = "raw",
-    logit_scale: float = 1.0,
-    label: str = "model",
-    quiet: bool = False,
-) -> SaliencyReport:
-    """Judge a saliency model at the labels' own size.
+class Saliency(Task[SaliencyConfig, SaliencyReport]):
+    """Maps of how salient each pixel is, by the F-measure over the threshold."""
 
-    Args:
-        predict: from uint8 pictures [B, size, size, 3] to saliency in [0, 1], float32 [B, size, size].
-        source: examples with masks.
-        size: side of the network's input in pixels.
-        batch_size: pictures a call of `predict`.
-        beta2: weight of precision against recall.
-        protocol: "raw", or "published" (each map stretched to [0, 1] and cut to 8 bits, as published toolboxes do).
-        logit_scale: the maps' logits are multiplied by this first; 1 leaves them alone.
-        label: name of the model in figures.
-        quiet: no progress bar.
+    name = "saliency"
+    target = TARGETS["mask"]
+    main_metric = "max_f"
+    shown = ("max_f", "mean_f", "mae")
+    network = ("model", "backbone")
+    judging = ("protocol", "beta2", "logit_scale")
+    tags = {"thresholds": "curves/f_measure_over_threshold", "panels": "panels/predictions"}  # noqa: RUF012
+    measured_by_keras = True
+    baseline = "cross_entropy"
+    best_threshold = "optimal_threshold"
 
-    Returns:
-        The report.
+    def check(self, config: SaliencyConfig) -> None:
+        """As `Task.check`."""
+        _check_beta2(config.beta2)
+        self.build_loss(config)
+        if _changes_logits(config):
+            _check_init_logits(config)
+        if config.model == "basnet":
+            _check_basnet(config)
 
-    Raises:
-        UsageError: beta2 or batch_size out of range.
-    """
-    _check_beta2(beta2)
-    curves = {name: FMeasureCurve(beta2=beta2, average=name, protocol=protocol) for name in ("curves", "images")}
-    shown = set(np.linspace(0, len(source) - 1, PICTURES).astype(int).tolist())
-    pictures = []
-    maps = predicted_maps(predict, source, size, batch_size, quiet=quiet)
-    for index, (example, saliency) in enumerate(maps):
-        saliency = scale_logits(saliency, logit_scale)
-        for curve in curves.values():
-            curve.update(saliency, example.mask)
-        if index in shown:
-            pictures.append((example.image, example.mask, saliency, example.name))
-    return SaliencyReport({name: curve.result() for name, curve in curves.items()}, pictures, label)
+    def build_loss(self, config: SaliencyConfig) -> keras.losses.Loss:
+        """Make the configured loss, on logits and with the ignore label of masks.
 
+        Raises:
+            UsageError: no such loss, none of a single map, or it refuses its options.
+        """
+        options = parse_loss_options(config.loss_options)
+        choices = [name for name, entry in losses.LOSSES.items() if entry.task != "detection"]
+        try:
+            for name in losses.read_sum(config.loss):
+                if name not in choices:
+                    raise ValueError(f"{name or 'nothing'} is no loss of maps: choose among {', '.join(choices)}")
+            loss = losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
+            # Losses of several classes say only here that one map is not enough.
+            loss(np.zeros((1, 2, 2), np.int32), np.zeros((1, 2, 2), np.float32))
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"--loss {config.loss}: {error}") from error
+        return loss
 
-def predicted_maps(predict, source: Source, size: int, batch_size: int, *, quiet: bool = False):
-    """Yield each example with its predicted map, float32 in [0, 1], at the label's own size."""
-    batches = pipeline.original_size_examples(source, size, batch_size, quiet=quiet, description="evaluating")
-    for images, examples in batches:
-        for example, saliency in zip(examples, predict(images)):
-            yield example, resize_map(saliency, example.mask.shape)
+    def build_model(self, config: SaliencyConfig, source: Source) -> keras.Model:
+        """As `Task.build_model`."""
+        shared = {"size": config.size, "weights": config.weights}
+        if config.model == "basnet":
+            return build_basnet(**shared)
+        if config.model == "dss":
+            return build_dss(config.backbone, **shared)
+        return build_deeplab(config.backbone, **shared)
 
+    def initialise(self, model: keras.Model, trained: keras.Model, config: SaliencyConfig | None = None) -> None:
+        """As `Task.initialise`; the configuration may scale and shift the logits."""
+        model.set_weights(trained.get_weights())
+        if config and _changes_logits(config):
+            scale_and_shift_logits(model, scale=config.init_logit_scale, threshold=config.init_threshold)
 
-def to_logits(saliency: np.ndarray) -> np.ndarray:
-    """Give the logits behind probabilities, float32 in about [-16, 16]: nearer to 0 and 1 float32 cannot tell."""
-    probability = np.clip(saliency, 1e-7, 1 - 1e-7).astype(np.float64)
-    return (np.log(probability) - np.log1p(-probability)).astype(np.float32)
+    def compile_model(
+        self, model: keras.Model, config: SaliencyConfig, optimizer: keras.optimizers.Optimizer, training: Source
+    ) -> None:
+        """As `Task.compile_model`."""
+        loss, metric = self.build_loss(config), FMeasure
+        if has_side_outputs(model):
+            loss, metric = losses.DeepSupervision(loss), FirstMapFMeasure
+        f_measure = metric(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
+        model.compile(optimizer=optimizer, loss=loss, metrics=[f_measure], jit_compile=config.jit_compile)
 
+    def predictor(self, model: keras.Model) -> CompiledModel:
+        """Compile a model to uint8 pictures [B, S, S, 3] -> saliency float32 [B, S, S] in [0, 1]."""
 
-def scale_logits(saliency: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the logits behind probabilities by a factor: polarises maps without any training.
+        @tf.function(reduce_retracing=True)
+        def probabilities(images: tf.Tensor) -> tf.Tensor:
+            return tf.sigmoid(model(images, training=False))
 
-    Args:
-        saliency: float array in [0, 1].
-        factor: above 0; 1 changes nothing.
+        return CompiledModel(
+            lambda images: probabilities(tf.convert_to_tensor(images)).numpy(), model.input_shape[1], "stretch"
+        )
 
-    Returns:
-        float32 array of the same shape, in [0, 1].
-    """
-    if factor == 1.0:
-        return np.asarray(saliency, np.float32)
-    return sigmoid(np.float32(factor) * to_logits(saliency))
+    def judge(
+        self, source: Source, class_names: Sequence[str] = (), *, batch_size: int = 16, **options: Any
+    ) -> MapJudge:
+        """Make a `MapJudge` with its options."""
+        _check_beta2(options.get("beta2", 0.3))
+        return MapJudge(**options)
 
+    def judging_of(self, config: SaliencyConfig) -> dict[str, Any]:
+        """As `Task.judging_of`."""
+        return {"beta2": config.beta2}
 
-def predictor(model: keras.Model):
-    """Make the compiled function from uint8 pictures [B, S, S, 3] to saliency, float32 [B, S, S] in [0, 1]."""
+    def resizing(self, config: SaliencyConfig) -> str:
+        """Maps are drawn on the whole square."""
+        return "stretch"
 
-    @tf.function(reduce_retracing=True)
-    def probabilities(images):
-        return tf.sigmoid(model(images, training=False))
+    def epoch_report(self, config: SaliencyConfig, selection: Source) -> Callable[[keras.Model], SaliencyReport]:
+        """Report what Keras' own validation measured: the selection data are not predicted twice."""
+        shown = subset(selection, evenly_spread(len(selection)))
+        batches = self.selection_batches(replace(config, batch_size=PICTURES), shown)
+        images, masks = next(iter(batches.as_numpy_iterator()))
+        return MetricReport(images, masks, shown.names)
 
-    return lambda images: probabilities(tf.convert_to_tensor(images)).numpy()
+    def measure(
+        self, model: keras.Model | Predictor, config: SaliencyConfig, source: Source, scales: Sequence[float] = (1.0,)
+    ) -> list[dict[str, Any]]:
+        """As `Task.measure`: at each scale of the logits, but every picture is predicted once.
 
+        The curves have the 256 thresholds of the field, but for `logit_f`, of which the thresholds are `scale` times
+        `LEVELS`: scaled maps have those of the plain ones.
+        """
+        shown = evenly_spread(len(source))
+        shared = {"beta2": config.beta2, "averages": ("curves",), "shown": shown}
+        judges = [MapJudge(**shared, logit_scale=scale, further={"image_iou": ImageIoU()}) for scale in scales]
+        plain = MapJudge(averages=(), further={"logit_f": LogitFMeasure(config.beta2)})
+        judge_all(self._maps(model, config, source), plain, *judges)
+        logit_f = plain.result().further["logit_f"].tolist()
+        kept = [(scale, self.measurement(judge.result())) for scale, judge in zip(scales, judges)]
+        return [{**one, "curves": {**one["curves"], "logit_f": logit_f}, "scale": scale} for scale, one in kept]
 
-def build_loss(config: SaliencyConfig) -> keras.losses.Loss:
-    """Make the configured loss, on logits and with the ignore label of masks.
+    def measurement(self, report: SaliencyReport) -> dict[str, Any]:
+        """As `Task.measurement`."""
+        scalars, result = report.scalars, report.results["curves"]
+        images = scalars.pop("images")
+        curves = {name: getattr(result, name).tolist() for name in ("precision", "recall", "f")}
+        further = {name: values.tolist() for name, values in report.further.items()}
+        pictures = [_thumbnails(*picture) for picture in report.pictures]
+        return {"scalars": scalars, "curves": {**curves, **further}, "images": images, "pictures": pictures}
 
-    Raises:
-        UsageError: no such loss, none of a single map, or it refuses its options.
-    """
-    options = parse_loss_options(config.loss_options)
-    choices = [name for name, entry in losses.LOSSES.items() if entry.task != "detection"]
-    try:
-        for name in losses.read_sum(config.loss):
-            if name not in choices:
-                raise ValueError(f"{name or 'nothing'} is no loss of maps: choose among {', '.join(choices)}")
-        loss = losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
-        # Losses of several classes say only here that one map is not enough.
-        loss(np.zeros((1, 2, 2), np.int32), np.zeros((1, 2, 2), np.float32))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"--loss {config.loss}: {error}") from error
-    return loss
+    def score_curve(self, measurement: dict[str, Any]) -> tuple[np.ndarray, list[float]]:
+        """Give the thresholds of the logits, and F at each."""
+        return measurement["scale"] * LEVELS, measurement["curves"]["logit_f"]
 
+    def best_scale(
+        self, model: keras.Model | Predictor, config: SaliencyConfig, selection: Source
+    ) -> tuple[float, dict[float, float]]:
+        """Give the factor on the logits with the largest MeanF on the selection split, and the MeanF of each."""
 
-def _check(config: SaliencyConfig) -> None:
-    _check_beta2(config.beta2)
-    build_loss(config)
-    if _changes_logits(config):
-        _check_init_logits(config)
-    if config.model == "basnet":
-        _check_basnet(config)
+        def pairs() -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+            for example, found in self._maps(model, config, selection):
+                yield to_logits(found), example.mask
+
+        return best_logit_scale(pairs, beta2=config.beta2)
+
+    def derived(self, measurement: dict[str, Any], selection: dict[str, Any]) -> dict[str, float]:
+        """Give F at one half, which no data have to pick, and the image IoU there and where the selection has MaxF."""
+        logit_f, iou = measurement["curves"]["logit_f"], measurement["curves"]["image_iou"]
+        return {
+            "f_half": logit_f[ZERO],
+            "f_half_loss": max(logit_f) - logit_f[ZERO],
+            "image_iou_half": iou[HALF],
+            "image_iou_picked": iou[round(255 * selection["scalars"]["optimal_threshold"])],
+        }
+
+    def _maps(
+        self, model: keras.Model | Predictor, config: SaliencyConfig, source: Source
+    ) -> Iterator[tuple[Example, np.ndarray]]:
+        return self.found_in(self.as_predictor(model), source, batch_size=config.batch_size, quiet=config.quiet)
 
 
 def _changes_logits(config: SaliencyConfig) -> bool:
     return (config.init_threshold, config.init_logit_scale) != (0.5, 1.0)
+
+
+def _check_beta2(beta2: float) -> None:
+    if not beta2 > 0:
+        raise UsageError(f"--beta2 must be above 0, got {beta2}")
 
 
 def _check_init_logits(config: SaliencyConfig) -> None:
@@ -203,99 +215,11 @@ def _check_basnet(config: SaliencyConfig) -> None:
         )
 
 
-def _build_model(config: SaliencyConfig, source: Source) -> keras.Model:
-    shared = {"size": config.size, "weights": config.weights}
-    if config.model == "basnet":
-        return build_basnet(**shared)
-    if config.model == "dss":
-        return build_dss(config.backbone, **shared)
-    return build_deeplab(config.backbone, **shared)
-
-
-def _initialise(config: SaliencyConfig, model: keras.Model, trained: keras.Model) -> None:
-    model.set_weights(trained.get_weights())
-    if _changes_logits(config):
-        scale_and_shift_logits(model, scale=config.init_logit_scale, threshold=config.init_threshold)
-
-
-def _check_beta2(beta2: float) -> None:
-    if not beta2 > 0:
-        raise UsageError(f"--beta2 must be above 0, got {beta2}")
-
-
-def _compile_model(model: keras.Model, config: SaliencyConfig, optimizer, training: Source) -> None:
-    loss, metric = build_loss(config), FMeasure
-    if has_side_outputs(model):
-        loss, metric = losses.DeepSupervision(loss), FirstMapFMeasure
-    f_measure = metric(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
-    model.compile(optimizer=optimizer, loss=loss, metrics=[f_measure], jit_compile=config.jit_compile)
-
-
-def _training_batches(config: SaliencyConfig, source: Source, start_step: int) -> tf.data.Dataset:
-    return pipeline.training_batches(
-        source,
-        TARGETS["mask"],
-        size=config.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        augmentation=config.augmentation,
-        resizing="stretch",
-        start_step=start_step,
-        cache_mib=config.cache_mib,
-    )
-
-
-def _steps_per_epoch(config: SaliencyConfig, source: Source) -> int:
-    return pipeline.steps_per_epoch(source, config.batch_size)
-
-
-def _selection_batches(config: SaliencyConfig, source: Source) -> tf.data.Dataset:
-    return pipeline.evaluation_batches(
-        source, TARGETS["mask"], size=config.size, batch_size=config.batch_size, resizing="stretch"
-    )
-
-
-def _watchers(config: SaliencyConfig, folder: Path, selection: Source) -> list:
-    shown = subset(selection, np.linspace(0, len(selection) - 1, min(PICTURES, len(selection))).astype(int))
-    batches = pipeline.evaluation_batches(
-        shown, TARGETS["mask"], size=config.size, batch_size=PICTURES, resizing="stretch", cache_mib=0
-    )
-    images, masks = next(iter(batches.as_numpy_iterator()))
-    logs = folder / "tensorboard"
-    return [ThresholdCurves(logs), PredictionPanels(images, masks, logs, names=shown.names)]
-
-
-def _evaluate(model: keras.Model, config: SaliencyConfig, source: Source) -> SaliencyReport:
-    return evaluate(
-        predictor(model),
-        source,
-        size=config.size,
-        batch_size=config.batch_size,
-        beta2=config.beta2,
-        label=config.loss,
-        quiet=config.quiet,
-    )
-
-
-TASK = run.Task(
-    name="saliency",
-    needs="mask",
-    main_metric="max_f",
-    shown=("max_f", "mean_f", "mae"),
-    network=("model", "backbone"),
-    check=_check,
-    check_data=lambda config, training, selection: None,
-    build_model=_build_model,
-    initialise=_initialise,
-    compile_model=_compile_model,
-    training_batches=_training_batches,
-    steps_per_epoch=_steps_per_epoch,
-    selection_batches=_selection_batches,
-    watchers=_watchers,
-    evaluate=_evaluate,
-)
-
-
-def train(config: SaliencyConfig) -> run.RunResult:
-    """Train, or continue, a saliency model; see `run.train`."""
-    return run.train(TASK, config)
+def _thumbnails(image: np.ndarray, mask: np.ndarray, found: np.ndarray, name: str) -> dict[str, str]:
+    grey = np.where(mask == IGNORE, 128, np.where(mask == 1, 255, 0)).astype(np.uint8)
+    return {
+        "name": name,
+        "image": thumbnail(image),
+        "truth": flat(grey),
+        "found": thumbnail(np.rint(255 * found).astype(np.uint8)),
+    }

@@ -31,8 +31,12 @@ class RunConfig:
     """The run folder. An interrupted run in it is continued when the settings are the same."""
     config: str | None = None
     """A config.json, of an earlier run say, whose settings are the defaults here."""
+    loss: str = ""
+    """What is minimised; `metricfit losses` lists them."""
     loss_options: tuple[str, ...] = ()
     """Hyperparameters of the loss as NAME=VALUE, such as beta2=0.8."""
+    backbone: str = "efficientnet_lite0"
+    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     weights: str = "none"
     """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5."""
     init: str | None = None
@@ -87,8 +91,6 @@ class SaliencyConfig(RunConfig):
     model: Literal["deeplab", "dss", "basnet"] = "deeplab"
     """deeplab, DeepLabV3+ on --backbone; dss, side outputs on every level of --backbone, joined by short connections,
     with the loss on each; or basnet, BASNet on ResNet34 with the loss on its eight outputs: large, for GPUs."""
-    backbone: str = "efficientnet_lite0"
-    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
     init_threshold: float = 0.5
@@ -124,8 +126,6 @@ class SegmentationConfig(RunConfig):
     (1 / ln(1.02 + share of the pixels))."""
     model: Literal["deeplab", "enet"] = "deeplab"
     """deeplab, DeepLabV3+ on --backbone; or enet, ENet: small and quick, without pretrained weights."""
-    backbone: str = "efficientnet_lite0"
-    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     size: int = 320
     """Side of the square network input in pixels, a multiple of 32."""
     resizing: Literal["pad", "stretch"] = "pad"
@@ -163,8 +163,6 @@ class DetectionConfig(RunConfig):
     """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), smooth_l1 for others."""
     box_weight: float | None = None
     """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1."""
-    backbone: str = "efficientnet_lite0"
-    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
     size: int = 384
     """Side of the square network input in pixels, a multiple of 32."""
     resizing: Literal["pad", "stretch"] = "pad"
@@ -213,19 +211,11 @@ def to_dict(config: RunConfig) -> dict:
     return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_KEPT}
 
 
-CONFIGS: dict[str, type[RunConfig]] = {
-    "saliency": SaliencyConfig,
-    "segmentation": SegmentationConfig,
-    "detection": DetectionConfig,
-}
-"""Task -> what its training can be told."""
-
-
 def train_command(task: str, config: RunConfig) -> list[str]:
     """Give the command line of a training, with a flag for everything that is not as by default.
 
     Args:
-        task: a key of `CONFIGS`.
+        task: its name.
         config: what the training is told.
 
     Returns:

@@ -3,17 +3,22 @@
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 
-from metricfit.trainers.comparison import of_saliency, trainings
+from metricfit.trainers.comparison import trainings
+from metricfit.trainers.errors import DivergedError
 from metricfit.trainers.judge.boxes import DetectionReport
 from metricfit.trainers.judge.classes import SegmentationReport
 from metricfit.trainers.metrics import LRP, CocoAP, Found, Jaccard, Truth
 from metricfit.trainers.metrics.logit_scale import sigmoid
-from metricfit.trainers.tasks import detection, segmentation
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks.base import Task
+from metricfit.trainers.tasks.detection import Detection
+from metricfit.trainers.tasks.saliency import Saliency
+from metricfit.trainers.tasks.segmentation import Segmentation
+from metricfit.trainers.training.run import RunResult
 from metricfit.trainers.training.run_folder import open_run
 
 STEEPNESS = {"cross_entropy": 1.0, "floss": 6.0, "log_floss": 5.0, "lovasz_hinge": 3.0}
@@ -35,7 +40,7 @@ class Few:
 
 
 class FakeTrainings:
-    """Stands in for `run.train` and everything behind it, and counts what is asked for.
+    """Stands in for `Task.train` and everything behind it, and counts what is asked for.
 
     Attributes:
         trained: how often each run folder was trained, by its name below `runs`.
@@ -48,13 +53,13 @@ class FakeTrainings:
     def __init__(self, patch):
         self.trained, self.measured = Counter(), Counter()
         self.stop_before, self.fails, self.best_rate = None, set(), 1e-3
-        patch.setattr(run, "train", self.train)
+        patch.setattr(Task, "train", lambda task, config: self.train(task, config))
         # There is no model to let go of, and collecting takes longer than everything else here.
         patch.setattr(trainings.gc, "collect", lambda: 0)
-        patch.setattr(run, "load_model", self.load)
-        patch.setattr(of_saliency, "_maps", self.maps)
-        patch.setattr(segmentation, "evaluate", self.segment)
-        patch.setattr(detection, "evaluate", self.detect)
+        patch.setattr(trainings, "load_model", self.load)
+        patch.setattr(Saliency, "found_in", lambda task, model, source, **_: self.maps(model, source))
+        patch.setattr(Segmentation, "evaluate", lambda task, model, source, **_: self.segment(model, source))
+        patch.setattr(Detection, "evaluate", lambda task, model, source, **_: self.detect(model, source))
 
     def train(self, task, config):
         name = config.out.partition("/runs/")[2]
@@ -64,18 +69,18 @@ class FakeTrainings:
         folder = open_run(task.name, config)
         (folder / "model.keras").touch()
         if name in self.fails:
-            raise run.DivergedError(f"the loss became nan in {folder}")
+            raise DivergedError(f"the loss became nan in {folder}")
         rows = [f"{epoch + 1},{seconds},1e-3,{seconds}" for epoch, seconds in enumerate((40, 20, 21, 20))]
         (folder / "history.csv").write_text("\n".join(["epoch,seconds,learning_rate,training_seconds", *rows]))
         score = 1 - abs(np.log(config.learning_rate / self.best_rate))
-        return run.RunResult(folder, {task.main_metric: score}, interrupted=False)
+        return RunResult(folder, SimpleNamespace(scalars={task.main_metric: score}), interrupted=False)
 
     def load(self, folder):
         assert (Path(folder) / "model.keras").is_file()
         found = json.loads((Path(folder) / "config.json").read_text())["config"]
         return {**found, "name": str(folder).partition("/runs/")[2]}
 
-    def maps(self, model, config, source):
+    def maps(self, model, source):
         """Give logits that grow with the distance from the object's edge; each set has its own bias."""
         self.measured[model["name"], source.name] += 1
         bias = 0.6 * (len(source.name) % 3 - 1) * (2.0 if model["loss"] == "cross_entropy" else 0.5)
@@ -86,7 +91,7 @@ class FakeTrainings:
             logits = 4 * (soft - 0.5) + rng.normal(0, 1.2, soft.shape) + bias
             yield example, sigmoid(STEEPNESS.get(model["loss"], 2.0) * cv2.GaussianBlur(logits, (0, 0), 1))
 
-    def segment(self, model, source, **_):
+    def segment(self, model, source):
         self.measured[model["name"], source.name] += 1
         jaccard, pictures = Jaccard(source.class_names, batch_size=4, ignore=255), []
         for index in range(len(source)):
@@ -99,7 +104,7 @@ class FakeTrainings:
             pictures.append((example.image, example.labels, predicted, example.name))
         return SegmentationReport(jaccard.result(), pictures[:6])
 
-    def detect(self, model, source, **_):
+    def detect(self, model, source):
         """Find each box, moved a little, and one that is none; the scores of ranking losses are small."""
         self.measured[model["name"], source.name] += 1
         coco, lrp, pictures = CocoAP(source.class_names), LRP(source.class_names), []

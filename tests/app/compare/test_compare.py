@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -11,11 +10,11 @@ import pytest
 from metricfit.app import cli
 from metricfit.app.compare import verb as compare_verb
 from metricfit.app.compare.options import CompareOptions, training_config
-from metricfit.trainers.comparison import of_saliency
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.tasks.saliency import Saliency
 from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig, read_config
-from metricfit.trainers.training.run import load_model
+from metricfit.trainers.training.saved import load_model
 
 from .comparisons import FakeTrainings, Few
 
@@ -332,7 +331,7 @@ def test_the_task_decides_the_flags_of_the_training():
 
 
 def test_a_real_training_from_loss_to_report(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(of_saliency, "COMPARED", replace(of_saliency.COMPARED, baseline=""))  # a second training
+    monkeypatch.setattr(Saliency, "baseline", "")  # a second training
     arguments = ["compare", "--losses", "lovasz_hinge", "--data", "discs:train", "--test", "discs:test", "--quiet",
                  "--learning-rates", "1e-2", "--out", str(tmp_path / "out"), "--train.backbone", "tiny",
                  "--train.size", "32", "--train.batch-size", "6", "--train.epochs", "2"]  # fmt: skip
@@ -343,8 +342,8 @@ def test_a_real_training_from_loss_to_report(config, tmp_path, monkeypatch):
     assert float(line["max_f"]) >= float(line["f_half"])
     assert 0 < float(line["step_seconds"]) < 5
     run = tmp_path / "out/runs/lovasz_hinge-lr0.01-seed0"
-    found = of_saliency.measure(load_model(run), read_config(run / "config.json", SaliencyConfig),
-                                open_source("discs:test"), (1.0, 4.0))  # fmt: skip
+    found = Saliency().measure(load_model(run), read_config(run / "config.json", SaliencyConfig),
+                               open_source("discs:test"), (1.0, 4.0))  # fmt: skip
     assert found[0]["scalars"]["max_f"] == pytest.approx(float(line["max_f"]), abs=1e-6)
     assert found[1]["scalars"]["mae"] < found[0]["scalars"]["mae"], "polarised by the factor"
     assert found[1]["curves"]["logit_f"] == found[0]["curves"]["logit_f"]

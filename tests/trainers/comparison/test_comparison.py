@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from metricfit.trainers.comparison import read_entries, read_sweep
 from metricfit.trainers.comparison.compare import chosen_rate, short_names
-from metricfit.trainers.comparison.of_detection import watched
 from metricfit.trainers.comparison.plan import Entry
 from metricfit.trainers.comparison.spread import Spread, mean_curve, spreads
 from metricfit.trainers.comparison.trainings import step_seconds
@@ -15,6 +14,7 @@ from metricfit.trainers.errors import MetricfitError, UsageError
 from metricfit.trainers.metrics import FMeasureCurve, ImageIoU, LogitFMeasure
 from metricfit.trainers.metrics.logit_curve import LEVELS, ZERO
 from metricfit.trainers.metrics.logit_scale import sigmoid
+from metricfit.trainers.tasks import get_task
 
 
 def maps(count=5, seed=0):
@@ -170,5 +170,5 @@ def test_the_balance_of_gradients_is_read_over_an_interruption(tmp_path):
             for epoch, value in epochs.items():
                 tf.summary.scalar("gradient_balance", value, step=epoch)
         writer.close()
-    assert watched(tmp_path) == {"gradient_balance": [5.0, 3.0, 2.0, 1.0]}
-    assert watched(tmp_path / "none") == {}
+    assert get_task("detection").watched(tmp_path) == {"gradient_balance": [5.0, 3.0, 2.0, 1.0]}
+    assert get_task("detection").watched(tmp_path / "none") == {}

@@ -10,15 +10,29 @@ import tensorflow as tf
 from PIL import Image
 
 from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
-from metricfit.trainers.figures.boxes import boxes_figure, confidence_figure, precision_recall_figure
-from metricfit.trainers.figures.maps import history_figure, to_png_array
-from metricfit.trainers.judge.boxes import measure
+from metricfit.trainers.figures.boxes import boxes_figure
+from metricfit.trainers.figures.history import history_figure
+from metricfit.trainers.figures.precision_recall import precision_recall_figure
+from metricfit.trainers.figures.rendering import to_png_array
+from metricfit.trainers.figures.thresholds import confidence_figure
+from metricfit.trainers.judge.feeding import found_in
 from metricfit.trainers.metrics import LRP, CocoAP, Found, Truth
-from metricfit.trainers.training.callbacks import BestModel, DetectionMetrics, DetectionPanels, HistoryCSV, read_history
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.base import CompiledModel
+from metricfit.trainers.training.callbacks import BestModel, EpochReport, HistoryCSV, read_history
 
 from ..detections import NAMES, Squares, knowing, random_pictures, row
 from ..training.test_callbacks import build, examples, images_of
+
+detection = get_task("detection")
+
+
+def measure(predict, source, *, size, resizing="pad", class_names, **options):
+    """Judge any function that finds boxes."""
+    model = CompiledModel(predict, size, resizing, class_names)
+    return detection.evaluate(model, source, **{"batch_size": 8, "quiet": True, **options})
 
 
 def judged(shift=0.0, resizing="pad", class_names=NAMES, **options):
@@ -79,7 +93,9 @@ def test_refusals():
 
     source = Squares()
     with pytest.raises(DataError, match="bare of squares has no boxes"):
-        measure(knowing(source, 64, "pad"), Bare(), size=64, class_names=NAMES, quiet=True)
+        next(found_in(knowing(source, 64, "pad"), Bare(), TARGETS["boxes"], size=64, resizing="pad", quiet=True))
+    with pytest.raises(DataError, match="a box that counts"):
+        measure(knowing(source, 64, "pad"), Bare(), size=64, class_names=NAMES)
     with pytest.raises(MetricfitError, match="a box that counts"):
         measure(knowing(source, 64, "pad"), Empty(), size=64, class_names=NAMES, quiet=True)
     with pytest.raises(UsageError, match="batch_size"):
@@ -177,10 +193,9 @@ def test_callbacks_log_what_later_callbacks_read(tmp_path):
         seen.append(np.array_equal(np.array(model.trainable_variables[0]), np.array(average)))
         return judged(shift=4.0 - len(seen))
 
-    metrics = DetectionMetrics(evaluate, tmp_path)
+    metrics = EpochReport(evaluate, tmp_path, detection.tags)
     callbacks = [
         metrics,
-        DetectionPanels(metrics, tmp_path),
         BestModel(tmp_path / "model.keras", "val_ap"),
         keras.callbacks.TensorBoard(tmp_path, write_graph=False),
         HistoryCSV(tmp_path / "history.csv"),
@@ -190,7 +205,7 @@ def test_callbacks_log_what_later_callbacks_read(tmp_path):
     # Measured after every epoch, with the averaged weights.
     assert seen == [True] * 3
     assert 0 < history["val_ap"][0] < history["val_ap"][1] < history["val_ap"][2]
-    assert callbacks[2].epoch == 3
+    assert callbacks[1].epoch == 3
     rows = read_history(tmp_path / "history.csv")
     assert [row["val_ap"] for row in rows] == history["val_ap"]
     assert rows[2]["val_olrp"] == pytest.approx(metrics.report.scalars["olrp"])

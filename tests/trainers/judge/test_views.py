@@ -9,8 +9,9 @@ from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.judge.views import Views, averaged_scores
 from metricfit.trainers.models import at_size, build_deeplab
-from metricfit.trainers.tasks import segmentation
+from metricfit.trainers.tasks import get_task
 
+segmentation = get_task("segmentation")
 SCALES = (1, 0.75, 0.5)
 NAMES = ("background", "red", "blue")
 
@@ -74,7 +75,7 @@ def test_a_model_of_another_size_is_the_same_network(models):
 
 def test_a_report_of_several_views(models):
     source = open_source("colours:train", needs="labels")
-    report = segmentation.evaluate(models[64], source, views=Views((1, 0.5)), quiet=True)
+    report = segmentation.evaluate(models[64], source, scales=(1, 0.5), quiet=True)
     assert report.jaccard.images == len(source)
 
 

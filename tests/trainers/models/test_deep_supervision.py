@@ -13,13 +13,14 @@ from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics import FirstMapFMeasure, FMeasure
 from metricfit.trainers.models import basnet, build_basnet, build_dss, has_side_outputs
 from metricfit.trainers.models.layers.side_outputs import SideOutputs
-from metricfit.trainers.tasks import saliency
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.callbacks import read_history
 from metricfit.trainers.training.config import SaliencyConfig
+from metricfit.trainers.training.saved import load_model
 
 from ...conftest import registered
 
+saliency = get_task("saliency")
 LEVELS = ("P1", "P2", "P3", "P4", "P5")
 
 
@@ -120,7 +121,7 @@ def test_what_is_saved_is_the_same_model_with_one_output(name, pictures, request
     loaded, task = load_keras(tmp_path / "model.keras")
     assert task.name == "saliency"
     np.testing.assert_allclose(loaded(pictures), model(pictures), atol=1e-6)
-    assert run.load_model(tmp_path / "model.keras")(pictures, training=True).shape[-1] > 1, "it can be trained further"
+    assert load_model(tmp_path / "model.keras")(pictures, training=True).shape[-1] > 1, "it can be trained further"
 
 
 def test_a_training_of_dss_ends_with_a_saliency_model(config, tmp_path):
@@ -128,7 +129,7 @@ def test_a_training_of_dss_ends_with_a_saliency_model(config, tmp_path):
     result = saliency.train(config)
     first, last = (row["loss"] for row in read_history(result.folder / "history.csv"))
     assert last < 0.95 * first
-    assert 0 < result.metrics["max_f"] <= 1
+    assert 0 < result.scalars["max_f"] <= 1
     model, task = load_keras(result.folder / "model.keras")
     assert (task.name, model.output_shape, has_side_outputs(model)) == ("saliency", (None, 32, 32), True)
     with pytest.raises(UsageError, match="use the same --model and --backbone"):
@@ -156,4 +157,4 @@ def test_what_basnet_refuses():
         ({"weights": "preset:resnet50_imagenet"}, "is not to be had"),
     ]:
         with pytest.raises(UsageError, match=sentence):
-            saliency.TASK.check(replace(SaliencyConfig(model="basnet"), **changes))
+            saliency.check(replace(SaliencyConfig(model="basnet"), **changes))

@@ -13,13 +13,14 @@ from metricfit.trainers.models import build_enet
 from metricfit.trainers.models.layers.class_logits import logits_layer
 from metricfit.trainers.models.layers.unpooling import DepthToSpace, Unpooling
 from metricfit.trainers.models.precision import dtype_policy
-from metricfit.trainers.tasks import segmentation
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.config import SegmentationConfig
 from metricfit.trainers.training.optimizer import build_optimizer
+from metricfit.trainers.training.saved import load_model
 
 from ...conftest import registered
 
+segmentation = get_task("segmentation")
 CONFIG = SegmentationConfig(model="enet", size=32, learning_rate=5e-3, warmup_share=0)
 
 
@@ -27,7 +28,7 @@ CONFIG = SegmentationConfig(model="enet", size=32, learning_rate=5e-3, warmup_sh
 def model():
     keras.utils.set_random_seed(0)
     with registered():
-        return segmentation.TASK.build_model(CONFIG, open_source("colours:train", needs="labels"))
+        return segmentation.build_model(CONFIG, open_source("colours:train", needs="labels"))
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_it_learns_and_is_saved(model, pictures, tmp_path):
     losses = model.fit(images, labels, batch_size=4, epochs=4, verbose=0).history["loss"]
     assert losses[-1] < 0.9 * losses[0]
     model.save(tmp_path / "model.keras")
-    loaded = run.load_model(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
     layer = logits_layer(loaded)
     assert (layer.class_names, layer.resizing) == (("background", "red", "blue"), "pad")
     np.testing.assert_allclose(loaded(pictures), model(pictures), atol=1e-6)
@@ -70,7 +71,7 @@ def test_what_it_refuses():
         build_enet(size=64, class_names=())
     for changes in ({"backbone": "resnet50"}, {"weights": "imagenet"}, {"aspp_dilations": (1, 2)}):
         with pytest.raises(UsageError, match="is for --model deeplab"):
-            segmentation.TASK.check(replace(CONFIG, **changes))
+            segmentation.check(replace(CONFIG, **changes))
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])

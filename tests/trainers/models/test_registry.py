@@ -10,7 +10,7 @@ import pytest
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retinanet
 from metricfit.trainers.models.registry import MODELS, Architecture, check_settings, explained, serving
-from metricfit.trainers.training.config import CONFIGS
+from metricfit.trainers.tasks import CONFIGS
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -371,7 +371,7 @@ def test_predictions_are_sorted_boxes_in_the_picture(model):
         ({"loss": "alrp", "box_loss": "smooth_l1"}, "must be one of giou, iou"),
         ({"loss": "ap", "box_loss": "huber"}, "must be one of smooth_l1, giou, iou"),
         ({"loss": "ap", "box_weight": -1.0}, "box_weight must be 0 or more"),
-        ({"loss": "ap", "metrics": ["accuracy"]}, "callback DetectionMetrics"),
+        ({"loss": "ap", "metrics": ["accuracy"]}, "callback EpochReport"),
     ],
 )
 def test_what_compile_refuses(model, arguments, sentence):

@@ -14,11 +14,14 @@ import pytest
 from metricfit.trainers.data import sources
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models import build_retinanet
-from metricfit.trainers.tasks import detection
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.detection import Detection
 from metricfit.trainers.training.config import DetectionConfig
+from metricfit.trainers.training.saved import load_model
 
 from ...conftest import registered
+
+detection = get_task("detection")
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +51,12 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.fixture(scope="module")
 def trained(config):
     """A run that was interrupted after its first epoch and continued."""
-    watchers = detection.TASK.watchers
-    stopping = replace(detection.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
-    assert run.train(stopping, config).interrupted
+
+    class Stopping(Detection):
+        def watchers(self, *arguments):
+            return [*super().watchers(*arguments), Interrupt()]
+
+    assert Stopping().train(config).interrupted
     assert len(rows_of(config.out)) == 1
     return detection.train(config)
 
@@ -92,7 +98,7 @@ def test_alrp_balances_itself_from_epoch_to_epoch_also_when_continued(trained):
 
 
 def test_the_saved_model_finds_the_discs(trained, config):
-    model = run.load_model(trained.folder)
+    model = load_model(trained.folder)
     assert model.class_names == ("disc",)
     assert model.resizing == "pad"
     report = detection.evaluate(model, sources.open_source("discs:other", needs="boxes"), quiet=True)

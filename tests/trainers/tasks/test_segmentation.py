@@ -14,15 +14,17 @@ from metricfit.trainers.data.batches.class_weights import class_weights
 from metricfit.trainers.data.labels import class_counts
 from metricfit.trainers.data.scan.scanner import checked_source
 from metricfit.trainers.errors import DataError, UsageError
-from metricfit.trainers.judge.classes import measure
 from metricfit.trainers.models import build_deeplab
 from metricfit.trainers.models.layers.class_logits import logits_layer
-from metricfit.trainers.tasks import segmentation
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.base import CompiledModel
 from metricfit.trainers.training.config import SegmentationConfig
 from metricfit.trainers.training.optimizer import build_optimizer
+from metricfit.trainers.training.saved import load_model
 
 from ...conftest import Colours, registered
+
+segmentation = get_task("segmentation")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_a_run_leaves_everything_behind_and_learns(segmented, config):
 
 
 def test_the_saved_model_knows_its_classes_and_finds_them(segmented, config):
-    model = run.load_model(segmented.folder)
+    model = load_model(segmented.folder)
     layer = logits_layer(model)
     assert (layer.class_names, layer.resizing) == (("background", "red", "blue"), "pad")
     report = segmentation.evaluate(model, colours("other"), quiet=True)
@@ -91,17 +93,15 @@ def test_classes_are_judged_at_the_labels_own_size(config, resizing):
             assert index < 60
         return scores
 
-    report = measure(
-        knowing, source, size=160, resizing=resizing, class_names=("red", "other", "blue", "background"),
-        batch_size=7, quiet=True,
-    )  # fmt: skip
+    model = CompiledModel(knowing, 160, resizing, ("red", "other", "blue", "background"))
+    report = segmentation.evaluate(model, source, batch_size=7, quiet=True)
     assert report.jaccard.images == 60
     assert report.jaccard.batch_size == 7
     assert report.scalars["dataset_miou_present"] > 0.95
     assert report.scalars["dataset_miou"] > 0.95
     assert "iou" not in report.class_scalars["other"]
     with pytest.raises(UsageError, match="colours:train has the class blue"):
-        measure(knowing, source, size=160, class_names=("red", "background"), quiet=True)
+        segmentation.evaluate(CompiledModel(knowing, 160, resizing, ("red", "background")), source, quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_init_starts_where_another_run_ended(segmented, config, tmp_path):
         learning_rate=1e-4, optimizer="sgd", schedule="polynomial", equibatch=False,
     )  # fmt: skip
     result = segmentation.train(other)
-    assert result.metrics["dataset_miou_present"] > 0.5
+    assert result.scalars["dataset_miou_present"] > 0.5
     with pytest.raises(UsageError, match="--aspp-channels and --aspp-dilations and --head-channels as there"):
         segmentation.train(replace(other, out=str(tmp_path / "other"), aspp_dilations=(1, 2)))
 
@@ -249,5 +249,5 @@ def test_validation_data_may_number_the_classes_otherwise(config, monkeypatch):
             return replace(example, labels=turned[example.labels])
 
     monkeypatch.setitem(sources.SOURCES, "turned", Turned)
-    _, selection = run.open_sources(segmentation.TASK, replace(config, val="turned:train"))
+    _, selection = segmentation.open_sources(replace(config, val="turned:train"))
     np.testing.assert_array_equal(selection.load(3).labels, colours().load(3).labels)

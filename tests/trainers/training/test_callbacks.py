@@ -15,10 +15,10 @@ from metricfit.trainers.metrics import FMeasure, FMeasureCurve
 from metricfit.trainers.training.callbacks import (
     AveragedWeights,
     BestModel,
+    EpochReport,
     HistoryCSV,
     HParams,
-    PredictionPanels,
-    ThresholdCurves,
+    MetricReport,
     TimeLimit,
     TrainingCheckpoint,
     averaged_weights,
@@ -295,8 +295,9 @@ def test_tensorboard_pictures_of_curves_and_panels(tmp_path):
     images, masks = examples(10_000)
     masks[0, 0] = 255
     model = build(metrics=True)
-    panels = PredictionPanels(images, masks, tmp_path, every=2, names=["a", "b", "c", "d"], batch_size=3)
-    fit(model, [ThresholdCurves(tmp_path), panels], 2)
+    panels = MetricReport(images, masks, ["a", "b", "c", "d"], batch_size=3)
+    curves = EpochReport(MetricReport(), tmp_path, {"thresholds": "curves/f_measure_over_threshold"}, add_logs=False)
+    fit(model, [curves, EpochReport(panels, tmp_path, {"panels": "panels/predictions"}, every=2, add_logs=False)], 2)
     curves = images_of(tmp_path / "curves", "f_measure_over_threshold")
     assert [step for step, _ in curves] == [0, 1]
     assert curves[0][1].size == (720, 470)
@@ -305,7 +306,7 @@ def test_tensorboard_pictures_of_curves_and_panels(tmp_path):
     assert [step for step, _ in drawn] == [1]
     assert np.asarray(drawn[0][1]).std() > 20
     expected = 1 / (1 + np.exp(-model.predict(images, verbose=0)))
-    np.testing.assert_allclose(panels.predict(), expected, atol=1e-6)
+    np.testing.assert_allclose(panels.predict(model), expected, atol=1e-6)
 
 
 def test_curves_show_the_validation(tmp_path):
@@ -314,15 +315,16 @@ def test_curves_show_the_validation(tmp_path):
 
     class Look(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            found.append((curves.metric.to_result(), logs))
+            found.append((curves.report.results["curves"], dict(logs)))
 
-    curves = ThresholdCurves(tmp_path)
+    curves = EpochReport(MetricReport(), tmp_path, {"thresholds": "curves/f_measure_over_threshold"}, add_logs=False)
     fit(model, [curves, Look()], 1)
     result, logs = found[0]
     assert result.images == 4
     assert result.max_f == pytest.approx(logs["val_max_f"], abs=1e-6)
+    assert "val_images" not in logs, "what Keras logs is left as it is"
     with pytest.raises(MetricfitError, match="FMeasure"):
-        fit(build(metrics=False), [ThresholdCurves(tmp_path)], 1)
+        fit(build(metrics=False), [EpochReport(MetricReport(), tmp_path, {})], 1)
 
 
 def test_hparams_hold_config_and_metrics(tmp_path):

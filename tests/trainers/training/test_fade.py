@@ -8,9 +8,10 @@ import pytest
 
 from metricfit.trainers.data.example import IGNORE
 from metricfit.trainers.errors import UsageError
-from metricfit.trainers.tasks import segmentation
+from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.config import SegmentationConfig
 
+segmentation = get_task("segmentation")
 CONFIG = SegmentationConfig(fade_from="softmax_cross_entropy", loss="lovasz_softmax", fade_epochs=(1, 3), epochs=4)
 
 
@@ -19,7 +20,7 @@ def test_the_loss_fades_between_the_epochs(tmp_path):
     images, labels = rng.normal(size=(4, 3, 3, 2)).astype(np.float32), rng.integers(0, 3, (4, 3, 3))
     model = keras.Sequential([keras.Input((3, 3, 2)), keras.layers.Dense(3)])
     model.compile("sgd", segmentation.build_loss(CONFIG))
-    fade, *_ = segmentation.TASK.watchers(CONFIG, tmp_path, None)
+    fade, *_ = segmentation.watchers(CONFIG, tmp_path, None)
     seen = []
     note = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seen.append(model.loss.weights.numpy()[1])
@@ -54,9 +55,9 @@ def test_each_loss_takes_the_options_that_it_has():
 )
 def test_fadings_that_do_not_fit(changes, sentence):
     with pytest.raises(UsageError, match=sentence):
-        segmentation.TASK.check(replace(CONFIG, **changes))
+        segmentation.check(replace(CONFIG, **changes))
 
 
 def test_without_epochs_the_middle_half_is_taken(tmp_path):
-    fade, *_ = segmentation.TASK.watchers(replace(CONFIG, fade_epochs=None, epochs=8), tmp_path, None)
+    fade, *_ = segmentation.watchers(replace(CONFIG, fade_epochs=None, epochs=8), tmp_path, None)
     assert fade.epochs == (2, 6)

@@ -11,12 +11,17 @@ import pytest
 
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import IGNORE
+from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.judge.maps import scale_logits
 from metricfit.trainers.metrics import FMeasure
-from metricfit.trainers.tasks import saliency
-from metricfit.trainers.training import run
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.saliency import Saliency
 from metricfit.trainers.training.config import parse_loss_options, read_config, to_dict
 from metricfit.trainers.training.run_folder import open_run
+from metricfit.trainers.training.saved import load_model
+
+saliency = get_task("saliency")
 
 
 def rows_of(folder):
@@ -48,7 +53,7 @@ def test_a_run_leaves_everything_behind(trained):
 
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["data"] == "discs:train"
-    assert metrics["curves"]["max_f"] == pytest.approx(trained.metrics["max_f"])
+    assert metrics["curves"]["max_f"] == pytest.approx(trained.scalars["max_f"])
     assert len(metrics["curves"]["f"]) == 256
 
     rows = rows_of(folder)
@@ -59,10 +64,10 @@ def test_a_run_leaves_everything_behind(trained):
 
 def test_the_best_epoch_is_what_is_kept(trained, config):
     best = max(float(row["val_max_f"]) for row in rows_of(trained.folder))
-    model = run.load_model(trained.folder)
-    _, selection = sources.split_for_selection(sources.open_source("discs:train"))
+    model = load_model(trained.folder)
+    _, selection = split_for_selection(sources.open_source("discs:train"))
     metric = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE)
-    for images, masks in saliency.TASK.selection_batches(config, selection):
+    for images, masks in saliency.selection_batches(config, selection):
         metric.update_state(masks, model(images))
     assert float(metric.result()["max_f"]) == pytest.approx(best, abs=1e-5)
 
@@ -73,10 +78,12 @@ def test_an_interrupted_run_continues_to_the_same_weights(trained, config, tmp_p
             if epoch == 2:
                 raise KeyboardInterrupt
 
-    watchers = saliency.TASK.watchers
-    stopping = replace(saliency.TASK, watchers=lambda *arguments: [*watchers(*arguments), Interrupt()])
+    class Stopping(Saliency):
+        def watchers(self, *arguments):
+            return [*super().watchers(*arguments), Interrupt()]
+
     halved = replace(config, out=str(tmp_path / "run"))
-    result = run.train(stopping, halved)
+    result = Stopping().train(halved)
     assert result.interrupted
     assert (tmp_path / "run" / "model.keras").is_file()
     assert len(rows_of(tmp_path / "run")) == 2
@@ -95,8 +102,11 @@ def test_interrupted_in_its_first_epoch_a_run_still_ends_cleanly(config, tmp_pat
         def on_train_batch_end(self, batch, logs=None):
             raise KeyboardInterrupt
 
-    stopping = replace(saliency.TASK, watchers=lambda *_: [Interrupt()])
-    result = run.train(stopping, replace(config, out=str(tmp_path / "run")))
+    class Stopping(Saliency):
+        def watchers(self, *_):
+            return [Interrupt()]
+
+    result = Stopping().train(replace(config, out=str(tmp_path / "run")))
     assert result.interrupted
     assert result.made == []
     assert not (tmp_path / "run" / "model.keras").exists(), "a net that saw some batches is no model"
@@ -116,7 +126,7 @@ def test_a_finished_run_is_not_trained_again(trained, config):
     before = (trained.folder / "model.keras").read_bytes()
     again = saliency.train(config)
     assert (trained.folder / "model.keras").read_bytes() == before
-    assert again.metrics == trained.metrics
+    assert again.scalars == trained.scalars
 
 
 def test_another_configuration_is_refused_with_the_difference(trained, config, tmp_path):
@@ -159,10 +169,10 @@ def test_overwrite_starts_anew_from_other_weights_in_bfloat16(trained, config, t
     )  # fmt: skip
     assert len(rows_of(result.folder)) == 1
     assert keras.config.dtype_policy().name == "float32"
-    model = run.load_model(result.folder)
+    model = load_model(result.folder)
     assert {layer.compute_dtype for layer in model._flatten_layers()} == {"float32"}
     compared = 0
-    for one, other in zip(run.load_model(trained.folder).trainable_weights, model.trainable_weights):
+    for one, other in zip(load_model(trained.folder).trainable_weights, model.trainable_weights):
         if "Conv_1" not in one.path:  # the classifier's top, which nothing uses and Keras does not save
             np.testing.assert_allclose(one, other, atol=1e-5)
             compared += 1
@@ -174,7 +184,7 @@ def test_a_training_starts_from_scaled_logits(trained, config, tmp_path):
         config, out=str(tmp_path / "run"), init=str(trained.folder), init_threshold=0.6, init_logit_scale=3.0,
         epochs=1, learning_rate=1e-9, ema=0.5,
     )  # fmt: skip
-    models = [run.load_model(folder) for folder in (trained.folder, saliency.train(settings).folder)]
+    models = [load_model(folder) for folder in (trained.folder, saliency.train(settings).folder)]
     first, scaled = (
         next(layer for layer in model._flatten_layers() if layer.name == "head_logits") for model in models
     )
@@ -190,12 +200,15 @@ def test_without_a_checkpoint_a_run_begins_with_its_first_weights_again(trained,
     started = replace(config, out=str(tmp_path / "run"), init=str(trained.folder))
     (open_run("saliency", started) / "history.csv").write_text("epoch,seconds\n1,2.0\n")
     given = []
-    task = replace(
-        saliency.TASK,
-        initialise=lambda config, model, first: given.append(first),
-        watchers=lambda *_: [Interrupt()],
-    )
-    run.train(task, started)
+
+    class Stopping(Saliency):
+        def initialise(self, model, trained, config=None):
+            given.append(trained)
+
+        def watchers(self, *_):
+            return [Interrupt()]
+
+    Stopping().train(started)
     assert len(given) == 1
 
 
@@ -268,8 +281,8 @@ def test_loss_options_are_literals_or_text():
 
 def test_scaled_logits_polarise_and_keep_the_order():
     saliency_map = np.linspace(0, 1, 101, dtype=np.float32)
-    scaled = saliency.scale_logits(saliency_map, 4.0)
+    scaled = scale_logits(saliency_map, 4.0)
     assert (np.diff(scaled) >= 0).all()
     assert scaled[50] == pytest.approx(0.5)
     assert scaled[60] == pytest.approx(1 / (1 + (0.4 / 0.6) ** 4), rel=1e-4)
-    np.testing.assert_array_equal(saliency.scale_logits(saliency_map, 1.0), saliency_map)
+    np.testing.assert_array_equal(scale_logits(saliency_map, 1.0), saliency_map)

@@ -100,7 +100,7 @@ class AnchorDetector(keras.Model):
                 given: what is found is measured by a callback.
         """
         if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
-            raise ValueError("a detector is measured by the callback DetectionMetrics, not by metrics of compile")
+            raise ValueError("a detector is measured by the callback EpochReport, not by metrics of compile")
         loss = losses.get(loss) if isinstance(loss, str) else loss
         if not isinstance(loss, AnchorLoss):
             raise ValueError(f"a detector needs a loss over anchors such as alrp, ap or focal, got {loss!r}")

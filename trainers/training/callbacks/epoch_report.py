@@ -2,52 +2,72 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from ...figures import maps as figures
+from ...figures.rendering import to_png_array
+from ...judge.base import Report
 from .averaged import averaged_weights
 
 
 class EpochReport(keras.callbacks.Callback):
-    """Measures the model with the weights that validation sees, and logs `val_` and the names of its figures.
+    """Reports on the model with the weights that validation sees, and logs `val_` and the names of its figures.
 
-    It must stand before the callbacks that read these logs (`BestModel`, `HistoryCSV`, TensorBoard): Keras hands one
-    dict of logs from callback to callback.
+    It must stand before the callbacks that read these logs
+    (`BestModel`, `HistoryCSV`, TensorBoard): Keras hands one dict of logs from callback to callback.
 
     Args:
-        evaluate: from the model to a report with `scalars`, a dict.
-        log_dir: TensorBoard folder of the pictures.
-        draw: from (report, title) to figures by name.
+        evaluate: from the model to a `Report`, such as `Task.epoch_report` or a `MetricReport` gives.
+        log_dir: TensorBoard folder of the run.
+        tags: the figures to draw: name in the report -> subfolder of `log_dir`, slash, and tag, as TensorBoard wants
+            one writer a folder.
+        every: epochs between two pictures.
+        add_logs: False where Keras' own validation logs the figures already, as with a `MetricReport`.
 
     Attributes:
         report: the latest report; None before the first.
     """
 
-    def __init__(self, evaluate: Callable, log_dir, draw: Callable[..., Mapping]):
+    def __init__(
+        self,
+        evaluate: Callable[[keras.Model], Report],
+        log_dir: str | Path,
+        tags: Mapping[str, str],
+        *,
+        every: int = 1,
+        add_logs: bool = True,
+    ):
         super().__init__()
-        self.evaluate, self.draw = evaluate, draw
+        self.evaluate, self.tags = evaluate, dict(tags)
+        self.every, self.add_logs = every, add_logs
         self.log_dir = Path(log_dir)
-        self.report = None
-        self._writer = None
+        self.report: Report | None = None
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
-    def on_train_begin(self, logs=None):
-        """Open the writer."""
-        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Open a writer for each subfolder."""
+        folders = dict.fromkeys(tag.rpartition("/")[0] for tag in self.tags.values())
+        self._writers = {folder: tf.summary.create_file_writer(str(self.log_dir / folder)) for folder in folders}
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Measure, add to the logs, draw."""
-        logs = logs if logs is not None else {}
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report, add to the logs, draw."""
         with averaged_weights(self.model):
             self.report = self.evaluate(self.model)
-        logs.update({f"val_{name}": value for name, value in self.report.scalars.items()})
-        drawn = self.draw(self.report, f"Epoch {epoch + 1}")
-        with self._writer.as_default(step=epoch):
-            for name, figure in drawn.items():
-                tf.summary.image(name, figures.to_png_array(figure)[None])
-        self._writer.flush()
+        if logs is not None and self.add_logs:
+            logs.update({f"val_{name}": value for name, value in self.report.scalars.items()})
+        if (epoch + 1) % self.every:
+            return
+        for name, figure in self.report.figures(f"Epoch {epoch + 1}").items():
+            if name in self.tags:
+                folder, _, tag = self.tags[name].rpartition("/")
+                with self._writers[folder].as_default(step=epoch):
+                    tf.summary.image(tag, to_png_array(figure)[None])
+        for writer in self._writers.values():
+            writer.flush()
 
-    def on_train_end(self, logs=None):
-        """Close the writer."""
-        self._writer.close()
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the writers."""
+        for writer in self._writers.values():
+            writer.close()

@@ -1,0 +1,151 @@
+"""What a judge is: it takes in what a model found, example by example, and gives a report."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Self, TypedDict, TypeVar
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..data.example import Example
+from ..errors import DataError
+from ..figures.rendering import save
+from ..metrics.streaming import Streaming
+
+PICTURES = 6
+"""How many pictures a report keeps to be drawn."""
+
+FoundT = TypeVar("FoundT")
+ReportT = TypeVar("ReportT")
+
+
+class Picture(NamedTuple):
+    """An example that a report keeps, in its own size: image uint8 [H, W, 3], truth, what was found, and its name."""
+
+    image: np.ndarray
+    truth: Any
+    found: Any
+    name: str
+
+
+class Thresholds(TypedDict):
+    """Where to cut scores: best, the (low, high) around it that are nearly as good, and the best of each class."""
+
+    optimal: float
+    band: list[float]
+    per_class: list[float]
+
+
+class Report(ABC):
+    """How good a model is on one source; subclasses are frozen dataclasses.
+
+    Attributes:
+        label: what the model is called in figures.
+    """
+
+    label: str
+
+    @property
+    @abstractmethod
+    def scalars(self) -> dict[str, float]:
+        """The main figures by the keys of the metric catalogue; those that do not exist here are left out."""
+
+    @property
+    def class_scalars(self) -> dict[str, dict[str, float]]:
+        """Figures of each class by its name; those that do not exist are left out."""
+        return {}
+
+    @property
+    @abstractmethod
+    def thresholds(self) -> Thresholds:
+        """Where to cut the scores, in [0, 1]."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Give all figures and curves as JSON-able data."""
+
+    @abstractmethod
+    def figures(self, title: str = "") -> dict[str, Figure]:
+        """Draw the curves and, as `panels`, the kept pictures; gives the figures by name."""
+
+    def draw(self, folder: str | Path) -> list[Path]:
+        """Write the figures as PNG files; gives these."""
+        return [save(figure, Path(folder) / f"{name}.png") for name, figure in self.figures().items()]
+
+
+class Judge(ABC, Generic[FoundT, ReportT]):
+    """Takes in examples and what was found in them, in the pictures' own pixels; nothing is predicted here.
+
+    Two judges of two parts of a data set are merged to what one judge of all would be.
+
+    Args:
+        start: position of its first example in the data set, where it judges a part of it.
+        shown: positions of the examples that the report keeps, see `evenly_spread`.
+        label: name of the model in figures.
+    """
+
+    measures: dict[str, Streaming]
+
+    def __init__(self, *, start: int = 0, shown: Iterable[int] = (), label: str = "model"):
+        self.label = label
+        self._next, self._shown = start, frozenset(shown)
+        self._pictures: dict[int, Picture] = {}
+
+    def update(self, example: Example, found: FoundT) -> None:
+        """Take in one example.
+
+        Raises:
+            ValueError: what was found does not fit the example.
+        """
+        truth, drawn = self._measure(example, found)
+        if self._next in self._shown:
+            self._pictures[self._next] = Picture(example.image, truth, drawn, example.name)
+        self._next += 1
+
+    def merge(self, other: Self) -> None:
+        """Take in all that another judge took in of another part of the data set.
+
+        Raises:
+            ValueError: the other one judges something else, or with other settings.
+        """
+        if type(other) is not type(self) or list(other.measures) != list(self.measures):
+            raise ValueError(f"{type(self).__name__} merges with one of the same measures, got {type(other).__name__}")
+        for name, measure in self.measures.items():
+            measure.merge(other.measures[name])
+        self._pictures |= other._pictures
+        self._next = max(self._next, other._next)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures kept so far, in the order of the data set."""
+        return [self._pictures[place] for place in sorted(self._pictures)]
+
+    @abstractmethod
+    def _measure(self, example: Example, found: FoundT) -> tuple[Any, Any]:
+        """Feed the measures; gives the truth and what was found as they are to be drawn."""
+
+    @abstractmethod
+    def result(self) -> ReportT:
+        """Give the report of all examples so far.
+
+        Raises:
+            MetricfitError: there is nothing to measure in them.
+        """
+
+
+def known(example: Example, field: str) -> np.ndarray:
+    """Give the mask, labels, boxes or classes of an example.
+
+    Raises:
+        DataError: it has none.
+    """
+    value: np.ndarray | None = getattr(example, field)
+    if value is None:
+        raise DataError(f"{example.name} has no {field}: judge on data that have them")
+    return value
+
+
+def evenly_spread(examples: int, count: int = PICTURES) -> list[int]:
+    """Give up to `count` places, spread evenly over a data set of so many examples."""
+    return sorted(set(np.linspace(0, examples - 1, count).astype(int).tolist()))

@@ -1,0 +1,87 @@
+"""How judges are fed: predictions of a source, brought back to the pictures' own pixels."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.batches import pipeline
+from ..data.example import Example, Source
+from ..data.targets.base import Target
+from ..metrics.matching import Found
+from .base import Judge
+from .views import PLAIN, Views, averaged_scores
+
+
+def found_in(
+    predict: Callable[[np.ndarray], Any],
+    source: Source,
+    target: Target[Any],
+    *,
+    size: int,
+    resizing: str,
+    batch_size: int = 16,
+    views: Views = PLAIN,
+    quiet: bool = False,
+    description: str = "evaluating",
+) -> Iterator[tuple[Example, Any]]:
+    """Yield each example of a source with what is found in it, as its judge takes it.
+
+    Args:
+        predict: from uint8 pictures [B, size, size, 3] to what is found in them: saliency float32 [B, size, size],
+            scores of classes float32 [B, size, size, C], or a tuple of boxes float [B, K, 4] in pixels of the input,
+            scores [B, K], classes [B, K] and count [B], how many of the K are boxes.
+        source: examples with the target.
+        target: what is to be found.
+        size: side of the network's input in pixels.
+        resizing: how a picture becomes the input, "pad" or "stretch".
+        batch_size: pictures a call of `predict`.
+        views: of class maps: how each picture is shown, once or at several scales (then `predict` takes other sides).
+        quiet: no progress bar.
+        description: what the bar says.
+
+    Raises:
+        UsageError: batch_size is below 1.
+        DataError: an example without the target.
+    """
+    batches = pipeline.original_size_examples(
+        source, size, batch_size, quiet=quiet, description=description, resizing=resizing
+    )
+    for images, examples in batches:
+        for example in examples:
+            target.of(example, source)  # refuses what cannot be judged
+        if views == PLAIN:
+            yield from zip(examples, in_pictures(predict(images), examples, target, size=size, resizing=resizing))
+        else:
+            shown = [example.image for example in examples]
+            scores = averaged_scores(predict, shown, size, resizing, views, fitted=images)
+            yield from zip(examples, map(likeliest, scores))
+
+
+def in_pictures(
+    found: Any, examples: Sequence[Example], target: Target[Any], *, size: int, resizing: str
+) -> Iterator[Any]:
+    """Bring what `predict` gave for a batch into the pixels of its examples, as their judge takes it."""
+    for example, one in zip(examples, zip(*found) if isinstance(found, tuple) else found):
+        height, width = example.image.shape[:2]
+        yield _AS_JUDGED[target.name](target.unfit(one, size, resizing, (height, width)))
+
+
+def judge_all(pairs: Iterable[tuple[Example, Any]], *judges: Judge[Any, Any]) -> None:
+    """Feed judges with the same examples, in one pass."""
+    for example, found in pairs:
+        for judge in judges:
+            judge.update(example, found)
+
+
+def likeliest(scores: np.ndarray) -> np.ndarray:
+    """Give the class of the highest score of each pixel, uint8 [H, W], of scores [H, W, C]."""
+    classes: np.ndarray = scores.argmax(axis=-1).astype(np.uint8)
+    return classes
+
+
+_AS_JUDGED: dict[str, Callable[[Any], Any]] = {
+    "mask": lambda saliency: saliency,
+    "labels": likeliest,
+    "boxes": lambda parts: Found(*parts),
+}

@@ -1,0 +1,130 @@
+"""Judging saliency: maps in [0, 1] against masks, by the F-measure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..data.example import IGNORE, Example
+from ..figures.maps import panels_figure
+from ..figures.thresholds import threshold_figure
+from ..metrics.f_measure import AVERAGES, FMeasureCurve, FMeasureResult
+from ..metrics.image_iou import ImageIoU
+from ..metrics.logit_curve import LogitFMeasure
+from ..metrics.logit_scale import sigmoid
+from .base import Judge, Picture, Report, Thresholds, known
+
+
+@dataclass(frozen=True, eq=False)
+class SaliencyReport(Report):
+    """How good a saliency model is on one source.
+
+    Attributes:
+        results: the F-measure's results by convention: "curves" (precision and recall averaged over pictures, then
+            F: what papers report) and "images" (F of each picture, then averaged).
+        pictures: a few (image, mask, map, name), each at its own size.
+        label: what the curves are called in figures.
+        further: results of further measures by name, float64 [T] each.
+    """
+
+    results: dict[str, FMeasureResult]
+    pictures: list[Picture] = field(default_factory=list)
+    label: str = "model"
+    further: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The main figures, by the convention that papers report."""
+        values: dict[str, Any] = self.results["curves"].to_dict(curves=False)
+        low, high = values.pop("band")
+        return {**values, "band_low": low, "band_high": high}
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The best threshold for the F-measure, and its band."""
+        curve = self.results["curves"]
+        band = [float(value) for value in curve.band]
+        return {"optimal": float(curve.optimal_threshold), "band": band, "per_class": []}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all figures and curves by convention."""
+        return {name: result.to_dict() for name, result in self.results.items()}
+
+    def figures(self, title: str = "") -> dict[str, Figure]:
+        """Draw F, precision and recall over the threshold, and the pictures."""
+        drawn = {}
+        if self.results:
+            drawn["thresholds"] = threshold_figure({self.label: self.results["curves"]}, title=title)
+        if self.pictures:
+            images, masks, maps, names = zip(*self.pictures)
+            drawn["panels"] = panels_figure(images, masks, maps, names, ignore=IGNORE, title=title)
+        return drawn
+
+
+class MapJudge(Judge[np.ndarray, SaliencyReport]):
+    """Judges maps, float32 [H, W] in [0, 1].
+
+    Args:
+        beta2: weight of precision against recall.
+        protocol: "raw", or "published" (each map stretched to [0, 1] and cut to 8 bits, as published toolboxes do).
+        logit_scale: the maps' logits are multiplied by this first; 1 leaves them alone.
+        averages: the conventions of the report.
+        further: measures that take in the same maps, by name.
+        **options: of `Judge`.
+
+    Raises:
+        ValueError: an option out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        beta2: float = 0.3,
+        protocol: str = "raw",
+        logit_scale: float = 1.0,
+        averages: Sequence[str] = AVERAGES,
+        further: Mapping[str, ImageIoU | LogitFMeasure] | None = None,
+        **options: Any,
+    ):
+        super().__init__(**options)
+        self.logit_scale = logit_scale
+        self.curves = {name: FMeasureCurve(beta2, name, protocol) for name in averages}
+        self.further = dict(further or {})
+        self.measures = {**self.curves, **self.further}
+
+    def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mask, found = known(example, "mask"), scale_logits(found, self.logit_scale)
+        for curve in self.curves.values():
+            curve.update(found, mask)
+        for measure in self.further.values():
+            measure.update(to_logits(found) if isinstance(measure, LogitFMeasure) else found, mask)
+        return mask, found
+
+    def result(self) -> SaliencyReport:
+        """Give the report of all maps so far."""
+        results = {name: curve.result() for name, curve in self.curves.items()}
+        further = {name: measure.result() for name, measure in self.further.items()}
+        return SaliencyReport(results, self.pictures, self.label, further)
+
+
+def to_logits(saliency: np.ndarray) -> np.ndarray:
+    """Give the logits behind probabilities, float32 in about [-16, 16]: nearer to 0 and 1 float32 cannot tell."""
+    probability = np.clip(saliency, 1e-7, 1 - 1e-7).astype(np.float64)
+    return (np.log(probability) - np.log1p(-probability)).astype(np.float32)
+
+
+def scale_logits(saliency: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply the logits behind probabilities by a factor: polarises maps without any training.
+
+    Args:
+        saliency: float array in [0, 1].
+        factor: above 0; 1 changes nothing.
+
+    Returns:
+        float32 array of the same shape, in [0, 1].
+    """
+    if factor == 1.0:
+        return np.asarray(saliency, np.float32)
+    return sigmoid(np.float32(factor) * to_logits(saliency))

@@ -1,0 +1,433 @@
+"""What a task is: its target, judge, models and losses; and what all tasks share: training, evaluation, comparison."""
+
+import functools
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..data.batches import pipeline
+from ..data.batches.order import Sampler
+from ..data.classes import with_class_names
+from ..data.example import Example, Source
+from ..data.scan.scanner import checked_source
+from ..data.subset import split_for_selection
+from ..data.targets.base import Target
+from ..errors import UsageError
+from ..judge.base import Judge, Report, evenly_spread
+from ..judge.feeding import found_in, judge_all
+from ..judge.views import PLAIN, Views
+from ..models.backbones.weights import check_weights
+from ..models.precision import dtype_policy, policy_of
+from ..training import run
+from ..training.callbacks import EpochReport, TrainingCheckpoint
+from ..training.callbacks.checkpoint import has_checkpoint
+from ..training.config import RunConfig
+from ..training.optimizer import build_optimizer
+from ..training.run_folder import LogFile, check_run, open_run
+from ..training.saved import best_model, load_model
+
+log = logging.getLogger("metricfit")
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+ReportT = TypeVar("ReportT", bound=Report)
+
+
+class Predictor(Protocol):
+    """What finds something in pictures: a `CompiledModel`, or a runner of an exported file.
+
+    Called with uint8 pictures [B, size, size, 3] it gives NumPy arrays, as `judge.feeding.found_in` takes them.
+
+    Attributes:
+        size: side of the input in pixels.
+        resizing: how a picture becomes the input, "pad" or "stretch".
+        class_names: names of the model's classes, by index; empty where there are none.
+    """
+
+    size: int
+    resizing: str
+    class_names: Sequence[str]
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Give what is found in a batch."""
+
+
+@dataclass
+class CompiledModel:
+    """A Keras model as a `Predictor`."""
+
+    run: Callable[[np.ndarray], Any]
+    size: int
+    resizing: str
+    class_names: Sequence[str] = ()
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Give what is found in a batch."""
+        return self.run(images)
+
+
+class Task(ABC, Generic[ConfigT, ReportT]):
+    """One thing that models are trained for. A subclass says what is particular to it; it holds no state.
+
+    Attributes:
+        name: as typed after `metricfit train`.
+        target: what is learnt from an example.
+        main_metric: the scalar of a report that picks the best epoch; larger is better.
+        shown: scalars that the progress bar shows.
+        network: settings that decide the network's shape.
+        judging: what `judge` and `evaluate` can be told besides, each also a flag of `metricfit evaluate`.
+        tags: the figures of a report that are drawn after each epoch: name -> TensorBoard's subfolder/tag.
+        measured_by_keras: whether Keras' own validation logs the main metric.
+        baseline: of comparisons, the loss from whose models the control with scaled logits is made; empty where
+            scaling changes nothing.
+        best_threshold: the scalar that says where a set's best threshold lies, in [0, 1]; empty without thresholds.
+    """
+
+    name: ClassVar[str]
+    target: ClassVar[Target[Any]]
+    main_metric: ClassVar[str]
+    shown: ClassVar[tuple[str, ...]]
+    network: ClassVar[tuple[str, ...]]
+    tags: ClassVar[Mapping[str, str]]
+    judging: ClassVar[tuple[str, ...]] = ()
+    measured_by_keras: ClassVar[bool] = False
+    baseline: ClassVar[str] = ""
+    best_threshold: ClassVar[str] = ""
+
+    @property
+    def needs(self) -> str:
+        """The part that an example must have: "mask", "labels" or "boxes"."""
+        return self.target.name
+
+    # What a task is.
+
+    @abstractmethod
+    def check(self, config: ConfigT) -> None:
+        """Refuse settings that do not fit, before any data are read.
+
+        Raises:
+            UsageError: one does not.
+        """
+
+    @abstractmethod
+    def build_model(self, config: ConfigT, source: Source) -> keras.Model:
+        """Build the untrained model for the classes of a source."""
+
+    @abstractmethod
+    def initialise(self, model: keras.Model, trained: keras.Model, config: ConfigT | None = None) -> None:
+        """Give a model the weights of a trained one; classes are brought together by their names.
+
+        Args:
+            model: as `build_model` makes it.
+            trained: another with the same `network`; size and classes may differ. Of classes that it does not know
+                the first weights are kept.
+            config: may ask for more than the weights as they are.
+
+        Raises:
+            ValueError: the networks differ.
+        """
+
+    @abstractmethod
+    def compile_model(
+        self, model: keras.Model, config: ConfigT, optimizer: keras.optimizers.Optimizer, training: Source
+    ) -> None:
+        """Give a model its loss, metrics and optimizer."""
+
+    @abstractmethod
+    def predictor(self, model: keras.Model) -> CompiledModel:
+        """Compile a Keras model to a function from uint8 pictures [B, S, S, 3] to what is found in them."""
+
+    @abstractmethod
+    def judge(self, source: Source, class_names: Sequence[str] = (), **options: Any) -> Judge[Any, ReportT]:
+        """Make the judge of a model on a source, or on a part of it.
+
+        Args:
+            source: as `judged_source` gives it.
+            class_names: names of the model's classes.
+            **options: of the judge, see `judging` and `judge.base.Judge`, and `batch_size`.
+
+        Raises:
+            UsageError: an option out of range.
+        """
+
+    # What a task may add.
+
+    def check_data(self, config: ConfigT, training: Source, selection: Source) -> None:
+        """Refuse data that do not fit, before the run folder is touched."""
+
+    def source_options(self, config: ConfigT) -> dict[str, Any]:
+        """Give what `checked_source` is told besides."""
+        return {}
+
+    def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
+        """Bring the classes of a source together with those of a model.
+
+        Raises:
+            UsageError: the model does not know a class of the source.
+            DataError: nothing counts in the source.
+        """
+        return source
+
+    def views(self, options: dict[str, Any]) -> Views:
+        """Take the views on each picture out of the options of `evaluate`."""
+        return PLAIN
+
+    def watchers(self, config: ConfigT, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
+        """Give the callbacks of a training: what they add to an epoch's logs is there for the best epoch's choice."""
+        evaluate, logs = self.epoch_report(config, selection), folder / "tensorboard"
+        return [EpochReport(evaluate, logs, self.tags, add_logs=not self.measured_by_keras)]
+
+    def epoch_report(self, config: ConfigT, selection: Source) -> Callable[[keras.Model], Report]:
+        """Give what reports on the model after each epoch."""
+        predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
+
+        def report(model: keras.Model) -> Report:
+            return self.evaluate(predictor(model), selection, batch_size=config.batch_size, label="validation",
+                                 quiet=True, **self.judging_of(config))  # fmt: skip
+
+        return report
+
+    def judging_of(self, config: ConfigT) -> dict[str, Any]:
+        """Give the options of `judge` that a training's configuration has."""
+        return {}
+
+    # What all tasks share: data.
+
+    def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
+        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
+
+        Raises:
+            UsageError: no such source.
+            DataError: examples that cannot be used.
+        """
+        training = self.open_source(config.data, config)
+        if config.val:
+            selection = self.open_source(config.val, config)
+            # Two data sets may count the same classes differently.
+            return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
+        return split_for_selection(training)
+
+    def open_source(self, text: str, config: ConfigT) -> Source:
+        """Open and scan one of the sources of a configuration; raises as `open_sources`."""
+        return checked_source(
+            text,
+            needs=self.needs,
+            skip_bad=config.skip_bad,
+            strict=config.strict,
+            quiet=config.quiet,
+            **self.source_options(config),
+        )
+
+    def resizing(self, config: ConfigT) -> str:
+        """Say how a picture becomes the network's input, "pad" or "stretch"."""
+        return config.resizing
+
+    def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
+        """Give what decides which training example comes when; None shuffles them."""
+        return None
+
+    def room(self, config: ConfigT) -> int | None:
+        """Give the room for boxes in each picture of a batch; None is what the source needs."""
+        return None
+
+    def training_batches(self, config: ConfigT, source: Source, start_step: int = 0) -> tf.data.Dataset:
+        """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
+        return pipeline.training_batches(
+            source,
+            self.target,
+            size=config.size,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            augmentation=config.augmentation,
+            resizing=self.resizing(config),
+            sampler=self.sampler(config, source),
+            start_step=start_step,
+            cache_mib=config.cache_mib,
+            room=self.room(config),
+        )
+
+    def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
+        """Go through a source once, in batches at the network's size."""
+        return pipeline.evaluation_batches(
+            source,
+            self.target,
+            size=config.size,
+            batch_size=config.batch_size,
+            resizing=self.resizing(config),
+            room=self.room(config),
+        )
+
+    def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
+        """Count the batches of an epoch."""
+        return pipeline.steps_per_epoch(source, config.batch_size)
+
+    # Evaluation.
+
+    def evaluate(
+        self,
+        model: keras.Model | Predictor,
+        source: Source,
+        *,
+        batch_size: int = 16,
+        label: str = "model",
+        quiet: bool = False,
+        **options: Any,
+    ) -> ReportT:
+        """Judge a model at the pictures' own sizes.
+
+        Args:
+            model: a Keras model, or a `Predictor`.
+            source: examples with the target.
+            batch_size: pictures a call of the model; of class maps also a batch of `batch_miou`.
+            label: name of the model in figures.
+            quiet: no progress bar.
+            **options: those in `judging`.
+
+        Raises:
+            UsageError: an option out of range, or a class of the source that the model does not know.
+            DataError: an example without the target.
+            MetricfitError: nothing in the source counts.
+        """
+        views = self.views(options)
+        predictor = self.as_predictor(model)
+        source = self.judged_source(source, predictor.class_names)
+        shown = evenly_spread(len(source))
+        judge = self.judge(source, predictor.class_names, batch_size=batch_size, shown=shown, label=label, **options)
+        judge_all(self.found_in(predictor, source, batch_size=batch_size, views=views, quiet=quiet), judge)
+        return judge.result()
+
+    def as_predictor(self, model: keras.Model | Predictor) -> Predictor:
+        """Compile a Keras model; a predictor is given back as it is."""
+        return self.predictor(model) if isinstance(model, keras.Model) else model
+
+    def found_in(self, predictor: Predictor, source: Source, **options: Any) -> Iterator[tuple[Example, Any]]:
+        """Yield each example with what is found in it; options as in `judge.feeding.found_in`."""
+        return found_in(predictor, source, self.target, size=predictor.size, resizing=predictor.resizing, **options)
+
+    # Training.
+
+    def train(self, config: ConfigT) -> run.RunResult:
+        """Train, or continue, one run.
+
+        Returns:
+            Where everything is and how good it got.
+
+        Raises:
+            UsageError: settings that do not fit together.
+            DataError: examples that cannot be used.
+            DivergedError: the loss stopped being a number.
+        """
+        run.check(config)
+        self.check(config)
+        # The checkpoint holds all weights, and the files of the first start may be gone.
+        restored = check_run(self.name, config) and has_checkpoint(Path(config.out) / "checkpoints")
+        if not restored:
+            check_weights(config.weights)
+        with LogFile() as log_file, dtype_policy(policy_of(config.mixed_precision)):
+            training, selection = self.open_sources(config)
+            self.check_data(config, training, selection)
+            keras.utils.set_random_seed(config.seed)
+            model = self._first_model(config, training, restored)
+            steps = self.steps_per_epoch(config, training)
+            self.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
+            # Only now, when everything asked for was found to be sound, the folder is touched.
+            folder = open_run(self.name, config)
+            log_file.write_to(folder)
+            log.info(
+                "%s: %d training and %d selection examples, %.1f M parameters, %d steps an epoch",
+                folder, len(training), len(selection), model.count_params() / 1e6, steps,
+            )  # fmt: skip
+            interrupted = self._fit(config, folder, model, training, selection, steps)
+            if interrupted and not (folder / "model.keras").is_file():
+                log.warning("no epoch was finished, so there is no model yet")
+                return run.RunResult(folder, None, interrupted)
+            report = self.evaluate(
+                best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
+                quiet=config.quiet, **self.judging_of(config),
+            )  # fmt: skip
+            log.info(
+                "best epoch on the selection data, at the labels' own size: %s %.4f",
+                self.main_metric, report.scalars[self.main_metric],
+            )  # fmt: skip
+            made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
+            return run.RunResult(folder, report, interrupted, made)
+
+    def _first_model(self, config: ConfigT, training: Source, restored: bool) -> keras.Model:
+        if restored:
+            return self.build_model(replace(config, weights="none"), training)
+        model = self.build_model(config, training)
+        if config.init:
+            trained = load_model(config.init)
+            try:
+                self.initialise(model, trained, config)
+            except ValueError as error:
+                raise UsageError(
+                    f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
+                    f"use the same --{' and --'.join(self.network)} as there"
+                ) from error
+        return model
+
+    def _fit(
+        self, config: ConfigT, folder: Path, model: keras.Model, training: Source, selection: Source, steps: int
+    ) -> bool:
+        """Go on from where the folder's checkpoint stands; gives whether that was interrupted."""
+        checkpoint = TrainingCheckpoint(folder / "checkpoints")
+        first = run.first_epoch(config, folder, model, checkpoint)
+        if first is None:
+            return False
+        return run.fit(
+            config,
+            folder,
+            model,
+            self.training_batches(config, training, first * steps),
+            self.selection_batches(config, selection),
+            first=first,
+            steps=steps,
+            checkpoint=checkpoint,
+            watchers=self.watchers(config, folder, selection),
+            main_metric=self.main_metric,
+            shown=self.shown,
+        )
+
+    # Comparison.
+
+    def measure(
+        self, model: keras.Model | Predictor, config: ConfigT, source: Source, scales: Sequence[float] = (1.0,)
+    ) -> list[dict[str, Any]]:
+        """Give what a comparison keeps of one model on one set, JSON-able, for each factor on its logits.
+
+        Returns:
+            For each scale `scalars` and `curves` by name, `classes` with figures by name where there are classes,
+            `images`, and `pictures`, a few examples as data URIs: `name`, `image`, `truth`, `found`. A single one
+            where scaling the logits changes nothing.
+        """
+        report = self.evaluate(model, source, batch_size=config.batch_size, label=config.loss, quiet=config.quiet)
+        return [self.measurement(report)]
+
+    @abstractmethod
+    def measurement(self, report: ReportT) -> dict[str, Any]:
+        """Give what a comparison keeps of a report, see `measure`."""
+
+    def score_curve(self, measurement: dict[str, Any]) -> tuple[Any, Any] | None:
+        """Give thresholds [T] and the score at each, by which thresholds are carried from set to set."""
+        return None
+
+    def best_scale(
+        self, model: keras.Model | Predictor, config: ConfigT, selection: Source
+    ) -> tuple[float, dict[float, float]]:
+        """Give the best factor on the logits, and the score of each that was tried; of a task with a `baseline`."""
+        raise NotImplementedError(f"the logits of {self.name} models are not scaled")
+
+    def derived(self, measurement: dict[str, Any], selection: dict[str, Any]) -> dict[str, float]:
+        """Give further scalars of a measurement, by that on the selection split."""
+        return {}
+
+    def watched(self, folder: Path) -> dict[str, list[float]]:
+        """Read what the training in a run folder itself recorded: lists over the epochs by name."""
+        return {}
