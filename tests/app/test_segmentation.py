@@ -38,7 +38,7 @@ def test_a_run_is_measured_by_all_means(segmented, typed, tmp_path):
     summary = json.loads((folder / "metrics.json").read_text())
     assert (summary["task"], summary["examples"], summary["batch_size"]) == ("segmentation", 60, 7)
     assert np.sum(summary["confusion"]) == 60 * 38 * 48, "the border of every picture is ignored"
-    for word in ("colours:test (60)", "mIoU", "by image", "blue", f"{summary['scalars']['dataset_miou']:.3f}"):
+    for word in ("colours:test (60)", "mIoU", "image mIoU", "blue", f"{summary['scalars']['dataset_miou']:.3f}"):
         assert word in told
     code, _, error = typed("evaluate", segmented.folder, "--data", "colours:test", "--beta2", "1")
     assert code == 2
