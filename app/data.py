@@ -55,7 +55,7 @@ def show(options: DataShowOptions) -> int:
     source = _open(options, needs)
     sheet = contact_sheet(source, options.out, needs=needs, count=options.count, quiet=options.quiet)
     log.info("%s", made([sheet.path]))
-    structural = [sentence for _, sentence in getattr(source, "structural_faults", ())]
+    structural = [sentence for _, sentence in source.structural_faults]
     unusable = f"{len(sheet.faults)} of the {counted(sheet.shown, 'example')} shown cannot be used"
     lines = [unusable] if sheet.faults else []
     lines += structural[:3]

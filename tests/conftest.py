@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.models import build_deeplab
 from metricfit.trainers.models.backbones import builders as backbones
 from metricfit.trainers.tasks import get_task, saliency, segmentation
@@ -30,7 +30,7 @@ def tiny_backbone(input_shape):
     )
 
 
-class Discs:
+class Discs(Source):
     """Bright discs on dark noise: learnt within a few steps."""
 
     def __init__(self, rest, needs):
@@ -55,7 +55,7 @@ class Discs:
         )
 
 
-class Colours:
+class Colours(Source):
     """Red squares and, in every third picture, a blue one, on dark noise; a border of ignored pixels."""
 
     def __init__(self, rest, needs):
@@ -87,8 +87,8 @@ def registered():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
         patch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
-        patch.setitem(sources.SOURCES, "discs", Discs)
-        patch.setitem(sources.SOURCES, "colours", Colours)
+        patch.setitem(sources.SOURCES, "discs", sources.SourceKind("discs:SPLIT", Discs))
+        patch.setitem(sources.SOURCES, "colours", sources.SourceKind("colours:SPLIT", Colours))
         # Moving statistics must settle within 27 steps.
         for task in (saliency, segmentation):
             patch.setattr(task, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))

@@ -32,7 +32,7 @@ def test_check_notes_empty_masks_without_failing(tmp_path, capsys):
 
 def test_check_says_what_becomes_of_repairs(monkeypatch, capsys):
     monkeypatch.setattr(Odd, "__len__", lambda self: 1)
-    monkeypatch.setitem(sources.SOURCES, "odd", lambda rest, needs: Odd())
+    monkeypatch.setitem(sources.SOURCES, "odd", sources.SourceKind("odd", lambda rest, needs: Odd()))
     assert cli.main(["data", "check", "odd"]) == 0
     printed = capsys.readouterr().out
     assert "repaired: box cut at the edge (3 times)" in printed

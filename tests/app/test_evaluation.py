@@ -34,7 +34,7 @@ class KnowingRunner:
 
 @pytest.fixture
 def evaluate(monkeypatch, tmp_path, capsys):
-    monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Squares())
+    monkeypatch.setitem(sources.SOURCES, "squares", sources.SourceKind("squares", lambda rest, needs: Squares()))
 
     def run(*options, runner=None):
         model = SimpleNamespace(runner=runner or KnowingRunner())
@@ -100,7 +100,7 @@ def test_data_with_other_classes_or_without_boxes(evaluate, monkeypatch):
             example = super().load(index)
             return Example(example.image, mask=np.zeros(example.image.shape[:2], np.uint8), name=example.name)
 
-    monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Maskless())
+    monkeypatch.setitem(sources.SOURCES, "squares", sources.SourceKind("squares", lambda rest, needs: Maskless()))
     assert evaluate()[0] == 3
 
 
@@ -113,7 +113,7 @@ def test_data_without_a_box_that_counts_are_refused_before_anything_is_predicted
         def __call__(self, images):
             raise AssertionError("nothing is to be predicted")
 
-    monkeypatch.setitem(sources.SOURCES, "squares", lambda rest, needs: Difficult())
+    monkeypatch.setitem(sources.SOURCES, "squares", sources.SourceKind("squares", lambda rest, needs: Difficult()))
     code, folder, told = evaluate(runner=Untouched())
     assert code == 3
     assert "none of the 8 pictures of squares has a box that counts" in told

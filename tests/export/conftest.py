@@ -44,7 +44,7 @@ def exported(tmp_path_factory, run_folder, further):
 def squares():
     """The source of pictures with boxes, registered under its name while this folder is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sources.SOURCES, "squares", Squares)
+        patch.setitem(sources.SOURCES, "squares", sources.SourceKind("squares", Squares))
         yield Squares()
 
 

@@ -7,7 +7,7 @@ import keras
 import keras_cv
 import numpy as np
 
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.models.detector.retinanet import RetinaNet
 
 SIZE = 64
@@ -66,7 +66,7 @@ def square_detector(size: int = SIZE) -> RetinaNet:
     return model
 
 
-class Squares:
+class Squares(Source):
     """Pictures of several shapes with one or two squares, which lie on the detector's grid once they are resized."""
 
     class_names = CLASS_NAMES

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.fit import fit_boxes, fit_scale
 from metricfit.trainers.metrics import Found, Truth
 
@@ -40,7 +40,7 @@ def row(*widths, y=0.0, height=10.0):
     return np.array([[200 * i, y, 200 * i + width, y + height] for i, width in enumerate(widths)], np.float32)
 
 
-class Squares:
+class Squares(Source):
     """Pictures of different sizes with bright squares in the class's own channel."""
 
     name = "squares"

@@ -6,36 +6,21 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import UsageError
-from .example import IGNORE, Example, Source
+from .example import IGNORE, Example, Source, View
 
 
-class Renumbered:
+class Renumbered(View):
     """A source of boxes or class maps with the classes of another; made by `with_class_names`."""
 
     def __init__(self, source: Source, class_names: Sequence[str]):
-        self.source = source
-        self.name, self.names = source.name, source.names
+        super().__init__(source)
         self.class_names = tuple(class_names)
         self._table = np.array([self.class_names.index(name) for name in source.class_names], np.int32)
         self._pixels = np.full(256, IGNORE, np.uint8)
         self._pixels[: len(self._table)] = self._table
 
-    @property
-    def box_counts(self) -> Sequence[int]:
-        """As the source has them."""
-        return self.source.box_counts
-
-    @property
-    def box_bound(self) -> int:
-        """As the source has it."""
-        return self.source.box_bound
-
-    def __len__(self) -> int:
-        """Give the number of examples."""
-        return len(self.source)
-
     def load(self, index: int) -> Example:
-        """Load one example; see `Source.load`."""
+        """See `Source`."""
         example = self.source.load(index)
         return replace(
             example,
@@ -48,14 +33,14 @@ def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
     """Number the classes of a source's boxes or pixels as another source or a model does.
 
     Args:
-        source: A source of boxes, or of class maps with the indices of its `class_names`.
-        class_names: The names wanted, by index; may have more than the source.
+        source: a source of boxes, or of class maps with the indices of its `class_names`.
+        class_names: the names wanted, by index; may have more than the source.
 
     Returns:
         The source itself where the names are the same, otherwise one that renumbers on loading.
 
     Raises:
-        UsageError: If the source has a class that is not among them.
+        UsageError: the source has a class that is not among them.
     """
     if tuple(class_names) == tuple(source.class_names):
         return source

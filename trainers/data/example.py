@@ -1,8 +1,8 @@
 """The vocabulary of data: a source is a sequence of examples with a name, whatever lies behind it."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from ..geometry import IGNORE as IGNORE
 
 NEEDS = ("mask", "labels", "boxes", "none")
 """What a caller can ask every example to have; `none` means pictures only."""
-
 
 SEPARATOR = " + "
 """What stands between sources that are to be one."""
@@ -26,11 +25,11 @@ class Example:
         labels: uint8 [H, W], the class of each pixel (255 ignore); or None.
         boxes: float32 [n, 4] as (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; or None.
         classes: int32 [n], the class of each box, an index into the source's `class_names`; or None.
-        name: Unique within its source, the same in every run.
+        name: unique within its source, the same in every run.
         difficult: bool [n], boxes that neither train nor count because even people find them hard (VOC); None is none.
         crowd: bool [n], boxes around many objects at once, which neither train nor count (COCO); None is none.
         areas: float32 [n], the pixels of each object itself, where the data say so (COCO); None leaves the boxes' own.
-        repairs: What was mended on reading, a few words for each time.
+        repairs: what was mended on reading, a few words for each time.
     """
 
     image: np.ndarray
@@ -46,38 +45,66 @@ class Example:
 
 
 def ignored_boxes(example: Example) -> np.ndarray:
-    """Tell which boxes of an example neither train nor count: the difficult ones and the crowds.
-
-    Returns:
-        bool [n].
-    """
-    ignored = np.zeros(len(example.boxes), bool)
+    """Tell which boxes of an example neither train nor count, the difficult ones and the crowds: bool [n]."""
+    ignored = np.zeros(0 if example.boxes is None else len(example.boxes), bool)
     for where in (example.difficult, example.crowd):
         if where is not None:
             ignored |= where
     return ignored
 
 
-@runtime_checkable
-class Source(Protocol):
+class Source(ABC):
     """A sequence of examples with random access.
 
     Attributes:
-        name: The text that `open_source` takes.
-        class_names: The names of the classes, by index; empty where there are none.
-        names: The name of every example, by index, known without loading it.
+        name: the text that `open_source` takes.
+        class_names: the names of the classes, by index; empty where there are none.
+        names: the name of every example, by index, known without loading it.
+        box_counts: the number of boxes of each example as written, before any is left out; None where not known.
+        box_bound: the most boxes that any example can have, where that is known without the counts.
+        structural_faults: (name, sentence) for what no example stands for, such as a mask without a picture.
+        repaired: what was mended in all examples together -> how often; `Example.repairs` tells it by example.
+        notes: what is no fault and yet worth knowing, a sentence each.
     """
 
     name: str
     class_names: tuple[str, ...]
     names: Sequence[str]
+    box_counts: Sequence[int] | None = None
+    box_bound: int | None = None
+    structural_faults: Sequence[tuple[str, str]] = ()
+    repaired: Mapping[str, int] = {}
+    notes: Sequence[str] = ()
 
+    @abstractmethod
     def __len__(self) -> int:
         """Give the number of examples."""
 
+    @abstractmethod
     def load(self, index: int) -> Example:
         """Load one example; thread-safe, and the same bytes every time.
 
         Raises:
-            DataError: If its files cannot be used.
+            DataError: its files cannot be used.
         """
+
+    def partner_name(self, index: int) -> str:
+        """Name the mask or label file of an example, or the example where there is no such file."""
+        return self.names[index]
+
+
+class View(Source):
+    """Another source, whose examples are changed when they are loaded; the rest is as that source has it."""
+
+    def __init__(self, source: Source):
+        self.source = source
+        self.name, self.class_names, self.names = source.name, source.class_names, source.names
+        self.box_counts, self.box_bound = source.box_counts, source.box_bound
+        self.structural_faults, self.repaired, self.notes = source.structural_faults, source.repaired, source.notes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def partner_name(self, index: int) -> str:
+        """As the source has it."""
+        return self.source.partner_name(index)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, UsageError
 from ..machine import workers
-from .example import IGNORE, Example, Source
+from .example import IGNORE, Example, Source, View
 from .subset import Subset
 
 MOST_CLASSES = IGNORE
@@ -59,20 +59,11 @@ class LabelCoding:
                 raise UsageError(f"--ignore takes values of label files, 0 to 255, got {value}")
 
 
-class CodedLabels:
-    """A source of class maps whose values are the indices of `class_names`, or 255; made by `with_coding`.
-
-    Attributes:
-        name: As the source has it.
-        names: As the source has them.
-        class_names: The names of the classes that train and count.
-        structural_faults: As the source has them.
-    """
+class CodedLabels(View):
+    """A source of class maps whose values are the indices of `class_names`, or 255; made by `with_coding`."""
 
     def __init__(self, source: Source, value_names: Sequence[str], ignore: Sequence[int]):
-        self.source = source
-        self.name, self.names = source.name, source.names
-        self.structural_faults = getattr(source, "structural_faults", ())
+        super().__init__(source)
         self.class_names = tuple(name for value, name in enumerate(value_names) if value not in ignore)
         self._value_names = tuple(value_names)
         self._known = np.zeros(256, bool)
@@ -82,16 +73,8 @@ class CodedLabels:
         self._table[counting] = np.arange(len(counting))
         self._counts = np.full((len(source), len(counting)), -1, np.int64)
 
-    def __len__(self) -> int:
-        """Give the number of examples."""
-        return len(self.source)
-
     def load(self, index: int) -> Example:
-        """Load one example; see `Source.load`.
-
-        Raises:
-            DataError: If it has no class map, or one with values that are neither classes nor ignored.
-        """
+        """See `Source`; values that are neither classes nor ignored are refused, too."""
         index = range(len(self))[index]
         example = self.source.load(index)
         if example.labels is None:
@@ -105,7 +88,6 @@ class CodedLabels:
         return replace(example, labels=labels)
 
     def _complaint(self, index: int, unknown: list[int]) -> str:
-        where = getattr(self.source, "partner_name", lambda index: self.names[index])(index)
         listed = ", ".join(map(str, unknown[:4])) + (", ..." if len(unknown) > 4 else "")
         names = self._value_names
         classes = f"0 ({names[0]}) to {len(names) - 1} ({names[-1]})" if len(names) > 1 else f"0 ({names[0]})"
@@ -116,7 +98,7 @@ class CodedLabels:
             else f"add the missing names to the classes, or leave these pixels out with --ignore "
             f"{' '.join(map(str, unknown))}"
         )
-        return f"labels {where} hold {held}, the classes are {classes}: {advice}"
+        return f"labels {self.partner_name(index)} hold {held}, the classes are {classes}: {advice}"
 
     def counts(self, indices: Sequence[int], *, quiet: bool = False) -> np.ndarray:
         """Give the pixels of each class in some examples; those not loaded so far are loaded now.

@@ -12,10 +12,9 @@ import tensorflow as tf
 from ... import losses
 from ..colours import class_palette
 from ..data.example import Source
-from ..data.scan.boxes import refuse_without_boxes
 from ..data.subset import subset
 from ..data.targets import TARGETS
-from ..data.targets.boxes import most_boxes
+from ..data.targets.boxes import most_boxes, refuse_without_boxes
 from ..errors import UsageError
 from ..figures.thumbnails import SIDE, thumbnail
 from ..judge.base import evenly_spread

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from metricfit.trainers.comparison import trainings
+from metricfit.trainers.data.example import Source
 from metricfit.trainers.errors import DivergedError
 from metricfit.trainers.judge.boxes import DetectionReport
 from metricfit.trainers.judge.classes import SegmentationReport
@@ -25,7 +26,7 @@ STEEPNESS = {"cross_entropy": 1.0, "floss": 6.0, "log_floss": 5.0, "lovasz_hinge
 """Factor on the logits of each loss' models: how polarised their maps are."""
 
 
-class Few:
+class Few(Source):
     """The first examples of another source: enough to be trained on, few to be judged on."""
 
     def __init__(self, source):

@@ -24,8 +24,9 @@ SETS = ("--data", "discs:train", "--test", "discs:test", "--test", "discs:other"
 @pytest.fixture
 def fake(config, monkeypatch):
     for name in ("discs", "colours"):
-        whole = sources.SOURCES[name]
-        monkeypatch.setitem(sources.SOURCES, name, lambda rest, needs, whole=whole: Few(whole(rest, needs)))
+        whole = sources.SOURCES[name].open
+        few = sources.SourceKind(name, lambda rest, needs, whole=whole: Few(whole(rest, needs)))
+        monkeypatch.setitem(sources.SOURCES, name, few)
     return FakeTrainings(monkeypatch)
 
 

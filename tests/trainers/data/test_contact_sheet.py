@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from metricfit.trainers.colours import class_colours
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.contact_sheet import contact_sheet
 from metricfit.trainers.data.scan.drawing import draw_example
 from metricfit.trainers.errors import DataError, UsageError
@@ -17,7 +17,7 @@ def grey(height=40, width=60):
     return np.full((height, width, 3), 100, np.uint8)
 
 
-class Few:
+class Few(Source):
     name, class_names = "folder:$few$", ()
     names = ("a", "b", "a very long name that would run into its neighbours", "bad")
 
@@ -99,7 +99,7 @@ def test_examples_are_spread_over_the_source(tmp_path):
     assert seen == [0, 33, 66, 99]
 
 
-class Streets:
+class Streets(Source):
     """Two classes in each picture, as labels and as boxes, and a mask as well."""
 
     name, names = "streets", ("a", "b")

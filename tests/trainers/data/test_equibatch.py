@@ -7,7 +7,7 @@ from metricfit.trainers.data.augmentation.settings import NO_LABEL_AUGMENTATION,
 from metricfit.trainers.data.batches.equibatch import Equibatch
 from metricfit.trainers.data.batches.order import names_of_step
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.fit import fit_image, fit_labels
 from metricfit.trainers.data.labels import LabelCoding, class_counts, with_coding
 from metricfit.trainers.data.subset import split_for_selection
@@ -17,7 +17,7 @@ from metricfit.trainers.errors import DataError, UsageError
 CLASSES = 5
 
 
-class Rare:
+class Rare(Source):
     """Thirty pictures of class 0; class c > 0 is a single pixel of a few of them; the last class is nowhere."""
 
     name, class_names = "rare", ("ground", "one", "two", "three", "four", "nowhere")

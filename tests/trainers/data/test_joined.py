@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.scanner import checked_source, scan
-from metricfit.trainers.data.sources import open_source, split_texts, usual_needs
+from metricfit.trainers.data.sources import SourceKind, open_source, split_texts, usual_needs
 from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
 
 
-class Boxes:
+class Boxes(Source):
     """Two pictures with one box of each class, made of what follows the colon."""
 
     notes = ("drawn by hand",)
@@ -45,8 +45,8 @@ class Bounded(Boxes):
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
-    monkeypatch.setitem(sources.SOURCES, "boxes", Boxes)
-    monkeypatch.setitem(sources.SOURCES, "bounded", Bounded)
+    monkeypatch.setitem(sources.SOURCES, "boxes", SourceKind("boxes:NAMES", Boxes))
+    monkeypatch.setitem(sources.SOURCES, "bounded", SourceKind("bounded:NAMES", Bounded))
 
 
 def test_examples_stand_one_source_after_the_other():
@@ -69,7 +69,7 @@ def test_boxes_of_classes_of_the_same_name_become_one_class():
     assert [joined.load(index).classes.tolist() for index in range(4)] == [[0, 1], [0, 1], [2, 1], [2, 1]]
     assert joined.box_counts == [2, 2, 2, 2]
     assert most_boxes(open_source("boxes:abc + bounded:a", needs="boxes")) == 7
-    assert not hasattr(open_source("boxes:abc + bounded:a", needs="boxes"), "box_counts")
+    assert open_source("boxes:abc + bounded:a", needs="boxes").box_counts is None
 
 
 def test_a_scan_reports_what_every_source_knows():

@@ -116,7 +116,7 @@ def test_names_that_do_not_fit(streets):
 
 def test_a_scan_says_what_there_is(streets):
     report = scan(with_coding(open_source(f"folder:{streets}", needs="labels"), coding(streets, 3)), needs="labels")
-    facts = report.labels
+    facts = report.facts["labels"]
     expected = np.array([3 * 24 * 32 - 8 * (20 + 19 + 18) + 24 * 32 - 21, 0, 8 * (20 + 19 + 18) + 5])
     np.testing.assert_array_equal(facts.pixels, expected)
     np.testing.assert_array_equal(facts.pictures, [4, 0, 4])

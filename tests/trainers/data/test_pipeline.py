@@ -15,14 +15,14 @@ from metricfit.trainers.data.batches.order import names_of_step, steps_per_epoch
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
 from metricfit.trainers.data.batches.stream import DecodedCache
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import subset
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
 
 
-class Coded:
+class Coded(Source):
     """Example i is a picture of the value i, with a mask of 0, 1 and 255; it records what is loaded."""
 
     name, class_names = "coded", ()

@@ -10,7 +10,7 @@ from metricfit.trainers.data.batches.order import names_of_step
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
 from metricfit.trainers.data.classes import with_class_names
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.fit import GREY, fit_image
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import subset
@@ -19,7 +19,7 @@ from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
 
 
-class Boxed:
+class Boxed(Source):
     """Example i is a picture of the value i, of 20x40, with i % 4 boxes of class i % 2."""
 
     name, class_names = "boxed", ("cat", "dog")

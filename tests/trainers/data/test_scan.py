@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.scanner import Faults, checked_source, scan, usable
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.targets.mask import MaskFacts
 from metricfit.trainers.errors import DataError
 
 from .test_folder import picture, write_pairs
@@ -123,7 +124,7 @@ def write_masks(folder, **values):
 def test_empty_and_full_masks_are_noted_and_no_fault(tmp_path, caplog):
     write_masks(tmp_path, a=0, b=255, c=None, d=0)
     faults = scan(open_source(f"folder:{tmp_path}"), quiet=True)
-    assert (faults.faults, faults.masks, faults.empty, faults.full) == ([], 4, 2, 1)
+    assert (faults.faults, faults.facts["mask"]) == ([], MaskFacts(masks=4, empty=2, full=1))
     heading, empty, full = faults.report().splitlines()
     assert heading.endswith("4 examples, no faults")
     assert empty == "  note: 2 of 4 masks are empty: FLoss gives them no gradient, see empty_target in docs/losses.md"
@@ -145,9 +146,9 @@ def test_faulty_and_absent_masks_are_not_counted_as_empty(tmp_path):
     write_masks(tmp_path, a=None, b=0)
     Image.new("L", (5, 5)).save(tmp_path / "masks" / "b.png")
     faults = scan(open_source(f"folder:{tmp_path}"), quiet=True)
-    assert (faults.masks, faults.empty) == (1, 0)
+    assert faults.facts["mask"] == MaskFacts(masks=1, empty=0, full=0)
     faults = scan(open_source(f"folder:{tmp_path}", needs="none"), quiet=True)
-    assert (faults.masks, faults.empty, faults.notes) == (0, 0, [])
+    assert (faults.facts, faults.notes) == ({}, [])
 
 
 def test_ignored_pixels_are_not_salient():
@@ -156,10 +157,10 @@ def test_ignored_pixels_are_not_salient():
             return Example(np.zeros((4, 5, 3), np.uint8), mask=np.full((4, 5), [0, 255, 1][index], np.uint8))
 
     faults = scan(Ignored(), quiet=True)
-    assert (faults.masks, faults.empty, faults.full) == (3, 2, 1)
+    assert faults.facts["mask"] == MaskFacts(masks=3, empty=2, full=1)
 
 
-class Odd:
+class Odd(Source):
     name, class_names, names = "odd", (), ("fits", "small", "grey")
     repaired = {"box cut at the edge": 3}
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.example import Example
-from metricfit.trainers.data.scan.boxes import BoxFacts, check_boxes, refuse_without_boxes
+from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.scanner import checked_source, scan
-from metricfit.trainers.data.sources import SOURCES
+from metricfit.trainers.data.sources import SOURCES, SourceKind
 from metricfit.trainers.data.subset import subset
+from metricfit.trainers.data.targets.boxes import BoxFacts, check_boxes, refuse_without_boxes
 from metricfit.trainers.errors import DataError
 
 NAMES = ("cat", "dog", "fox")
@@ -40,7 +40,7 @@ def test_boxes_that_cannot_be_used(bad, said):
     check_boxes(example([[0, 0, 200, 100]], [2], crowd=np.array([True])), NAMES)
 
 
-class Listed:
+class Listed(Source):
     name, class_names, notes = "listed", NAMES, ("a note of its own",)
 
     def __init__(self, *examples):
@@ -65,8 +65,9 @@ def test_numbers_and_notes():
         quiet=True,
     )
     assert [name for name, _ in faults.faults] == ["n2"]
-    assert (faults.boxes.pictures, faults.boxes.empty, faults.boxes.most, faults.boxes.tiny) == (3, 1, 3, 1)
-    assert dict(faults.boxes.classes) == {1: 2, 0: 1}
+    facts = faults.facts["boxes"]
+    assert (facts.pictures, facts.empty, facts.most, facts.tiny) == (3, 1, 3, 1)
+    assert dict(facts.classes) == {1: 2, 0: 1}
     assert not faults.hopeless
     lines = faults.report().splitlines()[2:]
     assert lines == [
@@ -86,7 +87,7 @@ def test_boxes_that_are_not_asked_for_are_not_looked_at():
     assert len(scan(odd, quiet=True).faults) == 1
     for needs in ("mask", "none"):
         faults = scan(odd, needs=needs, quiet=True)
-        assert (faults.faults, faults.boxes) == ([], None)
+        assert (faults.faults, faults.facts) == ([], {})
 
 
 def test_names_of_the_repaired_are_cut_short_where_faults_are():
@@ -96,7 +97,7 @@ def test_names_of_the_repaired_are_cut_short_where_faults_are():
 
 
 def test_pictures_without_any_box_are_a_warning(monkeypatch, caplog):
-    monkeypatch.setitem(SOURCES, "listed", lambda rest, needs: Listed(example([]), example([])))
+    monkeypatch.setitem(SOURCES, "listed", SourceKind("", lambda rest, needs: Listed(example([]), example([]))))
     with caplog.at_level("INFO", "metricfit"):
         checked_source("listed", needs="boxes", quiet=True)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -111,7 +112,7 @@ def test_boxes_that_do_not_count_are_as_good_as_none(monkeypatch, caplog):
     faults = scan(uncounted, quiet=True)
     assert (faults.faults, faults.hopeless) == ([], True)
     assert "note: no box counts: all of them are difficult or crowds" in faults.report()
-    monkeypatch.setitem(SOURCES, "listed", lambda rest, needs: uncounted)
+    monkeypatch.setitem(SOURCES, "listed", SourceKind("", lambda rest, needs: uncounted))
     with caplog.at_level("INFO", "metricfit"):
         checked_source("listed", needs="boxes", quiet=True)
     assert [record.levelname for record in caplog.records] == ["WARNING"]

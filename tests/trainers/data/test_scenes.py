@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data.example import Source
-from metricfit.trainers.data.scan.boxes import check_boxes
 from metricfit.trainers.data.sources import open_source, scenes
 from metricfit.trainers.data.sources.scene_shapes import SHAPES
 from metricfit.trainers.data.sources.scenes import CLASS_NAMES, Scenes, scene
+from metricfit.trainers.data.targets.boxes import check_boxes
 
 COUNT = 60
 
@@ -189,4 +189,4 @@ def test_for_boxes_there_is_no_background():
         assert (example.mask, example.labels, example.name) == (None, None, whole.name)
         check_boxes(example, boxes.class_names)
         assert len(example.boxes) <= boxes.box_bound
-    assert not hasattr(boxes, "box_counts"), "a bound is no count"
+    assert boxes.box_counts is None, "a bound is no count"

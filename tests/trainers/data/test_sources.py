@@ -9,12 +9,12 @@ import pytest
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.classes import with_class_names
 from metricfit.trainers.data.example import Example, Source
-from metricfit.trainers.data.sources import SOURCES, open_source, usual_needs
+from metricfit.trainers.data.sources import SOURCES, SourceKind, open_source, usual_needs
 from metricfit.trainers.data.subset import split_for_selection, subset
 from metricfit.trainers.errors import UsageError
 
 
-class Numbers:
+class Numbers(Source):
     """A source whose example i is a picture of the value i."""
 
     name = "numbers"
@@ -47,7 +47,7 @@ def test_unknown_need_and_split():
 
 def test_the_rest_reaches_the_factory_with_its_colons(monkeypatch):
     seen = []
-    monkeypatch.setitem(SOURCES, "folder", lambda rest, needs: seen.append((rest, needs)))
+    monkeypatch.setitem(SOURCES, "folder", SourceKind("", lambda rest, needs: seen.append((rest, needs))))
     open_source("folder:C:/photos:train", needs="none")
     assert seen == [("C:/photos:train", "none")]
 
@@ -107,7 +107,7 @@ def test_what_a_source_is_usually_asked_for(text, expected):
     assert usual_needs(text) == expected
 
 
-class Boxed:
+class Boxed(Source):
     """Two classes in their own order, and who knows its counts."""
 
     name, class_names, names, box_counts = "boxed", ("cat", "ant"), ("a", "b"), (2, 3)
@@ -132,7 +132,7 @@ def test_classes_are_renumbered_by_name():
 def test_a_subset_knows_the_counts_that_its_source_knows():
     assert subset(Boxed(), [1, 1]).box_counts == [3, 3]
     for what in ("box_counts", "box_bound"):
-        assert not hasattr(subset(Numbers(3), [1]), what)
+        assert getattr(subset(Numbers(3), [1]), what) is None
 
 
 def test_boxes_are_not_in_a_plain_folder(tmp_path):

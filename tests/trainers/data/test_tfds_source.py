@@ -194,7 +194,7 @@ def test_boxes_made_up_by_tfds(tmp_path, monkeypatch):
             example = source.load(1)
             assert len(example.boxes) == len(example.classes) == source.box_counts[1] > 0
             faults = scan(source, quiet=True)
-            assert (faults.faults, faults.boxes.pictures) == ([], 2)
+            assert (faults.faults, faults.facts["boxes"].pictures) == ([], 2)
         with pytest.raises(UsageError, match=r"known boxes \(voc, coco\)"):
             open_source("tfds:oxford_iiit_pet", needs="boxes")
         with pytest.raises(UsageError, match=r"known boxes \(voc, coco\); coco has the features .*panoptic_objects"):

@@ -137,10 +137,10 @@ def test_overwrite_deletes_nothing_before_the_data_are_found_to_fit(trained, con
     shutil.copytree(trained.folder, tmp_path / "run")
     crowded = replace(config, out=str(tmp_path / "run"), overwrite=True, max_boxes=1)
     monkey = pytest.MonkeyPatch()
-    load = sources.SOURCES["discs"].load
+    load = sources.SOURCES["discs"].open.load
     with monkey.context() as patch:
         patch.setattr(
-            sources.SOURCES["discs"],
+            sources.SOURCES["discs"].open,
             "load",
             lambda self, index: replace(
                 (example := load(self, index)), boxes=np.tile(example.boxes, (2, 1)), classes=np.zeros(2, np.int32)

@@ -248,6 +248,6 @@ def test_validation_data_may_number_the_classes_otherwise(config, monkeypatch):
             turned[[1, 2]] = 2, 1
             return replace(example, labels=turned[example.labels])
 
-    monkeypatch.setitem(sources.SOURCES, "turned", Turned)
+    monkeypatch.setitem(sources.SOURCES, "turned", sources.SourceKind("turned:SPLIT", Turned))
     _, selection = segmentation.open_sources(replace(config, val="turned:train"))
     np.testing.assert_array_equal(selection.load(3).labels, colours().load(3).labels)

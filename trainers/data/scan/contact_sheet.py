@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ from tqdm import tqdm
 from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...files import written_beside
-from ..example import IGNORE, NEEDS, Example, Source, ignored_boxes
-from .drawing import draw_example, has_background
+from ..example import NEEDS, Example, Source
+from ..targets import TARGETS, LabelTarget
+from .drawing import draw_example, drawn_targets
 from .scanner import load_checked
 
 _CELL = 240
 _LEGEND_ENTRIES = 36
 _MOST_TAGS = 6  # more names at the boxes of one picture would hide them
+_EVERYTHING = "salient pixels or classes tinted, ignored hatched in grey"
 _INK, _FAULT, _PAPER = "#26262b", "#b3261e", "#f4f4f2"
 
 
@@ -52,19 +55,10 @@ def _class_name(class_names: Sequence[str], index: int) -> str:
     return class_names[index] if index < len(class_names) else f"class {index}"
 
 
-def _caption(example: Example, classes: int) -> str:
+def _caption(example: Example, class_names: Sequence[str]) -> str:
     height, width = example.image.shape[:2]
-    facts = [f"{width}x{height}"]
-    if example.mask is not None:
-        counted = max(1, int((example.mask != IGNORE).sum()))
-        facts.append(f"{(example.mask == 1).sum() / counted:.0%} salient")
-    elif example.labels is not None:
-        facts.append(f"{classes} class{'' if classes == 1 else 'es'}")
-    if example.boxes is not None:
-        facts.append(f"{len(example.boxes)} box{'' if len(example.boxes) == 1 else 'es'}")
-        ignored = int(ignored_boxes(example).sum())
-        facts += [f"{ignored} ignored"] * (ignored > 0)
-    return ", ".join(facts)
+    there = (target.caption(example, class_names) for target in drawn_targets(example))
+    return ", ".join([f"{width}x{height}", *chain(*there)])
 
 
 def _shortened(name: str, length: int) -> str:
@@ -80,13 +74,12 @@ def _tile(source: Source, index: int, needs: str) -> _Tile:
     classes: set[int] = set()
     boxes: list[tuple[float, float, int]] = []
     if example.labels is not None and example.mask is None:
-        classes = set(np.unique(example.labels).tolist()) - {IGNORE}
-        classes -= {0} if has_background(source.class_names) else set()
+        classes = LabelTarget().seen(example, source.class_names)
     elif example.boxes is not None and example.classes is not None:
         scale = _CELL / max(example.image.shape[:2])
         boxes = [(x * scale, y * scale, int(c)) for (x, y, *_), c in zip(example.boxes, example.classes)]
     drawn = draw_example(example, _CELL, source.class_names)
-    return _Tile(name, _caption(example, len(classes)), drawn, classes=frozenset(classes), boxes=boxes)
+    return _Tile(name, _caption(example, source.class_names), drawn, classes=frozenset(classes), boxes=boxes)
 
 
 def _with_legend_for_boxes(tile: _Tile) -> _Tile:
@@ -175,12 +168,7 @@ def contact_sheet(
 
 
 def _explained(tiles: list[_Tile], total: int, needs: str) -> str:
-    drawn = {
-        "mask": "; salient pixels tinted, ignored hatched in grey",
-        "labels": "; classes tinted, ignored hatched in grey",
-        "boxes": "; boxes framed in the colour of their class, ignored ones in dashes",
-        "none": "",
-    }.get(needs, "; salient pixels or classes tinted, ignored hatched in grey")
+    drawn = f"; {TARGETS[needs].drawn}" if needs in TARGETS else "" if needs else f"; {_EVERYTHING}"
     unusable = sum(bool(tile.fault) for tile in tiles)
     return f"{len(tiles)} of {total} examples{drawn}" + (f"; {unusable} cannot be used" if unusable else "")
 

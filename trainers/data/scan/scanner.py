@@ -1,23 +1,20 @@
 """The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
 from ...machine import workers
-from ..example import IGNORE, Example, Source
+from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
-from ..masks import check_sizes
 from ..sources import all_scenes, open_source
 from ..subset import subset
-from .boxes import BoxFacts, check_boxes
-from .labels import LabelFacts
+from ..targets import TARGETS
+from ..targets.base import Facts
 
 log = logging.getLogger("metricfit")
 
@@ -27,30 +24,22 @@ class Faults:
     """What a scan found.
 
     Attributes:
-        source: The name of the source.
-        total: The number of examples looked at.
+        source: the name of the source.
+        total: the number of examples looked at.
         faults: (name of the example or file, one sentence) for everything that cannot be used.
-        repaired: What was mended on reading -> how often.
-        repaired_in: What was mended on reading -> the names of the examples.
-        masks: The number of usable examples with a mask.
-        empty: How many of those have no salient pixel.
-        full: How many of those have salient pixels and no background.
-        boxes: What boxes there are in the usable examples; None where there are none to be had.
-        labels: What class maps there are in the usable examples; None where there are none to be had.
-        class_names: The names of the classes of boxes or pixels.
-        remarks: What the source itself finds worth knowing, a sentence each.
+        repaired: what was mended on reading -> how often.
+        repaired_in: what was mended on reading -> the names of the examples.
+        facts: kind of target -> what there is of it in the usable examples that have it.
+        class_names: the names of the classes of boxes or pixels.
+        remarks: what the source itself finds worth knowing, a sentence each.
     """
 
     source: str
     total: int
     faults: list[tuple[str, str]] = field(default_factory=list)
     repaired: dict[str, int] = field(default_factory=dict)
-    masks: int = 0
-    empty: int = 0
-    full: int = 0
     repaired_in: dict[str, list[str]] = field(default_factory=dict)
-    boxes: BoxFacts | None = None
-    labels: LabelFacts | None = None
+    facts: dict[str, Facts] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
 
@@ -62,34 +51,18 @@ class Faults:
     @property
     def notes(self) -> list[str]:
         """What is no fault and yet worth knowing, a sentence each."""
-        notes = list(self.remarks)
-        if self.empty:
-            notes.append(
-                f"{self._share(self.empty)} empty: FLoss gives them no gradient, see empty_target in docs/losses.md"
-            )
-        if self.full:
-            notes.append(f"{self._share(self.full)} salient everywhere: look whether that is meant")
-        if self.boxes is not None:
-            notes += self.boxes.notes(self.class_names)
-        if self.labels is not None:
-            notes += self.labels.notes(self.class_names)
-        return notes
+        return [*self.remarks, *(note for facts in self.facts.values() for note in facts.notes(self.class_names))]
 
     @property
     def hopeless(self) -> bool:
         """Whether there is nothing to be learnt: no salient pixel, no pixel or no box that counts, in any example."""
-        boxless = self.boxes is not None and self.boxes.pictures > 0 and not self.boxes.counted
-        unlabelled = self.labels is not None and not self.labels.counted
-        return boxless or unlabelled or 0 < self.masks == self.empty
-
-    def _share(self, number: int) -> str:
-        return f"{number} of {counted(self.masks, 'mask')} {'is' if number == 1 else 'are'}"
+        return any(facts.hopeless for facts in self.facts.values())
 
     def report(self, limit: int | None = 10) -> str:
         """Say what was found.
 
         Args:
-            limit: The number of faults to list; None lists all.
+            limit: the number of faults to list; None lists all.
 
         Returns:
             Text of one line, or of one line for each fault, repair and note below a heading.
@@ -100,10 +73,7 @@ class Faults:
         lines += [f"  {sentence}" for sentence in shown]
         if len(sentences) > len(shown):
             lines.append(f"  ... and {len(sentences) - len(shown)} more")
-        if self.boxes is not None and self.boxes.pictures:
-            lines.append(f"  {self.boxes.line(self.class_names)}")
-        if self.labels is not None:
-            lines.append(f"  {self.labels.line(self.class_names)}")
+        lines += [f"  {line}" for facts in self.facts.values() if (line := facts.line(self.class_names))]
         for kind, times in self.repaired.items():
             names = list(dict.fromkeys(self.repaired_in.get(kind, ())))
             shown = names[: 20 if limit is None else 3]
@@ -116,12 +86,12 @@ class Faults:
         """Stop the run when the data do not allow it.
 
         Args:
-            skip_bad: Let faults pass; the caller leaves those examples out.
-            strict: Let nothing pass, not even what was repaired.
-            limit: The number of faults to list.
+            skip_bad: let faults pass; the caller leaves those examples out.
+            strict: let nothing pass, not even what was repaired.
+            limit: the number of faults to list.
 
         Raises:
-            DataError: If there are faults that neither argument lets pass.
+            DataError: there are faults that neither argument lets pass.
         """
         if strict and (self.faults or self.repaired):
             raise DataError(f"{self.report(limit)}\nmend them: --strict lets neither faults nor repairs pass")
@@ -138,40 +108,29 @@ def load_checked(source: Source, index: int, needs: str = "") -> Example:
     """Load one example of any source and make sure that it can be used.
 
     Args:
-        source: Any source.
-        index: Which example.
-        needs: One of `NEEDS`: parts that are not needed are left out. All that there is stays when empty.
-
-    Returns:
-        The example.
+        source: any source.
+        index: which example.
+        needs: one of `NEEDS`: parts that are not needed are left out. All that there is stays when empty.
 
     Raises:
-        DataError: If its files cannot be used, or its parts do not fit together.
+        DataError: its files cannot be used, or its parts do not fit together.
     """
     example = source.load(index)
     if needs:
-        example = replace(example, **{kind: None for kind in ("mask", "labels", "boxes") if kind != needs})
-    for kind in ("mask", "labels"):
+        example = replace(example, **{kind: None for kind in TARGETS if kind != needs})
+    for kind, target in TARGETS.items():
         if getattr(example, kind) is not None:
-            check_sizes(example.image, getattr(example, kind), example.name, example.name, kind)
-    if example.mask is not None and not np.isin(np.unique(example.mask), (0, 1, IGNORE)).all():
-        raise DataError(
-            f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore): map its values to these"
-        )
-    if example.boxes is not None:
-        check_boxes(example, source.class_names)
+            target.check(example, source.class_names)
     return example
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What one example shows: its fault, how far its mask reaches (full, empty, partly), repairs, boxes and labels."""
+    """What one example shows: its fault, its repairs, and what there is of each kind of target."""
 
     fault: str | None = None
-    reach: str = ""
     repairs: tuple[str, ...] = ()
-    boxes: BoxFacts | None = None
-    labels: LabelFacts | None = None
+    facts: dict[str, Facts] = field(default_factory=dict)
 
 
 def _look_at(source: Source, index: int, needs: str) -> _Look:
@@ -179,14 +138,9 @@ def _look_at(source: Source, index: int, needs: str) -> _Look:
         example = load_checked(source, index, needs)
     except DataError as error:
         return _Look(fault=str(error))
-    reach, mask = "", example.mask
-    if mask is not None:
-        reach = "empty" if not (mask == 1).any() else "partly" if (mask == 0).any() else "full"
-    boxes = None if example.boxes is None else BoxFacts.of(example)
-    # Values are classes only where these have names, and hidden behind a mask they are not looked at.
-    seen = example.labels is not None and mask is None and boxes is None and source.class_names
-    labels = LabelFacts.of(example, len(source.class_names)) if seen else None
-    return _Look(reach=reach, repairs=example.repairs, boxes=boxes, labels=labels)
+    there = {kind: target for kind, target in TARGETS.items() if getattr(example, kind) is not None}
+    facts = {kind: target.facts(example, source.class_names) for kind, target in there.items()}
+    return _Look(repairs=example.repairs, facts={kind: found for kind, found in facts.items() if found is not None})
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -195,23 +149,21 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     Decoding is the only check that finds a truncated file; it runs in a thread per core.
 
     Args:
-        source: Any source. Its attributes `structural_faults`, `repaired` and `notes`, where it has them, add what is
-            known without decoding.
-        needs: What is looked at, one of `NEEDS`; everything there is when empty.
-        quiet: Show no progress bar.
+        source: any source; what it knows without decoding is reported, too.
+        needs: what is looked at, one of `NEEDS`; everything there is when empty.
+        quiet: no progress bar.
 
     Returns:
         The faults, in the order of the examples, structural ones first; the repairs; what masks and boxes there are.
     """
-    faults = Faults(
+    found = Faults(
         source.name,
         len(source),
-        list(getattr(source, "structural_faults", ())),
-        dict(getattr(source, "repaired", {})),
+        list(source.structural_faults),
+        dict(source.repaired),
         class_names=source.class_names,
-        remarks=tuple(getattr(source, "notes", ())),
+        remarks=tuple(source.notes),
     )
-    reaches: Counter[str] = Counter()
     with (
         ThreadPoolExecutor(workers()) as pool,
         tqdm(
@@ -220,30 +172,21 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     ):
         for index, look in enumerate(pool.map(lambda index: _look_at(source, index, needs), range(len(source)))):
             bar.update()
-            reaches[look.reach] += 1
             if look.fault is not None:
-                faults.faults.append((source.names[index], look.fault))
+                found.faults.append((source.names[index], look.fault))
             for kind in look.repairs:
-                faults.repaired[kind] = faults.repaired.get(kind, 0) + 1
-                faults.repaired_in.setdefault(kind, []).append(source.names[index])
-            if look.boxes is not None:
-                faults.boxes = faults.boxes or BoxFacts()
-                faults.boxes += look.boxes
-            if look.labels is not None:
-                if faults.labels is None:
-                    faults.labels = look.labels
-                else:
-                    faults.labels += look.labels
-    faults.masks = len(source) - reaches[""]
-    faults.empty, faults.full = reaches["empty"], reaches["full"]
-    return faults
+                found.repaired[kind] = found.repaired.get(kind, 0) + 1
+                found.repaired_in.setdefault(kind, []).append(source.names[index])
+            for kind, facts in look.facts.items():
+                found.facts[kind] = found.facts[kind] + facts if kind in found.facts else facts
+    return found
 
 
 def usable(source: Source, faults: Faults) -> Source:
     """Take the examples of a source in which a scan found no fault.
 
     Raises:
-        DataError: If none is left.
+        DataError: none is left.
     """
     bad = {name for name, _ in faults.faults}
     good: Sequence[int] = [index for index, name in enumerate(source.names) if name not in bad]
@@ -264,19 +207,19 @@ def checked_source(
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
     Args:
-        text: A source, as `open_source` takes it.
+        text: a source, as `open_source` takes it.
         needs: `mask`, `labels`, `boxes` or `none`.
-        skip_bad: Leave faulty examples out and log all of them as a warning, instead of stopping.
-        strict: Stop on repaired examples too; wins over `skip_bad`.
-        quiet: Show no progress bar. What is left out is said all the same.
-        coding: For labels, what the values of the files mean; by default what the source says.
+        skip_bad: leave faulty examples out and log all of them as a warning, instead of stopping.
+        strict: stop on repaired examples too; wins over `skip_bad`.
+        quiet: show no progress bar. What is left out is said all the same.
+        coding: for labels, what the values of the files mean; by default what the source says.
 
     Returns:
         The source, or its usable part. Labels are indices of its `class_names`, and 255 (ignore).
 
     Raises:
-        UsageError: If there is no such source.
-        DataError: If the data are missing, or faulty and not to be skipped, or nothing is left.
+        UsageError: there is no such source.
+        DataError: the data are missing, or faulty and not to be skipped, or nothing is left.
     """
     source = open_source(text, needs=needs)
     if needs == "labels":

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import DataError, UsageError
 from ...geometry import box_areas
-from ..example import Example
+from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, read_image
 from .annotations import CASE, alike, check_stated_size, mend_boxes
 from .coco_json import Instances, Record
@@ -77,7 +77,7 @@ def _plain(file_name: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
-class CocoSource:
+class CocoSource(Source):
     """Pictures of a folder with the objects that a JSON file in COCO's instances format lists.
 
     Attributes:
@@ -181,8 +181,6 @@ def open_coco(rest: str, needs: str) -> CocoSource:
         UsageError: If anything but boxes is asked for, or one of the two paths is not given.
         DataError: If one of them does not exist, or the JSON file is no such file or lists no pictures.
     """
-    if needs not in ("boxes", "none"):
-        raise UsageError(f"coco sources hold boxes, not {needs}: use folder:PATH for pictures with {needs}")
     folder, path = _folder_and_json(rest)
     source = CocoSource(f"coco:{rest}", folder, path, needs)
     if not len(source) and not source.structural_faults:

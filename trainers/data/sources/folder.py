@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DataError, UsageError
-from ..example import Example
-from ..images import PICTURE_SUFFIXES, picture_files, read_image, read_mask
+from ..example import Example, Source
+from ..images import PICTURE_SUFFIXES, binary_mask, check_sizes, picture_files, read_image, read_mask
 from ..labels import read_class_names
-from ..masks import binary_mask, check_sizes
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
@@ -27,10 +26,10 @@ def stem_of(entry: str) -> str:
     return name.rsplit(".", 1)[0] if name.lower().endswith(PICTURE_SUFFIXES) else name
 
 
-class FolderSource:
+class FolderSource(Source):
     """Pictures in a folder, with masks or labels of the same stem beside it.
 
-    A mask file holds two values, of which the larger is salient (see `masks.binary_mask`). Files that do not fit are
+    A mask file holds two values, of which the larger is salient (see `binary_mask`). Files that do not fit are
     kept in the list; loading them raises, and a scan reports them.
 
     Attributes:
@@ -196,10 +195,6 @@ def open_folder(rest: str, needs: str) -> FolderSource:
         UsageError: If boxes are asked for, or no path is given.
         DataError: If a folder or split does not exist or holds no pictures.
     """
-    if needs not in (*PARTNERS, "none"):
-        raise UsageError(
-            f"folder sources hold masks or labels, not {needs}: use voc:PATH[:SPLIT] or coco:IMAGES,JSON for boxes"
-        )
     path, split = path_and_split(rest)
     listed, base = None, path
     if split and (path / f"{split}.txt").is_file():

@@ -1,5 +1,6 @@
 """Several sources as one: what is trained on may lie in several places."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,16 +11,10 @@ from ..classes import with_class_names
 from ..example import SEPARATOR, Example, Source
 
 
-class JoinedSource:
+class JoinedSource(Source):
     """The examples of several sources, one source after the other; made by `join_sources`.
 
-    Attributes:
-        name: The sources' names with plus signs between them.
-        class_names: Of boxes, the classes of all, each once; otherwise those of the first source.
-        names: The examples' names, each with its source's name before it.
-        structural_faults: Those of all sources that know of any.
-        repaired: What was mended in any of them -> how often.
-        notes: Those of all sources that have any.
+    What a source says is said for all of them, with the source's name before it.
     """
 
     def __init__(self, sources: Sequence[Source], class_names: Sequence[str], renumber: bool = False):
@@ -29,40 +24,28 @@ class JoinedSource:
         self.names = [f"{source.name}/{name}" for source in sources for name in source.names]
         self._ends = np.cumsum([len(source) for source in sources])
         self.structural_faults = tuple(
-            (f"{source.name}/{name}", sentence)
-            for source in sources
-            for name, sentence in getattr(source, "structural_faults", ())
+            (f"{source.name}/{name}", sentence) for source in sources for name, sentence in source.structural_faults
         )
-        self.notes = tuple(f"{source.name}: {note}" for source in sources for note in getattr(source, "notes", ()))
-        self.repaired: dict[str, int] = {}
-        for source in sources:
-            for kind, count in getattr(source, "repaired", {}).items():
-                self.repaired[kind] = self.repaired.get(kind, 0) + count
-
-    @property
-    def box_counts(self) -> list[int]:
-        """The number of boxes of each example, where all sources know it."""
-        return [count for source in self._parts for count in source.box_counts]
-
-    @property
-    def box_bound(self) -> int:
-        """The most boxes that any example can have, where all sources know that."""
-        return max(
-            source.box_bound if hasattr(source, "box_bound") else max(source.box_counts, default=0)
-            for source in self._parts
-        )
+        self.notes = tuple(f"{source.name}: {note}" for source in sources for note in source.notes)
+        counts = [source.box_counts for source in self._parts]
+        known = [each for each in counts if each is not None]
+        if len(known) == len(counts):
+            self.box_counts = [count for each in known for count in each]
+        bounds = [_bound(source) for source in self._parts]
+        self.box_bound = None if None in bounds else max(bound for bound in bounds if bound is not None)
+        self.repaired = dict(sum((Counter(source.repaired) for source in sources), Counter()))
 
     def __len__(self) -> int:
-        """Give the number of examples."""
         return len(self.names)
 
     def partner_name(self, index: int) -> str:
-        """Name the mask or label file of an example, or the example where its source knows no file."""
+        """As its source has it; an example without such a file has its name here."""
         source, within = self._find(index)
-        return source.partner_name(within) if hasattr(source, "partner_name") else self.names[index]
+        name = source.partner_name(within)
+        return self.names[index] if name == source.names[within] else name
 
     def load(self, index: int) -> Example:
-        """Load one example; see `Source.load`."""
+        """See `Source`."""
         index = range(len(self))[index]
         source, within = self._find(index)
         return replace(source.load(within), name=self.names[index])
@@ -70,6 +53,13 @@ class JoinedSource:
     def _find(self, index: int) -> tuple[Source, int]:
         part = int(np.searchsorted(self._ends, index, side="right"))
         return self._parts[part], int(index - self._ends[part] + len(self._parts[part]))
+
+
+def _bound(source: Source) -> int | None:
+    """Give the most boxes that any example can have, where that or the counts are known."""
+    if source.box_bound is None and source.box_counts is not None:
+        return max(source.box_counts, default=0)
+    return source.box_bound
 
 
 def join_sources(sources: Sequence[Source], needs: str) -> JoinedSource:

@@ -17,8 +17,7 @@ from absl import logging
 from PIL import Image
 
 from ...errors import DataError, MetricfitError
-from ..images import read_image, read_mask
-from ..masks import check_sizes
+from ..images import check_sizes, read_image, read_mask
 from .archives import Archive, NamedBytes, open_archive
 from .folder import stem_of
 from .saliency_layouts import LAYOUTS, Layout, Part, Place

@@ -5,7 +5,6 @@ What makes an object salient is what does so in photos: it is large, whole, in f
 clutter.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -247,7 +246,7 @@ def _lay(picture: np.ndarray, layer: np.ndarray, coverage: np.ndarray) -> None:
     picture += share * (layer - picture)
 
 
-class Scenes:
+class Scenes(Source):
     """The embedded source, `scenes[:train|val|test]`.
 
     Args:
@@ -268,7 +267,7 @@ class Scenes:
         count, self.seed = SPLITS[split]
         self.size = size
         self.name = f"scenes:{split}"
-        self.names: Sequence[str] = [f"{split}-{index:05d}" for index in range(count)]
+        self.names = [f"{split}-{index:05d}" for index in range(count)]
         self._only_boxes = needs == "boxes"
         self.class_names = tuple(SHAPES) if self._only_boxes else CLASS_NAMES
         self.box_bound = _MOST_OBJECTS

@@ -5,18 +5,22 @@ Data are read from TFDS's own folder (`TFDS_DATA_DIR`, by default `~/tensorflow_
 """
 
 import os
-import threading
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...errors import DataError, MetricfitError, UsageError
-from ..example import IGNORE, Example
-from ..images import read_image, read_mask
-from ..masks import check_sizes
+from ..example import IGNORE, Example, Source
+from ..images import check_sizes, read_image, read_mask
 from .annotations import mend_boxes
 from .archives import NamedBytes
+
+
+Records = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -78,66 +82,39 @@ MAPPINGS: dict[str, Mapping] = {
 """Data set -> mapping. Another data set is one line here; for pictures alone any with a feature `image` will do."""
 
 
-class TfdsSource:
+class TfdsSource(Source):
     """A split of a prepared TFDS data set.
 
-    Attributes:
-        name: The text that `open_source` takes.
-        class_names: `background`, `salient` for masks; those of the data set's own labels for boxes and class maps.
-        names: The texts of the naming feature, or numbers.
+    Classes are `background`, `salient` for masks, and those of the data set's own labels for boxes and class maps;
+    names are the texts of the naming feature, or numbers. All records are gone through once for the names, without
+    decoding their pictures.
     """
 
-    def __init__(self, name: str, builder, split: str, mapping: Mapping, needs: str):
-        from tensorflow_datasets import decode, features
-
+    def __init__(
+        self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str
+    ):
         self.name = name
-        self.class_names = ("background", "salient") if needs == "mask" else ()
-        if needs == "boxes":
+        self.class_names = ()
+        if needs == "mask":
+            self.class_names = ("background", "salient")
+        elif needs == "boxes":
             self.class_names = tuple(builder.info.features[mapping.objects]["label"].names)
-        if needs == "labels":
+        elif needs == "labels":
             self.class_names = tuple(mapping.classes.values())
-        self._mapping = mapping
-        self._needs = needs
-        self._split = split
-        self._names: list[str] | None = None
-        self._box_counts: list[int] | None = None
-        self._lock = threading.Lock()
-        # The encoded bytes are taken, so that pictures from here go through the same reader as all others.
-        pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
-        self._data = builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
+        self._mapping, self._needs, self._data = mapping, needs, data
+        numbers = [f"{split}-{index:06d}" for index in range(len(data))]
+        names, counts = [], [0] * len(data)
+        for index in range(len(data) if mapping.name else 0):
+            record = data[index]
+            names.append(_text(record[mapping.name]))
+            if needs == "boxes":
+                counts[index] = len(record[mapping.objects]["label"])
+        unique = len(set(names)) == len(data)
+        self.names = names if unique else [" ".join(pair) for pair in zip(numbers, names)] if names else numbers
+        self.box_counts = counts
 
     def __len__(self) -> int:
-        """Give the number of examples."""
         return len(self._data)
-
-    @property
-    def names(self) -> list[str]:
-        """The names of all examples, read at first use."""
-        self._read()
-        return self._names
-
-    @property
-    def box_counts(self) -> list[int]:
-        """The number of objects of each example, read at first use."""
-        self._read()
-        return self._box_counts
-
-    def _read(self) -> None:
-        """Go through all records once, without decoding their pictures."""
-        with self._lock:
-            if self._names is not None:
-                return
-            names = numbers = [f"{self._split}-{index:06d}" for index in range(len(self))]
-            self._box_counts = [0] * len(self)
-            if self._mapping.name:
-                names = []
-                for index in range(len(self)):
-                    record = self._data[index]
-                    names.append(_text(record[self._mapping.name]))
-                    if self._needs == "boxes":
-                        self._box_counts[index] = len(record[self._mapping.objects]["label"])
-            unique = len(set(names)) == len(names)
-            self._names = names if unique else [f"{a} {b}" for a, b in zip(numbers, names)]
 
     def load(self, index: int) -> Example:
         """Load one example.
@@ -203,6 +180,12 @@ def _text(value) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def usual_of_tfds(rest: str) -> str:
+    """Tell what a data set is usually asked for, by what is known of its features."""
+    mapping = MAPPINGS.get(re.split("[:/]", rest)[0], Mapping())
+    return "boxes" if mapping.objects else "mask"
+
+
 def open_tfds(rest: str, needs: str) -> TfdsSource:
     """Open `NAME[:SPLIT]`, such as `oxford_iiit_pet:train` or `saliency_sets/ecssd:test`.
 
@@ -249,7 +232,7 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         "file_format='array_record').download_and_prepare()\""
     )
     try:
-        return TfdsSource(f"tfds:{rest}", builder, split, mapping, needs)
+        data = _records(builder, split)
     except NotImplementedError as error:
         raise DataError(
             f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
@@ -264,6 +247,16 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         raise UsageError(
             f"tfds data set {name} has no split {split}: it has {', '.join(builder.info.splits)}"
         ) from error
+    return TfdsSource(f"tfds:{rest}", builder, data, split, mapping, needs)
+
+
+def _records(builder: Any, split: str) -> Records:
+    """Give the records of a split with random access, their pictures as encoded bytes."""
+    from tensorflow_datasets import decode, features
+
+    # Not decoded, so that pictures from here go through the same reader as all others.
+    pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
+    return builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
 
 
 def _mapping(builder, needs: str) -> Mapping:

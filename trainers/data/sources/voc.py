@@ -8,8 +8,8 @@ from xml.etree.ElementTree import Element, ParseError
 import numpy as np
 from tqdm import tqdm
 
-from ...errors import DataError, UsageError
-from ..example import Example
+from ...errors import DataError
+from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
 from .annotations import CASE, Files, alike, check_stated_size, mend_boxes, read_class_names
 from .folder import path_and_split, stem_of
@@ -87,7 +87,7 @@ def _stated_size(root: Element) -> tuple[int, int] | None:
         return None
 
 
-class VocSource:
+class VocSource(Source):
     """Pictures with the objects that an XML file of the same stem names.
 
     Files that do not fit are kept in the list; loading them raises, and a scan reports them.
@@ -281,8 +281,6 @@ def open_voc(rest: str, needs: str) -> VocSource:
         UsageError: If anything but boxes is asked for, or no path is given.
         DataError: If a folder or split does not exist or holds no pictures.
     """
-    if needs not in ("boxes", "none"):
-        raise UsageError(f"voc sources hold boxes, not {needs}: use folder:PATH for pictures with {needs}")
     base, split = path_and_split(rest, "voc")
     if not (base / IMAGES).is_dir() or (needs == "boxes" and not (base / ANNOTATIONS).is_dir()):
         below = sorted(folder.parent for depth in ("*", "*/*") for folder in base.glob(f"{depth}/{IMAGES}"))

@@ -1,8 +1,9 @@
-"""What is known about pictures and learnt from them: taken out of examples, fitted to a network's input, and back."""
+"""What is known about pictures and learnt from them: taken out of examples, checked, fitted, varied, drawn."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from ..example import Example, Source
 
 Arrays = tuple[np.ndarray, ...]
 SettingsT = TypeVar("SettingsT", bound=ColourSettings)
+
+MOST_LISTED = 12
+"""Of more classes the numbers are not listed."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,27 @@ class Array:
     given: str
 
 
+class Facts(ABC):
+    """What a scan finds out about one kind of target; those of more examples are added up."""
+
+    @abstractmethod
+    def __add__(self, other: Self) -> Self:
+        """Give the facts of the examples of both."""
+
+    def line(self, class_names: Sequence[str]) -> str:
+        """Say what there is, in one line; empty where there is nothing to say."""
+        return ""
+
+    @abstractmethod
+    def notes(self, class_names: Sequence[str]) -> list[str]:
+        """Say what is no fault and yet worth knowing, a sentence each."""
+
+    @property
+    @abstractmethod
+    def hopeless(self) -> bool:
+        """Whether there is nothing to be learnt from all of them together."""
+
+
 class Target(ABC, Generic[SettingsT]):
     """One kind of target; a pure description without state.
 
@@ -38,20 +63,22 @@ class Target(ABC, Generic[SettingsT]):
     (boxes float32 [n, 4], classes int32 [n]), in which boxes that neither train nor count have the class -2.
 
     Attributes:
-        name: The field of `Example` that holds it.
+        name: the field of `Example` that holds it.
+        drawn: how a contact sheet shows it.
     """
 
     name: ClassVar[str]
+    drawn: ClassVar[str]
 
     def of(self, example: Example, source: Source) -> Arrays:
         """Take the parts out of an example.
 
         Args:
-            example: Any example, not changed.
-            source: Where it comes from, for the error.
+            example: any example, not changed.
+            source: where it comes from, for the error.
 
         Raises:
-            DataError: The example has no such target.
+            DataError: the example has no such target.
         """
         values = getattr(example, self.name)
         if values is None:
@@ -64,15 +91,15 @@ class Target(ABC, Generic[SettingsT]):
 
         Args:
             image: uint8 [H, W, 3], RGB; not changed.
-            parts: As `of` gives them; not changed.
-            size: Side of the input, in pixels.
-            resizing: `pad` or `stretch`, see `fit.fit_image`.
+            parts: as `of` gives them; not changed.
+            size: side of the input, in pixels.
+            resizing: `pad` or `stretch`, see `fit_image`.
 
         Returns:
             The picture, uint8 [size, size, 3], and its parts in pixels of the input.
 
         Raises:
-            UsageError: No such resizing, or a size below 1.
+            UsageError: no such resizing, or a size below 1.
         """
 
     @abstractmethod
@@ -80,10 +107,10 @@ class Target(ABC, Generic[SettingsT]):
         """Bring what a network found in its input back to the pixels of the picture.
 
         Args:
-            found: What was found in one picture: saliency float32 [size, size], scores of classes float32 [size, size,
+            found: what was found in one picture: saliency float32 [size, size], scores of classes float32 [size, size,
                 C], or (boxes [K, 4], scores [K], classes [K], count), how many of the K are boxes.
-            size: Side of the input, in pixels.
-            resizing: As the picture was fitted.
+            size: side of the input, in pixels.
+            resizing: as the picture was fitted.
             shape: (height, width) of the picture, in pixels.
 
         Returns:
@@ -91,7 +118,7 @@ class Target(ABC, Generic[SettingsT]):
             [count], classes [count]).
 
         Raises:
-            UsageError: As `fit`.
+            UsageError: as `fit`.
         """
 
     @abstractmethod
@@ -146,3 +173,40 @@ class Target(ABC, Generic[SettingsT]):
     def padded(self, parts: Arrays, room: int) -> Arrays:
         """Bring the parts of one picture to the shapes and dtypes of `layout`."""
         return parts
+
+    @abstractmethod
+    def check(self, example: Example, class_names: Sequence[str]) -> None:
+        """Refuse what cannot be used; the example must have the target.
+
+        Raises:
+            DataError: it does not fit its picture, or holds what it must not.
+        """
+
+    @abstractmethod
+    def facts(self, example: Example, class_names: Sequence[str]) -> Facts | None:
+        """Look at a checked example that has the target; None where it says nothing."""
+
+    @abstractmethod
+    def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
+        """Say what there is in an example that has the target, a few words each."""
+
+    @abstractmethod
+    def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
+        """Draw an example's target into its picture.
+
+        Args:
+            canvas: uint8 [h, w, 3], the picture in any size; drawn into.
+            example: one that has the target.
+            class_names: the names of the classes; a first one called background stays as it is.
+        """
+
+
+def listed(texts: Sequence[str], class_names: Sequence[str]) -> str:
+    """List what there is of each class, cut after `MOST_LISTED`."""
+    more = len(class_names) - MOST_LISTED
+    return ", ".join(texts[:MOST_LISTED]) + (f", ... and {more} more" if more > 0 else "")
+
+
+def absent_note(kind: str, absent: Sequence[str]) -> str:
+    """Say of which classes there is nothing."""
+    return f"no {kind} of {', '.join(absent[:5])}" + (f" and {len(absent) - 5} more" * (len(absent) > 5))

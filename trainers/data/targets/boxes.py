@@ -1,20 +1,97 @@
 """Boxes: where objects are, and of which class."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import cv2
 import numpy as np
 
+from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...geometry import IGNORED, PADDING
 from ..augmentation.boxes import augment_boxes
 from ..augmentation.settings import BoxAugmentation
 from ..example import Example, Source, ignored_boxes
 from ..fit import fit_boxes, fit_image, fit_scale, unfit_boxes
-from .base import Array, Arrays, Target
+from .base import Array, Arrays, Facts, Target, absent_note, listed
+from .drawing import OUTLINE, TINT, dashed
+
+TINY = 64
+"""A box is tiny when its shorter side is less than the picture's longer side divided by this."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoxFacts(Facts):
+    """How many boxes there are of what.
+
+    Attributes:
+        pictures: the number of examples.
+        empty: how many of them have no box.
+        most: the most boxes in one example.
+        classes: class -> number of boxes that train and count.
+        ignored: the number of difficult boxes and crowds.
+        tiny: the number of tiny boxes among those that count, see `TINY`.
+    """
+
+    pictures: int = 0
+    empty: int = 0
+    most: int = 0
+    classes: Counter[int] = field(default_factory=Counter)
+    ignored: int = 0
+    tiny: int = 0
+
+    @property
+    def counted(self) -> int:
+        """The number of boxes that train and count."""
+        return sum(self.classes.values())
+
+    def __add__(self, other: "BoxFacts") -> "BoxFacts":
+        return BoxFacts(
+            self.pictures + other.pictures,
+            self.empty + other.empty,
+            max(self.most, other.most),
+            self.classes + other.classes,
+            self.ignored + other.ignored,
+            self.tiny + other.tiny,
+        )
+
+    def line(self, class_names: Sequence[str]) -> str:
+        """Say how many boxes there are of each class."""
+        texts = [f"{self.classes[index]} {name}" for index, name in enumerate(class_names)]
+        ignored = f", {self.ignored} difficult or crowd (neither train nor count)" if self.ignored else ""
+        return f"boxes: {listed(texts, class_names)}{ignored}; at most {self.most} in a picture"
+
+    def notes(self, class_names: Sequence[str]) -> list[str]:
+        """See `Facts`."""
+        notes = []
+        if self.empty:
+            are = "has" if self.empty == 1 else "have"
+            notes.append(f"{self.empty} of {self.pictures} pictures {are} no objects: they train as background")
+        absent = [name for index, name in enumerate(class_names) if not self.classes[index]]
+        if self.ignored and not self.counted:
+            notes.append("no box counts: all of them are difficult or crowds, and nothing can be learnt or measured")
+        elif absent:
+            notes.append(absent_note("box", absent))
+        if self.tiny:
+            notes.append(
+                f"{self.tiny} of {self.counted} boxes are tiny, a side below 1/{TINY} of the picture's "
+                f"(6 pixels at --size 384): a larger --size helps to find them"
+            )
+        return notes
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no box counts."""
+        return not self.counted
 
 
 class BoxTarget(Target[BoxAugmentation]):
     """Boxes float32 [n, 4] as (x0, y0, x1, y1) in pixels, and their classes int32 [n]; -2 where they do not count."""
 
     name = "boxes"
+    drawn = "boxes framed in the colour of their class, ignored ones in dashes"
 
     def of(self, example: Example, source: Source) -> Arrays:
         """As `Target.of`; difficult boxes and crowds have the class -2."""
@@ -61,7 +138,7 @@ class BoxTarget(Target[BoxAugmentation]):
             return max(1, most_boxes(source))
         if wanted < 1:
             raise UsageError(f"max_boxes must be at least 1, got {wanted}")
-        if len(source) and hasattr(source, "box_counts"):
+        if len(source) and source.box_counts is not None:
             fullest = int(np.argmax(source.box_counts))
             _check_room(source, fullest, source.box_counts[fullest], wanted)
         return wanted
@@ -76,6 +153,47 @@ class BoxTarget(Target[BoxAugmentation]):
         missing = room - len(boxes)
         boxes = np.pad(boxes.astype(np.float32), ((0, missing), (0, 0)), constant_values=PADDING)
         return boxes, np.pad(classes.astype(np.int32), (0, missing), constant_values=PADDING)
+
+    def check(self, example: Example, class_names: Sequence[str]) -> None:
+        """See `Target`."""
+        check_boxes(example, class_names)
+
+    def facts(self, example: Example, class_names: Sequence[str]) -> BoxFacts:
+        """See `Target`."""
+        boxes, ignored = _boxes(example), ignored_boxes(example)
+        shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
+        tiny = ~ignored & (shorter * TINY < max(example.image.shape[:2]))
+        return BoxFacts(
+            pictures=1,
+            empty=int(len(boxes) == 0),
+            most=len(boxes),
+            classes=Counter(cast(np.ndarray, example.classes)[~ignored].tolist()),
+            ignored=int(ignored.sum()),
+            tiny=int(tiny.sum()),
+        )
+
+    def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
+        """Say how many boxes there are, and how many of them do not count."""
+        count, ignored = len(_boxes(example)), int(ignored_boxes(example).sum())
+        return [f"{count} box{'' if count == 1 else 'es'}", *[f"{ignored} ignored"] * (ignored > 0)]
+
+    def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
+        """Frame boxes in the colours of their classes; in dashes those that neither train nor count."""
+        scale = max(canvas.shape[:2]) / max(example.image.shape[:2])
+        classes, ignored = example.classes, ignored_boxes(example)
+        colours = class_colours(1 + int(max(classes, default=0))) if classes is not None else [TINT]
+        for index, box in enumerate(_boxes(example)):
+            colour = colours[int(classes[index])] if classes is not None else TINT
+            x0, y0, x1, y1 = (round(float(side) * scale) for side in box)
+            if ignored[index]:
+                dashed(canvas, (x0, y0, x1 - 1, y1 - 1), colour)
+                continue
+            cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), OUTLINE, 3)
+            cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), tuple(int(part) for part in colour), 2)
+
+
+def _boxes(example: Example) -> np.ndarray:
+    return cast(np.ndarray, example.boxes)
 
 
 def _check_room(source: Source, index: int, count: int, room: int) -> None:
@@ -94,9 +212,64 @@ def most_boxes(source: Source) -> int:
     Raises:
         DataError: an example cannot be loaded or has no boxes (not even none).
     """
-    if hasattr(source, "box_counts"):
+    if source.box_counts is not None:
         return int(max(source.box_counts, default=0))
-    if hasattr(source, "box_bound"):
+    if source.box_bound is not None:
         return source.box_bound
     target = BoxTarget()
     return max((len(target.of(source.load(index), source)[0]) for index in range(len(source))), default=0)
+
+
+def check_boxes(example: Example, class_names: Sequence[str]) -> None:
+    """Refuse boxes that are no boxes, lie outside the picture, or have no class.
+
+    Raises:
+        DataError: a box cannot be used.
+    """
+    boxes, classes, name = _boxes(example), example.classes, example.name
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise DataError(f"the boxes of {name} must have the shape [n, 4], got {boxes.shape}: correct the source")
+    for what in ("classes", "difficult", "crowd", "areas"):
+        values = getattr(example, what)
+        if values is None and what != "classes":
+            continue
+        if values is None or values.shape != (len(boxes),):
+            found = "none" if values is None else len(values)
+            raise DataError(f"{name} has {len(boxes)} boxes and {found} {what}: give one for each box")
+    height, width = example.image.shape[:2]
+    sound = np.isfinite(boxes).all(axis=1) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+    sound &= (boxes >= 0).all(axis=1) & (boxes[:, 2:] <= [width, height]).all(axis=1)
+    if not sound.all():
+        bad = int(np.flatnonzero(~sound)[0])
+        raise DataError(
+            f"box {bad + 1} of {name} is {boxes[bad].tolist()}, expected x0 < x1 and y0 < y1 within {width}x{height}: "
+            "correct it, or remove it"
+        )
+    unknown = sorted({int(index) for index in cast(np.ndarray, classes) if not 0 <= index < len(class_names)})
+    if unknown:
+        raise DataError(
+            f"{name} has a box of class {unknown[0]}, the classes are 0..{len(class_names) - 1}: correct the labels"
+        )
+
+
+def refuse_without_boxes(source: Source) -> None:
+    """Refuse data in which nothing can be found, before any work is put into them.
+
+    Cheap: the first example with a box that counts ends the search, and those that a source knows to have none
+    (`box_counts`) are not loaded.
+
+    Raises:
+        DataError: no example has a box that counts, or one on the way to it cannot be loaded.
+    """
+    counts = source.box_counts
+    for index in range(len(source)):
+        if counts is not None and not counts[index]:
+            continue
+        example = source.load(index)
+        if example.boxes is not None and not ignored_boxes(example).all():
+            return
+    pictures = f"{len(source)} picture{'' if len(source) == 1 else 's'}"
+    raise DataError(
+        f"none of the {pictures} of {source.name} has a box that counts (difficult ones and crowds do not): choose "
+        "other data, or annotate objects"
+    )

@@ -1,17 +1,85 @@
 """Class maps: the class of each pixel."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 
+from ...colours import class_colours
 from ..augmentation.labels import augment_labels
 from ..augmentation.settings import LabelAugmentation
+from ..example import IGNORE, Example
 from ..fit import fit_image, fit_labels, unfit_scores
-from .base import Array, Arrays, Target
+from ..images import check_sizes, resize_mask
+from .base import Array, Arrays, Facts, Target, absent_note, listed
+from .drawing import has_background, hatch_ignored, tint
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFacts(Facts):
+    """How many pixels there are of each class.
+
+    Attributes:
+        pixels: int64 [C], the pixels of each class.
+        pictures: int64 [C], the examples with a pixel of each class.
+        ignored: the number of pixels that neither train nor count.
+        total: the number of examples.
+        empty: how many of them have ignored pixels alone.
+    """
+
+    pixels: np.ndarray
+    pictures: np.ndarray
+    ignored: int
+    total: int
+    empty: int
+
+    @property
+    def counted(self) -> int:
+        """The number of pixels that train and count."""
+        return int(self.pixels.sum())
+
+    def __add__(self, other: "LabelFacts") -> "LabelFacts":
+        return LabelFacts(
+            self.pixels + other.pixels,
+            self.pictures + other.pictures,
+            self.ignored + other.ignored,
+            self.total + other.total,
+            self.empty + other.empty,
+        )
+
+    def line(self, class_names: Sequence[str]) -> str:
+        """Say which share of the pixels each class has."""
+        shares = self.pixels / max(1, self.counted)
+        texts = [f"{share:.2%} {name}" for share, name in zip(shares, class_names)]
+        ignored = self.ignored / max(1, self.counted + self.ignored)
+        return f"pixels: {listed(texts, class_names)}; {ignored:.2%} of all are ignored"
+
+    def notes(self, class_names: Sequence[str]) -> list[str]:
+        """See `Facts`."""
+        notes = []
+        absent = [name for name, pictures in zip(class_names, self.pictures) if not pictures]
+        if self.hopeless:
+            notes.append("no pixel counts: all of them are ignored, and nothing can be learnt or measured")
+        elif absent:
+            notes.append(absent_note("pixel", absent))
+        if self.empty and self.counted:
+            notes.append(
+                f"{self.empty} of {self.total} pictures {'has' if self.empty == 1 else 'have'} ignored pixels alone"
+            )
+        return notes
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no pixel counts."""
+        return not self.counted
 
 
 class LabelTarget(Target[LabelAugmentation]):
     """A class map, uint8 [H, W] of classes and 255 (ignore)."""
 
     name = "labels"
+    drawn = "classes tinted, ignored hatched in grey"
 
     def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
         """As `Target.fit`; beside or below a padded picture the labels are 255 (ignore)."""
@@ -39,3 +107,36 @@ class LabelTarget(Target[LabelAugmentation]):
     def layout(self, size: int, room: int) -> tuple[Array, ...]:
         """Give one array, int32 [size, size]."""
         return (Array(self.name, (size, size), "uint8", "int32"),)
+
+    def check(self, example: Example, class_names: Sequence[str]) -> None:
+        """See `Target`."""
+        check_sizes(example.image, _labels(example), example.name, example.name, self.name)
+
+    def facts(self, example: Example, class_names: Sequence[str]) -> LabelFacts | None:
+        """See `Target`; values are classes only where these have names, and beside a mask or boxes they say nothing."""
+        if example.mask is not None or example.boxes is not None or not class_names:
+            return None
+        values = np.bincount(_labels(example).ravel(), minlength=256)
+        pixels = values[: len(class_names)].astype(np.int64)
+        return LabelFacts(pixels, (pixels > 0).astype(np.int64), int(values[IGNORE]), 1, int(not pixels.any()))
+
+    def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
+        """Say how many classes are seen; a background is none."""
+        count = len(self.seen(example, class_names))
+        return [f"{count} class{'' if count == 1 else 'es'}"]
+
+    def seen(self, example: Example, class_names: Sequence[str]) -> set[int]:
+        """Give the classes that are seen in an example, without a background."""
+        present = set(np.unique(_labels(example)).tolist()) - {IGNORE}
+        return present - {0} if has_background(class_names) else present
+
+    def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
+        """Tint classes by their colours; hatch what is ignored."""
+        labels = resize_mask(_labels(example), (canvas.shape[0], canvas.shape[1]))
+        tinted = (labels != IGNORE) & ((labels != 0) | (not has_background(class_names)))
+        tint(canvas, tinted, class_colours(256)[labels], 0.5)
+        hatch_ignored(canvas, labels)
+
+
+def _labels(example: Example) -> np.ndarray:
+    return cast(np.ndarray, example.labels)
