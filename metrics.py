@@ -3,7 +3,7 @@
     from metricfit.metrics import FMeasure, MIoU
 
 Of saliency maps: `FMeasure` (all of it, as a dict), `MaxFMeasure`, `MeanFMeasure`, `FMeasureAt`, `MAE`, `SMeasure`,
-`EMeasure`, `WeightedFMeasure`. Of class maps: `MIoU`.
+`EMeasure`, `WeightedFMeasure`. Of class maps: `MIoU`. Of boxes, as a callback for `model.fit`: `CocoAPCallback`.
 """
 
 from metricfit.trainers.metrics.keras.alignment import EMeasure
@@ -11,9 +11,11 @@ from metricfit.trainers.metrics.keras.f_measure import MAE, FMeasure, FMeasureAt
 from metricfit.trainers.metrics.keras.miou import MIoU
 from metricfit.trainers.metrics.keras.structure import SMeasure
 from metricfit.trainers.metrics.keras.weighted_f import WeightedFMeasure
+from metricfit.trainers.training.callbacks.coco_ap import CocoAPCallback
 
 __all__ = [
     "MAE",
+    "CocoAPCallback",
     "EMeasure",
     "FMeasure",
     "FMeasureAt",

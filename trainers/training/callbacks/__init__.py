@@ -3,6 +3,7 @@
 from .averaged import AveragedWeights, averaged_weights
 from .best import BestModel
 from .checkpoint import TrainingCheckpoint
+from .coco_ap import CocoAPCallback
 from .epoch_report import EpochReport
 from .fade import FadeByEpoch
 from .gradient_balance import RankingWatch
@@ -16,6 +17,7 @@ from .time_limit import TimeLimit
 __all__ = [
     "AveragedWeights",
     "BestModel",
+    "CocoAPCallback",
     "EpochReport",
     "FadeByEpoch",
     "HParams",
