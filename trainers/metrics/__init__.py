@@ -1,10 +1,7 @@
 """What papers report, as streaming metrics in NumPy: of maps (`FMeasureCurve`), classes (`Jaccard`) and boxes.
 
-The Keras metric is imported when it is first asked for, so that NumPy users do not wait for TensorFlow.
+The Keras metrics are in `keras`, and for users in `metricfit.metrics`; nothing here imports TensorFlow.
 """
-
-import importlib
-from typing import Any
 
 from .average_precision import CocoAP, CocoResult, to_coco_results
 from .correlation import CorrelationBounds, correlation_bounds, rank_correlation
@@ -23,10 +20,8 @@ __all__ = [
     "CocoAP",
     "CocoResult",
     "CorrelationBounds",
-    "FMeasure",
     "FMeasureCurve",
     "FMeasureResult",
-    "FirstMapFMeasure",
     "Found",
     "ImageIoU",
     "Jaccard",
@@ -41,9 +36,3 @@ __all__ = [
     "rank_correlation",
     "to_coco_results",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("FMeasure", "FirstMapFMeasure"):
-        return getattr(importlib.import_module(__name__ + ".keras.f_measure"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,8 @@ from ..figures.thumbnails import flat, thumbnail
 from ..judge.base import PICTURES, evenly_spread
 from ..judge.feeding import judge_all
 from ..judge.maps import MapJudge, SaliencyReport, to_logits
-from ..metrics import FirstMapFMeasure, FMeasure, ImageIoU, LogitFMeasure, best_logit_scale
+from ..metrics import ImageIoU, LogitFMeasure, best_logit_scale
+from ..metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from ..metrics.logit_curve import LEVELS, ZERO
 from ..models import build_basnet, build_deeplab, build_dss, has_side_outputs, scale_and_shift_logits
 from ..training.callbacks import MetricReport

@@ -9,8 +9,9 @@ import py_sod_metrics
 import pytest
 import tensorflow as tf
 
+from metricfit.metrics import FMeasure
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.metrics import THRESHOLDS, FMeasure, FMeasureCurve, FMeasureResult, best_logit_scale
+from metricfit.trainers.metrics import THRESHOLDS, FMeasureCurve, FMeasureResult, best_logit_scale
 from metricfit.trainers.metrics.histogram import threshold_codes
 from metricfit.trainers.metrics.logit_scale import sigmoid
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from metricfit import losses
 from metricfit.export.formats.saved_model import load_keras
 from metricfit.trainers.errors import UsageError
-from metricfit.trainers.metrics import FirstMapFMeasure, FMeasure
+from metricfit.trainers.metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from metricfit.trainers.models import basnet, build_basnet, build_dss, has_side_outputs
 from metricfit.trainers.models.layers.side_outputs import SideOutputs
 from metricfit.trainers.tasks import get_task

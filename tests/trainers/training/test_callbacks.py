@@ -10,8 +10,9 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from metricfit.metrics import FMeasure
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.metrics import FMeasure, FMeasureCurve
+from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.training.callbacks import (
     AveragedWeights,
     BestModel,

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import pytest
 
+from metricfit.metrics import FMeasure
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import IGNORE
 from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.judge.maps import scale_logits
-from metricfit.trainers.metrics import FMeasure
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.saliency import Saliency
 from metricfit.trainers.training.config import parse_loss_options, read_config, to_dict

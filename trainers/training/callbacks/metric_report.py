@@ -9,7 +9,7 @@ import tensorflow as tf
 from ...errors import MetricfitError
 from ...judge.base import Picture
 from ...judge.maps import SaliencyReport
-from ...metrics import FMeasure
+from ...metrics.keras.f_measure import FMeasure
 
 
 class MetricReport:
