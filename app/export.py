@@ -2,21 +2,20 @@
 
 import logging
 
-from ..export import export_run
-from ..export.card import read_card
-from ..export.tasks.base import get_task
-from ..trainers.metrics.catalogue import Metric
+from ..export import ExportResult, export_run
+from ..export.tasks import get_task
+from ..trainers.metrics.catalogue import metrics_of
 from .options import ExportOptions
 from .reports import made, table
 
 log = logging.getLogger("metricfit")
 
-COLUMNS = (Metric("megabytes", "MB", ".2f", False, ""), Metric("latency_ms", "ms", ".1f", False, ""))
+COLUMNS = ("megabytes", "latency_ms")
 
 
 def run(options: ExportOptions) -> int:
     """Export a run; gives the exit code."""
-    paths = export_run(
+    result = export_run(
         options.run,
         options.to,
         formats=options.formats,
@@ -31,15 +30,11 @@ def run(options: ExportOptions) -> int:
         quiet=options.quiet,
         seed=options.seed,
     )
-    log.info("\n%s\n", files_table(options.to))
-    log.info("%s", made(paths))
+    log.info("\n%s\n", files_table(result))
+    log.info("%s", made(result.made))
     return 0
 
 
-def files_table(folder) -> str:
-    """The exported files of a folder with size, latency, measured figures and difference to the Keras model."""
-    card, rows = read_card(folder), []
-    for name, entry in card.files.items():
-        values = {"megabytes": entry["bytes"] / 1e6, "latency_ms": entry["latency_ms"]}
-        rows.append((name, values | entry["metrics"] | entry["parity"]))
-    return table(rows, [*COLUMNS, *(Metric(*column, None, "") for column in get_task(card.task).columns)])
+def files_table(result: ExportResult) -> str:
+    """The exported files with size, latency, measured figures and differences to the Keras model."""
+    return table(result.scalars.items(), metrics_of(*COLUMNS, *get_task(result.card.task).columns))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.tasks import CONFIGS
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
@@ -89,9 +90,9 @@ class ExportOptions:
     """A run folder."""
     to: str
     """The folder to make."""
-    formats: tuple[Literal["savedmodel", "tflite"], ...] = ("savedmodel", "tflite")
+    formats: tuple[FormatName, ...] = tuple(FORMATS)
     """Which formats."""
-    quantize: tuple[Literal["none", "float16", "dynamic", "int8"], ...] = ("none", "int8")
+    quantize: tuple[Quantization, ...] = ("none", "int8")
     """Which number types the .tflite files have; int8 is calibrated on training pictures. What turns a detector's
     outputs into boxes computes in float32 in all of them."""
     data: str | None = None

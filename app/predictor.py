@@ -87,7 +87,7 @@ def load_predictor(path: str | Path = "", *, threshold: float | None = None, thr
         UsageError: no model of a task known here, none ships with the program, or a threshold out of range.
         MetricfitError: it cannot be loaded.
     """
-    from ..export.runners.runner import load_runner
+    from ..export import load_runner
 
     return Predictor(load_runner(find_model(path), threads=threads), threshold)
 
@@ -103,7 +103,7 @@ def find_model(path: str | Path) -> Path:
         UsageError: nothing is there, or none ships with the program.
     """
     from ..export.card import read_card
-    from ..export.runners.runner import FORMS
+    from ..export.runners.load import FORMS
 
     if str(path) and Path(path).exists():
         return Path(path)

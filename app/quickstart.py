@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ..export import export_run
-from ..export.runners.runner import load_runner
+from ..export import ExportResult, export_run, load_runner, read_card
 from ..trainers.data.images import resize_image
 from ..trainers.data.sources import open_source
 from ..trainers.metrics.catalogue import metrics_of
@@ -39,12 +38,12 @@ def run(options: QuickstartOptions) -> int:
     if result.interrupted:
         return 130
     log.info("\n2/4  export SavedModel and TFLite, and compare each file with the model")
-    exported = folder / "model"
-    _export(result.folder, exported, options.quiet)
+    exported = _export(result.folder, folder / "model", options.quiet)
 
     log.info("\n3/4  measure on scenes that training never saw (scenes:test)")
     test = open_source("scenes:test")
-    runners = {name: load_runner(path) for name, path in _files(result.folder, exported).items()}
+    files = {"model.keras": result.folder / "model.keras", **exported.files}
+    runners = {name: load_runner(path) for name, path in files.items()}
     rows = []
     for name, runner in runners.items():
         report = saliency.evaluate(runner, test, label=name, quiet=options.quiet)
@@ -54,11 +53,11 @@ def run(options: QuickstartOptions) -> int:
     runner = runners["model_int8.tflite"]
     pictures = _draw(runner, test, folder / "pictures")
     log.info("\n%s\n", table(rows, metrics_of(*TASKS["saliency"].columns)))
-    log.info("%s", made([result.folder, exported, *pictures]))
+    log.info("%s", made([result.folder, exported.folder, *pictures]))
     log.info(
         "\nlook:      %s\nwatch:     tensorboard --logdir %s\ndemo:      metricfit demo %s --source scenes"
         "\nown data:  metricfit train saliency --data folder:PATH --weights imagenet --out runs/own",
-        pictures[0], result.folder / "tensorboard", exported,
+        pictures[0], result.folder / "tensorboard", exported.folder,
     )  # fmt: skip
     return 0
 
@@ -82,12 +81,12 @@ def configuration(options: QuickstartOptions) -> SaliencyConfig:
     )
 
 
-def _export(run_folder: Path, exported: Path, quiet: bool) -> None:
+def _export(run_folder: Path, exported: Path, quiet: bool) -> ExportResult:
     card = exported / "card.json"
     if card.is_file() and card.stat().st_mtime > (run_folder / "model.keras").stat().st_mtime:
         log.info("%s is up to date", exported)
-        return
-    export_run(
+        return ExportResult(exported, read_card(card))
+    return export_run(
         run_folder,
         exported,
         quantize=("none", "int8"),
@@ -95,11 +94,6 @@ def _export(run_folder: Path, exported: Path, quiet: bool) -> None:
         overwrite=True,
         quiet=quiet,
     )
-
-
-def _files(run_folder: Path, exported: Path) -> dict[str, Path]:
-    names = ("saved_model", "model_float32.tflite", "model_int8.tflite")
-    return {"model.keras": run_folder / "model.keras", **{name: exported / name for name in names}}
 
 
 def _draw(runner, test, folder: Path) -> list[Path]:

@@ -1,17 +1,31 @@
 """From a trained model to files that were compared with it.
 
-`load_runner` and the card come without TensorFlow; `export_run` imports it when it is first asked for.
+Everything comes when it is first asked for: `load_runner` and the card without TensorFlow, `export_run` with it.
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
-from .card import ModelCard, read_card
-from .runners.runner import Runner, load_runner
+if TYPE_CHECKING:
+    from .card import ModelCard, read_card
+    from .exporter import export_run
+    from .result import ExportResult
+    from .runners.base import Runner
+    from .runners.load import load_runner
 
-__all__ = ["ModelCard", "Runner", "export_run", "load_runner", "read_card"]
+__all__ = ["ExportResult", "ModelCard", "Runner", "export_run", "load_runner", "read_card"]
+
+_ROOMS = {
+    "ExportResult": ".result",
+    "ModelCard": ".card",
+    "Runner": ".runners.base",
+    "export_run": ".exporter",
+    "load_runner": ".runners.load",
+    "read_card": ".card",
+}
 
 
-def __getattr__(name):
-    if name == "export_run":
-        return importlib.import_module(__name__ + ".exporter").export_run
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(importlib.import_module(_ROOMS[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

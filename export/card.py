@@ -1,11 +1,11 @@
 """The model card: what an exported model is, in one versioned schema, checked on reading. Imports no TensorFlow."""
 
 import dataclasses
-import hashlib
 import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..trainers.errors import DataError
 from ..trainers.files import write_json
@@ -95,26 +95,26 @@ class ModelCard:
     input_size: int
     class_names: tuple[str, ...]
     palette: tuple[tuple[int, ...], ...]
-    thresholds: dict
-    metrics: dict
-    data: dict
+    thresholds: dict[str, Any]
+    metrics: dict[str, float]
+    data: dict[str, Any]
     data_terms: str
     command: tuple[str, ...]
     machine: str
-    config: dict
-    versions: dict
-    files: dict = field(default_factory=dict)
+    config: dict[str, Any]
+    versions: dict[str, str]
+    files: dict[str, Any] = field(default_factory=dict)
     resizing: str = "stretch"
     limits: str = ""
     schema_version: int = SCHEMA_VERSION
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The card as JSON-able data."""
         values = dataclasses.asdict(self)
         return {"schema_version": values.pop("schema_version"), **values}
 
 
-def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
+def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
     """Check data against the schema and make a card of them.
 
     Args:
@@ -157,7 +157,7 @@ def card_from_dict(values, where: str = CARD_NAME) -> ModelCard:
     )
 
 
-def read_card(path) -> ModelCard:
+def read_card(path: str | Path) -> ModelCard:
     """Read a card.
 
     Args:
@@ -175,7 +175,7 @@ def read_card(path) -> ModelCard:
     return card_from_dict(values, str(path))
 
 
-def write_card(card: ModelCard, folder) -> Path:
+def write_card(card: ModelCard, folder: str | Path) -> Path:
     """Write card.json into a folder, checked as on reading; gives its path."""
     path = Path(folder) / CARD_NAME
     values = json.loads(json.dumps(card.to_dict()))
@@ -183,22 +183,10 @@ def write_card(card: ModelCard, folder) -> Path:
     return write_json(path, values)
 
 
-def digest(path) -> tuple[int, str]:
-    """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names."""
-    path = Path(path)
-    files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
-    size, found = 0, hashlib.sha256()
-    for file in files:
-        content = file.read_bytes()
-        size += len(content)
-        found.update(content)
-    return size, found.hexdigest()
-
-
-def _from_version_1(values: dict) -> dict:
+def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
     """Bring a checked card of version 1 to version 2: one output, one threshold, pictures stretched."""
 
-    def updated(entry: dict) -> dict:
+    def updated(entry: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in entry.items() if name != "output"}
         described = [{**entry[name], "description": ""} for name in ("input", "output")]
         thresholds = {**entry["thresholds"], "per_class": []}
@@ -213,13 +201,13 @@ def _from_version_1(values: dict) -> dict:
     }
 
 
-def _from_version_2(values: dict) -> dict:
+def _from_version_2(values: dict[str, Any]) -> dict[str, Any]:
     """Bring a checked card of version 2 up to date: nothing said of limits, no further data."""
     files = {name: {**entry, "tests": {}} for name, entry in values["files"].items()}
     return {**values, "schema_version": SCHEMA_VERSION, "limits": "", "files": files}
 
 
-def _check(value, schema, name: str, where: str) -> None:
+def _check(value: Any, schema: Any, name: str, where: str) -> None:
     """Compare a value with a schema: a type, types, [of each], {str: of each} or {name: of it, ...}."""
     if isinstance(schema, dict):
         _check_type(value, dict, name, where)
@@ -242,7 +230,7 @@ def _check(value, schema, name: str, where: str) -> None:
         _check_type(value, schema, name, where)
 
 
-def _check_type(value, types, name: str, where: str) -> None:
+def _check_type(value: Any, types: Any, name: str, where: str) -> None:
     types = types if isinstance(types, tuple) else (types,)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
@@ -251,7 +239,7 @@ def _check_type(value, types, name: str, where: str) -> None:
         raise DataError(f"{name} in {where} must be a finite number, got {value}")
 
 
-def _check_thresholds(thresholds: dict, classes: int, name: str, where: str) -> None:
+def _check_thresholds(thresholds: dict[str, Any], classes: int, name: str, where: str) -> None:
     band, per_class = thresholds["band"], thresholds["per_class"]
     if len(band) != 2 or not 0 <= band[0] <= thresholds["optimal"] <= band[1] <= 1:
         raise DataError(

@@ -1,1 +1,1 @@
-"""The kinds of files that a model can become."""
+"""The kinds of files that a model can become: one file each here, and one line in `registry`."""

@@ -4,13 +4,15 @@ TensorFlow's own float16 conversion rounds every constant: scalars, such as the 
 biases and first layers too. They are a few percent of a file and make most of its error.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from ...trainers.metrics.logit_scale import sigmoid
 from ..runners.tflite import default_threads
-from .tflite_join import packed, unpacked
+from .tflite_graphs import packed, unpacked
 
 CUTS = (8192, 16384, 32768, 65536, 131072, 262144, 524288)
 """Numbers of elements from which on kernels may be halved, by falling gain."""
@@ -20,7 +22,7 @@ _OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV
 _KERNEL = 1
 
 
-def halve_as_allowed(content: bytes, pictures=None) -> bytes:
+def halve_as_allowed(content: bytes, pictures: np.ndarray | None = None) -> bytes:
     """Store as many kernels in float16 as the model bears: rounding counts most where few weights see everything.
 
     Args:
@@ -39,7 +41,7 @@ def halve_as_allowed(content: bytes, pictures=None) -> bytes:
     return halved
 
 
-def _largest_difference(content: bytes, other: bytes, pictures) -> float:
+def _largest_difference(content: bytes, other: bytes, pictures: np.ndarray) -> float:
     """Give the largest difference of a score on the pictures, or the first one above `HEADROOM`."""
     # Picture by picture, since a detector scores millions of boxes in each.
     scores = [_scorer(file) for file in (content, other)]
@@ -51,13 +53,13 @@ def _largest_difference(content: bytes, other: bytes, pictures) -> float:
     return largest
 
 
-def _scorer(content: bytes):
+def _scorer(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """Make the function from a picture to the scores that a file gives, in [0, 1]."""
     interpreter = Interpreter(model_content=content, num_threads=default_threads())
     run = interpreter.get_signature_runner()
     outputs = run.get_output_details()
 
-    def scores(picture):
+    def scores(picture: np.ndarray) -> np.ndarray:
         found = run(image=picture[None])
         if "logits" in outputs:
             return sigmoid(found["logits"])
@@ -97,12 +99,12 @@ def halve_kernels(content: bytes, smallest: int) -> bytes:
     return packed(model, len(content))
 
 
-def _is_large(model, tensor, smallest: int) -> bool:
+def _is_large(model: schema.ModelT, tensor: schema.TensorT, smallest: int) -> bool:
     data = model.buffers[tensor.buffer].data
     return tensor.type == schema.TensorType.FLOAT32 and data is not None and len(data) >= 4 * smallest
 
 
-def _halve(model, graph, kernel: int, opcode: int):
+def _halve(model: schema.ModelT, graph: schema.SubGraphT, kernel: int, opcode: int) -> schema.OperatorT:
     """Move a kernel into a float16 tensor; gives the operator that widens it into the old one."""
     wide = graph.tensors[kernel]
     buffer = schema.BufferT()
@@ -123,7 +125,7 @@ def _halve(model, graph, kernel: int, opcode: int):
     return operator
 
 
-def _dequantize_code():
+def _dequantize_code() -> schema.OperatorCodeT:
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
     code.version = 3

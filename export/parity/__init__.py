@@ -1,1 +1,1 @@
-"""How far exported files are from the Keras model they came from."""
+"""Whether exported files do what the Keras model does: one pass over data feeds a judge and an agreement for each."""

@@ -1,5 +1,6 @@
 """What all runners share: one callable on raw pictures, whatever file it comes from. Imports no TensorFlow."""
 
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import numpy as np
 from ...trainers.data.fit import fit_image
 from ...trainers.errors import DataError, UsageError
 from ..card import ModelCard
-from ..tasks.base import SIGNATURE, ExportTask, Facts
+from ..signatures import SIGNATURE
+from ..tasks.base import Answer, ExportTask, Facts
 
 # Where scores are cut when neither a card nor a run names the model's best threshold.
 DEFAULT_THRESHOLD = 0.5
@@ -40,7 +42,15 @@ class Runner(ABC):
 
     kind: str
 
-    def __init__(self, task: ExportTask, path, *, size: int, card: ModelCard | None = None, facts: Facts | None = None):
+    def __init__(
+        self,
+        task: ExportTask,
+        path: str | Path,
+        *,
+        size: int,
+        card: ModelCard | None = None,
+        facts: Facts | None = None,
+    ):
         self.path, self.size, self.card = Path(path), size, card
         self._task, self.task = task, task.name
         if card and card.task != task.name:
@@ -61,7 +71,7 @@ class Runner(ABC):
         """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3]."""
         return fit_image(image, self.size, self.resizing)
 
-    def __call__(self, images: np.ndarray):
+    def __call__(self, images: np.ndarray) -> Answer:
         """Find what is in pictures.
 
         Args:
@@ -69,9 +79,8 @@ class Runner(ABC):
 
         Returns:
             For saliency float32 [B, S, S] in [0, 1]. For segmentation the classes' probabilities float32 [B, S, S, C].
-            For detection boxes float32 [B, K, 4] as (x0, y0, x1, y1) in
-            pixels of the input, scores float32 [B, K] in falling order, classes int32 [B, K], and count int32 [B], how
-            many of the K are boxes.
+            For detection boxes float32 [B, K, 4] as (x0, y0, x1, y1) in pixels of the input, scores float32 [B, K] in
+            falling order, classes int32 [B, K], and count int32 [B], how many of the K are boxes.
 
         Raises:
             UsageError: images of another shape or type.
@@ -97,6 +106,24 @@ class Runner(ABC):
             The signature's outputs by name.
         """
         return self._run(np.asarray(images), signature)
+
+    def latency_ms(self, image: np.ndarray, *, repeats: int = 30, seconds: float = 3.0) -> float:
+        """Median time for one picture, in milliseconds.
+
+        Args:
+            image: uint8 [S, S, 3].
+            repeats: how often to run at most, after three runs that do not count.
+            seconds: how long to run at most.
+        """
+        times: list[float] = []
+        for _ in range(3):
+            self(image[None])
+        started = time.perf_counter()
+        while len(times) < repeats and (not times or time.perf_counter() - started < seconds):
+            before = time.perf_counter()
+            self(image[None])
+            times.append(time.perf_counter() - before)
+        return float(np.median(times) * 1e3)
 
     @abstractmethod
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:

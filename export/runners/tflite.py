@@ -1,11 +1,15 @@
 """Runs .tflite files with LiteRT, of any task. Imports no TensorFlow."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from ...trainers.errors import DataError, UsageError, first_line
 from ...trainers.machine import cores, held_back_stderr
 from ..card import ModelCard
-from ..tasks.base import IMAGE, SIGNATURE, alternatives, task_of_outputs
+from ..signatures import IMAGE, SIGNATURE
+from ..tasks import alternatives, task_of_outputs
 from .base import Runner
 
 # Small models lose speed on more threads than this.
@@ -23,7 +27,7 @@ class TFLiteRunner(Runner):
 
     kind = "tflite"
 
-    def __init__(self, path, *, card: ModelCard | None = None, threads: int | None = None):
+    def __init__(self, path: str | Path, *, card: ModelCard | None = None, threads: int | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
         self.threads = threads or default_threads()
@@ -42,12 +46,12 @@ class TFLiteRunner(Runner):
         super().__init__(task, path, size=size, card=card)
         self._tables = {name: _dequantisation(details) for name, details in self._outputs.items()}
 
-    def _run(self, images, signature=SIGNATURE):
+    def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
         if signature != SIGNATURE:
             run = self._interpreter.get_signature_runner(signature)
             answers = [run(**{IMAGE: _as_input(image[None], self._input)}) for image in images]
             return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-        found = {name: [] for name in self._outputs}
+        found: dict[str, list[np.ndarray]] = {name: [] for name in self._outputs}
         for index in range(len(images)):
             self._interpreter.set_tensor(self._input["index"], _as_input(images[index : index + 1], self._input))
             self._interpreter.invoke()
@@ -62,7 +66,7 @@ def default_threads() -> int:
     return min(_MOST_THREADS, cores())
 
 
-def _tensors(interpreter, path) -> tuple[dict, dict[str, dict]]:
+def _tensors(interpreter: Any, path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Give the details of a file's input, and of its outputs by name."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1:
@@ -76,7 +80,7 @@ def _tensors(interpreter, path) -> tuple[dict, dict[str, dict]]:
     return inputs[0], outputs
 
 
-def _as_input(image: np.ndarray, details: dict) -> np.ndarray:
+def _as_input(image: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     dtype, (scale, zero_point) = np.dtype(details["dtype"]), details["quantization"]
     if not scale or (dtype == np.uint8 and scale == 1 and zero_point == 0):
         return image.astype(dtype, copy=False)
@@ -84,7 +88,7 @@ def _as_input(image: np.ndarray, details: dict) -> np.ndarray:
     return np.clip(np.round(image / np.float32(scale)) + zero_point, limits.min, limits.max).astype(dtype)
 
 
-def _dequantisation(details: dict) -> np.ndarray | None:
+def _dequantisation(details: dict[str, Any]) -> np.ndarray | None:
     """What each stored byte means, float32 [256], or None where the output is float."""
     dtype, (scale, zero_point) = np.dtype(details["dtype"]), details["quantization"]
     if dtype.itemsize != 1:

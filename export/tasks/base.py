@@ -1,19 +1,43 @@
-"""What differs between the tasks that can be exported, and which task a model is of. Imports no TensorFlow."""
+"""What is particular to a task in an export, and what all tasks share there. Imports no TensorFlow."""
 
-import importlib
+from __future__ import annotations
+
+import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from ...trainers.errors import UsageError
+from ..card import ModelCard
+from ..signatures import Stages
+from .words import Column
 
-SIGNATURE = "serving_default"
-"""Name of every model's first signature: what runners run."""
-IMAGE = "image"
-"""Name of every signature's input: uint8 [B, S, S, 3], RGB in 0..255."""
-IMAGE_DESCRIPTION = "[B, S, S, 3], RGB, 0 to 255"
+if TYPE_CHECKING:
+    import keras
+
+    from ...trainers.data.example import Source
+    from ..parity.agreement import Agreement
+
+Answer = np.ndarray | tuple[np.ndarray, ...]
+"""What a runner gives for a batch of pictures, see `Runner.__call__`."""
+
+
+class Runs(Protocol):
+    """What a task uses of a runner, see `Runner`."""
+
+    path: Path
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """Bring a picture to the input."""
+
+    def __call__(self, images: np.ndarray) -> Answer:
+        """Find what is in pictures."""
+
+    def outputs(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
+        """Run one of the signatures."""
 
 
 @dataclass(frozen=True)
@@ -29,154 +53,118 @@ class Facts:
     """
 
     class_names: tuple[str, ...] = ()
-    palette: tuple[tuple[int, int, int], ...] = ()
+    palette: tuple[tuple[int, ...], ...] = ()
     resizing: str = "stretch"
     threshold: float | None = None
     per_class: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Stages:
-    """A model cut in two, since quantisation is for the network and not for the arithmetic behind it.
-
-    Attributes:
-        body: from float32 pictures [B, S, S, 3] to {name: tensor}; what is quantised.
-        tails: by signature, from those tensors by name to its outputs by name; they stay float32. Empty where the
-            body itself gives those of `SIGNATURE`.
-    """
-
-    body: Callable
-    tails: Mapping[str, Callable] = field(default_factory=dict)
-
-    def serve(self, signature: str = SIGNATURE) -> Callable:
-        """Give the whole function of a signature, from float32 pictures to its outputs by name."""
-        if not self.tails:
-            return self.body
-        return lambda image: self.tails[signature](**self.body(image))
-
-
-@dataclass(frozen=True)
-class Page:
-    """The parts of an exported model's README that its task words.
-
-    Attributes:
-        introduction: from a card to what the model does.
-        thresholds: from a card to where its scores are cut.
-        measures: (heading, from a file's entry in the card, or one of its `tests`, to the cell): what it achieves.
-        columns: the same, of what else the table of files says: how it agrees with the Keras model.
-        comparison: from a card to what the table's figures mean.
-        usage: from a card to a command line.
-        python: from a card to how it runs with this package.
-        tflite: from a card and a file's name to how it runs with the TFLite runtime alone.
-        saved_model: from a card to how it runs with TensorFlow alone.
-    """
-
-    introduction: Callable
-    thresholds: Callable
-    measures: tuple[tuple[str, Callable], ...]
-    columns: tuple[tuple[str, Callable], ...]
-    comparison: Callable
-    usage: Callable
-    python: Callable
-    tflite: Callable
-    saved_model: Callable
-
-
-@dataclass(frozen=True)
-class ExportTask:
-    """What differs between tasks; exporter, runners and card are what they share.
+class ExportTask(ABC):
+    """One task in an export: how its models are told, cut, run, compared, and described in a README.
 
     Attributes:
         name: as typed after `metricfit train`.
-        needs: what an example must have to be measured on: `mask`, `labels` or `boxes`.
         outputs: description of each output of the signatures, by name.
         form: the same in a few words, for errors.
         facts: what is assumed of a model that comes without run and card.
-        find_size: from the shapes of the input and of the outputs by name to the input's side in pixels; None where
-            it is a model of another task.
-        finish: from the outputs by name to what a runner gives.
-        keras_size: from a Keras model to its input's side in pixels; None where it is a model of another task.
-        prepare: (Keras model) to the one that is served.
-        keras_facts: from a Keras model to its facts.
-        run_facts: (facts, a run's metrics.json) to the facts with the run's thresholds.
-        stages: from a Keras model to its `Stages`.
-        compare: (`KerasRunner`, runners by file, source, configuration, quiet) to what the reference and each file
-            did, with `metrics` and `thresholds` as they go into the card.
-        check: (file, variant, what the reference did, what the file did) to their differences for the card; raises
-            MetricfitError where they are too large.
-        columns: of the table that `metricfit export` prints: key, heading and number format.
-        page: the README's words.
-        source_options: from a training's configuration to what `checked_source` is told besides.
+        measures: columns of the README's tables: what a file achieves.
+        agreements: further columns of the table of files: how they agree with the Keras model.
+        columns: of the table that `metricfit export` prints: keys of the metric catalogue.
+        main: metrics whose difference from the Keras model's is in the card.
+        batch_size: pictures at a time when files are compared.
+        out: what the folder of results is called in the README's command line.
     """
 
-    name: str
-    needs: str
-    outputs: Mapping[str, str]
-    form: str
-    facts: Facts
-    find_size: Callable[[list, Mapping[str, list]], int | None]
-    finish: Callable[[dict[str, np.ndarray]], Any]
-    keras_size: Callable
-    prepare: Callable
-    keras_facts: Callable
-    run_facts: Callable
-    stages: Callable
-    compare: Callable
-    check: Callable
-    columns: tuple[tuple[str, str, str], ...]
-    page: Page = field(repr=False)
-    source_options: Callable = lambda config: {}
+    name: ClassVar[str]
+    outputs: ClassVar[Mapping[str, str]]
+    form: ClassVar[str]
+    facts: ClassVar[Facts] = Facts()
+    measures: ClassVar[tuple[Column, ...]]
+    agreements: ClassVar[tuple[Column, ...]]
+    columns: ClassVar[tuple[str, ...]]
+    out: ClassVar[str] = "found"
+    main: ClassVar[tuple[str, ...]]
+    batch_size: ClassVar[int] = 16
 
+    @abstractmethod
+    def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
+        """Give the input's side in pixels by the shapes of a signature; None where it is of another task.
 
-TASKS = {"saliency": ".saliency", "segmentation": ".segmentation", "detection": ".detection"}
-"""Name -> the room that holds its `TASK`."""
+        Args:
+            image: the input's shape.
+            outputs: the outputs' shapes by name.
+        """
 
+    @abstractmethod
+    def keras_size(self, model: keras.Model) -> int | None:
+        """Give the side of a Keras model's input in pixels; None where it is of another task."""
 
-def get_task(name: str) -> ExportTask:
-    """Give a task by name.
+    def prepare(self, model: keras.Model) -> keras.Model:
+        """Give the model that is served."""
+        return model
 
-    Raises:
-        UsageError: a task that cannot be exported.
-    """
-    if name not in TASKS:
-        raise UsageError(f"a {name} model cannot be run here: expected a {alternatives()} model")
-    return importlib.import_module(TASKS[name], __package__).TASK
+    def keras_facts(self, model: keras.Model) -> Facts:
+        """Say what a Keras model knows about itself."""
+        return self.facts
 
+    def run_facts(self, facts: Facts, metrics: dict[str, Any]) -> Facts:
+        """Add the thresholds of a run, out of its metrics.json."""
+        return facts
 
-def all_tasks() -> list[ExportTask]:
-    """Give every task that can be exported."""
-    return [get_task(name) for name in TASKS]
+    @abstractmethod
+    def stages(self, model: keras.Model) -> Stages:
+        """Cut a Keras model into what is quantised and what is not."""
 
+    def finish(self, outputs: dict[str, np.ndarray]) -> Answer:
+        """Make what a runner gives of a signature's outputs."""
+        (found,) = outputs.values()
+        return found
 
-def alternatives() -> str:
-    """Name the tasks, for errors: `saliency, segmentation or detection`."""
-    *most, last = TASKS
-    return f"{', '.join(most)} or {last}"
+    @abstractmethod
+    def agreement(self) -> Agreement:
+        """Make what compares a file's answers with the Keras model's."""
 
+    def candidates(self, model: keras.Model) -> Callable[[np.ndarray], Any]:
+        """Give what the agreement is told of a batch of pictures besides: a function of uint8 [B, S, S, 3]."""
+        return lambda images: None
 
-def task_of_outputs(image: list, outputs: Mapping[str, list], path) -> tuple[ExportTask, int]:
-    """Tell which task a signature is of.
+    def contradiction(self, runner: Runs, source: Source) -> str | None:
+        """Say where an exported file contradicts itself on pictures of a source; None where it does not."""
+        return None
 
-    Args:
-        image: the input's shape.
-        outputs: the outputs' shapes by name.
-        path: the file, for the error.
+    def judging(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the options of the trainers' judge, by a training's settings."""
+        return {}
 
-    Returns:
-        The task and the side of the input in pixels.
+    def figures(self, scalars: Mapping[str, float]) -> dict[str, float]:
+        """Give those figures of a report that belong among the metrics of a card."""
+        return {name: float(value) for name, value in scalars.items()}
 
-    Raises:
-        UsageError: none of them.
-    """
-    tasks = all_tasks()
-    for task in tasks:
-        if (size := task.find_size(image, outputs)) is not None:
-            return task, size
-    found = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
-    raise UsageError(
-        f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output "
-        f"{', or '.join(task.form for task in tasks)}; got {image} and {found}"
-    )
+    @abstractmethod
+    def introduction(self, card: ModelCard) -> str:
+        """Say what the model does."""
+
+    @abstractmethod
+    def thresholds(self, card: ModelCard) -> str:
+        """Say where its scores are cut."""
+
+    @abstractmethod
+    def comparison(self, card: ModelCard) -> str:
+        """Say what the figures in the table of files mean."""
+
+    @abstractmethod
+    def python(self, card: ModelCard) -> str:
+        """Give a program that runs the model with this package."""
+
+    @property
+    @abstractmethod
+    def programs(self) -> Mapping[str, Callable[[ModelCard, str], str]]:
+        """Give, by kind of file, from a card and a file's name to a program that needs no more than its runtime."""
+
+    def usage(self, card: ModelCard) -> str:
+        """Give command lines."""
+        folder = shlex.quote(card.name)
+        return f"    metricfit predict {folder} photo.jpg --out {self.out}\n    metricfit demo {folder} --source 0"
 
 
 def square_side(image: list) -> int | None:

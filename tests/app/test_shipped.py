@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from metricfit.app.predictor import load_predictor, shipped_models
-from metricfit.export.card import digest, read_card
+from metricfit.export.card import read_card
+from metricfit.export.formats.base import digest
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics import FMeasureCurve

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from metricfit.export.card import ModelCard, card_from_dict, digest, read_card, write_card
+from metricfit.export.card import ModelCard, card_from_dict, read_card, write_card
+from metricfit.export.formats.base import digest
 from metricfit.trainers.errors import DataError
 
 TENSOR = {

@@ -20,19 +20,18 @@ from metricfit.app import predict as predict_module
 from metricfit.app.export import files_table
 from metricfit.app.live.options import PredictOptions
 from metricfit.app.predictor import Predictor
-from metricfit.export import export_run, load_runner, read_card
-from metricfit.export import exporter as exporter_module
-from metricfit.export.formats import tflite
-from metricfit.export.formats.saved_model import load_keras
-from metricfit.export.formats.tflite_join import join, packed, unpacked
-from metricfit.export.parity.boxes import Agreement
-from metricfit.export.tasks.base import get_task
+from metricfit.export import ExportResult, export_run, load_runner, read_card
+from metricfit.export.formats import tflite_converter
+from metricfit.export.formats.tflite_graphs import join, packed, read_operators, unpacked
+from metricfit.export.parity.boxes import BoxAgreement
+from metricfit.export.runners.load import load_keras
+from metricfit.export.tasks import get_task
 from metricfit.export.tasks.detection import candidates
 from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.models.detector.detect import decode_boxes
-from metricfit.trainers.tasks import get_task as get_trained
+from metricfit.trainers.tasks import get_task as get_trained_task
 
 from .small_detector import CLASS_NAMES, SIZE, square_detector
 
@@ -100,7 +99,7 @@ def test_the_saved_model_s_signature_is_the_documented_one(detector, pictures, e
 @pytest.mark.parametrize("file", TFLITE)
 def test_tflite_files_hold_built_in_operators_only_and_decode_in_float(file, detector):
     operators = read_card(detector).files[file]["operators"]
-    assert operators == tflite.read_operators(detector / file)
+    assert operators == read_operators(detector / file)
     assert {"CONV_2D", "TOPK_V2", "EXP", "LOGISTIC", "NON_MAX_SUPPRESSION_V5"} <= set(operators)
     assert not [name for name in operators if name.startswith(("CUSTOM", "FLEX"))]
     kinds = kinds_of(detector / file)
@@ -138,8 +137,8 @@ def test_every_file_finds_what_keras_finds(file, detector, pictures, expected, s
 def test_the_network_s_own_outputs_agree(pictures, tmp_path):
     model, task = square_detector(), get_task("detection")
     heads = model(pictures[:1].astype(np.float32))
-    tflite._write_stages(model, tmp_path, ("none",), task)
-    body = tflite._convert_body(tmp_path, "none")
+    tflite_converter._write_stages(model, tmp_path, ("none",), task)
+    body = tflite_converter._convert_body(tmp_path, "none")
     run = tflite_signature(body)
     found = run(image=pictures[:1])
     np.testing.assert_allclose(found["logits"], heads["classification"], atol=1e-4)
@@ -160,7 +159,7 @@ def test_the_card_s_figures_are_those_of_the_file(detector, squares):
     held_out = split_for_selection(squares)[1]
     for file in ("model_int8.tflite", "saved_model"):
         runner = load_runner(detector / file)
-        report = get_trained("detection").evaluate(runner, held_out, batch_size=2, quiet=True)
+        report = get_trained_task("detection").evaluate(runner, held_out, batch_size=2, quiet=True)
         for name, value in card.files[file]["metrics"].items():
             assert report.scalars[name] == pytest.approx(value, abs=1e-6), name
         classes = [report.class_scalars[name]["threshold"] for name in CLASS_NAMES]
@@ -204,7 +203,7 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
 
 
 def test_the_table_shows_what_each_file_is_judged_by(detector):
-    heading, *rows = files_table(detector).splitlines()
+    heading, *rows = files_table(ExportResult(detector, read_card(detector))).splitlines()
     assert "AP diff." in heading
     assert "largest score diff." in heading
     rows = {row.split()[0]: row.split() for row in rows}
@@ -250,12 +249,10 @@ def without_suppression(content: bytes) -> bytes:
 )
 def test_a_file_that_disagrees_fails_the_export(edit, says, detector, detector_run, tmp_path, monkeypatch):
     def convert(model, folder, variants, pictures=None, *, task):
-        files = {variant: folder / tflite.FILE_NAMES[variant] for variant in variants}
-        for file in files.values():
-            file.write_bytes(edit((detector / file.name).read_bytes()))
-        return files
+        for variant in variants:
+            (folder / variant.file).write_bytes(edit((detector / variant.file).read_bytes()))
 
-    monkeypatch.setattr(exporter_module.tflite, "convert", convert)
+    monkeypatch.setattr(tflite_converter, "convert", convert)
     options = {"formats": ("tflite",), "quantize": ("none",), "quiet": True}
     if edit is bytes:
         export_run(detector_run, tmp_path / "out", **options)
@@ -276,7 +273,7 @@ def agreement(*found, reference=((0, 0), (2, 1))):
         index, kind = (np.array(part, int) for part in zip(*chosen))
         return BOXES[index], SCORES[index, kind], kind
 
-    measured = Agreement()
+    measured = BoxAgreement()
     measured.update((BOXES, SCORES), picked(reference), picked(found), limit=100)
     return measured
 
@@ -293,15 +290,15 @@ def test_missing_doubled_moved_and_renamed_boxes_are_noticed():
     assert agreement((0, 0), (3, 1), (2, 1)).doubled == 1
     assert agreement((0, 0)).missing == 1
     assert agreement((0, 0), (2, 0)).missing == 1, "another class is another object"
-    measured = Agreement()
+    measured = BoxAgreement()
     moved = (BOXES[[0]] + np.float32([0, 0, 0, 2]), SCORES[[0], 0], np.array([0]))
     measured.update((BOXES, SCORES), (BOXES[[0]], SCORES[[0], 0], np.array([0])), moved, limit=100)
     assert (measured.box, measured.missing) == (2, 0)
-    measured = Agreement()
+    measured = BoxAgreement()
     surer = (BOXES[[0]], SCORES[[0], 0] + np.float32(0.05), np.array([0]))
     measured.update((BOXES, SCORES), (BOXES[[0]], SCORES[[0], 0], np.array([0])), surer, limit=100)
     assert measured.score == pytest.approx(0.05, abs=1e-4)
-    measured = Agreement()
+    measured = BoxAgreement()
     near = (BOXES[[0]], SCORES[[1], 0], np.array([0]))
     measured.update((BOXES, SCORES), (BOXES[[0]], SCORES[[0], 0], np.array([0])), near, limit=100)
     assert measured.box == 0, "a candidate elsewhere that has this very score is not the one meant"
@@ -309,7 +306,7 @@ def test_missing_doubled_moved_and_renamed_boxes_are_noticed():
 
 
 def test_what_the_limit_cuts_off_is_not_missed():
-    measured = Agreement()
+    measured = BoxAgreement()
     both = (BOXES[[0, 2]], np.float32([0.9, 0.7]), np.array([0, 1]))
     measured.update((BOXES, SCORES), both, (BOXES[[0]], np.float32([0.9]), np.array([0])), limit=1)
     assert measured.missing == 0

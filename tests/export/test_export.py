@@ -15,10 +15,15 @@ from ai_edge_litert.interpreter import Interpreter
 from metricfit.export import export_run, read_card
 from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
-from metricfit.export.formats import float16, saved_model, tflite
+from metricfit.export.formats import float16, tflite_converter
 from metricfit.export.formats.float16 import halve_as_allowed, halve_kernels
-from metricfit.export.formats.saved_model import load_keras
-from metricfit.export.tasks.base import get_task
+from metricfit.export.formats.functions import write_function
+from metricfit.export.formats.saved_model import SavedModel
+from metricfit.export.formats.tflite import VARIANTS
+from metricfit.export.formats.tflite_graphs import read_operators
+from metricfit.export.runners.load import load_keras
+from metricfit.export.runners.tflite import TFLiteRunner
+from metricfit.export.tasks import get_task
 from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.images import resize_image, resize_map
 from metricfit.trainers.data.sources import open_source
@@ -118,7 +123,7 @@ def test_tflite_files_take_bytes_and_hold_built_in_operators_only(file, exported
     assert output["shape"].tolist() == [1, SIZE, SIZE]
     assert output["dtype"] == (np.uint8 if "int8" in file else np.float32)
     operators = read_card(exported).files[file]["operators"]
-    assert operators == tflite.read_operators(exported / file)
+    assert operators == read_operators(exported / file)
     assert {"CONV_2D", "RESIZE_BILINEAR", "LOGISTIC"} <= set(operators)
     assert not [name for name in operators if name.startswith(("CUSTOM", "FLEX"))]
     assert re.fullmatch(r"[0-9a-f]{64}", read_card(exported).files[file]["sha256"])
@@ -161,12 +166,12 @@ def test_the_card_s_settings_repeat_the_training(exported):
 def perturbed(write):
     """Write a model whose first kernel is a little wrong, as a bad conversion would."""
 
-    def tampered(model, *args, **kwargs):
+    def tampered(self, model, *args, **kwargs):
         layer = model.get_layer("features")
         weights = layer.get_weights()
         layer.set_weights([weights[0] * 1.2, weights[1]])
         try:
-            return write(model, *args, **kwargs)
+            return write(self, model, *args, **kwargs)
         finally:
             layer.set_weights(weights)
 
@@ -192,12 +197,10 @@ def test_a_tflite_file_that_disagrees_fails_the_export_and_leaves_nothing(
     quantize, exported, run_folder, tmp_path, monkeypatch
 ):
     def convert(model, folder, variants, pictures=None, *, task):
-        files = {variant: folder / tflite.FILE_NAMES[variant] for variant in variants}
-        for file in files.values():
-            file.write_bytes(edit((exported / file.name).read_bytes()))
-        return files
+        for variant in variants:
+            (folder / variant.file).write_bytes(edit((exported / variant.file).read_bytes()))
 
-    monkeypatch.setattr(exporter_module.tflite, "convert", convert)
+    monkeypatch.setattr(tflite_converter, "convert", convert)
     options = {"formats": ("tflite",), "quantize": (quantize,), "quiet": True}
     edit = with_other_kernels
     with pytest.raises(MetricfitError, match=r"model_\w+\.tflite does not agree with the Keras model") as caught:
@@ -213,7 +216,7 @@ def test_a_saved_model_that_disagrees_fails_the_export_and_the_old_one_stays(run
     before = (tmp_path / "out" / "card.json").read_bytes()
     with pytest.raises(UsageError, match="--overwrite"):
         export_run(run_folder, tmp_path / "out", formats=("savedmodel",), quiet=True)
-    monkeypatch.setattr(saved_model, "write_saved_model", perturbed(saved_model.write_saved_model))
+    monkeypatch.setattr(SavedModel, "write", perturbed(SavedModel.write))
     with pytest.raises(MetricfitError, match="saved_model does not agree"):
         export_run(run_folder, tmp_path / "out", formats=("savedmodel",), overwrite=True, quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -263,7 +266,7 @@ def test_only_training_pictures_reach_the_converter(run_folder, source, tmp_path
         seen["pictures"] = pictures
         raise MetricfitError("enough seen")
 
-    monkeypatch.setattr(exporter_module.tflite, "convert", convert)
+    monkeypatch.setattr(tflite_converter, "convert", convert)
     with pytest.raises(MetricfitError, match="enough"):
         export_run(run_folder, tmp_path / "out", formats=("tflite",), quantize=("int8",), quiet=True)
     data = open_source(source)
@@ -320,9 +323,9 @@ def test_a_conversion_that_fails_becomes_one_sentence(script, says, tmp_path, mo
     converter = tmp_path / "converter.sh"
     converter.write_text(f"#!/bin/sh\n{script}\n")
     converter.chmod(0o755)
-    monkeypatch.setattr(tflite.sys, "executable", str(converter))
+    monkeypatch.setattr(tflite_converter.sys, "executable", str(converter))
     with pytest.raises(MetricfitError, match=r"TFLite \(none\)") as caught:
-        tflite.convert(red_detector(), tmp_path, ("none",), task=get_task("saliency"))
+        tflite_converter.convert(red_detector(), tmp_path, [VARIANTS["none"]], task=get_task("saliency"))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [converter]
@@ -337,8 +340,8 @@ def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
     logits = keras.layers.Reshape((SIZE, SIZE))(keras.layers.Conv2D(1, 1)(Digamma()(image)))
     model = keras.Model(image, logits)
     spec = tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8)
-    saved_model.write_function(get_task("saliency").stages(model).body, tmp_path / "bytes_in", spec)
-    assert tflite._main(str(tmp_path), str(tmp_path), "none") == 3
+    write_function(get_task("saliency").stages(model).body, tmp_path / "bytes_in", spec)
+    assert tflite_converter._main(str(tmp_path), str(tmp_path), "none") == 3
     assert "Digamma" in capfd.readouterr().out.splitlines()[-1]
     assert not list(tmp_path.glob("*.tflite"))
 
@@ -346,9 +349,9 @@ def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
 def test_half_precision_rounds_large_kernels_and_nothing_else(exported, source, tmp_path):
     content = (exported / "model_float32.tflite").read_bytes()
     (tmp_path / "small.tflite").write_bytes(halve_kernels(content, 8192))
-    assert "DEQUANTIZE" not in tflite.read_operators(tmp_path / "small.tflite")
+    assert "DEQUANTIZE" not in read_operators(tmp_path / "small.tflite")
     (tmp_path / "half.tflite").write_bytes(halve_kernels(content, 100))
-    assert tflite.read_operators(tmp_path / "half.tflite")["DEQUANTIZE"] == 1
+    assert read_operators(tmp_path / "half.tflite")["DEQUANTIZE"] == 1
 
     picture = resize_image(open_source(source).load(0).image, (SIZE, SIZE))[None]
     model, rounded = red_detector(), red_detector()
@@ -357,7 +360,7 @@ def test_half_precision_rounds_large_kernels_and_nothing_else(exported, source, 
     halved = (kernel / np.float32(255)).astype(np.float16).astype(np.float32) * 255
     rounded.get_layer("features").set_weights([halved, bias])
     wanted, exact = (keras.ops.sigmoid(m(picture.astype(np.float32))).numpy() for m in (rounded, model))
-    half, small = (exporter_module.TFLiteRunner(tmp_path / f"{name}.tflite")(picture) for name in ("half", "small"))
+    half, small = (TFLiteRunner(tmp_path / f"{name}.tflite")(picture) for name in ("half", "small"))
     np.testing.assert_allclose(small, exact, atol=1e-6)
     np.testing.assert_allclose(half, wanted, atol=2e-6)
     assert np.abs(wanted - exact).max() > 1e-5

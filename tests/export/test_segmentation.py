@@ -13,10 +13,11 @@ from PIL import Image
 from metricfit.app import cli
 from metricfit.app.predictor import load_predictor
 from metricfit.export import export_run, load_runner, read_card
-from metricfit.export.formats.tflite import read_operators
-from metricfit.export.formats.tflite_join import unpacked
-from metricfit.export.runners.runner import TFLiteRunner
-from metricfit.export.tasks import segmentation as exported_segmentation
+from metricfit.export.formats.tflite import VARIANTS
+from metricfit.export.formats.tflite_graphs import read_operators, unpacked
+from metricfit.export.parity.comparison import check, compare
+from metricfit.export.runners.tflite import TFLiteRunner
+from metricfit.export.tasks import get_task
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import MetricfitError, UsageError
 
@@ -164,13 +165,13 @@ def flipped_pixel(labels):
 )
 def test_a_file_that_disagrees_is_refused(edit, says, run_folder, exported):
     name = "model_float32.tflite"
-    broken, task = Broken(load_runner(exported / name), **edit), exported_segmentation.TASK
+    broken, task = Broken(load_runner(exported / name), **edit), get_task("segmentation")
     with registered():
         source = open_source("colours:val", needs="labels")
 
     def compared():
-        reference, measured = task.compare(load_runner(run_folder), {name: broken}, source, {}, True)
-        return task.check(name, "none", reference, measured[name])
+        reference, measured = compare(task, load_runner(run_folder), {name: broken}, source, {}, quiet=True)
+        return check(task, name, VARIANTS["none"], reference, measured[name])
 
     if says is None:
         assert compared()["largest_difference"] < 1e-4
@@ -188,7 +189,7 @@ def test_the_predictor_gives_classes_at_the_picture_s_own_size(exported, example
         assert found.labels.shape == found.confidence.shape == (40, 48)
         assert (found.labels == example.labels)[known].mean() > 0.95
         assert found.confidence.min() >= 1 / 3 - 0.01
-        enlarged = predict.task.resize(found, (40, 48), (80, 96))
+        enlarged = found.resized((80, 96))
         np.testing.assert_array_equal(enlarged.labels[::2, ::2], found.labels)
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from metricfit import losses
-from metricfit.export.formats.saved_model import load_keras
+from metricfit.export.runners.load import load_keras
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from metricfit.trainers.models import basnet, build_basnet, build_dss, has_side_outputs

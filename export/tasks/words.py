@@ -1,4 +1,20 @@
-"""What the pages of several tasks say in the same words: how pictures become the input."""
+"""What the READMEs of several tasks say in the same words, and the columns of their tables."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ...trainers.metrics.catalogue import CATALOGUE
+from ..card import ModelCard
+
+Column = tuple[str, Callable[[dict[str, Any]], str]]
+"""A heading, and from a file's entry in the card (or one of its `tests`) to the cell."""
+
+PYTHON = """\
+    from metricfit.app.predictor import load_predictor
+    from metricfit.trainers.data.images import read_image
+
+    predict = load_predictor({name!r})
+"""
 
 _PROGRAMS = {
     "pad": """\
@@ -12,12 +28,12 @@ _PROGRAMS = {
 }
 
 
-def resizing_program(card) -> str:
+def resizing_program(card: ModelCard) -> str:
     """Give the lines that bring `photo`, of Pillow, to `pixels`, uint8 [1, S, S, 3]."""
     return _PROGRAMS[card.resizing].format(size=card.input_size)
 
 
-def resizing_sentence(card) -> str:
+def resizing_sentence(card: ModelCard) -> str:
     """Say how pictures become the input, without a full stop."""
     size = card.input_size
     if card.resizing == "pad":
@@ -28,6 +44,11 @@ def resizing_sentence(card) -> str:
     return f"Pictures are stretched to {size}x{size}"
 
 
-def named_classes(card, most: int = 20) -> str:
+def named_classes(card: ModelCard, most: int = 20) -> str:
     """List the names of the classes, so many at most."""
     return f"{', '.join(card.class_names[:most])}{', ...' if len(card.class_names) > most else ''}"
+
+
+def figure(key: str, part: str = "metrics", form: str = ".4f") -> Column:
+    """Make a column of a figure of the metric catalogue, which stands in a part of an entry."""
+    return CATALOGUE[key].heading, lambda entry: format(entry[part][key], form)

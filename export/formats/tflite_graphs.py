@@ -1,8 +1,12 @@
-"""Several .tflite files in one: the others take by name what the first gives.
+"""What is inside of .tflite files: counted, changed, and several files joined into one.
 
 A converter quantises a whole file or nothing of it. A detector's network bears 8 bits, the arithmetic that turns its
 outputs into boxes does not, so each is converted by itself.
 """
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
@@ -13,7 +17,7 @@ from ...trainers.errors import MetricfitError
 class AlignedBuilder(flatbuffers.Builder):
     """Aligns every vector to 16 bytes, as the schema asks for weights and flatbuffers' Python code ignores."""
 
-    def StartVector(self, elemSize, numElems, alignment):
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
         """Begin a vector; see `flatbuffers.Builder`."""
         return super().StartVector(elemSize, numElems, max(alignment, 16))
 
@@ -30,6 +34,18 @@ def packed(model: schema.ModelT, size: int) -> bytes:
     return bytes(builder.Output())
 
 
+def read_operators(path: str | Path) -> dict[str, int]:
+    """Count the operators of a .tflite file by name; custom and TensorFlow ones as `CUSTOM:name`."""
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    model = unpacked(Path(path).read_bytes())
+    found: Counter[str] = Counter()
+    for operator in (operator for graph in model.subgraphs for operator in graph.operators or ()):
+        code = model.operatorCodes[operator.opcodeIndex]
+        name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        found[f"CUSTOM:{(code.customCode or b'').decode()}" if name == "CUSTOM" else name] += 1
+    return dict(sorted(found.items()))
+
+
 def join(body: bytes, tails: dict[str, bytes]) -> bytes:
     """Append the graphs of .tflite files to that of another: a signature for each, the body's weights in the file once.
 
@@ -44,7 +60,8 @@ def join(body: bytes, tails: dict[str, bytes]) -> bytes:
         MetricfitError: they do not fit together.
     """
     whole = unpacked(body)
-    graphs, signatures = [], []
+    graphs: list[schema.SubGraphT] = []
+    signatures: list[schema.SignatureDefT] = []
     for key, tail in tails.items():
         # Graphs name their weights by number: copies of the body's graph share them.
         first, second = unpacked(body), unpacked(tail)
@@ -58,7 +75,13 @@ def join(body: bytes, tails: dict[str, bytes]) -> bytes:
     return packed(whole, len(body) + sum(map(len, tails.values())))
 
 
-def _append(whole, graph, second, added, links: dict[int, int]) -> list:
+def _append(
+    whole: schema.ModelT,
+    graph: schema.SubGraphT,
+    second: schema.ModelT,
+    added: schema.SubGraphT,
+    links: dict[int, int],
+) -> list[schema.TensorMapT]:
     """Append a graph of another file to one that becomes part of `whole`; gives its signature's outputs."""
     place: dict[int, int] = {}
     buffers = {0: 0}  # buffer 0 is the empty one in every file
@@ -88,7 +111,7 @@ def _append(whole, graph, second, added, links: dict[int, int]) -> list:
     return outputs
 
 
-def _checked(first, second):
+def _checked(first: schema.ModelT, second: schema.ModelT) -> tuple[schema.SubGraphT, schema.SubGraphT, dict[int, int]]:
     """Give the two graphs, and which tensor of the body stands for which input of the tail."""
     for model in (first, second):
         if len(model.subgraphs) != 1 or len(model.signatureDefs or ()) != 1:

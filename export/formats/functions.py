@@ -1,0 +1,72 @@
+"""TensorFlow functions written as SavedModels, their weights as constants."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from ..signatures import IMAGE, SIGNATURE, Stages, Tensors
+
+
+def write_function(
+    function: Callable[..., Tensors],
+    path: str | Path,
+    image: tf.TensorSpec | None = None,
+    others: Mapping[str, tf.TensorSpec] | None = None,
+) -> dict[str, tf.TensorSpec]:
+    """Write one function as a SavedModel with the signature `serving_default`.
+
+    Args:
+        function: from an `image` as float32, or from `others` by name, to {name: tensor}.
+        path: the folder to write.
+        image: the picture that the signature takes, of any number type.
+        others: what it takes instead, by name.
+
+    Returns:
+        Shape and dtype of each output, by name.
+    """
+    if image is not None:
+        return write_stages(Stages(function), path, {IMAGE: image})
+    return write_stages(Stages(lambda tensors: function(**tensors)), path, others or {})
+
+
+def write_stages(stages: Stages, path: str | Path, specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
+    """Write a SavedModel with a signature for each tail; the weights are in it once, which is several times faster.
+
+    Args:
+        stages: the functions.
+        path: the folder to write.
+        specs: what every signature takes, by name; `image` alone is cast to float32.
+
+    Returns:
+        Shape and dtype of each of the body's outputs, by name.
+    """
+    given = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
+
+    @tf.function(input_signature=given)
+    def with_variables(*tensors: tf.Tensor) -> Tensors:
+        if list(specs) == [IMAGE]:
+            return stages.body(tf.cast(tensors[0], tf.float32))
+        return stages.body(dict(zip(specs, tensors)))
+
+    concrete = with_variables.get_concrete_function()
+    outputs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in concrete.structured_outputs.items()}
+    frozen = convert_variables_to_constants_v2(concrete)
+
+    def signature(tail: Callable[..., Tensors] | None) -> Any:
+        @tf.function(input_signature=given)
+        def constant(*tensors: tf.Tensor) -> Tensors:
+            # Frozen functions give a list in the order of the sorted names.
+            found = dict(zip(sorted(outputs), frozen(*tensors)))
+            found = {name: tf.ensure_shape(found[name], spec.shape) for name, spec in outputs.items()}
+            return tail(**found) if tail else found
+
+        return constant
+
+    signatures = {name: signature(stages.tails.get(name)) for name in stages.tails or (SIGNATURE,)}
+    module = tf.Module()
+    module.served = list(signatures.values())
+    tf.saved_model.save(module, str(path), signatures=signatures)
+    return outputs

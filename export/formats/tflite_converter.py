@@ -1,0 +1,134 @@
+"""From a Keras model to .tflite files of built-in operators, in a process of its own.
+
+The converter can end its process with an error that no `try` catches.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...trainers.errors import MetricfitError, UsageError, first_line
+from ..signatures import SIGNATURE
+from ..tasks.base import ExportTask
+from .float16 import halve_as_allowed
+from .functions import write_function
+from .tflite_graphs import join, read_operators
+from .variant import Variant
+
+# Exit status of the converting process when the converter refused, as opposed to died.
+_REFUSED = 3
+# What the converting process finds in its scratch folder: the body with two kinds of input, what follows it, pictures.
+_BYTES_IN, _FLOATS_IN, _TAILS, _PICTURES = "bytes_in", "floats_in", "tails", "pictures.npy"
+
+
+def convert(
+    model: keras.Model,
+    folder: str | Path,
+    variants: Sequence[Variant],
+    pictures: np.ndarray | None = None,
+    *,
+    task: ExportTask,
+) -> None:
+    """Convert a Keras model into .tflite files; arguments as in `Format.write`.
+
+    Raises:
+        UsageError: int8 without pictures.
+        MetricfitError: a conversion failed; says which.
+    """
+    names = [variant.name for variant in variants]
+    if "int8" in names and (pictures is None or not len(pictures)):
+        raise UsageError("int8 needs training pictures to measure its ranges on: name them with --data")
+    with tempfile.TemporaryDirectory() as scratch:
+        _write_stages(model, Path(scratch), names, task)
+        if pictures is not None:
+            np.save(Path(scratch) / _PICTURES, pictures)
+        command = [sys.executable, "-m", __name__, scratch, str(folder), ",".join(names)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    files = {name: Path(folder) / f"{name}.tflite" for name in names}
+    if done.returncode:
+        failed = next((name for name, file in files.items() if not file.is_file()), names[-1])
+        lines = [line for line in (done.stdout if done.returncode == _REFUSED else done.stderr).splitlines() if line]
+        reason = lines[-1][:300] if lines else "it said nothing"
+        how = "was refused" if done.returncode == _REFUSED else f"ended its process with status {done.returncode}"
+        raise MetricfitError(
+            f"the conversion to TFLite ({failed}) {how}: {reason}; leave it out of --quantize or change the model"
+        )
+    for variant, file in zip(variants, files.values()):
+        _refuse_other_operators(variant.name, read_operators(file))
+        file.rename(file.with_name(variant.file))
+
+
+def _write_stages(model: keras.Model, scratch: Path, variants: Sequence[str], task: ExportTask) -> None:
+    """Write the SavedModels to convert: one picture at a time, all shapes fixed."""
+    size, stages = task.keras_size(model), task.stages(model)
+    # int8 conversion makes float32 pictures uint8 itself.
+    kinds = {_BYTES_IN: tf.uint8} if set(variants) != {"int8"} else {}
+    kinds |= {_FLOATS_IN: tf.float32} if "int8" in variants else {}
+    for name, kind in kinds.items():
+        links = write_function(stages.body, scratch / name, tf.TensorSpec((1, size, size, 3), kind))
+    for signature, tail in stages.tails.items():
+        write_function(tail, scratch / _TAILS / signature, others=links)
+
+
+def _refuse_other_operators(variant: str, operators: dict[str, int]) -> None:
+    foreign = [name for name in operators if name.startswith("CUSTOM:")]
+    if foreign:
+        raise MetricfitError(
+            f"the TFLite file ({variant}) must hold built-in operators only, got {', '.join(foreign)}: change the model"
+        )
+
+
+def _converter(source: Path) -> tf.lite.TFLiteConverter:
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(source))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    return converter
+
+
+def _convert_body(scratch: Path, variant: str) -> bytes:
+    converter = _converter(scratch / (_FLOATS_IN if variant == "int8" else _BYTES_IN))
+    if variant != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "int8":
+        pictures = np.load(scratch / _PICTURES)
+        # Two pixels pin the measured range to 0..255, so that the input's scale is 1 and bytes enter as they are.
+        pictures[0, 0, 0], pictures[0, -1, -1] = 0, 255
+        converter.representative_dataset = lambda: ([picture[None].astype(np.float32)] for picture in pictures)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.float32 if (scratch / _TAILS).exists() else tf.uint8
+    return converter.convert()
+
+
+def _main(scratch: str, folder: str, variants: str) -> int:
+    """Convert each variant in turn and write its file; the last line on stdout says why one was refused."""
+    bodies: dict[str, bytes] = {}
+    tails: dict[str, bytes] | None = None
+    for variant in variants.split(","):
+        try:
+            if tails is None:
+                # The first signature is what runners run, and so is the first graph.
+                folders = sorted((Path(scratch) / _TAILS).glob("*"), key=lambda folder: folder.name != SIGNATURE)
+                tails = {folder.name: _converter(folder).convert() for folder in folders}
+            if variant in ("none", "float16"):
+                bodies["none"] = bodies.get("none") or _convert_body(Path(scratch), "none")
+            if variant == "float16":
+                found = Path(scratch) / _PICTURES
+                bodies[variant] = halve_as_allowed(bodies["none"], np.load(found) if found.is_file() else None)
+            elif variant != "none":
+                bodies[variant] = _convert_body(Path(scratch), variant)
+            content = join(bodies[variant], tails) if tails else bodies[variant]
+        except Exception as error:  # the parent turns whatever it is into one sentence
+            print(first_line(error), flush=True)
+            return _REFUSED
+        (Path(folder) / f"{variant}.tflite").write_bytes(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

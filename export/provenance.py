@@ -1,0 +1,78 @@
+"""What a card says about where its model comes from: the command lines, the terms of the data, the versions."""
+
+import importlib.metadata
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..trainers.data.sources import all_scenes
+from ..trainers.tasks import CONFIGS
+from ..trainers.training.config import read_config, train_command
+from ..trainers.training.run_folder import read_run, versions
+from .card import CARD_NAME
+from .formats.registry import FORMATS
+
+_UNSTATED_TERMS = "Not stated: ask whoever owns the training data before passing the model on."
+_SCENES_TERMS = "Made-up pictures drawn by metricfit itself: no terms."
+
+
+def terms_of(data: str) -> str:
+    """Give the terms of training data about which the user says nothing."""
+    return _SCENES_TERMS if all_scenes(data) else _UNSTATED_TERMS
+
+
+def export_versions() -> dict[str, str]:
+    """Give the versions of the libraries, those that the formats are made with too."""
+    packages = {package for known in FORMATS.values() for package in known.packages}
+    return {**versions(), **{package: importlib.metadata.version(package) for package in sorted(packages)}}
+
+
+def command_lines(
+    task: str,
+    run: Path,
+    to: Path,
+    *,
+    formats: Iterable[str],
+    quantize: Iterable[str],
+    seed: int,
+    overwrite: bool,
+    **values: str | Iterable[str] | None,
+) -> tuple[str, ...]:
+    """Give the command lines that make an exported model, the earliest training first.
+
+    Args:
+        task: its name.
+        run: the run folder, or a .keras file.
+        to: the folder of the exported model.
+        formats: what `--formats` names.
+        quantize: what `--quantize` names.
+        seed: of the export.
+        overwrite: whether it replaces another.
+        **values: one or several for the flag of that name; left out where empty.
+    """
+    words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
+    words += ["--quantize", *quantize] if any(FORMATS[name].quantized for name in formats) else []
+    for name, value in values.items():
+        several = (value,) if isinstance(value, str) else value or ()
+        words += [word for one in several if one for word in (f"--{name.replace('_', '-')}", one)]
+    words += ["--seed", str(seed)] if seed else []
+    words += ["--overwrite"] if overwrite else []
+    if not run.is_dir():
+        return (shlex.join(words),)
+    # A card's `config` is read like a run's, so the card alone repeats the last training.
+    train = ["metricfit", "train", task, "--config", str(to / CARD_NAME), "--out", str(run)]
+    return (*_first_trainings(run), shlex.join(train), shlex.join(words))
+
+
+def _first_trainings(run: Path) -> list[str]:
+    """The command lines of the trainings that a run's first weights come from."""
+    init = read_run(run)["config"].get("init")
+    if not init:
+        return []
+    first = Path(init) if Path(init).is_dir() else Path(init).parent
+    if not (first / "config.json").is_file():
+        return []
+    task = read_run(first)["task"]
+    command = train_command(task, replace(read_config(first / "config.json", CONFIGS[task]), out=str(first)))
+    return [*_first_trainings(first), shlex.join(command)]

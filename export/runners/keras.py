@@ -1,0 +1,52 @@
+"""Runs Keras models, of any task."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..signatures import SIGNATURE, Tensors
+from ..tasks.base import ExportTask, Facts
+from .base import Runner
+
+
+class KerasRunner(Runner):
+    """Runs a Keras model.
+
+    Args:
+        model: as `load_keras` gives it.
+        path: where it comes from.
+        task: its task.
+        facts: what is known about it; by default what it says itself.
+
+    Attributes:
+        model: the model.
+    """
+
+    kind = "keras"
+
+    def __init__(self, model: keras.Model, path: str | Path, task: ExportTask, *, facts: Facts | None = None):
+        size = task.keras_size(model)
+        if size is None:
+            raise ValueError(f"{path} is no {task.name} model")
+        super().__init__(task, path, size=size, facts=facts or task.keras_facts(model))
+        self.model = model
+        stages = task.stages(model)
+
+        @functools.cache
+        def function(signature: str) -> Callable[[np.ndarray], Tensors]:
+            serve = stages.serve(signature)
+
+            @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+            def run(image: tf.Tensor) -> Tensors:
+                return serve(tf.cast(image, tf.float32))
+
+            return run
+
+        self._function = function
+
+    def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
+        return {name: found.numpy() for name, found in self._function(signature)(images).items()}

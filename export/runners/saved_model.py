@@ -1,0 +1,50 @@
+"""Runs SavedModels with TensorFlow, of any task."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ...trainers.errors import DataError, UsageError, first_line
+from ..card import ModelCard
+from ..signatures import SIGNATURE
+from ..tasks import alternatives, task_of_outputs
+from .base import Runner
+
+
+class SavedModelRunner(Runner):
+    """Runs the signatures of a SavedModel.
+
+    Args:
+        path: its folder.
+        card: its card.
+    """
+
+    kind = "saved_model"
+
+    def __init__(self, path: str | Path, *, card: ModelCard | None = None):
+        try:
+            self._loaded = tf.saved_model.load(str(path))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise DataError(f"{path} cannot be read as a SavedModel ({first_line(error)}): export it again") from error
+        signature = self._loaded.signatures.get(SIGNATURE)
+        inputs = signature.structured_input_signature[1] if signature is not None else {}
+        if len(inputs) != 1:
+            raise UsageError(
+                f"the signature {SIGNATURE} of {path} must have one input, got {len(inputs)}: expected a "
+                f"{alternatives()} model"
+            )
+        ((self._input, image),) = inputs.items()
+        self._dtype = image.dtype
+        shapes = {name: _shape(found.shape) for name, found in signature.structured_outputs.items()}
+        task, size = task_of_outputs(_shape(image.shape), shapes, path)
+        super().__init__(task, path, size=size, card=card)
+
+    def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
+        given = {self._input: tf.constant(images.astype(self._dtype.as_numpy_dtype, copy=False))}
+        return {name: found.numpy() for name, found in self._loaded.signatures[signature](**given).items()}
+
+
+def _shape(shape: tf.TensorShape) -> list:
+    """Give a TensorShape as a list; empty where even the rank is unknown."""
+    return shape.as_list() if shape.rank is not None else []
