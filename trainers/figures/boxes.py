@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..colours import class_colours
 from ..metrics.matching import Found, Truth
+from .panels import Cell, Look, check_panels, panel_grid
 from .precision_recall import precision_recall_figure  # noqa: F401
-from .style import INK, LEGEND, frame, new_figure, shortened
+from .style import shortened
 from .thresholds import NEAR_ZERO, confidence_figure  # noqa: F401
 
 # More boxes than this are not named one by one.
@@ -18,6 +20,11 @@ MOST_IN_LEGEND = 12
 # Of what was found in one picture: an untrained model finds a hundred boxes everywhere.
 MOST_FOUND = 40
 UNCOUNTED = "#8C8C8C"
+
+Marked = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]
+"""Boxes with their classes, their scores if they have any, and which of them do not count."""
+
+_LOOK = Look(("Truth", "Found"), side=2.9, most=2, gap=0.06, legend=0.25)
 
 
 def boxes_figure(
@@ -45,46 +52,31 @@ def boxes_figure(
     Raises:
         ValueError: no images, or lists of different lengths.
     """
-    count = len(images)
-    names = names if names is not None else [""] * count
-    if not count or not len(truths) == len(founds) == len(names) == count:
-        raise ValueError(
-            f"pictures of boxes need as many truths, founds and names as images, and one at least; "
-            f"got {count}, {len(truths)}, {len(founds)}, {len(names)}"
-        )
+    names = names if names is not None else [""] * len(images)
+    check_panels(images, truths, founds, names)
     shown = [_surest(found, np.broadcast_to(thresholds, len(class_names))) for found in founds]
-    groups = 2 if count > 2 else 1
-    rows = -(-count // groups)
-    aspect = float(np.median([image.shape[0] / image.shape[1] for image in images]))
-    side = 2.9
-    present = sorted({int(index) for boxes in (*truths, *shown) for index in boxes.classes})
-    entries = present[:MOST_IN_LEGEND]
-    lines = -(-len(entries) // 6)
-    width = groups * 2 * side + (groups - 1) * 0.2 + 0.3
-    figure = new_figure(width, rows * side * aspect + 0.35 + 0.25 * lines + (0.3 if title else 0))
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    if title:
-        figure.suptitle(title, fontsize=11, color=INK)
-    grid = figure.add_gridspec(rows, 3 * groups - 1, width_ratios=([1, 1, 0.06] * groups)[:-1])
+    marked: list[Truth | Found] = [*truths, *shown]
+    present = sorted({int(index) for boxes in marked for index in boxes.classes})[:MOST_IN_LEGEND]
     colours = class_colours(len(class_names)) / 255
-    for index, (image, truth, found, name) in enumerate(zip(images, truths, shown, names)):
-        group, row = divmod(index, rows)
+    cells = []
+    for image, truth, found in zip(images, truths, shown, strict=True):
         sides = (
             (truth.boxes, truth.classes, None, truth.ignored),
             (found.boxes, found.classes, found.scores, np.zeros(len(found.boxes), bool)),
         )
-        for column, (boxes, classes, scores, uncounted) in enumerate(sides):
-            axes = frame(figure.add_subplot(grid[row, 3 * group + column]))
-            axes.imshow(image, interpolation="antialiased", aspect="equal")
-            _draw_boxes(axes, image.shape[:2], boxes, classes, scores, uncounted, class_names, colours)
-            if row == 0:
-                axes.set_title(("Truth", "Found")[column], fontsize=10, color=INK, pad=4)
-            if column == 0 and name:
-                axes.set_ylabel(shortened(str(name)), fontsize=7, color=INK, labelpad=3)
-    patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in entries]
-    if patches:
-        figure.legend(handles=patches, loc="outside lower center", ncols=-(-len(entries) // lines), **LEGEND)
-    return figure
+        cells.append([_cell(image, boxes, class_names, colours) for boxes in sides])
+    patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in present]
+    lines = -(-len(present) // 6)
+    columns = -(-len(present) // max(1, lines)) or 1
+    return panel_grid(_LOOK, images, cells, names, patches=patches, legend_columns=columns, title=title)
+
+
+def _cell(image: np.ndarray, boxes: Marked, class_names: Sequence[str], colours: np.ndarray) -> Cell:
+    def draw(axes: Axes) -> None:
+        axes.imshow(image, interpolation="antialiased", aspect="equal")
+        _draw_boxes(axes, image.shape[:2], boxes, class_names, colours)
+
+    return draw
 
 
 def _surest(found: Found, thresholds: np.ndarray) -> Found:
@@ -94,8 +86,11 @@ def _surest(found: Found, thresholds: np.ndarray) -> Found:
     return Found(found.boxes[order], found.scores[order], found.classes[order])
 
 
-def _draw_boxes(axes, shape, boxes, classes, scores, uncounted, class_names, colours):
+def _draw_boxes(
+    axes: Axes, shape: tuple[int, ...], marked: Marked, class_names: Sequence[str], colours: np.ndarray
+) -> None:
     """Frame boxes; name them, or where there are many, give their scores alone."""
+    boxes, classes, scores, uncounted = marked
     named = len(boxes) <= MOST_NAMED
     for index, (x0, y0, x1, y1) in enumerate(boxes):
         colour = UNCOUNTED if uncounted[index] else colours[classes[index]]

@@ -8,11 +8,14 @@ from matplotlib.patches import Patch
 
 from ..colours import class_palette
 from ..metrics import JaccardResult
+from .panels import Look, check_panels, panel_grid, shows
 from .style import COLOURS, IGNORED, INK, LEGEND, bare, frame, new_figure, shortened
 
 MOST_IN_LEGEND = 24
 MOST_WITH_NUMBERS = 24
 """Of more classes a confusion matrix shows shades alone."""
+
+_LOOK = Look(("Image", "Truth", "Prediction"), side=2.1, most=3)
 
 
 def label_panels_figure(
@@ -39,13 +42,8 @@ def label_panels_figure(
     Raises:
         ValueError: no images, or lists of different lengths.
     """
-    count = len(images)
-    names = names if names is not None else [""] * count
-    if not count or not len(labels) == len(predictions) == len(names) == count:
-        raise ValueError(
-            f"panels need as many labels, predictions and names as images, and one at least; "
-            f"got {count}, {len(labels)}, {len(predictions)}, {len(names)}"
-        )
+    names = names if names is not None else [""] * len(images)
+    check_panels(images, labels, predictions, names)
     seen = sorted({int(value) for part in (*labels, *predictions) for value in np.unique(part)} - {ignore})
     colours = class_palette(class_names) / 255
     patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in seen[:MOST_IN_LEGEND]]
@@ -53,30 +51,12 @@ def label_panels_figure(
         patches.append(Patch(alpha=0, label=f"and {len(seen) - MOST_IN_LEGEND} more"))
     if any((part == ignore).any() for part in labels):
         patches.append(Patch(color=IGNORED, label="ignored"))
-    groups = 2 if count > 3 else 1
-    rows = -(-count // groups)
-    aspect = float(np.median([image.shape[0] / image.shape[1] for image in images]))
-    side = 2.1
-    columns = 4 * groups
-    lines = -(-len(patches) // columns)
-    width = groups * 3 * side + (groups - 1) * 0.2 + 0.3
-    figure = new_figure(width, rows * side * aspect + 0.35 + 0.22 * lines + (0.3 if title else 0))
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    if title:
-        figure.suptitle(title, fontsize=11, color=INK)
-    grid = figure.add_gridspec(rows, 4 * groups - 1, width_ratios=([1, 1, 1, 0.08] * groups)[:-1])
-    for index, (image, truth, found, name) in enumerate(zip(images, labels, predictions, names)):
-        group, row = divmod(index, rows)
-        pictures = (image, _coloured(truth, colours, ignore), _coloured(found, colours, ignore))
-        for column, picture in enumerate(pictures):
-            axes = frame(figure.add_subplot(grid[row, 4 * group + column]))
-            axes.imshow(picture, interpolation="nearest", aspect="equal")
-            if row == 0:
-                axes.set_title(("Image", "Truth", "Prediction")[column], fontsize=10, color=INK, pad=4)
-            if column == 0 and name:
-                axes.set_ylabel(shortened(str(name)), fontsize=7, color=INK, labelpad=3)
-    figure.legend(handles=patches, loc="outside lower center", ncols=min(columns, len(patches)), **LEGEND)
-    return figure
+    cells = [
+        [shows(picture) for picture in (image, _coloured(truth, colours, ignore), _coloured(found, colours, ignore))]
+        for image, truth, found in zip(images, labels, predictions, strict=True)
+    ]
+    columns = 4 * _LOOK.groups(len(images))
+    return panel_grid(_LOOK, images, cells, names, patches=patches, legend_columns=columns, title=title)
 
 
 def class_iou_figure(results: Mapping[str, JaccardResult], *, title: str = "") -> Figure:

@@ -19,7 +19,6 @@ from ..images import check_sizes, read_image, read_mask
 from .annotations import mend_boxes
 from .archives import NamedBytes
 
-
 Records = Sequence[dict[str, Any]]
 
 
@@ -90,9 +89,7 @@ class TfdsSource(Source):
     decoding their pictures.
     """
 
-    def __init__(
-        self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str
-    ):
+    def __init__(self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str):
         self.name = name
         self.class_names = ()
         if needs == "mask":
