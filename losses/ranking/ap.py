@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from ..base import AnchorLoss
 from ..checks import check_delta, check_max_positives
+from ..tensors import inverse_permutation, read, sort
 from .error_driven import Ranking, ranking_loss
-from .step_sums.lookup import inverse_permutation, read, sort
 
 
 def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None, one_hot=False):

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_anchors, check_delta, check_max_positives
+from ..tensors import least, most, size_of
 from .step_sums import Positives, StepSums, gather_positives
-from .step_sums.lookup import least, most, size_of
 
 # Slots for positives where their number is not given: this share of the entries, within this range.
 _SHARE, _RANGE = 128, (512, 8192)

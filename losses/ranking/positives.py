@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .step_sums.lookup import count_values, read, size_of
+from ..tensors import count_values, read, size_of
 
 _ROW = 32  # entries that are counted at a time before a slot looks for its own
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ..pixels import per_image, sum_products
-from ..ranking.step_sums.lookup import count_in_rows, place_in_rows, read
+from ..tensors import count_in_rows, place_in_rows, read
 
 
 def jaccard_extension(residual, foreground, counted, shares: Callable, *, bins, absent, place=None):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metricfit.losses.ranking.step_sums import StepSums, gather_positives
-from metricfit.losses.ranking.step_sums.lookup import count_values
+from metricfit.losses.tensors import count_values
 
 from ..reference import step_sums as reference
 from .modes import MODES

@@ -10,11 +10,11 @@ memory instead of P N pairs, for every δ: S is a difference of suffix sums at a
 
 import tensorflow as tf
 
+from ...tensors import Lookup, count_values, inverse_permutation, read, size_of, sort
 from ..positives import Positives, gather_positives
 from .double_float import each, keep, narrow, round_up, widen, widen_counts
-from .entries import BLOCK, Entries, EntriesInPairs
-from .lookup import Lookup, count_values, inverse_permutation, read, size_of, sort
-from .windows import Places, Windows
+from .entry_intervals import BLOCK, Entries, EntriesInPairs
+from .window_sums import Places, Windows
 
 __all__ = ["Positives", "StepSums", "gather_positives"]
 

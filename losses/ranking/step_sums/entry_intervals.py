@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
+from ...tensors import ceil_div, count_values, least, most, read, size_of
 from .double_float import Pair, each, keep, narrow, widen, widen_counts
-from .lookup import ceil_div, count_values, least, most, read, size_of
 
 _ALIGNED = 64  # where a slice may begin that is not to be copied
 BLOCK = 1 << 17  # entries at a time: their temporaries stay in the cache, and the cores busy

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
+from ...tensors import count_values, read, size_of
 from .double_float import each, keep, leading, suffix_sums, unstack, widen
-from .lookup import count_values, read, size_of
 
 
 class Places:
