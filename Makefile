@@ -1,6 +1,8 @@
 # make quickstart   train, measure, export and draw a small saliency model
 # make test         lint and run the tests
-# Both make .venv first, from any Python >= 3.11.
+# make bench        time the losses, as multiples of what they are compared with
+# make stub         write what type checkers read of metricfit.losses
+# All make .venv first, from any Python >= 3.11.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test lint types mutants clean
+.PHONY: quickstart test lint types mutants bench stub clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
@@ -28,6 +30,14 @@ types: $(VENV)/installed-dev
 	# The package is called as in users' programs, whatever this folder is called.
 	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/metricfit
 	cd $(VENV)/types && ../bin/mypy --config-file metricfit/setup.cfg -p metricfit
+
+bench: $(VENV)/installed
+	for task in saliency segmentation detection; do $(BIN)/metricfit bench losses --task $$task || exit; done
+
+stub: $(VENV)/installed-dev
+	$(BIN)/python -m tests.losses.stub
+	$(BIN)/ruff format --quiet losses/__init__.pyi
+	$(BIN)/ruff check --quiet --fix losses/__init__.pyi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,87 +1,155 @@
-"""The adapter between pixel losses, which are pure functions, and Keras."""
+"""The adapter between losses, which are pure functions, and Keras."""
 
-from typing import ClassVar
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 import keras
 import tensorflow as tf
 
-from .checks import shape_text
+from .checks import check_hyperparameters, shape_text
+from .tensors import Tensor
+
+# What tells about the labels of a call, and is no hyperparameter.
+_OF_THE_DATA = ("sample_weight", "one_hot")
 
 
-class PixelLoss(keras.losses.Loss):
-    """A Keras loss over a function of (y_true, y_pred) that gives one value per image.
+@dataclass(frozen=True)
+class LossEntry:
+    """One row of the registry.
 
-    A subclass names its `function`. `sample_weight` may hold a weight per image, [B] or [B, 1], which multiplies that
-    image's loss, or a weight per pixel, [B, H, W] or [B, H, W, 1], which the function takes into its sums: the images
-    then count alike. Every reduction of Keras is over the images. Predictions in half precision are computed in
-    float32. A Keras mask on the predictions is not looked at: mark pixels to leave out by `ignore_label`.
+    Attributes:
+        name: what users type.
+        task: the task it serves: saliency, segmentation or detection.
+        optimises: the quantity that it improves, in a few words.
+        function: the pure function.
+        loss_class: the Keras class.
+        reference: where its formula is from.
+    """
+
+    name: str
+    task: str
+    optimises: str
+    function: Callable[..., Any]
+    loss_class: type["KerasLoss"]
+    reference: str
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Name and default value of each hyperparameter."""
+        return {parameter.name: parameter.default for parameter in _hyperparameters(self.function)}
+
+
+class KerasLoss(keras.losses.Loss):
+    """A Keras loss over a pure function, whose hyperparameters are its arguments; `keras_loss` makes one of each.
+
+    Predictions in half precision are computed in float32. A Keras mask on the predictions is not looked at.
 
     Args:
-        name: the loss' name.
         reduction: as in `keras.losses.Loss`.
+        name: the loss' name.
         **hyperparameters: keyword arguments of the function, kept in the config.
     """
 
-    function: ClassVar = None
+    entry: ClassVar[LossEntry]
+    # which of Keras' `floatx` are computed in; float32 for another
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
 
-    def __init__(self, *, name, reduction, **hyperparameters):
-        dtype = "float64" if keras.config.floatx() == "float64" else "float32"
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(
+        self, *, reduction: str | None = "sum_over_batch_size", name: str | None = None, **hyperparameters: Any
+    ) -> None:
+        check_hyperparameters(**hyperparameters)
+        floatx = keras.config.floatx()
+        super().__init__(name=name, reduction=reduction, dtype=floatx if floatx in self.dtypes else "float32")
         self.hyperparameters = hyperparameters
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the reduced loss.
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), **self.hyperparameters}
 
-        Args:
-            y_true: labels, [B, H, W] or [B, H, W, 1].
-            y_pred: predictions, of the same shape.
-            sample_weight: weights per image or per pixel, or None.
 
-        Returns:
-            A scalar, or [B] with the reduction "none" or None.
+LossT = TypeVar("LossT", bound=KerasLoss)
 
-        Raises:
-            ValueError: `sample_weight` has another shape, or the function refuses an argument.
-        """
+
+def keras_loss(
+    name: str, function: Callable[..., Any], task: str, optimises: str, reference: str
+) -> Callable[[type[LossT]], type[LossT]]:
+    """Make a subclass of `KerasLoss` the Keras class of `function`, with its hyperparameters as arguments.
+
+    The class gets its `entry` for the registry, and Keras knows it from saved models. Arguments as in `LossEntry`.
+    """
+
+    def adapt(loss_class: type[LossT]) -> type[LossT]:
+        loss_class.entry = LossEntry(name, task, optimises, function, loss_class, reference)
+        setattr(loss_class, "__init__", _constructor(loss_class, name, function))  # noqa: B010 - mypy forbids `=`
+        keras.saving.register_keras_serializable(package="metricfit")(loss_class)
+        return loss_class
+
+    return adapt
+
+
+def _hyperparameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in _OF_THE_DATA]
+
+
+def _constructor(loss_class: type[LossT], name: str, function: Callable[..., Any]) -> Callable[..., None]:
+    """Make the constructor of a loss; its signature is what `help()` and notebooks show."""
+    this, reduction, own_name, _ = inspect.signature(KerasLoss.__init__).parameters.values()
+    parameters = [this, *_hyperparameters(function), reduction, own_name.replace(default=name, annotation=str)]
+    signature = inspect.Signature(parameters, return_annotation=None)
+
+    def __init__(self: LossT, **arguments: Any) -> None:
+        given = signature.bind(self, **arguments)
+        given.apply_defaults()
+        super(loss_class, self).__init__(**given.kwargs)
+
+    __init__.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for on any callable
+    return __init__
+
+
+class PixelLoss(KerasLoss):
+    """A Keras loss over a function of (y_true, y_pred) that gives one value per image.
+
+    `sample_weight` may hold a weight per image, [B] or [B, 1], which multiplies that image's loss, or a weight per
+    pixel, [B, H, W] or [B, H, W, 1], which the function takes into its sums: the images then count alike. Every
+    reduction of Keras is over the images. Mark pixels to leave out by `ignore_label`.
+    """
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Compute the reduced loss: a scalar, or [B] with the reduction "none" or None."""
         image_weight, pixel_weight = _image_or_pixel_weight(sample_weight)
         # Keras' reduction takes weights per value: pixel weights travel beside the labels, into the sums
         labels = y_true if pixel_weight is None else {"labels": y_true, "pixel_weight": pixel_weight}
         return super().__call__(labels, _without_mask(y_pred), sample_weight=image_weight)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss of each image, [B]; `y_true` may be a dict of `labels` and `pixel_weight`."""
         labels, pixel_weight = y_true, None
         if isinstance(y_true, dict):
             labels, pixel_weight = y_true["labels"], y_true["pixel_weight"]
-        return type(self).function(labels, y_pred, sample_weight=pixel_weight, **self.hyperparameters)
-
-    def get_config(self):
-        """Return the arguments of the constructor."""
-        return {**super().get_config(), **self.hyperparameters}
+        return self.entry.function(labels, y_pred, sample_weight=pixel_weight, **self.hyperparameters)
 
 
 class LabelMapLoss(PixelLoss):
     """A Keras loss over a function of (y_true, y_pred) that looks at the pixels of a picture or of the batch together.
 
-    A subclass names its `function`, which gives a scalar, or one value per picture where the hyperparameter `per_image`
-    is set. Then `sample_weight` may hold a weight per picture, [B] or [B, 1]. There are no pixel weights: mark pixels
-    to leave out by `ignore_label`, and weigh classes by `class_weights`. Else as `PixelLoss`.
+    The function gives a scalar, or one value per picture where the hyperparameter `per_image` is set. Then
+    `sample_weight` may hold a weight per picture, [B] or [B, 1]. There are no pixel weights: mark pixels to leave out
+    by `ignore_label`, and weigh classes by `class_weights`.
     """
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the reduced loss.
+    def __init__(self, *, class_weights: Any = None, **arguments: Any) -> None:
+        super().__init__(class_weights=class_weights, **arguments)
+        # as JSON holds them
+        if class_weights is not None:
+            self.hyperparameters["class_weights"] = [float(weight) for weight in class_weights]
+        if isinstance(self.hyperparameters.get("classes"), tuple):
+            self.hyperparameters["classes"] = list(self.hyperparameters["classes"])
 
-        Args:
-            y_true: labels, [B, H, W], [B, H, W, 1] or [B, H, W, C].
-            y_pred: predictions, [B, H, W, C] or [B, H, W].
-            sample_weight: weights per picture where each has a loss of its own, or None.
-
-        Returns:
-            A scalar, or [B] where each picture has a loss of its own and the reduction is "none" or None.
-
-        Raises:
-            ValueError: `sample_weight` is given and is nothing of that, or the function refuses an argument.
-        """
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Compute the reduced loss: a scalar, or [B] where each picture has one and the reduction is "none" or None."""
         if sample_weight is not None:
             if not self.hyperparameters["per_image"]:
                 raise ValueError(
@@ -91,12 +159,12 @@ class LabelMapLoss(PixelLoss):
                 raise ValueError(f"loss {self.name} takes no pixel weights: mark pixels to leave out by ignore_label")
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss of the batch, or of each picture."""
-        return type(self).function(y_true, y_pred, **self.hyperparameters)
+        return self.entry.function(y_true, y_pred, **self.hyperparameters)
 
 
-def _image_or_pixel_weight(sample_weight):
+def _image_or_pixel_weight(sample_weight: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """Return (weights per image, None) or (None, weights per pixel)."""
     if sample_weight is None:
         return None, None
@@ -108,57 +176,34 @@ def _image_or_pixel_weight(sample_weight):
     raise ValueError(f"sample_weight must have shape [B] or [B, H, W], got {shape_text(weight.shape)}")
 
 
-def _without_mask(y_pred):
+def _without_mask(y_pred: Tensor) -> Tensor:
     """Return the predictions as a tensor of its own, without the mask that a Keras layer may have hung on them."""
     return tf.identity(y_pred)
 
 
-class AnchorLoss(keras.losses.Loss):
+class AnchorLoss(KerasLoss):
     """A Keras loss over a function of (labels, scores) that looks at all entries of a batch together: one scalar.
 
-    A subclass names its `function`. Labels are 1 positive, 0 negative, −1 ignored, of the shape of the scores, which
-    are raw logits of any shape. Every reduction of Keras leaves a scalar as it is. There are no sample weights: mark
-    entries to leave out by −1. Half precision is computed in float32. A Keras mask on the predictions is not looked at.
+    Labels are 1 positive, 0 negative, −1 ignored, of the shape of the scores, which are raw logits of any shape. Every
+    reduction of Keras leaves a scalar as it is. There are no sample weights: mark entries to leave out by −1.
 
     Attributes:
-        needs: what the function is told of each box besides, the key of `y_true`: None, "localization_error" or
-            "localization_quality".
-
-    Args:
-        name: the loss' name.
-        reduction: as in `keras.losses.Loss`.
-        **hyperparameters: keyword arguments of the function, kept in the config.
+        needs: what the function is told of each box besides, the key of `y_true`: None, "localization_error", which
+            gets a gradient, or "localization_quality".
     """
 
-    function: ClassVar = None
+    dtypes = ("float32",)
     needs: ClassVar[str | None] = None
 
-    def __init__(self, *, name, reduction, **hyperparameters):
-        super().__init__(name=name, reduction=reduction, dtype="float32")
-        self.hyperparameters = hyperparameters
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the loss of a batch.
-
-        Args:
-            y_true: labels of the shape of `y_pred`, or a dict of `labels` and what the loss `needs`.
-            y_pred: logits.
-            sample_weight: must be None.
-
-        Returns:
-            A scalar.
-
-        Raises:
-            ValueError: `sample_weight` is given, or `y_true` lacks what the loss needs, or the function refuses an
-                argument.
-        """
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: None = None) -> Tensor:
+        """Compute the loss, a scalar; `y_true` is the labels, or a dict of `labels` and what the loss `needs`."""
         if sample_weight is not None:
             raise ValueError(
                 f"loss {self.name} ranks the batch as a whole and takes no sample_weight: label entries -1"
             )
         return super().__call__(y_true, _without_mask(y_pred))
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss: the sum of its parts."""
         labels, localization = y_true, None
         if isinstance(y_true, dict):
@@ -168,7 +213,9 @@ class AnchorLoss(keras.losses.Loss):
         classification, localization = self.parts(labels, y_pred, localization)
         return classification if localization is None else classification + localization
 
-    def parts(self, labels, scores, localization=None, *, one_hot=False):
+    def parts(
+        self, labels: Tensor, scores: Tensor, localization: Tensor | None = None, *, one_hot: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
         """Compute the part that trains classes and the part that trains boxes, each a scalar.
 
         Args:
@@ -184,22 +231,14 @@ class AnchorLoss(keras.losses.Loss):
         Raises:
             ValueError: what the loss needs is missing, or the function refuses an argument.
         """
-        arguments = {
-            **self.hyperparameters,
-            **({"one_hot": one_hot} if "max_positives" in self.hyperparameters else {}),
-        }
+        ranks = "max_positives" in self.hyperparameters
+        arguments = {**self.hyperparameters, **({"one_hot": one_hot} if ranks else {})}
         if self.needs is None:
-            return type(self).function(labels, scores, **arguments), None
+            return self.entry.function(labels, scores, **arguments), None
         if localization is None:
             raise ValueError(
                 f"loss {self.name} needs the {self.needs} of each box: give y_true as a dict with that key"
             )
-        return self.join(*type(self).function(labels, scores, localization, **arguments))
-
-    def join(self, classification, localization):
-        """Sort what the function gave into the classification part and the localisation part."""
-        return classification, localization
-
-    def get_config(self):
-        """Return the arguments of the constructor."""
-        return {**super().get_config(), **self.hyperparameters}
+        first, second = self.entry.function(labels, scores, localization, **arguments)
+        # a quality gets no gradient: both parts train the scores
+        return (first, second) if self.needs == "localization_error" else (first + second, None)

@@ -1,7 +1,13 @@
 """A weighted sum of losses, and its fading from some weights to others while a model trains."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
+
+from .checks import check_count, check_hyperparameters
+from .tensors import Tensor
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -24,32 +30,21 @@ class Combined(keras.losses.Loss):
         ValueError: there are no parts, or the weights do not fit them.
     """
 
-    def __init__(self, parts, weights, *, name="combined"):
+    def __init__(self, parts: Sequence[Any], weights: Sequence[float], *, name: str = "combined") -> None:
         super().__init__(name=name, reduction="sum_over_batch_size")
         self.parts = [keras.saving.deserialize_keras_object(p) if isinstance(p, dict) else p for p in parts]
         self.first_weights = [float(weight) for weight in weights]
-        check_part_weights(self.first_weights, len(self.parts))
+        check_hyperparameters(weights=self.first_weights)
+        check_count("weights", self.first_weights, len(self.parts), "part")
         self.weights = keras.Variable(self.first_weights, dtype="float32", trainable=False, name="loss_weights")
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the weighted sum.
-
-        Args:
-            y_true: what the parts take.
-            y_pred: what the parts take.
-            sample_weight: handed to each part.
-
-        Returns:
-            A scalar, or what the parts give where they are not reduced.
-
-        Raises:
-            ValueError: a part refuses an argument.
-        """
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Compute the weighted sum: a scalar, or what the parts give where they are not reduced."""
         weights = tf.unstack(tf.convert_to_tensor(self.weights))
         values = [part(y_true, y_pred, sample_weight) for part in self.parts]
         return tf.add_n([tf.cast(weight, value.dtype) * value for weight, value in zip(weights, values)])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         parts = [keras.saving.serialize_keras_object(part) for part in self.parts]
         return {"name": self.name, "parts": parts, "weights": self.first_weights}
@@ -70,30 +65,22 @@ class FadeLoss(keras.callbacks.Callback):
         ValueError: a number is below 0.
     """
 
-    def __init__(self, to, *, begin=0, steps):
+    def __init__(self, to: Sequence[float], *, begin: int = 0, steps: int) -> None:
         super().__init__()
         self.to = [float(weight) for weight in to]
-        check_part_weights(self.to)
+        check_hyperparameters(weights=self.to)
         if begin < 0 or steps < 0:
             raise ValueError(f"begin and steps must be at least 0, got {begin!r} and {steps!r}")
         self.begin, self.steps = begin, steps
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Make sure that there is something to fade."""
         if not isinstance(self.model.loss, Combined):
             raise ValueError(f"FadeLoss needs a model compiled with a Combined loss, got {self.model.loss!r}")
-        check_part_weights(self.to, len(self.model.loss.parts))
+        check_count("weights", self.to, len(self.model.loss.parts), "part")
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the weights of the next step."""
         loss, done = self.model.loss, int(self.model.optimizer.iterations) - self.begin
         share = min(max(done / self.steps if self.steps else float(done >= 0), 0.0), 1.0)
         loss.weights.assign([a + share * (b - a) for a, b in zip(loss.first_weights, self.to)])
-
-
-def check_part_weights(weights, count=None):
-    """Raise ValueError unless `weights` are finite numbers of at least 0, one for each of `count` parts if given."""
-    if not weights or not all(0 <= weight < float("inf") for weight in weights):
-        raise ValueError(f"weights must be numbers of at least 0, got {weights!r}")
-    if count is not None and len(weights) != count:
-        raise ValueError(f"weights must hold {count} numbers, one for each part, got {len(weights)}")

@@ -1,9 +1,13 @@
 """Deep supervision: one loss on each of several predictions of the same picture."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from .combined import check_part_weights
+from .checks import check_count, check_hyperparameters
+from .tensors import Tensor
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
@@ -25,40 +29,30 @@ class DeepSupervision(keras.losses.Loss):
         ValueError: the weights are no such numbers, or all of them are 0.
     """
 
-    def __init__(self, loss, weights=None, *, name="deep_supervision"):
+    def __init__(self, loss: Any, weights: Sequence[float] | None = None, *, name: str = "deep_supervision") -> None:
         super().__init__(name=name, reduction="sum_over_batch_size")
         self.loss = keras.saving.deserialize_keras_object(loss) if isinstance(loss, dict) else loss
         self.weights = None if weights is None else [float(weight) for weight in weights]
         if self.weights is not None:
-            check_part_weights(self.weights)
+            check_hyperparameters(weights=self.weights)
             if not any(self.weights):
                 raise ValueError("weights must not all be 0: nothing would be trained")
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Compute the weighted mean.
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Compute the weighted mean of the losses of K maps, [B, H, W, K].
 
-        Args:
-            y_true: what the loss takes, [B, H, W].
-            y_pred: K maps, [B, H, W, K]; a single one, [B, H, W], as a model gives outside of training, has the plain
-                loss.
-            sample_weight: handed to the loss of each map.
-
-        Returns:
-            A scalar, or what the loss gives where it is not reduced.
-
-        Raises:
-            ValueError: another shape or number of maps, or the loss refuses an argument.
+        A single map, [B, H, W], as a model gives outside of training, has the plain loss.
         """
         y_pred = tf.convert_to_tensor(y_pred)
         if y_pred.shape.rank == 3:
             return self.loss(y_true, y_pred, sample_weight)
-        if y_pred.shape.rank != 4 or y_pred.shape[-1] is None:
+        if y_pred.shape.rank != 4 or not y_pred.shape[-1]:
             raise ValueError(f"y_pred must have shape [B, H, W] or [B, H, W, K], got {y_pred.shape}")
         weights = self.weights or [1.0] * y_pred.shape[-1]
-        check_part_weights(weights, y_pred.shape[-1])
+        check_count("weights", weights, y_pred.shape[-1], "part")
         values = [self.loss(y_true, single, sample_weight) for single in tf.unstack(y_pred, axis=-1)]
         return tf.add_n([weight / sum(weights) * value for weight, value in zip(weights, values)])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {"name": self.name, "loss": keras.saving.serialize_keras_object(self.loss), "weights": self.weights}

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from .checks import check_labels_and_predictions, not_ignored, shape_text
+from .tensors import Tensor
+
 
 class Pixels(NamedTuple):
     """Labels, predictions and weights of a batch of images, ready to be summed over the pixels.
@@ -14,15 +17,15 @@ class Pixels(NamedTuple):
         weight: float tensor [B, H, W], 0 where a pixel is left out, or None where every pixel counts 1.
     """
 
-    labels: tf.Tensor
-    prediction: tf.Tensor
-    weight: tf.Tensor | None
+    labels: Tensor
+    prediction: Tensor
+    weight: Tensor | None
 
-    def weigh(self, values):
+    def weigh(self, values: Tensor) -> Tensor:
         """Multiply `values`, which broadcast to [B, H, W], by the weight of each pixel."""
         return values if self.weight is None else values * self.weight
 
-    def total(self):
+    def total(self) -> Tensor:
         """Return the summed weight of each image, [B]."""
         if self.weight is not None:
             return sum_pixels(self.weight)
@@ -30,17 +33,64 @@ class Pixels(NamedTuple):
         return tf.fill([batch], tf.cast(height * width, self.labels.dtype))
 
 
-def sum_pixels(values):
+def sum_pixels(values: Tensor) -> Tensor:
     """Sum [B, H, W] over the pixels of each image, giving [B]."""
     return tf.reduce_sum(values, axis=(1, 2))
 
 
-def sum_products(left, right):
+def sum_products(left: Tensor, right: Tensor) -> Tensor:
     """Sum left · right, neither of them negative, over the pixels of each image, giving [B]."""
     # the absolute value keeps XLA from rewriting the sum as a matrix product, which is slower
     return sum_pixels(tf.abs(left * right))
 
 
-def per_image(values):
+def per_image(values: Tensor) -> Tensor:
     """Give [B] the shape [B, 1, 1], to stand beside pixels."""
     return values[:, tf.newaxis, tf.newaxis]
+
+
+def check_pixels(
+    y_true: Tensor, y_pred: Tensor, *, ignore_label: float | None = None, sample_weight: Tensor | None = None
+) -> Pixels:
+    """Check the arguments of a pixel loss, [B, H, W] or [B, H, W, 1], and bring them to one shape and dtype.
+
+    The result is float32, or float64 where `y_pred` is. What is left out (ignored, or of weight 0) is replaced by 0 and
+    passes no gradient on, whatever it held.
+
+    Raises:
+        ValueError: another shape, or one that differs from `y_pred`'s.
+        TypeError: `y_pred` is not floating, or `y_true` is neither bool nor a real number.
+    """
+    y_true, y_pred, dtype = check_labels_and_predictions(y_true, y_pred)
+    prediction = tf.cast(_image_shape("y_pred", y_pred), dtype)
+    labels = _like(prediction, "y_true", y_true)
+    counted = not_ignored(labels, ignore_label)
+    labels = tf.cast(labels, dtype)
+    weight = None if counted is None else tf.cast(counted, dtype)
+    if sample_weight is not None:
+        sample_weight = tf.cast(_like(prediction, "sample_weight", tf.convert_to_tensor(sample_weight)), dtype)
+        weight = sample_weight if counted is None else tf.where(counted, sample_weight, 0)
+        counted = weight > 0
+    if counted is not None:
+        labels, prediction = tf.where(counted, labels, 0), tf.where(counted, prediction, 0)
+    return Pixels(labels, prediction, weight)
+
+
+def _image_shape(name: str, tensor: Tensor) -> Tensor:
+    """Return `tensor` as [B, H, W]."""
+    rank = tensor.shape.rank
+    if rank == 3:
+        return tensor
+    if rank == 4 and tensor.shape[-1] == 1:
+        return tf.squeeze(tensor, axis=-1)
+    also = " or [B, H, W, 1]" if rank == 4 else ""
+    raise ValueError(f"{name} must have shape [B, H, W]{also}, got {shape_text(tensor.shape)}")
+
+
+def _like(prediction: Tensor, name: str, tensor: Tensor) -> Tensor:
+    """Return `tensor` as [B, H, W] of the same sizes as `prediction`."""
+    images = _image_shape(name, tensor)
+    if not images.shape.is_compatible_with(prediction.shape):
+        expected = shape_text(prediction.shape)
+        raise ValueError(f"{name} must have y_pred's shape {expected}, got {shape_text(images.shape)}")
+    return images

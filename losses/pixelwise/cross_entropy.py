@@ -1,15 +1,26 @@
-"""What FLoss is compared with: cross-entropy, its class-balanced form, and the soft IoU of Rahman and Wang."""
+"""Cross-entropies of pixels: binary, class-balanced, and of the softmax. What region losses are compared with."""
+
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from ..base import PixelLoss
-from ..checks import check_empty_target, check_pixels
-from ..pixels import per_image, sum_pixels, sum_products
-from ..region.overlap import Terms, choose_where_empty, mean_prediction, overlap_loss
+from ..base import LabelMapLoss, PixelLoss, keras_loss
+from ..checks import check_per_class
+from ..label_maps import check_label_maps
+from ..pixels import Pixels, check_pixels, per_image, sum_pixels, sum_products
+from ..references import BERMAN, ZHAO
+from ..tensors import Tensor, ValueAndGradient
 
 
-def cross_entropy(y_true, y_pred, *, from_logits=False, ignore_label=None, sample_weight=None):
+def cross_entropy(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    from_logits: bool = False,
+    ignore_label: float | None = None,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Compute the binary cross-entropy of each image (eq. 8): Keras' own, averaged over the pixels.
 
     Gradient: exact (eq. 9); with respect to `y_pred` only. Probabilities are kept `keras.config.epsilon()` away from 0
@@ -34,7 +45,14 @@ def cross_entropy(y_true, y_pred, *, from_logits=False, ignore_label=None, sampl
     return _weighted_cross_entropy(pixels, pixels.weight, from_logits)
 
 
-def balanced_cross_entropy(y_true, y_pred, *, from_logits=False, ignore_label=None, sample_weight=None):
+def balanced_cross_entropy(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    from_logits: bool = False,
+    ignore_label: float | None = None,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Compute the class-balanced binary cross-entropy of each image (section 4.4).
 
     Positive pixels weigh w1 = the share of negatives in the minibatch, negative pixels w0 = the share of positives.
@@ -43,19 +61,13 @@ def balanced_cross_entropy(y_true, y_pred, *, from_logits=False, ignore_label=No
     Gradient: exact, with w1 and w0 as constants; with respect to `y_pred` only.
 
     Args:
-        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
-        y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
-        from_logits: whether `y_pred` holds logits.
-        ignore_label: the value of `y_true` whose pixels are left out, or None.
-        sample_weight: pixel weights, 0 or more, [B, H, W] or [B, H, W, 1]: a pixel of weight 2 counts as two pixels.
+        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `cross_entropy`.
 
     Returns:
-        The loss of each image, [B], at least 0, float32 (float64 for float64 predictions). An image of which
-        everything is ignored gives loss 0 and gradient 0.
+        The loss of each image, as `cross_entropy`.
 
     Raises:
-        ValueError: a shape is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `cross_entropy`.
     """
     pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
     positives = tf.reduce_sum(sum_pixels(pixels.weigh(pixels.labels)))
@@ -64,17 +76,17 @@ def balanced_cross_entropy(y_true, y_pred, *, from_logits=False, ignore_label=No
     return _weighted_cross_entropy(pixels, pixels.weigh(class_weight), from_logits)
 
 
-def _weighted_cross_entropy(pixels, weight, from_logits):
+def _weighted_cross_entropy(pixels: Pixels, weight: Tensor | None, from_logits: bool) -> Tensor:
     """Sum the cross-entropy of an image's pixels times `weight`, and divide by the total weight of `pixels`."""
     share = tf.math.reciprocal_no_nan(pixels.total())
     entropy_and_slope = _cross_entropy_of_logits if from_logits else _cross_entropy_of_probabilities
 
     @tf.custom_gradient
-    def loss(prediction):
+    def loss(prediction: Tensor) -> ValueAndGradient:
         entropy, slope = entropy_and_slope(pixels.labels, prediction)
         value = share * (sum_pixels(entropy) if weight is None else sum_products(weight, entropy))
 
-        def gradient(upstream):
+        def gradient(upstream: Tensor) -> Tensor:
             weighted = slope if weight is None else weight * slope
             return per_image(upstream * share) * weighted
 
@@ -83,7 +95,7 @@ def _weighted_cross_entropy(pixels, weight, from_logits):
     return loss(pixels.prediction)
 
 
-def _cross_entropy_of_logits(labels, logits):
+def _cross_entropy_of_logits(labels: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cross-entropy of each pixel in Keras' stable form, and its derivative."""
     tail = tf.exp(-tf.abs(logits))
     entropy = tf.maximum(logits, 0) - logits * labels + tf.math.log1p(tail)
@@ -91,7 +103,7 @@ def _cross_entropy_of_logits(labels, logits):
     return entropy, tf.where(logits < 0, tail, 1) / (1 + tail) - labels
 
 
-def _cross_entropy_of_probabilities(labels, probability):
+def _cross_entropy_of_probabilities(labels: Tensor, probability: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cross-entropy of each pixel by Keras, and its derivative."""
     entropy = keras.ops.binary_crossentropy(labels, probability)
     epsilon = keras.config.epsilon()
@@ -101,96 +113,80 @@ def _cross_entropy_of_probabilities(labels, probability):
     return entropy, inside * ((1 - labels) / (1 - clipped) - labels / clipped)
 
 
-def soft_iou(y_true, y_pred, *, from_logits=False, ignore_label=None, empty_target="paper", sample_weight=None):
-    """Compute 1 − I / U of each image with I = Σ p y and U = Σ (p + y) − I (lovasz_softmax.md, eq. A.1 and A.2).
+def softmax_cross_entropy(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    from_logits: bool = False,
+    per_image: bool = False,
+    class_weights: Sequence[float] | None = None,
+    ignore_label: float | None = None,
+) -> Tensor:
+    """Compute the cross-entropy of the pixels that count, averaged over them (lovasz_softmax.md, eq. 1 and 2).
 
-    Gradient: exact; with respect to `y_pred` only.
+    Gradient: exact; with respect to `y_pred` only. Probabilities are kept `keras.config.epsilon()` away from 0; below
+    the gradient is 0.
 
     Args:
-        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
-        y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
+        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: the number of a pixel's class. Another number than
+            0 to C − 1 has a loss of 0; name it as `ignore_label` to take it out of the average too.
+        y_pred: float [B, H, W, C], probabilities in [0, 1], or logits; C of at least 2 must be known.
         from_logits: whether `y_pred` holds logits.
+        per_image: whether each picture has a loss of its own; else the pixels of the batch count alike.
+        class_weights: C numbers, 0 or more, by which the pixels of a class are multiplied (not divided by their sum:
+            weights of mean 1 over the pixels keep the size of the loss), or None.
         ignore_label: the value of `y_true` whose pixels are left out, or None.
-        empty_target: what an image with an empty mask gives. "paper": loss 1 and gradient 0, as the formula does.
-            "suppress": the mean prediction, in [0, 1], which pushes all predictions down.
-        sample_weight: pixel weights, 0 or more, [B, H, W] or [B, H, W, 1]: a pixel of weight 2 counts as two pixels.
 
     Returns:
-        The loss of each image, [B] in [0, 1], float32 (float64 for float64 predictions). An image of which everything
-        is ignored gives loss 0 and gradient 0.
+        The loss, at least 0: a scalar, or [B] where `per_image`; float32 (float64 for float64 predictions). 0, without
+        a gradient, where everything is ignored.
 
     Raises:
         ValueError: a shape or a hyperparameter is not one of these.
         TypeError: a dtype is not one of these.
     """
-    check_empty_target(empty_target)
-    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
+    if not maps.exclusive:
+        raise ValueError("softmax_cross_entropy takes class numbers of at least 2 classes: take cross_entropy for one")
+    classes = maps.prediction.shape[-1]
+    check_per_class(classes, class_weights=class_weights)
+    target = tf.cast(maps.foreground, maps.prediction.dtype)
+    if class_weights is not None:
+        target *= tf.constant(class_weights, target.dtype)
+    prediction = maps.only_counted(maps.prediction)
+    if from_logits:
+        log_probability = tf.nn.log_softmax(prediction)
+    else:
+        # the same floor and gradient as Keras' own
+        log_probability = tf.math.log(tf.clip_by_value(prediction, keras.config.epsilon(), 1))
+    entropy = -tf.reduce_sum(target * log_probability, axis=(1, 2))
+    counted = tf.ones_like(target[..., :1]) if maps.counted is None else tf.cast(maps.counted, target.dtype)
+    values = tf.math.divide_no_nan(entropy, tf.reduce_sum(counted, axis=(1, 2)))
+    return values if per_image else values[0]
 
-    def terms(sums):
-        union = sums.predicted + sums.positives - sums.true_positives
-        iou = tf.math.divide_no_nan(sums.true_positives, union)
-        # quotient rule on A.1 / A.2: dL/dp_i = I / U² − y_i (1 + I / U) / U
-        paper = Terms(1 - iou, tf.math.divide_no_nan(iou, union), tf.math.divide_no_nan(1 + iou, union))
-        return choose_where_empty(sums, paper, *mean_prediction(sums)) if empty_target == "suppress" else paper
 
-    return overlap_loss(pixels, terms, from_logits=from_logits)
-
-
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss("cross_entropy", cross_entropy, "saliency", "likelihood of each pixel", f"{ZHAO}, eq. 8")
 class CrossEntropy(PixelLoss):
-    """Binary cross-entropy as a Keras loss: `cross_entropy` of each image, then reduced.
-
-    Args:
-        from_logits: whether predictions are logits.
-        ignore_label: the label whose pixels are left out, or None.
-        reduction: as in `keras.losses.Loss`, over the images.
-        name: the loss' name.
-    """
-
-    function = staticmethod(cross_entropy)
-
-    def __init__(self, *, from_logits=False, ignore_label=None, reduction="sum_over_batch_size", name="cross_entropy"):
-        super().__init__(name=name, reduction=reduction, from_logits=from_logits, ignore_label=ignore_label)
+    """Binary cross-entropy as a Keras loss; arguments as in `cross_entropy`."""
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
-class BalancedCrossEntropy(CrossEntropy):
-    """Class-balanced cross-entropy as a Keras loss: `balanced_cross_entropy`. Arguments as in `CrossEntropy`."""
+@keras_loss(
+    "balanced_cross_entropy",
+    balanced_cross_entropy,
+    "saliency",
+    "likelihood, both classes weighing alike",
+    f"{ZHAO}, section 4.4",
+)
+class BalancedCrossEntropy(PixelLoss):
+    """Class-balanced cross-entropy as a Keras loss; arguments as in `balanced_cross_entropy`."""
 
-    function = staticmethod(balanced_cross_entropy)
 
-    def __init__(self, *, name="balanced_cross_entropy", **hyperparameters):
-        super().__init__(name=name, **hyperparameters)
-
-
-@keras.saving.register_keras_serializable(package="metricfit")
-class SoftIoU(PixelLoss):
-    """Soft IoU as a Keras loss: `soft_iou` of each image, then reduced.
-
-    Args:
-        from_logits: whether predictions are logits.
-        ignore_label: the label whose pixels are left out, or None.
-        empty_target: "paper" or "suppress", what an image with an empty mask gives.
-        reduction: as in `keras.losses.Loss`, over the images.
-        name: the loss' name.
-    """
-
-    function = staticmethod(soft_iou)
-
-    def __init__(
-        self,
-        *,
-        from_logits=False,
-        ignore_label=None,
-        empty_target="paper",
-        reduction="sum_over_batch_size",
-        name="soft_iou",
-    ):
-        check_empty_target(empty_target)
-        super().__init__(
-            name=name,
-            reduction=reduction,
-            from_logits=from_logits,
-            ignore_label=ignore_label,
-            empty_target=empty_target,
-        )
+@keras_loss(
+    "softmax_cross_entropy",
+    softmax_cross_entropy,
+    "segmentation",
+    "likelihood of each pixel's class",
+    f"{BERMAN}, eq. 1-2",
+)
+class SoftmaxCrossEntropy(LabelMapLoss):
+    """Cross-entropy of the softmax as a Keras loss; arguments as in `softmax_cross_entropy`."""

@@ -1,13 +1,14 @@
-"""Losses of single entries, the baselines of the ranking papers: focal loss, and cross-entropy on the hard entries."""
+"""Focal loss, a baseline of the ranking papers."""
 
 import keras
 import tensorflow as tf
 
-from ..base import AnchorLoss
+from ..base import AnchorLoss, keras_loss
 from ..checks import check_anchors
+from ..tensors import Tensor
 
 
-def binary_focal_loss(labels, scores, *, alpha=0.25, gamma=2.0):
+def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
     """Compute the focal loss (Lin et al., ICCV 2017) as Keras does, summed and divided by the number of positives.
 
     Keras clips probabilities to [1e-7, 1 − 1e-7]: beyond logits of about ±16 there is no gradient.
@@ -42,18 +43,12 @@ def binary_focal_loss(labels, scores, *, alpha=0.25, gamma=2.0):
     return tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss(
+    "focal",
+    binary_focal_loss,
+    "detection",
+    "likelihood, easy entries faded out",
+    "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017",
+)
 class BinaryFocalLoss(AnchorLoss):
-    """The focal loss as a Keras loss: `binary_focal_loss` of the batch.
-
-    Args:
-        alpha: weight of the positives, in [0, 1].
-        gamma: how much easy entries are faded out, at least 0.
-        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
-        name: the loss' name.
-    """
-
-    function = staticmethod(binary_focal_loss)
-
-    def __init__(self, *, alpha=0.25, gamma=2.0, reduction="sum_over_batch_size", name="focal"):
-        super().__init__(name=name, reduction=reduction, alpha=alpha, gamma=gamma)
+    """The focal loss as a Keras loss; arguments as in `binary_focal_loss`."""

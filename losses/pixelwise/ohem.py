@@ -1,16 +1,16 @@
 """Cross-entropy on the positives and the hardest negatives: OHEM, a baseline of the ranking papers."""
 
-import keras
 import tensorflow as tf
 
-from ..base import AnchorLoss
-from ..checks import check_anchors, check_negatives_per_positive
+from ..base import AnchorLoss, keras_loss
+from ..checks import check_anchors, check_hyperparameters
+from ..tensors import Tensor
 
 # More negatives than any batch has, and still an int32.
 _MANY = 2.0e9
 
 
-def cross_entropy_ohem(labels, scores, *, negatives_per_positive=3.0):
+def cross_entropy_ohem(labels: Tensor, scores: Tensor, *, negatives_per_positive: float = 3.0) -> Tensor:
     """Compute binary cross-entropy over the positives and the hardest negatives of the batch, divided by the positives.
 
     The hardest negatives are those with the highest scores, `negatives_per_positive` times as many as there are
@@ -31,7 +31,7 @@ def cross_entropy_ohem(labels, scores, *, negatives_per_positive=3.0):
         ValueError: the shapes differ, or `negatives_per_positive` is below 0.
         TypeError: a dtype is not one of these.
     """
-    check_negatives_per_positive(negatives_per_positive)
+    check_hyperparameters(negatives_per_positive=negatives_per_positive)
     is_positive, is_negative, scores = check_anchors(labels, scores)
     scores = tf.where(is_positive | is_negative, scores, 0)
     positives = tf.cast(_count(is_positive), tf.float32)
@@ -42,17 +42,17 @@ def cross_entropy_ohem(labels, scores, *, negatives_per_positive=3.0):
     return tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), positives)
 
 
-def _share_of_hardest(scores, is_negative, wanted):
+def _share_of_hardest(scores: Tensor, is_negative: Tensor, wanted: Tensor) -> Tensor:
     """Tell how much of each entry counts, [N] in [0, 1], so that `wanted` negatives of the highest scores do."""
     bits = tf.where(scores == 0, 0, tf.bitcast(scores, tf.int32))  # −0 is 0
     # float32 bits in an order of int32; below every number where an entry is no negative
     keys = tf.where(bits >= 0, bits, tf.bitwise.bitwise_xor(bits, 0x7FFFFFFF))
     keys = tf.where(is_negative, keys, tf.int32.min)
 
-    def enough(threshold):
+    def enough(threshold: Tensor) -> Tensor:
         return _count(keys >= threshold) >= wanted
 
-    def try_bit(bit, threshold):
+    def try_bit(bit: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
         higher = tf.bitwise.bitwise_or(threshold, tf.bitwise.left_shift(1, bit))
         return bit - 1, tf.where(enough(higher), higher, threshold)
 
@@ -65,22 +65,16 @@ def _share_of_hardest(scores, is_negative, wanted):
     return tf.where(above, 1.0, tf.where(level, tf.minimum(remaining, 1), 0))
 
 
-def _count(mask):
+def _count(mask: Tensor) -> Tensor:
     return tf.reduce_sum(tf.cast(mask, tf.int32))
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss(
+    "cross_entropy_ohem",
+    cross_entropy_ohem,
+    "detection",
+    "likelihood of positives and the hardest negatives",
+    "Liu et al., SSD: Single Shot MultiBox Detector, ECCV 2016, section 2.2",
+)
 class CrossEntropyOHEM(AnchorLoss):
-    """Cross-entropy with hard-example mining as a Keras loss: `cross_entropy_ohem` of the batch.
-
-    Args:
-        negatives_per_positive: how many negatives count for each positive, at least 0.
-        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
-        name: the loss' name.
-    """
-
-    function = staticmethod(cross_entropy_ohem)
-
-    def __init__(self, *, negatives_per_positive=3.0, reduction="sum_over_batch_size", name="cross_entropy_ohem"):
-        check_negatives_per_positive(negatives_per_positive)
-        super().__init__(name=name, reduction=reduction, negatives_per_positive=negatives_per_positive)
+    """Cross-entropy with hard-example mining as a Keras loss; arguments as in `cross_entropy_ohem`."""

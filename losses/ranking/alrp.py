@@ -1,14 +1,24 @@
 """aLRP: one ranking loss for classes and boxes (Oksuz et al., NeurIPS 2020)."""
 
-import keras
 import tensorflow as tf
 
-from ..base import AnchorLoss
-from ..checks import check_anchors, check_delta, check_localization, check_max_positives
-from .error_driven import Ranking, exclusive_classes, with_positives
+from ..base import AnchorLoss, keras_loss
+from ..checks import check_localization
+from ..references import OKSUZ
+from ..tensors import Tensor
+from .error_driven import Ranking, ranking_parts
 
 
-def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False, max_positives=None, one_hot=False):
+def alrp_loss(
+    labels: Tensor,
+    scores: Tensor,
+    localization_error: Tensor,
+    *,
+    delta: float = 1.0,
+    clip_error: bool = False,
+    max_positives: int | None = None,
+    one_hot: bool = False,
+) -> tuple[Tensor, Tensor]:
     """Compute the two parts of aLRP (eq. 11), over the whole batch and all classes jointly; their sum is the loss.
 
     Gradient: error-driven update (not the derivative of the value; eq. 14) with respect to `scores`, localisation error
@@ -17,16 +27,10 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
     self-balancing, scales what the boxes get and nothing else.
 
     Args:
-        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
-        scores: float logits of the same shape. Everything is computed in float32.
+        labels: 1 positive, 0 negative, −1 ignored, of any shape; this and the others as in `ap_loss`, except for two:
         localization_error: float of the same shape, or with 1 as its last axis where all classes share a box: the error
             of each box, 0 perfect and 1 barely found (`iou_error`, `giou_error`). Only that of positives is read.
-        delta: half the width of the piecewise step, in units of the logits; above 0.
         clip_error: whether errors above 1 count as 1, which bounds the sum of the parts by 1; no gradient beyond.
-        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
-            them the result is the same, at more memory and time.
-        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
-            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         classification: the mean of FP/rank, a float32 scalar in [0, 1].
@@ -34,17 +38,11 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
         Both are 0, without a gradient, where there are no positives.
 
     Raises:
-        ValueError: a shape or a hyperparameter is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `ap_loss`, and for `localization_error`.
     """
-    check_delta(delta)
-    check_max_positives(max_positives)
-    is_positive, is_negative, flat_scores = check_anchors(labels, scores)
     flat_errors, classes = check_localization("localization_error", localization_error, scores)
-    exclusive = exclusive_classes(scores, one_hot)
 
-    def values_and_gradients(positives, scores, errors):
-        ranking = Ranking(positives, is_negative, scores, delta)
+    def parts(ranking: Ranking, errors: Tensor) -> tuple[Tensor, ...]:
         boxes = ranking.positions // classes
         error = ranking.only_valid(tf.gather(errors, boxes))
         counted = tf.ones_like(error)
@@ -62,49 +60,14 @@ def alrp_loss(labels, scores, localization_error, *, delta=1.0, clip_error=False
         to_errors = tf.scatter_nd(boxes[:, tf.newaxis], ranking.only_valid(slope * counted), tf.shape(errors))
         return classification, localization, ranking.gradient(excess, ranking.count), to_errors
 
-    @tf.custom_gradient
-    def loss(scores, errors):
-        classification, localization, to_scores, to_errors = with_positives(
-            is_positive,
-            max_positives,
-            lambda positives: values_and_gradients(positives, scores, errors),
-            classes=exclusive,
-        )
-
-        def gradient(classification_upstream, localization_upstream):
-            return classification_upstream * to_scores, localization_upstream * to_errors
-
-        return (classification, localization), gradient
-
-    return loss(flat_scores, flat_errors)
+    classification, localization = ranking_parts(
+        labels, scores, parts, flat_errors, delta=delta, max_positives=max_positives, one_hot=one_hot
+    )
+    return classification, localization
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss("alrp", alrp_loss, "detection", "average LRP: ranks and boxes together", f"{OKSUZ}, eq. 9-14")
 class ALRPLoss(AnchorLoss):
-    """aLRP as a Keras loss: the sum of the parts of `alrp_loss`, with `y_true` a dict of labels and localization_error.
+    """aLRP as a Keras loss, the sum of the parts of `alrp_loss`; arguments as there."""
 
-    Args:
-        delta: half the width of the piecewise step, above 0.
-        clip_error: whether localisation errors above 1 count as 1.
-        max_positives: slots for the positives, or None.
-        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
-        name: the loss' name.
-    """
-
-    function = staticmethod(alrp_loss)
     needs = "localization_error"
-
-    def __init__(
-        self,
-        *,
-        delta=1.0,
-        clip_error=False,
-        max_positives=None,
-        reduction="sum_over_batch_size",
-        name="alrp",
-    ):
-        check_delta(delta)
-        check_max_positives(max_positives)
-        super().__init__(
-            name=name, reduction=reduction, delta=delta, clip_error=clip_error, max_positives=max_positives
-        )

@@ -1,15 +1,22 @@
 """AP-Loss: 1 − average precision of a batch's ranking (Chen et al., CVPR 2019)."""
 
-import keras
 import tensorflow as tf
 
-from ..base import AnchorLoss
-from ..checks import check_delta, check_max_positives
-from ..tensors import inverse_permutation, read, sort
+from ..base import AnchorLoss, keras_loss
+from ..references import CHEN
+from ..tensors import Tensor, inverse_permutation, read, sort
 from .error_driven import Ranking, ranking_loss
 
 
-def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None, one_hot=False):
+def ap_loss(
+    labels: Tensor,
+    scores: Tensor,
+    *,
+    delta: float = 1.0,
+    interpolated: bool = False,
+    max_positives: int | None = None,
+    one_hot: bool = False,
+) -> Tensor:
     """Compute AP-Loss, the mean over the positives of FP/rank (eq. 5), over the whole batch and all classes jointly.
 
     Gradient: error-driven update (not the derivative of the value; eq. 13); with respect to `scores` only.
@@ -32,7 +39,7 @@ def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None
         TypeError: a dtype is not one of these.
     """
 
-    def errors(ranking: Ranking):
+    def errors(ranking: Ranking) -> tuple[Tensor, Tensor]:
         # eq. 5: ℓ(i) = FP(i) / rank(i)
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank)
         return (_interpolate(error, ranking) if interpolated else error), ranking.count
@@ -40,48 +47,23 @@ def ap_loss(labels, scores, *, delta=1.0, interpolated=False, max_positives=None
     return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
 
 
-def _interpolate(error, ranking: Ranking):
+def _interpolate(error: Tensor, ranking: Ranking) -> Tensor:
     """Replace the error of each positive by the least among the positives of its score and below, [S]."""
     _, order = sort(tf.where(ranking.valid, ranking.scores, tf.float32.max))
     return read(_running_minimum(read(error, order)), inverse_permutation(order))
 
 
-def _running_minimum(values):
+def _running_minimum(values: Tensor) -> Tensor:
     """Give the least of the values up to each place, [S], in log2 S steps."""
     places = tf.range(tf.size(values))
 
-    def step(shift, least):
+    def step(shift: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
         return 2 * shift, tf.minimum(least, read(least, tf.maximum(places - shift, 0)))
 
     _, least = tf.while_loop(lambda shift, _: shift < tf.size(values), step, (1, values))
     return least
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss("ap", ap_loss, "detection", "average precision of the batch", f"{CHEN}, eq. 5-14")
 class APLoss(AnchorLoss):
-    """AP-Loss as a Keras loss: `ap_loss` of the batch.
-
-    Args:
-        delta: half the width of the piecewise step, above 0.
-        interpolated: whether precision is interpolated.
-        max_positives: slots for the positives, or None.
-        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
-        name: the loss' name.
-    """
-
-    function = staticmethod(ap_loss)
-
-    def __init__(
-        self,
-        *,
-        delta=1.0,
-        interpolated=False,
-        max_positives=None,
-        reduction="sum_over_batch_size",
-        name="ap",
-    ):
-        check_delta(delta)
-        check_max_positives(max_positives)
-        super().__init__(
-            name=name, reduction=reduction, delta=delta, interpolated=interpolated, max_positives=max_positives
-        )
+    """AP-Loss as a Keras loss; arguments as in `ap_loss`."""

@@ -5,14 +5,18 @@ it would have if it were ranked properly, (ℓ − ℓ*)(i), pushes i up and the
 p(j|i) = H_ij/FP(i) of them (Algorithm 1), with the piecewise step H_ij = H(s_j − s_i) (Chen et al., CVPR 2019, eq. 14).
 """
 
+import functools
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ..checks import check_anchors, check_delta, check_max_positives
-from ..tensors import least, most, size_of
-from .step_sums import Positives, StepSums, gather_positives
+from ..checks import check_anchors, check_hyperparameters
+from ..tensors import Size, Tensor, ValueAndGradient, least, most, size_of
+from .positives import Positives, gather_positives
+from .step_sums import StepSums
 
 # Slots for positives where their number is not given: this share of the entries, within this range.
 _SHARE, _RANGE = 128, (512, 8192)
@@ -41,7 +45,7 @@ class Ranking:
         rank: rank_among_positives + false_positives, [S].
     """
 
-    def __init__(self, positives: Positives, is_negative, scores, delta):
+    def __init__(self, positives: Positives, is_negative: Tensor, scores: Tensor, delta: float) -> None:
         self.entries = tf.size(scores)
         self.positions, self.valid, self.count = (
             positives.indices,
@@ -55,40 +59,35 @@ class Ranking:
         self.rank_among_positives = 1 + self.over_positives(tf.ones_like(self.scores))
         self.rank = self.rank_among_positives + self.false_positives
 
-    def only_valid(self, values):
+    def only_valid(self, values: Tensor) -> Tensor:
         """Put 0 in the slots that hold no positive, [S]."""
         return tf.where(self.valid, values, 0)
 
-    def over_positives(self, weights):
+    def over_positives(self, weights: Tensor) -> Tensor:
         """Sum weights · H_ik over the positives k ≠ i, [S]: the weight of the positives above i."""
         return self._sums.over_positives(self.only_valid(weights))
 
-    def below_positives(self, weights):
+    def below_positives(self, weights: Tensor) -> Tensor:
         """Sum weights · H_ki over the positives k ≠ i, [S]: the weight of the positives that i stands above."""
         return self._sums.under_positives(self.only_valid(weights))
 
-    def mean(self, values):
+    def mean(self, values: Tensor) -> Tensor:
         """Average [S] over the positives; 0 without any."""
         return self.total(values, self.count)
 
-    def total(self, values, normaliser):
+    def total(self, values: Tensor, normaliser: Tensor) -> Tensor:
         """Sum [S] over the positives, divided by `normaliser`; 0 where that is 0."""
         return tf.math.divide_no_nan(tf.reduce_sum(self.only_valid(values)), normaliser)
 
-    def at_entries(self, values):
+    def at_entries(self, values: Tensor) -> Tensor:
         """Put values of the positives, [S], where they stand among the entries, [N], and 0 elsewhere."""
         positions = self.positions[:, tf.newaxis]
         return tf.tensor_scatter_nd_add(tf.zeros([self.entries]), positions, self.only_valid(values))
 
-    def gradient(self, excess, normaliser):
-        """Spread the excess error of each positive over it and the negatives above it (Algorithm 1).
+    def gradient(self, excess: Tensor, normaliser: Tensor) -> Tensor:
+        """Spread the excess error (ℓ − ℓ*)(i) of each positive, [S], over Z (Algorithm 1).
 
-        Args:
-            excess: (ℓ − ℓ*)(i) of each positive, [S].
-            normaliser: Z.
-
-        Returns:
-            The gradient with respect to the scores, [N]; 0 at ignored entries.
+        It goes to the positive and to the negatives above it, [N]; ignored entries get 0.
         """
         misranked = self.valid & (self.false_positives > PROPERLY_RANKED)
         push = tf.where(misranked, tf.math.divide_no_nan(excess, normaliser), 0)
@@ -97,17 +96,17 @@ class Ranking:
         return tf.tensor_scatter_nd_add(to_negatives, self.positions[:, tf.newaxis], -push)
 
 
-def with_positives(is_positive, max_positives, function: Callable[[Positives], tuple], *, classes=1):
+def with_positives(
+    is_positive: Tensor,
+    max_positives: int | None,
+    function: Callable[[Positives], tuple[Tensor, ...]],
+    *,
+    classes: Size = 1,
+) -> tuple[Tensor, ...]:
     """Call `function` with the positives in `max_positives` slots, or in as many as there may be if these are too few.
 
-    Args:
-        is_positive: bool [N].
-        max_positives: how many slots suffice usually; None takes a 128th of the entries, within 512 and 8192.
-        function: gives tensors whose shapes do not depend on the number of slots.
-        classes: entries of which at most one is positive, see `exclusive_classes`.
-
-    Returns:
-        What `function` gives. Where there are more positives than N / classes its scalars are NaN.
+    The shapes of what it gives must not depend on the slots. With more than N / `classes` positives, of which at most
+    one in so many entries was promised (`exclusive_classes`), its scalars become NaN.
     """
     entries = size_of(is_positive)
     limit = entries // classes
@@ -131,43 +130,57 @@ def with_positives(is_positive, max_positives, function: Callable[[Positives], t
     )
 
 
-def exclusive_classes(scores, one_hot):
+def exclusive_classes(scores: Tensor, one_hot: bool) -> int:
     """Give the size of the last axis of `scores` where `one_hot` promises at most one positive along it, else 1."""
     shape = tf.convert_to_tensor(scores).shape
     return (shape[-1] or 1) if one_hot and shape.rank else 1
 
 
-def ranking_loss(labels, scores, errors: Callable[[Ranking], tuple], *, delta, max_positives, one_hot):
-    """Compute a ranking loss whose target is 0, ℓ* = 0, from the error of each positive.
+def ranking_parts(
+    labels: Tensor,
+    scores: Tensor,
+    parts: Callable[..., tuple[Tensor, ...]],
+    *boxes: Tensor,
+    delta: float,
+    max_positives: int | None,
+    one_hot: bool,
+) -> tuple[Tensor, ...]:
+    """Compute the parts of a ranking loss, each multiplying its gradient by its own upstream gradient.
 
-    Args:
-        labels: 1 positive, 0 negative, −1 ignored; any shape.
-        scores: logits of the same shape.
-        errors: gives ℓ(i) of each positive, [S], and Z.
-        delta: half the width of the step.
-        max_positives: slots for the positives.
-        one_hot: whether at most one entry of each row of the last axis is positive.
-
-    Returns:
-        Σ_i ℓ(i)/Z, a float32 scalar, whose gradient with respect to `scores` is error-driven.
-
-    Raises:
-        ValueError: a shape or a hyperparameter is refused.
-        TypeError: a dtype is refused.
+    `parts(ranking, *boxes)` gives the values and then as many gradients: all to the scores, [N], or where there are
+    `boxes`, what is known of each box, the second to these.
     """
-    check_delta(delta)
-    check_max_positives(max_positives)
+    check_hyperparameters(delta=delta, max_positives=max_positives)
     is_positive, is_negative, flat = check_anchors(labels, scores)
     classes = exclusive_classes(scores, one_hot)
 
     @tf.custom_gradient
-    def loss(flat):
-        def value_and_gradient(positives):
-            ranking = Ranking(positives, is_negative, flat, delta)
-            error, normaliser = errors(ranking)
-            return ranking.total(error, normaliser), ranking.gradient(error, normaliser)
+    def loss(flat: Tensor, *boxes: Tensor) -> ValueAndGradient:
+        def of(positives: Positives) -> tuple[Tensor, ...]:
+            return parts(Ranking(positives, is_negative, flat, delta), *boxes)
 
-        value, gradient = with_positives(is_positive, max_positives, value_and_gradient, classes=classes)
-        return value, lambda upstream: upstream * gradient
+        results = with_positives(is_positive, max_positives, of, classes=classes)
+        values, slopes = results[: len(results) // 2], results[len(results) // 2 :]
 
-    return loss(flat)
+        def gradient(*upstream: Tensor) -> Tensor:
+            flows = [above * slope for above, slope in zip(upstream, slopes)]
+            return flows if boxes else functools.reduce(operator.add, flows)
+
+        return values, gradient
+
+    return tuple(loss(flat, *boxes))
+
+
+def ranking_loss(
+    labels: Tensor, scores: Tensor, errors: Callable[[Ranking], tuple[Tensor, Tensor]], **hyperparameters: Any
+) -> Tensor:
+    """Compute a ranking loss Σ_i ℓ(i)/Z whose target is 0, ℓ* = 0; its gradient to `scores` is error-driven.
+
+    `errors` gives ℓ(i) of each positive, [S], and Z; the hyperparameters are those of `ranking_parts`.
+    """
+
+    def parts(ranking: Ranking) -> tuple[Tensor, Tensor]:
+        error, normaliser = errors(ranking)
+        return ranking.total(error, normaliser), ranking.gradient(error, normaliser)
+
+    return ranking_parts(labels, scores, parts, **hyperparameters)[0]

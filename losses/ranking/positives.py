@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ..tensors import count_values, read, size_of
+from ..tensors import Size, Tensor, count_values, read, size_of
 
 _ROW = 32  # entries that are counted at a time before a slot looks for its own
 
@@ -18,11 +18,11 @@ class Positives(NamedTuple):
         count: int32, the number of all positives, also where it exceeds the slots.
     """
 
-    indices: tf.Tensor
-    valid: tf.Tensor
-    count: tf.Tensor
+    indices: Tensor
+    valid: Tensor
+    count: Tensor
 
-    def take(self, values, empty=0):
+    def take(self, values: Tensor, empty: float = 0) -> Tensor:
         """Return `values`, [N], at the positives, and `empty` in the empty slots: [slots]."""
         empty = tf.cast(empty, values.dtype)
         nothing = tf.fill(tf.shape(self.indices), empty)
@@ -33,16 +33,8 @@ class Positives(NamedTuple):
         return taken() if entries else nothing
 
 
-def gather_positives(is_positive, slots) -> Positives:
-    """Give each positive a slot; the first `slots` positives get one.
-
-    Args:
-        is_positive: bool [N].
-        slots: how many slots, an int or a scalar int32 tensor.
-
-    Returns:
-        `Positives`. O(N) time; O(N + slots) memory.
-    """
+def gather_positives(is_positive: Tensor, slots: Size) -> Positives:
+    """Give each of the first `slots` positives a slot, in O(N) time and O(N + slots) memory."""
     entries = size_of(is_positive)
     many = tf.is_tensor(slots) or tf.is_tensor(entries) or slots * _ROW > entries
     row = 1 if many else _ROW

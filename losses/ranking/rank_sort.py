@@ -1,17 +1,25 @@
 """Rank & Sort: positives above negatives, and among themselves sorted by box quality (Oksuz et al., ICCV 2021)."""
 
-import keras
 import tensorflow as tf
 
-from ..base import AnchorLoss
-from ..checks import check_anchors, check_delta, check_localization, check_max_positives
-from .error_driven import PROPERLY_RANKED, Ranking, exclusive_classes, with_positives
+from ..base import AnchorLoss, keras_loss
+from ..checks import check_localization
+from ..tensors import Tensor, least, most, size_of
+from .error_driven import PROPERLY_RANKED, Ranking, ranking_parts
 
 # How many pairs of positives are held at a time.
 _PAIRS = 2**19
 
 
-def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_positives=None, one_hot=False):
+def rank_sort_loss(
+    labels: Tensor,
+    scores: Tensor,
+    localization_quality: Tensor,
+    *,
+    delta: float = 0.5,
+    max_positives: int | None = None,
+    one_hot: bool = False,
+) -> tuple[Tensor, Tensor]:
     """Compute the two parts of Rank & Sort, over the whole batch and all classes jointly; their sum is the loss.
 
     The ranking error of a positive is FP/rank. Its sorting error is the mean of 1 − quality over the positives above
@@ -22,15 +30,9 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
     Gradient: error-driven update (not the derivative of the value); with respect to `scores` only. It sums to 0.
 
     Args:
-        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
-        scores: float logits of the same shape. Everything is computed in float32.
+        labels: 1 positive, 0 negative, −1 ignored, of any shape; this and the others as in `ap_loss`, except for one:
         localization_quality: float of the same shape, or with 1 as its last axis where all classes share a box: the IoU
             of each box, in [0, 1]. Only that of positives is read, and it is a target: no gradient.
-        delta: half the width of the piecewise step, in units of the logits; above 0.
-        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
-            them the result is the same, at more memory and time.
-        one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
-            aside memory for one positive a row. With more positives than rows the result is NaN.
 
     Returns:
         ranking: the mean of FP/rank, a float32 scalar in [0, 1].
@@ -38,17 +40,11 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
         Both are 0, without a gradient, where there are no positives.
 
     Raises:
-        ValueError: a shape or a hyperparameter is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `ap_loss`, and for `localization_quality`.
     """
-    check_delta(delta)
-    check_max_positives(max_positives)
-    is_positive, is_negative, flat_scores = check_anchors(labels, scores)
     qualities, classes = check_localization("localization_quality", localization_quality, scores)
-    exclusive = exclusive_classes(scores, one_hot)
 
-    def values_and_gradients(positives, scores):
-        ranking = Ranking(positives, is_negative, scores, delta)
+    def parts(ranking: Ranking) -> tuple[Tensor, ...]:
         # the self-relation H(0) = 0.5 stands in place of 1
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank - 0.5)
         quality = ranking.only_valid(tf.gather(qualities, ranking.positions // classes))
@@ -57,38 +53,21 @@ def rank_sort_loss(labels, scores, localization_quality, *, delta=0.5, max_posit
         to_sorted = ranking.at_entries(tf.math.divide_no_nan(push, ranking.count))
         return ranking.mean(error), tf.math.divide_no_nan(sorting, ranking.count), to_scores, to_sorted
 
-    @tf.custom_gradient
-    def loss(scores):
-        ranked, sorting, to_ranked, to_sorted = with_positives(
-            is_positive,
-            max_positives,
-            lambda positives: values_and_gradients(positives, scores),
-            classes=exclusive,
-        )
-
-        def gradient(ranking_upstream, sorting_upstream):
-            return ranking_upstream * to_ranked + sorting_upstream * to_sorted
-
-        return (ranked, sorting), gradient
-
-    return loss(flat_scores)
+    ranked, sorting = ranking_parts(labels, scores, parts, delta=delta, max_positives=max_positives, one_hot=one_hot)
+    return ranked, sorting
 
 
-def _sort(ranking: Ranking, quality, delta):
+def _sort(ranking: Ranking, quality: Tensor, delta: float) -> tuple[Tensor, Tensor]:
     """Sum the excess sorting errors of the positives, and push those of lower quality below those of higher.
 
     Returns:
         Σ_i (ℓ − ℓ*)(i), a scalar, and the gradient of that with respect to the scores of the positives, [S].
     """
-    slots = quality.shape[0] if quality.shape[0] is not None else tf.size(quality)
-    chunk = (
-        min(max(_PAIRS // max(slots, 1), 1), slots)
-        if isinstance(slots, int)
-        else tf.clip_by_value(_PAIRS // tf.maximum(slots, 1), 1, slots)
-    )
+    slots = size_of(quality)
+    chunk = least(most(_PAIRS // most(slots, 1), 1), slots)
     valid = tf.cast(ranking.valid, tf.float32)
 
-    def body(start, total, gradient):
+    def body(start: Tensor, total: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rows = tf.minimum(start + tf.range(chunk), slots - 1)
         counted = tf.gather(ranking.valid, rows) & (start + tf.range(chunk) < slots)
         score, own = tf.gather(ranking.scores, rows)[:, tf.newaxis], tf.gather(quality, rows)[:, tf.newaxis]
@@ -114,25 +93,14 @@ def _sort(ranking: Ranking, quality, delta):
     return total, gradient
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss(
+    "rank_sort",
+    rank_sort_loss,
+    "detection",
+    "ranks, and positives sorted by their boxes",
+    "Oksuz et al., Rank & Sort Loss for Object Detection and Instance Segmentation, ICCV 2021",
+)
 class RankSortLoss(AnchorLoss):
-    """Rank & Sort as a Keras loss: ranking + sorting, with `y_true` a dict of labels and localization_quality.
+    """Rank & Sort as a Keras loss, the sum of the parts of `rank_sort_loss`; arguments as there."""
 
-    Args:
-        delta: half the width of the piecewise step, above 0.
-        max_positives: slots for the positives, or None.
-        reduction: as in `keras.losses.Loss`; a scalar stays as it is.
-        name: the loss' name.
-    """
-
-    function = staticmethod(rank_sort_loss)
     needs = "localization_quality"
-
-    def __init__(self, *, delta=0.5, max_positives=None, reduction="sum_over_batch_size", name="rank_sort"):
-        check_delta(delta)
-        check_max_positives(max_positives)
-        super().__init__(name=name, reduction=reduction, delta=delta, max_positives=max_positives)
-
-    def join(self, classification, localization):
-        """Add both up: they train the scores alone."""
-        return classification + localization, None

@@ -6,13 +6,24 @@ With TP = Σ p y, H = β² Σ y + Σ p and F = (1 + β²) TP / H (eq. 3-5), FLos
 import keras
 import tensorflow as tf
 
-from ..base import PixelLoss
-from ..checks import check_beta2, check_empty_target, check_pixels
-from ..pixels import per_image, sum_pixels, sum_products
-from .overlap import Terms, choose_where_empty, mean_prediction, overlap_loss
+from ..base import PixelLoss, keras_loss
+from ..checks import check_hyperparameters
+from ..pixels import Pixels, check_pixels, per_image, sum_pixels, sum_products
+from ..references import ZHAO
+from ..tensors import Tensor, ValueAndGradient
+from .overlap import OverlapSums, Terms, choose_where_empty, mean_prediction, overlap_loss
 
 
-def floss(y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, empty_target="paper", sample_weight=None):
+def floss(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    beta2: float = 0.3,
+    from_logits: bool = False,
+    ignore_label: float | None = None,
+    empty_target: str = "paper",
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Compute FLoss, 1 − F with the relaxed F-measure of each image (eq. 5 and 6).
 
     Gradient: exact (eq. 7); with respect to `y_pred` only.
@@ -35,11 +46,10 @@ def floss(y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, em
         ValueError: a shape or a hyperparameter is not one of these.
         TypeError: a dtype is not one of these.
     """
-    check_beta2(beta2)
-    check_empty_target(empty_target)
+    check_hyperparameters(beta2=beta2, empty_target=empty_target)
     pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
 
-    def terms(sums):
+    def terms(sums: OverlapSums) -> Terms:
         denominator = beta2 * sums.positives + sums.predicted
         f_measure = tf.math.divide_no_nan((1 + beta2) * sums.true_positives, denominator)
         # eq. 7: dL/dp_i = (1 + β²) TP / H² − (1 + β²) y_i / H
@@ -52,8 +62,15 @@ def floss(y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, em
 
 
 def log_floss(
-    y_true, y_pred, *, beta2=0.3, from_logits=False, ignore_label=None, empty_target="paper", sample_weight=None
-):
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    beta2: float = 0.3,
+    from_logits: bool = False,
+    ignore_label: float | None = None,
+    empty_target: str = "paper",
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Compute Log-FLoss, −log F with the relaxed F-measure of each image (eq. 5).
 
     From logits, TP is summed as a logarithm: value and gradient stay right where every probability underflows. From
@@ -62,30 +79,22 @@ def log_floss(
     Gradient: exact (eq. 7 divided by F); with respect to `y_pred` only.
 
     Args:
-        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
-        y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
-        beta2: the paper's β², above 0. Above 1 it favours recall, below 1 precision.
-        from_logits: whether `y_pred` holds logits.
-        ignore_label: the value of `y_true` whose pixels are left out, or None.
+        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `floss`, except for one:
         empty_target: what an image with an empty mask gives. "paper": loss 0 and gradient 0. "suppress":
             −log(1 − mean prediction), at least 0, which pushes all predictions down.
-        sample_weight: pixel weights, 0 or more, [B, H, W] or [B, H, W, 1]: a pixel of weight 2 counts as two pixels.
 
     Returns:
-        The loss of each image, [B], at least 0, float32 (float64 for float64 predictions). An image of which
-        everything is ignored gives loss 0 and gradient 0.
+        The loss of each image, [B], at least 0, as `floss`.
 
     Raises:
-        ValueError: a shape or a hyperparameter is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `floss`.
     """
-    check_beta2(beta2)
-    check_empty_target(empty_target)
+    check_hyperparameters(beta2=beta2, empty_target=empty_target)
     pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
     if from_logits:
         return _log_floss_from_logits(pixels, beta2, empty_target)
 
-    def terms(sums):
+    def terms(sums: OverlapSums) -> Terms:
         floor = keras.config.epsilon()
         denominator = beta2 * sums.positives + sums.predicted
         true_positives = tf.maximum(sums.true_positives, floor * sums.positives)
@@ -106,7 +115,7 @@ def log_floss(
     return overlap_loss(pixels, terms, from_logits=False)
 
 
-def _log_floss_from_logits(pixels, beta2, empty_target):
+def _log_floss_from_logits(pixels: Pixels, beta2: float, empty_target: str) -> Tensor:
     """Compute Log-FLoss with TP as a logarithm; under "suppress" an empty mask is the same sum over turned logits."""
     labels = pixels.labels
     positives, total = sum_pixels(pixels.weigh(labels)), pixels.total()
@@ -120,7 +129,7 @@ def _log_floss_from_logits(pixels, beta2, empty_target):
     counts = total > 0 if empty_target == "suppress" else labelled
 
     @tf.custom_gradient
-    def loss(logits):
+    def loss(logits: Tensor) -> ValueAndGradient:
         logits = logits if sign is None else logits * per_image(sign)
         probability = tf.sigmoid(logits)
         # TP = e^r Σ w y q with q = p e^−r = 1 / (e^r + e^(r − z)) and r the largest positive pixel's logit, if below 0
@@ -133,7 +142,7 @@ def _log_floss_from_logits(pixels, beta2, empty_target):
         numerator = tf.where(labelled, denominator / (1 + beta2), total)
         value = tf.math.log(tf.where(counts, numerator, 1)) - log_true_positives
 
-        def gradient(upstream):
+        def gradient(upstream: Tensor) -> Tensor:
             upstream = upstream if sign is None else upstream * sign
             upstream = tf.where(counts, upstream, 0)
             slope_all = tf.where(labelled, tf.math.divide_no_nan(upstream, denominator), 0)
@@ -147,48 +156,11 @@ def _log_floss_from_logits(pixels, beta2, empty_target):
     return loss(pixels.prediction)
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
+@keras_loss("floss", floss, "saliency", "relaxed F-measure of each image", f"{ZHAO}, eq. 5-7")
 class FLoss(PixelLoss):
-    """FLoss as a Keras loss: `floss` of each image, then reduced.
-
-    Args:
-        beta2: the paper's β², above 0.
-        from_logits: whether predictions are logits.
-        ignore_label: the label whose pixels are left out, or None.
-        empty_target: "paper" or "suppress", what an image with an empty mask gives.
-        reduction: as in `keras.losses.Loss`, over the images.
-        name: the loss' name.
-    """
-
-    function = staticmethod(floss)
-
-    def __init__(
-        self,
-        *,
-        beta2=0.3,
-        from_logits=False,
-        ignore_label=None,
-        empty_target="paper",
-        reduction="sum_over_batch_size",
-        name="floss",
-    ):
-        check_beta2(beta2)
-        check_empty_target(empty_target)
-        super().__init__(
-            name=name,
-            reduction=reduction,
-            beta2=beta2,
-            from_logits=from_logits,
-            ignore_label=ignore_label,
-            empty_target=empty_target,
-        )
+    """FLoss as a Keras loss; arguments as in `floss`."""
 
 
-@keras.saving.register_keras_serializable(package="metricfit")
-class LogFLoss(FLoss):
-    """Log-FLoss as a Keras loss: `log_floss` of each image, then reduced. Arguments as in `FLoss`."""
-
-    function = staticmethod(log_floss)
-
-    def __init__(self, *, name="log_floss", **hyperparameters):
-        super().__init__(name=name, **hyperparameters)
+@keras_loss("log_floss", log_floss, "saliency", "log of the relaxed F-measure", f"{ZHAO}, log variant")
+class LogFLoss(PixelLoss):
+    """Log-FLoss as a Keras loss; arguments as in `log_floss`."""

@@ -10,32 +10,40 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ..pixels import per_image, sum_products
-from ..tensors import count_in_rows, place_in_rows, read
+from ..tensors import Tensor, ValueAndGradient, count_in_rows, place_in_rows, read
+
+Shares = Callable[[Tensor], Tensor]  # what each class counts, float [G, C], from its foreground pixels, int32 [G, C]
 
 
-def jaccard_extension(residual, foreground, counted, shares: Callable, *, bins, absent, place=None):
-    """Compute the Lovász extension of the Jaccard loss of each class, averaged over the classes.
+def jaccard_extension(
+    residual: Tensor,
+    foreground: Tensor,
+    counted: Tensor | None,
+    shares: Shares,
+    *,
+    bins: int | None,
+    absent: bool,
+    place: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Compute the Lovász extension of the Jaccard loss of each class, averaged over the classes: [G].
 
     Gradient: exact for sorted errors, away from ties; for binned errors that of the value with its weights held fixed;
     with respect to `residual` only.
 
     Args:
-        residual: float [G, n, C] of G groups, the error of each pixel: negative or 0 in the foreground of a class, and
-            positive or 0 in its background. 0, and without a way for a gradient, where a pixel is left out.
+        residual: float [G, n, C], the error of each pixel: negative or 0 in the foreground of a class, and positive or
+            0 in its background. 0, and without a way for a gradient, where a pixel is left out.
         foreground: bool [G, n, C], False where a pixel is left out.
         counted: bool [G, n, 1] or [G, n, C], False where a pixel is left out, or None.
-        shares: gives what each class counts, float [G, C], from its number of counted foreground pixels, int32 [G, C].
-        bins: sorts the errors where None; else into how many bins they are counted.
+        shares: what each class counts.
+        bins: into how many bins errors are counted; None sorts them.
         absent: whether a class without foreground may have a share.
-        place: for bins, gives from errors [G, n, C] where they are on a way from 0 to 1, rising from 0 for 0; None
-            takes them as they are.
-
-    Returns:
-        The loss of each group, [G].
+        place: for bins, where errors [G, n, C] are on a way from 0 to 1, rising from 0 for 0; None takes them as they
+            are.
     """
 
     @tf.custom_gradient
-    def extension(residual):
+    def extension(residual: Tensor) -> ValueAndGradient:
         error = tf.abs(residual)
         if bins is None:
             slope = _slopes_by_sorting(error, foreground, counted, shares)
@@ -46,7 +54,7 @@ def jaccard_extension(residual, foreground, counted, shares: Callable, *, bins, 
     return extension(residual)
 
 
-def _slopes_by_sorting(error, foreground, counted, shares):
+def _slopes_by_sorting(error: Tensor, foreground: Tensor, counted: Tensor | None, shares: Shares) -> Tensor:
     """Return share · g of each pixel, negative in the foreground, [G, n, C]: one sort of all rows (Algorithm 1)."""
     groups, pixels, classes = tf.unstack(tf.shape(error))
     # a sort by comparison must not meet a NaN
@@ -73,7 +81,15 @@ def _slopes_by_sorting(error, foreground, counted, shares):
     return tf.transpose(tf.reshape(slope, [groups, classes, pixels]), [0, 2, 1])
 
 
-def _slopes_by_counting(error, foreground, counted, shares, bins, absent, place):
+def _slopes_by_counting(
+    error: Tensor,
+    foreground: Tensor,
+    counted: Tensor | None,
+    shares: Shares,
+    bins: int,
+    absent: bool,
+    place: Callable[[Tensor], Tensor],
+) -> Tensor:
     """Return share · g of each pixel, negative in the foreground, [G, n, C]: the pixels of a bin share what J grows by.
 
     Any number stands where a pixel is left out.
@@ -109,7 +125,7 @@ def _slopes_by_counting(error, foreground, counted, shares, bins, absent, place)
     return slope
 
 
-def _slopes_of_absent(error, counted, share):
+def _slopes_of_absent(error: Tensor, counted: Tensor | None, share: Tensor) -> Tensor:
     """Return share · g of classes without foreground, [G, n, C]: J is 1 from the largest error on, whoever makes it."""
     if counted is not None:
         error = tf.where(counted, error, -1)

@@ -1,9 +1,14 @@
 """The proximal operator of the Lovász hinge, by a greedy path (Berman et al., CVPR 2018, appendix C). Plain NumPy."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
 
 
-def lovasz_prox(margins, foreground, *, regularization):
+def lovasz_prox(margins: ArrayLike, foreground: ArrayLike, *, regularization: float) -> NDArray[np.float64]:
     """Compute, approximately, argmin_u Δ̄(max(u, 0)) + λ/2 |u − m|² of the margins m = 1 − F y (Algorithm C.1).
 
     From m on, the path follows the steepest descent of Δ̄: margins that have become equal move on together, and those
@@ -62,13 +67,13 @@ def lovasz_prox(margins, foreground, *, regularization):
         else:
             counts[at] += counts[at + 1]
             values, counts = np.delete(values, at + 1), np.delete(counts, at + 1, axis=0)
-    result = np.minimum(margins, 0)
+    result: NDArray[np.float64] = np.minimum(margins, 0)
     for pixels, count in zip(kinds, counts.T):
         result[pixels[: count.sum()]] = np.repeat(values, count)
     return result
 
 
-def _parted(values, counts, m):
+def _parted(values: Array, counts: Array, m: int) -> tuple[Array, Array, Array]:
     """Part each group into foreground and background where the one falls less steeply than both together.
 
     Args:
@@ -97,7 +102,8 @@ def _parted(values, counts, m):
     return np.repeat(values, 2)[there], both[there], growths[there] / both[there].sum(axis=1)
 
 
-def _jaccard(mispredicted, m):
+def _jaccard(mispredicted: Array, m: int) -> Array:
     """Return the Jaccard loss (eq. 6) after [G, 2] mispredicted pixels of the foreground and of the background."""
     positives, negatives = mispredicted.T
-    return (positives + negatives) / np.maximum(m + negatives, 1)
+    loss: Array = (positives + negatives) / np.maximum(m + negatives, 1)
+    return loss

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ..pixels import Pixels, per_image, sum_pixels, sum_products
+from ..tensors import Tensor, ValueAndGradient
 
 
 class OverlapSums(NamedTuple):
@@ -18,10 +19,10 @@ class OverlapSums(NamedTuple):
         total: Σ w.
     """
 
-    true_positives: tf.Tensor
-    predicted: tf.Tensor
-    positives: tf.Tensor
-    total: tf.Tensor
+    true_positives: Tensor
+    predicted: Tensor
+    positives: Tensor
+    total: Tensor
 
 
 class Terms(NamedTuple):
@@ -33,25 +34,20 @@ class Terms(NamedTuple):
         slope_positive: [B], −∂loss/∂true_positives.
     """
 
-    loss: tf.Tensor
-    slope_all: tf.Tensor
-    slope_positive: tf.Tensor
+    loss: Tensor
+    slope_all: Tensor
+    slope_positive: Tensor
 
 
-def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_logits: bool):
-    """Compute a loss of the overlap sums, with its gradient in closed form.
+def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_logits: bool) -> Tensor:
+    """Compute a loss of the overlap sums of each image, [B], with its gradient in closed form.
 
-    Args:
-        pixels: what `check_pixels` returned.
-        terms: the loss of an image with a non-zero total weight and its two slopes, from the sums.
-        from_logits: whether the predictions are logits rather than probabilities.
-
-    Returns:
-        The loss of each image, [B]; 0, without a gradient, where the total weight is 0.
+    `terms` gives the loss of images with a non-zero total weight and its two slopes; where the total weight is 0 the
+    loss is 0, without a gradient.
     """
 
     @tf.custom_gradient
-    def loss(prediction):
+    def loss(prediction: Tensor) -> ValueAndGradient:
         probability = tf.sigmoid(prediction) if from_logits else prediction
         labels, weighted = pixels.labels, pixels.weigh(probability)
         positives = sum_pixels(pixels.weigh(labels))
@@ -59,7 +55,7 @@ def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_
         value, slope_all, slope_positive = terms(sums)
         anything = tf.cast(sums.total > 0, value.dtype)
 
-        def gradient(upstream):
+        def gradient(upstream: Tensor) -> Tensor:
             upstream = upstream * anything
             # dL/dp_i = w_i (slope_all − slope_positive y_i)
             slope = per_image(upstream * slope_all) - per_image(upstream * slope_positive) * labels
@@ -72,7 +68,7 @@ def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_
     return loss(pixels.prediction)
 
 
-def choose_where_empty(sums: OverlapSums, terms: Terms, loss, slope_all) -> Terms:
+def choose_where_empty(sums: OverlapSums, terms: Terms, loss: Tensor, slope_all: Tensor) -> Terms:
     """Take `loss` and `slope_all`, each [B] or a number, in place of `terms` where an image's mask is empty."""
     labelled = sums.positives > 0
     return Terms(
@@ -82,6 +78,6 @@ def choose_where_empty(sums: OverlapSums, terms: Terms, loss, slope_all) -> Term
     )
 
 
-def mean_prediction(sums: OverlapSums):
+def mean_prediction(sums: OverlapSums) -> tuple[Tensor, Tensor]:
     """Return the loss that stands in on an empty mask under "suppress": Σ w p / Σ w, and its slope 1 / Σ w."""
     return tf.math.divide_no_nan(sums.predicted, sums.total), tf.math.reciprocal_no_nan(sums.total)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metricfit import losses
+from metricfit.losses.ranking import rank_sort
 
 from ..reference.ranking_losses import REFERENCES, reference
 from . import contract
@@ -39,7 +40,7 @@ each_ranking = pytest.mark.parametrize("name", RANKING)
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     """Let Rank & Sort take several turns, as it does with thousands of positives."""
-    monkeypatch.setattr(losses.rank_sort, "_PAIRS", 840)
+    monkeypatch.setattr(rank_sort, "_PAIRS", 840)
 
 
 def needs(name):

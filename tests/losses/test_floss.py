@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.losses import FLoss, LogFLoss, log_floss
-from metricfit.losses.region import floss
+from metricfit.losses import FLoss, LogFLoss, floss, log_floss
 
 MASK = [[[1, 1], [0, 0]]]
 MAP = [[[0.8, 0.4], [0.3, 0.1]]]  # TP 1.2, FP 0.4, FN 0.8: precision 0.75, recall 0.6

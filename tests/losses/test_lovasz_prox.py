@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metricfit.losses.region import lovasz_prox
+from metricfit.losses import lovasz_prox
 
 from ..reference.segmentation_losses import lovasz_extension
 

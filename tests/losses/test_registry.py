@@ -1,5 +1,6 @@
 """The registry, and the manners of the Keras classes."""
 
+import ast
 import inspect
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 from metricfit import losses
+
+from .stub import STUB, stub
 
 
 def test_get_makes_the_class_with_its_hyperparameters():
@@ -21,6 +24,10 @@ def test_get_makes_the_class_with_its_hyperparameters():
 def test_get_answers_with_the_choices():
     with pytest.raises(ValueError, match="unknown loss 'dice': choose one of floss, log_floss, cross_entropy"):
         losses.get("dice")
+    with pytest.raises(
+        ValueError, match=r"unknown loss 'lovasz_softmx': .*cross_entropy_ohem; did you mean lovasz_softmax\?$"
+    ):
+        losses.get("lovasz_softmx")
     with pytest.raises(ValueError, match="loss floss has no hyperparameter beta: choose from beta2, from_logits"):
         losses.get("floss", beta=0.3)
     with pytest.raises(ValueError, match="loss cross_entropy has no hyperparameter beta2, name"):
@@ -88,3 +95,64 @@ def test_labels_of_unknown_rank_are_refused_in_a_sentence():
 
     with pytest.raises(ValueError, match=r"y_true must have shape \[B, H, W\], got an unknown rank"):
         step(tf.zeros((1, 2, 2)))
+
+
+def test_the_classes_have_the_signatures_of_their_functions():
+    for entry in losses.LOSSES.values():
+        parameters = inspect.signature(entry.loss_class).parameters
+        assert {name: parameter.default for name, parameter in parameters.items()} == {
+            **entry.hyperparameters,
+            "reduction": "sum_over_batch_size",
+            "name": entry.name,
+        }
+        with pytest.raises(TypeError, match="unexpected keyword argument 'beta'"):
+            entry.loss_class(beta=1)
+
+
+def test_a_subclass_may_have_a_constructor_of_its_own():
+    class Tilted(losses.FLoss):
+        def __init__(self, tilt, **arguments):
+            super().__init__(beta2=tilt, **arguments)
+
+    assert list(inspect.signature(Tilted).parameters) == ["tilt", "arguments"]
+    assert Tilted(0.5, reduction="sum").get_config()["beta2"] == 0.5
+
+
+def test_type_checkers_read_what_is_there():
+    found, expected = (ast.parse(text) for text in (STUB.read_text(), stub()))
+    order = lambda tree: sorted(map(ast.dump, tree.body))  # noqa: E731
+    assert order(found) == order(expected), "run make stub"
+
+
+def compiled_with(loss):
+    """Train one step with the loss as `model.compile` takes it; gives what it made of it."""
+    model = keras.Sequential([keras.Input((3, 3, 1)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", loss)
+    maps = np.linspace(0, 1, 36, dtype=np.float32).reshape(4, 3, 3, 1)
+    history = model.fit(maps, maps > 0.5, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    return history[0]
+
+
+def test_what_compile_takes():
+    keras.utils.set_random_seed(0)
+    expected = compiled_with(losses.FLoss())
+    for loss in (losses.FLoss, losses.floss, losses.get("floss"), keras.losses.get(saved("metricfit>FLoss"))):
+        keras.utils.set_random_seed(0)
+        assert compiled_with(loss) == pytest.approx(expected)
+    assert keras.losses.get(saved("metricfit>FLoss", beta2=0.8)).get_config()["beta2"] == 0.8
+    assert keras.saving.get_registered_object("metricfit>FLoss") is losses.FLoss
+
+
+def saved(class_name, **config):
+    return {"class_name": class_name, "config": config}
+
+
+@pytest.mark.parametrize("name", ["floss", "FLoss", "metricfit>FLoss"])
+def test_keras_reads_names_from_its_own_table_alone(name):
+    # the day that this fails, docs/losses.md can say that names work in compile
+    with (
+        keras.saving.custom_object_scope({name: losses.FLoss}),
+        pytest.raises(ValueError, match="Could not interpret loss identifier"),
+    ):
+        compiled_with(name)

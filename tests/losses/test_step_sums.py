@@ -8,7 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metricfit.losses.ranking.step_sums import StepSums, gather_positives
+from metricfit.losses.ranking.positives import gather_positives
+from metricfit.losses.ranking.step_sums import StepSums
 from metricfit.losses.tensors import count_values
 
 from ..reference import step_sums as reference

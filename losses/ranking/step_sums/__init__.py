@@ -10,13 +10,11 @@ memory instead of P N pairs, for every δ: S is a difference of suffix sums at a
 
 import tensorflow as tf
 
-from ...tensors import Lookup, count_values, inverse_permutation, read, size_of, sort
-from ..positives import Positives, gather_positives
-from .double_float import each, keep, narrow, round_up, widen, widen_counts
-from .entry_intervals import BLOCK, Entries, EntriesInPairs
-from .window_sums import Places, Windows
-
-__all__ = ["Positives", "StepSums", "gather_positives"]
+from ...tensors import Tensor, count_values, inverse_permutation, read, size_of, sort
+from .double_float import Precise, keep_where, map_parts, precise, precise_counts, round_up, to_float32
+from .edge_lookup import EdgeLookup
+from .entry_intervals import BLOCK, EntryIntervals, EntryIntervalsInFloatPairs
+from .window_sums import SortedPlaces, Windows
 
 _FAR = 3e38  # where the edges of empty slots lie: above every score
 _LARGEST = 1e30  # positives and δ beyond it count as it
@@ -45,42 +43,52 @@ class StepSums:
         false_positives: Σ_j H(s_j − s_i) over the negatives j, float32 [P]; 0 in empty slots.
     """
 
-    def __init__(self, scores, is_negative, positive_scores, positive_valid, delta, *, float64=None, block=BLOCK):
+    def __init__(
+        self,
+        scores: Tensor,
+        is_negative: Tensor,
+        positive_scores: Tensor,
+        positive_valid: Tensor,
+        delta: float,
+        *,
+        float64: bool | None = None,
+        block: int = BLOCK,
+    ) -> None:
         float64 = not tf.config.list_logical_devices("TPU") if float64 is None else float64
         self._float64, self._slots = float64, size_of(positive_scores)
         delta = min(max(float(delta), 1 / _LARGEST), _LARGEST)
         inverse = 1 / (2 * delta)
         self._sort_positives(positive_scores, positive_valid)
         low, high = self._sort_edges(delta)
-        lookup = Lookup(self._edges, _FAR, size_of(scores))
+        lookup = EdgeLookup(self._edges, _FAR, size_of(scores))
 
         intervals = size_of(self._edges)
         opened, closed = (tf.cumsum(count_values(edge, intervals)) for edge in (low, high))
         is_open = opened > closed
-        wide_inverse = widen(inverse, float64)
+        precise_inverse = precise(inverse, float64)
         # the positives between two edges: from the number of those below the one to that of those below the other
         reached, _ = lookup(self._sorted, ~self._empty)
         below = tf.cumsum(count_values(tf.where(self._empty, intervals, reached), intervals))
-        self._positives = Places(self._sorted, wide_inverse, float64)
-        centre = widen(self._sorted, float64)
+        self._positives = SortedPlaces(self._sorted, precise_inverse, float64)
+        centre = precise(self._sorted, float64)
         self._round_positives = Windows(self._positives, read(below, low), read(below, high), centre)
         # the positives whose windows an interval lies in are those with the edge in their window
-        self._round_edges = Windows(self._positives, closed, opened, widen(self._edges, float64))
+        self._round_edges = Windows(self._positives, closed, opened, precise(self._edges, float64))
 
-        kind = Entries if float64 else EntriesInPairs
+        kind = EntryIntervals if float64 else EntryIntervalsInFloatPairs
         self._entries = kind(scores, is_negative, lookup, self._edges, is_open, inverse, block)
-        places = Places(self._edges, wide_inverse, float64)
-        counts = widen_counts(self._entries.counts, float64)
+        places = SortedPlaces(self._edges, precise_inverse, float64)
+        counts = precise_counts(self._entries.counts, float64)
         sums = places.suffix_sums(counts, self._entries.moments(places.origin))
         self.false_positives = self._to_slots(Windows(places, low, high, centre).step_sums(sums))
 
-    def over_positives(self, weights):
+    def over_positives(self, weights: Tensor) -> Tensor:
         """Return Σ_{k≠i} weights_k H(s_k − s_i), float32 [P], from float32 [P]; 0 in empty slots."""
         weights = self._from_slots(weights)
         own = weights * self._positives.half
         return self._to_slots(self._round_positives.step_sums(self._positives.suffix_sums(weights)) - own)
 
-    def under_positives(self, weights):
+    def under_positives(self, weights: Tensor) -> Tensor:
         """Return Σ_{k≠i} weights_k H(s_i − s_k), float32 [P], from float32 [P]; 0 in empty slots."""
         weights = self._from_slots(weights)
         own = weights * self._positives.half
@@ -88,13 +96,13 @@ class StepSums:
         # H(−x) = 1 − H(x)
         return self._to_slots(self._total(sums) - self._round_positives.step_sums(sums) - own)
 
-    def to_negatives(self, weights):
+    def to_negatives(self, weights: Tensor) -> Tensor:
         """Return Σ_i weights_i H(s_j − s_i) at every negative j and exactly 0 elsewhere, float32 [N], from [P]."""
         sums = self._positives.suffix_sums(self._from_slots(weights))
         height = self._total(sums) - self._round_edges.step_sums(sums)
         return self._entries.lines(height, self._round_edges.weights_within(sums))
 
-    def _sort_positives(self, scores, valid):
+    def _sort_positives(self, scores: Tensor, valid: Tensor) -> None:
         # one slot more, which is empty, so that there always is one
         scores = tf.concat([scores, [_FAR]], 0)
         valid = tf.concat([valid, [False]], 0)
@@ -105,9 +113,9 @@ class StepSums:
         self._rank = inverse_permutation(self._order)
         self._empty = self._sorted >= _FAR
 
-    def _sort_edges(self, delta):
+    def _sort_edges(self, delta: float) -> tuple[Tensor, Tensor]:
         """Find the distinct edges; return where among them each window begins and ends, int32 [P + 1] each."""
-        centre, delta = widen(self._sorted, self._float64), widen(delta, self._float64)
+        centre, delta = precise(self._sorted, self._float64), precise(delta, self._float64)
         # x >= an edge that is rounded up to float32 just where x >= the edge itself, as x is a float32
         low = tf.where(self._empty, _FAR, round_up(centre - delta))
         above = tf.math.nextafter(self._sorted, tf.fill(tf.shape(self._sorted), tf.float32.max))
@@ -122,14 +130,14 @@ class StepSums:
         half = count // 2
         return places[:half], places[half:]
 
-    def _from_slots(self, weights):
+    def _from_slots(self, weights: Tensor) -> Precise:
         weights = tf.concat([weights, [0.0]], 0)
-        return keep(~self._empty, widen(tf.gather(weights, self._order), self._float64))
+        return keep_where(~self._empty, precise(tf.gather(weights, self._order), self._float64))
 
-    def _to_slots(self, sums):
-        sums = tf.where(self._empty, 0.0, narrow(sums))
+    def _to_slots(self, sums: Precise) -> Tensor:
+        sums = tf.where(self._empty, 0.0, to_float32(sums))
         return (read(sums, self._rank) + self._missing)[: self._slots]
 
     @staticmethod
-    def _total(sums):
-        return each(lambda part: part[0, 0], sums)
+    def _total(sums: Precise) -> Precise:
+        return map_parts(lambda part: part[0, 0], sums)

@@ -1,23 +1,27 @@
 """Passes over all N entries of a batch, in blocks: find each one's interval, add up, and evaluate lines."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
-from ...tensors import ceil_div, count_values, least, most, read, size_of
-from .double_float import Pair, each, keep, narrow, widen, widen_counts
+from ...tensors import Dtype, Size, Tensor, ceil_div, count_values, least, most, read, size_of
+from .double_float import FloatPair, Precise, keep_where, map_parts, precise, precise_counts, to_float32
+from .edge_lookup import EdgeLookup
 
 _ALIGNED = 64  # where a slice may begin that is not to be copied
 BLOCK = 1 << 17  # entries at a time: their temporaries stay in the cache, and the cores busy
 
 
-class Entries:
+class EntryIntervals:
     """The entries that count, each in one of E intervals, which begin at sorted edges, or below the first edge.
 
-    Numbers of this class are wide in float64.
+    Its precise numbers are float64.
 
     Args:
         scores: float32 [N].
         counted: bool [N].
-        lookup: `Lookup` of the edges.
+        lookup: `EdgeLookup` of the edges.
         edges: float32 [E].
         open_intervals: bool [E], where it matters how far the entries are from the edge.
         inverse: 1 / 2δ.
@@ -27,7 +31,16 @@ class Entries:
         counts: int32 [E], the entries in each interval.
     """
 
-    def __init__(self, scores, counted, lookup, edges, open_intervals, inverse, block=BLOCK):
+    def __init__(
+        self,
+        scores: Tensor,
+        counted: Tensor,
+        lookup: EdgeLookup,
+        edges: Tensor,
+        open_intervals: Tensor,
+        inverse: float,
+        block: int = BLOCK,
+    ) -> None:
         self._scores, self._edges, self._open, self._inverse = scores, edges, open_intervals, inverse
         self._entries, self._bins = size_of(scores), size_of(edges) + 1
         self._block, self._blocks = self._blocking(block)
@@ -35,7 +48,7 @@ class Entries:
         self._even = not tf.is_tensor(whole) and whole == self._entries
         self._prepare()
 
-        def find(index, intervals, counts, *sums):
+        def find(index: Tensor, intervals: Any, counts: Tensor, *sums: Tensor) -> tuple[Any, ...]:
             begin = self._begin(index)
             scores = tf.slice(self._scores, [begin], [self._block])
             here = tf.slice(counted, [begin], [self._block])
@@ -51,44 +64,44 @@ class Entries:
         _, self._intervals, counts, *self._sums = self._loop(find, start)
         self.counts = counts[1:]
 
-    def moments(self, origin):
-        """Return Σ (x − origin) / 2δ over each open interval, wide [E], from wide [E]; 0 in the others."""
+    def moments(self, origin: Precise) -> Precise:
+        """Return Σ (x − origin) / 2δ over each open interval, precise [E], from precise [E]; 0 in the others."""
         sums = self._sums[0][1:] - tf.cast(self.counts, tf.float64) * origin
-        return keep(self._open, sums * self._inverse)
+        return keep_where(self._open, sums * self._inverse)
 
-    def lines(self, height, slope):
+    def lines(self, height: Precise, slope: Precise) -> Tensor:
         """Evaluate one line per interval at its entries.
 
         Args:
-            height: wide [E], the line at the interval's edge.
-            slope: wide [E], its rise over 2δ; 0 where the interval is not open.
+            height: precise [E], the line at the interval's edge.
+            slope: precise [E], its rise over 2δ; 0 where the interval is not open.
 
         Returns:
             float32 [N]: the line at each entry, and exactly 0 at entries below the first edge or not counted.
         """
         one_number = self._edges[1:] <= tf.math.nextafter(self._edges[:-1], self._edges[1:])
         # an interval with a single number needs no slope, which might be beyond float64's digits
-        slope = keep(~tf.concat([one_number, [False]], 0), slope) * self._inverse
+        slope = keep_where(~tf.concat([one_number, [False]], 0), slope) * self._inverse
         shift = tf.concat([[0.0], height - slope * tf.cast(self._edges, tf.float64)], 0)
         slope = tf.concat([[0.0], slope], 0)
 
-        def evaluate(scores, interval):
+        def evaluate(scores: Tensor, interval: Tensor) -> Tensor:
             rise = tf.raw_ops.MulNoNan(x=tf.cast(scores, tf.float64), y=read(slope, interval))
             return tf.cast(read(shift, interval) + rise, tf.float32)
 
         return self._at_entries(evaluate)
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         pass
 
-    def _nothing(self):
+    def _nothing(self) -> list[Tensor]:
         return [tf.zeros([self._bins], tf.float64)]
 
-    def _add(self, sums, interval, scores):
+    def _add(self, sums: tuple[Tensor, ...], interval: Tensor, scores: Tensor) -> list[Tensor]:
         # the places themselves: float64 holds the sum of 2^29 float32 of like size without rounding
         return [sums[0] + count_values(interval, self._bins, tf.cast(scores, tf.float64))]
 
-    def _blocking(self, block):
+    def _blocking(self, block: int) -> tuple[Size, Size]:
         """Return the size of a block and the number of blocks, ints where the shapes are known."""
         entries = self._entries
         blocks = most(ceil_div(entries, self._wanted(block)), 1)
@@ -98,24 +111,24 @@ class Entries:
         size = least(_ALIGNED * ceil_div(ceil_div(entries, blocks), _ALIGNED), entries)
         return size, most(ceil_div(entries, most(size, 1)), 1)
 
-    def _wanted(self, block):
+    def _wanted(self, block: int) -> Size:
         # with many intervals the bins of a block cost as much as its entries
         return most(block, self._bins)
 
-    def _begin(self, index):
+    def _begin(self, index: Tensor) -> Tensor:
         return tf.minimum(index * self._block, self._entries - self._block)
 
-    def _array(self, dtype):
+    def _array(self, dtype: Dtype) -> Any:
         shape = [None if tf.is_tensor(self._block) else self._block]
         return tf.TensorArray(dtype, self._blocks, element_shape=shape, infer_shape=False, clear_after_read=False)
 
-    def _loop(self, body, start):
+    def _loop(self, body: Callable[..., Any], start: tuple[Any, ...]) -> Any:
         return tf.while_loop(lambda index, *_: index < self._blocks, body, start, parallel_iterations=4)
 
-    def _at_entries(self, function):
+    def _at_entries(self, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Return float32 [N] of function(scores, interval), block by block."""
 
-        def evaluate(index, values):
+        def evaluate(index: Tensor, values: Any) -> tuple[Tensor, Any]:
             scores = tf.slice(self._scores, [self._begin(index)], [self._block])
             return index + 1, values.write(index, function(scores, self._intervals.read(index)))
 
@@ -127,51 +140,51 @@ class Entries:
         return tf.concat([values[:last], values[self._blocks * self._block - (self._entries - last) :]], 0)
 
 
-class EntriesInPairs(Entries):
-    """`Entries` without float64: wide numbers are pairs of float32.
+class EntryIntervalsInFloatPairs(EntryIntervals):
+    """`EntryIntervals` without float64: precise numbers are pairs of float32.
 
     Offsets from the edge, as shares of 2δ, are summed as two digits of 14 bits in int32 and a rest in float32.
     """
 
-    def moments(self, origin):
-        """Return Σ (x − origin) / 2δ over each open interval, wide [E], from wide [E]; 0 in the others."""
-        from_edge = (widen(self._edges, float64=False) - origin) * widen(self._inverse, float64=False)
-        offsets = each(lambda part: part[1:], Pair(*self._sums))
-        return keep(self._open, widen_counts(self.counts, float64=False) * from_edge + offsets)
+    def moments(self, origin: Precise) -> Precise:
+        """Return Σ (x − origin) / 2δ over each open interval, precise [E], from precise [E]; 0 in the others."""
+        from_edge = (precise(self._edges, float64=False) - origin) * precise(self._inverse, float64=False)
+        offsets = map_parts(lambda part: part[1:], FloatPair(*self._sums))
+        return keep_where(self._open, precise_counts(self.counts, float64=False) * from_edge + offsets)
 
-    def lines(self, height, slope):
-        """Evaluate one line per interval at its entries, as `Entries.lines`."""
-        height, slope = (tf.concat([[0.0], narrow(wide)], 0) for wide in (height, slope))
+    def lines(self, height: Precise, slope: Precise) -> Tensor:
+        """Evaluate one line per interval at its entries, as `EntryIntervals.lines`."""
+        height, slope = (tf.concat([[0.0], to_float32(number)], 0) for number in (height, slope))
 
-        def evaluate(scores, interval):
+        def evaluate(scores: Tensor, interval: Tensor) -> Tensor:
             rise = tf.raw_ops.MulNoNan(x=self._offset(scores, interval), y=read(slope, interval))
             return read(height, interval) + rise
 
         return self._at_entries(evaluate)
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         # offsets from there are 0
         nowhere = tf.constant(float("inf"))
         self._left = tf.concat([[nowhere], tf.where(self._open, self._edges, nowhere)], 0)
 
-    def _nothing(self):
+    def _nothing(self) -> list[Tensor]:
         return [tf.zeros([self._bins]), tf.zeros([self._bins])]
 
-    def _add(self, sums, interval, scores):
-        rest, total = self._offset(scores, interval), Pair(*sums)
+    def _add(self, sums: tuple[Tensor, ...], interval: Tensor, scores: Tensor) -> list[Tensor]:
+        rest, total = self._offset(scores, interval), FloatPair(*sums)
         for scale in (2.0**-14, 2.0**-28):
             rest = rest * 2**14
             digit = tf.floor(rest)
             rest = rest - digit
-            digits = widen_counts(count_values(interval, self._bins, tf.cast(digit, tf.int32)), float64=False)
-            total += Pair(digits.high * scale, digits.low * scale)
-        total += widen(count_values(interval, self._bins, rest) * 2.0**-28, float64=False)
+            digits = precise_counts(count_values(interval, self._bins, tf.cast(digit, tf.int32)), float64=False)
+            total += FloatPair(digits.high * scale, digits.low * scale)
+        total += precise(count_values(interval, self._bins, rest) * 2.0**-28, float64=False)
         return [total.high, total.low]
 
-    def _offset(self, scores, interval):
+    def _offset(self, scores: Tensor, interval: Tensor) -> Tensor:
         """Return (x − edge) / 2δ, from 0 to just below 1."""
         return tf.clip_by_value((scores - read(self._left, interval)) * self._inverse, 0.0, 1 - 2.0**-24)
 
-    def _wanted(self, block):
+    def _wanted(self, block: int) -> Size:
         # the sum of more digits might not fit into int32
         return min(block, BLOCK)

@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from ...tensors import count_values, read, size_of
-from .double_float import each, keep, leading, suffix_sums, unstack, widen
+from ...tensors import Tensor, count_values, read, size_of
+from .double_float import Precise, keep_where, leading_part, map_parts, precise, suffix_sums, unstack_parts
 
 
-class Places:
+class SortedPlaces:
     """Sorted places x_k and their origins, one for each run of places within 4δ.
 
     Distances to an origin are small multiples of δ, so that a difference of sums of them keeps its digits however far
@@ -14,66 +14,68 @@ class Places:
 
     Args:
         places: float32 [K], ascending, K > 0.
-        inverse: wide scalar, 1 / 2δ.
-        float64: whether wide numbers are float64.
+        inverse: precise scalar, 1 / 2δ.
+        float64: whether precise numbers are float64.
     """
 
-    def __init__(self, places, inverse, float64):
+    def __init__(self, places: Tensor, inverse: Precise, float64: bool) -> None:
         count = size_of(places)
-        self.inverse, self.half = inverse, widen(0.5, float64)
-        wide = widen(places, float64)
-        cell = tf.math.floor(leading((wide - each(lambda part: part[:1], wide)) * inverse * widen(0.5, float64)))
+        self.inverse, self.half = inverse, precise(0.5, float64)
+        exact = precise(places, float64)
+        cell = tf.math.floor(
+            leading_part((exact - map_parts(lambda part: part[:1], exact)) * inverse * precise(0.5, float64))
+        )
         run = tf.cumsum(tf.concat([[0], tf.cast(cell[1:] != cell[:-1], tf.int32)], 0))
         starts = tf.concat([[0], tf.cumsum(count_values(run, count))], 0)
         first = read(starts, run)
-        self.origin = each(lambda part: read(part, first), wide)
-        self.from_origin = (wide - self.origin) * inverse
+        self.origin = map_parts(lambda part: read(part, first), exact)
+        self.from_origin = (exact - self.origin) * inverse
         # of the places 0 ... K: where the next run starts
         self.next_run = tf.concat([read(starts, run + 1), starts[-1:]], 0)
 
-    def suffix_sums(self, weights, moments=None):
+    def suffix_sums(self, weights: Precise, moments: Precise | None = None) -> Precise:
         """Prepare sums over windows.
 
         Args:
-            weights: wide [K], w_k.
-            moments: wide [K], w_k (x_k − origin) / 2δ where x_k is not the place itself.
+            weights: precise [K], w_k.
+            moments: precise [K], w_k (x_k − origin) / 2δ where x_k is not the place itself.
 
         Returns:
-            Suffix sums of weights and moments, wide [K + 1, 2].
+            Suffix sums of weights and moments, precise [K + 1, 2].
         """
         moments = weights * self.from_origin if moments is None else moments
-        return suffix_sums(each(lambda *parts: tf.stack(parts, 1), weights, moments))
+        return suffix_sums(map_parts(lambda *parts: tf.stack(parts, 1), weights, moments))
 
 
 class Windows:
     """Windows of width 2δ round the centres q_i, each a range of sorted places.
 
     Args:
-        places: `Places`.
+        places: `SortedPlaces`.
         start: int32 [Q], the first place in the window.
         stop: int32 [Q], the first place above it.
-        centre: wide [Q], q_i.
+        centre: precise [Q], q_i.
     """
 
-    def __init__(self, places, start, stop, centre):
+    def __init__(self, places: SortedPlaces, start: Tensor, stop: Tensor, centre: Precise) -> None:
         middle = tf.minimum(read(places.next_run, start), stop)
         self._bounds = tf.stack([start, middle, stop])
         first = self._bounds[:2]
         any_place = first < self._bounds[1:]
         first = tf.where(any_place, first, 0)
-        origin = each(lambda part: read(part, first), places.origin)
+        origin = map_parts(lambda part: read(part, first), places.origin)
         # H at the origins of the two runs, were it not clipped
-        self._heights = keep(any_place, (origin - centre) * places.inverse + places.half)
+        self._heights = keep_where(any_place, (origin - centre) * places.inverse + places.half)
 
-    def step_sums(self, sums):
-        """Return Σ_k w_k H(x_k − q_i), wide [Q], from what `Places.suffix_sums` gave."""
-        at_bounds = each(lambda part: read(part, self._bounds), sums)
-        between = each(lambda part: part[:2], at_bounds) - each(lambda part: part[1:], at_bounds)
-        weights, moments = unstack(between, axis=2)
-        below, above = unstack(moments + weights * self._heights, axis=0)
-        return each(lambda part: part[2, :, 0], at_bounds) + below + above
+    def step_sums(self, sums: Precise) -> Precise:
+        """Return Σ_k w_k H(x_k − q_i), precise [Q], from what `SortedPlaces.suffix_sums` gave."""
+        at_bounds = map_parts(lambda part: read(part, self._bounds), sums)
+        between = map_parts(lambda part: part[:2], at_bounds) - map_parts(lambda part: part[1:], at_bounds)
+        weights, moments = unstack_parts(between, axis=2)
+        below, above = unstack_parts(moments + weights * self._heights, axis=0)
+        return map_parts(lambda part: part[2, :, 0], at_bounds) + below + above
 
-    def weights_within(self, sums):
-        """Return Σ w_k over each window, wide [Q]."""
-        start, _, stop = unstack(each(lambda part: read(part, self._bounds)[..., 0], sums), axis=0)
+    def weights_within(self, sums: Precise) -> Precise:
+        """Return Σ w_k over each window, precise [Q]."""
+        start, _, stop = unstack_parts(map_parts(lambda part: read(part, self._bounds)[..., 0], sums), axis=0)
         return start - stop

@@ -1,0 +1,295 @@
+"""What type checkers and editors read of `metricfit.losses`; written by `make stub`."""
+
+from collections.abc import Sequence
+
+from .base import AnchorLoss as AnchorLoss
+from .base import LossEntry as LossEntry
+from .boxes import aligned_giou as aligned_giou
+from .boxes import aligned_iou as aligned_iou
+from .boxes import giou_error as giou_error
+from .boxes import iou_error as iou_error
+from .boxes import smooth_l1 as smooth_l1
+from .combined import Combined as Combined
+from .combined import FadeLoss as FadeLoss
+from .deep_supervision import DeepSupervision as DeepSupervision
+from .pixelwise.cross_entropy import BalancedCrossEntropy as _BalancedCrossEntropy
+from .pixelwise.cross_entropy import CrossEntropy as _CrossEntropy
+from .pixelwise.cross_entropy import SoftmaxCrossEntropy as _SoftmaxCrossEntropy
+from .pixelwise.cross_entropy import balanced_cross_entropy as balanced_cross_entropy
+from .pixelwise.cross_entropy import cross_entropy as cross_entropy
+from .pixelwise.cross_entropy import softmax_cross_entropy as softmax_cross_entropy
+from .pixelwise.focal import BinaryFocalLoss as _BinaryFocalLoss
+from .pixelwise.focal import binary_focal_loss as binary_focal_loss
+from .pixelwise.ohem import CrossEntropyOHEM as _CrossEntropyOHEM
+from .pixelwise.ohem import cross_entropy_ohem as cross_entropy_ohem
+from .ranking.alrp import ALRPLoss as _ALRPLoss
+from .ranking.alrp import alrp_loss as alrp_loss
+from .ranking.ap import APLoss as _APLoss
+from .ranking.ap import ap_loss as ap_loss
+from .ranking.auc import AUCLoss as _AUCLoss
+from .ranking.auc import auc_loss as auc_loss
+from .ranking.ndcg import NDCGLoss as _NDCGLoss
+from .ranking.ndcg import ndcg_loss as ndcg_loss
+from .ranking.rank_sort import RankSortLoss as _RankSortLoss
+from .ranking.rank_sort import rank_sort_loss as rank_sort_loss
+from .region.floss import FLoss as _FLoss
+from .region.floss import LogFLoss as _LogFLoss
+from .region.floss import floss as floss
+from .region.floss import log_floss as log_floss
+from .region.lovasz import LovaszHinge as _LovaszHinge
+from .region.lovasz import LovaszSoftmax as _LovaszSoftmax
+from .region.lovasz import lovasz_hinge as lovasz_hinge
+from .region.lovasz import lovasz_softmax as lovasz_softmax
+from .region.lovasz_prox import lovasz_prox as lovasz_prox
+from .region.soft_iou import SoftIoU as _SoftIoU
+from .region.soft_iou import soft_iou as soft_iou
+from .registry import LOSSES as LOSSES
+from .registry import combined as combined
+from .registry import get as get
+from .registry import read_sum as read_sum
+
+__all__ = [
+    "LOSSES",
+    "ALRPLoss",
+    "APLoss",
+    "AUCLoss",
+    "AnchorLoss",
+    "BalancedCrossEntropy",
+    "BinaryFocalLoss",
+    "Combined",
+    "CrossEntropy",
+    "CrossEntropyOHEM",
+    "DeepSupervision",
+    "FLoss",
+    "FadeLoss",
+    "LogFLoss",
+    "LossEntry",
+    "LovaszHinge",
+    "LovaszSoftmax",
+    "NDCGLoss",
+    "RankSortLoss",
+    "SoftIoU",
+    "SoftmaxCrossEntropy",
+    "aligned_giou",
+    "aligned_iou",
+    "alrp_loss",
+    "ap_loss",
+    "auc_loss",
+    "balanced_cross_entropy",
+    "binary_focal_loss",
+    "combined",
+    "cross_entropy",
+    "cross_entropy_ohem",
+    "floss",
+    "get",
+    "giou_error",
+    "iou_error",
+    "log_floss",
+    "lovasz_hinge",
+    "lovasz_prox",
+    "lovasz_softmax",
+    "ndcg_loss",
+    "rank_sort_loss",
+    "read_sum",
+    "smooth_l1",
+    "soft_iou",
+    "softmax_cross_entropy",
+]
+
+class ALRPLoss(_ALRPLoss):
+    """aLRP as a Keras loss, the sum of the parts of `alrp_loss`; arguments as there."""
+
+    def __init__(
+        self,
+        *,
+        delta: float = 1.0,
+        clip_error: bool = False,
+        max_positives: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "alrp",
+    ) -> None: ...
+
+class APLoss(_APLoss):
+    """AP-Loss as a Keras loss; arguments as in `ap_loss`."""
+
+    def __init__(
+        self,
+        *,
+        delta: float = 1.0,
+        interpolated: bool = False,
+        max_positives: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "ap",
+    ) -> None: ...
+
+class AUCLoss(_AUCLoss):
+    """AUC-Loss as a Keras loss; arguments as in `auc_loss`."""
+
+    def __init__(
+        self,
+        *,
+        delta: float = 1.0,
+        max_positives: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "auc",
+    ) -> None: ...
+
+class BalancedCrossEntropy(_BalancedCrossEntropy):
+    """Class-balanced cross-entropy as a Keras loss; arguments as in `balanced_cross_entropy`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "balanced_cross_entropy",
+    ) -> None: ...
+
+class BinaryFocalLoss(_BinaryFocalLoss):
+    """The focal loss as a Keras loss; arguments as in `binary_focal_loss`."""
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "focal",
+    ) -> None: ...
+
+class CrossEntropy(_CrossEntropy):
+    """Binary cross-entropy as a Keras loss; arguments as in `cross_entropy`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "cross_entropy",
+    ) -> None: ...
+
+class CrossEntropyOHEM(_CrossEntropyOHEM):
+    """Cross-entropy with hard-example mining as a Keras loss; arguments as in `cross_entropy_ohem`."""
+
+    def __init__(
+        self,
+        *,
+        negatives_per_positive: float = 3.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "cross_entropy_ohem",
+    ) -> None: ...
+
+class FLoss(_FLoss):
+    """FLoss as a Keras loss; arguments as in `floss`."""
+
+    def __init__(
+        self,
+        *,
+        beta2: float = 0.3,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "floss",
+    ) -> None: ...
+
+class LogFLoss(_LogFLoss):
+    """Log-FLoss as a Keras loss; arguments as in `log_floss`."""
+
+    def __init__(
+        self,
+        *,
+        beta2: float = 0.3,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "log_floss",
+    ) -> None: ...
+
+class LovaszHinge(_LovaszHinge):
+    """The Lovász hinge as a Keras loss; arguments as in `lovasz_hinge`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = True,
+        per_image: bool = True,
+        classes: str | Sequence[int] = "all",
+        class_weights: Sequence[float] | None = None,
+        ignore_label: float | None = None,
+        method: str = "binned",
+        bins: int = 4096,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "lovasz_hinge",
+    ) -> None: ...
+
+class LovaszSoftmax(_LovaszSoftmax):
+    """Lovász-Softmax as a Keras loss; arguments as in `lovasz_softmax`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        per_image: bool = False,
+        classes: str | Sequence[int] = "present",
+        class_weights: Sequence[float] | None = None,
+        ignore_label: float | None = None,
+        method: str = "binned",
+        bins: int = 4096,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "lovasz_softmax",
+    ) -> None: ...
+
+class NDCGLoss(_NDCGLoss):
+    """NDCG-Loss as a Keras loss; arguments as in `ndcg_loss`."""
+
+    def __init__(
+        self,
+        *,
+        delta: float = 1.0,
+        max_positives: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "ndcg",
+    ) -> None: ...
+
+class RankSortLoss(_RankSortLoss):
+    """Rank & Sort as a Keras loss, the sum of the parts of `rank_sort_loss`; arguments as there."""
+
+    def __init__(
+        self,
+        *,
+        delta: float = 0.5,
+        max_positives: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "rank_sort",
+    ) -> None: ...
+
+class SoftIoU(_SoftIoU):
+    """Soft IoU as a Keras loss; arguments as in `soft_iou`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "soft_iou",
+    ) -> None: ...
+
+class SoftmaxCrossEntropy(_SoftmaxCrossEntropy):
+    """Cross-entropy of the softmax as a Keras loss; arguments as in `softmax_cross_entropy`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        per_image: bool = False,
+        class_weights: Sequence[float] | None = None,
+        ignore_label: float | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "softmax_cross_entropy",
+    ) -> None: ...
