@@ -4,7 +4,7 @@ A new figure is its measure and its entry here. docs/measuring.md explains them 
 """
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import UsageError
 
@@ -144,11 +144,28 @@ _FILES = (
     Metric("latency_ms", "ms", ".1f", False, "time of one picture"),
     Metric("largest_difference", "largest difference", ".1e", False, "of a score", "largest diff."),
     Metric("mean_difference", "mean difference", ".1e", False, "of a score", "mean diff."),
-    Metric("ap_difference", "AP difference", "+.4f", True, "the file's AP less the Keras model's", "AP diff."),
-    Metric("largest_score_difference", "largest score difference", ".1e", False, "", "largest score diff."),
-    Metric("largest_box_difference", "largest box difference (px)", ".1e", False, "", "largest box diff. (px)"),
-    Metric("mean_score_difference", "mean score difference", ".1e", False, "", "mean score diff."),
-    Metric("mean_box_difference", "mean box difference (px)", ".1e", False, "", "mean box diff. (px)"),
+    Metric("largest_score_difference", "largest score difference", ".1e", False, "of a score", "largest score diff."),
+    Metric(
+        "largest_box_difference",
+        "largest box difference (px)",
+        ".1e",
+        False,
+        "of a box",
+        "largest box diff. (px)",
+    ),
+    Metric("mean_score_difference", "mean score difference", ".1e", False, "of a score", "mean score diff."),
+    Metric("mean_box_difference", "mean box difference (px)", ".1e", False, "of a box", "mean box diff. (px)"),
+    *(
+        replace(
+            one,
+            key=f"{one.key}_difference",
+            heading=f"{one.heading} difference",
+            form="+.4f",
+            explained=f"the file's {one.heading} less the Keras model's",
+            narrow=f"{one.narrow} diff.",
+        )
+        for one in (*_MAPS, *_CLASSES, *_BOXES)
+    ),
 )
 # What a training logs besides.
 _TRAINING = (

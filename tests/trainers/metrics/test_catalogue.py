@@ -6,6 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from metricfit.app import tasks as apps
+from metricfit.app.export import COLUMNS
+from metricfit.export import tasks as exports
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics import LRP, CocoAP, FMeasureCurve, Jaccard
 from metricfit.trainers.metrics.catalogue import CATALOGUE, metrics_of
@@ -32,13 +35,25 @@ def test_entries_are_whole():
         assert metric.key == key
         assert metric.heading
         assert metric.narrow
+        assert metric.explained
         assert metric.text(0.25)
         assert metric.sign == {True: 1, False: -1, None: 0}[metric.larger_is_better]
     assert CATALOGUE["mae"].sign == -1
     assert CATALOGUE["max_f"].text(0.91234) == "0.912"
     assert CATALOGUE["f1_threshold"].sign == 0
-    alone = [metric.heading for metric in CATALOGUE.values() if metric.heading != "best threshold"]
+    assert CATALOGUE["mae_difference"].sign == -1
+    assert CATALOGUE["ap_difference"].text(-0.01) == "-0.0100"
+    alone = [metric.heading for metric in CATALOGUE.values() if not metric.heading.startswith("best threshold")]
     assert len(set(alone)) == len(alone), "two figures share a heading"
+
+
+@pytest.mark.parametrize("task", apps.TASKS)
+def test_every_figure_that_is_shown_has_an_entry(task):
+    app, files = apps.TASKS[task], exports.TASKS[task]
+    page = app.presentation()
+    keys = {*app.columns, *app.class_columns, *page.lead, *page.overall, *page.columns}
+    keys |= {*COLUMNS, *files.columns, *files.main, *(f"{key}_difference" for key in files.main)}
+    assert keys - set(CATALOGUE) == set()
 
 
 def test_titles():
