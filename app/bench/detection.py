@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,72 +18,60 @@ from ...trainers.tasks import get_task
 from ...trainers.training.config import DetectionConfig
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
+from .base import MODES, Bench, Table, against_step, interleaved, rate, ratio_rows, value_and_gradients
 from .loop import loop_over_positives
-from .timing import MODES, interleaved, rate, value_and_gradients
+from .ranking import bench_losses
 
 COMPARED = ("focal", "ap", "alrp")
 
 
-def bench_train(options: BenchOptions) -> list[dict]:
-    """Time the losses alone on a step's own logits and labels, beside the loop, and the whole step with each."""
-    config = _config(options)
-    source = open_source(options.data, needs="boxes")
-    batch = next(iter(get_task("detection").training_batches(config, source, 0)))
-    model = get_task("detection").build_model(config, source)
-    alone = _losses_alone(model, batch)
-    steps = {("whole step", name): _step(config, source, batch, loss=name) for name in COMPARED}
-    times = interleaved(alone, max(options.repeats, 7)) | interleaved(steps, options.repeats)
-    return [
-        {"what": what, "loss": name, "ms": 1e3 * value, "against focal": value / times[_focal(what), "focal"]}
-        for (what, name), value in times.items()
-    ]
+class DetectionBench(Bench):
+    """Boxes, and losses that rank them."""
+
+    name = "detection"
+    size, batch_size = 512, 4
+    usual_for = ("losses", "train")
+
+    @property
+    def tables(self) -> dict[str, Callable[[BenchOptions], Table]]:
+        """Ranking losses, pipeline, training step and backbones."""
+        return {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models}
+
+    def data(self, options: BenchOptions) -> Table:
+        """Time the training stream alone against the training step that eats it."""
+        config, source = self.config(options), open_source(options.data, needs="boxes")
+        stream = iter(self.task.training_batches(config, source, 0))
+        batch = next(stream)
+        rates = {"pipeline": rate(stream, 4 * options.repeats, config.batch_size)}
+        return against_step(rates, _step(config, source, batch, loss=config.loss), options)
+
+    def train(self, options: BenchOptions) -> Table:
+        """Time the losses alone on a step's own logits and labels, beside the loop, and the whole step with each."""
+        config, source = self.config(options), open_source(options.data, needs="boxes")
+        batch = next(iter(self.task.training_batches(config, source, 0)))
+        alone = _losses_alone(self.task.build_model(config, source), batch)
+        steps = {("whole step", name): _step(config, source, batch, loss=name) for name in COMPARED}
+        times = interleaved(alone, max(options.repeats, 7)) | interleaved(steps, options.repeats)
+        return ratio_rows(times, "what", "loss", ratio="against focal", to=_focal)
 
 
-def bench_data(options: BenchOptions) -> list[dict]:
-    """Time the training stream alone against the training step that eats it."""
-    config = _config(options)
-    source = open_source(options.data, needs="boxes")
-    count = 4 * options.repeats
-    stream = iter(get_task("detection").training_batches(config, source, 0))
-    batch = next(stream)
-    rates = {"pipeline": rate(stream, count, config.batch_size)}
-    step = interleaved({"step": _step(config, source, batch, loss=config.loss)}, options.repeats)["step"]
-    eaten = config.batch_size / step
-    rates[f"training step, {config.backbone}"] = eaten
-    return [{"what": name, "images/s": each, "against the step": each / eaten} for name, each in rates.items()]
-
-
-def bench_models(options: BenchOptions) -> list[dict]:
+def bench_models(options: BenchOptions) -> Table:
     """Count parameters and time inference with decoding, one picture at a time, of every backbone's RetinaNet."""
     picture = tf.zeros((1, options.size, options.size, 3), tf.uint8)
     actions, parameters = {}, {}
     for name in BACKBONES:
         model = build_retinanet(name, size=options.size, class_names=("object",))
         actions[name] = partial(get_task("detection").predictor(model), picture)
-        parameters[name] = model.count_params()
-    times = interleaved(actions, options.repeats)
-    first = next(iter(times.values()))
-    return [
-        {"backbone": name, "parameters M": parameters[name] / 1e6, "ms": 1e3 * value, "ratio": value / first}
-        for name, value in times.items()
-    ]
+        parameters[name] = {"parameters M": model.count_params() / 1e6}
+    return ratio_rows(interleaved(actions, options.repeats), "backbone", more=parameters)
 
 
-def _config(options: BenchOptions) -> DetectionConfig:
-    return DetectionConfig(
-        data=options.data,
-        backbone=options.backbone,
-        size=options.size,
-        batch_size=options.batch_size,
-        seed=options.seed,
-    )
+def _focal(key: tuple[str, str]) -> tuple[str, str]:
+    what, _ = key
+    return ("loss alone, graph" if what == "loss alone, loop" else what), "focal"
 
 
-def _focal(what: str) -> str:
-    return "loss alone, graph" if what == "loss alone, loop" else what
-
-
-def _losses_alone(model, batch) -> dict[tuple, Callable]:
+def _losses_alone(model: keras.Model, batch: tuple) -> dict[tuple[str, str], Callable[[], object]]:
     """Make an action of each compared loss on what the untrained model gives for a batch, and of the loop."""
     images, truth = batch
     heads = model(images, training=True)
@@ -89,7 +79,7 @@ def _losses_alone(model, batch) -> dict[tuple, Callable]:
     logits = heads["classification"]
     labels = class_labels(targets, logits.shape[-1])
     error = giou_error(aligned_giou(decode_boxes(heads["box"], model.anchors), targets.boxes))[..., tf.newaxis]
-    actions = {}
+    actions: dict[tuple[str, str], Callable[[], object]] = {}
     for mode, compiled in MODES.items():
         for name in COMPARED:
             loss = losses.get(name)
@@ -99,18 +89,18 @@ def _losses_alone(model, batch) -> dict[tuple, Callable]:
             )
             watched = [logits, error] if loss.needs else [logits]
             actions[f"loss alone, {mode}", name] = partial(_run, step, [labels], watched)
-    flat = [labels.numpy().reshape(-1), logits.numpy().reshape(-1)]
+    flat = labels.numpy().reshape(-1), logits.numpy().reshape(-1)
     each = np.broadcast_to(error.numpy(), logits.shape).reshape(-1)
     actions["loss alone, loop", "ap"] = partial(loop_over_positives, *flat)
     actions["loss alone, loop", "alrp"] = partial(loop_over_positives, *flat, each)
     return actions
 
 
-def _run(step: Callable, fixed: list, watched: list) -> None:
+def _run(step: Callable, fixed: list[tf.Tensor], watched: list[tf.Tensor]) -> None:
     step(fixed, watched)[0].numpy()
 
 
-def _step(config: DetectionConfig, source, batch, *, loss: str) -> Callable[[], object]:
+def _step(config: DetectionConfig, source: Any, batch: tuple, *, loss: str) -> Callable[[], object]:
     model = get_task("detection").build_model(config, source)
     model.compile(optimizer=build_optimizer(config, 1000), loss=loss, jit_compile=False)
     model.make_train_function()

@@ -27,7 +27,9 @@ class LoopResult(NamedTuple):
     pairs: int
 
 
-def loop_over_positives(labels, scores, errors=None, *, delta: float = 1.0) -> LoopResult:
+def loop_over_positives(
+    labels: np.ndarray, scores: np.ndarray, errors: np.ndarray | None = None, *, delta: float = 1.0
+) -> LoopResult:
     """Compute AP-Loss, or aLRP where localisation errors are given, and its gradients.
 
     Args:
@@ -35,9 +37,6 @@ def loop_over_positives(labels, scores, errors=None, *, delta: float = 1.0) -> L
         scores: float32 [N], logits.
         errors: float32 [N], localisation errors, or None.
         delta: half the width of the piecewise step.
-
-    Returns:
-        Value and gradients.
     """
     positives = np.flatnonzero(labels == 1)
     own = scores[positives]

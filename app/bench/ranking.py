@@ -8,20 +8,20 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ... import losses
 from ..options import BenchOptions
-from .loop import loop_over_positives
-from .timing import MODES, interleaved, value_and_gradients
+from .base import MODES, Table, interleaved, value_and_gradients
+from .loop import LoopResult, loop_over_positives
 
 log = logging.getLogger("metricfit")
 
 # What stands beside the registry's names: other hyperparameters.
-VARIANTS = {"ap, interpolated": ("ap", {"interpolated": True})}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {"ap, interpolated": ("ap", {"interpolated": True})}
 SLOW = 4e9
 """Pairs from which on the loop runs once."""
 
@@ -37,7 +37,7 @@ class Case(NamedTuple):
     fresh: bool = False
     classes: int = 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{_short(self.entries)} x {_short(self.positives)}" + (", fresh" if self.fresh else "")
 
 
@@ -51,9 +51,10 @@ CASES = (SMALL, FRESH, MORE_POSITIVES, MORE_ENTRIES, LARGE)
 LOOPED = (SMALL, FRESH, LARGE)
 
 
-def bench_losses(options: BenchOptions) -> list[dict]:
+def bench_losses(options: BenchOptions) -> Table:
     """Time value and gradients of every detection loss, and of the loop, at several sizes; find its peak memory."""
-    names = {name: (name, {}) for name, entry in losses.LOSSES.items() if entry.task == "detection"} | VARIANTS
+    registered = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
+    names: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in registered} | VARIANTS
     steps = {
         (name, mode): value_and_gradients(_loss(*names[name]), compiled=compiled)
         for name in names
@@ -65,7 +66,7 @@ def bench_losses(options: BenchOptions) -> list[dict]:
     for case in CASES:
         log.info("%s: timing %d losses", case, len(steps))
         batch = inputs(case, options.seed)
-        actions = {key: partial(_run, step, *batch) for key, step in steps.items()}
+        actions: dict[tuple, Callable] = {key: partial(_run, step, *batch) for key, step in steps.items()}
         looped = {key: partial(_loop, unified, *batch) for key, unified in loops.items() if case in LOOPED}
         if case.entries * case.positives < SLOW:
             actions |= looped
@@ -79,10 +80,10 @@ def bench_losses(options: BenchOptions) -> list[dict]:
             for mode in MODES:
                 _compare(case, result, _run(steps[key[0], mode], *batch))
     rows = [_row(key, times, _alone(key, names, options.seed)) for key in steps]
-    return [*rows, *(_row(key, times, None, speeds[key]) for key in loops)]
+    return [*rows, *(_row(key, times, {}, speeds[key]) for key in loops)]
 
 
-def inputs(case: Case, seed: int):
+def inputs(case: Case, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Make up labels int8, logits float32 and localisation errors float32, all [N], the positives spread evenly.
 
     With classes the first two are [N / classes, classes] and the errors [N / classes, 1].
@@ -114,7 +115,7 @@ def print_peak(name: str, hyperparameters: dict, mode: str, case: list, seed: in
 def _loss(name: str, hyperparameters: dict) -> Callable:
     loss = losses.get(name, **hyperparameters)
 
-    def parts(fixed, watched):
+    def parts(fixed: list[tf.Tensor], watched: list[tf.Tensor]) -> list[tf.Tensor]:
         labels, (scores, errors) = fixed[0], watched
         found = loss.parts(labels, scores, errors if loss.needs else None, one_hot=labels.shape.rank == 2)
         return [part for part in found if part is not None]
@@ -122,17 +123,17 @@ def _loss(name: str, hyperparameters: dict) -> Callable:
     return parts
 
 
-def _run(step: Callable, labels, scores, errors):
+def _run(step: Callable, labels: tf.Tensor, scores: tf.Tensor, errors: tf.Tensor) -> tuple[tf.Tensor, list]:
     value, gradients = step([labels], [scores, errors])
     value.numpy()
     return value, gradients
 
 
-def _loop(unified: bool, labels, scores, errors):
+def _loop(unified: bool, labels: tf.Tensor, scores: tf.Tensor, errors: tf.Tensor) -> LoopResult:
     return loop_over_positives(labels.numpy(), scores.numpy(), errors.numpy() if unified else None)
 
 
-def _compare(case: Case, loop, ours) -> None:
+def _compare(case: Case, loop: LoopResult, ours: tuple[tf.Tensor, list]) -> None:
     """Say how far ours is from the loop, in the sum of all differences."""
     value, (gradient, _) = ours
     error = np.abs(loop.gradient - gradient.numpy()).sum() / np.abs(loop.gradient).sum()
@@ -151,20 +152,19 @@ def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
     program = f"from {__name__} import print_peak; print_peak({arguments})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     if done.returncode:
-        log.warning("%s: %s, %s failed: %s", case, *key, (done.stderr.strip().splitlines() or [done.returncode])[-1])
+        told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        log.warning("%s: %s, %s failed: %s", case, *key, told[-1])
         return {}
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def _row(key: tuple, times: dict, alone: dict | None, pairs: float | None = None) -> dict:
-    mine = times[key]
-    loop = times.get((key[0], "loop"), {})
-    row = {"loss": key[0], "mode": key[1]}
+def _row(key: tuple, times: dict, alone: dict, pairs: float | None = None) -> dict[str, Any]:
+    mine, loop = times[key], times.get((key[0], "loop"), {})
+    row: dict[str, Any] = {"loss": key[0], "mode": key[1]}
     row |= {f"{case}, ms": _times(mine.get(case), 1e3) for case in CASES}
     row |= {f"loop / ours, {case}": _ratio(loop.get(case), mine.get(case)) for case in LOOPED}
     row["N x4"] = _ratio(mine.get(MORE_ENTRIES), mine.get(SMALL))
     row["P x4"] = _ratio(mine.get(MORE_POSITIVES), mine.get(SMALL))
-    alone = alone or {}
     row[f"{HUGE}, ms"] = _times(alone.get("seconds"), 1e3)
     row["peak / scores"] = _ratio(alone.get("peak"), 4.0 * HUGE.entries)
     row["fixed part of it"] = _ratio(alone.get("fixed"), 4.0 * HUGE.entries)

@@ -1,7 +1,6 @@
 """The verb `bench`: speed as ratios inside one run, since machines differ and are noisy."""
 
 import dataclasses
-import importlib
 import logging
 from pathlib import Path
 
@@ -10,43 +9,37 @@ import tensorflow as tf
 from ...trainers.errors import UsageError
 from ..options import BenchOptions
 from ..reports import grid, made, write_csv
-from .timing import shown
+from ..tasks import TASKS
+from .base import Bench, shown
 
 log = logging.getLogger("metricfit")
 # Every timed function is traced once, and TensorFlow would warn of it.
 tf.get_logger().setLevel("ERROR")
 
-# What can be measured, for which task, by which "module:function"; the first task is the default.
-BENCHMARKS = {
-    "losses": {
-        "detection": "ranking:bench_losses",
-        "saliency": "saliency:bench_losses",
-        "segmentation": "segmentation:bench_losses",
-    },
-    "data": {"saliency": "saliency:bench_data", "detection": "detection:bench_data"},
-    "train": {
-        "detection": "detection:bench_train",
-        "saliency": "saliency:bench_train",
-        "segmentation": "segmentation:bench_train",
-    },
-    "models": {"saliency": "saliency:bench_models", "detection": "detection:bench_models"},
-    "metrics": {"saliency": "saliency:bench_metrics"},
-}
-# Side of the pictures and pictures a step, where none are given.
-SIZES = {"saliency": (192, 16), "segmentation": (256, 4), "detection": (512, 4)}
-
 
 def run(options: BenchOptions) -> int:
     """Run one benchmark; gives the exit code."""
-    tasks = BENCHMARKS[options.what]
-    task = options.task or next(iter(tasks))
-    if task not in tasks:
-        raise UsageError(f"bench {options.what} knows no {task}: choose one of {', '.join(tasks)}")
-    size, batch_size = SIZES[task]
-    options = dataclasses.replace(options, size=options.size or size, batch_size=options.batch_size or batch_size)
-    module, function = tasks[task].split(":")
-    rows = getattr(importlib.import_module(f"{__package__}.{module}"), function)(options)
+    bench = bench_of(options)
+    options = dataclasses.replace(
+        options, size=options.size or bench.size, batch_size=options.batch_size or bench.batch_size
+    )
+    rows = bench.tables[options.what](options)
     headings = list(rows[0])
     log.info("\n%s\n", grid([headings, *([shown(row[heading]) for heading in headings] for row in rows)]))
-    log.info("%s", made([write_csv(Path(options.out) / f"{options.what}_{task}.csv", rows)]))
+    log.info("%s", made([write_csv(Path(options.out) / f"{options.what}_{bench.name}.csv", rows)]))
     return 0
+
+
+def bench_of(options: BenchOptions) -> Bench:
+    """Find the task whose table is asked for.
+
+    Raises:
+        UsageError: the task has no such table.
+    """
+    having = [bench for bench in (task.bench() for task in TASKS.values()) if options.what in bench.tables]
+    having.sort(key=lambda bench: options.what not in bench.usual_for)
+    for bench in having:
+        if options.task in (None, bench.name):
+            return bench
+    choices = ", ".join(bench.name for bench in having)
+    raise UsageError(f"bench {options.what} knows no {options.task}: choose one of {choices}")

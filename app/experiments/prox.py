@@ -1,13 +1,16 @@
 """The proximal algorithm beside gradient descent and momentum (Berman et al., CVPR 2018, Fig. C.1 and C.2)."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ... import losses
+from ...trainers.figures.rendering import save
 from ...trainers.figures.style import COLOURS, DASHED, INK, LEGEND, bare, new_figure
-from ...trainers.files import written_beside
 from ..options import ExperimentOptions
 from ..reports import grid, write_csv
 
@@ -44,34 +47,31 @@ def run(options: ExperimentOptions, folder: Path) -> list[Path]:
     ]
     log.info("\n%s", grid([["method", "rate", "λ", "Jaccard loss, all steps", "after the last"], *cells]))
     figures = {"lovasz_prox_toy": draw_toy(paths), "lovasz_prox_last_layer": draw_last_layer(curves, settings)}
-    for name, figure in figures.items():
-        with written_beside(folder / f"{name}.png") as path:
-            figure.savefig(path, dpi=150)
     steps = [
         {**row, "step": step, "Jaccard loss": float(value)}
         for row in rows
         for step, value in enumerate(row.pop("curve"))
     ]
     return [
-        *(folder / f"{name}.png" for name in figures),
+        *(save(figure, folder / f"{name}.png") for name, figure in figures.items()),
         write_csv(folder / "lovasz_prox_toy.csv", toy_rows),
         write_csv(folder / "lovasz_prox_last_layer.csv", steps),
     ]
 
 
-def toy(x, slope: float) -> float:
+def toy(x: Sequence[float] | np.ndarray, slope: float) -> float:
     """The toy problem, max(0, ν x1, x2) (eq. C.4)."""
     return max(0.0, slope * float(x[0]), float(x[1]))
 
 
-def toy_gradient(x, slope: float):
+def toy_gradient(x: np.ndarray, slope: float) -> np.ndarray:
     """A gradient of the toy problem."""
     if toy(x, slope) == 0:
         return np.zeros(2)
     return np.array([slope, 0.0]) if slope * x[0] >= x[1] else np.array([0.0, 1.0])
 
 
-def toy_prox(x, slope: float, regularization: float):
+def toy_prox(x: Sequence[float] | np.ndarray, slope: float, regularization: float) -> np.ndarray:
     """The proximal operator of the toy problem (eq. C.1), exactly: x less the nearest mean of the slopes / λ."""
     x, corners = np.asarray(x, float), np.array([[0.0, 0.0], [slope, 0.0], [0.0, 1.0]]) / regularization
     if x.min() >= 0 and regularization * (x[0] / slope + x[1]) <= 1:
@@ -97,7 +97,7 @@ def toy_paths(slope: float) -> dict[str, np.ndarray]:
     return paths
 
 
-def last_layer(seed: int) -> list[dict]:
+def last_layer(seed: int) -> list[dict[str, Any]]:
     """Train a linear layer on fixed features by each method, with what suits it best on problem 0, on other problems.
 
     Returns:
@@ -106,7 +106,7 @@ def last_layer(seed: int) -> list[dict]:
     """
     problems, rows = [_pictures(np.random.default_rng((seed, number))) for number in range(PROBLEMS)], []
 
-    def row(name, problem, rate, regularization):
+    def row(name: str, problem: int, rate: float, regularization: float) -> dict[str, Any]:
         curve = train(*problems[problem], rate, regularization, MOMENTUM if "momentum" in name else 0.0)
         return {"method": name, "problem": problem, "rate": float(rate), "λ": regularization, "curve": curve}
 
@@ -116,7 +116,7 @@ def last_layer(seed: int) -> list[dict]:
     return rows
 
 
-def train(masks, features, rate: float, regularization: float, momentum: float) -> np.ndarray:
+def train(masks: np.ndarray, features: np.ndarray, rate: float, regularization: float, momentum: float) -> np.ndarray:
     """Train with the Lovász hinge averaged over the first half of the pictures, from least squares on.
 
     The proximal algorithm hands λ (m − prox(m)) back through the layer, in place of the gradient of the margins m: what
@@ -136,7 +136,7 @@ def train(masks, features, rate: float, regularization: float, momentum: float) 
     return np.array(curve)
 
 
-def _slope(margins, mask, regularization: float):
+def _slope(margins: np.ndarray, mask: np.ndarray, regularization: float) -> np.ndarray:
     """Return λ (m − prox(m)) of the margins m, [n], or the gradient of the extension for an infinite λ."""
     if np.isfinite(regularization):
         return regularization * (margins - losses.lovasz_prox(margins, mask, regularization=regularization))
@@ -146,7 +146,7 @@ def _slope(margins, mask, regularization: float):
     return np.where(margins > 0, slope, 0)
 
 
-def _pictures(rng):
+def _pictures(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw discs, bool [2 P, n], and noisy features of their pixels with a constant, [2 P, n, D]."""
     row, column = np.mgrid[:SIDE, :SIDE]
     masks, features = [], []
@@ -161,12 +161,12 @@ def _pictures(rng):
     return np.array(masks), np.array(features)
 
 
-def _jaccard_loss(weights, masks, features) -> float:
+def _jaccard_loss(weights: np.ndarray, masks: np.ndarray, features: np.ndarray) -> float:
     found = features @ weights > 0
     return float(np.mean(1 - (found & masks).sum(axis=1) / (found | masks).sum(axis=1)))
 
 
-def draw_toy(paths: dict[float, dict[str, np.ndarray]]):
+def draw_toy(paths: dict[float, dict[str, np.ndarray]]) -> Figure:
     """Draw the paths over the contours of the toy problem, one picture for each slope."""
     figure = new_figure(10.2, 3.7)
     x, y = np.meshgrid(np.linspace(-1.2, 2.6, 120), np.linspace(-1.2, 2.2, 120))
@@ -185,7 +185,7 @@ def draw_toy(paths: dict[float, dict[str, np.ndarray]]):
     return figure
 
 
-def draw_last_layer(curves: dict[str, np.ndarray], settings: dict[str, tuple[str, str]]):
+def draw_last_layer(curves: dict[str, np.ndarray], settings: dict[str, tuple[str, str]]) -> Figure:
     """Draw the Jaccard loss over the steps, the mean over the problems, each method as it was best on another one."""
     figure = new_figure(6.6, 4.2)
     axes = bare(figure.add_subplot())

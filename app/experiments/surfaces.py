@@ -2,32 +2,35 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ... import losses
+from ...trainers.figures.rendering import save
 from ...trainers.figures.style import COLOURS, INK, new_figure
-from ...trainers.files import written_beside
 from ..options import ExperimentOptions
 from ..reports import write_csv
 
 STEPS = 31
-TRUTHS = ((1, 1), (1, 0), (0, 1), (0, 0))
+Truth = tuple[int, int]
+Pair = tuple[float, float]
+Surface = dict[str, Any]
+TRUTHS: tuple[Truth, ...] = ((1, 1), (1, 0), (0, 1), (0, 0))
 
 
 def run(options: ExperimentOptions, folder: Path) -> list[Path]:
     """Write three figures, and a table of all points of all surfaces; gives their paths."""
     made, rows = [], []
-    for name, (draw, surfaces) in {
-        "surfaces_lovasz_hinge": (draw_lovasz, hinge_surfaces()),
-        "surfaces_lovasz_softmax": (draw_lovasz, softmax_surfaces()),
-        "surfaces_floss": (draw_floss, floss_surfaces()),
-    }.items():
-        with written_beside(folder / f"{name}.png") as path:
-            draw(surfaces).savefig(path, dpi=150)
-        made.append(folder / f"{name}.png")
+    for name, surfaces, grid in (
+        ("surfaces_lovasz_hinge", hinge_surfaces(), (1, 4)),
+        ("surfaces_lovasz_softmax", softmax_surfaces(), (1, 4)),
+        ("surfaces_floss", floss_surfaces(), (2, 2)),
+    ):
+        made.append(save(_draw(surfaces, *grid), folder / f"{name}.png"))
         rows += [
             {"figure": name, "surface": surface["title"], "x": float(x), "y": float(y), "loss": float(z)}
             for surface in surfaces
@@ -36,10 +39,10 @@ def run(options: ExperimentOptions, folder: Path) -> list[Path]:
     return [*made, write_csv(folder / "surfaces.csv", rows)]
 
 
-def hinge_surfaces() -> list[dict]:
+def hinge_surfaces() -> list[Surface]:
     """The Lovász hinge over the margins r = 1 − F y of two pixels, for each ground truth (Fig. 1 of Berman et al.)."""
 
-    def value(truth, margins):
+    def value(truth: np.ndarray, margins: np.ndarray) -> tf.Tensor:
         sign = 2 * truth - 1
         return losses.lovasz_hinge(truth, (1 - margins) * sign, method="exact")
 
@@ -47,10 +50,10 @@ def hinge_surfaces() -> list[dict]:
     return [surface(truth, value, (-0.5, 1.5), "r", corners=(0.0, 1.0)) for truth in TRUTHS]
 
 
-def softmax_surfaces() -> list[dict]:
+def softmax_surfaces() -> list[Surface]:
     """Lovász-Softmax of the foreground over the differences d of the scores, d > 0 right (Fig. 2 of Berman et al.)."""
 
-    def value(truth, differences):
+    def value(truth: np.ndarray, differences: np.ndarray) -> tf.Tensor:
         score = differences * (2 * truth - 1) / 2
         logits = tf.stack([-score, score], axis=-1)
         return losses.lovasz_softmax(truth, logits, from_logits=True, per_image=True, classes=[1], method="exact")
@@ -58,7 +61,7 @@ def softmax_surfaces() -> list[dict]:
     return [surface(truth, value, (-6.0, 6.0), "d", corners=(6.0, -6.0)) for truth in TRUTHS]
 
 
-def floss_surfaces() -> list[dict]:
+def floss_surfaces() -> list[Surface]:
     """FLoss and cross-entropy over the predictions of two pixels (Fig. 1 of Zhao et al.)."""
     functions = {"FLoss": losses.floss, "cross-entropy": losses.cross_entropy}
     return [
@@ -68,7 +71,7 @@ def floss_surfaces() -> list[dict]:
     ]
 
 
-def surface(truth, value: Callable, limits, axis: str, corners=None) -> dict:
+def surface(truth: Truth, value: Callable, limits: Pair, axis: str, corners: Pair | None = None) -> Surface:
     """Compute a loss of two pixels on a grid.
 
     Args:
@@ -81,14 +84,15 @@ def surface(truth, value: Callable, limits, axis: str, corners=None) -> dict:
     Returns:
         x, y and z of the surface, [31, 31], `corners` as (x, y, Jaccard loss), a title, and the name of the axes.
     """
-    x, y = np.meshgrid(*[np.linspace(*limits, STEPS)] * 2, indexing="ij")
+    axis_values = np.linspace(limits[0], limits[1], STEPS)
+    x, y = np.meshgrid(axis_values, axis_values, indexing="ij")
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2)
     labels = np.broadcast_to(np.array(truth, float), points.shape)
     z = np.asarray(value(labels, points)).reshape(x.shape)
     return {"x": x, "y": y, "z": z, "title": f"truth {list(truth)}", "axis": axis, "corners": _points(truth, corners)}
 
 
-def _points(truth, corners):
+def _points(truth: Truth, corners: Pair | None) -> list[tuple[float, float, float]]:
     """The discrete Jaccard loss of each set of wrong pixels (eq. 6)."""
     if corners is None:
         return []
@@ -99,17 +103,8 @@ def _points(truth, corners):
     ]
 
 
-def draw_lovasz(surfaces: list[dict]):
-    """Draw four surfaces in a row, with the discrete Jaccard loss as dots."""
-    return _draw(surfaces, 1, 4)
-
-
-def draw_floss(surfaces: list[dict]):
-    """Draw FLoss above cross-entropy."""
-    return _draw(surfaces, 2, 2)
-
-
-def _draw(surfaces: list[dict], rows: int, columns: int):
+def _draw(surfaces: list[Surface], rows: int, columns: int) -> Figure:
+    """Draw surfaces side by side, with the discrete Jaccard loss as dots."""
     figure = new_figure(3.1 * columns, 2.9 * rows)
     for index, values in enumerate(surfaces):
         axes = figure.add_subplot(rows, columns, index + 1, projection="3d", computed_zorder=False)

@@ -2,14 +2,15 @@
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from ... import losses
+from ...trainers.figures.rendering import save
 from ...trainers.figures.style import COLOURS, INK, LEGEND, bare, frame, new_figure
-from ...trainers.files import written_beside
 from ..options import ExperimentOptions
 from ..reports import grid, write_csv
 
@@ -40,7 +41,7 @@ def make_circles(seed: int) -> Circles:
     return Circles(masks, rng.normal(np.where(masks, 0.5, -0.5), 1).astype(np.float32))
 
 
-def loss_curves(circles: Circles, biases) -> dict[str, np.ndarray]:
+def loss_curves(circles: Circles, biases: np.ndarray) -> dict[str, np.ndarray]:
     """Compute each loss of the model F = feature + b, foreground where F > 0, at every bias b, averaged over pictures.
 
     Returns:
@@ -48,7 +49,9 @@ def loss_curves(circles: Circles, biases) -> dict[str, np.ndarray]:
     """
     sign = np.where(circles.masks, 1, -1)
     masks = tf.constant(circles.masks)
-    curves = {name: [] for name in (JACCARD, "Lovász hinge", "soft IoU", "hinge", "cross-entropy")}
+    curves: dict[str, list[float]] = {
+        name: [] for name in (JACCARD, "Lovász hinge", "soft IoU", "hinge", "cross-entropy")
+    }
     for bias in biases:
         scores = circles.features + np.float32(bias)
         found = scores > 0
@@ -65,7 +68,7 @@ def loss_curves(circles: Circles, biases) -> dict[str, np.ndarray]:
     return {name: np.array(curve) for name, curve in curves.items()}
 
 
-def minima(curves: dict[str, np.ndarray], biases) -> list[dict]:
+def minima(curves: dict[str, np.ndarray], biases: np.ndarray) -> list[dict[str, Any]]:
     """Tell for each loss its best bias, and the Jaccard loss there beside the smallest."""
     jaccard = curves[JACCARD]
     rows = []
@@ -90,16 +93,15 @@ def run(options: ExperimentOptions, folder: Path) -> list[Path]:
     headings = list(rows[0])
     shown = [[f"{cell:.3f}" if isinstance(cell, float) else cell for cell in row.values()] for row in rows]
     log.info("\n%s", grid([headings, *shown]))
-    figure = folder / "lovasz_synthetic.png"
-    with written_beside(figure) as path:
-        draw(circles, curves).savefig(path, dpi=150)
+    figure = save(draw(circles, curves), folder / "lovasz_synthetic.png")
     return [figure, write_csv(folder / "lovasz_synthetic.csv", rows)]
 
 
-def draw(circles: Circles, curves: dict[str, np.ndarray]):
+def draw(circles: Circles, curves: dict[str, np.ndarray]) -> Figure:
     """Draw a mask, its features, and the losses over the bias, each from its smallest to its largest value."""
     figure = new_figure(9.2, 4.2)
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 2.6))
+    parts: Any = figure.subfigures(1, 2, width_ratios=(1, 2.6))
+    left, right = parts
     middle = int(np.argsort(circles.masks.sum(axis=(1, 2)))[PICTURES // 2])
     for axes, picture, title in zip(left.subplots(2, 1), circles, ("label", "feature")):
         frame(axes).imshow(picture[middle], cmap="gray")

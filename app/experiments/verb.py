@@ -1,6 +1,5 @@
 """The verb `experiment`: what the papers show of their losses, computed anew, as figures and tables."""
 
-import importlib
 import logging
 from pathlib import Path
 
@@ -9,17 +8,25 @@ from ..reports import made
 
 log = logging.getLogger("metricfit")
 
-# What can be shown, by which "module:function"; the function takes the options, and gives the paths of what it made.
-EXPERIMENTS = {
-    "lovasz-synthetic": "synthetic:run",
-    "surfaces": "surfaces:run",
-    "lovasz-prox": "prox:run",
-}
-
 
 def run(options: ExperimentOptions) -> int:
     """Run one experiment; gives the exit code."""
-    module, function = EXPERIMENTS[options.what].split(":")
-    folder = Path(options.out)
-    log.info("\n%s", made(getattr(importlib.import_module(f"{__package__}.{module}"), function)(options, folder)))
+    log.info("\n%s", made(experiment(options, Path(options.out))))
     return 0
+
+
+def experiment(options: ExperimentOptions, folder: Path) -> list[Path]:
+    """Write the figures and tables of what is asked for; gives their paths."""
+    match options.what:
+        case "lovasz-synthetic":
+            from . import synthetic
+
+            return synthetic.run(options, folder)
+        case "surfaces":
+            from . import surfaces
+
+            return surfaces.run(options, folder)
+        case "lovasz-prox":
+            from . import prox
+
+            return prox.run(options, folder)

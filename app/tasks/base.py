@@ -16,6 +16,7 @@ from ..results import Result
 from ..show.threshold import Threshold
 
 if TYPE_CHECKING:
+    from ..bench.base import Bench
     from ..compare.presentation import Presentation
 
 Files = Mapping[str, tuple[str, str]]
@@ -89,6 +90,10 @@ class AppTask(ABC):
         if self.class_columns:
             laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
         return "\n\n".join(laid)
+
+    @abstractmethod
+    def bench(self) -> "Bench":
+        """Give the benchmarks; imported only then, as exported models are run without TensorFlow."""
 
     def move(self, threshold: Threshold, step: float) -> Threshold:
         """Give the threshold that a key leads to: `step` further, from -1 to 1."""

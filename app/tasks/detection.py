@@ -23,6 +23,7 @@ from ..show.threshold import Threshold
 from .base import AppTask, Files, Writer
 
 if TYPE_CHECKING:
+    from ..bench.detection import DetectionBench
     from ..compare.detection import DetectionPresentation
 
 DETECTIONS = "detections.json"
@@ -80,6 +81,12 @@ class DetectionApp(AppTask):
         from ..compare.detection import DetectionPresentation
 
         return DetectionPresentation()
+
+    def bench(self) -> "DetectionBench":
+        """Give the task's benchmarks."""
+        from ..bench.detection import DetectionBench
+
+        return DetectionBench()
 
     def restore(
         self, found: tuple[np.ndarray, ...], runner: Runner, image: np.ndarray, threshold: Threshold, path: str

@@ -12,6 +12,7 @@ from ..show.threshold import Threshold
 from .base import AppTask, Files, check_range
 
 if TYPE_CHECKING:
+    from ..bench.saliency import SaliencyBench
     from ..compare.saliency import SaliencyPresentation
 
 
@@ -45,6 +46,12 @@ class SaliencyApp(AppTask):
         from ..compare.saliency import SaliencyPresentation
 
         return SaliencyPresentation()
+
+    def bench(self) -> "SaliencyBench":
+        """Give the task's benchmarks."""
+        from ..bench.saliency import SaliencyBench
+
+        return SaliencyBench()
 
     def restore(
         self, found: np.ndarray, runner: Runner, image: np.ndarray, threshold: Threshold, path: str

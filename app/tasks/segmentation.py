@@ -15,6 +15,7 @@ from ..show.threshold import Threshold
 from .base import AppTask, Files, Writer, check_range
 
 if TYPE_CHECKING:
+    from ..bench.segmentation import SegmentationBench
     from ..compare.segmentation import SegmentationPresentation
 
 
@@ -58,6 +59,12 @@ class SegmentationApp(AppTask):
         from ..compare.segmentation import SegmentationPresentation
 
         return SegmentationPresentation()
+
+    def bench(self) -> "SegmentationBench":
+        """Give the task's benchmarks."""
+        from ..bench.segmentation import SegmentationBench
+
+        return SegmentationBench()
 
     def restore(
         self, found: np.ndarray, runner: Runner, image: np.ndarray, threshold: Threshold, path: str

@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,10 +15,24 @@ from metricfit.app.bench import detection as bench_detection
 from metricfit.app.bench import ranking as bench_ranking
 from metricfit.app.bench import saliency as bench_saliency
 from metricfit.app.bench import segmentation as bench_segmentation
+from metricfit.app.bench.base import value_and_gradients
 from metricfit.app.bench.loop import loop_over_positives
 from metricfit.app.options import BenchOptions
 
 from ...reference.ranking_losses import reference
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Networks of few operations: tracing a training step takes longer than all steps that are timed."""
+    pooling = {"aspp_dilations": (1,), "aspp_channels": 8, "head_channels": 8}
+    for bench in (bench_saliency, bench_segmentation):
+        monkeypatch.setattr(bench, "build_deeplab", partial(bench.build_deeplab, **pooling))
+    usual, heads = bench_detection.DetectionBench.config, {"channels": 8, "head_layers": 1}
+    monkeypatch.setattr(
+        bench_detection.DetectionBench, "config", lambda self, options: replace(usual(self, options), **heads)
+    )
+    monkeypatch.setattr(bench_detection, "build_retinanet", partial(bench_detection.build_retinanet, **heads))
 
 
 def rows_of(path) -> list[dict]:
@@ -39,9 +54,7 @@ def test_bench_writes_ratios(what, tmp_path, tiny, monkeypatch, capsys):
     capsys.readouterr()
 
 
-def test_bench_data_relates_the_pipeline_to_the_step(tmp_path, config, tiny, monkeypatch, capsys):
-    small = partial(bench_saliency.build_deeplab, aspp_channels=8, head_channels=8)
-    monkeypatch.setattr(bench_saliency, "build_deeplab", small)
+def test_bench_data_relates_the_pipeline_to_the_step(tmp_path, config, tiny, small, capsys):
     arguments = ["bench", "data", "--size", "32", "--batch-size", "4", "--repeats", "1", "--backbone", tiny]
     assert cli.main([*arguments, "--data", "discs:train", "--out", str(tmp_path)]) == 0
     first, later, step = rows_of(tmp_path / "data_saliency.csv")
@@ -84,7 +97,7 @@ def test_the_loop_is_the_loss(unified):
         np.testing.assert_allclose(result.error_gradient, error_gradient, atol=1e-6)
 
 
-def test_bench_train_relates_losses_and_steps_to_focal(tmp_path, tiny, monkeypatch, capsys):
+def test_bench_train_relates_losses_and_steps_to_focal(tmp_path, tiny, small, monkeypatch, capsys):
     def step(config, source, batch, *, loss):
         assert batch[0].shape == (2, 64, 64, 3)
         return lambda: time.sleep({"focal": 0.02, "alrp": 0.06}.get(loss, 0.001))
@@ -104,7 +117,7 @@ def test_bench_train_relates_losses_and_steps_to_focal(tmp_path, tiny, monkeypat
     capsys.readouterr()
 
 
-def test_bench_data_and_models_of_detection(tmp_path, tiny, monkeypatch, capsys):
+def test_bench_data_and_models_of_detection(tmp_path, tiny, small, monkeypatch, capsys):
     monkeypatch.setattr(bench_detection, "BACKBONES", {tiny: None})
     arguments = ["--task", "detection", "--size", "64", "--batch-size", "2", "--repeats", "1", "--out", str(tmp_path)]
     assert cli.main(["bench", "data", *arguments, "--backbone", tiny]) == 0
@@ -166,7 +179,7 @@ def test_bench_losses_relates_lovasz_to_a_sort(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
 
 
-def test_bench_train_times_a_segmentation_step_with_each_loss(tmp_path, monkeypatch, tiny):
+def test_bench_train_times_a_segmentation_step_with_each_loss(tmp_path, monkeypatch, tiny, small):
     monkeypatch.setattr(bench_segmentation, "TRAINED_WITH", ("softmax_cross_entropy", "lovasz_softmax"))
     arguments = ["--task", "segmentation", "--size", "32", "--batch-size", "2", "--repeats", "1", "--backbone", tiny]
     assert cli.main(["bench", "train", *arguments, "--out", str(tmp_path)]) == 0
@@ -181,9 +194,7 @@ def test_the_published_formulation_is_the_loss_it_stands_for():
     labels, logits = bench_segmentation.inputs(options)
     results = []
     for loss in (bench_segmentation.published_lovasz_softmax, losses.LovaszSoftmax(from_logits=True, method="exact")):
-        step = bench_segmentation.value_and_gradients(
-            lambda fixed, watched, loss=loss: [loss(fixed[0], watched[0])], compiled=False
-        )
+        step = value_and_gradients(lambda fixed, watched, loss=loss: [loss(fixed[0], watched[0])], compiled=False)
         value, (gradient,) = step([labels], [logits])
         results.append((value.numpy(), gradient.numpy()))
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-6)
