@@ -10,9 +10,10 @@ import pytest
 
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example, Source
-from metricfit.trainers.models import build_deeplab
+from metricfit.trainers.models import build_deeplab, deeplab
 from metricfit.trainers.models.backbones import builders as backbones
-from metricfit.trainers.tasks import get_task, saliency, segmentation
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.segmentation import Segmentation
 from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
 
 
@@ -90,8 +91,7 @@ def registered():
         patch.setitem(sources.SOURCES, "discs", sources.SourceKind("discs:SPLIT", Discs))
         patch.setitem(sources.SOURCES, "colours", sources.SourceKind("colours:SPLIT", Colours))
         # Moving statistics must settle within 27 steps.
-        for task in (saliency, segmentation):
-            patch.setattr(task, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
+        patch.setattr(deeplab, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
         yield
 
 
@@ -161,7 +161,7 @@ class Interrupt(keras.callbacks.Callback):
 def segmented(segmentation_config):
     """One finished run, which no test changes; it was interrupted after its first epoch and continued."""
 
-    class Stopping(segmentation.Segmentation):
+    class Stopping(Segmentation):
         def watchers(self, *arguments):
             return [*super().watchers(*arguments), Interrupt()]
 

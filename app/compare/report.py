@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ...trainers.comparison import SELECTION, Comparison
+from ...trainers.comparison.result import machine
 from ...trainers.comparison.spread import Spread
 from ...trainers.metrics.catalogue import Metric
 from ...trainers.training.run_folder import versions
 from ..page.html import folded, page, paragraph, table
 from .presentation import Presentation
-from .results import machine, shared_settings
 from .sweeps import sweep_sections
 from .tables import LabelledRow, labelled, spread_table
 from .transfer import transfer_section
@@ -134,7 +134,7 @@ def _learning_rates(comparison: Comparison) -> str:
 
 
 def _settings(comparison: Comparison) -> str:
-    settings = json.dumps({**shared_settings(comparison), "versions": versions()}, indent=1, ensure_ascii=False)
+    settings = json.dumps({**comparison.shared_settings, "versions": versions()}, indent=1, ensure_ascii=False)
     return "<h2>Settings</h2>" + folded(
         "What every training was told, and the versions of the libraries",
         f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{html.escape(settings)}</pre>',

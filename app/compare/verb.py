@@ -13,7 +13,6 @@ from ..tasks import TASKS
 from .options import CompareOptions, training_config
 from .presentation import Presentation
 from .report import report
-from .results import csv_rows, results
 from .tables import labelled
 
 log = logging.getLogger("metricfit")
@@ -26,8 +25,8 @@ def run(options: CompareOptions) -> int:
     log.info("\n%s\n", summary(comparison, presentation))
     paths = [
         write_text(folder / "report.html", report(comparison, presentation)),
-        write_csv(folder / "results.csv", csv_rows(comparison)),
-        write_text(folder / "results.json", json.dumps(results(comparison), ensure_ascii=False) + "\n"),
+        write_csv(folder / "results.csv", comparison.csv_rows()),
+        write_text(folder / "results.json", json.dumps(comparison.to_dict(), ensure_ascii=False) + "\n"),
     ]
     log.info("%s", made([*paths, folder / "runs"]))
     return 0

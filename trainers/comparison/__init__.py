@@ -3,9 +3,10 @@
 `compare(task, plan)` does the trainings and evaluations, each once, and goes on where it was interrupted.
 """
 
-from .compare import Comparison, compare
+from .compare import compare
 from .outcome import SELECTION, Outcome, Row
 from .plan import Entry, Plan, Sweep, read_entries, read_sweep
+from .result import Comparison
 
 __all__ = [
     "SELECTION",

@@ -3,8 +3,9 @@
 import json
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..data.classes import with_class_names
 from ..data.example import SEPARATOR, Source
@@ -16,8 +17,9 @@ from ..tasks.base import Task
 from ..training import run
 from ..training.config import to_dict
 from ..training.saved import model_file
-from .outcome import SELECTION, Row, outcome
+from .outcome import SELECTION, Outcome, Row, outcome
 from .plan import Entry, Plan, as_key
+from .result import Comparison
 from .trainings import Trainings, step_seconds
 
 log = logging.getLogger("metricfit")
@@ -26,30 +28,7 @@ MARK = "comparison.json"
 """The file that says that a folder holds a comparison."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """All that was found.
-
-    Attributes:
-        task: the task's name.
-        plan: what was asked for.
-        rows: the losses, and the controls behind theirs.
-        sweeps: by (hyperparameter, loss) a row for each value as it was written.
-        trials: by loss the records of the tried learning rates.
-        tests: the names of the test sets.
-        examples: how many pictures the sets have, and `training`.
-    """
-
-    task: str
-    plan: Plan
-    rows: list[Row]
-    sweeps: dict[tuple[str, str], dict[str, Row]]
-    trials: dict[str, list[dict]]
-    tests: tuple[str, ...]
-    examples: dict[str, int]
-
-
-def compare(task: Task, plan: Plan) -> Comparison:
+def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
     """Train, evaluate and compare; what was done before an interruption is not done again.
 
     Raises:
@@ -90,7 +69,8 @@ def compare(task: Task, plan: Plan) -> Comparison:
         seeds = [found[entry.label, plan.seed + number] for number in range(entry.seeds)]
         rows = [Row(label or entry.label, entry, rates[entry.loss], [plain for plain, _, _ in seeds])]
         if entry.loss == task.baseline and not entry.options:
-            scaled, factors = [scaled for _, scaled, _ in seeds], [factor for *_, factor in seeds]
+            scaled = [control for _, control, _ in seeds if control]
+            factors = [factor for *_, factor in seeds if factor is not None]
             rows.append(Row(f"{rows[0].label}, logits scaled", entry, rates[entry.loss], scaled, factors))
         return rows
 
@@ -127,7 +107,15 @@ def chosen_rate(loss: str, trials: list[dict], only: float) -> float:
     return best["learning_rate"]
 
 
-def _outcomes(task, trainings: Trainings, entry: Entry, rate: float, seed: int, sets: dict, steps: int):
+def _outcomes(
+    task: Task[Any, Any],
+    trainings: Trainings,
+    entry: Entry,
+    rate: float,
+    seed: int,
+    sets: dict[str, Source],
+    steps: int,
+) -> tuple[Outcome, Outcome | None, float | None]:
     """Train and measure one model: its outcome, and that with scaled logits and the factor where it has the control."""
     record = trainings.training(entry, rate, seed)
     seconds = step_seconds(record, steps)
@@ -139,7 +127,7 @@ def _outcomes(task, trainings: Trainings, entry: Entry, rate: float, seed: int, 
     return outcome(task, record, plain, seconds), control, factor
 
 
-def _with_baseline(task: Task, plan: Plan) -> Plan:
+def _with_baseline(task: Task[Any, Any], plan: Plan) -> Plan:
     """Add the loss of the control where it was not asked for: without it the comparison proves little."""
     if not task.baseline or any(entry.loss == task.baseline for entry in plan.entries):
         return plan
@@ -148,7 +136,7 @@ def _with_baseline(task: Task, plan: Plan) -> Plan:
     return replace(plan, entries=(Entry(task.baseline, seeds=seeds), *plan.entries))
 
 
-def _check_folder(task: Task, plan: Plan) -> None:
+def _check_folder(task: Task[Any, Any], plan: Plan) -> None:
     """Refuse a folder that holds anything but a comparison of this task."""
     mark = plan.out / MARK
     if plan.out.exists() and (not plan.out.is_dir() or (any(plan.out.iterdir()) and not mark.is_file())):
@@ -173,7 +161,7 @@ def _check_first_weights(plan: Plan) -> None:
     model_file(config.init)
 
 
-def _open_folder(task: Task, plan: Plan) -> None:
+def _open_folder(task: Task[Any, Any], plan: Plan) -> None:
     """Make the folder, or empty it where it is to be begun anew."""
     if plan.overwrite:
         for name in ("runs", "evaluations"):
@@ -181,7 +169,7 @@ def _open_folder(task: Task, plan: Plan) -> None:
     write_json(plan.out / MARK, {"task": task.name, "training": to_dict(plan.config)})
 
 
-def _open_sets(task: Task, plan: Plan) -> tuple[Source, dict[str, Source]]:
+def _open_sets(task: Task[Any, Any], plan: Plan) -> tuple[Source, dict[str, Source]]:
     """Open and scan all data before anything is trained; the sets by name, the selection split first."""
     config = plan.config
     training, selection = task.open_sources(config)

@@ -1,12 +1,13 @@
 """What one model has on all sets, and a line of the table: the same loss over its seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ..tasks.base import Task
-from .plan import Entry
+from .plan import Entry, Record
 from .spread import Spread, spreads
 from .transfer import Transfer, middle_of_band, threshold_transfer
 
@@ -29,8 +30,8 @@ class Outcome:
     """
 
     seed: int
-    record: dict
-    sets: dict[str, dict]
+    record: Record
+    sets: dict[str, Record]
     scalars: dict[str, dict[str, float]]
     overall: dict[str, float]
     transfer: Transfer | None
@@ -40,6 +41,24 @@ class Outcome:
     def figures(self, name: str) -> dict[str, float]:
         """Give all figures on one set."""
         return {**self.sets[name]["scalars"], **self.scalars.get(name, {})}
+
+    def to_dict(self) -> Record:
+        """Give everything but the pictures."""
+        kept = ("classes", "curves")
+        return {
+            "seed": self.seed,
+            "run": f"runs/{self.record['name']}",
+            "selection": self.record.get("selection", {}),
+            "watched": self.record.get("watched", {}),
+            "step_seconds": self.step_seconds,
+            "over_all_sets": self.overall,
+            "transfer": self.transfer.to_dict() if self.transfer else None,
+            "middle_transfer": self.middle_transfer.to_dict() if self.middle_transfer else None,
+            "sets": {
+                name: {"figures": self.figures(name), **{key: found[key] for key in kept if key in found}}
+                for name, found in self.sets.items()
+            },
+        }
 
 
 @dataclass(frozen=True)
@@ -69,8 +88,23 @@ class Row:
         """The same of the figures over all sets."""
         return spreads(outcome.overall for outcome in self.outcomes)
 
+    def to_dict(self, tests: Sequence[str]) -> Record:
+        """Give the figures on some test sets, and all models."""
+        spread = {**{name: self.on(name) for name in tests}, "all test sets": self.overall}
+        return {
+            "label": self.label,
+            "loss": self.entry.loss,
+            "options": list(self.entry.options),
+            "learning_rate": self.learning_rate,
+            "logit_scales": self.scales,
+            "mean_and_spread": {
+                name: {key: one.to_dict() for key, one in figures.items()} for name, figures in spread.items()
+            },
+            "models": [outcome.to_dict() for outcome in self.outcomes],
+        }
 
-def outcome(task: Task, record: dict, sets: Mapping[str, dict], seconds: float | None = None) -> Outcome:
+
+def outcome(task: Task[Any, Any], record: Record, sets: Mapping[str, Record], seconds: float | None = None) -> Outcome:
     """Put together what one model has on all sets: thresholds of one used on the others.
 
     Args:
@@ -80,7 +114,9 @@ def outcome(task: Task, record: dict, sets: Mapping[str, dict], seconds: float |
         seconds: time of a training step.
     """
     tests = [name for name in sets if name != SELECTION]
-    scalars, overall, transfer, middle_transfer = {name: {} for name in tests}, {}, None, None
+    scalars: dict[str, dict[str, float]] = {name: {} for name in tests}
+    overall: dict[str, float] = {}
+    transfer = middle_transfer = None
     if task.best_threshold:
         curves = {name: task.score_curve(kept) for name, kept in sets.items()}
         transfer, middle_transfer = threshold_transfer(curves), threshold_transfer(curves, middle_of_band)

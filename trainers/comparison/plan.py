@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ... import losses
 from ..errors import UsageError
 from ..training.config import RunConfig, parse_loss_options
 
+Record = dict[str, Any]
+"""What a file of a comparison keeps: of a training, or of a model on one set, see `Task.measure`."""
 _SET_BY_TRAINERS = ("from_logits", "ignore_label")
 
 
@@ -145,6 +148,6 @@ def _defaults(text: str) -> dict:
     return {key: value for one in known for key, value in one.items() if key not in _SET_BY_TRAINERS}
 
 
-def _same(text: str, value) -> bool:
+def _same(text: str, value: object) -> bool:
     (found,) = parse_loss_options([f"value={text}"]).values()
     return found == value

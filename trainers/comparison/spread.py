@@ -23,9 +23,9 @@ class Spread:
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
         """Take the mean and the spread of one value or more."""
-        values = np.asarray(values, np.float64)
-        deviation = float(values.std(ddof=1)) if values.size > 1 else None
-        return cls(float(values.mean()), deviation, int(values.size))
+        sample = np.asarray(values, np.float64)
+        deviation = float(sample.std(ddof=1)) if sample.size > 1 else None
+        return cls(float(sample.mean()), deviation, int(sample.size))
 
     def __format__(self, form: str) -> str:
         """Write as "0.912 ± 0.003", or as "0.912" of a single seed; the specification is that of a number."""

@@ -7,17 +7,20 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from ..data.example import Source
 from ..errors import DivergedError, UsageError
 from ..files import write_json
 from ..tasks.base import Predictor, Task
 from ..training.callbacks import read_history
+from ..training.config import RunConfig
 from ..training.run_folder import check_run
 from ..training.saved import load_model
-from .plan import Entry, Plan, as_key
+from .plan import Entry, Plan, Record, as_key
 
 log = logging.getLogger("metricfit")
 
@@ -31,12 +34,14 @@ class Trainings:
         total: how many trainings there are, for the log.
     """
 
-    def __init__(self, task: Task, plan: Plan, total: int):
+    def __init__(self, task: Task[Any, Any], plan: Plan, total: int):
         self.task, self.plan, self.total = task, plan, total
         self.begun = 0
-        self._loaded = ("", None)
+        self._loaded: tuple[str, Predictor | None] = ("", None)
 
-    def config(self, entry: Entry, learning_rate: float, seed: int, name: str = "", epochs: int | None = None):
+    def config(
+        self, entry: Entry, learning_rate: float, seed: int, name: str = "", epochs: int | None = None
+    ) -> RunConfig:
         """Give the configuration of one training."""
         return replace(
             self.plan.config,
@@ -48,29 +53,29 @@ class Trainings:
             out=str(self.plan.out / "runs" / name),
         )
 
-    def trial(self, entry: Entry, learning_rate: float) -> dict:
+    def trial(self, entry: Entry, learning_rate: float) -> Record:
         """Train shortly with a learning rate; gives its record, with `failed` where the loss stopped being a number."""
         name = f"trials/{entry.key}-lr{learning_rate:g}-{self.plan.trial_epochs}-epochs"
         config = self.config(entry, learning_rate, self.plan.seed, name, self.plan.trial_epochs)
         self._say(f"{entry.label}, trial of learning rate {learning_rate:g}")
         return self._trained(name, config, may_fail=True)
 
-    def training(self, entry: Entry, learning_rate: float, seed: int) -> dict:
+    def training(self, entry: Entry, learning_rate: float, seed: int) -> Record:
         """Train once with the whole schedule; gives its record."""
         name = f"{entry.key}-lr{learning_rate:g}-seed{seed}"
         self._say(f"{entry.label}, seed {seed}, learning rate {learning_rate:g}")
         return self._trained(name, self.config(entry, learning_rate, seed, name), may_fail=False)
 
-    def scale(self, record: dict, selection) -> dict:
+    def scale(self, record: Record, selection: Source) -> Record:
         """Find the best factor on a model's logits on the selection split, once; gives `factor` and `scores`."""
 
-        def find():
+        def find() -> Record:
             factor, scores = self.task.best_scale(self._model(record), self.plan.config, selection)
             return {"factor": factor, "scores": {f"{key:g}": value for key, value in scores.items()}}
 
         return self._once(self._folder(record) / "logit_scale.json", find)
 
-    def measured(self, record: dict, sets: dict, scale: float | None = None) -> list[dict]:
+    def measured(self, record: Record, sets: dict[str, Source], scale: float | None = None) -> list[Record]:
         """Evaluate a model on every set, once; gives by set its measurement, and that with scaled logits beside it.
 
         Args:
@@ -82,13 +87,13 @@ class Trainings:
             One dictionary by set, or two: as it is, and scaled.
         """
         scales = (1.0,) if scale is None else (1.0, scale)
-        found = [{} for _ in scales]
+        found: list[Record] = [{} for _ in scales]
         for name, source in sets.items():
             path = self._folder(record) / "sets" / f"{as_key(name)}.json"
             if not _is_of(path, source):
                 path.unlink(missing_ok=True)
 
-            def measure(source=source):
+            def measure(source: Source = source) -> Record:
                 log.info("  evaluating on %s", source.name)
                 kept = self.task.measure(self._model(record), self.plan.config, source, scales)
                 return {"source": source.name, "examples": len(source), "scales": list(scales), "measured": kept}
@@ -101,13 +106,13 @@ class Trainings:
         self.begun += 1
         log.info("run %d of %d: %s", self.begun, self.total, what)
 
-    def _trained(self, name: str, config, may_fail: bool) -> dict:
+    def _trained(self, name: str, config: RunConfig, may_fail: bool) -> Record:
         kept = self.plan.out / "evaluations" / name / "run.json"
         # Refuses a folder in which another training lies.
         if not check_run(self.task.name, config):
             shutil.rmtree(kept.parent, ignore_errors=True)
 
-        def train():
+        def train() -> Record:
             self._release()
             record = {
                 "name": name, "loss": config.loss, "options": list(config.loss_options), "seed": config.seed,
@@ -134,14 +139,17 @@ class Trainings:
 
         return self._once(kept, train)
 
-    def _folder(self, record: dict) -> Path:
+    def _folder(self, record: Record) -> Path:
         return self.plan.out / "evaluations" / record["name"]
 
-    def _model(self, record: dict) -> Predictor:
-        if self._loaded[0] != record["name"]:
+    def _model(self, record: Record) -> Predictor:
+        name, model = self._loaded
+        if model is None or name != record["name"]:
             self._release()
-            self._loaded = record["name"], self.task.as_predictor(load_model(self.plan.out / "runs" / record["name"]))
-        return self._loaded[1]
+            name = record["name"]
+            model = self.task.as_predictor(load_model(self.plan.out / "runs" / name))
+            self._loaded = name, model
+        return model
 
     def _release(self) -> None:
         """Let go of the models before: Keras keeps what it traced."""
@@ -149,7 +157,7 @@ class Trainings:
         keras.backend.clear_session()
         gc.collect()
 
-    def _once(self, path: Path, make: Callable[[], dict]) -> dict:
+    def _once(self, path: Path, make: Callable[[], Record]) -> Record:
         """Read what an earlier call made, or make it; a file is whole or absent."""
         if not path.is_file():
             write_json(path, make())
@@ -159,7 +167,7 @@ class Trainings:
             raise UsageError(f"{path} is not JSON ({error}): remove it, and it is made anew") from error
 
 
-def _is_of(path: Path, source) -> bool:
+def _is_of(path: Path, source: Source) -> bool:
     """Tell whether a kept measurement is of these very data: another source may have the same short name."""
     if not path.is_file():
         return False
@@ -170,7 +178,7 @@ def _is_of(path: Path, source) -> bool:
     return (kept.get("source"), kept.get("examples")) == (source.name, len(source))
 
 
-def step_seconds(record: dict, steps: int) -> float | None:
+def step_seconds(record: Record, steps: int) -> float | None:
     """Give the median time of a training step; None of a single epoch, in which TensorFlow compiles."""
     later = record["training_seconds"][1:]
     return float(np.median(later)) / steps if later else None

@@ -112,7 +112,8 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
 def to_logits(saliency: np.ndarray) -> np.ndarray:
     """Give the logits behind probabilities, float32 in about [-16, 16]: nearer to 0 and 1 float32 cannot tell."""
     probability = np.clip(saliency, 1e-7, 1 - 1e-7).astype(np.float64)
-    return (np.log(probability) - np.log1p(-probability)).astype(np.float32)
+    logits: np.ndarray = np.log(probability) - np.log1p(-probability)
+    return logits.astype(np.float32)
 
 
 def scale_logits(saliency: np.ndarray, factor: float) -> np.ndarray:

@@ -25,6 +25,7 @@ from ..judge.feeding import found_in, judge_all
 from ..judge.views import PLAIN, Views
 from ..models.backbones.weights import check_weights
 from ..models.precision import dtype_policy, policy_of
+from ..models.registry import MODELS, check_settings
 from ..training import run
 from ..training.callbacks import EpochReport, TrainingCheckpoint
 from ..training.callbacks.checkpoint import has_checkpoint
@@ -107,17 +108,22 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     # What a task is.
 
-    @abstractmethod
     def check(self, config: ConfigT) -> None:
         """Refuse settings that do not fit, before any data are read.
 
         Raises:
             UsageError: one does not.
         """
+        check_settings(self.name, self.architecture(config), config)
 
-    @abstractmethod
+    def architecture(self, config: Any) -> str:
+        """Name the network, a key of `MODELS`."""
+        return config.model
+
     def build_model(self, config: ConfigT, source: Source) -> keras.Model:
         """Build the untrained model for the classes of a source."""
+        classes = {} if self.needs == "mask" else {"class_names": source.class_names}
+        return MODELS[self.architecture(config)].build(config, **classes)
 
     @abstractmethod
     def initialise(self, model: keras.Model, trained: keras.Model, config: ConfigT | None = None) -> None:
@@ -224,7 +230,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
             **self.source_options(config),
         )
 
-    def resizing(self, config: ConfigT) -> str:
+    def resizing(self, config: Any) -> str:
         """Say how a picture becomes the network's input, "pad" or "stretch"."""
         return config.resizing
 
@@ -414,9 +420,9 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     def measurement(self, report: ReportT) -> dict[str, Any]:
         """Give what a comparison keeps of a report, see `measure`."""
 
-    def score_curve(self, measurement: dict[str, Any]) -> tuple[Any, Any] | None:
+    def score_curve(self, measurement: dict[str, Any]) -> tuple[Any, Any]:
         """Give thresholds [T] and the score at each, by which thresholds are carried from set to set."""
-        return None
+        raise NotImplementedError(f"{self.name} has no thresholds")
 
     def best_scale(
         self, model: keras.Model | Predictor, config: ConfigT, selection: Source

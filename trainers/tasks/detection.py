@@ -20,7 +20,6 @@ from ..figures.thumbnails import SIDE, thumbnail
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..models.detector.detect import detections
-from ..models.detector.retinanet import build_retinanet
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import RankingWatch, SelfBalancing
 from ..training.config import DetectionConfig, parse_loss_options
@@ -51,6 +50,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     def check(self, config: DetectionConfig) -> None:
         """As `Task.check`."""
+        super().check(config)
         self.box_loss(config)
         if not 1 <= config.scales_per_octave <= 3:
             raise UsageError(f"--scales-per-octave must be 1, 2 or 3, got {config.scales_per_octave}")
@@ -60,6 +60,10 @@ class Detection(Task[DetectionConfig, DetectionReport]):
                 raise UsageError(f"--{name.replace('_', '-')} must be above 0, got {value}")
         if config.head_layers < 0:
             raise UsageError(f"--head-layers must be 0 or more, got {config.head_layers}")
+
+    def architecture(self, config: DetectionConfig) -> str:
+        """There is one network."""
+        return "retinanet"
 
     def check_data(self, config: DetectionConfig, training: Source, selection: Source) -> None:
         """As `Task.check_data`."""
@@ -94,21 +98,6 @@ class Detection(Task[DetectionConfig, DetectionReport]):
                 f"--loss {config.loss} ranks boxes by their IoU: give --box-loss giou or iou, not smooth_l1"
             )
         return config.box_loss
-
-    def build_model(self, config: DetectionConfig, source: Source) -> keras.Model:
-        """As `Task.build_model`."""
-        return build_retinanet(
-            config.backbone,
-            size=config.size,
-            class_names=source.class_names,
-            weights=config.weights,
-            scales_per_octave=config.scales_per_octave,
-            channels=config.channels,
-            head_layers=config.head_layers,
-            anchor_scale=config.anchor_scale,
-            assignment=config.assignment,
-            resizing=config.resizing,
-        )
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: DetectionConfig | None = None) -> None:
         """As `Task.initialise`."""
@@ -209,7 +198,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     def watched(self, folder: Path) -> dict[str, list[float]]:
         """Read what `RankingWatch` wrote, by name over the epochs; epochs where it is undefined are left out."""
-        found = {name: {} for name in WATCHED}
+        found: dict[str, dict[int, float]] = {name: {} for name in WATCHED}
         for file in sorted((folder / "tensorboard/ranking").glob("events.out.tfevents.*")):
             for event in tf.compat.v1.train.summary_iterator(str(file)):
                 for value in event.summary.value:

@@ -14,13 +14,14 @@ from ..data.subset import subset
 from ..data.targets import TARGETS
 from ..errors import UsageError
 from ..figures.thumbnails import flat, thumbnail
-from ..judge.base import PICTURES, evenly_spread
+from ..judge.base import PICTURES, evenly_spread, known
 from ..judge.feeding import judge_all
 from ..judge.maps import MapJudge, SaliencyReport, to_logits
 from ..metrics import ImageIoU, LogitFMeasure, best_logit_scale
 from ..metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from ..metrics.logit_curve import LEVELS, ZERO
-from ..models import build_basnet, build_deeplab, build_dss, has_side_outputs, scale_and_shift_logits
+from ..models import has_side_outputs, scale_and_shift_logits
+from ..models.registry import MODELS
 from ..training.callbacks import MetricReport
 from ..training.config import SaliencyConfig, parse_loss_options
 from .base import CompiledModel, Predictor, Task
@@ -49,8 +50,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         self.build_loss(config)
         if _changes_logits(config):
             _check_init_logits(config)
-        if config.model == "basnet":
-            _check_basnet(config)
+        super().check(config)
 
     def build_loss(self, config: SaliencyConfig) -> keras.losses.Loss:
         """Make the configured loss, on logits and with the ignore label of masks.
@@ -70,15 +70,6 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         except (ValueError, TypeError) as error:
             raise UsageError(f"--loss {config.loss}: {error}") from error
         return loss
-
-    def build_model(self, config: SaliencyConfig, source: Source) -> keras.Model:
-        """As `Task.build_model`."""
-        shared = {"size": config.size, "weights": config.weights}
-        if config.model == "basnet":
-            return build_basnet(**shared)
-        if config.model == "dss":
-            return build_dss(config.backbone, **shared)
-        return build_deeplab(config.backbone, **shared)
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: SaliencyConfig | None = None) -> None:
         """As `Task.initialise`; the configuration may scale and shift the logits."""
@@ -137,8 +128,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         The curves have the 256 thresholds of the field, but for `logit_f`, of which the thresholds are `scale` times
         `LEVELS`: scaled maps have those of the plain ones.
         """
-        shown = evenly_spread(len(source))
-        shared = {"beta2": config.beta2, "averages": ("curves",), "shown": shown}
+        shared: dict[str, Any] = {"beta2": config.beta2, "averages": ("curves",), "shown": evenly_spread(len(source))}
         judges = [MapJudge(**shared, logit_scale=scale, further={"image_iou": ImageIoU()}) for scale in scales]
         plain = MapJudge(averages=(), further={"logit_f": LogitFMeasure(config.beta2)})
         judge_all(self._maps(model, config, source), plain, *judges)
@@ -164,9 +154,9 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
     ) -> tuple[float, dict[float, float]]:
         """Give the factor on the logits with the largest MeanF on the selection split, and the MeanF of each."""
 
-        def pairs() -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for example, found in self._maps(model, config, selection):
-                yield to_logits(found), example.mask
+                yield to_logits(found), known(example, "mask")
 
         return best_logit_scale(pairs, beta2=config.beta2)
 
@@ -202,17 +192,9 @@ def _check_init_logits(config: SaliencyConfig) -> None:
         raise UsageError(f"--init-threshold must lie between 0 and 1, got {config.init_threshold}")
     if not config.init:
         raise UsageError("--init-threshold and --init-logit-scale change a first model's logits: give --init as well")
-    if config.model == "basnet":
-        raise UsageError("--init-threshold and --init-logit-scale are not for --model basnet, which sums several maps")
-
-
-def _check_basnet(config: SaliencyConfig) -> None:
-    if config.backbone != SaliencyConfig().backbone:
-        raise UsageError("--backbone is for --model deeplab and dss, BASNet is made of a ResNet34 always: leave it out")
-    if config.weights == "imagenet" or config.weights.startswith("preset:"):
+    if MODELS[config.model].sums_maps:
         raise UsageError(
-            f"--weights {config.weights} is not to be had for the ResNet34 of --model basnet: give a .weights.h5 file "
-            "of KerasCV's, or none"
+            f"--init-threshold and --init-logit-scale are not for --model {config.model}, which sums several maps"
         )
 
 

@@ -20,11 +20,12 @@ from ..data.labels import LabelCoding, class_counts
 from ..data.targets import TARGETS
 from ..errors import DataError, UsageError
 from ..figures.thumbnails import flat, thumbnail
+from ..judge.base import known
 from ..judge.classes import ClassJudge, SegmentationReport
 from ..judge.views import Views
-from ..models import at_size, build_deeplab, build_enet
+from ..models import at_size
 from ..models.deeplab import CLASS_LAYER
-from ..models.layers.class_logits import logits_layer
+from ..models.layers.class_logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig, parse_loss_options
@@ -33,7 +34,6 @@ from .base import CompiledModel, Task
 log = logging.getLogger("metricfit")
 
 IGNORED = (158, 158, 158)
-_OF_DEEPLAB = ("backbone", "weights", "aspp_dilations", "aspp_channels", "head_channels")
 
 
 class Segmentation(Task[SegmentationConfig, SegmentationReport]):
@@ -51,12 +51,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """As `Task.check`."""
         self.build_loss(config)
         _check_fading(config)
-        defaults = SegmentationConfig()
-        for name in _OF_DEEPLAB:
-            if config.model == "enet" and getattr(config, name) != getattr(defaults, name):
-                raise UsageError(
-                    f"--{name.replace('_', '-')} is for --model deeplab, ENet has no such part: leave it out"
-                )
+        super().check(config)
         LabelCoding(config.classes, config.ignore)
         for name in ("aspp_channels", "head_channels"):
             value = getattr(config, name)
@@ -75,7 +70,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             raise UsageError(f"{training.name} has the class {training.class_names[0]} alone: segmentation needs two")
         for source in (training, selection):
             # The first example with a pixel that counts ends the search.
-            if not any((source.load(index).labels != IGNORE).any() for index in range(len(source))):
+            if not any((known(source.load(index), "labels") != IGNORE).any() for index in range(len(source))):
                 raise DataError(
                     f"no pixel of {source.name} counts, all are ignored: choose other data or another --ignore"
                 )
@@ -84,23 +79,9 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """As `Task.source_options`."""
         return {"coding": LabelCoding(config.classes, config.ignore)}
 
-    def build_model(self, config: SegmentationConfig, source: Source) -> keras.Model:
-        """As `Task.build_model`."""
-        shared = {"size": config.size, "class_names": source.class_names, "resizing": config.resizing}
-        if config.model == "enet":
-            return build_enet(**shared)
-        return build_deeplab(
-            config.backbone,
-            weights=config.weights,
-            **shared,
-            aspp_channels=config.aspp_channels,
-            head_channels=config.head_channels,
-            aspp_dilations=config.aspp_dilations,
-        )
-
     def initialise(self, model: keras.Model, trained: keras.Model, config: SegmentationConfig | None = None) -> None:
         """As `Task.initialise`; a saliency model that shares backbone and widths lends all but its map, too."""
-        new, old = logits_layer(model), logits_layer(trained)
+        new, old = _class_layer(model), logits_layer(trained)
         # A saliency model has one map, which is no class of ours.
         names = old.class_names if old else ("",)
         last = [weight for weight in model.weights if CLASS_LAYER in weight.path]
@@ -173,7 +154,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
 
             return probabilities
 
-        layer = logits_layer(model)
+        layer = _class_layer(model)
         return CompiledModel(
             lambda images: compiled(images.shape[1])(tf.convert_to_tensor(images)).numpy(),
             model.input_shape[1], layer.resizing, layer.class_names,
@@ -220,6 +201,13 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             "palette": {name: "#{:02x}{:02x}{:02x}".format(*table[place]) for place, name in enumerate(names)},
             "pictures": pictures,
         }
+
+
+def _class_layer(model: keras.Model) -> ClassLogits:
+    layer = logits_layer(model)
+    if layer is None:
+        raise UsageError(f"{model.name} is no segmentation model: give one trained with 'metricfit train segmentation'")
+    return layer
 
 
 def _hyperparameters(flag: str, text: str) -> set[str]:

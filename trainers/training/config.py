@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..data.augmentation.settings import Augmentation, BoxAugmentation, LabelAugmentation
+from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
 from ..errors import UsageError
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
@@ -63,7 +63,7 @@ class RunConfig:
     """Compute in half precision; float16 adds loss scaling."""
     jit_compile: bool = False
     """Compile the training step with XLA."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: ColourSettings = field(default_factory=ColourSettings)
     """How training pictures are varied."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
@@ -98,6 +98,8 @@ class SaliencyConfig(RunConfig):
     init_logit_scale: float = 1.0
     """With --init: the factor on that model's logits. floss starts well at 8 from a model of lovasz_hinge, whose maps
     are pale."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How training pictures are varied."""
 
 
 @dataclass(frozen=True)

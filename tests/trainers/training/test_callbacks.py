@@ -386,6 +386,8 @@ def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):
 
     assert epochs(TimeLimit(1), [20] * 10) == 3
     assert epochs(TimeLimit(1), [29, 20, 20, 20]) == 2
+    assert epochs(TimeLimit(1), [30, 10, 10, 10, 10]) == 4, "the first epoch of a process is longer than the next one"
+    assert epochs(TimeLimit(1), [10, 30, 10, 10, 10]) == 4, "nor is the latest one the measure"
     assert epochs(TimeLimit(1), [500]) == 1
     assert epochs(TimeLimit(1, spent_seconds=30), [20] * 10) == 1
     assert epochs(TimeLimit(None), [500] * 3) == 3

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.judge.maps import scale_logits
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.saliency import Saliency
+from metricfit.trainers.training import run
 from metricfit.trainers.training.config import parse_loss_options, read_config, to_dict
 from metricfit.trainers.training.run_folder import open_run
 from metricfit.trainers.training.saved import load_model
@@ -120,6 +122,17 @@ def test_a_run_that_had_its_minutes_is_not_trained_on(trained, config, tmp_path)
     (tmp_path / "run/config.json").write_text(json.dumps(settings))
     saliency.train(longer)
     assert len(rows_of(tmp_path / "run")) == config.epochs
+
+
+@pytest.mark.parametrize("seconds", [(40, 10), (10, 40)])
+def test_what_is_left_of_the_minutes_must_hold_the_shortest_epoch(config, tmp_path, seconds):
+    rows = [f"{epoch},{each}" for epoch, each in enumerate(seconds, start=1)]
+    (tmp_path / "history.csv").write_text("\n".join(["epoch,seconds", *rows]))
+    done = SimpleNamespace(restore=lambda model: len(seconds))
+    for minutes, expected in ((1.0, 2), (0.99, None), (None, 2)):
+        settings = replace(config, epochs=5, minutes=minutes)
+        assert run.first_epoch(settings, tmp_path, None, done) == expected
+    assert run.first_epoch(replace(config, epochs=2), tmp_path, None, done) is None
 
 
 def test_a_finished_run_is_not_trained_again(trained, config):

@@ -1,6 +1,8 @@
 """How evenly a detection loss pulls at positives and negatives, and how well scores follow IoU, for TensorBoard."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,7 +35,8 @@ class RankingWatch(keras.callbacks.Callback):
         self.batches, self.every = batches, every
         self.log_dir = Path(log_dir) / "ranking"
         self.values: dict[str, float] = {}
-        self._writer = self._examine = None
+        self._writer = None
+        self._examine: Callable[..., Any] | None = None
 
     def set_model(self, model):
         """Take the model to examine."""
@@ -65,7 +68,7 @@ class RankingWatch(keras.callbacks.Callback):
             examine = self.model.examine
             self._examine = examine if self.model.run_eagerly else tf.function(examine, reduce_retracing=True)
         negative = positive = 0.0
-        found = []
+        found: list[tuple[np.ndarray, ...]] = []
         with averaged_weights(self.model):
             for images, boxes in self.batches:
                 labels, logits, gradients, iou = (part.numpy() for part in self._examine(images, boxes))
@@ -79,7 +82,7 @@ class RankingWatch(keras.callbacks.Callback):
         }
 
 
-def _correlation(found: list[tuple]) -> float:
+def _correlation(found: list[tuple[np.ndarray, ...]]) -> float:
     if not found:
         return float("nan")
     kinds, scores, iou = (np.concatenate(column) for column in zip(*found))
