@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import platform
 import shutil
@@ -14,7 +15,6 @@ import numpy as np
 from tqdm import tqdm
 
 from ..trainers.data.example import Source
-from ..trainers.data.scan.scanner import checked_source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_text
@@ -22,9 +22,7 @@ from ..trainers.tasks import CONFIGS
 from ..trainers.tasks import get_task as get_trained_task
 from ..trainers.training.run_folder import read_run
 from .card import CARD_NAME, ModelCard, write_card
-from .formats.base import Format
 from .formats.registry import FORMATS, QUANTIZATIONS
-from .formats.variant import Variant
 from .parity.comparison import check, compare
 from .provenance import command_lines, export_versions, terms_of
 from .readme import readme
@@ -33,12 +31,8 @@ from .runners.keras import KerasRunner
 from .runners.load import load_keras
 from .runners.tflite import default_threads
 from .tasks import TASKS, alternatives
-from .tasks.base import ExportTask
 
 REPRESENTATIVE_PICTURES = 128
-
-Files = dict[str, tuple[Format, Variant]]
-"""The exported files by name, each with its format and variant."""
 
 
 def export_run(
@@ -96,9 +90,9 @@ def export_run(
     # What the run held out stays held out, also when other data calibrate.
     source_text, held_out = data or config["data"], config["data"]
     val_text = val or config.get("val")
-    options = _source_options(task.name, config, quiet)
-    training, validation = _sources(source_text, held_out, val_text, options)
-    test_sources = {test: checked_source(test, **options) for test in tests}
+    open_source = _opener(task.name, config, quiet)
+    training, validation = _sources(open_source, source_text, held_out, val_text)
+    test_sources = {test: open_source(test) for test in tests}
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed, overwrite=overwrite,
         data=data, val=val, test=tests, name=name, data_terms=data_terms, limits=limits,
@@ -110,7 +104,13 @@ def export_run(
     ):
         bar.set_description("export: converting")
         reference = KerasRunner(model, model_file, task)
-        files, representatives = _write_files(reference, task, folder, formats, quantize, training, seed, quiet)
+        chosen = [(FORMATS[name], FORMATS[name].chosen(quantize)) for name in formats]
+        pictures = None
+        if any(variant.calibrated for _, variants in chosen for variant in variants):
+            pictures = representative_pictures(training, reference.fit, seed=seed, quiet=quiet)[0]
+        for known, variants in chosen:
+            known.write(model, folder, variants, task, pictures)
+        files = {variant.file: (known, variant) for known, variants in chosen for variant in variants}
         bar.update()
         bar.set_description("export: comparing")
         runners = {file: known.open(folder / file) for file, (known, _) in files.items()}
@@ -137,7 +137,7 @@ def export_run(
                 "validation": val_text or f"every tenth example of {held_out}, not trained on",
                 "training_images": len(training),
                 "validation_images": len(validation),
-                "representative_images": representatives,
+                "representative_images": 0 if pictures is None else len(pictures),
             },
             data_terms=data_terms or terms_of(source_text),
             limits=limits,
@@ -191,28 +191,6 @@ def representative_pictures(
     return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]
 
 
-def _write_files(
-    reference: KerasRunner,
-    task: ExportTask,
-    folder: Path,
-    formats: tuple[str, ...],
-    quantize: tuple[str, ...],
-    training: Source,
-    seed: int,
-    quiet: bool,
-) -> tuple[Files, int]:
-    """Write the exported files; gives them, and the number of training pictures that they were measured on."""
-    chosen = {name: FORMATS[name].chosen(quantize) for name in formats}
-    pictures = None
-    if any(variant.calibrated for variants in chosen.values() for variant in variants):
-        pictures = representative_pictures(training, reference.fit, seed=seed, quiet=quiet)[0]
-    files = {}
-    for name, variants in chosen.items():
-        FORMATS[name].write(reference.model, folder, variants, task, pictures)
-        files.update({variant.file: (FORMATS[name], variant) for variant in variants})
-    return files, 0 if pictures is None else len(pictures)
-
-
 def _check_choices(flag: str, chosen: tuple[str, ...], choices: tuple[str, ...]) -> None:
     unknown = [one for one in chosen if one not in choices]
     if unknown or not chosen:
@@ -250,23 +228,22 @@ def _open_run(run: Path, data: str | None) -> tuple[Path, dict[str, Any]]:
     return file, settings
 
 
-def _sources(data: str, held_out: str, val: str | None, options: dict[str, Any]) -> tuple[Source, Source]:
-    """The pictures to calibrate on, and those to compare and measure on."""
-    training = checked_source(data, **options)
-    if val:
-        return training, checked_source(val, **options)
-    if held_out == data:
-        return split_for_selection(training)
-    return training, split_for_selection(checked_source(held_out, **options))[1]
-
-
-def _source_options(name: str, config: dict[str, Any], quiet: bool) -> dict[str, Any]:
-    """What `checked_source` is told besides the source, as in the training."""
+def _opener(name: str, config: dict[str, Any], quiet: bool) -> Callable[[str], Source]:
+    """Give what opens and scans sources as the training did."""
     task, settings = get_trained_task(name), CONFIGS[name]
     given = {field.name: config[field.name] for field in dataclasses.fields(settings) if field.name in config}
     known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-    options = {"needs": task.needs, "skip_bad": bool(config.get("skip_bad")), "quiet": quiet}
-    return options | task.source_options(settings(**known))
+    return functools.partial(task.open_source, config=settings(**known | {"quiet": quiet, "strict": False}))
+
+
+def _sources(open_source: Callable[[str], Source], data: str, held_out: str, val: str | None) -> tuple[Source, Source]:
+    """The pictures to calibrate on, and those to compare and measure on."""
+    training = open_source(data)
+    if val:
+        return training, open_source(val)
+    if held_out == data:
+        return split_for_selection(training)
+    return training, split_for_selection(open_source(held_out))[1]
 
 
 @contextlib.contextmanager

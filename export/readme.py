@@ -1,35 +1,64 @@
-"""The page for people beside an exported model's card."""
+"""The page for people beside an exported model's card.
+
+What a task says stands in the Markdown file beside its class, in blocks: introduction, thresholds, comparison, usage,
+python, and a program for each kind of file that needs no more than its runtime.
+"""
 
 import json
+import re
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
+from string import Template
 from typing import Any
 
 from .card import ModelCard
 from .formats.registry import by_rank
 from .tasks import get_task
-from .tasks.base import ExportTask
-from .tasks.words import Column
+from .tasks.base import Column, ExportTask
+
+_PAGES = Path(__file__).parent / "tasks"
+_MOST_CLASSES = 20
+_SENTENCES = {
+    "pad": "Pictures keep their shape: the longer side becomes $size pixels, the rest at the right or bottom is grey "
+    "(114)",
+    "stretch": "Pictures are stretched to ${size}x$size",
+}
+_PROGRAMS = {
+    "pad": """\
+    scale = $size / max(photo.size)
+    sides = [max(1, int(side * scale + 0.5)) for side in photo.size]
+    small = photo.resize(sides, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    pixels = np.full((1, $size, $size, 3), 114, np.uint8)           # grey beside or below the picture
+    pixels[0, : small.height, : small.width] = np.asarray(small)""",
+    "stretch": "    pixels = np.asarray(photo.resize(($size, $size), Image.Resampling.BOX))[None]",
+}
+_SCALES = {
+    "pad": "small.width / photo.width, small.height / photo.height",
+    "stretch": "$size / photo.width, $size / photo.height",
+}
 
 
 def readme(card: ModelCard) -> str:
     """Write a complete card out as Markdown."""
     task = get_task(card.task)
+    blocks = {name: _filled(text, card) for name, text in _blocks(card.task).items()}
     parts = [
         f"# {card.name}",
-        task.introduction(card),
-        task.thresholds(card),
+        blocks["introduction"],
+        blocks["thresholds"],
         "## Files",
         _files_table(card, task),
-        f"{task.comparison(card)} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
+        f"{blocks['comparison']} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
         *_tests(card, task),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
         "## Use",
         "On the command line:",
-        task.usage(card),
+        blocks["usage"],
         "In Python:",
-        task.python(card).rstrip(),
-        *_programs(card, task),
+        blocks["python"],
+        *_programs(card, blocks),
         "## Data",
         f"- Training: {card.data.get('training', '')}, {card.data.get('training_images', 0)} pictures\n"
         f"- Validation: {card.data.get('validation', '')}, {card.data.get('validation_images', 0)} pictures\n"
@@ -43,13 +72,44 @@ def readme(card: ModelCard) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _programs(card: ModelCard, task: ExportTask) -> list[str]:
+def _blocks(task: str) -> dict[str, str]:
+    """Read the blocks of a task's page by name."""
+    _, *parts = re.split(r"^<!-- (\w+) -->\n", (_PAGES / f"{task}.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: text.removesuffix("\n") for name, text in zip(parts[::2], parts[1::2])}
+
+
+def _filled(text: str, card: ModelCard) -> str:
+    """Put what a card says into a block; what is of a single file is left for later."""
+    low, high = card.thresholds["band"]
+    each = list(zip(card.class_names, card.thresholds["per_class"]))[:_MOST_CLASSES]
+    more = ", ..." if len(card.class_names) > _MOST_CLASSES else ""
+    known = {
+        **{name: f"{value:.4f}" for name, value in card.metrics.items()},
+        "size": card.input_size,
+        "classes": len(card.class_names),
+        "class_names": ", ".join(card.class_names[:_MOST_CLASSES]) + more,
+        "optimal": f"{card.thresholds['optimal']:.3f}",
+        "low": f"{low:.3f}",
+        "high": f"{high:.3f}",
+        "per_class": ", ".join(f"{name} {value:.3f}" for name, value in each),
+        "validation_images": card.data.get("validation_images", 0),
+        "folder": shlex.quote(card.name),
+        "name_in_python": repr(card.name),
+    }
+    for name, texts in (("resizing", _SENTENCES), ("resize", _PROGRAMS), ("scales", _SCALES)):
+        known[name] = Template(texts[card.resizing]).substitute(size=card.input_size)
+    return Template(text).safe_substitute(known)
+
+
+def _programs(card: ModelCard, blocks: dict[str, str]) -> list[str]:
     """How the files run without this package: a program for each kind of file, with the one that is opened first."""
     programs: dict[str, list[str]] = {}
     for known, variant in by_rank():
-        if variant.file in card.files and known.kind in task.programs:
-            program = task.programs[known.kind](card, variant.file)
-            programs.setdefault(known.kind, [known.heading, program.rstrip()])
+        if variant.file in card.files and known.kind in blocks:
+            output = card.files[variant.file]["outputs"][0]
+            scale = "" if output["scale"] is None else f", times {output['scale']:g}"
+            program = Template(blocks[known.kind]).substitute(file=variant.file, dtype=output["dtype"], scale=scale)
+            programs.setdefault(known.kind, [known.heading, program])
     return [part for parts in programs.values() for part in parts]
 
 

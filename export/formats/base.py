@@ -47,12 +47,7 @@ class Format(ABC):
 
     @abstractmethod
     def write(
-        self,
-        model: keras.Model,
-        folder: Path,
-        variants: list[Variant],
-        task: ExportTask,
-        pictures: np.ndarray | None = None,
+        self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
         """Write files of a model.
 

@@ -33,12 +33,7 @@ class SavedModel(Format):
     heading = "With TensorFlow alone:"
 
     def write(
-        self,
-        model: keras.Model,
-        folder: Path,
-        variants: list[Variant],
-        task: ExportTask,
-        pictures: np.ndarray | None = None,
+        self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
         """Write the folder."""
         import tensorflow as tf

@@ -44,12 +44,7 @@ class TFLite(Format):
     packages = ("ai-edge-litert",)
 
     def write(
-        self,
-        model: keras.Model,
-        folder: Path,
-        variants: list[Variant],
-        task: ExportTask,
-        pictures: np.ndarray | None = None,
+        self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
         """Convert the model in a process of its own."""
         from . import tflite_converter

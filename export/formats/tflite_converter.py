@@ -29,7 +29,7 @@ _BYTES_IN, _FLOATS_IN, _TAILS, _PICTURES = "bytes_in", "floats_in", "tails", "pi
 
 def convert(
     model: keras.Model,
-    folder: str | Path,
+    folder: Path,
     variants: Sequence[Variant],
     pictures: np.ndarray | None = None,
     *,

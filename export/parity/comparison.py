@@ -46,15 +46,7 @@ def compare(
     *,
     quiet: bool = False,
 ) -> tuple[Measured, dict[str, Measured]]:
-    """Run the Keras model and exported files over the same data.
-
-    Args:
-        task: what they are models of.
-        reference: the Keras model.
-        files: the exported files by name, of the same input size.
-        source: examples with the task's target.
-        config: the training's settings.
-        quiet: no progress bar.
+    """Run the Keras model and the exported files of the same input size, by name, over the same data.
 
     Returns:
         What the Keras model did, and what each file did.
@@ -98,14 +90,7 @@ def _finite(runner: Runner, images: np.ndarray, name: str) -> Answer:
 
 
 def check(task: ExportTask, name: str, variant: Variant, reference: Measured, measured: Measured) -> dict[str, float]:
-    """Hold an exported file to its tolerance.
-
-    Args:
-        task: what it is a model of.
-        name: the file, for the error.
-        variant: what kind of file it is.
-        reference: what the Keras model did.
-        measured: what the file did on the same data.
+    """Hold an exported file to its tolerance by what it and the Keras model did on the same data.
 
     Returns:
         The differences, for the card; those of metrics are the file's minus the Keras model's.

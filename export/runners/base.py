@@ -20,15 +20,11 @@ class Runner(ABC):
     """A model from pictures to results.
 
     Args:
-        task: what it is a model of.
-        path: the file or folder that is run.
-        size: side of its input in pixels.
-        card: its card, or None where there is none.
         facts: what its run or itself says where there is no card; by default what its task assumes.
 
     Attributes:
         path: the file or folder that is run.
-        kind: `keras`, `saved_model` or `tflite`.
+        kind: `keras`, or that of its format.
         task: name of its task, such as `saliency`.
         size: side S of the square input, in pixels.
         card: the model's card, or None where there is none.
@@ -96,15 +92,7 @@ class Runner(ABC):
         return self._task.finish(self._run(images))
 
     def outputs(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
-        """Run one of the model's signatures.
-
-        Args:
-            images: uint8 [B, S, S, 3], RGB, as for a call.
-            signature: one of its task's, such as `labels` of segmentation.
-
-        Returns:
-            The signature's outputs by name.
-        """
+        """Run one of the task's signatures, such as `labels`, on uint8 [B, S, S, 3]; gives its outputs by name."""
         return self._run(np.asarray(images), signature)
 
     def latency_ms(self, image: np.ndarray, *, repeats: int = 30, seconds: float = 3.0) -> float:

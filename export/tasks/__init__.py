@@ -30,15 +30,7 @@ def alternatives() -> str:
 
 
 def task_of_outputs(image: list, outputs: Mapping[str, list], path: str | Path) -> tuple[ExportTask, int]:
-    """Tell which task a signature is of.
-
-    Args:
-        image: the input's shape.
-        outputs: the outputs' shapes by name.
-        path: the file, for the error.
-
-    Returns:
-        The task and the side of the input in pixels.
+    """Tell which task a file's signature is of, by its input's and outputs' shapes, and the side of the input.
 
     Raises:
         UsageError: none of them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..card import ModelCard
+from ...trainers.metrics.catalogue import CATALOGUE
 from ..signatures import Stages
-from .words import Column
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +21,10 @@ if TYPE_CHECKING:
 
 Answer = np.ndarray | tuple[np.ndarray, ...]
 """What a runner gives for a batch of pictures, see `Runner.__call__`."""
+
+
+Column = tuple[str, Callable[[dict[str, Any]], str]]
+"""A heading, and from a file's entry in the card (or one of its `tests`) to the cell."""
 
 
 class Runs(Protocol):
@@ -60,7 +62,7 @@ class Facts:
 
 
 class ExportTask(ABC):
-    """One task in an export: how its models are told, cut, run, compared, and described in a README.
+    """One task in an export: how its models are told, cut, run, compared and tabulated. Its README is beside it.
 
     Attributes:
         name: as typed after `metricfit train`.
@@ -72,7 +74,6 @@ class ExportTask(ABC):
         columns: of the table that `metricfit export` prints: keys of the metric catalogue.
         main: metrics whose difference from the Keras model's is in the card.
         batch_size: pictures at a time when files are compared.
-        out: what the folder of results is called in the README's command line.
     """
 
     name: ClassVar[str]
@@ -82,7 +83,6 @@ class ExportTask(ABC):
     measures: ClassVar[tuple[Column, ...]]
     agreements: ClassVar[tuple[Column, ...]]
     columns: ClassVar[tuple[str, ...]]
-    out: ClassVar[str] = "found"
     main: ClassVar[tuple[str, ...]]
     batch_size: ClassVar[int] = 16
 
@@ -140,31 +140,10 @@ class ExportTask(ABC):
         """Give those figures of a report that belong among the metrics of a card."""
         return {name: float(value) for name, value in scalars.items()}
 
-    @abstractmethod
-    def introduction(self, card: ModelCard) -> str:
-        """Say what the model does."""
 
-    @abstractmethod
-    def thresholds(self, card: ModelCard) -> str:
-        """Say where its scores are cut."""
-
-    @abstractmethod
-    def comparison(self, card: ModelCard) -> str:
-        """Say what the figures in the table of files mean."""
-
-    @abstractmethod
-    def python(self, card: ModelCard) -> str:
-        """Give a program that runs the model with this package."""
-
-    @property
-    @abstractmethod
-    def programs(self) -> Mapping[str, Callable[[ModelCard, str], str]]:
-        """Give, by kind of file, from a card and a file's name to a program that needs no more than its runtime."""
-
-    def usage(self, card: ModelCard) -> str:
-        """Give command lines."""
-        folder = shlex.quote(card.name)
-        return f"    metricfit predict {folder} photo.jpg --out {self.out}\n    metricfit demo {folder} --source 0"
+def figure(key: str, part: str = "metrics", form: str = ".4f") -> Column:
+    """Make a column of a figure of the metric catalogue, which stands in a part of an entry."""
+    return CATALOGUE[key].heading, lambda entry: format(entry[part][key], form)
 
 
 def square_side(image: list) -> int | None:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..card import ModelCard
 from ..signatures import SIGNATURE, Stages, Tensors
-from .base import ExportTask, Facts, square_side
-from .words import PYTHON, figure, named_classes, resizing_program, resizing_sentence
+from .base import ExportTask, Facts, figure, square_side
 
 if TYPE_CHECKING:
     import keras
@@ -27,45 +25,6 @@ OUTPUTS = {
 }
 _THRESHOLDS = ("f1_threshold", "lrp_threshold", "band_low", "band_high")
 _KINDS = {"boxes": np.float32, "scores": np.float32, "classes": np.int32, "count": np.int32}
-
-_PYTHON = (
-    PYTHON
-    + """\
-    found = predict(read_image("photo.jpg"))             # boxes in the picture's pixels, scores, classes
-    for box, score, index in zip(found.boxes, found.scores, found.classes):
-        if score >= predict.runner.thresholds[index]:
-            print(predict.runner.class_names[index], score, box)
-"""
-)
-_SCALES = {
-    "pad": "    scale_x, scale_y = small.width / photo.width, small.height / photo.height",
-    "stretch": "    scale_x, scale_y = {size} / photo.width, {size} / photo.height",
-}
-_TFLITE = """\
-    import json
-
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
-    from PIL import Image
-
-    card = json.load(open("card.json"))
-    thresholds = card["files"][{file!r}]["thresholds"]["per_class"]
-    run = Interpreter({file!r}, num_threads=2).get_signature_runner()
-
-    photo = Image.open("photo.jpg").convert("RGB")
-{resize}
-    found = run(image=pixels)                            # uint8 [1, {size}, {size}, 3], RGB
-    for box, score, index in zip(found["boxes"][0], found["scores"][0], found["classes"][0][: found["count"][0]]):
-        if score >= thresholds[index]:
-            print(card["class_names"][index], score, box / [scale_x, scale_y, scale_x, scale_y])
-"""
-_SAVED_MODEL = """\
-    import tensorflow as tf
-
-    model = tf.saved_model.load("saved_model")
-    found = model.signatures["serving_default"](image=pixels)
-    # pixels uint8 [B, {size}, {size}, 3], RGB, any B -> boxes [B, K, 4], scores [B, K], classes [B, K], count [B]
-"""
 
 
 class DetectionExport(ExportTask):
@@ -152,59 +111,10 @@ class DetectionExport(ExportTask):
         """Give the figures without the thresholds."""
         return {name: float(value) for name, value in scalars.items() if name not in _THRESHOLDS}
 
-    def introduction(self, card: ModelCard) -> str:
-        """Say what the model does."""
-        size = card.input_size
-        return (
-            f"An object detector for {len(card.class_names)} classes ({named_classes(card)}): an RGB picture of "
-            f"{size}x{size} pixels, values 0 to 255, to boxes with class and score. Decoding and suppression of "
-            f"doubles are inside. {resizing_sentence(card)}; `metricfit` does that, and brings the boxes back to the "
-            "picture's own pixels."
-        )
-
-    def thresholds(self, card: ModelCard) -> str:
-        """Give one threshold for each class, and a single one with its band."""
-        low, high = card.thresholds["band"]
-        each = ", ".join(
-            f"{name} {value:.3f}" for name, value in list(zip(card.class_names, card.thresholds["per_class"]))[:20]
-        )
-        return (
-            f"**Thresholds.** One for each class, where its optimal LRP lies on the validation data: {each}. With a "
-            f"single one for all, {card.thresholds['optimal']:.3f} has the best F1; any from {low:.3f} to {high:.3f} "
-            "gives at least 99 % of that. Each file's own stand in card.json. Scores are in order, not probabilities: "
-            "only thresholds tell which are high."
-        )
-
-    def comparison(self, card: ModelCard) -> str:
-        """Say what was measured on what."""
-        metrics = card.metrics
-        return (
-            f"COCO AP and oLRP (the lower the better) on the validation data ({card.data.get('validation_images', 0)} "
-            "pictures), at the pictures' own size. Differences are those from the Keras model, of scores and of the "
-            "sides of boxes in pixels of the input: for float files the largest, from the nearest of its boxes before "
-            "suppression, for 8-bit files the mean over the surer boxes that both find. It has AP "
-            f"{metrics['ap']:.4f}, AP50 {metrics['ap50']:.4f}, oLRP {metrics['olrp']:.4f}. In .tflite files of any "
-            "kind decoding and suppression compute in float32."
-        )
-
-    def python(self, card: ModelCard) -> str:
-        """Print what reaches the threshold of its class."""
-        return _PYTHON.format(name=card.name)
-
-    @property
-    def programs(self) -> Mapping[str, Callable[[ModelCard, str], str]]:
-        """Give the programs for both runtimes."""
-        return {"tflite": _tflite, "saved_model": lambda card, file: _SAVED_MODEL.format(size=card.input_size)}
-
 
 def _difference(entry: dict[str, Any], of: str) -> str:
     kind = "largest" if f"largest_{of}_difference" in entry["parity"] else "mean"
     return f"{kind} {entry['parity'][f'{kind}_{of}_difference']:.1e}"
-
-
-def _tflite(card: ModelCard, file: str) -> str:
-    resize = f"{resizing_program(card)}\n{_SCALES[card.resizing].format(size=card.input_size)}"
-    return _TFLITE.format(file=file, size=card.input_size, resize=resize)
 
 
 def _heads(model: keras.Model) -> Callable[[Any], Tensors]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..card import ModelCard
 from ..signatures import Stages
-from .base import ExportTask, Facts, square_side
-from .words import PYTHON, figure
+from .base import ExportTask, Facts, figure, square_side
 
 if TYPE_CHECKING:
     import keras
@@ -19,32 +17,6 @@ if TYPE_CHECKING:
 OUTPUT = "saliency"
 OUTPUTS = {OUTPUT: "[B, S, S], how salient each pixel is, 0 to 1"}
 
-_PYTHON = (
-    PYTHON
-    + """\
-    saliency = predict(read_image("photo.jpg"))          # float32 [H, W] in [0, 1]
-    salient = saliency >= predict.runner.threshold       # the best one of this very file
-"""
-)
-_TFLITE = """\
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter({file!r}, num_threads=2)
-    interpreter.allocate_tensors()
-    image, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    interpreter.set_tensor(image["index"], pixels)       # uint8 [1, {size}, {size}, 3], RGB
-    interpreter.invoke()
-    saliency = interpreter.get_tensor(output["index"])   # {dtype} [1, {size}, {size}]{scale}
-"""
-_SAVED_MODEL = """\
-    import tensorflow as tf
-
-    model = tf.saved_model.load("saved_model")
-    saliency = model.signatures["serving_default"](image=pixels)["saliency"]
-    # pixels uint8 [B, {size}, {size}, 3], RGB -> saliency float32 [B, {size}, {size}] in [0, 1], any B
-"""
-
 
 class SaliencyExport(ExportTask):
     """Saliency; see `ExportTask`."""
@@ -53,7 +25,6 @@ class SaliencyExport(ExportTask):
     outputs = OUTPUTS
     form = f"{OUTPUT} [B, S, S]"
     facts = Facts(class_names=("background", "salient"), palette=((0, 0, 0), (255, 255, 255)))
-    out = "masks"
     main = ("max_f", "mean_f", "mae")
     measures = (
         figure("max_f"),
@@ -117,46 +88,3 @@ class SaliencyExport(ExportTask):
     def figures(self, scalars: Mapping[str, float]) -> dict[str, float]:
         """Give the figures without the thresholds and the settings."""
         return {name: float(scalars[name]) for name in (*self.main, "mean_to_max", "band_width", "polarisation")}
-
-    def introduction(self, card: ModelCard) -> str:
-        """Say what the model does."""
-        size = card.input_size
-        return (
-            f"A saliency model: an RGB picture of {size}x{size} pixels, values 0 to 255, to a map of how salient each "
-            f"pixel is, 0 to 1. Pictures are resized to {size}x{size} before, the maps back to the picture's size "
-            "after; `metricfit` does both."
-        )
-
-    def thresholds(self, card: ModelCard) -> str:
-        """Give the best threshold and its band."""
-        low, high = card.thresholds["band"]
-        return (
-            f"**Threshold.** Of the Keras model {card.thresholds['optimal']:.3f} is best on the validation data; any "
-            f"from {low:.3f} to {high:.3f} gives at least 99 % of the best F-measure. Each file has its own below, "
-            "which `metricfit` uses."
-        )
-
-    def comparison(self, card: ModelCard) -> str:
-        """Say what was measured on what."""
-        metrics = card.metrics
-        return (
-            f"MaxF, MeanF and MAE on the validation data ({card.data.get('validation_images', 0)} pictures), at the "
-            "labels' own size. Difference: largest and mean difference of a map's values from the Keras model's "
-            "(8-bit files are judged by the mean one and the metrics: single pixels on an edge may flip), which has "
-            f"MaxF {metrics['max_f']:.4f}, MeanF {metrics['mean_f']:.4f}, MAE {metrics['mae']:.4f}."
-        )
-
-    def python(self, card: ModelCard) -> str:
-        """Cut the map at the model's own threshold."""
-        return _PYTHON.format(name=card.name)
-
-    @property
-    def programs(self) -> Mapping[str, Callable[[ModelCard, str], str]]:
-        """Give the programs for both runtimes."""
-        return {"tflite": _tflite, "saved_model": lambda card, file: _SAVED_MODEL.format(size=card.input_size)}
-
-
-def _tflite(card: ModelCard, file: str) -> str:
-    (output,) = card.files[file]["outputs"]
-    scale = "" if output["scale"] is None else f", times {output['scale']:g}"
-    return _TFLITE.format(file=file, size=card.input_size, dtype=output["dtype"], scale=scale)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..card import ModelCard
 from ..signatures import SIGNATURE, Stages, Tensors
-from .base import ExportTask, Facts, Runs, square_side
-from .words import PYTHON, figure, named_classes, resizing_program, resizing_sentence
+from .base import ExportTask, Facts, Runs, figure, square_side
 
 if TYPE_CHECKING:
     import keras
@@ -27,41 +25,6 @@ OUTPUTS = {
 }
 _PICTURES = 8  # on which the two signatures are compared with each other
 _TIE = 1e-6
-
-_PYTHON = (
-    PYTHON
-    + """\
-    found = predict(read_image("photo.jpg"))             # labels uint8 [H, W], confidence float32 [H, W]
-    for index, name in enumerate(predict.runner.class_names):
-        print(name, (found.labels == index).mean())
-"""
-)
-_TFLITE = """\
-    import json
-
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
-    from PIL import Image
-
-    names = json.load(open("card.json"))["class_names"]
-    interpreter = Interpreter({file!r}, num_threads=2)
-    run = interpreter.get_signature_runner("labels")     # or "serving_default", which gives probabilities
-
-    photo = Image.open("photo.jpg").convert("RGB")
-{resize}
-    labels = run(image=pixels)["labels"][0]              # uint8 [{size}, {size}], index into names
-    for index in np.unique(labels):
-        print(names[index], (labels == index).mean())
-"""
-_SAVED_MODEL = """\
-    import tensorflow as tf
-
-    model = tf.saved_model.load("saved_model")
-    labels = model.signatures["labels"](image=pixels)["labels"]
-    probabilities = model.signatures["serving_default"](image=pixels)["probabilities"]
-    # pixels uint8 [B, {size}, {size}, 3], RGB, any B
-    # -> labels uint8 [B, {size}, {size}], probabilities float32 [B, {size}, {size}, {classes}]
-"""
 
 
 class SegmentationExport(ExportTask):
@@ -141,41 +104,3 @@ class SegmentationExport(ExportTask):
                 name = source.names[index]
                 return f"the labels of {runner.path} are not the classes of its largest probabilities on {name}"
         return None
-
-    def introduction(self, card: ModelCard) -> str:
-        """Say what the model does."""
-        size = card.input_size
-        return (
-            f"A segmentation model for {len(card.class_names)} classes ({named_classes(card)}): an RGB picture of "
-            f"{size}x{size} pixels, values 0 to 255, to the class of each pixel. There are two signatures: `labels` "
-            "gives the index of the likeliest class, `serving_default` the probabilities of all classes. "
-            f"{resizing_sentence(card)}; `metricfit` does that, and brings the probabilities back to the picture's own "
-            "size before it takes the likeliest class."
-        )
-
-    def thresholds(self, card: ModelCard) -> str:
-        """There are none."""
-        return "**No threshold.** Each pixel has its likeliest class, however likely that is."
-
-    def comparison(self, card: ModelCard) -> str:
-        """Say what was measured on what."""
-        metrics = card.metrics
-        return (
-            f"Mean IoU of the classes that the validation data have ({card.data.get('validation_images', 0)} pictures, "
-            "all pixels together) and share of the right pixels, at the labels' own size. Difference: largest and mean "
-            "difference of a probability from the Keras model's (8-bit files are judged by the mean one and the "
-            f"metrics), which has mIoU {metrics['dataset_miou_present']:.4f} and accuracy "
-            f"{metrics['pixel_accuracy']:.4f}. In every file both signatures were seen to agree."
-        )
-
-    def python(self, card: ModelCard) -> str:
-        """Print the share of each class."""
-        return _PYTHON.format(name=card.name)
-
-    @property
-    def programs(self) -> Mapping[str, Callable[[ModelCard, str], str]]:
-        """Give the programs for both runtimes."""
-        return {
-            "tflite": lambda card, file: _TFLITE.format(file=file, size=card.input_size, resize=resizing_program(card)),
-            "saved_model": lambda card, file: _SAVED_MODEL.format(size=card.input_size, classes=len(card.class_names)),
-        }

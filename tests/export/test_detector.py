@@ -22,8 +22,10 @@ from metricfit.app.live.options import PredictOptions
 from metricfit.app.predictor import Predictor
 from metricfit.export import ExportResult, export_run, load_runner, read_card
 from metricfit.export.formats import tflite_converter
+from metricfit.export.formats.tflite import VARIANTS
 from metricfit.export.formats.tflite_graphs import join, packed, read_operators, unpacked
 from metricfit.export.parity.boxes import BoxAgreement
+from metricfit.export.parity.comparison import Measured, check
 from metricfit.export.runners.load import load_keras
 from metricfit.export.tasks import get_task
 from metricfit.export.tasks.detection import candidates
@@ -399,3 +401,21 @@ def test_the_documented_program_runs(detector, squares, tmp_path, monkeypatch, c
     (kind,), (box,) = example.classes, example.boxes
     assert line.startswith(f"{CLASS_NAMES[kind]} 0.")
     np.testing.assert_allclose(np.array(line.split("[")[1].strip("]").split(), int), box, atol=2)
+
+
+@pytest.mark.parametrize(("found", "passes"), [(0.5, True), (0.9, True), (0.495, True), (0.485, False)])
+def test_8_bit_files_may_be_better_than_the_model_and_hardly_worse(found, passes):
+    def measured(ap, agreement=None):
+        return Measured({"ap": ap, "ap50": ap, "olrp": 1 - ap}, {}, agreement)
+
+    def checked():
+        task = get_task("detection")
+        return check(
+            task, "model_int8.tflite", VARIANTS["int8"], measured(0.5), measured(found, agreement((0, 0), (2, 1)))
+        )
+
+    if passes:
+        assert checked()["ap_difference"] == pytest.approx(found - 0.5)
+    else:
+        with pytest.raises(MetricfitError, match=r"loss of AP .* must be at most 0\.01, got 0\.015"):
+            checked()

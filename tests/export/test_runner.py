@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from metricfit.export import load_runner
-from metricfit.export.runners.tflite import _dequantisation
+from metricfit.export.runners.tflite import _as_input, _dequantisation
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
@@ -226,3 +226,12 @@ def test_a_keras_model_may_keep_its_last_axis(tmp_path, sequential):
     saliency = load_runner(tmp_path / "own.keras")(pictures)
     expected = 1 / (1 + np.exp(-model(pictures.astype("float32")).numpy()[..., 0].astype("float64")))
     np.testing.assert_allclose(saliency, expected, atol=1e-6)
+
+
+def test_foreign_quantised_inputs_are_rounded():
+    details = {"dtype": np.int8, "quantization": (4.0, -3)}
+    pixels = np.array([[0, 1, 2, 3, 5, 7, 9, 255]], np.uint8)
+    # Of two equally near ones NumPy takes the even one; 255 / 4 is nearer to 64 than to 63.
+    np.testing.assert_array_equal(_as_input(pixels, details), np.int8([[-3, -3, -3, -2, -2, -1, -1, 61]]))
+    np.testing.assert_array_equal(_as_input(pixels, {**details, "quantization": (1.0, -128)})[0, [0, -1]], [-128, 127])
+    assert _as_input(pixels, {"dtype": np.uint8, "quantization": (1.0, 0)}) is pixels
