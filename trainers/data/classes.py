@@ -1,12 +1,38 @@
-"""One order of classes for several sources: a model trained on one is judged on another by the names of its classes."""
+"""The names of classes, and one order of them for several sources: models meet other data by the names of classes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import DataError, UsageError
 from .example import IGNORE, Example, Source, View
+
+MOST_CLASSES = IGNORE
+"""A class map is uint8, and its last value means ignore."""
+
+
+def read_class_names(path: str | Path, *, most: int | None = None) -> tuple[str, ...]:
+    """Read the names of classes: line n, counted from 0 and without empty lines, names the class n.
+
+    Raises:
+        DataError: no such file, or it is no list of different names, or of more than `most`.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"the class names {path} cannot be read ({error}): give a text file, one name a line"
+        ) from error
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} names the class {', '.join(twice)} twice: give each class a name of its own")
+    if not names or (most and len(names) > most):
+        expected = f"1 to {most}" if most else "1 or more"
+        raise DataError(f"{path} names {len(names)} classes, expected {expected}: write one a line")
+    return names
 
 
 class Renumbered(View):
@@ -30,14 +56,7 @@ class Renumbered(View):
 
 
 def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
-    """Number the classes of a source's boxes or pixels as another source or a model does.
-
-    Args:
-        source: a source of boxes, or of class maps with the indices of its `class_names`.
-        class_names: the names wanted, by index; may have more than the source.
-
-    Returns:
-        The source itself where the names are the same, otherwise one that renumbers on loading.
+    """Number the classes of a source's boxes or pixels as another source or a model does, whose names may be more.
 
     Raises:
         UsageError: the source has a class that is not among them.

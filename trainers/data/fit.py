@@ -17,18 +17,10 @@ GREY = 114
 
 
 def fitted_size(size: tuple[int, int], side: int, resizing: str = "pad") -> tuple[int, int]:
-    """Give the size that a picture has within the square input.
-
-    Args:
-        size: (height, width) of the picture, in pixels.
-        side: Side of the input, in pixels.
-        resizing: `pad` or `stretch`.
-
-    Returns:
-        (height, width), each in 1..side; at least one of them is `side`.
+    """Give the (height, width) that a picture has within the square input; at least one of them is `side`.
 
     Raises:
-        UsageError: If there is no such resizing, or a number is below 1.
+        UsageError: no such resizing, or a number is below 1.
     """
     if resizing not in RESIZINGS:
         raise UsageError(f"resizing must be {' or '.join(RESIZINGS)}, got {resizing!r}")
@@ -39,40 +31,19 @@ def fitted_size(size: tuple[int, int], side: int, resizing: str = "pad") -> tupl
         return side, side
     longest = max(height, width)
     # Halves go up, so that Python's and NumPy's rounding cannot differ.
-    return tuple(max(1, int(length * side / longest + 0.5)) for length in (height, width))
+    return max(1, int(height * side / longest + 0.5)), max(1, int(width * side / longest + 0.5))
 
 
 def fit_scale(size: tuple[int, int], side: int, resizing: str = "pad") -> tuple[float, float]:
-    """Give the factors from pixels of a picture to pixels of the input.
-
-    Args:
-        size: (height, width) of the picture, in pixels.
-        side: Side of the input, in pixels.
-        resizing: `pad` or `stretch`.
-
-    Returns:
-        (sx, sy), such that input = picture * scale. With `pad` they differ by what rounding to whole pixels does.
-
-    Raises:
-        UsageError: As `fitted_size`.
-    """
+    """Give the factors (sx, sy) from pixels of a picture to those of the input; rounding may set them apart."""
     height, width = fitted_size(size, side, resizing)
     return width / size[1], height / size[0]
 
 
 def fit_image(image: np.ndarray, side: int, resizing: str = "pad") -> np.ndarray:
-    """Bring a picture to the square input.
+    """Bring a picture uint8 [H, W, 3] to the square input, uint8 [side, side, 3]; not changed in place.
 
-    Args:
-        image: uint8 [H, W, 3], RGB; not changed.
-        side: Side of the input, in pixels.
-        resizing: `pad` (the picture at the top left, grey 114 beside or below it) or `stretch`.
-
-    Returns:
-        uint8 [side, side, 3]; the same array when it has that size already.
-
-    Raises:
-        UsageError: As `fitted_size`.
+    With `pad` it is at the top left, and grey (114) beside or below it; with `stretch` it fills the square.
     """
     height, width = fitted_size(image.shape[:2], side, resizing)
     image = resize_image(image, (height, width))
@@ -84,28 +55,14 @@ def fit_image(image: np.ndarray, side: int, resizing: str = "pad") -> np.ndarray
 
 
 def fit_boxes(boxes: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    """Bring boxes of a picture to the square input.
-
-    Args:
-        boxes: [n, 4], in pixels of the picture.
-        scale: From `fit_scale`.
-
-    Returns:
-        float32 [n, 4], in pixels of the input.
-    """
+    """Bring boxes [n, 4] of a picture to float32 [n, 4] in the input; `scale` is from `fit_scale`."""
     return (np.asarray(boxes, np.float64).reshape(-1, 4) * [*scale, *scale]).astype(np.float32)
 
 
 def unfit_boxes(boxes: np.ndarray, scale: tuple[float, float], size: tuple[int, int]) -> np.ndarray:
-    """Bring boxes found in the square input back to the picture, and cut them at its edges.
+    """Bring boxes [n, 4] found in the square input back to a picture (height, width), and cut them at its edges.
 
-    Args:
-        boxes: [n, 4], in pixels of the input.
-        scale: From `fit_scale`.
-        size: (height, width) of the picture, in pixels.
-
-    Returns:
-        float32 [n, 4], in pixels of the picture; one that lies wholly within the padding has no area.
+    One that lies wholly within the padding has no area.
     """
     height, width = size
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4) / [*scale, *scale]
@@ -113,38 +70,14 @@ def unfit_boxes(boxes: np.ndarray, scale: tuple[float, float], size: tuple[int, 
 
 
 def fit_labels(labels: np.ndarray, size: int, resizing: str = "pad") -> np.ndarray:
-    """Bring a class map to the square input, as `fit_image` does its picture.
-
-    Args:
-        labels: uint8 [H, W]; not changed.
-        size: Side of the input, in pixels.
-        resizing: `pad` (255, ignore, where there is no picture) or `stretch`.
-
-    Returns:
-        uint8 [size, size].
-
-    Raises:
-        UsageError: If there is no such resizing.
-    """
+    """Bring a class map uint8 [H, W] to the square input, as `fit_image` does its picture; padding is 255 (ignore)."""
     height, width = fitted_size(labels.shape, size, resizing)
     labels = resize_mask(labels, (height, width))
     return np.pad(labels, ((0, size - height), (0, size - width)), constant_values=IGNORE)
 
 
 def unfit_scores(scores: np.ndarray, shape: tuple[int, int], resizing: str = "pad") -> np.ndarray:
-    """Bring scores of classes in the square input back to the size of the picture, bilinearly.
-
-    Args:
-        scores: float32 [S, S, C].
-        shape: (height, width) of the picture, in pixels.
-        resizing: As the picture was brought to the input.
-
-    Returns:
-        float32 [height, width, C].
-
-    Raises:
-        UsageError: If there is no such resizing.
-    """
+    """Bring scores float32 [S, S, C] back to a picture of `shape` (height, width), bilinearly."""
     height, width = fitted_size(shape, len(scores), resizing)
     scores = np.ascontiguousarray(scores[:height, :width], np.float32)
     if (height, width) != tuple(shape):

@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -12,6 +13,9 @@ from ..errors import DataError
 # What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), others from broken headers.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, Image.DecompressionBombError)
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+Readable = str | Path | IO[bytes]
+"""A path, or a file that is open already, such as one within an archive."""
 
 PICTURE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2",
@@ -28,7 +32,7 @@ def picture_files(folder: Path) -> list[Path]:
     )
 
 
-def _open(path, upright: bool = True) -> Image.Image:
+def _open(path: Readable, upright: bool = True) -> Image.Image:
     """Decode a file completely, and turn it upright or leave it as stored."""
     try:
         image = Image.open(path)
@@ -42,21 +46,14 @@ def _open(path, upright: bool = True) -> Image.Image:
     return image
 
 
-def read_image(path: str | Path, *, upright: bool = True) -> np.ndarray:
-    """Read a picture as every part of the program sees it.
+def read_image(path: Readable, *, upright: bool = True) -> np.ndarray:
+    """Read a picture as every part of the program sees it: uint8 [H, W, 3], RGB.
 
-    EXIF rotation is applied; grey, palette, 16-bit (scaled to 8 bits) and CMYK files become RGB; transparency is laid
-    over white.
-
-    Args:
-        path: A file in any format that Pillow reads.
-        upright: Apply EXIF rotation; False leaves the picture as its pixels are stored.
-
-    Returns:
-        uint8 [H, W, 3], RGB.
+    EXIF rotation is applied if `upright`; grey, palette, 16-bit (scaled to 8 bits) and CMYK files become RGB;
+    transparency is laid over white.
 
     Raises:
-        DataError: If the file is missing, unreadable, truncated or of a kind without a picture's value range.
+        DataError: the file is missing, unreadable, truncated or of a kind without a picture's value range.
     """
     image = _open(path, upright)
     if image.mode in _SIXTEEN_BIT:
@@ -83,21 +80,14 @@ _INSTEAD = {
 }
 
 
-def read_mask(path: str | Path, *, kind: str = "mask") -> np.ndarray:
-    """Read the index values of a mask or class map as they are stored.
+def read_mask(path: Readable, *, kind: str = "mask") -> np.ndarray:
+    """Read the index values of a mask or class map as they are stored, uint8 [H, W].
 
     Palette files give their indices, 1-bit files 0 and 1, grey files their values; colour files are taken when their
-    channels agree.
-
-    Args:
-        path: A file in any format that Pillow reads.
-        kind: What it is, `mask` or `labels`, for the errors.
-
-    Returns:
-        uint8 [H, W].
+    channels agree. `kind` says in errors what it is, `mask` or `labels`.
 
     Raises:
-        DataError: If the file is missing, unreadable, truncated, truly coloured, or holds values above 255.
+        DataError: the file is missing, unreadable, truncated, truly coloured, or holds values above 255.
     """
     image = _open(path)
     if image.mode in ("LA", "PA", "La"):
@@ -130,17 +120,10 @@ def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_na
 
 
 def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
-    """Turn the two values of a mask file into 0 and 1; the larger one is salient.
+    """Turn the two values of a mask file uint8 [H, W] into 0 and 1; the larger one is salient.
 
     A mask of one value is all background when that is 0, and all salient otherwise. There is no threshold: a mask of
     more values (smoothed edges, JPEG compression) is refused, because where its border lies is not ours to choose.
-
-    Args:
-        values: uint8 [H, W], as stored.
-        mask_name: for the error.
-
-    Returns:
-        uint8 [H, W] of 0 and 1.
 
     Raises:
         DataError: there are more than two values.
@@ -156,14 +139,9 @@ def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a picture: averaged over areas where it shrinks, bilinear where it grows, each axis by itself.
+    """Resize a picture uint8 [h, w, 3] or [h, w] to `size` (height, width), each axis by itself.
 
-    Args:
-        image: uint8 [h, w, 3] or [h, w].
-        size: (height, width) wanted, in pixels.
-
-    Returns:
-        uint8 [height, width, 3] or [height, width]; the same array when it has that size already.
+    It is averaged over areas where it shrinks, bilinear where it grows.
     """
     height, width = size
     smaller = (min(height, image.shape[0]), min(width, image.shape[1]))
@@ -175,15 +153,7 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a mask or class map by nearest neighbour, so that no value is invented.
-
-    Args:
-        mask: uint8 [h, w].
-        size: (height, width) wanted, in pixels.
-
-    Returns:
-        uint8 [height, width]; the same array when it has that size already.
-    """
+    """Resize a mask or class map uint8 [h, w] to `size` (height, width) by nearest neighbour: no value is invented."""
     height, width = size
     if mask.shape[:2] == (height, width):
         return mask
@@ -192,15 +162,7 @@ def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_map(saliency: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a saliency map to the size of its label or picture, bilinearly.
-
-    Args:
-        saliency: float32 [h, w].
-        size: (height, width) wanted, in pixels.
-
-    Returns:
-        float32 [height, width], within the range of the input.
-    """
+    """Bring a saliency map float32 [h, w] to `size` (height, width), the size of its label or picture, bilinearly."""
     height, width = size
     saliency = np.asarray(saliency, dtype=np.float32)
     if saliency.shape[:2] == (height, width):

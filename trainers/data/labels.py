@@ -3,39 +3,15 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from ..errors import DataError, UsageError
 from ..machine import workers
+from .classes import MOST_CLASSES, read_class_names
 from .example import IGNORE, Example, Source, View
 from .subset import Subset
-
-MOST_CLASSES = IGNORE
-"""A class map is uint8, and its last value means ignore."""
-
-
-def read_class_names(path: str | Path) -> tuple[str, ...]:
-    """Read the names of classes: line n, counted from 0 and without empty lines, names the value n.
-
-    Raises:
-        DataError: If there is no such file, or it is no list of different names.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the class names {path} cannot be read ({error}): give a text file, one name a line"
-        ) from error
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} names the class {twice[0]} twice: give each class a name of its own")
-    if not 1 <= len(names) <= MOST_CLASSES:
-        raise DataError(f"{path} names {len(names)} classes, expected 1 to {MOST_CLASSES}: write one a line")
-    return names
 
 
 @dataclass(frozen=True)
@@ -43,17 +19,17 @@ class LabelCoding:
     """What a user says about the values of label files.
 
     Attributes:
-        classes: A file for `read_class_names`; None takes the names that the source has.
-        ignore: Values, 0 to 255, of pixels that neither train nor count, besides 255.
+        classes: a file for `read_class_names`; None takes the names that the source has.
+        ignore: values, 0 to 255, of pixels that neither train nor count, besides 255.
 
     Raises:
-        UsageError: If a value to ignore is none of a label file.
+        UsageError: a value to ignore is none of a label file.
     """
 
     classes: str | None = None
     ignore: tuple[int, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for value in self.ignore:
             if not 0 <= value <= 255:
                 raise UsageError(f"--ignore takes values of label files, 0 to 255, got {value}")
@@ -100,12 +76,8 @@ class CodedLabels(View):
         )
         return f"labels {self.partner_name(index)} hold {held}, the classes are {classes}: {advice}"
 
-    def counts(self, indices: Sequence[int], *, quiet: bool = False) -> np.ndarray:
-        """Give the pixels of each class in some examples; those not loaded so far are loaded now.
-
-        Returns:
-            int64 [len(indices), number of classes].
-        """
+    def counts(self, indices: Sequence[int] | np.ndarray, *, quiet: bool = False) -> np.ndarray:
+        """Give the pixels of each class in some examples, int64 [n, C]; those not loaded so far are loaded now."""
         missing = [int(index) for index in indices if (self._counts[index] < 0).any()]
         with (
             ThreadPoolExecutor(workers()) as pool,
@@ -118,23 +90,16 @@ class CodedLabels(View):
 
 
 def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
-    """Turn the values of a source's class maps into classes, and refuse those that are none.
+    """Turn the values of a source's class maps into indices of its `class_names` and 255, and refuse all others.
 
     A value that is to be ignored and has a name is no class: the classes behind it move up by one.
 
-    Args:
-        source: A source of class maps with the values of its files.
-        coding: What these mean.
-
-    Returns:
-        A source of class maps with the indices of its `class_names`, and 255 (ignore).
-
     Raises:
-        UsageError: If nobody says the names of the classes.
-        DataError: If the file of names cannot be used, or does not fit the names that the source has.
+        UsageError: nobody says the names of the classes.
+        DataError: the file of names cannot be used, or does not fit the names that the source has.
     """
     own = tuple(source.class_names)
-    names = read_class_names(coding.classes) if coding.classes else own
+    names = read_class_names(coding.classes, most=MOST_CLASSES) if coding.classes else own
     if not names:
         raise UsageError(
             f"{source.name} does not say the names of its classes: write them into a file, one a line in the order of "
@@ -152,20 +117,13 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
 
 
 def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
-    """Give the pixels of each class in each example: the index that samplers and class weights are made from.
+    """Give the pixels of each class in each example, int64 [n, C]: what samplers and class weights are made from.
 
     Counted whenever an example is loaded, so after a scan nothing is loaded again.
 
-    Args:
-        source: What `with_coding` gives, or a subset of it.
-        quiet: No progress bar.
-
-    Returns:
-        int64 [number of examples, number of classes].
-
     Raises:
-        UsageError: If it is another source.
-        DataError: If an example cannot be loaded.
+        UsageError: the source is not what `with_coding` gives, or a subset of it.
+        DataError: an example cannot be loaded.
     """
     indices = np.arange(len(source))
     while isinstance(source, Subset):

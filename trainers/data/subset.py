@@ -52,12 +52,7 @@ def subset(source: Source, indices: Sequence[int] | np.ndarray) -> Source:
 def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:
     """Split training data into what trains and what chooses (checkpoints, thresholds), leaving the test data alone.
 
-    Args:
-        source: the training data, at least `every` examples.
-        every: each example with `index % every == every - 1` goes to the selection split.
-
-    Returns:
-        The training source and the selection source; together they are `source`, and share nothing.
+    Each example with `index % every == every - 1` chooses, the others train.
 
     Raises:
         UsageError: `every` is below 2, or the source is too small to be split.

@@ -110,7 +110,7 @@ def test_classes_can_be_listed(tmp_path):
     with pytest.raises(DataError, match=r"b\.xml names the class fox, .*classes\.txt lists dog, cat: correct"):
         source.load(1)
     (tmp_path / "classes.txt").write_text("dog\ndog\n")
-    with pytest.raises(DataError, match="names dog twice"):
+    with pytest.raises(DataError, match="names the class dog twice"):
         opened(tmp_path)
 
 

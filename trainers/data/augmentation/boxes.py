@@ -23,16 +23,7 @@ _MAX_ASPECT = 2.0
 
 
 def expanded_window(size: tuple[int, int], rng: np.random.Generator, max_expand: float) -> np.ndarray:
-    """Choose how far to zoom out, in half of the cases.
-
-    Args:
-        size: (height, width) of the picture, in pixels.
-        rng: Where the randomness comes from.
-        max_expand: Largest factor of both sides.
-
-    Returns:
-        int64 [4], (x0, y0, x1, y1) in pixels of the picture, with the picture inside.
-    """
+    """Choose how far to zoom out, in half of the cases: int64 (x0, y0, x1, y1) around a picture (height, width)."""
     sides = np.array(size[::-1])
     if max_expand <= 1 or rng.random() < 0.5:
         return np.concatenate([[0, 0], sides])
@@ -45,16 +36,8 @@ def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: np.random.Generat
     """Choose a crop that overlaps some box by at least an IoU drawn from `OVERLAPS`, and holds the centre of one.
 
     Sides are a share of `min_scale` to 1 of the window's, drawn each by itself, with an aspect within 1/2..2 of the
-    window's. In one of seven cases, and where none of 50 draws fits, the window stays.
-
-    Args:
-        window: int64 [4], what is cropped, in pixels of the picture.
-        boxes: [n, 4], in pixels of the picture. Without boxes any crop fits.
-        rng: Where the randomness comes from.
-        min_scale: Smallest share of each side.
-
-    Returns:
-        int64 [4], within the window.
+    window's. In one of seven cases, and where none of 50 draws fits, the window (int64 [4]) stays. Without boxes any
+    crop fits.
     """
     if min_scale >= 1:
         return window
@@ -78,7 +61,8 @@ def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: np.random.Generat
 def _holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Tell whether each crop [m, 4] holds the centre of each box [n, 4], as [m, n]."""
     centres = (boxes[None, :, :2] + boxes[None, :, 2:]) / 2
-    return ((centres >= crops[:, None, :2]) & (centres < crops[:, None, 2:])).all(axis=2)
+    held: np.ndarray = ((centres >= crops[:, None, :2]) & (centres < crops[:, None, 2:])).all(axis=2)
+    return held
 
 
 def augment_boxes(

@@ -17,4 +17,5 @@ def colour_matrix(rng: np.random.Generator, settings: ColourSettings) -> np.ndar
     c, s = saturation * np.cos(turn), saturation * np.sin(turn)
     colour = _RGB @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ _YIQ
     middle = np.full((3, 1), 127.5 * (1 - contrast))
-    return exposure * np.concatenate([contrast * colour, middle], axis=1)
+    affine: np.ndarray = exposure * np.concatenate([contrast * colour, middle], axis=1)
+    return affine

@@ -17,19 +17,11 @@ def _has_salient(mask: np.ndarray) -> bool:
 
 
 def crop_window(mask: np.ndarray, rng: np.random.Generator, min_scale: float) -> tuple[slice, slice]:
-    """Choose the part of a picture that stays.
+    """Choose the rows and columns of a picture that stay.
 
     The share of the area is uniform in [min_scale, 1], and the aspect at most a third off the picture's own. A crop
     that loses everything salient of a picture that has it is drawn again; after five such crops the whole picture
     stays.
-
-    Args:
-        mask: uint8 [H, W]; 0 and 255 are not salient.
-        rng: where the randomness comes from.
-        min_scale: smallest share of the area, in (0, 1].
-
-    Returns:
-        The rows and the columns.
     """
     height, width = mask.shape
     salient = None

@@ -20,8 +20,8 @@ def class_weights(counts: np.ndarray, kind: str) -> list[float]:
         C weights; 0 for a class without a pixel.
 
     Raises:
-        DataError: If there are no pixels.
-        ValueError: If there is no such kind.
+        DataError: no pixels.
+        ValueError: no such kind.
     """
     counts = np.asarray(counts, np.float64)
     pixels = counts.sum(axis=0)

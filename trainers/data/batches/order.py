@@ -65,14 +65,7 @@ def steps_per_epoch(source: Source, batch_size: int) -> int:
 def names_of_step(source: Source, step: int, batch_size: int, seed: int) -> list[str]:
     """Compute which examples the training stream delivers at a step, without loading anything.
 
-    Args:
-        source: the training source.
-        step: 0 is the first batch of the first epoch.
-        batch_size: as given to the training batches.
-        seed: as given to the training batches.
-
-    Returns:
-        `batch_size` names, in the order of the batch.
+    Step 0 is the first batch of the first epoch; `batch_size` and `seed` are those of the stream.
     """
     order = Order(len(source), batch_size, seed)
     return [source.names[order[position][1]] for position in range(step * batch_size, (step + 1) * batch_size)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,7 +14,8 @@ from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...files import written_beside
 from ..example import NEEDS, Example, Source
-from ..targets import TARGETS, LabelTarget
+from ..targets import TARGETS
+from ..targets.labels import LabelTarget
 from .drawing import draw_example, drawn_targets
 from .scanner import load_checked
 
@@ -26,13 +28,7 @@ _INK, _FAULT, _PAPER = "#26262b", "#b3261e", "#f4f4f2"
 
 @dataclass(frozen=True)
 class ContactSheet:
-    """What was drawn.
-
-    Attributes:
-        path: The picture written.
-        shown: The number of examples on it.
-        faults: (name of the example, one sentence) for each shown one that cannot be used.
-    """
+    """What was drawn: the file, how many examples are on it, and (name, sentence) for those that cannot be used."""
 
     path: Path
     shown: int
@@ -101,21 +97,21 @@ def contact_sheet(
     An example that cannot be used gets a cell that says why.
 
     Args:
-        source: Any source.
-        path: The picture to write, .png or .jpg; its folder is made.
-        needs: What is drawn into the pictures, `mask`, `labels` (with a legend), `boxes` or `none`; everything there is
+        source: any source.
+        path: the picture to write, .png or .jpg; its folder is made.
+        needs: what is drawn into the pictures, `mask`, `labels` (with a legend), `boxes` or `none`; everything there is
             when empty, where a mask hides labels.
-        count: The number of examples, at most all.
-        columns: The number of cells in a row.
-        title: The heading; the name of the source when empty.
-        quiet: Show no progress bar.
+        count: the number of examples, at most all.
+        columns: the number of cells in a row.
+        title: the heading; the name of the source when empty.
+        quiet: show no progress bar.
 
     Returns:
         The path written, how many examples are on it, and which of them cannot be used.
 
     Raises:
-        UsageError: If the source is empty, or a number is below 1, or the file's ending or the need is another one.
-        MetricfitError: If the page cannot be written.
+        UsageError: the source is empty, or a number is below 1, or the file's ending or the need is another one.
+        MetricfitError: the page cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -173,7 +169,7 @@ def _explained(tiles: list[_Tile], total: int, needs: str) -> str:
     return f"{len(tiles)} of {total} examples{drawn}" + (f"; {unusable} cannot be used" if unusable else "")
 
 
-def _legend(tiles: list[_Tile], class_names: Sequence[str]) -> list:
+def _legend(tiles: list[_Tile], class_names: Sequence[str]) -> list[Any]:
     """Make a patch for each class on the page that is not named in the picture itself."""
     from matplotlib.patches import Patch
 
@@ -188,9 +184,9 @@ def _legend(tiles: list[_Tile], class_names: Sequence[str]) -> list:
     return patches
 
 
-def _draw_cell(cell, tile: _Tile, class_names: Sequence[str]) -> None:
+def _draw_cell(cell: Any, tile: _Tile, class_names: Sequence[str]) -> None:
     cell.set_aspect("equal")
-    if tile.fault:
+    if tile.drawn is None:
         cell.add_patch(_grey_square())
         cell.text(
             _CELL / 2,
@@ -233,7 +229,7 @@ def _draw_cell(cell, tile: _Tile, class_names: Sequence[str]) -> None:
     )
 
 
-def _grey_square():
+def _grey_square() -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((0, 0), _CELL, _CELL, facecolor="#e6e1e0", edgecolor=_FAULT, linewidth=0.8)

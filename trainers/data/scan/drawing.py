@@ -18,16 +18,7 @@ def drawn_targets(example: Example) -> list[Target[Any]]:
 
 
 def draw_example(example: Example, cell: int = 240, class_names: Sequence[str] = ()) -> np.ndarray:
-    """Draw what is known about a picture into it; see `Target.draw`.
-
-    Args:
-        example: any example.
-        cell: the longer side of the drawing, in pixels.
-        class_names: the names of the classes.
-
-    Returns:
-        uint8 [h, w, 3], RGB.
-    """
+    """Draw what is known about a picture into it, uint8 [h, w, 3] with the longer side `cell`; see `Target.draw`."""
     scale = cell / max(example.image.shape[:2])
     height, width = (max(1, round(side * scale)) for side in example.image.shape[:2])
     canvas = resize_image(example.image, (height, width)).copy()

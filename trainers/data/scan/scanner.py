@@ -59,14 +59,7 @@ class Faults:
         return any(facts.hopeless for facts in self.facts.values())
 
     def report(self, limit: int | None = 10) -> str:
-        """Say what was found.
-
-        Args:
-            limit: the number of faults to list; None lists all.
-
-        Returns:
-            Text of one line, or of one line for each fault, repair and note below a heading.
-        """
+        """Say what was found in a heading, and a line for each fault (at most `limit`), repair and note."""
         sentences = self.sentences
         shown = sentences if limit is None else sentences[:limit]
         lines = [f"{self.source}: {counted(self.total, 'example')}, {counted(len(sentences), 'fault')}"]
@@ -85,13 +78,8 @@ class Faults:
     def raise_if_any(self, skip_bad: bool = False, strict: bool = False, limit: int = 5) -> None:
         """Stop the run when the data do not allow it.
 
-        Args:
-            skip_bad: let faults pass; the caller leaves those examples out.
-            strict: let nothing pass, not even what was repaired.
-            limit: the number of faults to list.
-
         Raises:
-            DataError: there are faults that neither argument lets pass.
+            DataError: there are faults without `skip_bad`, or with `strict` faults or repairs; `limit` are listed.
         """
         if strict and (self.faults or self.repaired):
             raise DataError(f"{self.report(limit)}\nmend them: --strict lets neither faults nor repairs pass")
@@ -105,19 +93,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def load_checked(source: Source, index: int, needs: str = "") -> Example:
-    """Load one example of any source and make sure that it can be used.
-
-    Args:
-        source: any source.
-        index: which example.
-        needs: one of `NEEDS`: parts that are not needed are left out. All that there is stays when empty.
+    """Load one example with the targets that are needed, all when empty, and make sure that it can be used.
 
     Raises:
         DataError: its files cannot be used, or its parts do not fit together.
     """
     example = source.load(index)
     if needs:
-        example = replace(example, **{kind: None for kind in TARGETS if kind != needs})
+        example = replace(
+            example,
+            mask=example.mask if needs == "mask" else None,
+            labels=example.labels if needs == "labels" else None,
+            boxes=example.boxes if needs == "boxes" else None,
+        )
     for kind, target in TARGETS.items():
         if getattr(example, kind) is not None:
             target.check(example, source.class_names)
@@ -144,17 +132,10 @@ def _look_at(source: Source, index: int, needs: str) -> _Look:
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
-    """Decode every example of a source once and report what cannot be used.
+    """Decode every example of a source once and report what cannot be used, and what targets there are.
 
-    Decoding is the only check that finds a truncated file; it runs in a thread per core.
-
-    Args:
-        source: any source; what it knows without decoding is reported, too.
-        needs: what is looked at, one of `NEEDS`; everything there is when empty.
-        quiet: no progress bar.
-
-    Returns:
-        The faults, in the order of the examples, structural ones first; the repairs; what masks and boxes there are.
+    Decoding is the only check that finds a truncated file; it runs in a thread per core. Faults are in the order of the
+    examples, structural ones first. `needs` is one of `NEEDS`; everything there is when empty.
     """
     found = Faults(
         source.name,

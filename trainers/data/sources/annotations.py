@@ -34,8 +34,7 @@ def mend_boxes(
         first_pixel: 0: pixels count from 0 and x1, y1 are exclusive. 1: they count from 1 and x1, y1 belong to the box.
 
     Returns:
-        float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k], which boxes these are; the repairs, one text for
-        each box repaired.
+        float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k], which boxes these are; a text for each repair.
     """
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
     has_extent = (low < high).all(axis=1)
@@ -62,23 +61,14 @@ def check_stated_size(
     annotation: object,
     image: object,
 ) -> tuple[str, ...]:
-    """Compare the picture's size as its annotation states it with the picture.
+    """Compare the (height, width) that an annotation states, if any, with the upright picture's; give the repair.
 
-    Boxes for a picture of another size would lie in the wrong places, so that is refused; unless there are none, or
-    some box fits the picture and not the stated size, which shows that only the statement is wrong.
-
-    Args:
-        stated: (height, width), or None when nothing is stated; zeros state nothing.
-        size: (height, width) of the picture, turned upright.
-        boxes: float64 [n, 4], corners as written.
-        annotation: For the error.
-        image: For the error.
-
-    Returns:
-        The repair, if any.
+    Boxes (float64 [n, 4], as written) for a picture of another size would lie in the wrong places, so that is refused;
+    unless there are none, or some box fits the picture and not the stated size, which shows that only the statement is
+    wrong. `annotation` and `image` are for the errors.
 
     Raises:
-        DataError: If the two differ and the boxes do not tell which is right, or what is stated is below 0.
+        DataError: the two differ and the boxes do not tell which is right, or what is stated is below 0.
     """
     if stated is not None and min(stated) < 0:
         raise DataError(
@@ -102,12 +92,7 @@ def check_stated_size(
 
 
 class Files:
-    """Files by stem, with or without the right case of letters.
-
-    Attributes:
-        paths: All of them.
-        stems: Their stems, each once, sorted.
-    """
+    """Files by stem, with or without the right case of letters; `stems` are sorted, each once."""
 
     def __init__(self, paths: Iterable[Path]):
         self.paths = list(paths)
@@ -121,10 +106,8 @@ class Files:
     def stem_of(self, name: str, partners: "Files | None" = None) -> str | None:
         """Give the stem that a name means: itself, or the only one that is the same but for the case of letters.
 
-        Args:
-            name: A stem.
-            partners: The files that the name is one of. What has a partner of exactly its own name is not meant by
-                another, and nothing is meant by two.
+        The name is one of `partners`: what has a partner of exactly its own name is not meant by another, and nothing
+        is meant by two.
         """
         if name in self._exact:
             return name
@@ -138,32 +121,16 @@ class Files:
         """Find the file that a name means; see `stem_of`.
 
         Raises:
-            DataError: If there are several of this stem.
+            DataError: several of this stem.
         """
-        found = self._exact.get(self.stem_of(name, partners), [None])
+        stem = self.stem_of(name, partners)
+        if stem is None:
+            return None
+        found = self._exact[stem]
         if len(found) > 1:
             others = " and ".join(path.name for path in found[1:])
             raise DataError(f"{found[0]} and {others} share the name {name}: keep one, and remove or rename the rest")
         return found[0]
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read class names, one a line.
-
-    Raises:
-        DataError: If there are none, or one twice.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text ({error}): write one class name in each line") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
-        raise DataError(f"{path} is empty: write one class name in each line, or remove it")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} names {', '.join(twice)} twice: remove one line")
-    return names
 
 
 def alike(class_names: tuple[str, ...]) -> list[str]:

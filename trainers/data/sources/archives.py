@@ -21,24 +21,21 @@ class NamedBytes(io.BytesIO):
         self.name = name
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class Archive:
-    """The files of a .zip, a .tar or .tgz, or a folder.
-
-    Attributes:
-        path: The archive or folder.
-        files: The path of every file within, with forward slashes; without what macOS and hidden files add.
+    """The files of a .zip, a .tar or .tgz, or a folder, without what macOS and hidden files add.
 
     Raises:
-        DataError: If the archive is damaged.
+        DataError: the archive is damaged.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self._lock = threading.Lock()
-        self._zip = self._tar = None
+        self._zip: zipfile.ZipFile | None = None
+        self._tar: tarfile.TarFile | None = None
         try:
             if path.is_dir():
                 files = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
@@ -56,22 +53,20 @@ class Archive:
         """Read one of `files`.
 
         Raises:
-            DataError: If it is damaged.
+            DataError: it is damaged.
         """
         try:
             with self._lock:
                 if self._zip is not None:
                     data = self._zip.read(file)
                 elif self._tar is not None:
-                    data = self._tar.extractfile(self._member(file)).read()
+                    stored = self._tar.extractfile(file if file in self._tar.getnames() else f"./{file}")
+                    data = stored.read() if stored is not None else b""
                 else:
                     data = (self.path / file).read_bytes()
         except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
             raise DataError(f"{file} in {self.path} is damaged ({error}): download the archive again") from error
         return NamedBytes(data, f"{self.path}/{file}")
-
-    def _member(self, file: str) -> str:
-        return file if file in self._tar.getnames() else f"./{file}"
 
     def below(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
         """List the files with one of some endings whose folder is, or ends in, `folder` (any folder when empty)."""
@@ -84,17 +79,10 @@ class Archive:
 
 
 def open_archive(folders: list[Path], name: str) -> Archive | None:
-    """Open the archive of a name, or the folder of that name, whichever is found first.
-
-    Args:
-        folders: Where to look, in this order.
-        name: Without ending, such as `DUTS-TR`.
-
-    Returns:
-        The archive, or None when there is none.
+    """Open the archive of a name without ending (`DUTS-TR`), or the folder of that name, from the first that has it.
 
     Raises:
-        DataError: If it is damaged, or there is only a .rar or .7z, which must be unpacked first.
+        DataError: it is damaged, or there is only a .rar or .7z, which must be unpacked first.
     """
     for folder in folders:
         for ending in (*ENDINGS, ""):

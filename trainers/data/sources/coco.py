@@ -51,7 +51,9 @@ class _Folder:
             if other.endswith(folded) or folded.endswith(other)
         ]
 
-    def _one(self, index: int, file_names: Sequence[str], paths: list[Path], takers: dict, listed: Path):
+    def _one(
+        self, index: int, file_names: Sequence[str], paths: list[Path], takers: dict[Path, list[int]], listed: Path
+    ) -> Path | DataError:
         name = file_names[index]
         if not paths:
             return DataError(f"{listed} lists {name}, and there is no such picture in {self._folder}: add it")
@@ -80,13 +82,7 @@ def _plain(file_name: str) -> str:
 class CocoSource(Source):
     """Pictures of a folder with the objects that a JSON file in COCO's instances format lists.
 
-    Attributes:
-        name: The text that `open_source` takes.
-        class_names: The names of the categories, in the order of their ids.
-        names: The file names of the pictures, as the JSON file has them.
-        box_counts: The number of objects of each example as written, before any is left out.
-        structural_faults: (name, sentence) for what no example stands for.
-        notes: What is no fault and yet worth knowing, a sentence each.
+    Classes are the categories in the order of their ids; names are the file names, as the JSON file has them.
     """
 
     def __init__(self, name: str, folder: Path, path: Path, needs: str):
@@ -94,7 +90,7 @@ class CocoSource(Source):
         self._path, self._with_boxes = path, needs == "boxes"
         instances = Instances(path)
         self._classes = {id_: index for id_, (index, _) in instances.classes.items()}
-        self.class_names = tuple(name for _, name in instances.classes.values()) if self._with_boxes else ()
+        self.class_names = tuple(name for _, name in instances.classes.values() if self._with_boxes)
         self._records = list(instances.records.values())
         self.names = [record.file_name for record in self._records]
         self.box_counts = [len(record.boxes) for record in self._records]
@@ -110,16 +106,12 @@ class CocoSource(Source):
         return len(self._records)
 
     def load(self, index: int) -> Example:
-        """Load one example.
-
-        Raises:
-            DataError: If its picture is missing or unreadable, or an annotation of it cannot be used.
-        """
+        """See `Source`."""
         record = self._records[index]
         path = self._paths[index]
         if isinstance(path, DataError):
             raise DataError(str(path))
-        repairs = (CASE,) if path.name != PurePosixPath(_plain(record.file_name)).name else ()
+        repairs: tuple[str, ...] = (CASE,) if path.name != PurePosixPath(_plain(record.file_name)).name else ()
         if not self._with_boxes:
             return Example(read_image(path), name=record.file_name, repairs=repairs)
         boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)
@@ -164,22 +156,14 @@ class CocoSource(Source):
 
 
 def open_coco(rest: str, needs: str) -> CocoSource:
-    """Open `IMAGES,JSON`.
+    """Open `IMAGES,JSON`, the folder of the pictures and a file in COCO's instances format, in the order of its images.
 
-    `IMAGES` is the folder of the pictures, `JSON` a file in COCO's instances format. The classes are the categories in
-    the order of their ids, whatever these are. Boxes are as COCO has them: [x, y, width, height] becomes (x, y,
-    x + width, y + height). A picture without annotations has no boxes.
-
-    Args:
-        rest: What follows `coco:`.
-        needs: `boxes`, or `none` for pictures only.
-
-    Returns:
-        The source, in the order of the JSON file's images.
+    The classes are the categories in the order of their ids, whatever these are. Boxes are as COCO has them: [x, y,
+    width, height] becomes (x, y, x + width, y + height). A picture without annotations has no boxes.
 
     Raises:
-        UsageError: If anything but boxes is asked for, or one of the two paths is not given.
-        DataError: If one of them does not exist, or the JSON file is no such file or lists no pictures.
+        UsageError: one of the two paths is not given.
+        DataError: one of them does not exist, or the JSON file is no such file or lists no pictures.
     """
     folder, path = _folder_and_json(rest)
     source = CocoSource(f"coco:{rest}", folder, path, needs)
@@ -191,8 +175,8 @@ def open_coco(rest: str, needs: str) -> CocoSource:
 def _folder_and_json(rest: str) -> tuple[Path, Path]:
     """Tell the two paths apart, which may hold commas themselves."""
     parts = rest.split(",")
-    pairs = [(",".join(parts[:cut]), ",".join(parts[cut:])) for cut in range(len(parts) - 1, 0, -1)]
-    pairs = [(Path(first).expanduser(), Path(second).expanduser()) for first, second in pairs if first and second]
+    texts = [(",".join(parts[:cut]), ",".join(parts[cut:])) for cut in range(len(parts) - 1, 0, -1)]
+    pairs = [(Path(first).expanduser(), Path(second).expanduser()) for first, second in texts if first and second]
     if not pairs:
         raise UsageError(f"expected coco:IMAGES,JSON, a folder and a file, got coco:{rest}")
     for folder, path in pairs:

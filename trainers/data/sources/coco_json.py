@@ -3,8 +3,11 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ...errors import DataError
+
+Fields = dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -13,9 +16,9 @@ class Record:
 
     file_name: str
     size: tuple[int, int] | None
-    ids: list = field(default_factory=list)
-    boxes: list = field(default_factory=list)
-    categories: list = field(default_factory=list)
+    ids: list[Any] = field(default_factory=list)
+    boxes: list[Any] = field(default_factory=list)
+    categories: list[Any] = field(default_factory=list)
     crowd: list[bool] = field(default_factory=list)
     areas: list[float] = field(default_factory=list)
 
@@ -24,13 +27,12 @@ class Instances:
     """A JSON file, parsed once.
 
     Attributes:
-        path: The file.
-        classes: Category id -> (class, name); the classes count from 0 in the order of the ids.
-        records: Image id -> what it says of that picture, in its order.
+        classes: category id -> (class, name); the classes count from 0 in the order of the ids.
+        records: image id -> what it says of that picture, in its order.
         faults: (name, sentence) for what is said of no picture.
 
     Raises:
-        DataError: If it is no such file.
+        DataError: it is no such file.
     """
 
     def __init__(self, path: Path):
@@ -44,7 +46,7 @@ class Instances:
             self._add_image(image, number)
         self._add_annotations(content["annotations"])
 
-    def _parsed(self) -> dict:
+    def _parsed(self) -> dict[str, list[Fields]]:
         try:
             with self.path.open(encoding="utf-8-sig") as file:
                 content = json.load(file)
@@ -57,9 +59,9 @@ class Instances:
                 f"{self.path} has no list of {' and '.join(missing)}: expected COCO's instances format, with "
                 f"{', '.join(parts)}"
             )
-        return content
+        return dict(content)
 
-    def _categories(self, categories: list[dict]) -> dict[int, tuple[int, str]]:
+    def _categories(self, categories: list[Fields]) -> dict[int, tuple[int, str]]:
         """Map category id -> (class, name); the classes count from 0 in the order of the ids."""
         try:
             names = {category["id"]: str(category["name"]).strip() for category in categories}
@@ -74,7 +76,7 @@ class Instances:
             raise DataError(f"{self.path} has no categories: add them, with id and name")
         return {id_: (index, names[id_]) for index, id_ in enumerate(ids)}
 
-    def _add_image(self, image: dict, number: int) -> None:
+    def _add_image(self, image: Fields, number: int) -> None:
         id_, file_name = image.get("id"), image.get("file_name")
         if id_ is None or not isinstance(id_, (int, str)) or not isinstance(file_name, str) or not file_name:
             text = f"image number {number + 1} of {self.path} lacks its id or file_name: add it, or remove the image"
@@ -87,13 +89,9 @@ class Instances:
             self.faults.append((file_name, text))
         else:
             self._names.add(file_name)
-            try:
-                size = int(image["height"]), int(image["width"])
-            except (KeyError, TypeError, ValueError, OverflowError):
-                size = None
-            self.records[id_] = Record(file_name, size)
+            self.records[id_] = Record(file_name, _size(image))
 
-    def _add_annotations(self, annotations: list[dict]) -> None:
+    def _add_annotations(self, annotations: list[Fields]) -> None:
         strangers = []
         for annotation in annotations:
             image_id = annotation.get("image_id")
@@ -106,8 +104,7 @@ class Instances:
             record.categories.append(annotation.get("category_id"))
             record.crowd.append(annotation.get("iscrowd") in (1, "1"))
             area = annotation.get("area")
-            usable = isinstance(area, (int, float)) and 0 < area < 1e12
-            record.areas.append(float(area) if usable else float("nan"))
+            record.areas.append(float(area) if isinstance(area, (int, float)) and 0 < area < 1e12 else float("nan"))
         if strangers:
             first = f"the first is annotation {strangers[0].get('id')} for image {strangers[0].get('image_id')}"
             text = (
@@ -117,5 +114,12 @@ class Instances:
             self.faults.append((f"{self.path.name} (annotations)", text))
 
 
-def _is_records(value) -> bool:
+def _size(image: Fields) -> tuple[int, int] | None:
+    try:
+        return int(image["height"]), int(image["width"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _is_records(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)

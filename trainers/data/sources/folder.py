@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DataError, UsageError
+from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, binary_mask, check_sizes, picture_files, read_image, read_mask
-from ..labels import read_class_names
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
@@ -27,16 +27,10 @@ def stem_of(entry: str) -> str:
 
 
 class FolderSource(Source):
-    """Pictures in a folder, with masks or labels of the same stem beside it.
+    """Pictures in a folder, with masks or labels of the same stem beside it; their names are the stems.
 
-    A mask file holds two values, of which the larger is salient (see `binary_mask`). Files that do not fit are
-    kept in the list; loading them raises, and a scan reports them.
-
-    Attributes:
-        name: The text that `open_source` takes.
-        class_names: The lines of `PATH/classes.txt` for labels, where there is one; `background`, `salient` for masks.
-        names: The stems of the images (whole file names where two share one).
-        structural_faults: (name, sentence) for what no image stands for: masks and list entries without one.
+    A mask file holds two values, of which the larger is salient (see `binary_mask`). Files that do not fit are kept in
+    the list; loading them raises, and a scan reports them.
     """
 
     def __init__(
@@ -112,25 +106,16 @@ class FolderSource(Source):
                     "keep one, and remove or rename the rest"
                 )
         if not partners:
-            raise DataError(
-                f"image {path} has no {self._kind} {self._partner_folder / path.stem}.png: add it, or remove the image"
-            )
+            wanted = f"{self._partner_folder}/{path.stem}.png"
+            raise DataError(f"image {path} has no {self._kind} {wanted}: add it, or remove the image")
         return partners[0]
 
     def partner_name(self, index: int) -> str:
-        """Give the path of an example's mask or label file.
-
-        Raises:
-            DataError: If there is none, or more than one.
-        """
+        """See `Source`; raises DataError where there is no such file, or more than one."""
         return str(self._partner(self._images[index]))
 
     def load(self, index: int) -> Example:
-        """Load one example.
-
-        Raises:
-            DataError: If a file is missing or unreadable, or image and mask do not fit together.
-        """
+        """See `Source`."""
         path = self._images[index]
         if self._partner_folder is None:
             return Example(read_image(path), name=self.names[index])
@@ -143,18 +128,11 @@ class FolderSource(Source):
 
 
 def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
-    """Tell the split from the path, which may hold colons itself (C:/photos).
-
-    Args:
-        rest: What follows the kind of source, `PATH[:SPLIT]`.
-        kind: The kind of source, for the errors.
-
-    Returns:
-        The folder, and the split or "".
+    """Tell the split, or "", from the path in `PATH[:SPLIT]`, which may hold colons itself (C:/photos).
 
     Raises:
-        UsageError: If no path is given.
-        DataError: If there is no such folder.
+        UsageError: no path is given.
+        DataError: no such folder.
     """
     if not rest:
         raise UsageError(f"expected {kind}:PATH[:SPLIT], got no path")
@@ -178,22 +156,15 @@ def _splits(path: Path) -> list[str]:
 
 
 def open_folder(rest: str, needs: str) -> FolderSource:
-    """Open `PATH[:SPLIT]`.
+    """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
     The images lie in `PATH/images` and their masks or labels, by equal stem, in `PATH/masks` or `PATH/labels`;
     `PATH/SPLIT.txt` names those of a split, one in each line, with or without extension. Or the same lies below
     `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
 
-    Args:
-        rest: What follows `folder:`. A path may hold colons; a split is what follows the last one.
-        needs: `mask`, `labels` or `none`.
-
-    Returns:
-        The source, in alphabetical order, or in the order of the split's list.
-
     Raises:
-        UsageError: If boxes are asked for, or no path is given.
-        DataError: If a folder or split does not exist or holds no pictures.
+        UsageError: no path is given.
+        DataError: a folder or split does not exist or holds no pictures.
     """
     path, split = path_and_split(rest)
     listed, base = None, path
@@ -230,7 +201,7 @@ def open_folder(rest: str, needs: str) -> FolderSource:
             f"{folder} has no {partner_folder} beside it: put the {PARTNERS[needs]} there, with the stems "
             "of their images"
         )
-    class_names = ("background", "salient") if needs == "mask" else ()
+    class_names: tuple[str, ...] = ("background", "salient") if needs == "mask" else ()
     if needs == "labels" and (path / "classes.txt").is_file():
-        class_names = read_class_names(path / "classes.txt")
+        class_names = read_class_names(path / "classes.txt", most=MOST_CLASSES)
     return FolderSource(name, images, picture_files(partner_folder), partner_folder, needs, listed, class_names)

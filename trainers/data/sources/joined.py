@@ -63,17 +63,10 @@ def _bound(source: Source) -> int | None:
 
 
 def join_sources(sources: Sequence[Source], needs: str) -> JoinedSource:
-    """Put sources one after the other.
-
-    Args:
-        sources: Two or more.
-        needs: What every example has; see `open_source`. Boxes of classes of the same name become one class.
-
-    Returns:
-        A source of all examples.
+    """Put sources one after the other; boxes of classes of the same name become one class.
 
     Raises:
-        UsageError: If one source is there twice, or sources of class maps name their classes differently.
+        UsageError: one source is there twice, or sources of class maps name their classes differently.
     """
     texts = [source.name for source in sources]
     twice = [text for index, text in enumerate(texts) if text in texts[:index]]

@@ -8,8 +8,8 @@ class Place:
     """Where files of one kind lie.
 
     Attributes:
-        archive: The archive's name without its ending; a folder of that name does as well.
-        folder: The last part of the path within, empty for any.
+        archive: the archive's name without its ending; a folder of that name does as well.
+        folder: the last part of the path within, empty for any.
     """
 
     archive: str
@@ -23,7 +23,7 @@ class Part:
     Attributes:
         places: (images, masks) pairs of places; the first whose archives are there and hold images is read. Where both
             are the same, the .jpg files are images and the .png files masks.
-        split: The split they make up, or empty when lists divide them.
+        split: the split they make up, or empty when lists divide them.
     """
 
     places: tuple[tuple[Place, Place], ...]
@@ -35,15 +35,15 @@ class Layout:
     """One data set.
 
     Attributes:
-        title: Its usual name.
-        pairs: The number of pairs published.
-        description: One or two sentences.
-        instructions: What to download, from where, on what terms.
-        homepage: Its page.
-        citation: BibTeX.
-        parts: Its images and masks.
-        lists: Split -> file names of its list, without ending (.txt with one name in each line, or .mat).
-        without_mask: Stems of images that were published without a mask, and are left out.
+        title: its usual name.
+        pairs: the number of pairs published.
+        description: one or two sentences.
+        instructions: what to download, from where, on what terms.
+        homepage: its page.
+        citation: bibTeX.
+        parts: its images and masks.
+        lists: split -> file names of its list, without ending (.txt with one name in each line, or .mat).
+        without_mask: stems of images that were published without a mask, and are left out.
     """
 
     title: str

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ from ..images import check_sizes, read_image, read_mask
 from .archives import Archive, NamedBytes, open_archive
 from .folder import stem_of
 from .saliency_layouts import LAYOUTS, Layout, Part, Place
+
+Records = Iterator[tuple[str, dict[str, Any]]]
 
 _IMAGES = (".jpg", ".jpeg", ".png")
 
@@ -64,17 +67,17 @@ class _Pairs:
 
     def mask(self, stem: str, image: np.ndarray) -> np.ndarray:
         """Give the mask, uint8 [H, W] of 0 and 255; where a stem has two, the first of the image's size."""
-        error = None
+        mismatch: DataError | None = None
         for file in sorted(self._mask_files[stem], key=lambda file: not file.endswith(".png")):
             encoded = self._masks.read(file)
             mask = _outlined(encoded, image.shape[:2]) if file.endswith(".mat") else _cut(read_mask(encoded))
             try:
                 check_sizes(image, mask, self._image_files[stem], encoded)
-            except DataError as mismatch:
-                error = mismatch
+            except DataError as error:
+                mismatch = error
             else:
                 return mask
-        raise error
+        raise mismatch or DataError(f"{stem} has no mask: download the archives again")
 
 
 def _cut(values: np.ndarray) -> np.ndarray:
@@ -82,12 +85,12 @@ def _cut(values: np.ndarray) -> np.ndarray:
     return np.where(values >= (1 if values.max() <= 1 else 128), 255, 0).astype(np.uint8)
 
 
-def _loadmat(file: NamedBytes) -> dict:
+def _loadmat(file: NamedBytes) -> dict[str, Any]:
     try:
         from scipy.io import loadmat
     except ImportError as error:
         raise MetricfitError(f"reading {file} needs scipy: pip install scipy") from error
-    return loadmat(file, squeeze_me=True, struct_as_record=False)
+    return dict(loadmat(file, squeeze_me=True, struct_as_record=False))
 
 
 def _outlined(file: NamedBytes, size: tuple[int, int]) -> np.ndarray:
@@ -117,16 +120,18 @@ def _find_pairs(layout: Layout, part: Part, folders: list[Path]) -> _Pairs:
         for place in places:
             if place.archive not in opened:
                 opened[place.archive] = open_archive(folders, place.archive)
-        found = [opened[place.archive] for place in places]
-        if None in found:
-            missing += [place.archive for place, archive in zip(places, found) if archive is None]
+        images, masks = (opened[place.archive] for place in places)
+        if images is None or masks is None:
+            missing += [place.archive for place in places if opened[place.archive] is None]
             continue
-        image_files, mask_files = _files(places, found)
+        image_files, mask_files = _files(places, images, masks)
         if image_files and mask_files:
-            return _Pairs(layout, *found, image_files, mask_files)
+            return _Pairs(layout, images, masks, image_files, mask_files)
         empty += [
             f"{archive.path} holds no {kind}" + (f" in {place.folder}/" if place.folder else "")
-            for kind, files, place, archive in zip(("images", "masks"), (image_files, mask_files), places, found)
+            for kind, files, place, archive in zip(
+                ("images", "masks"), (image_files, mask_files), places, (images, masks)
+            )
             if not files
         ]
     problem = (
@@ -137,18 +142,18 @@ def _find_pairs(layout: Layout, part: Part, folders: list[Path]) -> _Pairs:
     raise DataError(f"{layout.title}: {problem}. What to download: {layout.instructions}")
 
 
-def _files(places: tuple[Place, Place], archives: list[Archive]) -> tuple[list[str], list[str]]:
-    images, masks = places
-    if images == masks:
-        return archives[0].below(images.folder, (".jpg", ".jpeg")), archives[1].below(masks.folder, (".png",))
-    outlines = [file for file in archives[1].files if re.fullmatch(r"(.*/)?SO\d+\.mat", file)]
-    return archives[0].below(images.folder, _IMAGES), outlines or archives[1].below(masks.folder, _IMAGES)
+def _files(places: tuple[Place, Place], images: Archive, masks: Archive) -> tuple[list[str], list[str]]:
+    of_images, of_masks = (place.folder for place in places)
+    if places[0] == places[1]:
+        return images.below(of_images, (".jpg", ".jpeg")), masks.below(of_masks, (".png",))
+    outlines = [file for file in masks.files if re.fullmatch(r"(.*/)?SO\d+\.mat", file)]
+    return images.below(of_images, _IMAGES), outlines or masks.below(of_masks, _IMAGES)
 
 
 def _read_list(file: NamedBytes) -> list[str]:
     """Read the stems in a .txt (a name in each line) or a .mat (a cell array of names)."""
     if str(file).endswith(".txt"):
-        entries: Iterable = file.read().decode("utf-8-sig").splitlines()
+        entries: Iterable[object] = file.read().decode("utf-8-sig").splitlines()
     else:
         entries = np.concatenate([np.ravel(value) for key, value in _loadmat(file).items() if not key.startswith("__")])
     return [stem_of(str(entry).strip()) for entry in entries if str(entry).strip()]
@@ -161,10 +166,10 @@ def _split_lists(layout: Layout, folders: list[Path]) -> dict[str, list[str]]:
     for split, names in (layout.lists or {}).items():
         wanted = [f"{name}{ending}" for name in names for ending in (".txt", ".mat")]
         beside = [folder / name for folder in folders for name in wanted if (folder / name).is_file()]
-        within = [file for file in archive.files if PurePosixPath(file).name in wanted]
+        within = [file for file in archive.files if PurePosixPath(file).name in wanted] if archive else []
         if beside:
             lists[split] = _read_list(NamedBytes(beside[0].read_bytes(), str(beside[0])))
-        elif within:
+        elif archive and within:
             lists[split] = _read_list(archive.read(within[0]))
     missing = [f"{names[0]}.txt" for split, names in (layout.lists or {}).items() if split not in lists]
     if lists and missing:
@@ -205,7 +210,8 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
     @property
     def layout(self) -> Layout:
         """What is known of the data set."""
-        return self.builder_config.layout
+        layout: Layout = self.builder_config.layout
+        return layout
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -223,7 +229,7 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Records]:
         try:
             manual = Path(dl_manager.manual_dir)
         except AssertionError as error:
@@ -240,14 +246,11 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
     def find_splits(self, manual: Path) -> dict[str, tuple[_Pairs, list[str]]]:
         """Find the archives, pair their files and read the lists, without decoding a picture or writing anything.
 
-        Args:
-            manual: The folder of archives; those in a folder of the configuration's name within come first.
-
-        Returns:
-            Split -> its archive's pairs and the stems that belong to it.
+        Archives in a folder of the configuration's name within `manual` come first. Gives split -> its archive's pairs
+        and the stems that belong to it.
 
         Raises:
-            DataError: If an archive is missing or damaged, or its files or lists do not fit together.
+            DataError: an archive is missing or damaged, or its files or lists do not fit together.
         """
         folders = [manual / self.builder_config.name, manual]
         pairs = [_find_pairs(self.layout, part, folders) for part in self.layout.parts]
@@ -264,7 +267,7 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
                 )
         return splits
 
-    def _generate_examples(self, pairs: _Pairs, stems: list[str]) -> Iterator[tuple[str, dict]]:
+    def _generate_examples(self, pairs: _Pairs, stems: list[str]) -> Records:
         for stem in stems:
             file = pairs.image(stem)
             image = read_image(file)

@@ -2,10 +2,12 @@
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 SHAPES = ("round", "polygon", "blob", "star", "ring", "cross", "animal")
 """The families, in the order of their classes: the class of a shape is its place here plus 1."""
 
+Rng = np.random.Generator
 _SHIFT = 4  # fractional bits of the coordinates handed to OpenCV
 _HALF_TURN = np.linspace(np.pi / 2, 3 * np.pi / 2, 9)
 
@@ -18,19 +20,19 @@ def _angles(count: int) -> np.ndarray:
     return np.linspace(0, 2 * np.pi, count, endpoint=False)
 
 
-def _round(rng):
+def _round(rng: Rng) -> np.ndarray:
     angle, exponent = _angles(72), rng.uniform(1.7, 4.0)
     radius = (np.abs(np.cos(angle)) ** exponent + np.abs(np.sin(angle)) ** exponent) ** (-1 / exponent)
     return _polar(radius, angle) * [1.0, rng.uniform(0.5, 1.0)]
 
 
-def _polygon(rng):
+def _polygon(rng: Rng) -> np.ndarray:
     count = int(rng.integers(3, 8))
     angle = _angles(count) + rng.uniform(-0.35, 0.35, count) * 2 * np.pi / count
     return _polar(rng.uniform(0.75, 1.05, count), angle) * [1.0, rng.uniform(0.65, 1.0)]
 
 
-def _blob(rng):
+def _blob(rng: Rng) -> np.ndarray:
     angle = _angles(96)
     radius = np.ones_like(angle)
     for wave in range(2, 8):
@@ -39,29 +41,29 @@ def _blob(rng):
     return _polar(radius / radius.max() * 1.1, angle)
 
 
-def _star(rng):
+def _star(rng: Rng) -> np.ndarray:
     points = int(rng.integers(4, 9))
     inner = rng.uniform(0.38, 0.62)
     radius = np.where(np.arange(2 * points) % 2, inner, rng.uniform(0.85, 1.1, 2 * points))
     return _polar(radius, _angles(2 * points))
 
 
-def _cross(rng):
+def _cross(rng: Rng) -> np.ndarray:
     a, b = rng.uniform(0.22, 0.42, 2)
     arm = rng.uniform(0.7, 1.0)
     upper = np.array([(-1, a), (-1, -a), (-b, -a), (-b, -arm), (b, -arm), (b, -a)])
     return np.concatenate([upper, -upper])
 
 
-def _capsule(start, end, first: float, second: float) -> np.ndarray:
+def _capsule(start: ArrayLike, end: ArrayLike, first: float, second: float) -> np.ndarray:
     """Outline of a limb from one point to another, with a radius at each end."""
-    start, end = np.asarray(start, float), np.asarray(end, float)
-    heading = np.arctan2(*(end - start)[::-1])
+    root, tip = np.asarray(start, float), np.asarray(end, float)
+    heading = np.arctan2(*(tip - root)[::-1])
     cap = _polar(1.0, heading + _HALF_TURN)
-    return np.concatenate([start + first * cap, end - second * cap])
+    return np.concatenate([root + first * cap, tip - second * cap])
 
 
-def _animal(rng):
+def _animal(rng: Rng) -> list[np.ndarray]:
     """Body, head, ears, legs and tail as overlapping outlines."""
     length, girth = rng.uniform(0.55, 0.75), rng.uniform(0.26, 0.42)
     angle = _angles(48)
@@ -89,12 +91,8 @@ def _animal(rng):
 _OUTLINES = {"round": _round, "ring": _round, "polygon": _polygon, "blob": _blob, "star": _star, "cross": _cross}
 
 
-def outlines(rng: np.random.Generator, shape: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Draw one shape of a family, about 2 units wide around the origin.
-
-    Args:
-        rng: Where the randomness comes from.
-        shape: One of `SHAPES`.
+def outlines(rng: Rng, shape: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Draw one of `SHAPES`, about 2 units wide around the origin.
 
     Returns:
         The outlines that are filled, and those that are cut out again: float64 [points, 2] each, x right, y down.
@@ -110,32 +108,21 @@ def outlines(rng: np.random.Generator, shape: str) -> tuple[list[np.ndarray], li
     return [part @ rotation for part in filled], [hole @ rotation for hole in holes]
 
 
-def fill(canvas: np.ndarray, parts: list[np.ndarray], value: int, centre, radius: float) -> None:
-    """Fill outlines into a canvas with smooth edges.
-
-    Args:
-        canvas: uint8 [H, W], changed in place.
-        parts: Outlines as of `outlines`.
-        value: What to fill with.
-        centre: (x, y) of the shape's origin in the canvas, in pixels.
-        radius: Pixels a unit.
-    """
+def fill(canvas: np.ndarray, parts: list[np.ndarray], value: int, centre: ArrayLike, radius: float) -> None:
+    """Fill outlines into a canvas uint8 [H, W] with smooth edges, their origin at `centre`, `radius` pixels a unit."""
     for part in parts:
         points = np.round((np.asarray(centre) + part * radius) * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(canvas, [points], value, lineType=cv2.LINE_AA, shift=_SHIFT)
 
 
 def shade(coverage: np.ndarray, light: np.ndarray, relief: np.ndarray | None = None, depth: float = 24.0) -> np.ndarray:
-    """Light a flat outline as if it were a rounded solid.
+    """Light a flat outline as if it were a rounded solid: float32 [h, w], a factor around 1 for the colours.
 
     Args:
         coverage: uint8 [h, w], 255 inside.
         light: float [3], the unit vector towards the light (x right, y down, z to the viewer).
         relief: float32 [h, w], bumps added to the surface in pixels; or None.
-        depth: Distance from the edge, in pixels, at which the surface becomes flat.
-
-    Returns:
-        float32 [h, w], a factor around 1 for the colours.
+        depth: distance from the edge, in pixels, at which the surface becomes flat.
     """
     inside = (coverage > 127).view(np.uint8)
     distance = np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, 3) * np.float32(1 / depth), 1)
@@ -145,7 +132,7 @@ def shade(coverage: np.ndarray, light: np.ndarray, relief: np.ndarray | None = N
     height = cv2.GaussianBlur(height, (0, 0), 1.5)
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=0.125)
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=0.125)
-    x, y, z = np.float32(light)
+    x, y, z = np.asarray(light, np.float32)
     facing = np.maximum(z - slope_x * x - slope_y * y, 0) / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     gloss = np.square(np.square(np.square(np.square(facing))))
-    return 0.35 + 0.85 * facing + 0.25 * gloss
+    return np.asarray(0.35 + 0.85 * facing + 0.25 * gloss)

@@ -1,9 +1,12 @@
 """The materials of the made-up scenes: smooth random fields, patterns over them, and colours for both."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import cv2
 import numpy as np
+
+Rng = np.random.Generator
 
 TILE = 512
 """Side of the periodic noise tiles, in pixels."""
@@ -11,10 +14,9 @@ TILE = 512
 
 @lru_cache(maxsize=1)
 def noise_tiles() -> tuple[np.ndarray, ...]:
-    """Make the periodic fractal noise that every texture samples, from rough to smooth.
+    """Make the periodic fractal noise that every texture samples, from rough to smooth, always the same.
 
-    Returns:
-        Four float32 [2 TILE, 2 TILE] fields of period TILE, mean 0.5 and standard deviation 0.2, always the same.
+    Four float32 [2 TILE, 2 TILE] fields of period TILE, mean 0.5 and standard deviation 0.2.
     """
     rng = np.random.default_rng(20190805)
     frequency = np.fft.fftfreq(TILE)
@@ -34,22 +36,14 @@ def noise_tiles() -> tuple[np.ndarray, ...]:
 def grain_tile() -> np.ndarray:
     """Make the sensor noise: float32 [TILE, TILE, 3] of standard deviation 1, correlated as after demosaicing."""
     noise = np.random.default_rng(20190806).standard_normal((TILE, TILE, 3)).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (3, 3), 0.6)
-    return noise / noise.std()
+    smooth = np.asarray(cv2.GaussianBlur(noise, (3, 3), 0.6))
+    return np.asarray(smooth / smooth.std())
 
 
-def noise(rng: np.random.Generator, height: int, width: int, scale: float, tile: int | None = None) -> np.ndarray:
-    """Cut a random window out of a noise tile and scale it.
+def noise(rng: Rng, height: int, width: int, scale: float, tile: int | None = None) -> np.ndarray:
+    """Cut a random window out of a noise tile (a random one when None) and scale it: float32, mostly within [0, 1].
 
-    Args:
-        rng: Where the randomness comes from.
-        height: Rows wanted.
-        width: Columns wanted.
-        scale: Tile pixels a picture pixel; above 1 is finer. Windows larger than the tile are cut to it.
-        tile: Which tile of `noise_tiles`, or None for a random one.
-
-    Returns:
-        float32 [height, width], mostly within [0, 1].
+    `scale` is tile pixels a picture pixel; above 1 is finer. Windows larger than the tile are cut to it.
     """
     tiles = noise_tiles()
     field = tiles[int(rng.integers(len(tiles))) if tile is None else tile]
@@ -63,75 +57,67 @@ def noise(rng: np.random.Generator, height: int, width: int, scale: float, tile:
     return cv2.resize(np.ascontiguousarray(window), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def palette(rng: np.random.Generator, count: int) -> np.ndarray:
+def palette(rng: Rng, count: int) -> np.ndarray:
     """Draw the colours of one picture, the same for objects and for what is behind them.
 
-    Args:
-        rng: Where the randomness comes from.
-        count: How many colours.
-
-    Returns:
-        float32 [count, 3] in [0, 1], RGB: a few related hues, mostly muted.
+    float32 [count, 3] in [0, 1], RGB: a few related hues, mostly muted.
     """
     hues = (rng.uniform(0, 360) + rng.choice([0.0, 25.0, 150.0, 180.0, 210.0], count) + rng.normal(0, 18, count)) % 360
     saturation = np.clip(rng.beta(1.5, 3.2, count), 0.03, 0.9)
     value = rng.uniform(0.18, 0.95, count)
     hsv = np.stack([hues, saturation, value], axis=-1).astype(np.float32)
-    return cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
+    return np.asarray(cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0])
 
 
-def _stripes(rng, field, rows, columns, scale):
+def _stripes(rng: Rng, field: np.ndarray, rows: np.ndarray, columns: np.ndarray, scale: float) -> np.ndarray:
     angle = rng.uniform(0, np.pi)
     period = rng.uniform(6, 26) / scale
     phase = (columns * np.cos(angle) + rows * np.sin(angle)) * np.float32(2 * np.pi / period)
-    return 0.5 + 0.5 * np.sin(phase + rng.uniform(0, 9) * field)
+    return np.asarray(0.5 + 0.5 * np.sin(phase + rng.uniform(0, 9) * field))
 
 
-def _checkers(rng, field, rows, columns, scale):
+def _checkers(rng: Rng, field: np.ndarray, rows: np.ndarray, columns: np.ndarray, scale: float) -> np.ndarray:
     angle = rng.uniform(0, np.pi / 2)
     period = rng.uniform(12, 34) / scale
     u = (columns * np.cos(angle) + rows * np.sin(angle)) * np.float32(2 * np.pi / period) + 2 * field
     v = (rows * np.cos(angle) - columns * np.sin(angle)) * np.float32(2 * np.pi / period)
-    return np.clip(0.5 + 3 * np.sin(u) * np.sin(v), 0, 1)
+    return np.asarray(np.clip(0.5 + 3 * np.sin(u) * np.sin(v), 0, 1))
 
 
-def _blotches(rng, field, rows, columns, scale):
-    return np.clip((field - rng.uniform(0.35, 0.65)) * rng.uniform(4, 14) + 0.5, 0, 1)
+def _blotches(rng: Rng, field: np.ndarray, rows: np.ndarray, columns: np.ndarray, scale: float) -> np.ndarray:
+    return np.asarray(np.clip((field - rng.uniform(0.35, 0.65)) * rng.uniform(4, 14) + 0.5, 0, 1))
 
 
-def _gradient(rng, field, rows, columns, scale):
+def _gradient(rng: Rng, field: np.ndarray, rows: np.ndarray, columns: np.ndarray, scale: float) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     extent = np.float32(max(rows.size, columns.size))
-    return 0.5 + (columns / extent - 0.5) * np.cos(angle) + (rows / extent - 0.5) * np.sin(angle) + 0.3 * (field - 0.5)
+    slope = (columns / extent - 0.5) * np.cos(angle)
+    return np.asarray(0.5 + slope + (rows / extent - 0.5) * np.sin(angle) + 0.3 * (field - 0.5))
 
 
-def _fractal(rng, field, rows, columns, scale):
+def _fractal(rng: Rng, field: np.ndarray, rows: np.ndarray, columns: np.ndarray, scale: float) -> np.ndarray:
     return field
 
 
-def _veins(rng, field, rows, columns, scale):
-    return np.clip(np.abs(field - 0.5) * rng.uniform(5, 9), 0, 1)
+def _veins(rng: Rng, field: np.ndarray, rows: np.ndarray, columns: np.ndarray, scale: float) -> np.ndarray:
+    return np.asarray(np.clip(np.abs(field - 0.5) * rng.uniform(5, 9), 0, 1))
 
 
-PATTERNS = (_fractal, _fractal, _gradient, _gradient, _blotches, _blotches, _veins, _stripes, _checkers)
+Pattern = Callable[[Rng, np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
+
+PATTERNS: tuple[Pattern, ...] = (
+    _fractal, _fractal, _gradient, _gradient, _blotches, _blotches, _veins, _stripes, _checkers,
+)  # fmt: skip
 """How a material lays its colours over a noise field; the plain ones are more frequent, as in photos."""
 
 
 _STEPS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
 
 
-def texture(rng: np.random.Generator, height: int, width: int, colours: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Paint one material.
+def texture(rng: Rng, height: int, width: int, colours: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Paint one material, float32 [height, width, 3] in [0, 1], RGB, with two of the colours float32 [n, 3].
 
-    Args:
-        rng: Where the randomness comes from.
-        height: Rows wanted.
-        width: Columns wanted.
-        colours: float32 [n, 3] in [0, 1]; two of them are the material's.
-        scale: Above 1, the pattern is finer.
-
-    Returns:
-        float32 [height, width, 3] in [0, 1], RGB.
+    With a scale above 1, the pattern is finer.
     """
     pattern = PATTERNS[int(rng.integers(len(PATTERNS)))]
     rows = np.arange(height, dtype=np.float32)[:, None]
@@ -145,4 +131,4 @@ def texture(rng: np.random.Generator, height: int, width: int, colours: np.ndarr
     table = ((first + (second - first) * _STEPS) * 255).astype(np.uint8)[:, None, :]
     index = np.clip(value * np.float32(255), 0, 255).astype(np.uint8)
     painted = cv2.applyColorMap(index, table)
-    return painted * ((grain + 1) * np.float32(1 / 255))[..., None]
+    return np.asarray(painted) * ((grain + 1) * np.float32(1 / 255))[..., None]

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import UsageError
 from ..example import Example, Source
 from .scene_shapes import SHAPES, fill, outlines, shade
-from .scene_textures import TILE, grain_tile, noise, palette, texture
+from .scene_textures import TILE, Rng, grain_tile, noise, palette, texture
 
 CLASS_NAMES = ("background", *SHAPES)
 """Class 0 is background; a class map and the classes of boxes that `scene` gives index into this."""
@@ -28,18 +28,12 @@ _MIN_VISIBLE = 0.6  # share of an object that must stay visible behind the ones 
 
 
 def scene(seed: int, index: int, *, size: int = 256) -> Example:
-    """Draw one picture.
+    """Draw picture `index` of the series `seed`, with mask, labels, boxes and classes; always the same bytes.
 
-    Args:
-        seed: Which series.
-        index: Which picture of the series.
-        size: The longer side in pixels; the shorter is 3/4, 4/5 or all of it, upright or across.
-
-    Returns:
-        An example with image, mask, labels, boxes and classes. The same arguments give the same bytes.
+    `size` is the longer side in pixels; the shorter is 3/4, 4/5 or all of it, upright or across.
 
     Raises:
-        ValueError: If the size is not within 64..512.
+        ValueError: the size is not within 64..512.
     """
     if not 64 <= size <= TILE:
         raise ValueError(f"size must lie in 64..{TILE} pixels, got {size}")
@@ -56,8 +50,8 @@ def scene(seed: int, index: int, *, size: int = 256) -> Example:
 
     present = [number for number in range(1, len(classes) + 1) if (instances == number).any()]
     labels = np.concatenate([[0], classes]).astype(np.uint8)[instances]
-    boxes = [cv2.boundingRect((instances == number).view(np.uint8)) for number in present]
-    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], dtype=np.float32).reshape(-1, 4)
+    framed = [cv2.boundingRect((instances == number).view(np.uint8)) for number in present]
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in framed], dtype=np.float32).reshape(-1, 4)
     return Example(
         image=image,
         mask=(instances > 0).view(np.uint8),
@@ -68,7 +62,7 @@ def scene(seed: int, index: int, *, size: int = 256) -> Example:
     )
 
 
-def _light(rng) -> np.ndarray:
+def _light(rng: Rng) -> np.ndarray:
     angle, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.1)
     # Light comes more often from above, as outdoors.
     direction = np.array([np.cos(angle), np.sin(angle) - 0.6, 0.0])
@@ -77,7 +71,7 @@ def _light(rng) -> np.ndarray:
     return direction
 
 
-def _background(rng, height: int, width: int, colours, light) -> np.ndarray:
+def _background(rng: Rng, height: int, width: int, colours: np.ndarray, light: np.ndarray) -> np.ndarray:
     """Ground and wall, large flat structures, small lit clutter; all of it more or less out of focus."""
     picture = texture(rng, height, width, colours)
     coverage = np.zeros((height, width), np.uint8)
@@ -93,7 +87,7 @@ def _background(rng, height: int, width: int, colours, light) -> np.ndarray:
             centre = np.array([(along, 0), (along, 1), (0, along), (1, along)][side]) * [width, height]
             fill(coverage, parts, 255, centre, rng.uniform(0.2, 0.5) * min(height, width))
         window = _window(coverage)
-        _lay(picture[window], texture(rng, *coverage[window].shape, colours), coverage[window])
+        _lay(picture[window], texture(rng, *_size(coverage[window]), colours), coverage[window])
     for _ in range(int(rng.integers(1, 4))):
         coverage[:] = 0
         largest = rng.uniform(0.03, 0.075) * min(height, width)
@@ -109,7 +103,7 @@ def _background(rng, height: int, width: int, colours, light) -> np.ndarray:
         _cast_shadow(picture, coverage, light, largest * 0.6, 0.35)
         window = _window(coverage)
         inside = coverage[window]
-        layer = texture(rng, *inside.shape, colours, scale=1.5)
+        layer = texture(rng, *_size(inside), colours, scale=1.5)
         layer *= shade(inside, light, depth=max(3.0, largest * 0.6))[..., None]
         _lay(picture[window], layer, inside)
     lighting = 0.75 + 0.5 * noise(rng, height, width, rng.uniform(0.1, 0.4), tile=3)
@@ -118,26 +112,26 @@ def _background(rng, height: int, width: int, colours, light) -> np.ndarray:
     return cv2.GaussianBlur(picture, (0, 0), blur) if blur > 0.5 else picture
 
 
-def _half_plane(rng, coverage: np.ndarray) -> None:
+def _half_plane(rng: Rng, coverage: np.ndarray) -> None:
     """Fill one side of a wavy or straight line, such as a horizon, a table's edge or a wall's."""
     height, width = coverage.shape
     reach = 2.0 * max(height, width)
     along = np.linspace(-1, 1, 64)
-    edge = sum(rng.normal(0, 0.03 / wave) * np.sin(wave * 9 * along + rng.uniform(0, 6)) for wave in (1, 2, 3))
-    edge = edge * (rng.random() < 0.6)
+    waves = [rng.normal(0, 0.03 / wave) * np.sin(wave * 9 * along + rng.uniform(0, 6)) for wave in (1, 2, 3)]
+    edge = sum(waves, np.zeros(64)) * (rng.random() < 0.6)
     parts = np.concatenate([np.stack([along, edge], -1), [[1, 1], [-1, 1]]])
     turn = rng.choice([0.0, 0.5, 1.0, 1.5]) * np.pi + rng.normal(0, 0.3)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     fill(coverage, [parts @ rotation], 255, rng.uniform(0.15, 0.85, 2) * [width, height], reach)
 
 
-def _objects(rng, picture: np.ndarray, colours, light) -> tuple[np.ndarray, list[int]]:
+def _objects(rng: Rng, picture: np.ndarray, colours: np.ndarray, light: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """Draw the main objects in place; give the number of the object at each pixel (0 none) and the class of each."""
     height, width = picture.shape[:2]
     short = min(height, width)
     count = int(rng.choice([1, 2, 3], p=[0.58, 0.3, 0.12]))
     instances = np.zeros((height, width), np.uint8)
-    classes = []
+    classes: list[int] = []
     for _ in range(count):
         kind = int(rng.integers(len(SHAPES)))
         parts, holes = outlines(rng, SHAPES[kind])
@@ -162,7 +156,9 @@ def _objects(rng, picture: np.ndarray, colours, light) -> tuple[np.ndarray, list
     return instances, classes
 
 
-def _draw_object(rng, picture: np.ndarray, coverage: np.ndarray, colours, light, radius: float) -> None:
+def _draw_object(
+    rng: Rng, picture: np.ndarray, coverage: np.ndarray, colours: np.ndarray, light: np.ndarray, radius: float
+) -> None:
     """Lay one lit, textured solid with its cast shadow into the picture."""
     _cast_shadow(picture, coverage, light, radius * rng.uniform(0.1, 0.35), rng.uniform(0.3, 0.6))
     window = _window(coverage)
@@ -180,7 +176,7 @@ def _draw_object(rng, picture: np.ndarray, coverage: np.ndarray, colours, light,
     _lay(picture[window], material, inside)
 
 
-def _occluders(rng, picture: np.ndarray, colours) -> np.ndarray:
+def _occluders(rng: Rng, picture: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """Draw thin things before everything, such as twigs, wires and grass; give what they cover, uint8 [H, W]."""
     height, width = picture.shape[:2]
     coverage = np.zeros((height, width), np.uint8)
@@ -198,12 +194,12 @@ def _occluders(rng, picture: np.ndarray, colours) -> np.ndarray:
         points = np.round(line * [width, height] * 16).astype(np.int32)
         cv2.polylines(coverage, [points], False, 255, max(1, round(rng.uniform(1, 3.4) * unit)), cv2.LINE_AA, 4)
     window = _window(coverage)
-    layer = texture(rng, *coverage[window].shape, colours, scale=2.0)
+    layer = texture(rng, *_size(coverage[window]), colours, scale=2.0)
     _lay(picture[window], layer * np.float32(rng.uniform(0.4, 1.1)), coverage[window])
     return coverage
 
 
-def _photograph(rng, picture: np.ndarray) -> np.ndarray:
+def _photograph(rng: Rng, picture: np.ndarray) -> np.ndarray:
     """Expose the picture: lens blur, vignette, white balance, sensor noise, JPEG compression."""
     height, width = picture.shape[:2]
     blur = rng.uniform(0.0, 0.9) * max(height, width) / 256
@@ -219,19 +215,23 @@ def _photograph(rng, picture: np.ndarray) -> np.ndarray:
     image = np.clip(picture, 0, 255).astype(np.uint8)
     quality = int(rng.integers(70, 96))
     packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
 
 
-def _cast_shadow(picture: np.ndarray, coverage: np.ndarray, light, length: float, strength: float) -> None:
+def _cast_shadow(picture: np.ndarray, coverage: np.ndarray, light: np.ndarray, length: float, strength: float) -> None:
     """Darken what lies behind a shape, away from the light, in place."""
     offset = -light[:2] / max(light[2], 0.3) * length
     height, width = coverage.shape
     # Shadows are soft: half the resolution shows no difference.
     half = cv2.resize(coverage, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_LINEAR)
-    half = cv2.warpAffine(half, np.float32([[1, 0, offset[0] / 2], [0, 1, offset[1] / 2]]), half.shape[::-1])
+    half = cv2.warpAffine(half, np.array([[1, 0, offset[0] / 2], [0, 1, offset[1] / 2]], np.float32), half.shape[::-1])
     half = cv2.GaussianBlur(half, (0, 0), max(0.6, length * 0.18))
     shadow = cv2.resize(half, (width, height), interpolation=cv2.INTER_LINEAR)
     picture *= (1 - shadow * np.float32(strength / 255))[..., None]
+
+
+def _size(picture: np.ndarray) -> tuple[int, int]:
+    return picture.shape[0], picture.shape[1]
 
 
 def _window(coverage: np.ndarray) -> tuple[slice, slice]:
@@ -247,18 +247,10 @@ def _lay(picture: np.ndarray, layer: np.ndarray, coverage: np.ndarray) -> None:
 
 
 class Scenes(Source):
-    """The embedded source, `scenes[:train|val|test]`.
+    """The embedded source, `scenes[:train|val|test]`, of pictures whose longer side has `size` pixels.
 
-    Args:
-        split: One of `SPLITS`.
-        size: The longer side of a picture, in pixels.
-        needs: With `boxes` the examples have boxes only, and there is no class for the background.
-
-    Attributes:
-        name: `scenes:SPLIT`.
-        class_names: "background" and the families of shapes; for boxes the families alone.
-        names: The name of every picture.
-        box_bound: The most boxes that any picture can have; how many one has shows only when it is drawn.
+    Classes are "background" and the families of shapes; asked for boxes, the families alone, and no masks. How many
+    boxes a picture has shows only when it is drawn, so that there is a bound and no counts.
     """
 
     def __init__(self, split: str = "train", *, size: int = 256, needs: str = "mask"):
@@ -279,15 +271,11 @@ class Scenes(Source):
     def load(self, index: int) -> Example:
         """Draw one picture; see `scene`."""
         example = scene(self.seed, index, size=self.size)
-        if self._only_boxes:
+        if self._only_boxes and example.classes is not None:
             return Example(example.image, boxes=example.boxes, classes=example.classes - 1, name=self.names[index])
         return replace(example, name=self.names[index])
 
 
 def open_scenes(rest: str, needs: str = "mask") -> Source:
-    """Open `scenes[:SPLIT]`; every picture has all that can be needed.
-
-    Raises:
-        UsageError: If there is no such split.
-    """
+    """Open `scenes[:SPLIT]`; every picture has all that can be needed."""
     return Scenes(rest or "train", needs=needs)

@@ -27,16 +27,16 @@ class Mapping:
     """Which features of a data set become which fields of an example.
 
     Attributes:
-        image: The feature of the picture.
-        mask: The feature of the mask, or empty.
-        codes: Value in the mask feature -> 0 background, 1 salient, 255 ignore.
-        labels: The feature of the class map, or empty.
-        classes: Value in the label feature -> name of its class, in the order of the classes.
-        void: Values in the label feature that are ignored, besides 255.
-        objects: The feature of the objects, or empty; each has `bbox` and `label`, and perhaps `is_difficult`,
+        image: the feature of the picture.
+        mask: the feature of the mask, or empty.
+        codes: value in the mask feature -> 0 background, 1 salient, 255 ignore.
+        labels: the feature of the class map, or empty.
+        classes: value in the label feature -> name of its class, in the order of the classes.
+        void: values in the label feature that are ignored, besides 255.
+        objects: the feature of the objects, or empty; each has `bbox` and `label`, and perhaps `is_difficult`,
             `is_crowd` and `area`.
-        first_pixel: From which number the boxes count pixels, see `annotations.mend_boxes`.
-        name: The text feature that names an example, or empty for numbers.
+        first_pixel: from which number the boxes count pixels, see `annotations.mend_boxes`.
+        name: the text feature that names an example, or empty for numbers.
     """
 
     image: str = "image"
@@ -114,11 +114,7 @@ class TfdsSource(Source):
         return len(self._data)
 
     def load(self, index: int) -> Example:
-        """Load one example.
-
-        Raises:
-            DataError: If the image, mask or a box is damaged, or they do not fit together.
-        """
+        """See `Source`."""
         index = range(len(self))[index]
         name = self.names[index]
         record = self._data[index]
@@ -133,9 +129,12 @@ class TfdsSource(Source):
         mask_name = f"{feature} of {name} in {self.name}"
         values = read_mask(NamedBytes(record[feature], mask_name), kind=self._needs)
         check_sizes(image, values, image_name, mask_name, self._needs)
-        return Example(image, name=name, **{self._needs: self._recode(values, mask_name)})
+        values = self._recode(values, mask_name)
+        if self._needs == "mask":
+            return Example(image, mask=values, name=name)
+        return Example(image, labels=values, name=name)
 
-    def _with_boxes(self, image: np.ndarray, objects: dict, name: str) -> Example:
+    def _with_boxes(self, image: np.ndarray, objects: dict[str, Any], name: str) -> Example:
         height, width = image.shape[:2]
         shares = np.array(objects["bbox"], np.float64).reshape(-1, 4)
         if not np.isfinite(shares).all():
@@ -169,10 +168,10 @@ class TfdsSource(Source):
             )
         table = np.zeros(256, np.uint8)
         table[list(codes)] = list(codes.values())
-        return table[values]
+        return np.asarray(table[values])
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     value = value.item() if isinstance(value, np.ndarray) else value
     return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -190,16 +189,9 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
     `saliency_sets` are prepared from the archives in `manual_dir` when they are not yet; all others must have been
     prepared, since that downloads.
 
-    Args:
-        rest: What follows `tfds:`.
-        needs: `mask`, `boxes`, or `none` for pictures only.
-
-    Returns:
-        The source.
-
     Raises:
-        UsageError: If there is no such data set or split, or it lacks what is needed.
-        DataError: If it is not prepared in a format with random access, or its archives are missing.
+        UsageError: no such data set or split, or it lacks what is needed.
+        DataError: it is not prepared in a format with random access, or its archives are missing.
     """
     import tensorflow_datasets as tfds
 
@@ -253,10 +245,11 @@ def _records(builder: Any, split: str) -> Records:
 
     # Not decoded, so that pictures from here go through the same reader as all others.
     pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
-    return builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
+    records: Records = builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
+    return records
 
 
-def _mapping(builder, needs: str) -> Mapping:
+def _mapping(builder: Any, needs: str) -> Mapping:
     found = ", ".join(sorted(builder.info.features))
     mapping = MAPPINGS.get(builder.name)
     if needs == "none" and "image" in builder.info.features:
@@ -271,7 +264,7 @@ def _mapping(builder, needs: str) -> Mapping:
     return mapping
 
 
-def _prepare(builder) -> None:
+def _prepare(builder: Any) -> None:
     """Prepare the project's own data sets from archives that are already here."""
     # Looked for first: once TFDS has begun, it leaves folders behind and prints about all sets.
     builder.find_splits(Path(builder.data_dir_root) / "downloads" / "manual")

@@ -3,15 +3,17 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
+from ..classes import read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
-from .annotations import CASE, Files, alike, check_stated_size, mend_boxes, read_class_names
+from .annotations import CASE, Files, alike, check_stated_size, mend_boxes
 from .folder import path_and_split, stem_of
 
 IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", Path("ImageSets", "Main")
@@ -19,14 +21,7 @@ IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", Path("ImageSets", "Mai
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """What one XML file says.
-
-    Attributes:
-        names: The class name of each object.
-        boxes: float64 [n, 4] as (xmin, ymin, xmax, ymax), as written.
-        difficult: bool [n].
-        size: (height, width) of the picture as stated, or None.
-    """
+    """What one XML file says: boxes float64 [n, 4], as written; difficult bool [n]; size (height, width)."""
 
     names: tuple[str, ...]
     boxes: np.ndarray
@@ -38,7 +33,7 @@ def read_annotation(path: Path) -> Annotation:
     """Read one XML file.
 
     Raises:
-        DataError: If it is no XML, is about something else, declares entities, or an object lacks its name or box.
+        DataError: it is no XML, is about something else, declares entities, or an object lacks its name or box.
     """
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import parse
@@ -82,24 +77,18 @@ def _number(item: Element, place: str, path: Path, number: int) -> float:
 
 def _stated_size(root: Element) -> tuple[int, int] | None:
     try:
-        return tuple(int(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width"))
+        height, width = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width"))
     except (ValueError, OverflowError):
         return None
+    return height, width
 
 
 class VocSource(Source):
-    """Pictures with the objects that an XML file of the same stem names.
+    """Pictures with the objects that an XML file of the same stem names; their names are the stems.
 
-    Files that do not fit are kept in the list; loading them raises, and a scan reports them.
-
-    Attributes:
-        name: The text that `open_source` takes.
-        class_names: The lines of `PATH/classes.txt` where there is one; otherwise the names that occur in any
-            annotation of a picture of `PATH`, sorted, so that all splits agree.
-        names: The stems of the pictures.
-        box_counts: The number of objects of each example as written, before any is left out.
-        structural_faults: (name, sentence) for what no example stands for.
-        notes: What is no fault and yet worth knowing, a sentence each.
+    Classes are the lines of `PATH/classes.txt` where there is one; otherwise the names that occur in any annotation of
+    a picture of `PATH`, sorted, so that all splits agree. Files that do not fit are kept in the list; loading them
+    raises, and a scan reports them.
     """
 
     def __init__(self, name: str, base: Path, needs: str, split: str = ""):
@@ -113,8 +102,9 @@ class VocSource(Source):
         self.class_names: tuple[str, ...] = ()
         self.box_counts: list[int] = []
         self.notes: tuple[str, ...] = ()
-        self._annotations: dict[Path, Annotation | DataError] | None = None
-        if needs == "boxes":
+        self._annotations: dict[Path, Annotation | DataError] = {}
+        self._with_boxes = needs == "boxes"
+        if self._with_boxes:
             self._annotations = self._read_annotations()
             self.class_names = self._find_class_names()
             self._class_of = {class_name: index for index, class_name in enumerate(self.class_names)}
@@ -186,9 +176,10 @@ class VocSource(Source):
 
     def _box_count(self, stem: str) -> int:
         try:
-            annotation = self._annotations.get(self._files.find(stem, self._images))
+            file = self._files.find(stem, self._images)
         except DataError:
             return 0
+        annotation = None if file is None else self._annotations[file]
         return len(annotation.names) if isinstance(annotation, Annotation) else 0
 
     def _find_notes(self, split: str) -> tuple[str, ...]:
@@ -202,15 +193,11 @@ class VocSource(Source):
         return (*notes, *alike(self.class_names))
 
     def load(self, index: int) -> Example:
-        """Load one example.
-
-        Raises:
-            DataError: If a file is missing or unreadable, or picture and annotation do not fit together.
-        """
+        """See `Source`."""
         stem = self.names[index]
-        path = self._images.find(stem)
+        path = cast(Path, self._images.find(stem))
         recased = stem in self._recased
-        if self._annotations is None:
+        if not self._with_boxes:
             return Example(read_image(path), name=stem, repairs=(CASE,) * recased)
         file = self._files.find(stem, self._images)
         if file is None:
@@ -263,23 +250,15 @@ def known_splits(base: Path) -> list[str]:
 
 
 def open_voc(rest: str, needs: str) -> VocSource:
-    """Open `PATH[:SPLIT]`.
+    """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
     The pictures lie in `PATH/JPEGImages`, an XML file of the same stem for each in `PATH/Annotations`, and
-    `PATH/ImageSets/Main/SPLIT.txt` names those of a split; without a split all pictures are taken, in alphabetical
-    order. As VOC has it, pixels count from 1 and xmax, ymax belong to the box: a box is (xmin - 1, ymin - 1, xmax,
-    ymax) here. A picture whose annotation names no object has no boxes.
-
-    Args:
-        rest: What follows `voc:`. A path may hold colons; a split is what follows the last one.
-        needs: `boxes`, or `none` for pictures only.
-
-    Returns:
-        The source, in alphabetical order, or in the order of the split's list.
+    `PATH/ImageSets/Main/SPLIT.txt` names those of a split. As VOC has it, pixels count from 1 and xmax, ymax belong to
+    the box: a box is (xmin - 1, ymin - 1, xmax, ymax) here. A picture whose annotation names no object has no boxes.
 
     Raises:
-        UsageError: If anything but boxes is asked for, or no path is given.
-        DataError: If a folder or split does not exist or holds no pictures.
+        UsageError: no path is given.
+        DataError: a folder or split does not exist or holds no pictures.
     """
     base, split = path_and_split(rest, "voc")
     if not (base / IMAGES).is_dir() or (needs == "boxes" and not (base / ANNOTATIONS).is_dir()):
