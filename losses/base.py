@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import keras
 import tensorflow as tf
@@ -44,12 +44,8 @@ class LossEntry:
 class KerasLoss(keras.losses.Loss):
     """A Keras loss over a pure function, whose hyperparameters are its arguments; `keras_loss` makes one of each.
 
-    Predictions in half precision are computed in float32. A Keras mask on the predictions is not looked at.
-
-    Args:
-        reduction: as in `keras.losses.Loss`.
-        name: the loss' name.
-        **hyperparameters: keyword arguments of the function, kept in the config.
+    `reduction` is as in `keras.losses.Loss`. Predictions in half precision are computed in float32. A Keras mask on the
+    predictions is not looked at.
     """
 
     entry: ClassVar[LossEntry]
@@ -83,8 +79,9 @@ def keras_loss(
     def adapt(loss_class: type[LossT]) -> type[LossT]:
         loss_class.entry = LossEntry(name, task, optimises, function, loss_class, reference)
         setattr(loss_class, "__init__", _constructor(loss_class, name, function))  # noqa: B010 - mypy forbids `=`
-        keras.saving.register_keras_serializable(package="metricfit")(loss_class)
-        return loss_class
+        register = keras.saving.register_keras_serializable(package="metricfit")
+        register(function)  # so that a model compiled with it can be loaded, too
+        return cast(type[LossT], register(loss_class))
 
     return adapt
 

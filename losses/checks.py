@@ -111,10 +111,6 @@ def check_anchors(labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tenso
 
     Returns:
         is_positive and is_negative, bool [N], and the scores, float32 [N].
-
-    Raises:
-        ValueError: the shapes differ.
-        TypeError: `scores` is not floating, or `labels` is neither bool nor a real number.
     """
     labels, scores = tf.convert_to_tensor(labels), tf.convert_to_tensor(scores)
     check_floating("scores", scores)
@@ -133,10 +129,6 @@ def check_localization(name: str, localization: Tensor, scores: Tensor) -> tuple
 
     Returns:
         The values as float32 [number of boxes], and the number of entries of each: 1, or C where the last axis is 1.
-
-    Raises:
-        ValueError: the shape is neither that of `scores` nor has 1 in place of its last axis.
-        TypeError: the dtype is not floating.
     """
     localization, scores = tf.convert_to_tensor(localization), tf.convert_to_tensor(scores)
     check_floating(name, localization)

@@ -77,10 +77,6 @@ def check_label_maps(
         y_pred: [B, H, W, C], or [B, H, W] for C = 1.
         per_image: whether a group is one picture, or the whole batch.
         ignore_label: the value of `y_true` that is left out, or None.
-
-    Raises:
-        ValueError: another shape, or one that differs from `y_pred`'s.
-        TypeError: `y_pred` is not floating, or `y_true` is neither bool nor a real number.
     """
     y_true, y_pred, dtype = check_labels_and_predictions(y_true, y_pred)
     if y_pred.shape.rank == 3:

@@ -56,10 +56,6 @@ def check_pixels(
 
     The result is float32, or float64 where `y_pred` is. What is left out (ignored, or of weight 0) is replaced by 0 and
     passes no gradient on, whatever it held.
-
-    Raises:
-        ValueError: another shape, or one that differs from `y_pred`'s.
-        TypeError: `y_pred` is not floating, or `y_true` is neither bool nor a real number.
     """
     y_true, y_pred, dtype = check_labels_and_predictions(y_true, y_pred)
     prediction = tf.cast(_image_shape("y_pred", y_pred), dtype)

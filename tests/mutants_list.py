@@ -22,6 +22,109 @@ def of(file: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
 
 MUTANTS: list[Mutant] = [
     *of(
+        "losses/base.py",
+        "tests/losses/test_contract_detection.py::test_the_class_is_the_sum_of_the_parts "
+        "tests/losses/test_contract_detection.py::test_the_class_computes_in_float32_whatever_keras_is_set_to",
+        ('if self.needs == "localization_error" else', "if self.needs else"),
+        ('floatx if floatx in self.dtypes else "float32"', "floatx"),
+    ),
+    *of(
+        "losses/checks.py",
+        "tests/losses/test_boxes.py tests/losses/test_lovasz.py",
+        ("_is_number(value) and value < 1", "_is_number(value) and value <= 1"),
+        ("(lambda value: _is_whole(value) and value > 0,", "(_is_whole,"),
+        ("max(classes) < count", "max(classes) <= count"),
+    ),
+    *of(
+        "losses/boxes.py",
+        "tests/losses/test_boxes.py",
+        ("tf.math.divide_no_nan(hull - union, hull)", "tf.math.divide_no_nan(hull - union, union)"),
+        ("0.5 * within / beta", "0.5 * within * beta"),
+    ),
+    *of(
+        "losses/combined.py",
+        "tests/losses/test_combined.py",
+        ("float(done >= 0)", "float(done > 0)"),
+        ("- self.begin", ""),
+    ),
+    *of(
+        "losses/deep_supervision.py",
+        "tests/losses/test_deep_supervision.py",
+        ("weight / sum(weights) * value", "weight * value"),
+    ),
+    *of(
+        "losses/label_maps.py",
+        "tests/losses/test_contract_segmentation.py::test_the_gradient_follows_the_upstream_gradient "
+        "tests/losses/test_contract_segmentation.py::test_value_and_gradient_against_the_reference",
+        ("flow * (1 - given)", "flow"),
+        ("flow = upstream * given", "flow = given"),
+    ),
+    *of(
+        "losses/pixelwise/cross_entropy.py",
+        "tests/losses/test_contract_saliency.py::test_the_gradient_follows_the_upstream_gradient "
+        "tests/losses/test_contract_saliency.py::test_extreme_logits",
+        ("per_image(upstream * share)", "per_image(share)"),
+        ("tf.where(logits < 0, tail, 1)", "tf.where(logits > 0, tail, 1)"),
+    ),
+    *of(
+        "losses/pixelwise/ohem.py",
+        "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch",
+        ("_count(keys >= threshold) >= wanted", "_count(keys >= threshold) > wanted"),
+        ("tf.where(scores == 0, 0, tf.bitcast(scores, tf.int32))", "tf.bitcast(scores, tf.int32)"),
+    ),
+    *of(
+        "losses/ranking/alrp.py",
+        "tests/losses/test_contract_detection.py",
+        ("tf.minimum(error, 1)", "tf.minimum(error, 2)"),
+        ("tf.where(error <= 1, counted, 0)", "counted"),
+    ),
+    *of(
+        "losses/ranking/error_driven.py",
+        "tests/losses/test_contract_detection.py::test_the_gradient_follows_the_upstream_gradient",
+        ("[above * slope for above, slope", "[slope for above, slope"),
+    ),
+    *of(
+        "losses/ranking/rank_sort.py",
+        "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch",
+        ("ranking.rank - 0.5", "ranking.rank"),
+        ("start + tf.range(chunk) < slots", "start + tf.range(chunk) <= slots"),
+    ),
+    *of(
+        "losses/ranking/positives.py",
+        "tests/losses/test_step_sums.py",
+        ("tf.reduce_sum(counts) + tf.reduce_sum(ones[whole:])", "tf.reduce_sum(counts)"),
+    ),
+    *of(
+        "losses/ranking/step_sums/double_float.py",
+        "tests/losses/test_step_sums.py",
+        ("error + (self.high * other.low + self.low * other.high)", "error + self.high * other.low"),
+    ),
+    *of(
+        "losses/ranking/step_sums/edge_lookup.py",
+        "tests/losses/test_step_sums.py",
+        ("numbers >= self._first", "numbers > self._first"),
+    ),
+    *of(
+        "losses/region/jaccard_extension.py",
+        "tests/losses/test_lovasz.py "
+        "tests/losses/test_contract_segmentation.py::test_value_and_gradient_against_the_reference",
+        ("union * (union + dn)", "union * union"),
+        ("remaining - dp / 2", "remaining"),
+        ("tf.where(union > 0, slope, 1)", "slope"),
+    ),
+    *of(
+        "losses/region/overlap.py",
+        "tests/losses/test_contract_saliency.py::test_the_gradient_follows_the_upstream_gradient "
+        "tests/losses/test_contract_saliency.py::test_an_image_of_which_nothing_counts",
+        ("upstream = upstream * anything", "upstream = anything"),
+        ("return value * anything, gradient", "return value, gradient"),
+    ),
+    *of(
+        "losses/region/soft_iou.py",
+        "tests/losses/test_contract_saliency.py::test_value_and_gradient_against_the_reference",
+        ("tf.math.divide_no_nan(1 + iou, union)", "tf.math.divide_no_nan(1 - iou, union)"),
+    ),
+    *of(
         "trainers/models/detector/assignment.py",
         "tests/trainers/models/test_assignment.py",
         ("POSITIVE_IOU = 0.5", "POSITIVE_IOU = 0.6"),

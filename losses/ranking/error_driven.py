@@ -47,11 +47,8 @@ class Ranking:
 
     def __init__(self, positives: Positives, is_negative: Tensor, scores: Tensor, delta: float) -> None:
         self.entries = tf.size(scores)
-        self.positions, self.valid, self.count = (
-            positives.indices,
-            positives.valid,
-            tf.cast(positives.count, tf.float32),
-        )
+        self.positions, self.valid = positives.indices, positives.valid
+        self.count = tf.cast(positives.count, tf.float32)
         self.negatives = tf.cast(tf.reduce_sum(tf.cast(is_negative, tf.int32)), tf.float32)
         self.scores = positives.take(scores)
         self._sums = StepSums(scores, is_negative, self.scores, self.valid, delta)

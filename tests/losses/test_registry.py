@@ -124,10 +124,15 @@ def test_type_checkers_read_what_is_there():
     assert order(found) == order(expected), "run make stub"
 
 
-def compiled_with(loss):
-    """Train one step with the loss as `model.compile` takes it; gives what it made of it."""
+def model_with(loss):
     model = keras.Sequential([keras.Input((3, 3, 1)), keras.layers.Dense(1, activation="sigmoid")])
     model.compile("sgd", loss)
+    return model
+
+
+def compiled_with(loss):
+    """Train one step with the loss as `model.compile` takes it; gives what it made of it."""
+    model = model_with(loss)
     maps = np.linspace(0, 1, 36, dtype=np.float32).reshape(4, 3, 3, 1)
     history = model.fit(maps, maps > 0.5, verbose=0).history["loss"]
     assert np.isfinite(history).all()
@@ -142,6 +147,13 @@ def test_what_compile_takes():
         assert compiled_with(loss) == pytest.approx(expected)
     assert keras.losses.get(saved("metricfit>FLoss", beta2=0.8)).get_config()["beta2"] == 0.8
     assert keras.saving.get_registered_object("metricfit>FLoss") is losses.FLoss
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_a_function_comes_back_with_a_saved_model(name, tmp_path):
+    function = losses.LOSSES[name].function
+    model_with(function).save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").loss is function
 
 
 def saved(class_name, **config):
