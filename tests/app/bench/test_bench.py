@@ -1,11 +1,13 @@
 """The verb `bench`: which table is made, what its figures relate, and that the loop is the loss it stands for."""
 
 import csv
+import inspect
 import json
 import time
 from dataclasses import replace
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,19 +20,32 @@ from metricfit.app.bench import segmentation as bench_segmentation
 from metricfit.app.bench.base import value_and_gradients
 from metricfit.app.bench.loop import loop_over_positives
 from metricfit.app.options import BenchOptions
+from metricfit.trainers.models import build_deeplab
 
 from ...reference.ranking_losses import reference
+
+
+def one_convolution(*arguments, **settings):
+    """What `build_deeplab` is called with, as one layer."""
+    given = inspect.signature(build_deeplab).bind(*arguments, **settings).arguments
+    size, classes = given["size"], len(given.get("class_names", ())) or 1
+    shape = (size, size, classes) if classes > 1 else (size, size)
+    return keras.Sequential(
+        [keras.layers.Input((size, size, 3)), keras.layers.Conv2D(classes, 1), keras.layers.Reshape(shape)]
+    )
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Networks of few operations: tracing a training step takes longer than all steps that are timed."""
-    pooling = {"aspp_dilations": (1,), "aspp_channels": 8, "head_channels": 8}
     for bench in (bench_saliency, bench_segmentation):
-        monkeypatch.setattr(bench, "build_deeplab", partial(bench.build_deeplab, **pooling))
-    usual, heads = bench_detection.DetectionBench.config, {"channels": 8, "head_layers": 1}
+        monkeypatch.setattr(bench, "build_deeplab", one_convolution)
+    heads = {"channels": 8, "head_layers": 1}
+    usual = bench_detection.DetectionBench.config
     monkeypatch.setattr(
-        bench_detection.DetectionBench, "config", lambda self, options: replace(usual(self, options), **heads)
+        bench_detection.DetectionBench,
+        "config",
+        lambda self, options: replace(usual(self, options), loss="focal", **heads),
     )
     monkeypatch.setattr(bench_detection, "build_retinanet", partial(bench_detection.build_retinanet, **heads))
 
