@@ -332,4 +332,58 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/metrics/keras/test_miou.py",
         ("tf.where(counted, weights, 0)", "weights"),
     ),
+    *of(
+        "export/parity/boxes.py",
+        "tests/export/test_detector.py::test_8_bit_files_may_be_better_than_the_model_and_hardly_worse "
+        "tests/export/test_detector.py::test_what_the_limit_cuts_off_is_not_missed "
+        "tests/export/test_detector.py::test_missing_doubled_moved_and_renamed_boxes_are_noticed",
+        ('(-metrics["ap"], METRIC_DIFFERENCE)', '(abs(metrics["ap"]), METRIC_DIFFERENCE)'),
+        ("if score > floor and not", "if not"),
+        ("among = candidate_scores >= min(", "among = candidate_scores >= max("),
+    ),
+    *of(
+        "export/parity/maps.py",
+        "tests/export/test_parity.py",
+        ("self.largest = max(self.largest, float(difference.max()))", "self.largest = float(difference.max())"),
+        ("(abs(value), METRIC_DIFFERENCE)", "(-value, METRIC_DIFFERENCE)"),
+        ("self._values += difference.size", "self._values = difference.size"),
+    ),
+    *of("export/parity/agreement.py", "tests/export/test_parity.py", ("not math.isfinite(value) or value", "value")),
+    *of(
+        "export/runners/tflite.py",
+        "tests/export/test_runner.py::test_foreign_quantised_inputs_are_rounded "
+        "tests/export/test_runner.py::test_stored_bytes_mean_what_their_scale_says",
+        ("np.round(image / np.float32(scale))", "(image / np.float32(scale))"),
+        ("(values - zero_point) * np.float32(scale)", "values * np.float32(scale)"),
+    ),
+    *of(
+        "export/formats/tflite.py", "tests/export/test_parity.py", ("rank=1", "rank=5"), ('"dynamic", "m', '"int4", "m')
+    ),
+    *of(
+        "export/formats/tflite_converter.py",
+        "tests/export/test_export.py::test_int8_takes_bytes_as_they_are_and_has_no_float_islands",
+        ("pictures[0, 0, 0], pictures[0, -1, -1] = 0, 255", "pictures[0, 0, 0] = 0"),
+    ),
+    *of(
+        "export/exporter.py",
+        "tests/export/test_export.py::test_only_training_pictures_reach_the_converter "
+        "tests/export/test_export.py::test_the_representative_pictures_are_training_pictures",
+        ("if held_out == data:", "if not held_out:"),
+        ("random.default_rng(seed).permutation(len(source))[:count]", "arange(len(source))"),
+    ),
+    *of(
+        "export/tasks/segmentation.py",
+        "tests/export/test_segmentation.py::test_a_file_that_disagrees_is_refused",
+        ("probabilities.max(axis=-1) - _TIE).all()", "probabilities.max(axis=-1) - _TIE).any()"),
+    ),
+    *of(
+        "export/tasks/detection.py",
+        "tests/export/test_detector.py::test_a_run_gives_its_own_thresholds",
+        ('classes.get(name, {}).get("threshold", optimal)', 'classes.get(name, {}).get("threshold", 0.0)'),
+    ),
+    *of(
+        "export/card.py",
+        "tests/export/test_card.py",
+        ("len(per_class) not in (0, classes)", "len(per_class) > classes"),
+    ),
 ]

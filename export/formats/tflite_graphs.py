@@ -76,11 +76,7 @@ def join(body: bytes, tails: dict[str, bytes]) -> bytes:
 
 
 def _append(
-    whole: schema.ModelT,
-    graph: schema.SubGraphT,
-    second: schema.ModelT,
-    added: schema.SubGraphT,
-    links: dict[int, int],
+    whole: schema.ModelT, graph: schema.SubGraphT, second: schema.ModelT, added: schema.SubGraphT, links: dict[int, int]
 ) -> list[schema.TensorMapT]:
     """Append a graph of another file to one that becomes part of `whole`; gives its signature's outputs."""
     place: dict[int, int] = {}

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from ...trainers.metrics.catalogue import CATALOGUE
+from ..parity.agreement import Agreement
+from ..parity.maps import MapAgreement
 from ..signatures import Stages
 
 if TYPE_CHECKING:
     import keras
 
     from ...trainers.data.example import Source
-    from ..parity.agreement import Agreement
 
 Answer = np.ndarray | tuple[np.ndarray, ...]
 """What a runner gives for a batch of pictures, see `Runner.__call__`."""
@@ -88,12 +89,7 @@ class ExportTask(ABC):
 
     @abstractmethod
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
-        """Give the input's side in pixels by the shapes of a signature; None where it is of another task.
-
-        Args:
-            image: the input's shape.
-            outputs: the outputs' shapes by name.
-        """
+        """Give the side of the input in pixels by the shapes of input and outputs; None where it is of another task."""
 
     @abstractmethod
     def keras_size(self, model: keras.Model) -> int | None:
@@ -120,9 +116,9 @@ class ExportTask(ABC):
         (found,) = outputs.values()
         return found
 
-    @abstractmethod
     def agreement(self) -> Agreement:
-        """Make what compares a file's answers with the Keras model's."""
+        """Make what compares a file's answers with the Keras model's: value by value, unless a task knows better."""
+        return MapAgreement()
 
     def candidates(self, model: keras.Model) -> Callable[[np.ndarray], Any]:
         """Give what the agreement is told of a batch of pictures besides: a function of uint8 [B, S, S, 3]."""

@@ -37,11 +37,7 @@ class DetectionExport(ExportTask):
     form = "boxes [B, K, 4], scores [B, K], classes [B, K] and count [B]"
     # How detectors are trained by default.
     facts = Facts(resizing="pad")
-    measures = (
-        figure("ap"),
-        figure("ap50"),
-        figure("olrp"),
-    )
+    measures = (figure("ap"), figure("ap50"), figure("olrp"))
     agreements = (
         figure("ap_difference", "parity", "+.4f"),
         ("score difference", lambda entry: _difference(entry, "score")),

@@ -12,8 +12,6 @@ from .base import ExportTask, Facts, figure, square_side
 if TYPE_CHECKING:
     import keras
 
-    from ..parity.agreement import Agreement
-
 OUTPUT = "saliency"
 OUTPUTS = {OUTPUT: "[B, S, S], how salient each pixel is, 0 to 1"}
 
@@ -74,12 +72,6 @@ class SaliencyExport(ExportTask):
         import tensorflow as tf
 
         return Stages(lambda image: {OUTPUT: tf.sigmoid(tf.cast(model(image, training=False), tf.float32))})
-
-    def agreement(self) -> Agreement:
-        """Compare value by value."""
-        from ..parity.maps import MapAgreement
-
-        return MapAgreement()
 
     def judging(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Judge by the convention that papers report, with the training's own weight of precision."""

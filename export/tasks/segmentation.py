@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ...trainers.data.example import Source
-    from ..parity.agreement import Agreement
-
 PROBABILITIES, LABELS = "probabilities", "labels"
 LABELS_SIGNATURE = "labels"
 OUTPUTS = {
@@ -36,15 +34,8 @@ class SegmentationExport(ExportTask):
     form = "probabilities [B, S, S, C]"
     # How segmentation is trained by default.
     facts = Facts(resizing="pad", threshold=0.0)
-    measures = (
-        figure("dataset_miou_present"),
-        figure("image_miou_present"),
-        figure("pixel_accuracy"),
-    )
-    agreements = (
-        figure("largest_difference", "parity", ".1e"),
-        figure("mean_difference", "parity", ".1e"),
-    )
+    measures = (figure("dataset_miou_present"), figure("image_miou_present"), figure("pixel_accuracy"))
+    agreements = (figure("largest_difference", "parity", ".1e"), figure("mean_difference", "parity", ".1e"))
     columns = ("dataset_miou_present", "image_miou_present", "pixel_accuracy", "largest_difference", "mean_difference")
 
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
@@ -86,12 +77,6 @@ class SegmentationExport(ExportTask):
             return {LABELS: tf.cast(tf.argmax(class_logits, axis=-1, output_type=tf.int32), tf.uint8)}
 
         return Stages(body, {SIGNATURE: probabilities, LABELS_SIGNATURE: labels})
-
-    def agreement(self) -> Agreement:
-        """Compare probability by probability."""
-        from ..parity.maps import MapAgreement
-
-        return MapAgreement()
 
     def contradiction(self, runner: Runs, source: Source) -> str | None:
         """Find a picture whose class map is not that of its probabilities."""

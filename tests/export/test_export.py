@@ -151,6 +151,18 @@ def test_the_card_names_the_trainings_before_the_last(tmp_path, source):
     assert export.startswith("metricfit export")
 
 
+def test_the_result_says_what_was_made(run_folder, tmp_path):
+    result = export_run(run_folder, tmp_path / "out", formats=("savedmodel",), quiet=True)
+    assert result.card == read_card(result.folder)
+    assert result.files == {"saved_model": tmp_path / "out/saved_model"}
+    assert [path.name for path in result.made] == ["card.json", "README.md", "saved_model"]
+    assert all(path.exists() for path in result.made)
+    entry = result.card.files["saved_model"]
+    assert result.scalars["saved_model"]["megabytes"] == entry["bytes"] / 1e6
+    assert result.scalars["saved_model"].items() >= {**entry["metrics"], **entry["parity"]}.items()
+    assert result.to_dict()["task"] == "saliency"
+
+
 def test_the_readme_says_what_matters(exported):
     page = (exported / "README.md").read_text()
     card = read_card(exported)
