@@ -2,13 +2,15 @@
 
 import logging
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..trainers.data.scan.scanner import checked_source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import UsageError
 from ..trainers.files import write_json
+from ..trainers.judge.base import Report
 from ..trainers.judge.views import Views
 from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.tasks import TASKS, get_task
@@ -27,8 +29,41 @@ OF_DATA = {"segmentation": ("classes", "ignore")}
 """Task -> options that say how its data are read; no other task has them."""
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's report on a source, and what was set.
+
+    Attributes:
+        report: of the model's task.
+        source: the data's name and number of examples.
+        summary: what metrics.json holds.
+    """
+
+    report: Report
+    source: str
+    summary: dict[str, Any]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write metrics.json and the figures; gives the files."""
+        return [write_json(folder / "metrics.json", self.summary), *self.report.draw(folder)]
+
+
 def run(options: EvaluateOptions) -> int:
-    """Measure a model; gives the exit code."""
+    """Measure a model and say what was found; gives the exit code."""
+    evaluation = evaluate(options)
+    paths = evaluation.write(Path(options.out) if options.out else report_folder(options))
+    log.info("\n%s\n", APP_TASKS[evaluation.summary["task"]].tables(evaluation.source, evaluation.report))
+    log.info("%s", made(paths))
+    return 0
+
+
+def evaluate(options: EvaluateOptions) -> Evaluation:
+    """Measure a model; writes nothing.
+
+    Raises:
+        UsageError: options that do not fit together or with the model, or no model.
+        DataError: examples that cannot be used.
+    """
     _check_scale(options.logit_scale)
     Views(options.scales)  # refuses scales before a model is loaded
     runner = load_predictor(options.model).runner
@@ -49,7 +84,6 @@ def run(options: EvaluateOptions) -> int:
         _predictor(options, runner, task), source, batch_size=options.batch_size, label=Path(options.model).name,
         quiet=options.quiet, **settings,
     )  # fmt: skip
-    folder = Path(options.out) if options.out else report_folder(options)
     summary = {
         "model": str(options.model),
         "task": task.name,
@@ -59,10 +93,7 @@ def run(options: EvaluateOptions) -> int:
         "versions": versions(),
         **report.to_dict(),
     }
-    log.info("\n%s\n", APP_TASKS[task.name].tables(f"{source.name} ({len(source)})", report))
-    paths = [write_json(folder / "metrics.json", summary), *report.draw(folder)]
-    log.info("%s", made(paths))
-    return 0
+    return Evaluation(report, f"{source.name} ({len(source)})", summary)
 
 
 def _predictor(options: EvaluateOptions, runner, task: Task):

@@ -14,8 +14,16 @@ COLUMNS = ("megabytes", "latency_ms")
 
 
 def run(options: ExportOptions) -> int:
-    """Export a run; gives the exit code."""
-    result = export_run(
+    """Export a run and say what was made; gives the exit code."""
+    result = export(options)
+    log.info("\n%s\n", files_table(result))
+    log.info("%s", made(result.made))
+    return 0
+
+
+def export(options: ExportOptions) -> ExportResult:
+    """Export a run; see `export_run`."""
+    return export_run(
         options.run,
         options.to,
         formats=options.formats,
@@ -30,9 +38,6 @@ def run(options: ExportOptions) -> int:
         quiet=options.quiet,
         seed=options.seed,
     )
-    log.info("\n%s\n", files_table(result))
-    log.info("%s", made(result.made))
-    return 0
 
 
 def files_table(result: ExportResult) -> str:

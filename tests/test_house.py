@@ -158,8 +158,9 @@ def test_wheel_holds_what_the_tree_holds(tmp_path):
             "__init__.py",
             "__main__.py",
             "metrics.py",
+            "py.typed",
         )
-        if in_package and (name.endswith((".py", ".pyi")) or name.startswith("saved_models/")):
+        if in_package:
             wanted.add("metricfit/" + name)
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(copy)],

@@ -19,17 +19,29 @@ log = logging.getLogger("metricfit")
 
 
 def run(options: CompareOptions) -> int:
-    """Train what is not trained yet, and write the report; gives the exit code."""
+    """Compare, and say what was found; gives the exit code."""
+    comparison, paths = compare_losses(options)
+    log.info("\n%s\n", summary(comparison, TASKS[options.task].presentation()))
+    log.info("%s", made([*paths, comparison.plan.out / "runs"]))
+    return 0
+
+
+def compare_losses(options: CompareOptions) -> tuple[Comparison, list[Path]]:
+    """Train what is not trained yet, and write the report; gives what was found, and the files.
+
+    Raises:
+        UsageError: what is asked for cannot be done so.
+        DataError: examples that cannot be used.
+        MetricfitError: a loss stopped being a number.
+    """
     comparison, presentation = compare(get_task(options.task), plan_of(options)), TASKS[options.task].presentation()
     folder = comparison.plan.out
-    log.info("\n%s\n", summary(comparison, presentation))
     paths = [
         write_text(folder / "report.html", report(comparison, presentation)),
         write_csv(folder / "results.csv", comparison.csv_rows()),
         write_text(folder / "results.json", json.dumps(comparison.to_dict(), ensure_ascii=False) + "\n"),
     ]
-    log.info("%s", made([*paths, folder / "runs"]))
-    return 0
+    return comparison, paths
 
 
 def plan_of(options: CompareOptions) -> Plan:

@@ -17,6 +17,9 @@ from ...trainers.errors import DataError, UsageError
 from ...trainers.files import written_beside
 from .lettering import Colour
 
+Input = str | Path | np.ndarray
+"""What pictures are given as: a file, folder, pattern or source, or uint8 [H, W, 3]."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -36,18 +39,23 @@ def is_source(text: str) -> bool:
     return text.partition(":")[0] in SOURCES and not Path(text).exists()
 
 
-def find_pictures(inputs: Iterable[str | Path]) -> list[Picture]:
+def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
     """List the pictures that files, folders, patterns and sources name, each once, in this order.
 
-    A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name.
+    A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name. Arrays are
+    pictures themselves, called picture-1, picture-2 and so on by their place.
 
     Raises:
         UsageError: something does not exist or a pattern finds nothing.
         DataError: a folder holds no pictures.
     """
     found: dict[str, Picture] = {}
-    for text in map(str, inputs):
-        path = Path(text)
+    for number, given in enumerate(inputs, 1):
+        if isinstance(given, np.ndarray):
+            name = f"picture-{number}"
+            found[name] = Picture(name, given.view)
+            continue
+        text, path = str(given), Path(given)
         if path.is_dir():
             files = _in_folder(path)
         elif path.is_file():

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import metricfit
 from metricfit.app import cli
 from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
@@ -62,7 +63,7 @@ def test_overview_names_every_verb(capsys):
 
 
 def test_module_and_script_are_the_same_program():
-    assert typed("--version").stdout == "metricfit 0.2.0\n"
+    assert typed("--version").stdout == f"metricfit {metricfit.__version__}\n"
 
 
 @pytest.mark.parametrize(

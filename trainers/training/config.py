@@ -2,12 +2,14 @@
 
 import ast
 import dataclasses
+import difflib
 import json
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
 from ..errors import UsageError
@@ -16,6 +18,8 @@ from ..errors import UsageError
 NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
 
 _NOT_KEPT = ("config", "overwrite", "quiet")
+
+OptionsT = TypeVar("OptionsT")
 
 
 @dataclass(frozen=True)
@@ -258,27 +262,46 @@ def read_config(path, config_class):
         raise UsageError(f"--config {path} cannot be read: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
-    return _filled(config_class, found.get("config", found), str(path))
+    return filled(config_class, found.get("config", found), str(path))
 
 
-def _filled(config_class, values: dict, where: str):
-    hints = typing.get_type_hints(config_class)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise UsageError(f"unknown setting {unknown[0]} in {where}: choose among {', '.join(hints)}")
-    filled = {}
+def filled(options_class: type[OptionsT], values: Mapping[str, Any], where: str) -> OptionsT:
+    """Make an options object of values by name; lists become tuples, and mappings the options below others.
+
+    Args:
+        options_class: a dataclass.
+        values: what differs from its defaults.
+        where: they come from, for errors.
+
+    Raises:
+        UsageError: an unknown name, one that is missing, or a value of another type.
+    """
+    hints = typing.get_type_hints(options_class)
+    found = {}
     for name, value in values.items():
-        if dataclasses.is_dataclass(hints[name]) and isinstance(value, dict):
-            value = _filled(hints[name], value, f"{where}, {name}")
+        if name not in hints:
+            near = difflib.get_close_matches(name, hints, n=1)
+            advice = f"did you mean {near[0]}?" if near else f"choose among {', '.join(hints)}"
+            raise UsageError(f"unknown setting {name} in {where}: {advice}")
+        if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
+            value = filled(typing.cast(type, hints[name]), value, f"{where}, {name}")
         elif isinstance(value, list):
             value = tuple(value)
         if not _fits(value, hints[name]):
             raise UsageError(f"{name} in {where} must be {hints[name]}, got {value!r}")
-        filled[name] = value
-    return config_class(**filled)
+        found[name] = value
+    required = [field.name for field in dataclasses.fields(typing.cast(Any, options_class)) if is_required(field)]
+    if missing := [name for name in required if name not in found]:
+        raise UsageError(f"{where} needs {' and '.join(missing)}")
+    return options_class(**found)
 
 
-def _fits(value, hint) -> bool:
+def is_required(setting: dataclasses.Field[Any]) -> bool:
+    """Tell whether an option has no default."""
+    return setting.default is dataclasses.MISSING and setting.default_factory is dataclasses.MISSING
+
+
+def _fits(value: Any, hint: Any) -> bool:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return value in arguments

@@ -308,7 +308,19 @@ def test_a_window_loops_and_a_recorded_one_does_not(tmp_path):
     demo, _, _ = _play(tmp_path, source, [None] * 60, loop=False)
     assert demo.summary.frames == 5
     demo, _, _ = _play(tmp_path, source, [None] * 60, record=tmp_path / "out.mp4")
-    assert len(read_video(tmp_path / "out.mp4")[0]) == 5
+    frames, _ = read_video(tmp_path / "out.mp4")
+    assert [frame.shape for frame in frames] == 5 * [(120, 160, 3)], "the frames' own size, not the window's"
+
+
+def test_a_camera_s_recording_counts_from_its_own_start(tmp_path):
+    class Live:
+        name, fps, live, stepped, length, faults = "camera 0", 10.0, True, False, None, ()
+
+    demo = Demo(_options(tmp_path, "0"), Live(), load_fake_predictor())
+    demo.start_recording(tmp_path / "out.mp4")
+    for seconds in (5.0, 5.05, 5.15):
+        demo.record(disc(), seconds)
+    assert len(read_video(demo.stop_recording())[0]) == 2
 
 
 def test_unreadable_pictures_do_not_loop_for_ever(tmp_path):

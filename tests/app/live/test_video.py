@@ -116,6 +116,7 @@ def test_a_camera_that_is_not_there_is_named(monkeypatch, camera):
 def test_a_camera_drops_stale_frames(camera):
     capture = camera(FakeCapture(frames=40, interval=0.005))
     source = Camera(0)
+    assert source.fps == 30.0, "the driver says 0"
     seen = []
 
     def look():
@@ -194,6 +195,7 @@ def test_inputs_are_found_once_and_named_apart(tmp_path):
     assert names == ["/a/x.png", "/b/X-2.png", "/b/x.jpg", "/b/x.png", "/data/images/y.png"]
     stems = unique_stems([picture.name for picture in pictures])
     assert stems == ["x", "X-2", "x-3", "x-4", "y"]
+    assert unique_stems(["a/x.png", "b/x.png", "c/x-2.png"]) == ["x", "x-3", "x-2"], "names that are there come first"
     assert pictures[0].load().shape == (20, 20, 3)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="found none"):

@@ -1,0 +1,218 @@
+"""The verbs as Python functions, which the package exposes as `metricfit.train`, `metricfit.evaluate` and so on.
+
+Keywords are called as the flags of the command line, with the same defaults, meanings and errors; `help()` lists them.
+What is found comes back as an object, and nothing is printed but progress bars, where the output is a terminal and
+`quiet` is not set. What the program logs goes to Python's logger "metricfit".
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..trainers.errors import UsageError
+from ..trainers.machine import held_back_stderr
+from ..trainers.tasks import CONFIGS, get_task
+from ..trainers.training.config import RunConfig
+from .compare.options import CompareOptions, options_of
+from .keywords import keywords_of, options_from
+from .options import EvaluateOptions, ExportOptions
+from .predictor import Predictor, load_predictor, resolve_threshold
+from .results import Result
+from .show.pictures import Input, find_pictures
+
+if TYPE_CHECKING:
+    from ..export import ExportResult
+    from ..trainers.comparison import Comparison
+    from ..trainers.judge.base import Report
+    from ..trainers.training.run import RunResult
+
+__all__ = ["compare", "evaluate", "export", "load", "predict", "train"]
+
+Model = str | Path
+
+
+@keywords_of(RunConfig, further=True)
+def train(task: str, data: str = "scenes:train", **flags: Any) -> "RunResult":
+    """Train a model, or continue its training; see `metricfit train TASK --help`.
+
+    Args:
+        task: saliency, segmentation or detection.
+        data: training data, as `--data` takes them: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT] and others.
+        **flags: the other flags, `-` written as `_`: `out` (the run folder), `loss`, `val`, `epochs`, `weights`,
+            `augmentation={...}` and more, and those of the task alone. Settings of another training are the defaults
+            where `config` names its config.json.
+
+    Returns:
+        The run folder, and the figures of the best epoch's model on the selection data.
+
+    Raises:
+        UsageError: no such task or flag, or settings that do not fit together.
+        DataError: examples that cannot be used.
+        DivergedError: the loss stopped being a number.
+    """
+    _check_task(task)
+    config = options_from(CONFIGS[task], {"data": data, **flags}, "train()")
+    with held_back_stderr():
+        found = get_task(task)
+    return found.train(config)
+
+
+@keywords_of(EvaluateOptions)
+def evaluate(model: Model, data: str = "scenes:test", out: str | Path | None = None, **flags: Any) -> "Report":
+    """Measure a trained or exported model on data; see `metricfit evaluate --help`.
+
+    Args:
+        model: a run folder, an exported folder, a .keras or .tflite file, a SavedModel, or a shipped model's name.
+        data: with masks, labels or boxes, as the model's task needs.
+        out: folder for JSON and figures; None writes nothing.
+        **flags: the other flags: `batch_size`, `protocol`, `scales`, `skip_bad` and more.
+
+    Returns:
+        The report of the model's task: `scalars`, `to_dict()`, `figures()` and `draw(folder)`.
+
+    Raises:
+        UsageError: no such flag or model, or one that is for another task.
+        DataError: examples that cannot be used.
+    """
+    from .evaluate import evaluate as measure
+
+    options = options_from(EvaluateOptions, {"model": model, "data": data, "out": out, **flags}, "evaluate()")
+    evaluation = measure(options)
+    if out is not None:
+        evaluation.write(Path(out))
+    return evaluation.report
+
+
+@keywords_of(ExportOptions)
+def export(run: Model, to: str | Path, **flags: Any) -> "ExportResult":
+    """Write a trained model as SavedModel and TFLite, each file compared with it; see `metricfit export --help`.
+
+    Args:
+        run: a run folder.
+        to: the folder to make.
+        **flags: the other flags: `formats`, `quantize`, `test`, `data_terms`, `overwrite` and more.
+
+    Returns:
+        The folder and its card: every file with its size, figures, latency and agreement.
+
+    Raises:
+        UsageError: no such flag or run, or something in the way.
+        DataError: data or a model that cannot be read.
+        MetricfitError: a conversion failed, or a file disagrees with the model.
+    """
+    with held_back_stderr():
+        from .export import export as write
+
+    return write(options_from(ExportOptions, {"run": run, "to": to, **flags}, "export()"))
+
+
+def predict(
+    model: Model | Predictor,
+    inputs: Input | Iterable[Input],
+    out: str | Path | None = None,
+    *,
+    threshold: float | None = None,
+    threads: int | None = None,
+    quiet: bool = False,
+) -> list[Result]:
+    """Find what is in pictures; see `metricfit predict --help`.
+
+    Args:
+        model: what `evaluate` takes, or a predictor.
+        inputs: a picture file, a folder, a pattern, a source such as scenes:test, a picture as uint8 [H, W, 3], or
+            several of these.
+        out: folder for drawn pictures and JSON; None writes nothing.
+        threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
+        threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
+        quiet: no progress bar.
+
+    Returns:
+        `SaliencyMap`, `ClassMap` or `Detections` of each picture, in the order of the inputs.
+
+    Raises:
+        UsageError: no such model or input, or `out` holds files of others.
+        DataError: pictures that cannot be read; the others are done first.
+    """
+    from .predict import Prediction, check_inputs
+
+    pictures = find_pictures([inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs)
+    folder = None if out is None else Path(out)
+    check_inputs(pictures, folder)
+    predictor = model if isinstance(model, Predictor) else load_predictor(model, threads=threads)
+    cut = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
+    prediction = Prediction(predictor, pictures, threshold=cut, out=folder, quiet=quiet)
+    results = list(prediction)
+    prediction.raise_failures()
+    return results
+
+
+@keywords_of(CompareOptions)
+def compare(
+    task: str,
+    losses: str | Sequence[str],
+    data: str = "scenes:train",
+    test: str | Sequence[str] = (),
+    out: str | Path = "reports/comparison",
+    **flags: Any,
+) -> "Comparison":
+    """Train losses side by side and judge them on test sets; see `metricfit compare --help`.
+
+    Args:
+        task: saliency, segmentation or detection.
+        losses: their names; NAME:SEEDS gives one its own number of seeds.
+        data: training data.
+        test: test data that training has not seen.
+        out: folder of the report, the runs and their evaluations; a comparison in it goes on.
+        **flags: the other flags: `seeds`, `learning_rates`, `sweep` and more, and `train={...}` for what all trainings
+            are told, such as `train={"epochs": 30}`.
+
+    Returns:
+        The rows of the table, and by set the figures of every model. The report is `out`/report.html.
+
+    Raises:
+        UsageError: no such flag or loss, or settings that do not fit together.
+        DataError: examples that cannot be used.
+        MetricfitError: a loss stopped being a number.
+    """
+    flags |= {"task": task, "losses": _listed(losses), "data": data, "test": test, "out": out}
+    if "learning_rates" in flags:
+        flags["learning_rates"] = _listed(flags["learning_rates"])
+    _check_task(task)
+    options = options_from(options_of(task), flags, "compare()")
+    with held_back_stderr():
+        from .compare.verb import compare_losses
+    comparison, _ = compare_losses(options)
+    return comparison
+
+
+def load(model: Model = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:
+    """Load a model that takes pictures of any size.
+
+        predict = metricfit.load("saliency_lite0")
+        predict(image).save("overlay.png")
+
+    Args:
+        model: what `evaluate` takes; the shipped saliency_lite0 where it is left out.
+        threshold: where its results are cut, in [0, 1]; None takes the model's best one.
+        threads: CPU threads; None takes what the runtime chooses.
+
+    Returns:
+        The predictor: called with uint8 [H, W, 3] it gives a `SaliencyMap`, `ClassMap` or `Detections`.
+
+    Raises:
+        UsageError: no such model, or a threshold out of range.
+        MetricfitError: it cannot be loaded.
+    """
+    return load_predictor(model, threshold=threshold, threads=threads)
+
+
+def _check_task(task: str) -> None:
+    if task not in CONFIGS:
+        raise UsageError(f"no task {task}: choose one of {', '.join(CONFIGS)}")
+
+
+def _listed(values: Any) -> Any:
+    """Write several values as the flag takes them."""
+    return ",".join(map(str, values)) if isinstance(values, list | tuple) else values

@@ -1,0 +1,86 @@
+"""Options from Python keywords, as the command line makes them from flags: the same names, defaults and errors."""
+
+import dataclasses
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ..trainers.training.config import filled, is_required, read_config
+
+OptionsT = TypeVar("OptionsT")
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def options_from(options_class: type[OptionsT], given: Mapping[str, Any], call: str) -> OptionsT:
+    """Make an options object.
+
+    Paths and numbers are taken where a text is expected, lists and single values where several are, and mappings for
+    the options below another, such as `augmentation={"flip": 0.0}`, and for NAME=VALUE.
+
+    Args:
+        options_class: a frozen dataclass of options; its fields are the keywords.
+        given: the keywords; `config` names a file whose settings are the defaults, where there is such a field.
+        call: the function called, for errors.
+
+    Raises:
+        UsageError: an unknown keyword, a missing one, or a value of another type.
+    """
+    hints = typing.get_type_hints(options_class)
+    values = {name: _converted(value, hints.get(name)) for name, value in given.items()}
+    options = filled(options_class, values, call)
+    if values.get("config"):
+        kept: Any = read_config(values["config"], options_class)
+        options = dataclasses.replace(kept, **{name: getattr(options, name) for name in values})
+    return options
+
+
+def keywords_of(options_class: type, *, further: bool = False) -> Callable[[FunctionT], FunctionT]:
+    """Show a function in `help()` and editors with its `**flags` spelled out.
+
+    Args:
+        options_class: those of its fields that are no parameters yet become keywords with their defaults.
+        further: whether there are flags besides, so that `**flags` stays.
+    """
+
+    def decorated(function: FunctionT) -> FunctionT:
+        own, hints = inspect.signature(function), typing.get_type_hints(options_class)
+        *first, flags = own.parameters.values()
+        keywords = [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if is_required(field) else _default(field),
+                annotation=hints[field.name],
+            )
+            for field in dataclasses.fields(options_class)
+            if field.name not in own.parameters
+        ]
+        parameters = [*first, *keywords, *([flags] if further else [])]
+        typing.cast(Any, function).__signature__ = own.replace(parameters=parameters)
+        return function
+
+    return decorated
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    """Bring a Python value to what the flag's text would have become."""
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    several = any(typing.get_origin(kind) is tuple for kind in kinds)
+    if several and isinstance(value, Mapping):
+        return tuple(f"{name}={setting}" for name, setting in value.items())
+    if several and isinstance(value, str | int | float):
+        return (value,)
+    if str in kinds and isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if str in kinds and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
+    return value
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
