@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
+from ..machine import held_back_stderr
 from ..training.config import DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def get_task(name: str) -> "Task[Any, Any]":
     """
     if name not in TASKS:
         raise UsageError(f"no task {name}: choose one of {', '.join(TASKS)}")
-    return TASKS[name].load()
+    with held_back_stderr():
+        return TASKS[name].load()
 
 
 def task_of(config: RunConfig) -> str:
