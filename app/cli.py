@@ -22,7 +22,7 @@ log = logging.getLogger("metricfit")
 
 
 class Verb(NamedTuple):
-    """One thing that can be typed: its options, which say to `handler` what is done, and a line of help."""
+    """One thing that can be typed: its options, which `run` takes, and a line of help."""
 
     options: type
     help: str

@@ -174,14 +174,10 @@ def representative_pictures(
     seed: int = 0,
     quiet: bool = False,
 ) -> tuple[np.ndarray, list[str]]:
-    """Choose training pictures to measure int8's ranges on.
+    """Choose pictures of the training data, `count` at most, to measure int8's ranges on.
 
     Args:
-        source: the training data, without what is held out of them.
         fit: from a picture uint8 [H, W, 3] to the network's input uint8 [S, S, 3], as in training.
-        count: how many pictures at most.
-        seed: of the choice.
-        quiet: no progress bar.
 
     Returns:
         uint8 [n, S, S, 3], and their names.

@@ -42,13 +42,6 @@ def command_lines(
     """Give the command lines that make an exported model, the earliest training first.
 
     Args:
-        task: its name.
-        run: the run folder, or a .keras file.
-        to: the folder of the exported model.
-        formats: what `--formats` names.
-        quantize: what `--quantize` names.
-        seed: of the export.
-        overwrite: whether it replaces another.
         **values: one or several for the flag of that name; left out where empty.
     """
     words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]

@@ -49,13 +49,9 @@ class Format(ABC):
     def write(
         self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
-        """Write files of a model.
+        """Write files of a model, as `load_keras` gives it, into an existing folder.
 
         Args:
-            model: as `load_keras` gives it.
-            folder: an existing folder.
-            variants: which files.
-            task: the model's task.
             pictures: training pictures, uint8 [n, S, S, 3], for variants that are calibrated.
 
         Raises:
@@ -68,12 +64,7 @@ class Format(ABC):
 
     @abstractmethod
     def open(self, path: Path, *, card: ModelCard | None = None, threads: int | None = None) -> Runner:
-        """Make a runner of a file.
-
-        Args:
-            path: the file or folder.
-            card: its card.
-            threads: threads to compute with, where the format can be told.
+        """Make a runner of a file, with its card, and on so many threads where the format can be told.
 
         Raises:
             DataError: it cannot be read.
@@ -82,12 +73,7 @@ class Format(ABC):
 
     @abstractmethod
     def tensors(self, path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
-        """Describe a file's input, and its outputs by name: each by shape, dtype and what stored bytes mean.
-
-        Returns:
-            `shape`, `dtype`, `scale` and `zero_point` of the input, the same of the outputs by name, and how many
-            operators of each name there are.
-        """
+        """Give shape, dtype, scale and zero point of a file's input and (by name) outputs, and count its operators."""
 
     def describe(self, path: Path, task: ExportTask) -> dict[str, Any]:
         """Give the card's facts about a file: bytes, sha256, input, outputs, operators (counted by name)."""

@@ -16,17 +16,7 @@ def write_function(
     image: tf.TensorSpec | None = None,
     others: Mapping[str, tf.TensorSpec] | None = None,
 ) -> dict[str, tf.TensorSpec]:
-    """Write one function as a SavedModel with the signature `serving_default`.
-
-    Args:
-        function: from an `image` as float32, or from `others` by name, to {name: tensor}.
-        path: the folder to write.
-        image: the picture that the signature takes, of any number type.
-        others: what it takes instead, by name.
-
-    Returns:
-        Shape and dtype of each output, by name.
-    """
+    """Write one function of an `image` as float32, or of `others` by name, as a SavedModel; as `write_stages`."""
     if image is not None:
         return write_stages(Stages(function), path, {IMAGE: image})
     return write_stages(Stages(lambda tensors: function(**tensors)), path, others or {})
@@ -36,9 +26,7 @@ def write_stages(stages: Stages, path: str | Path, specs: Mapping[str, tf.Tensor
     """Write a SavedModel with a signature for each tail; the weights are in it once, which is several times faster.
 
     Args:
-        stages: the functions.
-        path: the folder to write.
-        specs: what every signature takes, by name; `image` alone is cast to float32.
+        specs: what every signature takes, by name; an `image` of any number type reaches the body as float32.
 
     Returns:
         Shape and dtype of each of the body's outputs, by name.

@@ -35,12 +35,7 @@ class Agreement(ABC):
 
     @abstractmethod
     def limits(self, variant: Variant, metrics: dict[str, float]) -> Limits:
-        """Say what a file is held to.
-
-        Args:
-            variant: what kind of file it is.
-            metrics: the main metrics of the file minus those of the Keras model.
-        """
+        """Say what a file is held to; `metrics` are its main ones minus those of the Keras model."""
 
 
 def hold_to(name: str, variant: Variant, limits: Limits) -> None:

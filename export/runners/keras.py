@@ -14,16 +14,10 @@ from .base import Runner
 
 
 class KerasRunner(Runner):
-    """Runs a Keras model.
+    """Runs a Keras model, as `load_keras` gives it.
 
     Args:
-        model: as `load_keras` gives it.
-        path: where it comes from.
-        task: its task.
         facts: what is known about it; by default what it says itself.
-
-    Attributes:
-        model: the model.
     """
 
     kind = "keras"

@@ -13,12 +13,7 @@ from .base import Runner
 
 
 class SavedModelRunner(Runner):
-    """Runs the signatures of a SavedModel.
-
-    Args:
-        path: its folder.
-        card: its card.
-    """
+    """Runs the signatures of a SavedModel."""
 
     kind = "saved_model"
 

@@ -17,13 +17,7 @@ _MOST_THREADS = 4
 
 
 class TFLiteRunner(Runner):
-    """Runs a .tflite file, picture by picture, with LiteRT and XNNPACK.
-
-    Args:
-        path: the file.
-        card: its card.
-        threads: threads to compute with; None takes the cores at hand, at most 4.
-    """
+    """Runs a .tflite file, picture by picture, with LiteRT and XNNPACK, by default on the cores at hand, at most 4."""
 
     kind = "tflite"
 

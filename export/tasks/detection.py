@@ -100,7 +100,7 @@ class DetectionExport(ExportTask):
         return BoxAgreement()
 
     def candidates(self, model: keras.Model) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-        """Give all boxes [B, A, 4] and their scores [B, A, C] before any choice among them."""
+        """Give all boxes and scores before any choice among them."""
         return candidates(model)
 
     def figures(self, scalars: Mapping[str, float]) -> dict[str, float]:
@@ -124,14 +124,9 @@ def _heads(model: keras.Model) -> Callable[[Any], Tensors]:
 
 
 def candidates(model: keras.Model) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-    """Make the function from uint8 pictures [B, S, S, 3] to all boxes before any choice among them.
+    """Make the function from uint8 pictures [B, S, S, 3] to all boxes of a `RetinaNet` before any choice among them.
 
-    Args:
-        model: a `RetinaNet`.
-
-    Returns:
-        A function that gives boxes float32 [B, A, 4], in pixels of the input and cut at its edges, and scores float32
-        [B, A, C] in [0, 1].
+    It gives boxes float32 [B, A, 4], in pixels of the input and cut at its edges, and scores float32 [B, A, C].
     """
     import tensorflow as tf
 

@@ -3,11 +3,13 @@
 import copy
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from metricfit.export.card import ModelCard, card_from_dict, read_card, write_card
 from metricfit.export.formats.base import digest
+from metricfit.export.readme import readme
 from metricfit.trainers.errors import DataError
 
 TENSOR = {
@@ -165,3 +167,10 @@ def test_a_digest_covers_every_file(tmp_path):
     (tmp_path / "a").write_bytes(b"hello ")
     assert digest(tmp_path) == (11, hashlib.sha256(b"hello world").hexdigest())
     assert digest(tmp_path / "a") == (6, hashlib.sha256(b"hello ").hexdigest())
+
+
+def test_the_pages_of_shipped_models_are_those_of_their_cards():
+    folders = [path.parent for path in (Path(__file__).parents[2] / "saved_models").glob("*/card.json")]
+    assert len(folders) == 3
+    for folder in folders:
+        assert (folder / "README.md").read_text(encoding="utf-8") == readme(read_card(folder)), folder.name

@@ -189,7 +189,7 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
     for folder in (detector.parent, detector):
         Image.fromarray(example.image).save(folder / "photo.jpg", format="png")
     blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
-    for part, folder in (("metricfit.app", detector.parent), ("ai_edge_litert", detector)):
+    for part, folder in (("metricfit.load", detector.parent), ("ai_edge_litert", detector)):
         monkeypatch.chdir(folder)
         (program,) = [textwrap.dedent(block) for block in blocks if part in block and "import" in block]
         exec(program, {})

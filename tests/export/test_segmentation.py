@@ -121,7 +121,7 @@ def test_the_page_s_programs_run(exported, examples, monkeypatch, capsys):
     for folder in (exported.parent, exported):
         Image.fromarray(example.image).save(folder / "photo.jpg", format="png")
     blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
-    programs = (("metricfit.app", exported.parent, 48 * 40), ("ai_edge_litert", exported, 64 * 64))
+    programs = (("metricfit.load", exported.parent, 48 * 40), ("ai_edge_litert", exported, 64 * 64))
     for part, folder, pixels in programs:
         monkeypatch.chdir(folder)
         (program,) = [textwrap.dedent(block) for block in blocks if part in block and "import" in block]

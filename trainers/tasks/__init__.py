@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
-from ..machine import held_back_stderr
 from ..training.config import DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ def get_task(name: str) -> "Task[Any, Any]":
     """
     if name not in TASKS:
         raise UsageError(f"no task {name}: choose one of {', '.join(TASKS)}")
-    with held_back_stderr():
-        return TASKS[name].load()
+    return TASKS[name].load()
 
 
 def task_of(config: RunConfig) -> str:
