@@ -1,6 +1,7 @@
-"""AP by a callback: of batches and of sources, for detectors that answer as KerasCV's and KerasHub's do."""
+"""AP by a callback: of batches and of sources, for detectors that answer as KerasCV's do."""
 
 import keras
+import keras_cv
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,7 +26,7 @@ class Detector(keras.Model):
     def call(self, inputs):
         return self.layer(inputs)
 
-    def predict_on_batch(self, images):
+    def predict(self, images, **options):
         return self.answer(images)
 
 
@@ -102,6 +103,27 @@ def test_a_source_is_judged_in_its_own_pixels(resizing):
     expected = judge.result().scalars
     assert 0 < expected["ap"] < 1
     assert {name.removeprefix("val_"): value for name, (value,) in history.items() if name != "loss"} == expected
+
+
+def test_a_detector_of_keras_cv():
+    backbone = keras_cv.models.MobileNetV3Backbone(
+        input_shape=(None, None, 3),
+        stackwise_expansion=[1, 2, 2, 2, 2],
+        stackwise_filters=[8, 8, 16, 16, 16],
+        stackwise_kernel_size=[3] * 5,
+        stackwise_stride=[2] * 5,
+        stackwise_se_ratio=[None] * 5,
+        stackwise_activation=["relu"] * 5,
+        include_rescaling=False,
+    )
+    model = keras_cv.models.RetinaNet(backbone, 2, "xyxy")
+    images = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
+    truth = {"boxes": np.float32([[[0, 0, 40, 40]], [[10, 10, 50, 90]]]), "classes": np.float32([[0], [1]])}
+    callback, logs = CocoAPCallback([(images, truth)], ["cat", "dog"]), {}
+    model.compile("sgd", classification_loss="focal", box_loss="smoothl1")
+    callback.set_model(model)
+    callback.on_epoch_end(0, logs)
+    assert 0 <= logs["val_ap"] <= 1
 
 
 def test_faults_are_named():

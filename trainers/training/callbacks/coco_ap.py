@@ -26,7 +26,8 @@ class CocoAPCallback(EpochReport):
             are padding. Or a source with boxes: it is judged in pixels of its own pictures.
         class_names: names of the model's classes, by index; by default those of the source.
         find: from (model, images) to boxes float [B, K, 4], scores [B, K] in [0, 1], classes [B, K] and count [B], how
-            many of the K are boxes; by default what `predict_on_batch` gives, as detectors of KerasCV and KerasHub do.
+            many of the K are boxes; by default `predict` gives a dict of `boxes`, `confidence`,
+            `classes` or `labels`, and `num_detections`, as KerasCV's detectors do.
         size: with a source: side of the model's input in pixels.
         resizing: with a source: how a picture becomes the input, "pad" or "stretch".
         batch_size: with a source: pictures that are predicted at once.
@@ -83,8 +84,8 @@ class CocoAPCallback(EpochReport):
 
 
 def found_boxes(model: keras.Model, images: Any) -> tuple[Any, ...]:
-    """Give boxes, scores, classes and counts from the dict that a detector of KerasCV or KerasHub predicts."""
-    found = model.predict_on_batch(images)
+    """Give boxes, scores, classes and counts from the dict that a detector like those of KerasCV predicts."""
+    found = model.predict(images, batch_size=len(images), verbose=0)
     return found["boxes"], found["confidence"], _classes_of(found), np.reshape(found["num_detections"], -1)
 
 
