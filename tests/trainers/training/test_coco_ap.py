@@ -120,7 +120,7 @@ def test_a_detector_of_keras_cv():
     images = np.random.default_rng(0).random((2, 128, 128, 3), np.float32)
     truth = {"boxes": np.float32([[[0, 0, 40, 40]], [[10, 10, 50, 90]]]), "classes": np.float32([[0], [1]])}
     callback, logs = CocoAPCallback([(images, truth)], ["cat", "dog"]), {}
-    model.compile("sgd", classification_loss="focal", box_loss="smoothl1")
+    model.compile(optimizer="sgd", classification_loss="focal", box_loss="smoothl1")
     callback.set_model(model)
     callback.on_epoch_end(0, logs)
     assert 0 <= logs["val_ap"] <= 1
