@@ -10,7 +10,7 @@ import pytest
 
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example, Source
-from metricfit.trainers.models import build_deeplab, deeplab
+from metricfit.trainers.models import deeplab
 from metricfit.trainers.models.backbones import builders as backbones
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.segmentation import Segmentation
@@ -91,7 +91,7 @@ def registered():
         patch.setitem(sources.SOURCES, "discs", sources.SourceKind("discs:SPLIT", Discs))
         patch.setitem(sources.SOURCES, "colours", sources.SourceKind("colours:SPLIT", Colours))
         # Moving statistics must settle within 27 steps.
-        patch.setattr(deeplab, "build_deeplab", partial(build_deeplab, batch_norm_momentum=0.5))
+        patch.setattr(deeplab, "build_deeplab", partial(deeplab.build_deeplab, batch_norm_momentum=0.5))
         yield
 
 

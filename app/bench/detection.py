@@ -11,9 +11,10 @@ import tensorflow as tf
 from ... import losses
 from ...losses.boxes import aligned_giou, giou_error
 from ...trainers.data.sources import open_source
-from ...trainers.models import BACKBONES, build_retinanet
+from ...trainers.models.backbones.builders import BACKBONES
 from ...trainers.models.detector.detect import decode_boxes
 from ...trainers.models.detector.loss import class_labels
+from ...trainers.models.detector.retinanet import build_retinanet
 from ...trainers.tasks import get_task
 from ...trainers.training.config import DetectionConfig
 from ...trainers.training.optimizer import build_optimizer

@@ -12,7 +12,9 @@ from ...trainers.data.example import IGNORE
 from ...trainers.data.sources import open_source
 from ...trainers.errors import UsageError
 from ...trainers.metrics import FMeasureCurve
-from ...trainers.models import BACKBONES, build_basnet, build_deeplab, build_dss
+from ...trainers.models.backbones.builders import BACKBONES
+from ...trainers.models.deeplab import build_deeplab
+from ...trainers.models.registry import serving
 from ...trainers.training.config import SaliencyConfig
 from ..options import BenchOptions
 from .base import (
@@ -88,9 +90,12 @@ def bench_losses(options: BenchOptions) -> Table:
 def bench_models(options: BenchOptions) -> Table:
     """Count parameters and time inference, one picture at a time, of every network that can be trained."""
     picture = tf.zeros((1, options.size, options.size, 3))
-    builders = {("deeplab", name): partial(build_deeplab, name) for name in BACKBONES}
-    builders |= {("dss", name): partial(build_dss, name) for name in BACKBONES}
-    builders["basnet", "resnet34"] = build_basnet
+    builders = {}
+    for name, architecture in serving("saliency").items():
+        if "backbone" in architecture.settings:
+            builders |= {(name, backbone): partial(architecture.load(), backbone) for backbone in BACKBONES}
+        else:
+            builders[name, architecture.backbone.lower()] = architecture.load()
     actions, parameters = {}, {}
     for names, build in builders.items():
         model = build(size=options.size)

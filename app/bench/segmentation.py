@@ -8,7 +8,7 @@ from functools import partial
 import tensorflow as tf
 
 from ... import losses
-from ...trainers.models import build_deeplab
+from ...trainers.models.deeplab import build_deeplab
 from ..options import BenchOptions
 from .base import MODES, Bench, Table, interleaved, loss_step, random_pictures, ratio_rows, shape_of, training_step
 

@@ -407,7 +407,7 @@ def test_models_of_mixed_precision_are_exported_in_float32(tmp_path):
 
 @pytest.mark.slow
 def test_a_mobilenet_deeplab_is_exported_whole(tmp_path):
-    from metricfit.trainers.models import build_deeplab
+    from metricfit.trainers.models.deeplab import build_deeplab
 
     keras.utils.set_random_seed(0)
     source = red_squares(tmp_path / "data", count=10)

@@ -10,9 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 from ..colours import class_colours
 from ..metrics.matching import Found, Truth
 from .panels import Cell, Look, check_panels, panel_grid
-from .precision_recall import precision_recall_figure  # noqa: F401
 from .style import shortened
-from .thresholds import NEAR_ZERO, confidence_figure  # noqa: F401
 
 # More boxes than this are not named one by one.
 MOST_NAMED = 15

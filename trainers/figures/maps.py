@@ -5,11 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .history import history_figure  # noqa: F401
 from .panels import Look, check_panels, panel_grid, shows
-from .rendering import save, to_png_array  # noqa: F401
-from .style import COLOURS, IGNORED, INK  # noqa: F401
-from .thresholds import threshold_figure  # noqa: F401
+from .style import IGNORED
 
 _LOOK = Look(("Image", "Mask", "Prediction"), side=1.75, most=4)
 

@@ -20,8 +20,9 @@ from ..judge.maps import MapJudge, SaliencyReport, to_logits
 from ..metrics import ImageIoU, LogitFMeasure, best_logit_scale
 from ..metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from ..metrics.logit_curve import LEVELS, ZERO
-from ..models import has_side_outputs, scale_and_shift_logits
+from ..models.layers.side_outputs import has_side_outputs
 from ..models.registry import MODELS
+from ..models.scaled_logits import scale_and_shift_logits
 from ..training.callbacks import MetricReport
 from ..training.config import SaliencyConfig, parse_loss_options
 from .base import CompiledModel, Predictor, Task

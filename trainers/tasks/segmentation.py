@@ -23,8 +23,8 @@ from ..figures.thumbnails import flat, thumbnail
 from ..judge.base import known
 from ..judge.classes import ClassJudge, SegmentationReport
 from ..judge.views import Views
-from ..models import at_size
 from ..models.deeplab import CLASS_LAYER
+from ..models.input_size import at_size
 from ..models.layers.class_logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch

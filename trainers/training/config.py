@@ -9,10 +9,23 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import tyro
 
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
 from ..errors import UsageError
+from ..models.registry import explained, serving
+
+if TYPE_CHECKING:
+    SaliencyModel = str
+    SegmentationModel = str
+else:
+    # What the registry of networks has for a task.
+    SaliencyModel, SegmentationModel = (
+        Annotated[Literal[tuple(serving(task))], tyro.conf.arg(help=explained(task))]
+        for task in ("saliency", "segmentation")
+    )
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
 NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
@@ -92,9 +105,7 @@ class SaliencyConfig(RunConfig):
 
     loss: str = "floss"
     """What is minimised; `metricfit losses` lists them."""
-    model: Literal["deeplab", "dss", "basnet"] = "deeplab"
-    """deeplab, DeepLabV3+ on --backbone; dss, side outputs on every level of --backbone, joined by short connections,
-    with the loss on each; or basnet, BASNet on ResNet34 with the loss on its eight outputs: large, for GPUs."""
+    model: SaliencyModel = "deeplab"
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
     init_threshold: float = 0.5
@@ -130,8 +141,7 @@ class SegmentationConfig(RunConfig):
     class_weights: Literal["none", "balanced", "log"] = "none"
     """Weights of the classes in the loss, from the training data: balanced (median frequency over frequency) or log
     (1 / ln(1.02 + share of the pixels))."""
-    model: Literal["deeplab", "enet"] = "deeplab"
-    """deeplab, DeepLabV3+ on --backbone; or enet, ENet: small and quick, without pretrained weights."""
+    model: SegmentationModel = "deeplab"
     size: int = 320
     """Side of the square network input in pixels, a multiple of 32."""
     resizing: Literal["pad", "stretch"] = "pad"

@@ -13,8 +13,9 @@ from ..errors import DivergedError, UsageError
 from ..figures.history import history_figure
 from ..figures.rendering import save
 from ..files import write_json
+from ..geometry import check_size
 from ..judge.base import Report
-from ..models import BACKBONES
+from ..models.backbones.builders import BACKBONES
 from .callbacks import (
     AveragedWeights,
     BestModel,
@@ -83,10 +84,7 @@ def check(config: RunConfig) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be in [0, 1), got {getattr(config, name)}")
     if config.backbone not in BACKBONES:
         raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
-    if config.size < 32 or config.size % 32:
-        raise UsageError(
-            f"the size must be a multiple of 32, got {config.size}: try {max(32, round(config.size / 32) * 32)}"
-        )
+    check_size(config.size)
     if config.init and config.weights != "none":
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import keras
 
 from ..errors import UsageError, first_line
-from ..models import in_float32, prepare_for_training
-from ..models.precision import dtype_policy
+from ..models.precision import dtype_policy, in_float32
+from ..models.preparation import prepare_for_training
 from ..models.registry import import_builders
 from .callbacks.best import save_model
 

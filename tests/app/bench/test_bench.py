@@ -20,7 +20,8 @@ from metricfit.app.bench import segmentation as bench_segmentation
 from metricfit.app.bench.base import value_and_gradients
 from metricfit.app.bench.loop import loop_over_positives
 from metricfit.app.options import BenchOptions
-from metricfit.trainers.models import build_deeplab
+from metricfit.trainers.models import basnet
+from metricfit.trainers.models.deeplab import build_deeplab
 
 from ...reference.ranking_losses import reference
 
@@ -58,7 +59,7 @@ def rows_of(path) -> list[dict]:
 @pytest.mark.parametrize("what", ["losses", "models", "metrics"])
 def test_bench_writes_ratios(what, tmp_path, tiny, monkeypatch, capsys):
     monkeypatch.setattr(bench_saliency, "BACKBONES", {tiny: None})
-    monkeypatch.setattr(bench_saliency, "build_basnet", partial(bench_saliency.build_deeplab, tiny))  # 109 M parameters
+    monkeypatch.setattr(basnet, "build_basnet", partial(bench_saliency.build_deeplab, tiny))  # 109 M parameters
     monkeypatch.setattr(bench_saliency, "loss_names", lambda: ["floss"])
     arguments = ["--size", "32", "--batch-size", "2", "--repeats", "1", "--out", str(tmp_path)]
     assert cli.main(["bench", what, "--task", "saliency", *arguments]) == 0

@@ -5,7 +5,8 @@ import pytest
 
 from metricfit.trainers.colours import class_palette
 from metricfit.trainers.figures.classes import class_iou_figure, confusion_figure, label_panels_figure
-from metricfit.trainers.figures.maps import IGNORED, to_png_array
+from metricfit.trainers.figures.rendering import to_png_array
+from metricfit.trainers.figures.style import IGNORED
 from metricfit.trainers.metrics import Jaccard
 
 NAMES = ("background", "car", "sign", "nowhere")

@@ -1,7 +1,6 @@
 """Measuring a detector that is known beforehand: sizes, names of classes, figures, and the callbacks of a training."""
 
 import json
-import math
 
 import keras
 import numpy as np
@@ -12,18 +11,12 @@ from PIL import Image
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
-from metricfit.trainers.figures.boxes import boxes_figure
-from metricfit.trainers.figures.history import history_figure
-from metricfit.trainers.figures.precision_recall import precision_recall_figure
-from metricfit.trainers.figures.rendering import to_png_array
-from metricfit.trainers.figures.thresholds import confidence_figure
 from metricfit.trainers.judge.feeding import found_in
-from metricfit.trainers.metrics import LRP, CocoAP, Found, Truth
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.base import CompiledModel
 from metricfit.trainers.training.callbacks import BestModel, EpochReport, HistoryCSV, read_history
 
-from ..detections import NAMES, Squares, knowing, random_pictures, row
+from ..detections import NAMES, Squares, knowing
 from ..training.test_callbacks import build, examples, images_of
 
 detection = get_task("detection")
@@ -115,73 +108,6 @@ def test_report_is_json_and_figures(tmp_path):
     assert [path.name for path in made] == ["precision_recall.png", "thresholds.png", "panels.png"]
     for path in made:
         assert np.asarray(Image.open(path).convert("L")).std() > 5
-
-
-def curves(count, scale=1.0, classes=3):
-    coco, lrp = CocoAP([f"class {index}" for index in range(classes)]), LRP(NAMES)
-    for truth, found in random_pictures(seed=count, count=count, scale=scale):
-        coco.update(truth, found)
-        lrp.update(truth, found)
-    return coco.result(), lrp.result()
-
-
-def test_figures_of_curves():
-    _, plain = curves(30)
-    coco, crowded = curves(30, scale=0.01)
-    figure = precision_recall_figure(coco, title="Epoch 1")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Average of 3 classes", "By class, IoU ≥ 0.5"]
-    assert to_png_array(figure).std() > 5
-    many = CocoAP([f"class {index}" for index in range(12)])
-    for truth, found in random_pictures(count=80, classes=12):
-        many.update(truth, found)
-    legend = precision_recall_figure(many.result()).axes[1].get_legend()
-    assert len(legend.get_texts()) == 6
-    single = CocoAP(("cat",))
-    single.update(Truth(row(100), [0]), Found(row(90), [0.5], [0]))
-    assert len(precision_recall_figure(single.result()).axes) == 1
-
-    figure = confidence_figure({"focal": plain, "alrp": crowded})
-    (axes,) = figure.axes
-    assert axes.get_xscale() == "log"
-    # From well below the lowest of the best thresholds to all that is found by either.
-    assert axes.get_xlim() == pytest.approx((crowded.f1_threshold / 100, 1.0))
-    left, right = confidence_figure({"alrp": crowded}).axes[0].get_xlim()
-    last = crowded.thresholds[crowded.f1_curve > 0].max()
-    assert (left, right) == pytest.approx((crowded.f1_threshold / 100, 3 * last))
-    assert 0 < left < crowded.band[0] < crowded.band[1] < last < right < 0.05
-    assert to_png_array(figure).std() > 5
-    (axes,) = confidence_figure({"focal": plain}).axes
-    assert (axes.get_xscale(), axes.get_xlim()) == ("linear", (0, 1))
-    nothing = LRP(("cat",))
-    nothing.update(Truth(row(100), [0]), Found(np.zeros((0, 4)), [], []))
-    assert to_png_array(confidence_figure({"untrained": nothing.result()})).std() > 5
-    with pytest.raises(ValueError, match="1 to 7"):
-        confidence_figure({})
-
-
-def test_figure_of_boxes_shows_what_reaches_the_threshold():
-    image = np.full((60, 90, 3), 40, np.uint8)
-    truth = Truth([[5, 5, 40, 40], [50, 10, 80, 50]], [0, 1], difficult=[False, True])
-    found = Found([[6, 5, 41, 40], [50, 10, 80, 50], [0, 0, 9, 9]], [0.9, 0.4, 0.1], [0, 1, 2])
-    many = Found(np.tile([[5, 5, 20, 20]], (60, 1)), np.linspace(0.21, 0.8, 60), np.full(60, 2))
-    figure = boxes_figure(
-        [image] * 3, [truth] * 3, [found, found, many], NAMES, names="abc", thresholds=[0.5, 0.3, 0.2]
-    )
-    written = [[text.get_text() for text in axes.texts] for axes in figure.axes]
-    assert written[:4] == [["cat", "dog"], ["cat 0.90", "dog 0.40"]] * 2
-    assert written[5] == [f"{score:.2f}" for score in many.scores[:-41:-1]]
-    assert to_png_array(figure).std() > 5
-    with pytest.raises(ValueError, match="one at least"):
-        boxes_figure([], [], [], NAMES)
-    with pytest.raises(ValueError, match="got 1, 2, 1, 1"):
-        boxes_figure([image], [truth, truth], [found], NAMES)
-
-
-def test_history_goes_on_over_epochs_that_were_not_measured():
-    values = enumerate((0.1, math.nan, 0.3), start=1)
-    (axes,) = history_figure([{"epoch": epoch, "val_ap": value, "val_ar": 0.5} for epoch, value in values]).axes
-    (line,) = axes.lines
-    assert line.get_xdata().tolist() == [1, 3]
 
 
 def test_callbacks_log_what_later_callbacks_read(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.judge.views import Views, averaged_scores
-from metricfit.trainers.models import at_size, build_deeplab
+from metricfit.trainers.models.deeplab import build_deeplab
+from metricfit.trainers.models.input_size import at_size
 from metricfit.trainers.tasks import get_task
 
 segmentation = get_task("segmentation")

@@ -11,8 +11,10 @@ from metricfit import losses
 from metricfit.export.runners.load import load_keras
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics.keras.f_measure import FirstMapFMeasure, FMeasure
-from metricfit.trainers.models import basnet, build_basnet, build_dss, has_side_outputs
-from metricfit.trainers.models.layers.side_outputs import SideOutputs
+from metricfit.trainers.models import basnet
+from metricfit.trainers.models.basnet import build_basnet
+from metricfit.trainers.models.dss import build_dss
+from metricfit.trainers.models.layers.side_outputs import SideOutputs, has_side_outputs
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.callbacks import read_history
 from metricfit.trainers.training.config import SaliencyConfig

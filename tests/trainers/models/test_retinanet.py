@@ -8,11 +8,12 @@ import tensorflow as tf
 from metricfit import losses
 from metricfit.losses.boxes import aligned_giou, aligned_iou
 from metricfit.trainers.errors import UsageError
-from metricfit.trainers.models import BACKBONES, RetinaNet, build_retinanet, in_float32
+from metricfit.trainers.models.backbones.builders import BACKBONES
 from metricfit.trainers.models.detector.assignment import assign_by_iou
 from metricfit.trainers.models.detector.detect import decode_boxes, encode_boxes
 from metricfit.trainers.models.detector.loss import class_labels, detector_loss
-from metricfit.trainers.models.precision import dtype_policy
+from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retinanet
+from metricfit.trainers.models.precision import dtype_policy, in_float32
 from metricfit.trainers.training.callbacks import SelfBalancing, TrainingCheckpoint
 from metricfit.trainers.training.callbacks.best import save_model
 

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from metricfit.trainers.models import build_deeplab, build_dss, scale_and_shift_logits
+from metricfit.trainers.models.deeplab import build_deeplab
+from metricfit.trainers.models.dss import build_dss
+from metricfit.trainers.models.scaled_logits import scale_and_shift_logits
 
 from ...conftest import registered
 

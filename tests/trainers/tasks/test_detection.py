@@ -13,7 +13,7 @@ import pytest
 
 from metricfit.trainers.data import sources
 from metricfit.trainers.errors import UsageError
-from metricfit.trainers.models import build_retinanet
+from metricfit.trainers.models.detector.retinanet import build_retinanet
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.detection import Detection
 from metricfit.trainers.training.config import DetectionConfig

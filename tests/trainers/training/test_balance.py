@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.models import build_retinanet
+from metricfit.trainers.models.detector.retinanet import build_retinanet
 from metricfit.trainers.training.callbacks import RankingWatch, SelfBalancing
 
 
