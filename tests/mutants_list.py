@@ -217,7 +217,7 @@ MUTANTS: list[Mutant] = [
     ),
     *of(
         "trainers/figures/thresholds.py",
-        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        "tests/trainers/figures",
         ("THRESHOLDS, result.precision,", "THRESHOLDS, result.recall,"),
         ("_draw_band(axes, result.band, colour", "_draw_band(axes, (0, 1), colour"),
         ("if best > NEAR_ZERO:", "if best > 0:"),
@@ -226,32 +226,32 @@ MUTANTS: list[Mutant] = [
     ),
     *of(
         "trainers/figures/history.py",
-        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        "tests/trainers/figures",
         ("epochs[there], values[there]", "epochs, values"),
         ("for row in rows for key in row) if key not in", "for row in rows for key in row) if 1 or key not in"),
         ("handles[: 1 + has_validation]", "handles"),
     ),
     *of(
         "trainers/figures/precision_recall.py",
-        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        "tests/trainers/figures",
         ("order[:3] + order[-3:]", "order[:6]"),
         ("result.curve(0.5, index)", "result.curve(0.75, index)"),
     ),
     *of(
         "trainers/figures/classes.py",
-        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        "tests/trainers/figures",
         ("confusion.sum(axis=1, keepdims=True)", "confusion.sum(axis=0, keepdims=True)"),
         ("np.argwhere(shares >= 0.005)", "np.argwhere(shares >= 0)"),
         ("np.arange(len(there)) + (number", "np.arange(len(there)) - (number"),
     ),
     *of(
         "trainers/figures/rendering.py",
-        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        "tests/trainers/figures",
         ("canvas.buffer_rgba())[..., :3]", "canvas.buffer_rgba())[..., 2::-1]"),
     ),
     *of(
         "trainers/figures/style.py",
-        "tests/trainers/figures tests/trainers/judge/test_boxes.py",
+        "tests/trainers/figures",
         ("name[1 - length :]", "name[:length]"),
     ),
     *of(

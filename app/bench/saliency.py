@@ -90,7 +90,7 @@ def bench_losses(options: BenchOptions) -> Table:
 def bench_models(options: BenchOptions) -> Table:
     """Count parameters and time inference, one picture at a time, of every network that can be trained."""
     picture = tf.zeros((1, options.size, options.size, 3))
-    builders = {}
+    builders: dict[tuple[str, str], Callable[..., keras.Model]] = {}
     for name, architecture in serving("saliency").items():
         if "backbone" in architecture.settings:
             builders |= {(name, backbone): partial(architecture.load(), backbone) for backbone in BACKBONES}
