@@ -10,13 +10,17 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test lint types mutants bench stub clean
+.PHONY: quickstart test coverage lint types mutants bench stub clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
 
 test: $(VENV)/installed-dev lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
+
+# The same, with the share of lines that the tests run.
+coverage:
+	$(MAKE) test PYTEST="--cov --cov-report=term:skip-covered"
 
 # Break lines one at a time and see tests fail; make mutants ONLY=trainers/models takes those of some files.
 mutants: $(VENV)/installed-dev

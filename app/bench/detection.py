@@ -19,7 +19,7 @@ from ...trainers.tasks import get_task
 from ...trainers.training.config import DetectionConfig
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
-from .base import MODES, Bench, Table, against_step, interleaved, rate, ratio_rows, value_and_gradients
+from .base import MODES, Bench, Table, against_step, interleaved, rate, ratio_rows, shape_of, value_and_gradients
 from .loop import loop_over_positives
 from .ranking import bench_losses
 
@@ -58,10 +58,11 @@ class DetectionBench(Bench):
 
 def bench_models(options: BenchOptions) -> Table:
     """Count parameters and time inference with decoding, one picture at a time, of every backbone's RetinaNet."""
-    picture = tf.zeros((1, options.size, options.size, 3), tf.uint8)
+    *_, size = shape_of(options)
+    picture = tf.zeros((1, size, size, 3), tf.uint8)
     actions, parameters = {}, {}
     for name in BACKBONES:
-        model = build_retinanet(name, size=options.size, class_names=("object",))
+        model = build_retinanet(name, size=size, class_names=("object",))
         actions[name] = partial(get_task("detection").predictor(model), picture)
         parameters[name] = {"parameters M": model.count_params() / 1e6}
     return ratio_rows(interleaved(actions, options.repeats), "backbone", more=parameters)
