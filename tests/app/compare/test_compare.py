@@ -324,6 +324,7 @@ def test_the_task_decides_the_flags_of_the_training():
     typed = ["--losses", "ap", "--test", "voc:a", "--task", "detection", "--train.channels", "32", "--data", "voc:b"]
     options = cli._read_options("compare", CompareOptions, typed)
     assert training_config(options) == DetectionConfig(channels=32, data="voc:b", out="")
+    assert cli._read_options("compare", CompareOptions, [*typed[:4], "--task=detection", *typed[6:]]) == options
     options = cli._read_options("compare", CompareOptions, ["--losses", "floss", "--test", "a", "--train.beta2", "1"])
     assert training_config(options) == SaliencyConfig(beta2=1.0, out="")
     for flag in ("--train.loss", "--train.seed", "--train.learning-rate"):

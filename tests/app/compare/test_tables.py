@@ -1,0 +1,53 @@
+"""The parts of a comparison's report: which cell is marked, what rows and thresholds are called."""
+
+import re
+from types import SimpleNamespace
+
+from metricfit.app.compare.tables import labelled, spread_table
+from metricfit.app.page.html import Label
+from metricfit.app.tasks import TASKS
+from metricfit.trainers.comparison import Entry, Row
+from metricfit.trainers.comparison.spread import spreads
+from metricfit.trainers.metrics.catalogue import metrics_of
+
+
+def best_cells(figures, keys):
+    text = spread_table([Label(str(place), place) for place in range(len(figures))], metrics_of(*keys), figures)
+    return ["best" in cell for cell in re.findall(r"<td([^>]*)>", text)]
+
+
+def test_the_best_of_a_column_is_marked_by_which_way_is_better():
+    keys = ("max_f", "mae", "optimal_threshold", "f_half")
+    figures = [spreads([dict(zip(keys, values))]) for values in ((0.9, 0.2, 0.5, 0.7), (0.8, 0.1, 0.4, 0.7))]
+    # Nothing is best of thresholds, nor where all have the same.
+    assert best_cells(figures, keys) == [True, False, False, False, False, True, False, False]
+    assert best_cells(figures[:1], keys) == [False] * 4
+
+
+def test_a_figure_that_a_row_lacks_is_a_dash():
+    figures = [spreads([{"ap": 0.5}]), spreads([{"ap": 0.25, "ap50": 0.75}])]
+    text = spread_table([Label("a"), Label("b", 1)], metrics_of("ap", "ap50"), figures, first="of")
+    assert re.findall(r"<span>(.*?)</span>", text) == ["0.500", "–", "0.250", "0.750"]
+    assert re.findall(r"<th>(.*?)</th>", text)[:3] == ["of", "AP", "AP50"]
+
+
+def test_a_control_is_dashed_in_the_colour_of_its_loss():
+    losses = [Entry("cross_entropy"), Entry("cross_entropy"), Entry("floss", ("beta2=1",))]
+    scales = [[], [3.0, 4.0], []]
+    rows = [Row(entry.label, entry, 1e-3, [], scale) for entry, scale in zip(losses, scales)]
+    found = labelled(SimpleNamespace(rows=rows))
+    assert [(row.text, row.place, row.dashed) for row in found] == [
+        ("cross_entropy", 0, False), ("cross_entropy ×3 to ×4", 0, True), ("floss, beta2=1", 1, False),
+    ]  # fmt: skip
+    assert "dashed" in found[1].html
+
+
+def test_thresholds_and_what_they_lose_are_written_as_the_task_measures_them():
+    saliency, segmentation, detection = (
+        TASKS[name].presentation() for name in ("saliency", "segmentation", "detection")
+    )
+    assert saliency.metric("transfer_loss").narrow == "F lost, thr. of others"
+    assert detection.metric("transfer_loss").narrow == "F1 lost, thr. of others"
+    assert [saliency.threshold(value) for value in (0.0, 2.0, -12.0)] == ["0.500", "0.881", "logit -12"]
+    assert detection.threshold(0.0218) == "0.0218"
+    assert {name: one.score for name, one in found.items()} == {"saliency": "F", "segmentation": "", "detection": "F1"}
