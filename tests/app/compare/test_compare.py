@@ -160,6 +160,8 @@ def test_the_report_is_one_whole_page_without_network(compare):
         "3 trials for each loss, of 5 epochs", "1 or 2 seeds a loss", "tensorflow",
     ):  # fmt: skip
         assert words in shown, words
+    assert "F on test" in shown
+    assert "F on selection split" not in shown, "nothing is judged on what thresholds are picked on"
     lead = text[text.index("What scaling") : text.index("Each test set")]
     lines = re.findall(r"<tr><th>.*?</tr>", lead)
     assert ["±" in line for line in lines[1:]] == [True, True, True, False], "one seed has no spread"
@@ -325,6 +327,7 @@ def test_the_task_decides_the_flags_of_the_training():
     options = cli._read_options("compare", CompareOptions, typed)
     assert training_config(options) == DetectionConfig(channels=32, data="voc:b", out="")
     assert cli._read_options("compare", CompareOptions, [*typed[:4], "--task=detection", *typed[6:]]) == options
+    assert training_config(replace(options, seed=3)).seed == 3
     options = cli._read_options("compare", CompareOptions, ["--losses", "floss", "--test", "a", "--train.beta2", "1"])
     assert training_config(options) == SaliencyConfig(beta2=1.0, out="")
     for flag in ("--train.loss", "--train.seed", "--train.learning-rate"):

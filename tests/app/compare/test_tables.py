@@ -43,9 +43,8 @@ def test_a_control_is_dashed_in_the_colour_of_its_loss():
 
 
 def test_thresholds_and_what_they_lose_are_written_as_the_task_measures_them():
-    saliency, segmentation, detection = (
-        TASKS[name].presentation() for name in ("saliency", "segmentation", "detection")
-    )
+    found = {name: task.presentation() for name, task in TASKS.items()}
+    saliency, detection = found["saliency"], found["detection"]
     assert saliency.metric("transfer_loss").narrow == "F lost, thr. of others"
     assert detection.metric("transfer_loss").narrow == "F1 lost, thr. of others"
     assert [saliency.threshold(value) for value in (0.0, 2.0, -12.0)] == ["0.500", "0.881", "logit -12"]
