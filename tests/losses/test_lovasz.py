@@ -229,3 +229,14 @@ def test_it_is_a_saliency_loss_too():
     # errors 1 (background), 0.5 (foreground), 0: Jaccard losses 1/2, 1. Without foreground the largest error, 0.5
     np.testing.assert_allclose(loss(masks, logits), (1 / 2 + 0.5 / 2 + 0.5) / 2, rtol=1e-6)
     np.testing.assert_allclose(loss(masks[..., None], logits[..., None]), loss(masks, logits))
+
+
+def test_pixels_of_a_bin_get_the_derivative_in_its_middle():
+    labels, maps = [[[1, 1, 0, 0, 0]]], tf.constant([[[0.6, 0.7, 0.2, 0.3, 0.4]]])
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        value = lovasz_softmax(labels, maps, bins=1)
+    # J grows by 1 over 2 foreground and 3 background pixels, which weigh 1 to (2 - 1) / (2 + 1.5)
+    foreground = 1 / (2 + 3 / 3.5)
+    expected = [-foreground] * 2 + [foreground / 3.5] * 3
+    np.testing.assert_allclose(tape.gradient(value, maps)[0, 0], expected, rtol=1e-6)

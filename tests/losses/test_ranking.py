@@ -284,3 +284,11 @@ def test_xla_sets_aside_memory_for_a_positive_a_row():
         )
 
     assert bytes_set_aside(True) < bytes_set_aside(False) / 10
+
+
+def test_hard_negatives_at_plus_and_minus_zero_are_equally_hard():
+    scores = tf.constant([0.5, 0.0, -0.0])
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        value = losses.cross_entropy_ohem([1, 0, 0], scores, negatives_per_positive=1)
+    np.testing.assert_allclose(tape.gradient(value, scores)[1:], [0.25, 0.25])
