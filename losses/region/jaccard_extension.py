@@ -113,7 +113,7 @@ def _slopes_by_counting(
     # ΔJ = ((m − cp) dn + dp (m + cn)) / ((m + cn) (m + cn + dn)), without cancellation
     growth = tf.math.divide_no_nan(remaining * dn + dp * union, union * (union + dn))
     # eq. 9 in the middle of the bin: g is in proportion to 1 of foreground, (m − c̄p) / (m + c̄n) of background
-    background = tf.math.divide_no_nan(remaining, union + dn / 2)
+    background = tf.math.divide_no_nan(remaining - dp / 2, union + dn / 2)
     share = shares(m[..., 0])
     foreground_slope = share[..., tf.newaxis] * tf.math.divide_no_nan(growth, dp + dn * background)
     table = tf.reshape(tf.stack([background * foreground_slope, -foreground_slope], axis=2), [-1])
