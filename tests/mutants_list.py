@@ -387,4 +387,82 @@ MUTANTS: list[Mutant] = [
         "tests/export/test_card.py",
         ("len(per_class) not in (0, classes)", "len(per_class) > classes"),
     ),
+    *of(
+        "trainers/data/augmentation/boxes.py",
+        "tests/trainers/data/test_augment_boxes.py",
+        ("guides if len(guides) else whole[None]", "guides"),
+        ("(_holds_centre(window[None], boxes)[0] | ignored) & large", "_holds_centre(window[None], boxes)[0] & large"),
+    ),
+    *of(
+        "trainers/data/augmentation/labels.py",
+        "tests/trainers/data/test_augment_labels.py tests/trainers/data/test_equibatch.py",
+        ("low, high = max(low, -pixel), min(high, size - 1 - pixel)", "pass"),
+    ),
+    *of(
+        "trainers/data/batches/order.py",
+        "tests/trainers/data/test_pipeline.py",
+        ("[self.seed, epoch, index, repeat]", "[self.seed, epoch, index]"),
+        ("max(1, length // batch_size)", "max(1, -(-length // batch_size))"),
+    ),
+    *of(
+        "trainers/data/batches/pipeline.py",
+        "tests/trainers/data/test_pipeline.py tests/trainers/data/test_pipeline_boxes.py "
+        "tests/trainers/data/test_equibatch.py",
+        ("(sampler or order).draw", "order.draw"),
+        ("start=start_step * batch_size", "start=start_step"),
+    ),
+    *of(
+        "trainers/data/fit.py",
+        "tests/trainers/data/test_fit.py tests/trainers/data/test_targets.py",
+        ("max(1, int(height * side / longest + 0.5))", "max(1, int(height * side / longest))"),
+    ),
+    *of(
+        "trainers/data/images.py",
+        "tests/trainers/data/test_images.py",
+        ("interpolation=cv2.INTER_NEAREST_EXACT", "interpolation=cv2.INTER_NEAREST"),
+        ("(values * 255 + 32767) // 65535", "values // 256"),
+    ),
+    *of(
+        "trainers/data/scan/scanner.py",
+        "tests/trainers/data/test_scan.py tests/trainers/data/test_scan_boxes.py",
+        ("return any(facts.hopeless", "return all(facts.hopeless"),
+        ("if strict and (self.faults or self.repaired)", "if strict and self.faults"),
+    ),
+    *of(
+        "trainers/data/sources/joined.py",
+        "tests/trainers/data/test_joined.py",
+        ("max(bound for bound in bounds if bound is not None)", "min(bound for bound in bounds if bound is not None)"),
+        ("return self.names[index] if name == source.names[within] else name", "return name"),
+    ),
+    *of(
+        "trainers/data/subset.py",
+        "tests/trainers/data/test_sources.py",
+        ("indices % every == every - 1", "indices % every == 0"),
+    ),
+    *of(
+        "trainers/data/example.py",
+        "tests/trainers/data/test_labels.py tests/trainers/data/test_sources.py tests/trainers/data/test_scan.py",
+        ("return self.source.partner_name(index)", "return self.names[index]"),
+        ("source.structural_faults, source.repaired, source.notes", "(), source.repaired, source.notes"),
+    ),
+    *of(
+        "trainers/data/targets/mask.py",
+        "tests/trainers/data/test_targets.py tests/trainers/data/test_scan.py",
+        ("int(salient and not (mask == 0).any())", "int(not (mask == 0).any())"),
+        ("resize_map(found[:height, :width], shape)", "resize_map(found, shape)"),
+    ),
+    *of(
+        "trainers/data/targets/labels.py",
+        "tests/trainers/data/test_labels.py tests/trainers/data/test_contact_sheet.py",
+        ("self.empty + other.empty", "self.empty"),
+        ("present - {0} if has_background(class_names)", "present - {0} if class_names"),
+    ),
+    *of(
+        "trainers/data/targets/boxes.py",
+        "tests/trainers/data/test_targets.py tests/trainers/data/test_scan_boxes.py "
+        "tests/trainers/data/test_pipeline_boxes.py",
+        ("max(self.most, other.most)", "other.most"),
+        ("classes[kept]", "classes[: len(kept)]"),
+        ("boxes[: int(count)]", "boxes"),
+    ),
 ]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,17 @@ def test_reading_data_needs_no_tensorflow():
 
 def test_registry_lists_the_documented_kinds():
     assert list(SOURCES) == [form.split(":")[0].split("[")[0] for form in sources.FORMS.split(", ")]
+
+
+def test_help_texts_name_every_kind():
+    root = Path(sources.__file__).parents[3]
+    for file in ("app/options.py", "trainers/training/config.py"):
+        assert all(kind.form.split("train|")[0] in (root / file).read_text() for kind in SOURCES.values())
+
+
+def test_a_kind_that_does_not_hold_what_is_needed_names_those_that_do(tmp_path):
+    with pytest.raises(UsageError, match=r"^voc sources hold boxes, not masks: use folder:PATH\[:SPLIT\] for these$"):
+        open_source(f"voc:{tmp_path}", needs="mask")
 
 
 @pytest.mark.parametrize(
