@@ -78,6 +78,9 @@ def test_a_report_of_several_views(models):
     source = open_source("colours:train", needs="labels")
     report = segmentation.evaluate(models[64], source, scales=(1, 0.5), quiet=True)
     assert report.jaccard.images == len(source)
+    plain, mirrored = (segmentation.evaluate(models[64], source, flips=flips, quiet=True) for flips in (False, True))
+    assert (plain.jaccard.confusion != report.jaccard.confusion).any(), "the scales do count"
+    assert (plain.jaccard.confusion != mirrored.jaccard.confusion).any()
 
 
 @pytest.mark.parametrize("scales", [(), (0,), (1, 5), (float("nan"),)])
