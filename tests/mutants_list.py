@@ -386,6 +386,8 @@ MUTANTS: list[Mutant] = [
         "export/card.py",
         "tests/export/test_card.py",
         ("len(per_class) not in (0, classes)", "len(per_class) > classes"),
+    ),
+    *of(
         "trainers/training/optimizer.py",
         "tests/trainers/training/test_optimizer.py",
         ("warmup_steps=warmup,", "warmup_steps=1,"),

@@ -79,8 +79,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     Attributes:
         name: as typed after `metricfit train`.
         target: what is learnt from an example.
-        main_metric: the scalar of a report that picks the best epoch; larger is better.
-        shown: scalars that the progress bar shows.
+        shown: scalars that the progress bar shows; the first is the main one, which picks the best epoch.
         network: settings that decide the network's shape.
         judging: what `judge` and `evaluate` can be told besides, each also a flag of `metricfit evaluate`.
         tags: the figures of a report that are drawn after each epoch: name -> TensorBoard's subfolder/tag.
@@ -92,7 +91,6 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     name: ClassVar[str]
     target: ClassVar[Target[Any]]
-    main_metric: ClassVar[str]
     shown: ClassVar[tuple[str, ...]]
     network: ClassVar[tuple[str, ...]]
     tags: ClassVar[Mapping[str, str]]
@@ -105,6 +103,11 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     def needs(self) -> str:
         """The part that an example must have: "mask", "labels" or "boxes"."""
         return self.target.name
+
+    @property
+    def main_metric(self) -> str:
+        """The scalar of a report that picks the best epoch; larger is better."""
+        return self.shown[0]
 
     # What a task is.
 
@@ -387,18 +390,10 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         first = run.first_epoch(config, folder, model, checkpoint)
         if first is None:
             return False
+        batches = self.training_batches(config, training, first * steps), self.selection_batches(config, selection)
+        watchers = self.watchers(config, folder, selection)
         return run.fit(
-            config,
-            folder,
-            model,
-            self.training_batches(config, training, first * steps),
-            self.selection_batches(config, selection),
-            first=first,
-            steps=steps,
-            checkpoint=checkpoint,
-            watchers=self.watchers(config, folder, selection),
-            main_metric=self.main_metric,
-            shown=self.shown,
+            config, folder, model, *batches, watchers, checkpoint, first=first, steps=steps, shown=self.shown
         )
 
     # Comparison.

@@ -37,7 +37,6 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     name = "detection"
     target = TARGETS["boxes"]
-    main_metric = "ap"
     shown = ("ap", "ap50", "olrp")
     network = ("backbone", "channels", "head-layers", "scales-per-octave")
     judging = ("correlation_bounds",)

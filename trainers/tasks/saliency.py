@@ -36,7 +36,6 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     name = "saliency"
     target = TARGETS["mask"]
-    main_metric = "max_f"
     shown = ("max_f", "mean_f", "mae")
     network = ("model", "backbone")
     judging = ("protocol", "beta2", "logit_scale")
@@ -118,7 +117,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         """Report what Keras' own validation measured: the selection data are not predicted twice."""
         shown = subset(selection, evenly_spread(len(selection)))
         batches = self.selection_batches(replace(config, batch_size=PICTURES), shown)
-        images, masks = next(iter(batches.as_numpy_iterator()))
+        ((images, masks),) = batches.as_numpy_iterator()
         return MetricReport(images, masks, shown.names)
 
     def measure(

@@ -41,7 +41,6 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
 
     name = "segmentation"
     target = TARGETS["labels"]
-    main_metric = "dataset_miou_present"
     shown = ("dataset_miou_present", "image_miou", "pixel_accuracy")
     network = ("model", "backbone", "aspp-channels", "aspp-dilations", "head-channels")
     judging = ("scales", "flips")

@@ -6,7 +6,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -94,6 +94,9 @@ class RunConfig:
     """Start anew where a run exists."""
     quiet: bool = False
     """No progress bars, warnings and errors only."""
+
+
+ConfigT = TypeVar("ConfigT")
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ class DetectionConfig(RunConfig):
     """How training pictures are varied."""
 
 
-def parse_loss_options(options) -> dict:
+def parse_loss_options(options: Iterable[str]) -> dict[str, Any]:
     """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text.
 
     Raises:
@@ -219,7 +222,7 @@ def parse_loss_options(options) -> dict:
     return parsed
 
 
-def to_dict(config: RunConfig) -> dict:
+def to_dict(config: RunConfig) -> dict[str, Any]:
     """The configuration as JSON-able data, without what only says how this one start went.
 
     `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
@@ -240,7 +243,7 @@ def train_command(task: str, config: RunConfig) -> list[str]:
     return ["metricfit", "train", task, *_flags(config, type(config)())]
 
 
-def _flags(config, default, prefix: str = "") -> list[str]:
+def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
     words = []
     for setting in dataclasses.fields(config):
         value, usual = getattr(config, setting.name), getattr(default, setting.name)
@@ -256,7 +259,7 @@ def _flags(config, default, prefix: str = "") -> list[str]:
     return words
 
 
-def read_config(path, config_class):
+def read_config(path: str | Path, config_class: type[ConfigT]) -> ConfigT:
     """Read a configuration from a run's config.json.
 
     Args:

@@ -1,5 +1,7 @@
 """The optimizers of a training, with a rise and a fall of the learning rate."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -18,18 +20,18 @@ class PolynomialFall(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, base: float, steps: int, power: float = 0.9, warmup: int = 0):
         self.base, self.steps, self.power, self.warmup = base, steps, power, warmup
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> tf.Tensor:
         """Give the learning rate of a step, float32."""
         step = tf.cast(step, tf.float32)
         fall = (tf.maximum(self.steps - step, 0.0) / self.steps) ** self.power
         return self.base * fall * tf.minimum((step + 1) / max(1, self.warmup), 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal schedule."""
         return {"base": self.base, "steps": self.steps, "power": self.power, "warmup": self.warmup}
 
 
-def build_optimizer(config, total_steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(config: Any, total_steps: int) -> keras.optimizers.Optimizer:
     """AdamW, or SGD with momentum, with a linear rise and a cosine or polynomial fall of the learning rate.
 
     Args:
@@ -53,7 +55,7 @@ def build_optimizer(config, total_steps: int) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _schedule(config, total_steps: int):
+def _schedule(config: Any, total_steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     warmup = max(1, int(config.warmup_share * total_steps))
     if getattr(config, "schedule", "cosine") == "polynomial":
         return PolynomialFall(config.learning_rate, total_steps, config.power, warmup if config.warmup_share else 0)

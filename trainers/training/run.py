@@ -110,12 +110,11 @@ def fit(
     model: keras.Model,
     batches: tf.data.Dataset,
     selection: tf.data.Dataset,
+    watchers: Sequence[keras.callbacks.Callback],
+    checkpoint: TrainingCheckpoint,
     *,
     first: int,
     steps: int,
-    checkpoint: TrainingCheckpoint,
-    watchers: Sequence[keras.callbacks.Callback],
-    main_metric: str,
     shown: Sequence[str],
 ) -> bool:
     """Run Keras' fit with what watches every training; gives whether it was interrupted.
@@ -126,12 +125,11 @@ def fit(
         model: compiled, and restored to where the training goes on.
         batches: endless, from the first step of epoch `first` on.
         selection: batches that validate each epoch.
+        watchers: the task's callbacks: what they add to an epoch's logs is there for the choice of the best epoch.
+        checkpoint: what keeps the state.
         first: how many epochs are done.
         steps: steps of an epoch.
-        checkpoint: what keeps the state.
-        watchers: the task's callbacks: what they add to an epoch's logs is there for the choice of the best epoch.
-        main_metric: name of the validation metric that picks the best epoch; larger is better.
-        shown: names of validation metrics that the progress bar shows.
+        shown: validation metrics that the progress bar shows; the first picks the best epoch, larger is better.
 
     Raises:
         DivergedError: the loss stopped being a number.
@@ -143,7 +141,7 @@ def fit(
         averaged,
         keras.callbacks.TerminateOnNaN(),
         *watchers,
-        BestModel(folder / "model.keras", monitor=f"val_{main_metric}", record=folder / "checkpoints/best.json"),
+        BestModel(folder / "model.keras", monitor=f"val_{shown[0]}", record=folder / "checkpoints/best.json"),
         keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch"),
         HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown),
         HistoryCSV(folder / "history.csv"),
@@ -151,7 +149,7 @@ def fit(
         limit,
     ]
     if not config.quiet:
-        callbacks.append(Progress(("loss", main_metric, "val_loss", *(f"val_{name}" for name in shown))))
+        callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown))))
     try:
         history = model.fit(
             batches,

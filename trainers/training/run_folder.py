@@ -7,10 +7,11 @@ import logging.handlers
 import platform
 import shutil
 from pathlib import Path
+from typing import Any, Self
 
 from ..errors import UsageError
 from ..files import write_json
-from .config import NOT_PART_OF_A_RUN, to_dict
+from .config import NOT_PART_OF_A_RUN, RunConfig, to_dict
 
 log = logging.getLogger("metricfit")
 
@@ -28,7 +29,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def check_run(task: str, config) -> bool:
+def check_run(task: str, config: RunConfig) -> bool:
     """Look whether a run can begin or go on in its folder, and change nothing.
 
     Args:
@@ -62,7 +63,7 @@ def check_run(task: str, config) -> bool:
     return False
 
 
-def open_run(task: str, config) -> Path:
+def open_run(task: str, config: RunConfig) -> Path:
     """Make the run folder, empty where `check_run` finds nothing to go on with; everything else was checked before.
 
     Returns:
@@ -77,7 +78,7 @@ def open_run(task: str, config) -> Path:
     return folder
 
 
-def _description(task: str, config) -> dict:
+def _description(task: str, config: RunConfig) -> dict[str, Any]:
     return {"task": task, "config": to_dict(config), "versions": versions()}
 
 
@@ -109,7 +110,7 @@ def _over(defaults: dict, values: dict) -> dict:
     return laid
 
 
-def read_run(folder) -> dict:
+def read_run(folder: str | Path) -> dict[str, Any]:
     """The contents of a run folder's config.json: task, config and versions.
 
     Raises:
@@ -130,14 +131,14 @@ def read_run(folder) -> dict:
 class LogFile:
     """A context in which everything logged is kept for the run's log.txt, from before the run has a folder."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.level = log.level
         self.handler = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL, flushOnClose=False)
         log.setLevel(logging.INFO)
         log.addHandler(self.handler)
         return self
 
-    def write_to(self, folder) -> None:
+    def write_to(self, folder: str | Path) -> None:
         """Write what was logged so far, and from now on every line at once."""
         file = logging.FileHandler(Path(folder) / "log.txt", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -145,7 +146,7 @@ class LogFile:
         self.handler.flush()
         self.handler.flushLevel = logging.NOTSET
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         log.removeHandler(self.handler)
         log.setLevel(self.level)
         if self.handler.target:

@@ -3,7 +3,9 @@
 Keras' own `SwapEMAWeights` swaps by adding and subtracting, which rounds: each validation would change the training.
 """
 
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import keras
 
@@ -14,28 +16,29 @@ class AveragedWeights(keras.callbacks.Callback):
     Training goes on with the weights themselves. Its place among the callbacks does not matter.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self._swapped = None
+        self._swapped: AbstractContextManager[None] | None = None
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the average in."""
-        self._swapped = averaged_weights(self.model)
-        self._swapped.__enter__()
+        swapped = averaged_weights(self.model)
+        swapped.__enter__()
+        self._swapped = swapped
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Take the average out."""
-        self._swapped.__exit__(None, None, None)
+        if self._swapped is not None:
+            self._swapped.__exit__(None, None, None)
         self._swapped = None
 
-    def restore(self):
+    def restore(self) -> None:
         """Take the average out if a validation was interrupted and left it in."""
-        if self._swapped is not None:
-            self.on_test_end()
+        self.on_test_end()
 
 
 @contextmanager
-def averaged_weights(model: keras.Model):
+def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Let a model hold its averaged weights inside of the `with` block.
 
     Nothing changes for an optimizer without average, or one that has not stepped yet.
@@ -51,9 +54,9 @@ def averaged_weights(model: keras.Model):
             variable.assign(value)
 
 
-def _pairs(model):
+def _pairs(model: keras.Model) -> list[tuple[Any, Any]]:
     """Give (weight, its average) of every trainable weight."""
-    optimizer = getattr(model, "optimizer", None)
+    optimizer: Any = getattr(model, "optimizer", None)
     # A LossScaleOptimizer (mixed precision) wraps the one that averages.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     averages = getattr(optimizer, "_model_variables_moving_average", None)

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -31,7 +32,9 @@ class BestModel(keras.callbacks.Callback):
         ValueError: another mode, or a path that does not end in .keras.
     """
 
-    def __init__(self, path, monitor="val_max_f", mode="max", record=None):
+    def __init__(
+        self, path: str | Path, monitor: str = "val_max_f", mode: str = "max", record: str | Path | None = None
+    ) -> None:
         super().__init__()
         self.path = Path(path)
         if mode not in ("max", "min"):
@@ -40,13 +43,14 @@ class BestModel(keras.callbacks.Callback):
             raise ValueError(f"the path of the best model must end in .keras, got {path}")
         self.monitor, self.mode = monitor, mode
         self.record = Path(record) if record else self.path.with_suffix(".best.json")
-        self.value = self.epoch = None
+        self.value: float | None = None
+        self.epoch: int | None = None
         if self.path.exists() and self.record.exists():
             entries = json.loads(self.record.read_text())
             if entries["monitor"] == monitor:
                 self.value, self.epoch = entries["value"], entries["epoch"]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the model if this epoch is better than all before.
 
         Raises:
@@ -68,7 +72,7 @@ class BestModel(keras.callbacks.Callback):
         self.value, self.epoch = value, epoch + 1
         write_json(self.record, {"monitor": self.monitor, "value": value, "epoch": self.epoch})
 
-    def _improves(self, value):
+    def _improves(self, value: float) -> bool:
         if self.value is None:
             return True
         return value > self.value if self.mode == "max" else value < self.value

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,7 +10,7 @@ import tensorflow as tf
 from ...errors import MetricfitError
 
 
-def has_checkpoint(folder) -> bool:
+def has_checkpoint(folder: str | Path) -> bool:
     """Tell whether there is a checkpoint to restore in a folder."""
     return tf.train.latest_checkpoint(str(folder)) is not None
 
@@ -27,11 +28,11 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         keep: how many of the latest are kept.
     """
 
-    def __init__(self, folder, keep=2):
+    def __init__(self, folder: str | Path, keep: int = 2) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.keep = keep
-        self._manager = None
+        self._manager: tf.train.CheckpointManager | None = None
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def restore(self, model: keras.Model) -> int:
@@ -55,18 +56,18 @@ class TrainingCheckpoint(keras.callbacks.Callback):
             ) from error
         return int(self._epoch)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Prepare for writing."""
         self._manager_of(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state, unless the loss is no finite number: nothing could be resumed from there."""
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
             return
         self._epoch.assign(epoch + 1)
-        self._manager.save(checkpoint_number=epoch + 1)
+        self._manager_of(self.model).save(checkpoint_number=epoch + 1)
 
-    def _manager_of(self, model):
+    def _manager_of(self, model: keras.Model) -> tf.train.CheckpointManager:
         """Collect what a training changes, in an order that follows from the architecture alone."""
         if self._manager is None:
             optimizer = model.optimizer

@@ -1,5 +1,7 @@
 """Fades one loss into another between two epochs."""
 
+from typing import Any
+
 from ....losses import FadeLoss
 
 
@@ -15,7 +17,7 @@ class FadeByEpoch(FadeLoss):
         super().__init__([0.0, 1.0], steps=0)
         self.epochs = begin, end
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Turn epochs into steps, whose number `fit` tells."""
         super().on_train_begin(logs)
         begin, end = (round(epoch * self.params["steps"]) for epoch in self.epochs)

@@ -1,6 +1,6 @@
 """How evenly a detection loss pulls at positives and negatives, and how well scores follow IoU, for TensorBoard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +30,24 @@ class RankingWatch(keras.callbacks.Callback):
         values: the latest scalars by name, NaN where undefined.
     """
 
-    def __init__(self, batches, log_dir, every: int = 1):
+    def __init__(self, batches: Iterable[Any], log_dir: str | Path, every: int = 1) -> None:
         super().__init__()
         self.batches, self.every = batches, every
         self.log_dir = Path(log_dir) / "ranking"
         self.values: dict[str, float] = {}
-        self._writer = None
+        self._writer: Any = None
         self._examine: Callable[..., Any] | None = None
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         """Take the model to examine."""
         super().set_model(model)
         self._examine = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the writer."""
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Examine, and write the scalars."""
         if (epoch + 1) % self.every:
             return
@@ -58,7 +58,7 @@ class RankingWatch(keras.callbacks.Callback):
                     tf.summary.scalar(name, value)
         self._writer.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the writer."""
         self._writer.close()
 

@@ -3,6 +3,7 @@
 import csv
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -21,22 +22,22 @@ class HistoryCSV(keras.callbacks.Callback):
         path: the CSV file.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path) -> None:
         super().__init__()
         self.path = Path(path)
         self._began = 0.0
-        self._trained = {}
+        self._trained: dict[str, float] = {}
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
         self._began = time.monotonic()
         self._trained = {}
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Note when the training steps of the epoch were done."""
         self._trained = {"training_seconds": round(time.monotonic() - self._began, 3)}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the rows before this epoch, and this epoch's."""
         rows = [row for row in _read(self.path) if int(row["epoch"]) <= epoch]
         rows.append(
@@ -55,13 +56,13 @@ class HistoryCSV(keras.callbacks.Callback):
             writer.writerows(rows)
 
 
-def read_history(path) -> list[dict[str, float]]:
+def read_history(path: str | Path) -> list[dict[str, float]]:
     """Give the rows of a history file as numbers, without the empty cells; `epoch` is an int. No file, no rows."""
     rows = [{name: float(text) for name, text in row.items() if text != ""} for row in _read(Path(path))]
     return [{**row, "epoch": int(row["epoch"])} for row in rows]
 
 
-def _read(path):
+def _read(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     with path.open(newline="") as file:

@@ -1,5 +1,9 @@
 """The configuration of a run and what it reached, in TensorBoard's HParams tab."""
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
 import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
@@ -21,12 +25,14 @@ class HParams(keras.callbacks.Callback):
         metrics: keys of final metrics for the table, beside the settings in `COLUMNS`; empty shows everything.
     """
 
-    def __init__(self, config, log_dir, trial_id=None, metrics=()):
+    def __init__(
+        self, config: Mapping[str, Any], log_dir: str | Path, trial_id: str | None = None, metrics: Iterable[str] = ()
+    ) -> None:
         super().__init__()
         self.config, self.log_dir, self.trial_id = flatten(config), str(log_dir), trial_id
         self.metrics = tuple(metrics)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Write the configuration."""
         writer = tf.summary.create_file_writer(self.log_dir)
         with writer.as_default(step=0):
@@ -41,22 +47,22 @@ class HParams(keras.callbacks.Callback):
             api.hparams(self.config, trial_id=self.trial_id)
         writer.close()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Write the numbers of the last epoch, as `last/...`."""
         _write_scalars(self.log_dir, "last", logs or {})
 
 
-def write_final_metrics(log_dir, metrics):
+def write_final_metrics(log_dir: str | Path, metrics: Mapping[str, Any]) -> None:
     """Add the final evaluation to a run's table, as `final/...`; what is not a number is left out."""
     _write_scalars(str(log_dir), "final", metrics)
 
 
-def flatten(config, prefix=""):
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
     """Give one level of `outer.inner` names with the values that HParams takes: bool, int, float, text.
 
     Lists become comma-separated text, None becomes "none", everything else its text.
     """
-    flat = {}
+    flat: dict[str, bool | int | float | str] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
@@ -70,7 +76,7 @@ def flatten(config, prefix=""):
     return flat
 
 
-def _write_scalars(log_dir, group, metrics):
+def _write_scalars(log_dir: str, group: str, metrics: Mapping[str, Any]) -> None:
     writer = tf.summary.create_file_writer(log_dir)
     with writer.as_default(step=0):
         for name, value in metrics.items():

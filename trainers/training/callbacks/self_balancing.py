@@ -1,6 +1,7 @@
 """The weight of a detector's localisation part, set anew after each epoch."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -31,7 +32,7 @@ class SelfBalancing(keras.callbacks.Callback):
             raise ValueError(f"initial must be above 0, got {initial}")
         self.initial = initial
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin with the initial weight; a later epoch finds what the last one, or a checkpoint, left.
 
         Raises:
@@ -42,9 +43,10 @@ class SelfBalancing(keras.callbacks.Callback):
         if epoch == 0:
             self.model.box_weight.assign(self.initial)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the weight for the next epoch."""
-        localization = float(logs["localization_loss"])
-        total = float(logs["classification_loss"]) + localization
+        parts = logs or {}
+        localization = float(parts["localization_loss"])
+        total = float(parts["classification_loss"]) + localization
         if localization > 0 and math.isfinite(total):
             self.model.box_weight.assign(total / localization)

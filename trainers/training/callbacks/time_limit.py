@@ -1,6 +1,7 @@
 """A limit on the time of a training."""
 
 import time
+from typing import Any
 
 import keras
 
@@ -22,7 +23,7 @@ class TimeLimit(keras.callbacks.Callback):
         ValueError: minutes that are not positive.
     """
 
-    def __init__(self, minutes, spent_seconds=0.0):
+    def __init__(self, minutes: float | None, spent_seconds: float = 0.0) -> None:
         super().__init__()
         if minutes is not None and not minutes > 0:
             raise ValueError(f"the time limit must be a positive number of minutes, got {minutes}")
@@ -31,11 +32,11 @@ class TimeLimit(keras.callbacks.Callback):
         self.reached = False
         self._mark, self._shortest = 0.0, float("inf")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
         self._mark = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop if the next epoch would end too late."""
         now = time.monotonic()
         last, self._mark = now - self._mark, now
