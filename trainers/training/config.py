@@ -96,9 +96,6 @@ class RunConfig:
     """No progress bars, warnings and errors only."""
 
 
-ConfigT = TypeVar("ConfigT")
-
-
 @dataclass(frozen=True)
 class SaliencyConfig(RunConfig):
     """Train a saliency model: a picture in, a map of how salient each pixel is out.
@@ -259,7 +256,7 @@ def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
     return words
 
 
-def read_config(path: str | Path, config_class: type[ConfigT]) -> ConfigT:
+def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
     """Read a configuration from a run's config.json.
 
     Args:
