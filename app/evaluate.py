@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..export.runners.base import Runner
+from ..export.runners.keras import KerasRunner
 from ..trainers.data.scan.scanner import checked_source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import UsageError
@@ -96,11 +98,11 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     return Evaluation(report, f"{source.name} ({len(source)})", summary)
 
 
-def _predictor(options: EvaluateOptions, runner, task: Task):
+def _predictor(options: EvaluateOptions, runner: Runner, task: Task[Any, Any]) -> Any:
     """Give what finds something in pictures: an exported file has one size, a Keras model is built for each scale."""
     if tuple(options.scales) == (1.0,):
         return runner
-    if runner.kind != "keras":
+    if not isinstance(runner, KerasRunner):
         raise UsageError(
             f"--scales {' '.join(f'{scale:g}' for scale in options.scales)} needs a Keras model, {options.model} has "
             "one size alone: give the run folder, or leave --scales out"
@@ -143,7 +145,7 @@ def _check_scale(text: str) -> None:
         raise UsageError(f"--logit-scale takes a number above 0, or best, got {text}")
 
 
-def _logit_scale(options: EvaluateOptions, runner) -> float:
+def _logit_scale(options: EvaluateOptions, runner: Runner) -> float:
     if options.logit_scale != "best":
         return float(options.logit_scale)
     settings = Path(options.model) / "config.json"

@@ -517,4 +517,52 @@ MUTANTS: list[Mutant] = [
         ("classes[kept]", "classes[: len(kept)]"),
         ("boxes[: int(count)]", "boxes"),
     ),
+    *of(
+        "app/results.py",
+        "tests/app/test_results.py",
+        ("np.rint(self.map * 255.0)", "np.floor(self.map * 255.0)"),
+        ("per_class=())", "per_class=self.threshold.per_class)"),
+        ("labels = overlay_classes.shown_labels(self, self.threshold.value)", "labels = self.labels"),
+        ("size[1] / self.size[1], size[0] / self.size[0]", "size[0] / self.size[0], size[1] / self.size[1]"),
+    ),
+    *of("app/tasks/segmentation.py", "tests/app/test_results.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
+    *of("app/tasks/detection.py", "tests/app/test_detection.py", ("box_areas(boxes) > 0", "box_areas(boxes) > -1")),
+    *of(
+        "app/predict.py",
+        "tests/app/test_predict.py",
+        ("self.predictor(image, picture.name).at(self.threshold)", "self.predictor(image, picture.name)"),
+        ("(out / RESULTS).is_file()", "out.is_dir()"),
+    ),
+    *of(
+        "app/api.py",
+        "tests/app/test_api.py::test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told",
+        ("None if out is None else Path(out)", 'Path(out or "out")'),
+        (
+            "predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)",
+            "predictor.threshold",
+        ),
+    ),
+    *of(
+        "app/keywords.py",
+        "tests/app/test_api.py::test_keywords_become_what_the_flags_give",
+        ('f"{value:g}"', 'f"{value:.0f}"'),
+    ),
+    *of(
+        "app/live/player.py",
+        "tests/app/live/test_demo.py::test_a_window_loops_and_a_recorded_one_does_not",
+        ("apart = demo.recording is not None and size != frame.image.shape[:2]", "apart = False"),
+    ),
+    *of("app/live/frames.py", "tests/app/live/test_video.py", ("0.1 <= fps <= 480", "0.0 <= fps <= 480")),
+    *of(
+        "app/live/session.py",
+        "tests/app/live/test_demo.py::test_a_camera_s_recording_counts_from_its_own_start",
+        ("self._record_since = running", "self._record_since = 0.0"),
+    ),
+    *of("app/live/video.py", "tests/app/live/test_video.py", ("0.9 * self.length", "0.1 * self.length")),
+    *of("app/live/sources.py", "tests/app/live/test_video.py", ("(self._next - 1 + offset)", "(self._next + offset)")),
+    *of(
+        "app/show/pictures.py",
+        "tests/app/live/test_video.py",
+        ("(number > 1 and free.casefold() in reserved)", "False"),
+    ),
 ]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import cv2
@@ -13,6 +14,7 @@ import metricfit
 from metricfit.app.predictor import Predictor
 from metricfit.app.results import ClassMap, Detections, SaliencyMap
 from metricfit.app.show.threshold import Threshold
+from metricfit.app.tasks.segmentation import SegmentationApp
 from metricfit.trainers.errors import MetricfitError, UsageError
 
 from .fakes import BrightnessRunner, disc, load_fake_detector
@@ -168,6 +170,8 @@ def test_supervision_gets_what_reaches_the_threshold(supervision, saliency, clas
     assert found.mask.shape == (2, 120, 160)
     assert (found.class_id.tolist(), found.data["class_name"].tolist()) == ([0, 2], ["road", "sky"])
     assert found.xyxy.tolist() == [[0, 0, 80, 120], [80, 0, 160, 120]]
+    doubtful = replace(classes, confidence=np.where(np.arange(160) < 40, np.float32(0.2), classes.confidence))
+    assert doubtful.at(0.3).to_supervision().xyxy.tolist() == [[80, 0, 160, 120], [40, 0, 80, 120]], "the larger first"
     dark = Predictor(BrightnessRunner())(np.zeros_like(IMAGE))
     for nothing in (dark, classes.at(1.0), objects.at(1.0)):
         found = nothing.to_supervision()
@@ -179,6 +183,14 @@ def test_without_supervision_the_error_says_how_to_install_it(objects, monkeypat
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(MetricfitError, match="pip install supervision"):
         objects.to_supervision()
+
+
+def test_of_equal_probabilities_the_first_class_is_taken():
+    runner = SimpleNamespace(size=8, resizing="stretch", class_names=("a", "b", "c"), palette=())
+    scores = np.tile(np.float32([0.25, 0.375, 0.375]), (8, 8, 1))
+    found = SegmentationApp().restore(scores, runner, np.zeros((8, 8, 3), np.uint8), Threshold(0.0), "")
+    assert (found.labels == 1).all()
+    assert (found.confidence == 0.375).all()
 
 
 def test_a_detection_s_class_is_named(objects):
