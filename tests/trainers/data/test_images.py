@@ -197,3 +197,9 @@ def test_map_resize_keeps_range_and_type():
 def test_no_resize_at_the_same_size():
     image = np.zeros((4, 6, 3), np.uint8)
     assert resize_image(image, (4, 6)) is image
+
+
+def test_16_bits_become_8_by_rounding(tmp_path):
+    values = np.array([[0, 200, 65535, 32767]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert read_image(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 1, 255, 127]

@@ -59,6 +59,7 @@ def test_examples_stand_one_source_after_the_other():
         np.testing.assert_array_equal(example.mask, expected.mask)
         assert example.name == joined.names[index] == f"{source.name}/{expected.name}"
     assert len(set(joined.names)) == len(joined)
+    assert joined.partner_name(200) == joined.names[200]
     with pytest.raises(IndexError):
         joined.load(400)
 

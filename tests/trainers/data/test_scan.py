@@ -7,6 +7,7 @@ from PIL import Image
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.scanner import Faults, checked_source, scan, usable
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.targets.boxes import BoxFacts
 from metricfit.trainers.data.targets.mask import MaskFacts
 from metricfit.trainers.errors import DataError
 
@@ -193,3 +194,9 @@ def test_report_is_cut_at_its_limit():
 def test_scenes_are_not_drawn_to_be_scanned(monkeypatch):
     monkeypatch.setattr("metricfit.trainers.data.scan.scanner.scan", None)
     assert len(checked_source("scenes:val", quiet=True)) == 200
+
+
+def test_one_hopeless_target_is_enough():
+    found = Faults("x", 2, facts={"mask": MaskFacts(2, 0, 0), "boxes": BoxFacts(pictures=2)})
+    assert found.hopeless
+    assert not Faults("x", 2, facts={"mask": MaskFacts(2, 1, 0)}).hopeless
