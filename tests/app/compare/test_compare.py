@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+import metricfit
 from metricfit.app import cli
 from metricfit.app.compare import verb as compare_verb
 from metricfit.app.compare.options import CompareOptions, training_config
@@ -130,6 +131,26 @@ def test_a_comparison_with_its_control(compare, fake, undrawn):
     lost = [middle["loss_by_picked_on_and_used_on"][row][1] for row in (0, 2)]
     assert float(plain["middle_transfer_loss"]) == pytest.approx(sum(lost) / 2)
     assert float(plain["worst_middle_transfer_loss"]) == pytest.approx(max(lost))
+
+
+def test_the_face_compares_as_the_verb_does(compare, fake, undrawn, tmp_path, capsys):
+    found = metricfit.compare(
+        "saliency",
+        ["cross_entropy", "floss:1"],
+        data="discs:train",
+        test=["discs:test", "discs:other"],
+        out=tmp_path / "called",
+        seeds=2,
+        learning_rates=[1e-3],
+        train={"epochs": 4},
+        quiet=True,
+    )
+    assert capsys.readouterr().out == ""
+    assert (found.task, found.tests, found.plan.config.epochs) == ("saliency", ("test", "other"), 4)
+    assert [row.label for row in found.rows] == ["cross_entropy", "cross_entropy, logits scaled", "floss"]
+    assert (tmp_path / "called/report.html").is_file()
+    compare("--losses", "cross_entropy,floss:1", "--seeds", "2", "--learning-rates", "1e-3", "--train.epochs", "4")
+    assert rows_of(tmp_path / "called") == rows_of(tmp_path / "out")
 
 
 def test_the_report_is_one_whole_page_without_network(compare):
