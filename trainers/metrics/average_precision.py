@@ -17,27 +17,17 @@ from .matching import Found, Truth, by_class, check_classes
 from .streaming import Streaming
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-"""The least IoU of a match over which AP is averaged."""
-
 RECALLS = np.linspace(0, 1, 101)
-"""The recalls at which precision is read."""
-
 MAX_DETECTIONS = 100
 """How many of the surest boxes of a class in a picture count."""
-
-SIZES = ("all", "small", "medium", "large")
-"""Area of an object: any, up to 32 x 32, up to 96 x 96, above, in pixels of the original picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class CocoResult:
     """What a set of detections scores, NaN where there is nothing to find; the catalogue explains the scalars.
 
-    Attributes:
-        class_ap: float64 [K], `ap` of each class; `class_ap50` and `class_ap75` likewise.
-        precision: float64 [10, 101, K], by IoU threshold, recall and class: the highest precision at that recall or
-            above.
-        images: how many pictures were scored.
+    `class_ap` and its kin are float64 [K]; `precision`, float64 [10, 101, K] by IoU threshold, recall and class, is the
+    highest at that recall or above.
     """
 
     ap: float
@@ -69,8 +59,7 @@ class CocoResult:
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
         """By class name: `ap`, `ap50`, `ap75`, those that are NaN left out."""
-        columns = {"ap": self.class_ap, "ap50": self.class_ap50, "ap75": self.class_ap75}
-        return by_class(self.class_names, columns)
+        return by_class(self.class_names, {"ap": self.class_ap, "ap50": self.class_ap50, "ap75": self.class_ap75})
 
     @property
     def curves(self) -> dict[str, Any]:
@@ -84,8 +73,7 @@ class CocoAP(Streaming):
 
     Args:
         class_names: names of the classes, by index.
-        start: position of the first picture in the data set; boxes of equal scores are ranked by the order of the
-            pictures.
+        start: position of the first picture in the data set: boxes of equal scores are ranked by the order of pictures.
     """
 
     _settings = ("class_names",)
@@ -109,25 +97,22 @@ class CocoAP(Streaming):
         """Give the `CocoResult` of all pictures so far; MetricfitError where no box counts."""
         pictures = [(truth, found) for _, truth, found in self._seen]
         if not any((~truth.ignored).any() for truth, _ in pictures):
-            raise MetricfitError(
-                f"average precision needs a box that counts, got none in {len(pictures)} pictures: check the boxes"
-            )
+            where = f"{len(pictures)} pictures"
+            raise MetricfitError(f"average precision needs a box that counts, got none in {where}: check the boxes")
         evaluation = _Evaluation(pictures, len(self.class_names))
-        # It reports its progress line by line.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress line by line
             evaluation.evaluate()
             evaluation.accumulate()
         precision, recall = (np.array(evaluation.eval[name]) for name in ("precision", "recall"))
-        for values in (precision, recall):
+        for values in (precision, recall):  # [IoU, recall, class, size, 1] and [IoU, class, size, 1]
             values[values == -1] = np.nan
-        # [IoU, recall, class, size, 1] and [IoU, class, size, 1].
         every = precision[:, :, :, 0, 0]
-        by_size = {name: precision[:, :, :, place, 0] for place, name in enumerate(SIZES) if name != "all"}
+        sizes = {name: precision[:, :, :, place, 0] for place, name in enumerate(("small", "medium", "large"), start=1)}
         at = {iou: every[_iou_index(iou)] for iou in (0.5, 0.75, 0.9)}
         return CocoResult(
             ap=_mean(every),
             **{f"ap{round(100 * iou)}": _mean(values) for iou, values in at.items()},
-            **{f"ap_{size}": _mean(values) for size, values in by_size.items()},
+            **{f"ap_{size}": _mean(values) for size, values in sizes.items()},
             ar=_mean(recall[:, :, 0, 0]),
             class_names=self.class_names,
             class_ap=_mean(every, axis=(0, 1)),
@@ -139,36 +124,23 @@ class CocoAP(Streaming):
 
 
 def to_coco_results(
-    image_id: int | str,
-    boxes: np.ndarray,
-    scores: np.ndarray,
-    classes: np.ndarray,
-    *,
-    category_ids: Sequence[int] | None = None,
+    image_id: int | str, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray
 ) -> list[dict[str, Any]]:
     """Give the detections of one picture, as in `Found`, as entries of a COCO results file.
 
-    Args:
-        image_id: what the picture is called there.
-        category_ids: the category of each class; by default 1 for the first, 2 for the second, and so on.
-
-    Returns:
-        One dict a box with `image_id`, `category_id`, `bbox` (x, y, width, height, in hundredths of a pixel) and
-        `score`; JSON takes them as they are.
+    Category 1 is the first class; a `bbox` is (x, y, width, height) in hundredths of a pixel.
     """
     found = Found(boxes, scores, classes)
-    entries = []
-    for (x0, y0, x1, y1), score, index in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()):
-        entries.append(
-            {
-                "image_id": image_id,
-                "category_id": int(category_ids[index]) if category_ids is not None else index + 1,
-                "bbox": [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)],
-                # Six digits, not places: the scores of ranking losses can all be small.
-                "score": float(f"{score:.6g}"),
-            }
-        )
-    return entries
+    return [
+        {
+            "image_id": image_id,
+            "category_id": index + 1,
+            "bbox": [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)],
+            # Six digits, not places: the scores of ranking losses can all be small.
+            "score": float(f"{score:.6g}"),
+        }
+        for (x0, y0, x1, y1), score, index in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist())
+    ]
 
 
 class _Evaluation(COCOeval):

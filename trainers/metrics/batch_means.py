@@ -1,6 +1,5 @@
-"""Batches of images in a row, for the mIoU over batches, so that parts of a data set can be put together again."""
+"""Batches of images in a row, for the mIoU over batches, that can be put together again from parts of a data set."""
 
-import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -11,12 +10,8 @@ class BatchRun:
     """Images in a row of which it is not known yet where a batch begins: that depends on the images before them.
 
     So every window of `batch_size` images is scored, and kept under the image that it began with, modulo `batch_size`.
-    What cannot be told before the parts are joined, the images at the head and at the tail, is kept as it is.
-
-    Args:
-        start: position of the first image in the data set.
-        batch_size: images a batch.
-        score: takes the confusion matrix of a batch, gives float64 [2].
+    What cannot be told before the parts are joined, the images at the head and at the tail, is kept as it is. `score`
+    takes the confusion matrix of a batch, gives float64 [2].
     """
 
     def __init__(self, start: int, batch_size: int, score: Callable[[np.ndarray], np.ndarray]):
@@ -56,7 +51,3 @@ class BatchRun:
         if carried:
             sums, batches = sums + score(np.sum(carried, axis=0)), batches + 1
         return sums / batches
-
-    def copy(self) -> "BatchRun":
-        """Give a run that goes on by itself."""
-        return copy.deepcopy(self)

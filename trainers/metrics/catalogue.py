@@ -1,7 +1,4 @@
-"""What each figure is called, how it is written, and which way is better: one entry a figure, for tables and pictures.
-
-A new figure is its measure and its entry here. docs/measuring.md explains them at length.
-"""
+"""What each figure is called, how it is written, and which way is better; docs/measuring.md explains them at length."""
 
 import difflib
 from dataclasses import dataclass, replace
@@ -11,7 +8,7 @@ from ..errors import UsageError
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of a report.
+    """A figure of a report: a new one is its measure and its entry here.
 
     Attributes:
         key: its name in `scalars`, logs, JSON and CSV.
@@ -51,10 +48,8 @@ class Metric:
 
 class _Catalogue(dict[str, Metric]):
     def __missing__(self, key: str) -> Metric:
-        near = difflib.get_close_matches(str(key), self, n=3, cutoff=0)
-        raise UsageError(
-            f"no metric is called {key!r}: it has no entry in the catalogue; near it are {', '.join(near)}"
-        )
+        near = ", ".join(difflib.get_close_matches(str(key), self, n=3, cutoff=0))
+        raise UsageError(f"no metric is called {key!r}: it has no entry in the catalogue; near it are {near}")
 
 
 # Figures of saliency maps; the equations are the FLoss paper's.
@@ -70,9 +65,7 @@ _MAPS = (
     Metric("polarisation", "polarised", ".3f", None, "share of predictions below 0.05 or above 0.95"),
     Metric("f_half", "F at 0.5", ".3f", True, "F-measure at threshold 0.5, which no data have to pick"),
     Metric("image_iou_half", "image IoU at 0.5", ".3f", True, "mean over the pictures of the IoU at threshold 0.5"),
-    Metric(
-        "image_iou_picked", "image IoU, thr. of selection", ".3f", True, "the same at the selection split's threshold"
-    ),
+    Metric("image_iou_picked", "image IoU, thr. of selection", ".3f", True, "at the selection split's threshold"),
     Metric("s_measure", "S-measure", ".3f", True, "structure of objects and regions (Fan et al., ICCV 2017)"),
     Metric("adaptive_e", "adaptive E", ".3f", True, "E-measure at twice each map's mean (Fan et al., IJCAI 2018)"),
     Metric("mean_e", "mean E", ".3f", True, "mean E-measure over the thresholds"),
@@ -145,14 +138,7 @@ _FILES = (
     Metric("largest_difference", "largest difference", ".1e", False, "of a score", "largest diff."),
     Metric("mean_difference", "mean difference", ".1e", False, "of a score", "mean diff."),
     Metric("largest_score_difference", "largest score difference", ".1e", False, "of a score", "largest score diff."),
-    Metric(
-        "largest_box_difference",
-        "largest box difference (px)",
-        ".1e",
-        False,
-        "of a box",
-        "largest box diff. (px)",
-    ),
+    Metric("largest_box_difference", "largest box difference (px)", ".1e", False, "of a box", "largest box diff. (px)"),
     Metric("mean_score_difference", "mean score difference", ".1e", False, "of a score", "mean score diff."),
     Metric("mean_box_difference", "mean box difference (px)", ".1e", False, "of a box", "mean box diff. (px)"),
     *(

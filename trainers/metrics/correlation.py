@@ -1,7 +1,4 @@
-"""How well scores rank boxes by their IoU, and what AP would be if they did so perfectly or the wrong way round.
-
-Section 5.2 and Table 5 of the aLRP paper.
-"""
+"""How well scores rank boxes by IoU, and what AP that can be worth (aLRP paper, section 5.2, Table 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +11,7 @@ from .matching import ClassMatches
 
 @dataclass(frozen=True)
 class CorrelationBounds:
-    """AP with the scores of the true positives dealt out anew; each a dict of `ap`, `ap50`, `ap75` and `ap90`.
-
-    Attributes:
-        lower: the lower the IoU of a true positive, the higher its score (rho = -1).
-        upper: the higher its IoU, the higher its score (rho = 1).
-    """
+    """AP (`ap`, `ap50`, `ap75`, `ap90`) with the true positives' scores falling (rho = -1) or rising with their IoU."""
 
     lower: dict[str, float]
     upper: dict[str, float]
@@ -28,8 +20,7 @@ class CorrelationBounds:
 def rank_correlation(classes: Sequence[ClassMatches]) -> float:
     """Give rho in [-1, 1]: Pearson's correlation between the ranks by score and by IoU of the true positives.
 
-    Equal values share their mean rank. Averaged over the classes (see `Matches.by_class`); NaN where no class has two
-    true positives that differ in both.
+    Averaged over the classes; NaN where no class has two true positives that differ in both.
     """
     found = []
     for entries in classes:
@@ -40,11 +31,10 @@ def rank_correlation(classes: Sequence[ClassMatches]) -> float:
 
 
 def correlation_bounds(classes: Sequence[ClassMatches]) -> CorrelationBounds:
-    """Give AP between the worst and the best order of the true positives.
+    """Give AP between the worst and the best order of the true positives, class by class.
 
-    The true positives of a class keep their scores together, only who has which changes; false positives keep theirs.
-    Who met which true box stays, too: at a higher IoU than that of the matching a true positive counts where its own
-    IoU reaches that. So AP at the IoU of the matching is the same in both.
+    Who met which true box stays: at a higher IoU than the matching's a true positive counts where its own IoU reaches
+    that, so that AP at the IoU of the matching is the same in both.
     """
     classes = [entries for entries in classes if entries.truths]
     return CorrelationBounds(lower=_with_order(classes, 1), upper=_with_order(classes, -1))
@@ -54,14 +44,8 @@ def _with_order(classes: list[ClassMatches], sign: int) -> dict[str, float]:
     """Give AP with the true positives' IoU rising (1) or falling (-1) as their scores fall."""
     precision = np.array([[_average_precision(entries, sign, iou) for entries in classes] for iou in IOU_THRESHOLDS])
     by_iou = precision.mean(axis=1) if classes else np.full(len(IOU_THRESHOLDS), np.nan)
-    return {
-        "ap": float(by_iou.mean()),
-        **{
-            f"ap{round(100 * iou)}": float(by_iou[place])
-            for place, iou in enumerate(IOU_THRESHOLDS)
-            if place in (0, 5, 8)
-        },
-    }
+    places = {"ap50": 0, "ap75": 5, "ap90": 8}
+    return {"ap": float(by_iou.mean()), **{name: float(by_iou[place]) for name, place in places.items()}}
 
 
 def _average_precision(entries: ClassMatches, sign: int, least: float) -> float:

@@ -1,19 +1,12 @@
 """F-measure over 256 thresholds, mean absolute error and threshold stability, streamed image by image in NumPy.
 
-Two conventions are in use for the curve of a data set, and differ by up to some points:
+Two conventions for the curve of a data set differ by up to some points: "curves" averages precision and recall over the
+images at each threshold, then takes F (the FLoss paper and its contemporaries); "images" averages the F of each image
+(newer toolboxes). Two protocols: "raw" scores the map as it is; "published" first stretches each to [0, 1] by its own
+extremes and truncates it to 8 bits, as the published toolboxes do.
 
-    "curves"    precision and recall are averaged over the images at each threshold, then F is taken of the averages
-                (the benchmarks of the FLoss paper and its contemporaries);
-    "images"    F is taken of each image at each threshold, then averaged (newer toolboxes).
-
-Two protocols are in use for the maps:
-
-    "raw"        the map is scored as it is: what a user of the model gets;
-    "published"  each map is first stretched to [0, 1] by its own minimum and maximum and truncated to 8 bits, as the
-                 published toolboxes do: for comparison with papers.
-
-An image without salient pixels has precision = recall = F = 0 at every threshold, and counts as an image, as in the
-published toolboxes: only its absolute error tells good from bad. An image of ignored pixels only does not count.
+An image without salient pixels counts, with precision = recall = F = 0 at every threshold, as in these toolboxes. An
+image of ignored pixels only does not count.
 """
 
 from dataclasses import dataclass
@@ -38,10 +31,8 @@ UNDECIDED = (0.05, 0.95)
 class FMeasureResult:
     """What a set of saliency maps scores; the catalogue explains the scalars.
 
-    Attributes:
-        band: (low, high), the contiguous thresholds around the optimal one with F >= 0.99 MaxF.
-        precision: float64 [256], by threshold; `recall` and `f` likewise.
-        images: how many images were scored.
+    `band` is the contiguous thresholds (low, high) around the optimal one with F >= 0.99 MaxF; the curves are float64
+    [256], by threshold.
     """
 
     max_f: float
@@ -82,20 +73,14 @@ class FMeasureResult:
         )
 
     def to_dict(self, *, curves: bool = True) -> dict[str, Any]:
-        """Give plain numbers and lists for JSON; without the three curves if `curves` is False."""
+        """Give plain numbers and lists for JSON."""
         entries = {**vars(self), "band": list(self.band)}
         arrays = {key: entries.pop(key).tolist() for key in ("precision", "recall", "f")}
         return entries | (arrays if curves else {})
 
-    @classmethod
-    def from_dict(cls, entries: dict[str, Any]) -> Self:
-        """Take back what `to_dict` gave, curves included."""
-        arrays = {key: np.asarray(entries[key], np.float64) for key in ("precision", "recall", "f")}
-        return cls(**{**entries, **arrays, "band": tuple(entries["band"])})
-
 
 def check_options(beta2: float, average: str, protocol: str) -> None:
-    """Raise ValueError unless the three options of the F-measure are usable."""
+    """Refuse options of the F-measure that are out of range."""
     if not beta2 > 0:
         raise ValueError(f"beta2 must be positive, got {beta2}")
     if average not in AVERAGES:
@@ -104,7 +89,7 @@ def check_options(beta2: float, average: str, protocol: str) -> None:
 
 
 def check_protocol(protocol: str) -> None:
-    """Raise ValueError unless it is one of `PROTOCOLS`."""
+    """Refuse a protocol that is not one of `PROTOCOLS`."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
 
@@ -114,8 +99,7 @@ class FMeasureCurve(Streaming):
 
     Args:
         beta2: weight of precision against recall, beta squared; the field takes 0.3.
-        average: "curves" or "images", see above.
-        protocol: "raw" or "published", see above.
+        average: "curves" or "images", see above, as `protocol`: "raw" or "published".
 
     Raises:
         ValueError: an option out of range.
@@ -127,16 +111,14 @@ class FMeasureCurve(Streaming):
     def __init__(self, beta2: float = 0.3, average: str = "curves", protocol: str = "raw"):
         check_options(beta2, average, protocol)
         self.beta2, self.average, self.protocol = beta2, average, protocol
-        self.images = 0
-        self._curves = np.zeros((3, 256))
-        self._error = 0.0
-        self._polarised = 0.0
+        self.images, self._curves = 0, np.zeros((3, 256))
+        self._error = self._polarised = 0.0
 
     def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
         """Score one map.
 
         Args:
-            saliency: float [H, W] in [0, 1]; or uint8 [H, W], 0 to 255, as read from a saved map.
+            saliency: float [H, W] in [0, 1]; or uint8 [H, W], as read from a saved map.
             mask: bool or integer [H, W] with 0 background, 1 salient, 255 ignore.
 
         Raises:
@@ -160,8 +142,7 @@ class FMeasureCurve(Streaming):
         pixels = counts.sum()
         if pixels == 0:
             return
-        low, high = UNDECIDED
-        decided = (saliency < low) | (saliency > high)
+        decided = (saliency < UNDECIDED[0]) | (saliency > UNDECIDED[1])
         valid = None
         if pixels < mask.size:
             valid = (mask != IGNORE).view(np.uint8)
@@ -172,24 +153,14 @@ class FMeasureCurve(Streaming):
         self._polarised += np.count_nonzero(decided) / pixels
 
     def result(self) -> FMeasureResult:
-        """Give the `FMeasureResult` of all maps so far.
-
-        Raises:
-            MetricfitError: no map was scored yet.
-        """
+        """Give the `FMeasureResult` of all maps so far; MetricfitError without one."""
         if self.images == 0:
             raise MetricfitError("the F-measure needs an image with labelled pixels, got none: check the masks")
         precision, recall, f = self._curves / self.images
         if self.average == "curves":
             f = f_measure(precision, recall, self.beta2)
-        return FMeasureResult.from_curves(
-            precision,
-            recall,
-            f,
-            mae=self._error / self.images,
-            polarisation=self._polarised / self.images,
-            images=self.images,
-        )
+        mae, polarisation = self._error / self.images, self._polarised / self.images
+        return FMeasureResult.from_curves(precision, recall, f, mae=mae, polarisation=polarisation, images=self.images)
 
 
 def _as_mask(mask: np.ndarray) -> np.ndarray:

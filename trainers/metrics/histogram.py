@@ -1,7 +1,4 @@
-"""One pass over the pixels: how many salient and how many background pixels lie in each of 256 bins of prediction.
-
-Cumulated from above, the bins give the true and false positives at all thresholds k/255 at once.
-"""
+"""How many salient and background pixels lie in each of 256 bins of prediction: true and false positives, cumulated."""
 
 import cv2
 import numpy as np
@@ -16,10 +13,7 @@ BIN_SCALE = np.float32(255 * (1 + 2.0**-21))
 
 
 def threshold_codes(saliency: np.ndarray) -> np.ndarray:
-    """Give the largest k with p >= float32(k/255) of float32 predictions in [0, 1], as uint8.
-
-    Exact at the thresholds and at their float32 neighbours.
-    """
+    """Give the largest k with p >= float32(k/255) of float32 predictions in [0, 1]: uint8, exact at each threshold."""
     bins = np.floor(saliency * BIN_SCALE)
     bins -= saliency < bins / np.float32(255)
     return bins.astype(np.uint8)
@@ -28,8 +22,7 @@ def threshold_codes(saliency: np.ndarray) -> np.ndarray:
 def published(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stretch a map to [0, 1] by its own extremes and truncate it to 8 bits, as the published toolboxes do.
 
-    Takes uint8 (a saved map) or floats in [0, 1]; a constant map stays as it is. Gives the stretched map as floats,
-    and its bins as uint8.
+    Takes uint8 (a saved map) or floats in [0, 1], of which a constant map stays as it is; gives floats, and uint8 bins.
     """
     if saliency.dtype != np.uint8:
         stretched = _stretch(saliency, saliency.min(), saliency.max())
@@ -45,11 +38,7 @@ def _stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def histograms(codes: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Count background and salient pixels by bin, as float64 [2, 256], from uint8 [H, W] bins and mask.
-
-    Raises:
-        ValueError: the mask holds another value than 0, 1 and `IGNORE`.
-    """
+    """Count background and salient pixels by bin, float64 [2, 256], of uint8 [H, W]; ValueError for other masks."""
     counts = cv2.calcHist([codes, mask], [0, 1], None, [256, 2], [0, 256, 0, 2]).T.astype(np.float64)
     # The histogram leaves out every other mask value: only then the ignored pixels have to be looked for.
     if counts.sum() < mask.size and np.any((mask > 1) & (mask != IGNORE)):
@@ -59,10 +48,7 @@ def histograms(codes: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def curves(background: np.ndarray, salient: np.ndarray, beta2: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give precision, recall and F-measure by threshold (eq. 1 and 3 of FLoss), from counts of pixels by bin.
-
-    Where nothing is predicted, or nothing is salient, the quotient 0/0 is taken as 0, as published toolboxes do.
-    """
+    """Give precision, recall and F-measure by threshold (FLoss, eq. 1 and 3) from counts of pixels by bin; 0/0 is 0."""
     true_positives = salient[::-1].cumsum()[::-1]
     predicted = true_positives + background[::-1].cumsum()[::-1]
     precision = true_positives / np.maximum(predicted, 1)

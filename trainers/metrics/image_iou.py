@@ -8,17 +8,15 @@ from .streaming import Streaming
 
 
 class ImageIoU(Streaming):
-    """Accumulates saliency maps one by one: memory does not grow with the number of images.
+    """Accumulates saliency maps one by one; an image of ignored pixels only does not count.
 
-    An image without salient pixels scores 1 where nothing is predicted and 0 elsewhere (0/0 = 1, as in `Jaccard`). An
-    image of ignored pixels only does not count.
+    An image without salient pixels scores 1 where nothing is predicted and 0 elsewhere (0/0 = 1, as in `Jaccard`).
     """
 
     _sums = ("images", "_sum")
 
     def __init__(self) -> None:
-        self.images = 0
-        self._sum = np.zeros(256)
+        self.images, self._sum = 0, np.zeros(256)
 
     def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
         """Score one map, float32 [H, W] in [0, 1]; see `histogram.histograms` for the mask."""

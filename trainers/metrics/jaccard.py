@@ -7,12 +7,11 @@ Three means over the classes are in use, and differ by what the index of a class
     batch_miou      of the pixels of a few images together, then averaged over these batches;
     image_miou      of the pixels of one image, then averaged over the images.
 
-Each comes in two kinds, which differ by what a class counts that is not in the ground truth of the data set, batch or
-image: plain, its index is 0/0 = 1 when it is not predicted either, and 0 when it is; `..._present` leaves it out.
-
-Ignored pixels do not count, and neither does an image of ignored pixels alone.
+A class that is not in their ground truth counts 0/0 = 1 when it is not predicted either, and 0 when it is;
+`..._present` leaves it out. Ignored pixels do not count, and neither does an image of ignored pixels alone.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -30,14 +29,8 @@ def confusion_matrix(
 ) -> np.ndarray:
     """Count pixels by true class (row) and predicted class (column): int64 [classes, classes].
 
-    Args:
-        labels: integer, any shape, 0..classes - 1 or `ignore`.
-        predicted: integer, of the same shape, 0..classes - 1.
-        classes: number of classes.
-        ignore: the label of pixels that do not count, or None.
-
-    Raises:
-        ValueError: shapes that differ, or a value that is no class.
+    Labels are integers, 0..classes - 1 or `ignore`, and so, but for that, are the predicted classes, of the same shape;
+    ValueError for others.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape:
@@ -53,20 +46,14 @@ def confusion_matrix(
 
 
 def class_iou(confusion: np.ndarray) -> np.ndarray:
-    """Give the Jaccard index of each class (eq. 3), from [..., C, C] to float64 [..., C].
-
-    It is 1 for a class that is neither there nor predicted (0/0 = 1).
-    """
+    """Give the Jaccard index of each class (eq. 3), from [..., C, C] to float64 [..., C]; 0/0 = 1."""
     both = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - both
     return np.divide(both, union, out=np.ones_like(both), where=union > 0)
 
 
 def mean_iou(confusion: np.ndarray, *, present: bool) -> np.ndarray:
-    """Average the Jaccard index over the classes (eq. 14), or over those of the ground truth alone.
-
-    From matrices [..., C, C] with at least one pixel each to float64 [...].
-    """
+    """Average the Jaccard index over the classes (eq. 14), or those of the truth: [..., C, C] to float64 [...]."""
     iou = class_iou(confusion)
     if not present:
         return iou.mean(axis=-1)
@@ -78,10 +65,7 @@ def mean_iou(confusion: np.ndarray, *, present: bool) -> np.ndarray:
 class JaccardResult:
     """How well class maps agree; the catalogue explains the scalars.
 
-    Attributes:
-        confusion: int64 [C, C], pixels by true (row) and predicted (column) class.
-        batch_size: images a batch; the last may have fewer.
-        images: how many images were counted.
+    `confusion` is int64 [C, C], pixels by true (row) and predicted (column) class.
     """
 
     confusion: np.ndarray
@@ -92,11 +76,6 @@ class JaccardResult:
     image_miou_present: float
     batch_size: int
     images: int
-
-    @property
-    def class_iou(self) -> np.ndarray:
-        """The Jaccard index of each class over all pixels, float64 [C]; 1 where a class is nowhere."""
-        return class_iou(self.confusion)
 
     @property
     def dataset_miou(self) -> float:
@@ -116,27 +95,23 @@ class JaccardResult:
     @property
     def scalars(self) -> dict[str, float]:
         """The main figures by name."""
-        names = (
-            "dataset_miou", "dataset_miou_present", "batch_miou", "batch_miou_present", "image_miou",
-            "image_miou_present", "pixel_accuracy",
-        )  # fmt: skip
-        return {name: float(getattr(self, name)) for name in names}
+        means = (f"{over}_miou{kind}" for over in ("dataset", "batch", "image") for kind in ("", "_present"))
+        return {name: float(getattr(self, name)) for name in (*means, "pixel_accuracy")}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
-        """By class: `iou`, `recall`, `precision` and `share` of the pixels; what does not exist (0/0) is left out."""
+        """By class: `share` of the pixels, `iou`, `recall` and `precision`; what does not exist (0/0) is left out."""
         true, found = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
         rows = {}
         for index, name in enumerate(self.class_names):
             hit = self.confusion[index, index]
-            row = {"share": true[index] / true.sum()}
-            if true[index] + found[index]:
-                row["iou"] = hit / (true[index] + found[index] - hit)
-            if true[index]:
-                row["recall"] = hit / true[index]
-            if found[index]:
-                row["precision"] = hit / found[index]
-            rows[name] = {key: float(value) for key, value in row.items()}
+            quotients = {
+                "share": (true[index], true.sum()),
+                "iou": (hit, true[index] + found[index] - hit),
+                "recall": (hit, true[index]),
+                "precision": (hit, found[index]),
+            }
+            rows[name] = {key: float(part / whole) for key, (part, whole) in quotients.items() if whole}
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,24 +163,16 @@ class Jaccard(Streaming):
 
     def _take_in(self, other: Self) -> None:
         super()._take_in(other)
-        self._runs = sorted(self._runs + [run.copy() for run in other._runs], key=lambda run: run.start)
+        self._runs = sorted(self._runs + copy.deepcopy(other._runs), key=lambda run: run.start)
 
     def result(self) -> JaccardResult:
         """Give what was counted so far; MetricfitError where no image has a pixel that counts."""
         if not self._images:
             raise MetricfitError("no pixel counts in any image, so there is nothing to measure: choose other data")
-        batch_miou, batch_miou_present = BatchRun.mean(self._runs).tolist()
-        image_miou, image_miou_present = (self._image_sums / self._images).tolist()
-        return JaccardResult(
-            confusion=self._dataset.copy(),
-            class_names=self.class_names,
-            batch_miou=batch_miou,
-            batch_miou_present=batch_miou_present,
-            image_miou=image_miou,
-            image_miou_present=image_miou_present,
-            batch_size=self.batch_size,
-            images=self._images,
-        )
+        batch, batch_present = BatchRun.mean(self._runs).tolist()
+        image, image_present = (self._image_sums / self._images).tolist()
+        means = (batch, batch_present, image, image_present)
+        return JaccardResult(self._dataset.copy(), self.class_names, *means, self.batch_size, self._images)
 
 
 def _both_means(confusion: np.ndarray) -> np.ndarray:

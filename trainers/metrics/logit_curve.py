@@ -24,8 +24,7 @@ class LogitFMeasure(Streaming):
     _sums = ("images", "_sum")
 
     def __init__(self, beta2: float = 0.3):
-        self.beta2, self.images = beta2, 0
-        self._sum = np.zeros((2, len(LEVELS)))
+        self.beta2, self.images, self._sum = beta2, 0, np.zeros((2, len(LEVELS)))
 
     def update(self, logits: np.ndarray, mask: np.ndarray) -> None:
         """Score one map, float [H, W]; the mask is as in `FMeasureCurve.update`."""

@@ -14,26 +14,18 @@ def best_logit_scale(
     factors: Sequence[float] = FACTORS,
     *,
     beta2: float = 0.3,
-    average: str = "curves",
 ) -> tuple[float, dict[float, float]]:
-    """Choose the factor on the logits that is best for MeanF, on a selection split.
+    """Choose the factor on the logits that is best for MeanF, on a selection split: the first of equals.
 
-    Scaling moves no pixel over another, so MaxF hardly changes, but predictions move towards 0 and 1.
+    Scaling moves no pixel over another, so MaxF hardly changes, but predictions move towards 0 and 1. Gives the factor,
+    and the MeanF of every one; ValueError where one is not positive.
 
     Args:
         pairs: gives, when called, an iterable of (logits float [H, W], mask [H, W] with 0, 1, 255); read once.
-        factors: positive factors to try.
-        beta2: as in `FMeasureCurve`, and `average` likewise.
-
-    Returns:
-        The best factor (the first of equals), and the MeanF of every factor.
-
-    Raises:
-        ValueError: no factors, or one that is not positive.
     """
     if not factors or not all(factor > 0 for factor in factors):
         raise ValueError(f"factors must be positive numbers, got {factors}")
-    scored = {float(factor): FMeasureCurve(beta2, average) for factor in factors}
+    scored = {float(factor): FMeasureCurve(beta2) for factor in factors}
     for logits, mask in pairs():
         for factor, curve in scored.items():
             curve.update(sigmoid(np.float32(factor) * logits), mask)

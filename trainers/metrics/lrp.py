@@ -10,7 +10,7 @@ of them may lie below 0.1. So optima and bands are looked for among the scores t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,27 +20,25 @@ from .matching import ClassMatches, Found, Matches, Truth, by_class
 from .streaming import Streaming
 from .threshold_band import band_around
 
+_COMPONENTS = ("localization", "false_positives", "false_negatives")
+
 
 @dataclass(frozen=True, eq=False)
 class LRPResult:
-    """What a set of detections scores, by class and by threshold.
+    """What a set of detections scores, by class and by threshold; the catalogue explains the scalars.
 
-    The catalogue explains the scalars; thresholds are NaN where nothing is found.
-    Classes without a box that counts are left out of all averages over classes. `f1`, `lrp` and what belongs to them
-    are of all classes together, under one threshold for all; there the false positives of such classes count.
+    Thresholds are NaN where nothing is found. Averages over classes leave out those without a box that counts. `f1`,
+    `lrp` and what belongs to them are of all classes together, under one threshold; there the false positives of such
+    classes count.
 
     Attributes:
-        localization: 1 - IoU of the true positives at each class's optimum, averaged over them and then over classes.
-        false_positives: share of false positives among the boxes at the optimum (1 - precision), likewise.
-        false_negatives: share of boxes missed there (1 - recall), likewise.
         band: (low, high), the contiguous thresholds around `f1_threshold` with F1 >= 0.99 `f1`.
-        class_olrp: float64 [K], NaN for a class without truth; `class_localization`, `class_false_positives` and
-            `class_false_negatives` likewise (the first two NaN also where a class has no true positive).
-        class_threshold: float64 [K], the lowest score at the optimum of each class; NaN without true positive.
+        class_olrp: float64 [K], NaN for a class without truth, as its three components, of which the first two are NaN
+            without a true positive, too, and `class_threshold`, the lowest score at the class's optimum.
         thresholds: float64 [T], those of the curves: {0..255}/255, up to 256 quantiles of all scores, as many of the
             surest ones, four for each true box.
-        f1_curve: float64 [T], of all classes together, and `lrp_curve`.
-        class_f1_curve: float64 [T], averaged over classes, and `class_lrp_curve`.
+        f1_curve: float64 [T], of all classes together, as `lrp_curve`; `class_f1_curve` and `class_lrp_curve` are
+            averaged over classes.
         tau: least IoU of a true positive.
     """
 
@@ -72,29 +70,17 @@ class LRPResult:
         """The figures by name, those that are NaN left out."""
         values = {
             "olrp": self.olrp,
-            "olrp_localization": self.localization,
-            "olrp_false_positives": self.false_positives,
-            "olrp_false_negatives": self.false_negatives,
-            "lrp": self.lrp,
-            "lrp_threshold": self.lrp_threshold,
-            "f1": self.f1,
-            "f1_threshold": self.f1_threshold,
-            "mean_f1": self.mean_f1,
-            "band_low": self.band[0],
-            "band_high": self.band[1],
+            **{f"olrp_{name}": getattr(self, name) for name in _COMPONENTS},
+            **{name: getattr(self, name) for name in ("lrp", "lrp_threshold", "f1", "f1_threshold", "mean_f1")},
+            **dict(zip(("band_low", "band_high"), self.band)),
         }
         return {name: value for name, value in values.items() if not np.isnan(value)}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
         """By class name: `olrp`, its three components and `threshold`, those that are NaN left out."""
-        columns = {
-            "olrp": self.class_olrp,
-            "olrp_localization": self.class_localization,
-            "olrp_false_positives": self.class_false_positives,
-            "olrp_false_negatives": self.class_false_negatives,
-            "threshold": self.class_threshold,
-        }
+        components = {f"olrp_{name}": getattr(self, f"class_{name}") for name in _COMPONENTS}
+        columns = {"olrp": self.class_olrp, **components, "threshold": self.class_threshold}
         return by_class(self.class_names, columns)
 
     @property
@@ -105,18 +91,12 @@ class LRPResult:
 
 
 class LRP(Streaming):
-    """Takes in pictures one by one; keeps a few numbers for each found box.
+    """Takes in pictures one by one; keeps a few numbers for each found box, in `matches`.
 
     Args:
         class_names: names of the classes, by index.
-        tau: least IoU of a true positive, in [0, 1).
+        tau: least IoU of a true positive, in [0, 1); ValueError for others.
         start: position of the first picture in the data set.
-
-    Attributes:
-        matches: what became of each found box.
-
-    Raises:
-        ValueError: tau out of range.
     """
 
     def __init__(self, class_names: Sequence[str], tau: float = 0.5, *, start: int = 0):
@@ -139,33 +119,26 @@ class LRP(Streaming):
         tau, classes = self.matches.tau, self.matches.by_class()
         together = Sweep.over(classes, tau)
         if together.truths == 0:
-            raise MetricfitError(
-                f"LRP needs a box that counts, got none in {self.matches.images} pictures: check the boxes"
-            )
+            where = f"{self.matches.images} pictures"
+            raise MetricfitError(f"LRP needs a box that counts, got none in {where}: check the boxes")
         sweeps = [Sweep.over([found], tau) for found in classes]
-        optima = np.array([sweep.optimal_lrp() for sweep in sweeps])
-        olrp, localization, false_positives, false_negatives, threshold = optima.T
-        thresholds = _thresholds(together.scores, together.truths)
         counted = [sweep for sweep in sweeps if sweep.truths]
-        best_f1, f1_threshold, band = together.best_f1()
+        optima = np.array([sweep.optimal_lrp() for sweep in sweeps]).T
+        optimum: dict[str, Any] = dict(zip(("olrp", *_COMPONENTS, "threshold"), optima))
+        means: dict[str, Any] = {name: _mean(values) for name, values in optimum.items() if name != "threshold"}
+        thresholds = _thresholds(together.scores, together.truths)
+        f1, f1_threshold, band = together.best_f1()
         lrp, *_, lrp_threshold = together.optimal_lrp()
         return LRPResult(
-            olrp=_mean(olrp),
-            localization=_mean(localization),
-            false_positives=_mean(false_positives),
-            false_negatives=_mean(false_negatives),
-            f1=best_f1,
+            **means,
+            **{f"class_{name}": values for name, values in optimum.items()},
+            f1=f1,
             f1_threshold=f1_threshold,
             band=band,
             mean_f1=float(together.at(together.f1, THRESHOLDS).mean()),
-            lrp=float(lrp),
-            lrp_threshold=float(lrp_threshold),
+            lrp=lrp,
+            lrp_threshold=lrp_threshold,
             class_names=self.matches.class_names,
-            class_olrp=olrp,
-            class_localization=localization,
-            class_false_positives=false_positives,
-            class_false_negatives=false_negatives,
-            class_threshold=threshold,
             thresholds=thresholds,
             f1_curve=together.at(together.f1, thresholds),
             lrp_curve=together.at(together.lrp, thresholds),
@@ -179,10 +152,8 @@ class LRP(Streaming):
 class Sweep:
     """What the n surest boxes score, for every n from 0 to N: arrays [N + 1], but for the falling `scores` [N].
 
-    Attributes:
-        truths: how many true boxes count.
-        error: sum of 1 - IoU over the true positives.
-        cuts: int64 [D], the n at which a threshold can cut: boxes of one score stay together.
+    `truths` is how many true boxes count, `error` the sum of 1 - IoU over the true positives, and `cuts`, int64 [D],
+    the n at which a threshold can cut: boxes of one score stay together.
     """
 
     scores: np.ndarray

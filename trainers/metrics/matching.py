@@ -9,11 +9,10 @@ import numpy as np
 from ..geometry import box_areas, box_iou
 from .streaming import Streaming
 
+# What becomes of a found box; an ignored one met a box that does not count.
 FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1
-"""What becomes of a found box; an ignored one met a box that does not count."""
 
 
-@dataclass(frozen=True, eq=False, init=False)
 class Truth:
     """The boxes that are in one picture.
 
@@ -24,16 +23,11 @@ class Truth:
         crowd: bool [n], boxes (COCO) around many objects: they do not count either, and a found box meets one when it
             lies inside of it.
         areas: float [n], pixels of each object, by which COCO tells small from large; by default those of the boxes.
+        ignored: bool [n], which boxes do not count.
 
     Raises:
         ValueError: other shapes, or boxes that are not finite.
     """
-
-    boxes: np.ndarray
-    classes: np.ndarray
-    difficult: np.ndarray
-    crowd: np.ndarray
-    areas: np.ndarray
 
     def __init__(
         self,
@@ -43,22 +37,14 @@ class Truth:
         crowd: np.ndarray | None = None,
         areas: np.ndarray | None = None,
     ):
-        boxes, classes = _checked("true", boxes, classes)
-        difficult, crowd = _flags("difficult", difficult, len(boxes)), _flags("crowd", crowd, len(boxes))
-        areas = box_areas(boxes) if areas is None else np.asarray(areas, np.float64).reshape(-1)
-        if len(areas) != len(boxes):
-            raise ValueError(f"areas must have one entry for each of {len(boxes)} boxes, got {len(areas)}")
-        columns = {"boxes": boxes, "classes": classes, "difficult": difficult, "crowd": crowd, "areas": areas}
-        for name, values in columns.items():
-            object.__setattr__(self, name, values)
-
-    @property
-    def ignored(self) -> np.ndarray:
-        """Which boxes do not count, bool [n]."""
-        return self.difficult | self.crowd
+        self.boxes, self.classes = _checked("true", boxes, classes)
+        self.difficult, self.crowd = _flags("difficult", difficult, len(boxes)), _flags("crowd", crowd, len(boxes))
+        self.ignored = self.difficult | self.crowd
+        self.areas = box_areas(self.boxes) if areas is None else np.asarray(areas, np.float64).reshape(-1)
+        if len(self.areas) != len(boxes):
+            raise ValueError(f"areas must have one entry for each of {len(boxes)} boxes, got {len(self.areas)}")
 
 
-@dataclass(frozen=True, eq=False)
 class Found:
     """The boxes that a detector found in one picture.
 
@@ -71,17 +57,11 @@ class Found:
         ValueError: other shapes, or numbers that are not finite.
     """
 
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
-
-    def __post_init__(self) -> None:
-        boxes, classes = _checked("found", self.boxes, self.classes)
-        scores = np.asarray(self.scores, np.float64).reshape(-1)
+    def __init__(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray):
+        self.boxes, self.classes = _checked("found", boxes, classes)
+        self.scores = scores = np.asarray(scores, np.float64).reshape(-1)
         if len(scores) != len(boxes) or not np.isfinite(scores).all():
             raise ValueError(f"found boxes need a finite score each, got {len(scores)} scores for {len(boxes)} boxes")
-        for name, value in {"boxes": boxes, "scores": scores, "classes": classes}.items():
-            object.__setattr__(self, name, value)
 
     def of_class(self, index: int) -> np.ndarray:
         """Give where the boxes of a class stand, surest first, as integers; equal scores keep their order."""
@@ -93,16 +73,10 @@ def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple
     """Match found to true boxes of one class in one picture, as COCO does.
 
     The surest found box takes the free true box it overlaps most, then the next one. Only where no box that counts is
-    left, a box that does not count may be met, by any number of found boxes.
+    left, a box that does not count may be met, by any number of found boxes. `iou` is [n, m], found boxes by falling
+    score.
 
-    Args:
-        iou: float [n, m], found boxes by falling score.
-        ignored: bool [m], which true boxes do not count.
-        threshold: least IoU of a match.
-
-    Returns:
-        What becomes of each found box, int8 [n] of `FALSE_POSITIVE`, `TRUE_POSITIVE` and `IGNORED`; and the true box
-        that it meets, int64 [n], -1 where none.
+    Gives what becomes of each found box, int8 [n], and the true box that it meets, int64 [n], -1 where none.
     """
     fate, met = np.full(len(iou), FALSE_POSITIVE, np.int8), np.full(len(iou), -1)
     if not iou.size:
@@ -123,11 +97,7 @@ def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple
 class ClassMatches:
     """What was found of one class in all pictures, surest first, without what met a box that does not count.
 
-    Attributes:
-        scores: float64 [n], falling.
-        iou: float64 [n], with the true box that was met; 0 for false positives.
-        positive: bool [n], true positives.
-        truths: how many true boxes count.
+    `iou` is that with the true box that was met, 0 for false positives; `truths` is how many true boxes count.
     """
 
     scores: np.ndarray
@@ -139,10 +109,8 @@ class ClassMatches:
 class Matches(Streaming):
     """Matches of a data set, taken in picture by picture: a few numbers for each found box are kept.
 
-    Args:
-        class_names: names of the classes, by index.
-        tau: least IoU of a true positive.
-        start: position of the first picture in the data set; found boxes of equal scores keep the pictures' order.
+    `tau` is the least IoU of a true positive, `start` the position of the first picture in the data set: found boxes of
+    equal scores keep the pictures' order.
     """
 
     _settings = ("class_names", "tau")
@@ -164,13 +132,9 @@ class Matches(Streaming):
             fate, met = match(iou, truth.ignored[true], self.tau)
             counts = fate != IGNORED
             reached = iou[np.arange(len(iou)), met] if iou.size else np.zeros(len(iou))
-            columns = (
-                np.full(counts.sum(), index),
-                found.scores[places][counts],
-                np.where(fate == TRUE_POSITIVE, reached, 0.0)[counts],
-                fate[counts] == TRUE_POSITIVE,
-            )
-            self._rows.append((self._next, columns))
+            positive = fate == TRUE_POSITIVE
+            columns = (np.full(len(iou), index), found.scores[places], np.where(positive, reached, 0.0), positive)
+            self._rows.append((self._next, tuple(column[counts] for column in columns)))
         self.images += 1
         self._next += 1
 
@@ -195,9 +159,8 @@ def check_classes(class_names: Sequence[str], *classes: np.ndarray) -> None:
     """Refuse classes without a name."""
     for values in classes:
         if values.size and not (values.min() >= 0 and values.max() < len(class_names)):
-            raise ValueError(
-                f"classes must lie in 0..{len(class_names) - 1}, one for each name, got {values.min()}..{values.max()}"
-            )
+            got, last = f"{values.min()}..{values.max()}", len(class_names) - 1
+            raise ValueError(f"classes must lie in 0..{last}, one for each name, got {got}")
 
 
 def by_class(class_names: Sequence[str], columns: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
@@ -209,9 +172,8 @@ def by_class(class_names: Sequence[str], columns: dict[str, np.ndarray]) -> dict
 
 
 def _checked(kind: str, boxes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    boxes = np.asarray(boxes, np.float64)
+    boxes, classes = np.asarray(boxes, np.float64), np.asarray(classes)
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
-    classes = np.asarray(classes)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or classes.shape != boxes.shape[:1]:
         raise ValueError(f"{kind} boxes must be [n, 4] with classes [n], got {boxes.shape} and {classes.shape}")
     if not np.isfinite(boxes).all():

@@ -4,19 +4,13 @@ from typing import ClassVar, Self
 
 
 class Streaming:
-    """A measure that takes in pictures one by one; subclasses name their attributes that make up its state."""
+    """A measure that takes in pictures one by one; subclasses name the attributes that make up its state."""
 
-    _settings: ClassVar[tuple[str, ...]] = ()
-    """What two measures must have in common to be merged."""
-    _sums: ClassVar[tuple[str, ...]] = ()
-    """What is added up."""
+    _settings: ClassVar[tuple[str, ...]] = ()  # what two measures must have in common to be merged
+    _sums: ClassVar[tuple[str, ...]] = ()  # what is added up
 
     def merge(self, other: Self) -> None:
-        """Take in all that another measure took in: as if this one had seen the pictures of both.
-
-        Raises:
-            ValueError: the other one measures something else, or with other settings.
-        """
+        """Take in all that another measure took in; ValueError where that measures something else, or otherwise."""
         if type(other) is not type(self):
             raise ValueError(f"{type(self).__name__} merges with its own kind only, got {type(other).__name__}")
         for name in self._settings:

@@ -53,7 +53,7 @@ def test_all_means_agree_with_sets_of_pixels(seed, batch_size):
         for name, value in expected.items():
             assert result.scalars[name] == pytest.approx(value, abs=1e-12), name
     np.testing.assert_array_equal(result.confusion, reference.confusion(pairs, 4, 255))
-    np.testing.assert_allclose(result.class_iou, [reference.index_of_class(pairs, c, 255) for c in range(4)])
+    np.testing.assert_allclose(class_iou(result.confusion), [reference.index_of_class(pairs, c, 255) for c in range(4)])
     right = sum(((labels == found) & (labels != 255)).sum() for labels, found in pairs)
     assert result.pixel_accuracy == pytest.approx(right / sum((labels != 255).sum() for labels, _ in pairs))
     assert result.images == 6

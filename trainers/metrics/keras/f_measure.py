@@ -5,7 +5,6 @@ from typing import Any, Unpack
 import keras
 import tensorflow as tf
 
-from ...geometry import IGNORE
 from ..f_measure import UNDECIDED, FMeasureResult, check_options
 from ..histogram import f_measure
 from ..threshold_band import BAND_SHARE
@@ -23,30 +22,21 @@ class FMeasure(MapMetric):
         beta2: weight of precision against recall, beta squared.
         average: "curves" (precision and recall averaged over images, then F) or "images" (F per image, averaged).
         protocol: "raw", or "published" (each map stretched to [0, 1] and truncated to 8 bits).
-        from_logits: whether `y_pred` holds logits instead of probabilities in [0, 1].
-        ignore_label: the label of pixels that do not count, or None.
-        name: name of the metric, in the logs.
-        dtype: dtype of the sums; a half precision would not hold them.
+        **options: `from_logits`, whether `y_pred` holds logits instead of probabilities in [0, 1]; `ignore_label`, the
+            label of pixels that do not count, or None; `name`; `dtype` of the sums, float32 or better.
 
     Raises:
         ValueError: an option out of range.
     """
 
     key = "f_measure"
+    arguments = ("beta2", "average")
 
     def __init__(
-        self,
-        beta2: float = 0.3,
-        average: str = "curves",
-        protocol: str = "raw",
-        *,
-        from_logits: bool = False,
-        ignore_label: int | None = IGNORE,
-        name: str | None = None,
-        dtype: str = "float32",
+        self, beta2: float = 0.3, average: str = "curves", protocol: str = "raw", **options: Unpack[MapOptions]
     ):
         check_options(beta2, average, protocol)
-        super().__init__(protocol, from_logits=from_logits, ignore_label=ignore_label, name=name, dtype=dtype)
+        super().__init__(protocol, **options)
         self.beta2, self.average = beta2, average
         self.precision_sum = self.add_variable((256,), "zeros", name="precision_sum")
         self.recall_sum = self.add_variable((256,), "zeros", name="recall_sum")
@@ -106,10 +96,6 @@ class FMeasure(MapMetric):
             f = f_measure(precision, recall, self.beta2)
         return FMeasureResult.from_curves(precision, recall, f, mae=error, polarisation=polarised, images=round(images))
 
-    def get_config(self) -> dict[str, Any]:
-        """Give the arguments that build an equal metric."""
-        return {**super().get_config(), "beta2": self.beta2, "average": self.average}
-
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class FirstMapFMeasure(FMeasure):
@@ -145,16 +131,10 @@ class MeanFMeasure(FMeasure):
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class FMeasureAt(MapMetric):
-    """The F-measure of the pixels with a prediction of at least a threshold; other arguments as in `FMeasure`.
-
-    Args:
-        threshold: a probability, in [0, 1].
-
-    Raises:
-        ValueError: an option out of range.
-    """
+    """The F-measure of predictions of at least a threshold, in [0, 1]; arguments and errors as in `FMeasure`."""
 
     key = "f_at_threshold"
+    arguments = ("threshold", "beta2", "average")
 
     def __init__(
         self,
@@ -182,11 +162,6 @@ class FMeasureAt(MapMetric):
         """Give it; 0 before the first image."""
         precision, recall, f = map(self._mean, self.sums)
         return f if self.average == "images" else _f(precision, recall, self.beta2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Give the arguments that build an equal metric."""
-        options = {name: getattr(self, name) for name in ("threshold", "beta2", "average")}
-        return {**super().get_config(), **options}
 
 
 @keras.saving.register_keras_serializable(package="metricfit")

@@ -9,8 +9,7 @@ from ...geometry import IGNORE
 from ..f_measure import check_protocol
 from ..histogram import BIN_SCALE, THRESHOLDS
 
-Figures = list[tuple[Any, tf.Tensor]]
-"""What images [B] add to which variable of a metric."""
+Figures = list[tuple[Any, tf.Tensor]]  # what images [B] add to which variable of a metric
 
 
 class MapOptions(TypedDict, total=False):
@@ -23,13 +22,10 @@ class MapOptions(TypedDict, total=False):
 
 
 class MapMetric(keras.metrics.Metric):
-    """A metric of saliency maps that averages over images; arguments as in `FMeasure`.
+    """A metric of saliency maps that averages over images with pixels that count; arguments as in `FMeasure`."""
 
-    An image of ignored pixels only does not count.
-    """
-
-    key: ClassVar[str]
-    """What it is called in the logs by default."""
+    key: ClassVar[str]  # its name in the logs by default
+    arguments: ClassVar[tuple[str, ...]] = ()  # those of a subclass
 
     def __init__(
         self,
@@ -97,16 +93,15 @@ class MapMetric(keras.metrics.Metric):
         labels = tf.where(valid, tf.where(positive, 1, 0), 2)
         segments = codes + 256 * (labels + 3 * tf.range(batch)[:, None, None])
         # float32 counts are exact up to 2**24 pixels, and have a kernel on every device (int32 has not).
-        counts = tf.math.unsorted_segment_sum(
-            tf.ones_like(saliency), segments, num_segments=batch * 768, name="histograms"
-        )
+        ones = tf.ones_like(saliency)
+        counts = tf.math.unsorted_segment_sum(ones, segments, num_segments=batch * 768, name="histograms")
         counts = tf.cumsum(tf.reshape(counts, (batch, 3, 256)), axis=2, reverse=True)
         return counts[:, 0], counts[:, 1]
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal metric."""
-        options = {name: getattr(self, name) for name in ("protocol", "from_logits", "ignore_label")}
-        return {**super().get_config(), **options}
+        names = ("protocol", "from_logits", "ignore_label", *self.arguments)
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 class ImageMean(MapMetric):

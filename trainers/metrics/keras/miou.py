@@ -18,8 +18,7 @@ class MIoU(keras.metrics.Metric):
     Args:
         num_classes: number of classes.
         over: of what the classes' indices are taken: "dataset" of all pixels together (what benchmarks report),
-            "batch" or "image" of the pixels of each batch or image, then averaged over these. Under `tf.distribute` a
-            batch is what one replica sees.
+            "batch" or "image" of those of each, then averaged. Under `tf.distribute` a batch is what one replica sees.
         present: whether to average over the classes that the data set's, batch's or image's labels have; else over
             all, and one that is neither there nor predicted counts as 1.
         ignore_label: the label of pixels that do not count, or None.
@@ -118,5 +117,5 @@ class MIoU(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal metric."""
-        options = {name: getattr(self, name) for name in ("num_classes", "over", "present", "ignore_label")}
-        return {**super().get_config(), **options}
+        names = ("num_classes", "over", "present", "ignore_label")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -3,7 +3,7 @@
 S = alpha * S_object + (1 - alpha) * S_region                            (Fan et al., ICCV 2017, eq. 11)
 """
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 import tensorflow as tf
@@ -13,19 +13,14 @@ from .maps import ImageMean, MapOptions, count, masked_sum
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class SMeasure(ImageMean):
-    """The mean S-measure of saliency maps; other arguments as in `FMeasure`.
+    """The mean S-measure of saliency maps; arguments as in `FMeasure`, and alpha in [0, 1], the weight of the object.
 
     A map of an image without salient pixels scores 1 less its mean, of one with salient pixels only its mean. A single
     pixel has a standard deviation of 0.
-
-    Args:
-        alpha: weight of the object against the regions, in [0, 1].
-
-    Raises:
-        ValueError: an option out of range.
     """
 
     key = "s_measure"
+    arguments = ("alpha",)
 
     def __init__(self, alpha: float = 0.5, protocol: str = "raw", **options: Unpack[MapOptions]):
         if not 0 <= alpha <= 1:
@@ -40,12 +35,7 @@ class SMeasure(ImageMean):
         objects = share * _object(saliency, positive) + (1 - share) * _object(1 - saliency, valid & ~positive)
         score = self.alpha * objects + (1 - self.alpha) * _regions(saliency, positive, valid)
         mean = masked_sum(saliency, valid) / tf.maximum(pixels, 1)
-        score = tf.where(share == 0, 1 - mean, tf.where(share == 1, mean, tf.maximum(score, 0)))
-        return score
-
-    def get_config(self) -> dict[str, Any]:
-        """Give the arguments that build an equal metric."""
-        return {**super().get_config(), "alpha": self.alpha}
+        return tf.where(share == 0, 1 - mean, tf.where(share == 1, mean, tf.maximum(score, 0)))
 
 
 def _object(values: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
