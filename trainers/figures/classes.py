@@ -7,68 +7,37 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..colours import class_palette
-from ..metrics import JaccardResult
-from .panels import Look, check_panels, panel_grid, shows
+from ..geometry import IGNORE
+from ..metrics.catalogue import CATALOGUE
+from ..metrics.jaccard import JaccardResult
+from .panels import Look, Picture, panel_grid, shows
 from .style import COLOURS, IGNORED, INK, LEGEND, bare, frame, new_figure, shortened
 
 MOST_IN_LEGEND = 24
-MOST_WITH_NUMBERS = 24
-"""Of more classes a confusion matrix shows shades alone."""
-
+MOST_WITH_NUMBERS = 24  # of more classes a confusion matrix shows shades alone
 _LOOK = Look(("Image", "Truth", "Prediction"), side=2.1, most=3)
 
 
-def label_panels_figure(
-    images: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray],
-    predictions: Sequence[np.ndarray],
-    class_names: Sequence[str],
-    names: Sequence[str] | None = None,
-    *,
-    ignore: int = 255,
-    title: str = "",
-) -> Figure:
-    """Draw one row an example: image, true classes, predicted classes. Two examples stand side by side from four on.
-
-    Args:
-        images: uint8 [H, W, 3] each, RGB.
-        labels: integer [H, W] each, 0..C - 1 and `ignore`, drawn grey.
-        predictions: integer [H, W] each, 0..C - 1.
-        class_names: names of the classes; the legend has those that are seen.
-        names: written beside each row.
-        ignore: the label of pixels that do not count.
-        title: line above the figure.
-
-    Raises:
-        ValueError: no images, or lists of different lengths.
-    """
-    names = names if names is not None else [""] * len(images)
-    check_panels(images, labels, predictions, names)
-    seen = sorted({int(value) for part in (*labels, *predictions) for value in np.unique(part)} - {ignore})
+def label_panels_figure(pictures: Sequence[Picture], class_names: Sequence[str], *, title: str = "") -> Figure:
+    """Draw one row an example, its true and predicted classes integer [H, W]; the legend has those that are seen."""
+    labels, predictions = [one.truth for one in pictures], [one.found for one in pictures]
+    seen = sorted({int(value) for part in (*labels, *predictions) for value in np.unique(part)} - {IGNORE})
     colours = class_palette(class_names) / 255
     patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in seen[:MOST_IN_LEGEND]]
     if len(seen) > MOST_IN_LEGEND:
         patches.append(Patch(alpha=0, label=f"and {len(seen) - MOST_IN_LEGEND} more"))
-    if any((part == ignore).any() for part in labels):
+    if any((part == IGNORE).any() for part in labels):
         patches.append(Patch(color=IGNORED, label="ignored"))
-    cells = [
-        [shows(picture) for picture in (image, _coloured(truth, colours, ignore), _coloured(found, colours, ignore))]
-        for image, truth, found in zip(images, labels, predictions, strict=True)
-    ]
-    columns = 4 * _LOOK.groups(len(images))
-    return panel_grid(_LOOK, images, cells, names, patches=patches, legend_columns=columns, title=title)
+    table = np.full((256, 3), IGNORED)  # RGB in [0, 1]
+    table[: len(colours)] = colours
+    table[IGNORE] = IGNORED
+    cells = [[shows(picture) for picture in (image, table[truth], table[found])] for image, truth, found, _ in pictures]
+    columns = 4 * _LOOK.groups(len(pictures))
+    return panel_grid(_LOOK, pictures, cells, patches=patches, legend_columns=columns, title=title)
 
 
 def class_iou_figure(results: Mapping[str, JaccardResult], *, title: str = "") -> Figure:
-    """Draw the IoU of each class as bars, and the mean over the classes that the data have.
-
-    Args:
-        results: `JaccardResult` by label, e.g. of several losses, of the same classes; at most seven.
-        title: line above the figure.
-
-    Raises:
-        ValueError: no results, more than there are colours, or of different classes.
-    """
+    """Draw the IoU of each class as bars, and the mean over the classes that the data have; by label, seven at most."""
     if not 1 <= len(results) <= len(COLOURS):
         raise ValueError(f"a figure of classes shows 1 to {len(COLOURS)} results, got {len(results)}")
     (class_names, *others) = dict.fromkeys(result.class_names for result in results.values())
@@ -76,33 +45,29 @@ def class_iou_figure(results: Mapping[str, JaccardResult], *, title: str = "") -
         raise ValueError(f"results must be of the same classes, got {class_names} and {others[0]}")
     there = [name for name in class_names if any("iou" in result.class_scalars[name] for result in results.values())]
     thickness = 0.8 / len(results)
+    mean, iou = CATALOGUE["dataset_miou_present"], CATALOGUE["iou"]
     figure = new_figure(6.4, 1.2 + len(there) * max(0.26, 0.13 * len(results)))
     axes = bare(figure.add_subplot())
     axes.grid(visible=False, axis="y")
     for number, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
         values = [result.class_scalars[name].get("iou", np.nan) for name in there]
         places = np.arange(len(there)) + (number - (len(results) - 1) / 2) * thickness
-        axes.barh(
-            places, values, thickness * 0.92, color=colour, label=f"{label}: mIoU {result.dataset_miou_present:.3f}"
-        )
-        axes.axvline(result.dataset_miou_present, color=colour, linewidth=1, linestyle=":")
+        at = result.dataset_miou_present
+        axes.barh(places, values, thickness * 0.92, color=colour, label=f"{label}: {mean.heading} {mean.text(at)}")
+        axes.axvline(at, color=colour, linewidth=1, linestyle=":")
         for place, value in zip(places, values):
             if not np.isnan(value):
                 axes.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=7, color=INK)
     axes.set_yticks(np.arange(len(there)), [shortened(name) for name in there])
-    axes.set(xlim=(0, 1.07), ylim=(len(there) - 0.5, -0.5), xlabel="IoU over all pixels; dotted: mean of the classes")
+    about = f"{iou.heading} over all pixels; dotted: mean of the classes"
+    axes.set(xlim=(0, 1.07), ylim=(len(there) - 0.5, -0.5), xlabel=about)
     axes.set_xticks(np.linspace(0, 1, 6))
     figure.legend(loc="outside upper left", title=title or None, alignment="left", ncols=2, **LEGEND)
     return figure
 
 
 def confusion_figure(result: JaccardResult, *, title: str = "") -> Figure:
-    """Draw which share of each class' pixels is predicted as which class; each row adds up to 1.
-
-    Args:
-        result: what `Jaccard` gives.
-        title: line above the figure.
-    """
+    """Draw which share of each class' pixels is predicted as which class; each row adds up to 1."""
     total = result.confusion.sum(axis=1, keepdims=True)
     shares = np.divide(result.confusion, total, out=np.full(result.confusion.shape, np.nan), where=total > 0)
     count = len(shares)
@@ -129,12 +94,3 @@ def confusion_figure(result: JaccardResult, *, title: str = "") -> Figure:
     bar.ax.tick_params(length=0, labelsize=8, labelcolor=INK)
     bar.set_label("Share of the true class", fontsize=8.5, color=INK)
     return figure
-
-
-def _coloured(labels: np.ndarray, colours: np.ndarray, ignore: int) -> np.ndarray:
-    """Give RGB in [0, 1]."""
-    table = np.empty((max(256, ignore + 1), 3))
-    table[:] = IGNORED
-    table[: len(colours)] = colours
-    table[ignore] = IGNORED
-    return table[np.asarray(labels)]

@@ -21,20 +21,15 @@ _NOT_QUANTITIES = ("epoch", "seconds", "training_seconds")
 def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: str = "") -> Figure:
     """Draw one plot a quantity, training and validation (`val_...`) together; `NOT_IN_HISTORY` is left out.
 
-    Args:
-        rows: one mapping an epoch with `epoch` and numbers or their texts, as in history.csv; empty texts are left out.
-        title: line above the figure.
-
-    Raises:
-        ValueError: no rows.
+    A row an epoch has `epoch` and numbers or their texts, as in history.csv; empty texts are left out. ValueError for
+    none.
     """
     rows = list(rows)
     if not rows:
         raise ValueError("a history figure needs at least one epoch, got no rows")
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in _NOT_QUANTITIES]
-    quantities = [
-        name for name in dict.fromkeys(key.removeprefix("val_") for key in keys) if name not in NOT_IN_HISTORY
-    ]
+    names = dict.fromkeys(key.removeprefix("val_") for key in keys)
+    quantities = [name for name in names if name not in NOT_IN_HISTORY]
     order = ["loss", *CATALOGUE]
     quantities.sort(key=lambda name: order.index(name) if name in order else len(order))
     columns = min(3, len(quantities))

@@ -5,48 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .panels import Look, check_panels, panel_grid, shows
+from ..geometry import IGNORE
+from .panels import Look, Picture, panel_grid, shows
 from .style import IGNORED
 
 _LOOK = Look(("Image", "Mask", "Prediction"), side=1.75, most=4)
 
 
-def panels_figure(
-    images: Sequence[np.ndarray],
-    masks: Sequence[np.ndarray | None],
-    predictions: Sequence[np.ndarray],
-    names: Sequence[str] | None = None,
-    *,
-    ignore: int = 255,
-    title: str = "",
-) -> Figure:
-    """Draw one row an example: image, mask, prediction. Two examples stand side by side from five on.
-
-    Args:
-        images: uint8 [H, W, 3] each, RGB.
-        masks: integer [H, W] each with 0, 1 and `ignore` (drawn grey), or None where unknown.
-        predictions: float [H, W] each, in [0, 1].
-        names: written beside each row.
-        ignore: the mask value of pixels that do not count.
-        title: line above the figure.
-
-    Raises:
-        ValueError: no images, or lists of different lengths.
-    """
-    names = names if names is not None else [""] * len(images)
-    check_panels(images, masks, predictions, names)
+def panels_figure(pictures: Sequence[Picture], *, title: str = "") -> Figure:
+    """Draw one row an example, its mask integer [H, W] or None, its prediction float [H, W] in [0, 1]."""
     cells = [
-        [shows(picture) for picture in (image, _mask_picture(mask, image.shape[:2], ignore), prediction)]
-        for image, mask, prediction in zip(images, masks, predictions, strict=True)
+        [shows(picture) for picture in (image, _mask_picture(mask, image.shape[:2]), prediction)]
+        for image, mask, prediction, _ in pictures
     ]
-    return panel_grid(_LOOK, images, cells, names, title=title)
+    return panel_grid(_LOOK, pictures, cells, title=title)
 
 
-def _mask_picture(mask: np.ndarray | None, shape: tuple[int, ...], ignore: int) -> np.ndarray:
+def _mask_picture(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     """Give RGB in [0, 1]: black, white, and grey where ignored; all grey where there is no mask."""
     if mask is None:
         return np.full((*shape, 3), IGNORED)
     mask = np.asarray(mask)
     picture = np.repeat((mask == 1).astype(np.float64)[..., None], 3, axis=-1)
-    picture[mask == ignore] = IGNORED
+    picture[mask == IGNORE] = IGNORED
     return picture

@@ -1,9 +1,12 @@
 """A detector's precision over recall."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..metrics.average_precision import RECALLS, CocoResult
+from ..metrics.catalogue import CATALOGUE
 from .style import COLOURS, DASH_DOTTED, DASHED, HEADING, LEGEND, bare, new_figure, shortened
 
 
@@ -12,28 +15,24 @@ def precision_recall_figure(result: CocoResult, *, title: str = "") -> Figure:
 
     Of more than seven classes the best three and the worst three have colours, the others are grey.
     """
-    there = [index for index, ap in enumerate(result.class_ap50) if not np.isnan(ap)]
+    ap, there = CATALOGUE["ap"], np.flatnonzero(~np.isnan(result.class_ap50)).tolist()
     figure = new_figure(9.4 if len(there) > 1 else 5.2, 4.1, title)
     left, *others = [bare(axes) for axes in figure.subplots(1, 2 if len(there) > 1 else 1, squeeze=False)[0]]
-    averages = {0.5: result.ap50, 0.75: result.ap75, 0.9: result.ap90}
-    for (iou, value), colour, style in zip(averages.items(), COLOURS, ("-", DASHED, DASH_DOTTED)):
-        label = f"IoU ≥ {iou:g}: AP {value:.3f}"
+    averages = ((0.5, result.ap50), (0.75, result.ap75), (0.9, result.ap90))
+    for (iou, value), colour, style in zip(averages, COLOURS, ("-", DASHED, DASH_DOTTED)):
+        label = f"IoU ≥ {iou:g}: {ap.heading} {ap.text(value)}"
         left.plot(RECALLS, result.curve(iou), color=colour, linestyle=style, linewidth=2, label=label)
-    left.set_title(
-        f"Average of {len(there)} classes" if others else result.class_names[there[0]], loc="left", **HEADING
-    )
+    about = f"Average of {len(there)} classes" if others else result.class_names[there[0]]
+    left.set_title(about, loc="left", **HEADING)
     for right in others:
         order = sorted(there, key=lambda index: -result.class_ap50[index])
         coloured = order if len(order) <= len(COLOURS) else order[:3] + order[-3:]
         for index in [*(index for index in order if index not in coloured), *coloured]:
-            known = index in coloured
-            right.plot(
-                RECALLS,
-                result.curve(0.5, index),
-                color=COLOURS[coloured.index(index)] if known else "#BBBBBB",
-                linewidth=1.7 if known else 0.8,
-                label=f"{shortened(result.class_names[index])}: {result.class_ap50[index]:.3f}" if known else None,
-            )
+            look: dict[str, Any] = {"color": "#BBBBBB", "linewidth": 0.8}
+            if index in coloured:
+                label = f"{shortened(result.class_names[index])}: {ap.text(result.class_ap50[index])}"
+                look = {"color": COLOURS[coloured.index(index)], "linewidth": 1.7, "label": label}
+            right.plot(RECALLS, result.curve(0.5, index), **look)
         right.set_title("By class, IoU ≥ 0.5", loc="left", **HEADING)
     for axes in (left, *others):
         axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="Recall")

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 # Okabe and Ito's palette, told apart by all kinds of colour vision; its yellow is too light for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, GRID = "#333333", "#E3E3E3"
-IGNORED = (0.62, 0.62, 0.62)
-"""Of pixels that do not count."""
+IGNORED = (0.62, 0.62, 0.62)  # of pixels that do not count
 DOTTED: Any = (0, (1, 1.6))
 DASH_DOTTED: Any = (0, (6, 2, 1, 2))
 DASHED: Any = (0, (4, 1.5))

@@ -8,69 +8,45 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..metrics.catalogue import metrics_of
 from ..metrics.f_measure import FMeasureResult
 from ..metrics.histogram import THRESHOLDS
 from ..metrics.lrp import LRPResult
 from .style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, new_figure
 
-NEAR_ZERO = 0.03
-"""Below this best threshold a linear axis would show nothing."""
-
-STRIP = 0.022
-"""Height of a band, as a share of the curves' axis."""
+NEAR_ZERO = 0.03  # below this best threshold a linear axis would show nothing
+STRIP = 0.022  # height of a band, as a share of the curves' axis
+_WIDE: dict[str, Any] = {"linewidth": 2.2}
+_DOTTED: dict[str, Any] = {"linewidth": 1.3, "linestyle": DOTTED}
+_DASHED: dict[str, Any] = {"linewidth": 1.3, "linestyle": DASHED}
+_DASH_DOTTED: dict[str, Any] = {"linewidth": 1.1, "linestyle": DASH_DOTTED}
 
 
 def threshold_figure(results: Mapping[str, FMeasureResult], *, title: str = "") -> Figure:
-    """Draw precision, recall and F-measure over the threshold (as Fig. 3 and 4 of the FLoss paper).
-
-    Args:
-        results: by label, e.g. of several losses; at most seven.
-        title: line above the figure.
-
-    Returns:
-        A figure: precision dotted, recall dash-dotted, F-measure solid, MaxF a circle, and shaded the band of
-        thresholds within 1 % of MaxF.
-
-    Raises:
-        ValueError: no results, or more than there are colours.
-    """
+    """Draw precision, recall and F-measure over the threshold by label, of at most seven (FLoss, Fig. 3 and 4)."""
+    max_f, mean_f, at = metrics_of("max_f", "mean_f", "optimal_threshold")
     figure, axes = _figure(results, xlim=(0, 1), xlabel="Threshold", ylabel="Precision, recall, F-measure")
     scores = {}
     for index, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
         _draw_band(axes, result.band, colour, index, len(results))
-        axes.plot(THRESHOLDS, result.precision, color=colour, linewidth=1.3, linestyle=DOTTED)
-        axes.plot(THRESHOLDS, result.recall, color=colour, linewidth=1.1, linestyle=DASH_DOTTED)
-        axes.plot(THRESHOLDS, result.f, color=colour, linewidth=2.2)
+        axes.plot(THRESHOLDS, result.precision, color=colour, **_DOTTED)
+        axes.plot(THRESHOLDS, result.recall, color=colour, **_DASH_DOTTED)
+        axes.plot(THRESHOLDS, result.f, color=colour, **_WIDE)
         _circle(axes, result.optimal_threshold, result.max_f, markersize=8, markeredgewidth=1.8, color=colour)
-        scores[label] = f"MaxF {result.max_f:.3f} at {result.optimal_threshold:.2f}, MeanF {result.mean_f:.3f}"
-    styles = [
-        Line2D([], [], color=INK, linewidth=2.2, label="F-measure"),
-        Line2D([], [], color=INK, linewidth=1.3, linestyle=DOTTED, label="precision"),
-        Line2D([], [], color=INK, linewidth=1.1, linestyle=DASH_DOTTED, label="recall"),
-        Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=7, label="MaxF"),
-        Line2D([], [], color=INK, linewidth=4, alpha=0.6, label="within 1 % of MaxF"),
-    ]
-    _explain(figure, axes, styles, scores, title)
+        best = f"{max_f.heading} {max_f.text(result.max_f)} at {at.text(result.optimal_threshold)}"
+        scores[label] = f"{best}, {mean_f.heading} {mean_f.text(result.mean_f)}"
+    lines = {"F-measure": _WIDE, "precision": _DOTTED, "recall": _DASH_DOTTED}
+    _explain(figure, axes, lines, max_f.heading, f"within 1 % of {max_f.heading}", scores, title)
     return figure
 
 
 def confidence_figure(results: Mapping[str, LRPResult], *, title: str = "") -> Figure:
-    """Draw F1 and LRP over the score threshold, of all classes together.
+    """Draw F1 and LRP over the score threshold, of all classes together, by label, of at most seven.
 
     Where the best threshold lies near 0, as ranking losses may have it, the axis is logarithmic.
-
-    Args:
-        results: by label, e.g. of several losses; at most seven.
-        title: line above the figure.
-
-    Returns:
-        A figure: F1 solid and LRP dashed, the optima as circles, and shaded the band of thresholds within 1 % of the
-        largest F1.
-
-    Raises:
-        ValueError: no results, or more than there are colours.
     """
-    figure, axes = _figure(results, xlabel="Score threshold", ylabel="F1, LRP")
+    f1, f1_at, lrp, olrp = metrics_of("f1", "f1_threshold", "lrp", "olrp")
+    figure, axes = _figure(results, xlabel="Score threshold", ylabel=f"{f1.heading}, {lrp.heading}")
     left, right = _range_of_thresholds(results.values())
     if left:
         axes.set_xscale("log")
@@ -79,19 +55,15 @@ def confidence_figure(results: Mapping[str, LRPResult], *, title: str = "") -> F
     for index, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
         _draw_band(axes, np.clip(result.band, left, 1), colour, index, len(results))
         at = np.clip(result.thresholds, left, 1)
-        axes.plot(at, result.lrp_curve, color=colour, linewidth=1.3, linestyle=DASHED)
-        axes.plot(at, result.f1_curve, color=colour, linewidth=2.2)
+        axes.plot(at, result.lrp_curve, color=colour, **_DASHED)
+        axes.plot(at, result.f1_curve, color=colour, **_WIDE)
         for x, y in ((result.f1_threshold, result.f1), (result.lrp_threshold, result.lrp)):
             _circle(axes, x, y, markersize=7, markeredgewidth=1.7, color=colour)
-        scores[label] = f"F1 {result.f1:.3f} at {result.f1_threshold:.3g}, oLRP {result.olrp:.3f}"
+        best = f"{f1.heading} {f1.text(result.f1)} at {f1_at.text(result.f1_threshold)}"
+        scores[label] = f"{best}, {olrp.heading} {olrp.text(result.olrp)}"
     axes.set_xlim(left, right)
-    styles = [
-        Line2D([], [], color=INK, linewidth=2.2, label="F1"),
-        Line2D([], [], color=INK, linewidth=1.3, linestyle=DASHED, label="LRP (an error)"),
-        Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=6, label="best"),
-        Line2D([], [], color=INK, linewidth=4, alpha=0.6, label="F1 within 1 % of its best"),
-    ]
-    _explain(figure, axes, styles, scores, title)
+    lines = {f1.heading: _WIDE, f"{lrp.heading} (an error)": _DASHED}
+    _explain(figure, axes, lines, "best", f"{f1.heading} within 1 % of its best", scores, title)
     return figure
 
 
@@ -126,13 +98,21 @@ def _circle(axes: Axes, x: float, y: float, **style: Any) -> None:
     axes.plot([x], [y], "o", mfc="white", zorder=5, **style)
 
 
-def _explain(figure: Figure, axes: Axes, styles: Sequence[Line2D], scores: Mapping[str, str], title: str) -> None:
+def _explain(
+    figure: Figure,
+    axes: Axes,
+    lines: Mapping[str, dict[str, Any]],
+    circle: str,
+    band: str,
+    scores: Mapping[str, str],
+    title: str,
+) -> None:
     """Explain the styles of lines below the axes, and the colour of each result, with its scores, above them."""
-    axes.legend(
-        handles=styles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=len(styles), columnspacing=1.4, **LEGEND
-    )
-    handles = [
-        Line2D([], [], color=colour, linewidth=3, label=f"{label}: {score}")
-        for (label, score), colour in zip(scores.items(), COLOURS)
-    ]
+    styles = [Line2D([], [], color=INK, label=label, **style) for label, style in lines.items()]
+    styles.append(Line2D([], [], color=INK, marker="o", mfc="white", linestyle="", markersize=7, label=circle))
+    styles.append(Line2D([], [], color=INK, linewidth=4, alpha=0.6, label=band))
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+    axes.legend(handles=styles, ncols=len(styles), columnspacing=1.4, **place, **LEGEND)
+    colours = zip(scores.items(), COLOURS)
+    handles = [Line2D([], [], color=colour, linewidth=3, label=f"{label}: {one}") for (label, one), colour in colours]
     figure.legend(handles=handles, loc="outside upper left", title=title or None, alignment="left", **LEGEND)

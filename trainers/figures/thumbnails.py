@@ -7,8 +7,7 @@ import numpy as np
 
 from ..data.images import resize_image
 
-SIDE = 240
-"""The longest side, in pixels."""
+SIDE = 240  # the longest, in pixels
 
 
 def fitting(picture: np.ndarray) -> tuple[int, int]:

@@ -2,31 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Self, TypedDict, TypeVar
+from typing import Any, Generic, Self, TypedDict, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.example import Example
 from ..errors import DataError
+from ..figures.panels import Picture
 from ..figures.rendering import save
 from ..metrics.streaming import Streaming
 
-PICTURES = 6
-"""How many pictures a report keeps to be drawn."""
+PICTURES = 6  # that a report keeps to be drawn
 
 FoundT = TypeVar("FoundT")
 ReportT = TypeVar("ReportT")
-
-
-class Picture(NamedTuple):
-    """An example that a report keeps, in its own size: image uint8 [H, W, 3], truth, what was found, and its name."""
-
-    image: np.ndarray
-    truth: Any
-    found: Any
-    name: str
 
 
 class Thresholds(TypedDict):
@@ -37,14 +29,17 @@ class Thresholds(TypedDict):
     per_class: list[float]
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Report(ABC):
     """How good a model is on one source; subclasses are frozen dataclasses.
 
     Attributes:
         label: what the model is called in figures.
+        pictures: a few, to be drawn.
     """
 
-    label: str
+    label: str = "model"
+    pictures: list[Picture] = field(default_factory=list)
 
     @property
     @abstractmethod
@@ -93,22 +88,14 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         self._pictures: dict[int, Picture] = {}
 
     def update(self, example: Example, found: FoundT) -> None:
-        """Take in one example.
-
-        Raises:
-            ValueError: what was found does not fit the example.
-        """
+        """Take in one example; ValueError where what was found does not fit it."""
         truth, drawn = self._measure(example, found)
         if self._next in self._shown:
             self._pictures[self._next] = Picture(example.image, truth, drawn, example.name)
         self._next += 1
 
     def merge(self, other: Self) -> None:
-        """Take in all that another judge took in of another part of the data set.
-
-        Raises:
-            ValueError: the other one judges something else, or with other settings.
-        """
+        """Take in what a judge of another part of the data set did; ValueError where it judges otherwise."""
         if type(other) is not type(self) or list(other.measures) != list(self.measures):
             raise ValueError(f"{type(self).__name__} merges with one of the same measures, got {type(other).__name__}")
         for name, measure in self.measures.items():
@@ -127,19 +114,11 @@ class Judge(ABC, Generic[FoundT, ReportT]):
 
     @abstractmethod
     def result(self) -> ReportT:
-        """Give the report of all examples so far.
-
-        Raises:
-            MetricfitError: there is nothing to measure in them.
-        """
+        """Give the report of all examples so far; MetricfitError where there is nothing to measure in them."""
 
 
 def known(example: Example, field: str) -> np.ndarray:
-    """Give the mask, labels, boxes or classes of an example.
-
-    Raises:
-        DataError: it has none.
-    """
+    """Give the mask, labels, boxes or classes of an example; DataError where it has none."""
     value: np.ndarray | None = getattr(example, field)
     if value is None:
         raise DataError(f"{example.name} has no {field}: judge on data that have them")

@@ -1,7 +1,7 @@
 """Judging detection: boxes against true boxes, by COCO's average precision and by LRP."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..metrics.average_precision import CocoAP, CocoResult
 from ..metrics.correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from ..metrics.lrp import LRP, LRPResult
 from ..metrics.matching import Found, Truth
-from .base import Judge, Picture, Report, Thresholds, known
+from .base import Judge, Report, Thresholds, known
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,6 @@ class DetectionReport(Report):
         lrp: optimal LRP, F1, and both over the threshold.
         rho: correlation of the ranks by score and by IoU of the true positives; NaN where there are too few.
         bounds: AP with the scores of the true positives dealt out in the worst and in the best order, where asked for.
-        pictures: a few (image uint8 [H, W, 3], `Truth`, `Found`, name), each at its own size.
-        label: what the curves are called in figures.
         model_classes: names of the model's classes, where they are not those of the source.
     """
 
@@ -37,8 +35,6 @@ class DetectionReport(Report):
     lrp: LRPResult
     rho: float
     bounds: CorrelationBounds | None = None
-    pictures: list[Picture] = field(default_factory=list)
-    label: str = "model"
     model_classes: tuple[str, ...] | None = None
 
     @property
@@ -89,32 +85,25 @@ class DetectionReport(Report):
         return entries
 
     def figures(self, title: str = "") -> dict[str, Figure]:
-        """Draw precision over recall, F1 and LRP over the threshold, and the pictures.
-
-        Of what was found in them the boxes are shown that reach the best threshold of their class.
-        """
+        """Draw precision over recall, F1 and LRP over the threshold, and pictures with what reaches its threshold."""
         drawn = {
             "precision_recall": precision_recall_figure(self.coco, title=title),
             "thresholds": confidence_figure({self.label: self.lrp}, title=title),
         }
         if self.pictures:
-            images, truths, founds, names = zip(*self.pictures)
-            drawn["panels"] = boxes_figure(
-                images, truths, founds, self.class_names, names=names, thresholds=self.class_thresholds, title=title
-            )
+            cuts = self.class_thresholds
+            drawn["panels"] = boxes_figure(self.pictures, self.class_names, thresholds=cuts, title=title)
         return drawn
 
 
 class BoxJudge(Judge[Found, DetectionReport]):
-    """Judges boxes, as `Found`.
+    """Judges boxes, as `Found`; options are those of `Judge`.
 
     Args:
         class_names: the names of the examples' classes.
         model_classes: the names of the classes that are found, brought together with the others by name: boxes of a
             class that only the model knows are left out. By default they are the same.
         correlation_bounds: whether to measure AP with the true positives' scores in the worst and the best order, too.
-        start: position of its first example in the data set.
-        **options: of `Judge`.
     """
 
     def __init__(
@@ -147,23 +136,13 @@ class BoxJudge(Judge[Found, DetectionReport]):
     def result(self) -> DetectionReport:
         """Give the report of all pictures so far."""
         matches = self.lrp.matches.by_class()
-        return DetectionReport(
-            coco=self.coco.result(),
-            lrp=self.lrp.result(),
-            rho=rank_correlation(matches),
-            bounds=correlation_bounds(matches) if self.correlation_bounds else None,
-            pictures=self.pictures,
-            label=self.label,
-            model_classes=self.model_classes,
-        )
+        bounds = correlation_bounds(matches) if self.correlation_bounds else None
+        figures = (self.coco.result(), self.lrp.result(), rank_correlation(matches), bounds)
+        return DetectionReport(*figures, self.model_classes, pictures=self.pictures, label=self.label)
 
 
 def refuse_unknown_classes(class_names: Sequence[str], source: Source) -> None:
-    """Refuse a source with classes that a model does not know.
-
-    Raises:
-        UsageError: there is one, or the model's classes have no names.
-    """
+    """Refuse a source with classes that a model does not know, and a model whose classes have no names."""
     if not class_names:
         raise UsageError("the model does not say the names of its classes: keep an exported file beside its card.json")
     unknown = [name for name in source.class_names if name not in class_names]

@@ -1,31 +1,23 @@
 """Judging segmentation: class maps against labels, by intersection over union."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..data.example import IGNORE, Example
+from ..data.example import Example
 from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
 from ..metrics.jaccard import Jaccard, JaccardResult
-from .base import Judge, Picture, Report, Thresholds, known
+from .base import Judge, Report, Thresholds, known
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentationReport(Report):
-    """How good a segmentation is on one source.
-
-    Attributes:
-        jaccard: intersection over union, by data set, batch and image, and the confusion of the classes.
-        pictures: a few (image uint8 [H, W, 3], labels and predicted classes uint8 [H, W], name), each at its own size.
-        label: what the bars are called in figures.
-    """
+    """How good a segmentation is on one source: intersection over union, and the confusion of the classes."""
 
     jaccard: JaccardResult
-    pictures: list[Picture] = field(default_factory=list)
-    label: str = "model"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -58,26 +50,21 @@ class SegmentationReport(Report):
             "confusion": confusion_figure(self.jaccard, title=title),
         }
         if self.pictures:
-            images, labels, predictions, names = zip(*self.pictures)
-            drawn["panels"] = label_panels_figure(
-                images, labels, predictions, self.class_names, names, ignore=IGNORE, title=title
-            )
+            drawn["panels"] = label_panels_figure(self.pictures, self.class_names, title=title)
         return drawn
 
 
 class ClassJudge(Judge[np.ndarray, SegmentationReport]):
-    """Judges class maps, uint8 [H, W].
+    """Judges class maps, uint8 [H, W]; options are those of `Judge`.
 
     Args:
         class_names: the names of the classes, of examples and class maps alike.
         batch_size: pictures in a row that are one batch of `batch_miou`.
-        start: position of its first example in the data set.
-        **options: of `Judge`.
     """
 
     def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, start: int = 0, **options: Any):
         super().__init__(start=start, **options)
-        self.jaccard = Jaccard(class_names, batch_size=batch_size, ignore=IGNORE, start=start)
+        self.jaccard = Jaccard(class_names, batch_size=batch_size, start=start)
         self.measures = {"jaccard": self.jaccard}
 
     def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,4 +74,4 @@ class ClassJudge(Judge[np.ndarray, SegmentationReport]):
 
     def result(self) -> SegmentationReport:
         """Give the report of all class maps so far."""
-        return SegmentationReport(self.jaccard.result(), self.pictures, self.label)
+        return SegmentationReport(self.jaccard.result(), pictures=self.pictures, label=self.label)

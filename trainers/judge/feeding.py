@@ -25,7 +25,7 @@ def found_in(
     quiet: bool = False,
     description: str = "evaluating",
 ) -> Iterator[tuple[Example, Any]]:
-    """Yield each example of a source with what is found in it, as its judge takes it.
+    """Yield each example of a source with what is found in it, as its judge takes it; DataError without a target.
 
     Args:
         predict: from uint8 pictures [B, size, size, 3] to what is found in them: saliency float32 [B, size, size],
@@ -33,16 +33,8 @@ def found_in(
             scores [B, K], classes [B, K] and count [B], how many of the K are boxes.
         source: examples with the target.
         target: what is to be found.
-        size: side of the network's input in pixels.
-        resizing: how a picture becomes the input, "pad" or "stretch".
-        batch_size: pictures a call of `predict`.
+        size: side of the network's input in pixels, which a picture becomes by `resizing`, "pad" or "stretch".
         views: of class maps: how each picture is shown, once or at several scales (then `predict` takes other sides).
-        quiet: no progress bar.
-        description: what the bar says.
-
-    Raises:
-        UsageError: batch_size is below 1.
-        DataError: an example without the target.
     """
     batches = pipeline.original_size_examples(
         source, size, batch_size, quiet=quiet, description=description, resizing=resizing

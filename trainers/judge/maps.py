@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..data.example import IGNORE, Example
+from ..data.example import Example
 from ..figures.maps import panels_figure
 from ..figures.thresholds import threshold_figure
 from ..metrics.f_measure import AVERAGES, FMeasureCurve, FMeasureResult
 from ..metrics.image_iou import ImageIoU
 from ..metrics.logit_curve import LogitFMeasure
 from ..metrics.logit_scale import sigmoid
-from .base import Judge, Picture, Report, Thresholds, known
+from .base import Judge, Report, Thresholds, known
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +24,10 @@ class SaliencyReport(Report):
     Attributes:
         results: the F-measure's results by convention: "curves" (precision and recall averaged over pictures, then
             F: what papers report) and "images" (F of each picture, then averaged).
-        pictures: a few (image, mask, map, name), each at its own size.
-        label: what the curves are called in figures.
         further: results of further measures by name, float64 [T] each.
     """
 
     results: dict[str, FMeasureResult]
-    pictures: list[Picture] = field(default_factory=list)
-    label: str = "model"
     further: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -45,8 +41,7 @@ class SaliencyReport(Report):
     def thresholds(self) -> Thresholds:
         """The best threshold for the F-measure, and its band."""
         curve = self.results["curves"]
-        band = [float(value) for value in curve.band]
-        return {"optimal": float(curve.optimal_threshold), "band": band, "per_class": []}
+        return {"optimal": curve.optimal_threshold, "band": list(curve.band), "per_class": []}
 
     def to_dict(self) -> dict[str, Any]:
         """Give all figures and curves by convention."""
@@ -58,24 +53,18 @@ class SaliencyReport(Report):
         if self.results:
             drawn["thresholds"] = threshold_figure({self.label: self.results["curves"]}, title=title)
         if self.pictures:
-            images, masks, maps, names = zip(*self.pictures)
-            drawn["panels"] = panels_figure(images, masks, maps, names, ignore=IGNORE, title=title)
+            drawn["panels"] = panels_figure(self.pictures, title=title)
         return drawn
 
 
 class MapJudge(Judge[np.ndarray, SaliencyReport]):
-    """Judges maps, float32 [H, W] in [0, 1].
+    """Judges maps, float32 [H, W] in [0, 1]; `beta2` and `protocol` as in `FMeasureCurve`.
 
     Args:
-        beta2: weight of precision against recall.
-        protocol: "raw", or "published" (each map stretched to [0, 1] and cut to 8 bits, as published toolboxes do).
         logit_scale: the maps' logits are multiplied by this first; 1 leaves them alone.
         averages: the conventions of the report.
         further: measures that take in the same maps, by name.
         **options: of `Judge`.
-
-    Raises:
-        ValueError: an option out of range.
     """
 
     def __init__(
@@ -106,7 +95,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         """Give the report of all maps so far."""
         results = {name: curve.result() for name, curve in self.curves.items()}
         further = {name: measure.result() for name, measure in self.further.items()}
-        return SaliencyReport(results, self.pictures, self.label, further)
+        return SaliencyReport(results, further, pictures=self.pictures, label=self.label)
 
 
 def to_logits(saliency: np.ndarray) -> np.ndarray:
@@ -117,15 +106,7 @@ def to_logits(saliency: np.ndarray) -> np.ndarray:
 
 
 def scale_logits(saliency: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the logits behind probabilities by a factor: polarises maps without any training.
-
-    Args:
-        saliency: float array in [0, 1].
-        factor: above 0; 1 changes nothing.
-
-    Returns:
-        float32 array of the same shape, in [0, 1].
-    """
+    """Multiply the logits behind probabilities by a factor: polarises maps, float32, without any training."""
     if factor == 1.0:
         return np.asarray(saliency, np.float32)
     return sigmoid(np.float32(factor) * to_logits(saliency))

@@ -8,35 +8,28 @@ import numpy as np
 from ..data.fit import GREY, fit_image, unfit_scores
 from ..errors import UsageError
 
-MULTIPLE = 32
-"""What the side of every network input is a multiple of."""
-
-_RANGE = (0.05, 4)
+MULTIPLE = 32  # of which the side of every network input is one
 
 
 @dataclass(frozen=True)
 class Views:
-    """How a picture is shown to a model.
+    """How a picture is shown to a model; UsageError for no scale, or one out of range.
 
     Attributes:
         scales: factors on the size that a picture has in the model's own input, 0.05 to 4; the paper has 1, 0.75, 0.5.
         flips: whether each is shown mirrored, too.
-
-    Raises:
-        UsageError: no scale, or one out of its range.
     """
 
     scales: Sequence[float] = (1.0,)
     flips: bool = False
 
     def __post_init__(self) -> None:
-        low, high = _RANGE
+        low, high = 0.05, 4
         if not self.scales or not all(low <= scale <= high for scale in self.scales):
             raise UsageError(f"--scales must be from {low} to {high} each, got {tuple(self.scales)}")
 
 
-PLAIN = Views()
-"""A picture is shown once, as it is."""
+PLAIN = Views()  # a picture is shown once, as it is
 
 
 def averaged_scores(
@@ -48,7 +41,7 @@ def averaged_scores(
     *,
     fitted: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """Average what a model says of each view, at the picture's own size.
+    """Average what a model says of each view, at the picture's own size: float32 [H, W, C] for each.
 
     At scale s a picture is brought to the square of side s * size as it is to the model's input, and grey fills that up
     to the next multiple of 32. Scores outside the picture are cut away, what is left is brought to the picture's own
@@ -57,14 +50,7 @@ def averaged_scores(
     Args:
         predict: from uint8 pictures [B, S, S, 3] to scores of the classes, float32 [B, S, S, C]; at scale 1, S is
             `size`, at others as said.
-        pictures: uint8 [H, W, 3] each, of any sizes.
-        size: side of the model's own input, in pixels.
-        resizing: how a picture becomes square, "pad" or "stretch".
-        views: what is averaged.
         fitted: the pictures as the model's own input, uint8 [B, size, size, 3], where they are at hand.
-
-    Returns:
-        float32 [H, W, C] for each picture.
     """
     means: list[np.ndarray] = [np.zeros((), np.float32)] * len(pictures)
     mirrorings = (False, True) if views.flips else (False,)

@@ -103,7 +103,7 @@ class FakeTrainings:
             predicted = np.where(wrong, rng.integers(0, len(source.class_names)), valid).astype(np.uint8)
             jaccard.update(example.labels, predicted)
             pictures.append((example.image, example.labels, predicted, example.name))
-        return SegmentationReport(jaccard.result(), pictures[:6])
+        return SegmentationReport(jaccard.result(), pictures=pictures[:6])
 
     def detect(self, model, source):
         """Find each box, moved a little, and one that is none; the scores of ranking losses are small."""

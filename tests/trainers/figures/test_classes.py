@@ -5,6 +5,7 @@ import pytest
 
 from metricfit.trainers.colours import class_palette
 from metricfit.trainers.figures.classes import class_iou_figure, confusion_figure, label_panels_figure
+from metricfit.trainers.figures.panels import Picture
 from metricfit.trainers.figures.rendering import to_png_array
 from metricfit.trainers.figures.style import IGNORED
 from metricfit.trainers.metrics import Jaccard
@@ -25,7 +26,7 @@ def result():
 def test_panels_show_each_class_in_its_colour():
     labels, found = np.array([[0, 1], [255, 2]]), np.array([[0, 1], [1, 1]])
     image = np.zeros((2, 2, 3), np.uint8)
-    figure = label_panels_figure([image], [labels], [found], NAMES, ["one"], title="Epoch 1")
+    figure = label_panels_figure([Picture(image, labels, found, "one")], NAMES, title="Epoch 1")
     assert [axes.get_title() for axes in figure.axes] == ["Image", "Truth", "Prediction"]
     truth, prediction = (figure.axes[index].images[0].get_array() for index in (1, 2))
     palette = class_palette(NAMES) / 255
@@ -33,9 +34,7 @@ def test_panels_show_each_class_in_its_colour():
     np.testing.assert_allclose(prediction[1, 0], palette[1])
     assert [text.get_text() for text in figure.legends[0].texts] == ["background", "car", "sign", "ignored"]
     assert to_png_array(figure).shape[2] == 3
-    assert len(label_panels_figure([image] * 4, [labels] * 4, [found] * 4, NAMES).axes) == 12
-    with pytest.raises(ValueError, match="1, 2, 1, 1"):
-        label_panels_figure([image], [labels] * 2, [found], NAMES)
+    assert len(label_panels_figure([Picture(image, labels, found)] * 4, NAMES).axes) == 12
 
 
 def test_the_palette_is_the_same_for_any_number_of_classes():

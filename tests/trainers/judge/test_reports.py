@@ -38,7 +38,7 @@ def test_maps_are_judged_with_their_logits_scaled():
     assert plain.result().scalars["polarisation"] < report.scalars["polarisation"]
     assert set(report.figures()) == {"thresholds", "panels"}
     assert set(plain.result().figures()) == {"thresholds"}
-    assert set(SaliencyReport({}, report.pictures).figures()) == {"panels"}
+    assert set(SaliencyReport({}, pictures=report.pictures).figures()) == {"panels"}
 
 
 def test_thresholds_of_boxes_are_those_of_the_model_s_classes():

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import MetricfitError
-from ...judge.base import Picture
+from ...figures.panels import Picture
 from ...judge.maps import SaliencyReport
 from ...metrics.keras.f_measure import FMeasure
 
@@ -46,7 +46,7 @@ class MetricReport:
             MetricfitError: the model has no `FMeasure` among its metrics.
         """
         pictures = list(map(Picture, self.images, self.masks, self.predict(model), self.names))
-        return SaliencyReport({"curves": find_metric(model).to_result()}, pictures, self.label)
+        return SaliencyReport({"curves": find_metric(model).to_result()}, pictures=pictures, label=self.label)
 
     def predict(self, model: keras.Model) -> np.ndarray:
         """Give the model's saliency of the pictures, float32 [N, S, S] in [0, 1]."""
