@@ -191,7 +191,7 @@ def load(model: Model = "", *, threshold: float | None = None, threads: int | No
     """Load a model that takes pictures of any size.
 
         predict = metricfit.load("saliency_lite0")
-        predict(image).save("overlay.png")
+        predict("photo.jpg").save("overlay.png")
 
     Args:
         model: what `evaluate` takes; the shipped saliency_lite0 where it is left out.
@@ -199,7 +199,7 @@ def load(model: Model = "", *, threshold: float | None = None, threads: int | No
         threads: CPU threads; None takes what the runtime chooses.
 
     Returns:
-        The predictor: called with uint8 [H, W, 3] it gives a `SaliencyMap`, `ClassMap` or `Detections`.
+        The predictor: called with a picture's file or uint8 [H, W, 3] it gives a `SaliencyMap`, `ClassMap` or `Detections`.
 
     Raises:
         UsageError: no such model, or a threshold out of range.

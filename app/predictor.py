@@ -8,6 +8,7 @@ import numpy as np
 from .. import saved_models
 from ..export.runners.base import Runner
 from ..trainers.data.fit import fit_image
+from ..trainers.data.images import read_image
 from ..trainers.errors import UsageError
 from .results import Result
 from .show.threshold import Threshold
@@ -48,19 +49,22 @@ class Predictor:
         """The names of the model's classes; empty where nothing says them."""
         return tuple(self.runner.class_names)
 
-    def __call__(self, image: np.ndarray, path: str = "") -> Result:
+    def __call__(self, image: str | Path | np.ndarray, path: str = "") -> Result:
         """Find what is in one picture.
 
         Args:
-            image: uint8 [H, W, 3], RGB, any size; kept in the result.
-            path: what the result calls the picture.
+            image: a file, or uint8 [H, W, 3], RGB, any size; kept in the result.
+            path: what the result calls the picture; by default the file's path.
 
         Returns:
             `SaliencyMap`, `ClassMap` or `Detections`, by the model's task.
 
         Raises:
             ValueError: `image` is not uint8 [H, W, 3].
+            DataError: the file cannot be read.
         """
+        if isinstance(image, str | Path):
+            image, path = read_image(image), path or str(image)
         if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image must be uint8 of shape [H, W, 3], got {image.dtype} {image.shape}")
         found = self._run(fit_image(image, self.runner.size, self.runner.resizing))

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from metricfit.app import predictor as module
 from metricfit.app.predictor import Predictor, find_model, load_predictor, resolve_threshold
 from metricfit.app.show.threshold import Threshold
 from metricfit.export import read_card
 from metricfit.trainers.data.images import resize_image
-from metricfit.trainers.errors import UsageError
+from metricfit.trainers.errors import DataError, UsageError
 
 from .fakes import BrightnessRunner, disc
 
@@ -49,6 +50,19 @@ def test_the_model_sees_what_training_sees():
 def test_other_arrays_are_refused(image):
     with pytest.raises(ValueError, match="uint8"):
         Predictor(BrightnessRunner())(image)
+
+
+def test_a_file_is_read_as_everywhere_and_named(tmp_path):
+    image, file = disc(120, 160, column=50, radius=20), tmp_path / "disc.png"
+    Image.fromarray(image).save(file)
+    predict = Predictor(BrightnessRunner())
+    for given in (file, str(file)):
+        found = predict(given)
+        np.testing.assert_array_equal(found.map, predict(image).map)
+        assert found.path == str(file)
+    assert predict(file, "mine").path == "mine"
+    with pytest.raises(DataError, match="missing"):
+        predict(tmp_path / "missing.png")
 
 
 def _runner(**changes):
