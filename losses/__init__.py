@@ -1,12 +1,6 @@
 """Losses that are the metric, as pure functions and as Keras classes.
 
-A saliency function takes (y_true, y_pred) and gives one value per image. A detection function takes (labels, scores)
-of a whole batch, labels 1, 0 and −1 = ignored, looks at all images and classes jointly and gives scalars.
-Hyperparameters are keyword-only, and each class is the same loss for `model.compile`. `LOSSES` lists them all, and
-`get("floss", beta2=0.8)` makes one by name.
-
-Function and class of every registered loss are public here.
-Type checkers read `__init__.pyi`, written by `make stub`.
+Function and class of each loss in `LOSSES` are public here; `get("floss", beta2=0.8)` makes one by name.
 """
 
 from .base import AnchorLoss, LossEntry

@@ -17,23 +17,14 @@ _OF_THE_DATA = ("sample_weight", "one_hot")
 
 @dataclass(frozen=True)
 class LossEntry:
-    """One row of the registry.
+    """One row of the registry."""
 
-    Attributes:
-        name: what users type.
-        task: the task it serves: saliency, segmentation or detection.
-        optimises: the quantity that it improves, in a few words.
-        function: the pure function.
-        loss_class: the Keras class.
-        reference: where its formula is from.
-    """
-
-    name: str
-    task: str
-    optimises: str
+    name: str  # what users type
+    task: str  # that it serves: saliency, segmentation or detection
+    optimises: str  # the quantity that it improves, in a few words
     function: Callable[..., Any]
     loss_class: type["KerasLoss"]
-    reference: str
+    reference: str  # where its formula is from
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -42,10 +33,9 @@ class LossEntry:
 
 
 class KerasLoss(keras.losses.Loss):
-    """A Keras loss over a pure function, whose hyperparameters are its arguments; `keras_loss` makes one of each.
+    """A Keras loss over a pure function, whose hyperparameters are its arguments.
 
-    `reduction` is as in `keras.losses.Loss`. Predictions in half precision are computed in float32. A Keras mask on the
-    predictions is not looked at.
+    Predictions in half precision are computed in float32. A Keras mask on the predictions is not looked at.
     """
 
     entry: ClassVar[LossEntry]
@@ -60,6 +50,11 @@ class KerasLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=floatx if floatx in self.dtypes else "float32")
         self.hyperparameters = hyperparameters
 
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Compute the reduced loss."""
+        # a tensor of its own goes without the mask that a Keras layer may have hung on the predictions
+        return super().__call__(y_true, tf.identity(y_pred), sample_weight)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {**super().get_config(), **self.hyperparameters}
@@ -71,10 +66,7 @@ LossT = TypeVar("LossT", bound=KerasLoss)
 def keras_loss(
     name: str, function: Callable[..., Any], task: str, optimises: str, reference: str
 ) -> Callable[[type[LossT]], type[LossT]]:
-    """Make a subclass of `KerasLoss` the Keras class of `function`, with its hyperparameters as arguments.
-
-    The class gets its `entry` for the registry, and Keras knows it from saved models. Arguments as in `LossEntry`.
-    """
+    """Make a subclass of `KerasLoss` the Keras class of `function`, with its arguments; Keras then knows both."""
 
     def adapt(loss_class: type[LossT]) -> type[LossT]:
         loss_class.entry = LossEntry(name, task, optimises, function, loss_class, reference)
@@ -119,22 +111,19 @@ class PixelLoss(KerasLoss):
         image_weight, pixel_weight = _image_or_pixel_weight(sample_weight)
         # Keras' reduction takes weights per value: pixel weights travel beside the labels, into the sums
         labels = y_true if pixel_weight is None else {"labels": y_true, "pixel_weight": pixel_weight}
-        return super().__call__(labels, _without_mask(y_pred), sample_weight=image_weight)
+        return super().__call__(labels, y_pred, image_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss of each image, [B]; `y_true` may be a dict of `labels` and `pixel_weight`."""
-        labels, pixel_weight = y_true, None
-        if isinstance(y_true, dict):
-            labels, pixel_weight = y_true["labels"], y_true["pixel_weight"]
-        return self.entry.function(labels, y_pred, sample_weight=pixel_weight, **self.hyperparameters)
+        labels, weight = (y_true["labels"], y_true["pixel_weight"]) if isinstance(y_true, dict) else (y_true, None)
+        return self.entry.function(labels, y_pred, sample_weight=weight, **self.hyperparameters)
 
 
 class LabelMapLoss(PixelLoss):
     """A Keras loss over a function of (y_true, y_pred) that looks at the pixels of a picture or of the batch together.
 
-    The function gives a scalar, or one value per picture where the hyperparameter `per_image` is set. Then
-    `sample_weight` may hold a weight per picture, [B] or [B, 1]. There are no pixel weights: mark pixels to leave out
-    by `ignore_label`, and weigh classes by `class_weights`.
+    It gives a scalar, or under `per_image` a value per picture; then `sample_weight` may hold a weight per picture, [B]
+    or [B, 1]. There are no pixel weights: leave pixels out by `ignore_label`, and weigh classes by `class_weights`.
     """
 
     def __init__(self, *, class_weights: Any = None, **arguments: Any) -> None:
@@ -147,13 +136,10 @@ class LabelMapLoss(PixelLoss):
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Compute the reduced loss: a scalar, or [B] where each picture has one and the reduction is "none" or None."""
-        if sample_weight is not None:
-            if not self.hyperparameters["per_image"]:
-                raise ValueError(
-                    f"loss {self.name} takes the batch as one picture, and no sample_weight: set per_image"
-                )
-            if _image_or_pixel_weight(sample_weight)[1] is not None:
-                raise ValueError(f"loss {self.name} takes no pixel weights: mark pixels to leave out by ignore_label")
+        if sample_weight is not None and not self.hyperparameters["per_image"]:
+            raise ValueError(f"loss {self.name} takes the batch as one picture, and no sample_weight: set per_image")
+        if _image_or_pixel_weight(sample_weight)[1] is not None:
+            raise ValueError(f"loss {self.name} takes no pixel weights: mark pixels to leave out by ignore_label")
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -166,16 +152,13 @@ def _image_or_pixel_weight(sample_weight: Tensor | None) -> tuple[Tensor | None,
     if sample_weight is None:
         return None, None
     weight = tf.convert_to_tensor(sample_weight)
-    if weight.shape.rank in (0, 1) or (weight.shape.rank == 2 and weight.shape[1] == 1):
-        return weight if weight.shape.rank < 2 else tf.squeeze(weight, axis=1), None
+    if weight.shape.rank in (0, 1):
+        return weight, None
+    if weight.shape.rank == 2 and weight.shape[1] == 1:
+        return tf.squeeze(weight, axis=1), None
     if weight.shape.rank in (3, 4):
         return None, weight
     raise ValueError(f"sample_weight must have shape [B] or [B, H, W], got {shape_text(weight.shape)}")
-
-
-def _without_mask(y_pred: Tensor) -> Tensor:
-    """Return the predictions as a tensor of its own, without the mask that a Keras layer may have hung on them."""
-    return tf.identity(y_pred)
 
 
 class AnchorLoss(KerasLoss):
@@ -183,13 +166,11 @@ class AnchorLoss(KerasLoss):
 
     Labels are 1 positive, 0 negative, −1 ignored, of the shape of the scores, which are raw logits of any shape. Every
     reduction of Keras leaves a scalar as it is. There are no sample weights: mark entries to leave out by −1.
-
-    Attributes:
-        needs: what the function is told of each box besides, the key of `y_true`: None, "localization_error", which
-            gets a gradient, or "localization_quality".
     """
 
     dtypes = ("float32",)
+    # what the function is told of each box besides, the key of `y_true`: None, "localization_error", which gets a
+    # gradient, or "localization_quality"
     needs: ClassVar[str | None] = None
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: None = None) -> Tensor:
@@ -198,7 +179,7 @@ class AnchorLoss(KerasLoss):
             raise ValueError(
                 f"loss {self.name} ranks the batch as a whole and takes no sample_weight: label entries -1"
             )
-        return super().__call__(y_true, _without_mask(y_pred))
+        return super().__call__(y_true, y_pred)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss: the sum of its parts."""
@@ -213,17 +194,13 @@ class AnchorLoss(KerasLoss):
     def parts(
         self, labels: Tensor, scores: Tensor, localization: Tensor | None = None, *, one_hot: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Compute the part that trains classes and the part that trains boxes, each a scalar.
+        """Compute the part that trains classes, and the part that trains boxes or None, each a scalar.
 
         Args:
             labels: 1, 0 and −1, of the shape of `scores`.
             scores: logits.
             localization: what the loss `needs`, of the shape of `scores` or with 1 as its last axis.
-            one_hot: whether at most one entry of each row of the last axis is positive, which spares a ranking loss
-                memory under XLA.
-
-        Returns:
-            The classification part, and the localisation part or None where the loss has no such part.
+            one_hot: as in `ap_loss`.
 
         Raises:
             ValueError: what the loss needs is missing, or the function refuses an argument.

@@ -5,7 +5,7 @@ Boxes are (x0, y0, x1, y1) with x1 and y1 exclusive. Aligned means box against b
 
 import tensorflow as tf
 
-from .checks import check_floating, check_hyperparameters, shape_text
+from .checks import check_floating, check_hyperparameters, check_same_shape, shape_text
 from .tensors import Tensor
 
 
@@ -22,8 +22,7 @@ def aligned_iou(boxes: Tensor, other: Tensor) -> Tensor:
         The IoU of each pair, [...] in [0, 1], float32 (float64 for float64 boxes); 0 where both are empty.
 
     Raises:
-        ValueError: a shape is not one of these, or the two differ.
-        TypeError: the boxes are not floating.
+        ValueError, TypeError: a shape or a dtype is not one of these, or the shapes differ.
     """
     intersection, union, _ = _areas(*_check_boxes(boxes, other))
     return tf.math.divide_no_nan(intersection, union)
@@ -37,15 +36,13 @@ def aligned_giou(boxes: Tensor, other: Tensor) -> Tensor:
     Gradient: exact away from ties, to both.
 
     Args:
-        boxes: as in `aligned_iou`.
-        other: as in `aligned_iou`.
+        boxes: float [..., 4]; this and `other` as in `aligned_iou`.
 
     Returns:
-        The GIoU of each pair, [...] in [−1, 1], float32 (float64 for float64 boxes); 0 where the hull is empty.
+        The GIoU of each pair, [...] in [−1, 1], as `aligned_iou`; 0 where the hull is empty.
 
     Raises:
-        ValueError: a shape is not one of these, or the two differ.
-        TypeError: the boxes are not floating.
+        ValueError, TypeError: as `aligned_iou`.
     """
     intersection, union, hull = _areas(*_check_boxes(boxes, other))
     return tf.math.divide_no_nan(intersection, union) - tf.math.divide_no_nan(hull - union, hull)
@@ -68,7 +65,8 @@ def iou_error(iou: Tensor, tau: float = 0.5, clip_error: bool = False) -> Tensor
         ValueError: `tau` is not in [0, 1).
     """
     check_hyperparameters(tau=tau)
-    return _clipped((1 - tf.convert_to_tensor(iou)) / (1 - tau), clip_error)
+    error = (1 - tf.convert_to_tensor(iou)) / (1 - tau)
+    return tf.minimum(error, 1) if clip_error else error
 
 
 def giou_error(giou: Tensor, tau: float = 0.5, clip_error: bool = False) -> Tensor:
@@ -77,18 +75,17 @@ def giou_error(giou: Tensor, tau: float = 0.5, clip_error: bool = False) -> Tens
     Gradient: exact; 0 where the error is clipped.
 
     Args:
-        giou: float tensor of any shape, in [−1, 1].
-        tau: as in `iou_error`.
-        clip_error: as in `iou_error`.
+        giou: float tensor of any shape, in [−1, 1]; the others as in `iou_error`.
 
     Returns:
         The error, of the same shape: 0 for a perfect box, at most 1/(1 − τ).
 
     Raises:
-        ValueError: `tau` is not in [0, 1).
+        ValueError: as `iou_error`.
     """
     check_hyperparameters(tau=tau)
-    return _clipped((1 - tf.convert_to_tensor(giou)) / (2 * (1 - tau)), clip_error)
+    error = (1 - tf.convert_to_tensor(giou)) / (2 * (1 - tau))
+    return tf.minimum(error, 1) if clip_error else error
 
 
 def smooth_l1(y_true: Tensor, y_pred: Tensor, beta: float = 1.0) -> Tensor:
@@ -105,8 +102,7 @@ def smooth_l1(y_true: Tensor, y_pred: Tensor, beta: float = 1.0) -> Tensor:
         The loss of each box, [...], at least 0, float32 (float64 for float64 boxes).
 
     Raises:
-        ValueError: a shape is not one of these, or the two differ, or `beta` is not above 0.
-        TypeError: the boxes are not floating.
+        ValueError, TypeError: as `aligned_iou`, and where `beta` is not above 0.
     """
     check_hyperparameters(beta=beta)
     y_true, y_pred = _check_boxes(y_true, y_pred, names=("y_true", "y_pred"))
@@ -119,17 +115,10 @@ def _areas(boxes: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the areas of the intersection, the union and the hull, each [...]."""
     low, high = tf.maximum(boxes[..., :2], other[..., :2]), tf.minimum(boxes[..., 2:], other[..., 2:])
     around_low, around_high = tf.minimum(boxes[..., :2], other[..., :2]), tf.maximum(boxes[..., 2:], other[..., 2:])
-    intersection = _area(low, high)
-    union = _area(boxes[..., :2], boxes[..., 2:]) + _area(other[..., :2], other[..., 2:]) - intersection
-    return intersection, union, _area(around_low, around_high)
-
-
-def _area(low: Tensor, high: Tensor) -> Tensor:
-    return tf.reduce_prod(tf.maximum(high - low, 0), axis=-1)
-
-
-def _clipped(error: Tensor, clip_error: bool) -> Tensor:
-    return tf.minimum(error, 1) if clip_error else error
+    area = lambda low, high: tf.reduce_prod(tf.maximum(high - low, 0), axis=-1)  # noqa: E731
+    intersection = area(low, high)
+    union = area(boxes[..., :2], boxes[..., 2:]) + area(other[..., :2], other[..., 2:]) - intersection
+    return intersection, union, area(around_low, around_high)
 
 
 def _check_boxes(boxes: Tensor, other: Tensor, names: tuple[str, str] = ("boxes", "other")) -> tuple[Tensor, Tensor]:
@@ -139,8 +128,6 @@ def _check_boxes(boxes: Tensor, other: Tensor, names: tuple[str, str] = ("boxes"
         check_floating(name, tensor)
         if tensor.shape.rank == 0 or (tensor.shape.rank is not None and tensor.shape[-1] not in (4, None)):
             raise ValueError(f"{name} must have shape [..., 4], got {shape_text(tensor.shape)}")
-    if not boxes.shape.is_compatible_with(other.shape):
-        expected = shape_text(boxes.shape)
-        raise ValueError(f"{names[1]} must have the shape of {names[0]}, {expected}, got {shape_text(other.shape)}")
+    check_same_shape(names[1], other, names[0], boxes)
     dtype = tf.float64 if tf.float64 in (boxes.dtype, other.dtype) else tf.float32
     return tf.cast(boxes, dtype), tf.cast(other, dtype)

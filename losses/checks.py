@@ -1,11 +1,11 @@
 """What is wrong with an argument, said at the door in one voice. Only static facts are looked at, never values."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from .tensors import Size, Tensor
+from .tensors import Dtype, Size, Tensor
 
 FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
@@ -28,20 +28,18 @@ def _are_classes(classes: Any) -> bool:
     return classes in ("present", "all")
 
 
-_ABOVE_0: tuple[Callable[[Any], bool], str] = (lambda value: _is_number(value) and value > 0, "a number above 0")
-_EMPTY_TARGETS = ("paper", "suppress")
-_METHODS = ("exact", "binned")
-# Of each hyperparameter: which values are allowed, and how they are called.
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+Rule: TypeAlias = tuple[Callable[[Any], bool], str]  # which values are allowed, and how they are called
+_ABOVE_0: Rule = (lambda value: _is_number(value) and value > 0, "a number above 0")
+_RULES: dict[str, Rule] = {
     "beta": _ABOVE_0,
     "beta2": _ABOVE_0,
     "bins": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
     "class_weights": (lambda value: value is None or _are_numbers(value), "numbers of at least 0"),
     "classes": (_are_classes, "present, all or a list of class numbers"),
     "delta": _ABOVE_0,
-    "empty_target": (lambda value: value in _EMPTY_TARGETS, f"one of {', '.join(_EMPTY_TARGETS)}"),
+    "empty_target": (lambda value: value in ("paper", "suppress"), "one of paper, suppress"),
     "max_positives": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
-    "method": (lambda value: value in _METHODS, f"one of {', '.join(_METHODS)}"),
+    "method": (lambda value: value in ("exact", "binned"), "one of exact, binned"),
     "negatives_per_positive": (_is_number, "a number of at least 0"),
     "tau": (lambda value: _is_number(value) and value < 1, "a number of at least 0 and below 1"),
     "weights": (_are_numbers, "numbers of at least 0"),
@@ -51,10 +49,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 def check_hyperparameters(**values: Any) -> None:
     """Raise ValueError unless each value is allowed for the hyperparameter of its name; those without a rule are."""
     for name, value in values.items():
-        if name in _RULES:
-            allowed, expected = _RULES[name]
-            if not allowed(value):
-                raise ValueError(f"{name} must be {expected}, got {value!r}")
+        if name in _RULES and not _RULES[name][0](value):
+            raise ValueError(f"{name} must be {_RULES[name][1]}, got {value!r}")
 
 
 def check_per_class(count: int, *, classes: Any = "all", class_weights: Any = None) -> None:
@@ -83,18 +79,20 @@ def check_floating(name: str, tensor: Tensor) -> None:
         raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {tensor.dtype.name}")
 
 
-def check_labels(name: str, labels: Tensor) -> None:
-    """Raise TypeError unless the dtype is bool or a real number."""
-    if not (labels.dtype.is_bool or labels.dtype.is_integer or labels.dtype in FLOATS):
-        raise TypeError(f"{name} must be bool, integer or float, got {labels.dtype.name}")
+def check_same_shape(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
+    """Raise ValueError unless the shapes may be equal."""
+    if not tensor.shape.is_compatible_with(other.shape):
+        expected, found = shape_text(other.shape), shape_text(tensor.shape)
+        raise ValueError(f"{name} must have the shape of {other_name}, {expected}, got {found}")
 
 
-def check_labels_and_predictions(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor, Any]:
+def check_dtypes(labels: Tensor, predictions: Tensor, names: tuple[str, str]) -> tuple[Tensor, Tensor, Dtype]:
     """Return both as tensors, and the dtype to compute in; TypeError where a dtype is refused."""
-    y_true, y_pred = tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred)
-    check_floating("y_pred", y_pred)
-    check_labels("y_true", y_true)
-    return y_true, y_pred, tf.float64 if y_pred.dtype == tf.float64 else tf.float32
+    labels, predictions = tf.convert_to_tensor(labels), tf.convert_to_tensor(predictions)
+    check_floating(names[1], predictions)
+    if not (labels.dtype.is_bool or labels.dtype.is_integer or labels.dtype in FLOATS):
+        raise TypeError(f"{names[0]} must be bool, integer or float, got {labels.dtype.name}")
+    return labels, predictions, tf.float64 if predictions.dtype == tf.float64 else tf.float32
 
 
 def not_ignored(labels: Tensor, ignore_label: Any) -> Tensor | None:
@@ -107,29 +105,17 @@ def not_ignored(labels: Tensor, ignore_label: Any) -> Tensor | None:
 
 
 def check_anchors(labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Check the arguments of a batch-wide loss, of any shape, and lay them out as one list of entries.
-
-    Returns:
-        is_positive and is_negative, bool [N], and the scores, float32 [N].
-    """
-    labels, scores = tf.convert_to_tensor(labels), tf.convert_to_tensor(scores)
-    check_floating("scores", scores)
-    check_labels("labels", labels)
+    """Return is_positive and is_negative, bool [N], and the scores, float32 [N], of arguments of any shape."""
+    labels, scores, _ = check_dtypes(labels, scores, ("labels", "scores"))
     if labels.dtype.is_bool:
         labels = tf.cast(labels, tf.int8)
-    if not labels.shape.is_compatible_with(scores.shape):
-        expected = shape_text(scores.shape)
-        raise ValueError(f"labels must have the shape of scores, {expected}, got {shape_text(labels.shape)}")
+    check_same_shape("labels", labels, "scores", scores)
     labels = tf.reshape(labels, [-1])
     return tf.equal(labels, 1), tf.equal(labels, 0), tf.cast(tf.reshape(scores, [-1]), tf.float32)
 
 
 def check_localization(name: str, localization: Tensor, scores: Tensor) -> tuple[Tensor, Size]:
-    """Check what a loss is told of each box, and say how many entries of the scores, [..., C], share one.
-
-    Returns:
-        The values as float32 [number of boxes], and the number of entries of each: 1, or C where the last axis is 1.
-    """
+    """Return what a loss is told of each box, float32 [boxes], and how many scores share one: 1 or the last axis."""
     localization, scores = tf.convert_to_tensor(localization), tf.convert_to_tensor(scores)
     check_floating(name, localization)
     same = localization.shape.is_compatible_with(scores.shape)

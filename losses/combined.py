@@ -14,17 +14,12 @@ from .tensors import Tensor
 class Combined(keras.losses.Loss):
     """A weighted sum of Keras losses, each of which keeps its own manners: reduction, dtype, sample weights.
 
-    Gradient: that of the parts, weighted.
-
-    Attributes:
-        parts: the losses.
-        weights: a non-trainable variable, float32 [parts], which may change while a model trains (`FadeLoss`).
-        first_weights: what it began with, which is what the config holds.
+    Gradient: that of the parts, weighted. The variable `weights`, float32 [parts], may change while a model trains
+    (`FadeLoss`); the config holds the `first_weights`.
 
     Args:
         parts: Keras losses that all take the same targets and predictions.
         weights: a number, 0 or more, for each of them.
-        name: the loss' name.
 
     Raises:
         ValueError: there are no parts, or the weights do not fit them.
@@ -51,10 +46,9 @@ class Combined(keras.losses.Loss):
 
 
 class FadeLoss(keras.callbacks.Callback):
-    """Fades the weights of the model's `Combined` loss in a straight line, by the number of steps taken.
+    """Fades the weights of the model's `Combined` loss in a straight line, by the optimizer's number of steps taken.
 
-    The number is the optimizer's, which is saved with it: a training that is continued, in a compiled step or not,
-    goes on where it was. Where several steps are run at once, the weights change between them only.
+    That is saved with it: a continued training goes on where it was. Steps that run at once share their weights.
 
     Args:
         to: the weights at the end, one for each part.

@@ -21,9 +21,8 @@ class DeepSupervision(keras.losses.Loss):
     Gradient: that of the loss, divided among the maps.
 
     Args:
-        loss: a Keras loss of predictions [B, H, W], by itself or as its config.
+        loss: a Keras loss of predictions [B, H, W].
         weights: a number, 0 or more, for each map; by default all count alike.
-        name: the loss' name.
 
     Raises:
         ValueError: the weights are no such numbers, or all of them are 0.
@@ -39,10 +38,7 @@ class DeepSupervision(keras.losses.Loss):
                 raise ValueError("weights must not all be 0: nothing would be trained")
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """Compute the weighted mean of the losses of K maps, [B, H, W, K].
-
-        A single map, [B, H, W], as a model gives outside of training, has the plain loss.
-        """
+        """Compute the weighted mean of the losses of K maps [B, H, W, K], or the loss of a single one [B, H, W]."""
         y_pred = tf.convert_to_tensor(y_pred)
         if y_pred.shape.rank == 3:
             return self.loss(y_true, y_pred, sample_weight)

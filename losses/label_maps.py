@@ -5,34 +5,26 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .checks import FLOATS, check_labels_and_predictions, not_ignored, shape_text
+from .checks import FLOATS, check_dtypes, check_per_class, not_ignored, shape_text
 from .tensors import Dtype, Tensor, ValueAndGradient
 
 
 class LabelMaps(NamedTuple):
-    """Targets and predictions of G groups of n pixels: a group is one picture, or the whole batch.
+    """Targets and predictions of G groups of n pixels: a group is one picture, or the whole batch."""
 
-    Attributes:
-        foreground: bool tensor [G, n, C], whether a pixel is of a class; False where it is left out.
-        prediction: float tensor [G, n, C], whatever was given where a pixel is left out.
-        counted: bool tensor [G, n, 1] or [G, n, C], False where a pixel is left out, or None where every pixel counts.
-        exclusive: whether each pixel is of one class: the predictions of a pixel belong together, as by a softmax.
-    """
-
-    foreground: Tensor
-    prediction: Tensor
-    counted: Tensor | None
-    exclusive: bool
+    foreground: Tensor  # bool [G, n, C], whether a pixel is of a class; False where it is left out
+    prediction: Tensor  # float [G, n, C], whatever was given where a pixel is left out
+    counted: (
+        Tensor | None
+    )  # bool [G, n, 1] or [G, n, C], False where a pixel is left out; None where every pixel counts
+    exclusive: bool  # whether each pixel is of one class: its predictions belong together, as by a softmax
 
     def only_counted(self, values: Tensor, otherwise: float = 0) -> Tensor:
         """Put `otherwise` where [G, n, C] is left out."""
         return values if self.counted is None else tf.where(self.counted, values, otherwise)
 
     def probability(self) -> Tensor:
-        """Take the softmax of the predictions where a pixel is of one class, else the sigmoid; 0 where left out.
-
-        What is left out passes no gradient on, whatever it held.
-        """
+        """Take the softmax where a pixel is of one class, else the sigmoid; 0, without a gradient, where left out."""
 
         @tf.custom_gradient
         def function(logits: Tensor) -> ValueAndGradient:
@@ -49,36 +41,29 @@ class LabelMaps(NamedTuple):
         return function(self.prediction)
 
 
-def class_shares(
-    positives: Tensor, dtype: Dtype, *, classes: str | Sequence[int], class_weights: Sequence[float] | None
-) -> Tensor:
-    """Share the loss of a group out to its classes, by their foreground pixels, int32 [G, C].
+class ClassShares:
+    """What each of C classes has a share of the loss by: the hyperparameters `classes` and `class_weights`."""
 
-    Returns:
-        float [G, C], the weights of the classes that count over their sum; 0 everywhere where none counts.
-    """
-    count = positives.shape[-1]
-    weights = [1.0] * count if class_weights is None else list(class_weights)
-    if isinstance(classes, Sequence) and not isinstance(classes, str):
-        weights = [weight if number in classes else 0.0 for number, weight in enumerate(weights)]
-    shares = tf.broadcast_to(tf.constant(weights, dtype), tf.shape(positives))
-    if classes == "present":
-        shares = tf.where(positives > 0, shares, 0)
-    return tf.math.divide_no_nan(shares, tf.reduce_sum(shares, axis=-1, keepdims=True))
+    def __init__(self, count: int, classes: str | Sequence[int], class_weights: Sequence[float] | None) -> None:
+        check_per_class(count, classes=classes, class_weights=class_weights)
+        self.only_present = classes == "present"
+        self._weights = [1.0] * count if class_weights is None else list(class_weights)
+        if not isinstance(classes, str):
+            self._weights = [weight if number in classes else 0.0 for number, weight in enumerate(self._weights)]
+
+    def of(self, positives: Tensor, dtype: Dtype) -> Tensor:
+        """Return the share of each class from its foreground pixels, [G, C] both; 0 where none counts."""
+        shares = tf.broadcast_to(tf.constant(self._weights, dtype), tf.shape(positives))
+        if self.only_present:
+            shares = tf.where(positives > 0, shares, 0)
+        return tf.math.divide_no_nan(shares, tf.reduce_sum(shares, axis=-1, keepdims=True))
 
 
 def check_label_maps(
     y_true: Tensor, y_pred: Tensor, *, per_image: bool, ignore_label: float | None = None
 ) -> LabelMaps:
-    """Check the arguments of a loss of label maps and lay each picture, or the whole batch, out as a list of pixels.
-
-    Args:
-        y_true: [B, H, W] or [B, H, W, 1]: numbers of classes, or 1 foreground where C = 1. [B, H, W, C]: 1 foreground.
-        y_pred: [B, H, W, C], or [B, H, W] for C = 1.
-        per_image: whether a group is one picture, or the whole batch.
-        ignore_label: the value of `y_true` that is left out, or None.
-    """
-    y_true, y_pred, dtype = check_labels_and_predictions(y_true, y_pred)
+    """Check the arguments of a loss of label maps and lay each picture, or the whole batch, out as a list of pixels."""
+    y_true, y_pred, dtype = check_dtypes(y_true, y_pred, ("y_true", "y_pred"))
     if y_pred.shape.rank == 3:
         y_pred = y_pred[..., tf.newaxis]
     if y_pred.shape.rank != 4 or not y_pred.shape[-1]:

@@ -4,22 +4,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .checks import check_labels_and_predictions, not_ignored, shape_text
+from .checks import check_dtypes, not_ignored, shape_text
 from .tensors import Tensor
 
 
 class Pixels(NamedTuple):
-    """Labels, predictions and weights of a batch of images, ready to be summed over the pixels.
+    """Labels, predictions and weights of a batch of images, float [B, H, W], 0 where a pixel is left out."""
 
-    Attributes:
-        labels: float tensor [B, H, W] in [0, 1], 0 where a pixel is left out.
-        prediction: float tensor [B, H, W], 0 where a pixel is left out.
-        weight: float tensor [B, H, W], 0 where a pixel is left out, or None where every pixel counts 1.
-    """
-
-    labels: Tensor
+    labels: Tensor  # in [0, 1]
     prediction: Tensor
-    weight: Tensor | None
+    weight: Tensor | None  # None where every pixel counts 1
 
     def weigh(self, values: Tensor) -> Tensor:
         """Multiply `values`, which broadcast to [B, H, W], by the weight of each pixel."""
@@ -57,14 +51,14 @@ def check_pixels(
     The result is float32, or float64 where `y_pred` is. What is left out (ignored, or of weight 0) is replaced by 0 and
     passes no gradient on, whatever it held.
     """
-    y_true, y_pred, dtype = check_labels_and_predictions(y_true, y_pred)
-    prediction = tf.cast(_image_shape("y_pred", y_pred), dtype)
-    labels = _like(prediction, "y_true", y_true)
+    y_true, y_pred, dtype = check_dtypes(y_true, y_pred, ("y_true", "y_pred"))
+    prediction = tf.cast(_images("y_pred", y_pred), dtype)
+    labels = _images("y_true", y_true, prediction)
     counted = not_ignored(labels, ignore_label)
     labels = tf.cast(labels, dtype)
     weight = None if counted is None else tf.cast(counted, dtype)
     if sample_weight is not None:
-        sample_weight = tf.cast(_like(prediction, "sample_weight", tf.convert_to_tensor(sample_weight)), dtype)
+        sample_weight = tf.cast(_images("sample_weight", tf.convert_to_tensor(sample_weight), prediction), dtype)
         weight = sample_weight if counted is None else tf.where(counted, sample_weight, 0)
         counted = weight > 0
     if counted is not None:
@@ -72,21 +66,13 @@ def check_pixels(
     return Pixels(labels, prediction, weight)
 
 
-def _image_shape(name: str, tensor: Tensor) -> Tensor:
-    """Return `tensor` as [B, H, W]."""
+def _images(name: str, tensor: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return `tensor` as [B, H, W], of the sizes of `like` where that is given."""
     rank = tensor.shape.rank
-    if rank == 3:
-        return tensor
-    if rank == 4 and tensor.shape[-1] == 1:
-        return tf.squeeze(tensor, axis=-1)
-    also = " or [B, H, W, 1]" if rank == 4 else ""
-    raise ValueError(f"{name} must have shape [B, H, W]{also}, got {shape_text(tensor.shape)}")
-
-
-def _like(prediction: Tensor, name: str, tensor: Tensor) -> Tensor:
-    """Return `tensor` as [B, H, W] of the same sizes as `prediction`."""
-    images = _image_shape(name, tensor)
-    if not images.shape.is_compatible_with(prediction.shape):
-        expected = shape_text(prediction.shape)
-        raise ValueError(f"{name} must have y_pred's shape {expected}, got {shape_text(images.shape)}")
+    if rank != 3 and not (rank == 4 and tensor.shape[-1] == 1):
+        also = " or [B, H, W, 1]" if rank == 4 else ""
+        raise ValueError(f"{name} must have shape [B, H, W]{also}, got {shape_text(tensor.shape)}")
+    images = tensor if rank == 3 else tf.squeeze(tensor, axis=-1)
+    if like is not None and not images.shape.is_compatible_with(like.shape):
+        raise ValueError(f"{name} must have y_pred's shape {shape_text(like.shape)}, got {shape_text(images.shape)}")
     return images

@@ -19,34 +19,20 @@ from .region.floss import FLoss, LogFLoss
 from .region.lovasz import LovaszHinge, LovaszSoftmax
 from .region.soft_iou import SoftIoU
 
+_SALIENCY = (FLoss, LogFLoss, CrossEntropy, BalancedCrossEntropy, SoftIoU)
+_SEGMENTATION = (LovaszSoftmax, LovaszHinge, SoftmaxCrossEntropy)
+_DETECTION = (APLoss, ALRPLoss, AUCLoss, NDCGLoss, RankSortLoss, BinaryFocalLoss, CrossEntropyOHEM)
 LOSSES: dict[str, LossEntry] = {
-    "floss": FLoss.entry,
-    "log_floss": LogFLoss.entry,
-    "cross_entropy": CrossEntropy.entry,
-    "balanced_cross_entropy": BalancedCrossEntropy.entry,
-    "soft_iou": SoftIoU.entry,
-    "lovasz_softmax": LovaszSoftmax.entry,
-    "lovasz_hinge": LovaszHinge.entry,
-    "softmax_cross_entropy": SoftmaxCrossEntropy.entry,
-    "ap": APLoss.entry,
-    "alrp": ALRPLoss.entry,
-    "auc": AUCLoss.entry,
-    "ndcg": NDCGLoss.entry,
-    "rank_sort": RankSortLoss.entry,
-    "focal": BinaryFocalLoss.entry,
-    "cross_entropy_ohem": CrossEntropyOHEM.entry,
+    loss_class.entry.name: loss_class.entry for loss_class in (*_SALIENCY, *_SEGMENTATION, *_DETECTION)
 }
 
 
 def get(name: str, /, **hyperparameters: Any) -> keras.losses.Loss:
-    """Make a Keras loss by its name in `LOSSES`, or a weighted sum of several.
+    """Make a Keras loss by its name in `LOSSES`, or a `Combined`.
 
     Args:
         name: a key of `LOSSES`, or such as "softmax_cross_entropy + 0.5 * lovasz_softmax".
         **hyperparameters: arguments of the loss; `reduction` too. Of a sum, each part takes those that it has.
-
-    Returns:
-        The Keras loss; of a sum, a `Combined`.
 
     Raises:
         ValueError: a name is unknown, or the loss has no such hyperparameter, or refuses its value.
@@ -67,9 +53,6 @@ def combined(weights: dict[str, float] | None = None, /, **arguments: Any) -> Co
         weights: the weights of the losses by name, where they are not given as arguments.
         **arguments: weights of losses by name, and hyperparameters; each part takes those that it has. For parts with
             unlike hyperparameters use `Combined` itself.
-
-    Returns:
-        The Keras loss.
 
     Raises:
         ValueError: a name is unknown, or no part has such a hyperparameter, or a value is refused.

@@ -15,7 +15,7 @@ ValueAndGradient: TypeAlias = tuple[Any, Callable[..., Any]]
 
 
 def size_of(tensor: Tensor) -> Size:
-    """Return the number of elements, an int where the shape is known and a scalar int32 tensor where it is not."""
+    """Return the number of elements."""
     size = tensor.shape.num_elements()
     return tf.size(tensor) if size is None else size
 
@@ -54,10 +54,7 @@ def inverse_permutation(order: Tensor) -> Tensor:
 
 
 def count_values(indices: Tensor, size: Size, weights: Tensor | None = None) -> Tensor:
-    """Count `indices`, int32 [N], or add up their `weights`, per value below `size`: int32 or weights' dtype, [size].
-
-    An index of `size` or more is left out; none may be negative.
-    """
+    """Count `indices`, int32 [N], none negative, or add up their `weights`, per value below `size`: [size]."""
     if weights is None:
         weights = tf.zeros([0], tf.int32)
     elif weights.dtype == tf.float64 and tf.config.list_logical_devices("GPU"):
@@ -69,10 +66,7 @@ def count_values(indices: Tensor, size: Size, weights: Tensor | None = None) -> 
 
 
 def count_in_rows(indices: Tensor, size: Size) -> Tensor:
-    """Count `indices`, int32 [R, N], in each row, per value below `size`: int32 [R, size].
-
-    An index of `size` or more is left out; none may be negative.
-    """
+    """Count `indices`, int32 [R, N], in each row as `count_values` does: int32 [R, size]."""
     if indices.shape[0] == 1:
         # a single row is shared out to all cores, several of them are each counted by one
         return count_values(indices[0], size)[tf.newaxis]

@@ -27,19 +27,13 @@ def cross_entropy(
     and 1, as Keras does; outside the gradient is 0.
 
     Args:
-        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
-        y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
-        from_logits: whether `y_pred` holds logits.
-        ignore_label: the value of `y_true` whose pixels are left out, or None.
-        sample_weight: pixel weights, 0 or more, [B, H, W] or [B, H, W, 1]: a pixel of weight 2 counts as two pixels.
+        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `floss`.
 
     Returns:
-        The loss of each image, [B], at least 0, float32 (float64 for float64 predictions). An image of which
-        everything is ignored gives loss 0 and gradient 0.
+        The loss of each image, [B], at least 0, as `floss`.
 
     Raises:
-        ValueError: a shape is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `floss`.
     """
     pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
     return _weighted_cross_entropy(pixels, pixels.weight, from_logits)
@@ -61,13 +55,13 @@ def balanced_cross_entropy(
     Gradient: exact, with w1 and w0 as constants; with respect to `y_pred` only.
 
     Args:
-        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `cross_entropy`.
+        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `floss`.
 
     Returns:
-        The loss of each image, as `cross_entropy`.
+        The loss of each image, [B], at least 0, as `floss`.
 
     Raises:
-        ValueError, TypeError: as `cross_entropy`.
+        ValueError, TypeError: as `floss`.
     """
     pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
     positives = tf.reduce_sum(sum_pixels(pixels.weigh(pixels.labels)))
@@ -77,7 +71,7 @@ def balanced_cross_entropy(
 
 
 def _weighted_cross_entropy(pixels: Pixels, weight: Tensor | None, from_logits: bool) -> Tensor:
-    """Sum the cross-entropy of an image's pixels times `weight`, and divide by the total weight of `pixels`."""
+    """Sum the cross-entropy of each image's pixels times `weight`, and divide by its total weight."""
     share = tf.math.reciprocal_no_nan(pixels.total())
     entropy_and_slope = _cross_entropy_of_logits if from_logits else _cross_entropy_of_probabilities
 
@@ -86,11 +80,7 @@ def _weighted_cross_entropy(pixels: Pixels, weight: Tensor | None, from_logits: 
         entropy, slope = entropy_and_slope(pixels.labels, prediction)
         value = share * (sum_pixels(entropy) if weight is None else sum_products(weight, entropy))
 
-        def gradient(upstream: Tensor) -> Tensor:
-            weighted = slope if weight is None else weight * slope
-            return per_image(upstream * share) * weighted
-
-        return value, gradient
+        return value, lambda upstream: per_image(upstream * share) * (slope if weight is None else weight * slope)
 
     return loss(pixels.prediction)
 
@@ -128,22 +118,17 @@ def softmax_cross_entropy(
     the gradient is 0.
 
     Args:
-        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: the number of a pixel's class. Another number than
-            0 to C − 1 has a loss of 0; name it as `ignore_label` to take it out of the average too.
+        y_true: [B, H, W] or [B, H, W, 1]: the number of a pixel's class. Another number than 0 to C − 1 has a loss of
+            0; name it as `ignore_label` to take it out of the average too. The others as in `lovasz_softmax`, but two:
         y_pred: float [B, H, W, C], probabilities in [0, 1], or logits; C of at least 2 must be known.
-        from_logits: whether `y_pred` holds logits.
-        per_image: whether each picture has a loss of its own; else the pixels of the batch count alike.
         class_weights: C numbers, 0 or more, by which the pixels of a class are multiplied (not divided by their sum:
             weights of mean 1 over the pixels keep the size of the loss), or None.
-        ignore_label: the value of `y_true` whose pixels are left out, or None.
 
     Returns:
-        The loss, at least 0: a scalar, or [B] where `per_image`; float32 (float64 for float64 predictions). 0, without
-        a gradient, where everything is ignored.
+        The loss, at least 0, as `lovasz_softmax`.
 
     Raises:
-        ValueError: a shape or a hyperparameter is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `lovasz_softmax`.
     """
     maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
     if not maps.exclusive:
@@ -154,12 +139,10 @@ def softmax_cross_entropy(
     if class_weights is not None:
         target *= tf.constant(class_weights, target.dtype)
     prediction = maps.only_counted(maps.prediction)
-    if from_logits:
-        log_probability = tf.nn.log_softmax(prediction)
-    else:
-        # the same floor and gradient as Keras' own
-        log_probability = tf.math.log(tf.clip_by_value(prediction, keras.config.epsilon(), 1))
-    entropy = -tf.reduce_sum(target * log_probability, axis=(1, 2))
+    # of probabilities the same floor and gradient as Keras' own
+    floor = keras.config.epsilon()
+    logarithm = tf.nn.log_softmax(prediction) if from_logits else tf.math.log(tf.clip_by_value(prediction, floor, 1))
+    entropy = -tf.reduce_sum(target * logarithm, axis=(1, 2))
     counted = tf.ones_like(target[..., :1]) if maps.counted is None else tf.cast(maps.counted, target.dtype)
     values = tf.math.divide_no_nan(entropy, tf.reduce_sum(counted, axis=(1, 2)))
     return values if per_image else values[0]

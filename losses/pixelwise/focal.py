@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from ..base import AnchorLoss, keras_loss
 from ..checks import check_anchors
+from ..references import LIN
 from ..tensors import Tensor
 
 
@@ -16,8 +17,7 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
     Gradient: exact; with respect to `scores` only.
 
     Args:
-        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
-        scores: float logits of the same shape. Everything is computed in float32.
+        labels: of any shape; this and `scores` as in `ap_loss`.
         alpha: weight of the positives, in [0, 1]; that of the negatives is 1 − alpha.
         gamma: how much easy entries are faded out, at least 0.
 
@@ -25,8 +25,7 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
         The loss, a float32 scalar, at least 0; without positives it is divided by 1.
 
     Raises:
-        ValueError: the shapes differ.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `ap_loss`.
     """
     is_positive, is_negative, scores = check_anchors(labels, scores)
     counted = is_positive | is_negative
@@ -43,12 +42,6 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
     return tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
 
 
-@keras_loss(
-    "focal",
-    binary_focal_loss,
-    "detection",
-    "likelihood, easy entries faded out",
-    "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017",
-)
+@keras_loss("focal", binary_focal_loss, "detection", "likelihood, easy entries faded out", LIN)
 class BinaryFocalLoss(AnchorLoss):
     """The focal loss as a Keras loss; arguments as in `binary_focal_loss`."""

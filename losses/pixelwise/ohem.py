@@ -4,10 +4,10 @@ import tensorflow as tf
 
 from ..base import AnchorLoss, keras_loss
 from ..checks import check_anchors, check_hyperparameters
+from ..references import LIU
 from ..tensors import Tensor
 
-# More negatives than any batch has, and still an int32.
-_MANY = 2.0e9
+_MANY = 2.0e9  # more negatives than any batch has, and still an int32
 
 
 def cross_entropy_ohem(labels: Tensor, scores: Tensor, *, negatives_per_positive: float = 3.0) -> Tensor:
@@ -20,16 +20,14 @@ def cross_entropy_ohem(labels: Tensor, scores: Tensor, *, negatives_per_positive
     Gradient: exact away from ties; with respect to `scores` only.
 
     Args:
-        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
-        scores: float logits of the same shape. Everything is computed in float32.
+        labels: of any shape; this and `scores` as in `ap_loss`.
         negatives_per_positive: how many negatives count for each positive, at least 0.
 
     Returns:
         The loss, a float32 scalar, at least 0; 0, without a gradient, where there are no positives.
 
     Raises:
-        ValueError: the shapes differ, or `negatives_per_positive` is below 0.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: as `ap_loss`.
     """
     check_hyperparameters(negatives_per_positive=negatives_per_positive)
     is_positive, is_negative, scores = check_anchors(labels, scores)
@@ -49,15 +47,12 @@ def _share_of_hardest(scores: Tensor, is_negative: Tensor, wanted: Tensor) -> Te
     keys = tf.where(bits >= 0, bits, tf.bitwise.bitwise_xor(bits, 0x7FFFFFFF))
     keys = tf.where(is_negative, keys, tf.int32.min)
 
-    def enough(threshold: Tensor) -> Tensor:
-        return _count(keys >= threshold) >= wanted
-
     def try_bit(bit: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
         higher = tf.bitwise.bitwise_or(threshold, tf.bitwise.left_shift(1, bit))
-        return bit - 1, tf.where(enough(higher), higher, threshold)
+        return bit - 1, tf.where(_count(keys >= higher) >= wanted, higher, threshold)
 
     # the highest threshold that leaves enough, bit by bit from the sign down: no sort, fixed shapes
-    sign = tf.where(enough(0), 0, tf.int32.min)
+    sign = tf.where(_count(keys >= 0) >= wanted, 0, tf.int32.min)
     _, threshold = tf.while_loop(lambda bit, _: bit >= 0, try_bit, (30, sign))
     above, level = keys > threshold, is_negative & (keys == threshold)
     left, among = tf.cast(wanted - _count(above), tf.float32), tf.cast(_count(level), tf.float32)
@@ -74,7 +69,7 @@ def _count(mask: Tensor) -> Tensor:
     cross_entropy_ohem,
     "detection",
     "likelihood of positives and the hardest negatives",
-    "Liu et al., SSD: Single Shot MultiBox Detector, ECCV 2016, section 2.2",
+    f"{LIU}, section 2.2",
 )
 class CrossEntropyOHEM(AnchorLoss):
     """Cross-entropy with hard-example mining as a Keras loss; arguments as in `cross_entropy_ohem`."""

@@ -23,8 +23,7 @@ def alrp_loss(
 
     Gradient: error-driven update (not the derivative of the value; eq. 14) with respect to `scores`, localisation error
     included, scaled by the upstream gradient of the classification part; exact, the ranks held fixed, with respect to
-    `localization_error`, scaled by that of the localisation part. So a weight on the localisation part, such as
-    self-balancing, scales what the boxes get and nothing else.
+    `localization_error`, scaled by that of the localisation part.
 
     Args:
         labels: 1 positive, 0 negative, −1 ignored, of any shape; this and the others as in `ap_loss`, except for two:
@@ -33,9 +32,8 @@ def alrp_loss(
         clip_error: whether errors above 1 count as 1, which bounds the sum of the parts by 1; no gradient beyond.
 
     Returns:
-        classification: the mean of FP/rank, a float32 scalar in [0, 1].
-        localization: the mean of the localisation errors above each positive and its own, over rank; a float32 scalar.
-        Both are 0, without a gradient, where there are no positives.
+        The mean of FP/rank, in [0, 1], and that of the localisation errors above each positive and its own, over rank;
+        float32 scalars, 0 without a gradient where there are no positives.
 
     Raises:
         ValueError, TypeError: as `ap_loss`, and for `localization_error`.

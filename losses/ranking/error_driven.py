@@ -8,16 +8,17 @@ p(j|i) = H_ij/FP(i) of them (Algorithm 1), with the piecewise step H_ij = H(s_j 
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from ..checks import check_anchors, check_hyperparameters
-from ..tensors import Size, Tensor, ValueAndGradient, least, most, size_of
+from ..tensors import Tensor, ValueAndGradient, least, most, size_of
 from .positives import Positives, gather_positives
 from .step_sums import StepSums
 
+Parts: TypeAlias = Callable[..., tuple[Tensor, ...]]  # of a `Ranking` and boxes: the values, then as many gradients
 # Slots for positives where their number is not given: this share of the entries, within this range.
 _SHARE, _RANGE = 128, (512, 8192)
 # A positive with fewer false positives than this is ranked properly: its gradient is 0.
@@ -25,33 +26,18 @@ PROPERLY_RANKED = 1e-5
 
 
 class Ranking:
-    """Where each positive stands among all entries of a batch. Vectors over positives have S slots, 0 where unused.
-
-    Args:
-        positives: which entries are positive, each in a slot.
-        is_negative: bool [N].
-        scores: float32 [N].
-        delta: half the width of the step.
-
-    Attributes:
-        entries: N.
-        positions: int32 [S], where the positives stand among the entries.
-        valid: bool [S], whether a slot holds a positive.
-        scores: float32 [S].
-        count: number of positives P, a float32 scalar.
-        negatives: number of negatives, a float32 scalar.
-        false_positives: FP(i) = Σ_j H_ij over the negatives j, float32 [S].
-        rank_among_positives: 1 + Σ_k H_ik over the positives k ≠ i, [S].
-        rank: rank_among_positives + false_positives, [S].
-    """
+    """Where each positive stands among the N entries of a batch. Vectors over positives have S slots, some unused."""
 
     def __init__(self, positives: Positives, is_negative: Tensor, scores: Tensor, delta: float) -> None:
-        self.entries = tf.size(scores)
+        self._entries = tf.size(scores)
+        # where the positives stand among the entries, int32 [S], and whether a slot holds one
         self.positions, self.valid = positives.indices, positives.valid
+        # the numbers of positives and of negatives, float32 scalars
         self.count = tf.cast(positives.count, tf.float32)
         self.negatives = tf.cast(tf.reduce_sum(tf.cast(is_negative, tf.int32)), tf.float32)
         self.scores = positives.take(scores)
         self._sums = StepSums(scores, is_negative, self.scores, self.valid, delta)
+        # FP(i) = Σ_j H_ij over the negatives j, and 1 + Σ_k H_ik over the positives k ≠ i: float32 [S]
         self.false_positives = self._sums.false_positives
         self.rank_among_positives = 1 + self.over_positives(tf.ones_like(self.scores))
         self.rank = self.rank_among_positives + self.false_positives
@@ -61,11 +47,11 @@ class Ranking:
         return tf.where(self.valid, values, 0)
 
     def over_positives(self, weights: Tensor) -> Tensor:
-        """Sum weights · H_ik over the positives k ≠ i, [S]: the weight of the positives above i."""
+        """Sum weights · H_ik over the positives k ≠ i, [S]: those above i."""
         return self._sums.over_positives(self.only_valid(weights))
 
     def below_positives(self, weights: Tensor) -> Tensor:
-        """Sum weights · H_ki over the positives k ≠ i, [S]: the weight of the positives that i stands above."""
+        """Sum weights · H_ki over the positives k ≠ i, [S]: those that i stands above."""
         return self._sums.under_positives(self.only_valid(weights))
 
     def mean(self, values: Tensor) -> Tensor:
@@ -79,13 +65,10 @@ class Ranking:
     def at_entries(self, values: Tensor) -> Tensor:
         """Put values of the positives, [S], where they stand among the entries, [N], and 0 elsewhere."""
         positions = self.positions[:, tf.newaxis]
-        return tf.tensor_scatter_nd_add(tf.zeros([self.entries]), positions, self.only_valid(values))
+        return tf.tensor_scatter_nd_add(tf.zeros([self._entries]), positions, self.only_valid(values))
 
     def gradient(self, excess: Tensor, normaliser: Tensor) -> Tensor:
-        """Spread the excess error (ℓ − ℓ*)(i) of each positive, [S], over Z (Algorithm 1).
-
-        It goes to the positive and to the negatives above it, [N]; ignored entries get 0.
-        """
+        """Spread the excess errors (ℓ − ℓ*)(i)/Z, [S], over the positives and the negatives above them, [N]."""
         misranked = self.valid & (self.false_positives > PROPERLY_RANKED)
         push = tf.where(misranked, tf.math.divide_no_nan(excess, normaliser), 0)
         # eq. 5: dL/ds_j = Σ_i (ℓ − ℓ*)(i) H_ij / FP(i) / Z of a negative, dL/ds_i = −(ℓ − ℓ*)(i) / Z of a positive
@@ -93,17 +76,13 @@ class Ranking:
         return tf.tensor_scatter_nd_add(to_negatives, self.positions[:, tf.newaxis], -push)
 
 
-def with_positives(
-    is_positive: Tensor,
-    max_positives: int | None,
-    function: Callable[[Positives], tuple[Tensor, ...]],
-    *,
-    classes: Size = 1,
+def _with_positives(
+    function: Callable[[Positives], tuple[Tensor, ...]], is_positive: Tensor, max_positives: int | None, classes: int
 ) -> tuple[Tensor, ...]:
     """Call `function` with the positives in `max_positives` slots, or in as many as there may be if these are too few.
 
-    The shapes of what it gives must not depend on the slots. With more than N / `classes` positives, of which at most
-    one in so many entries was promised (`exclusive_classes`), its scalars become NaN.
+    The shapes of what it gives must not depend on the slots. Its scalars become NaN where more than one entry in
+    `classes` is positive: no more were promised.
     """
     entries = size_of(is_positive)
     limit = entries // classes
@@ -115,11 +94,8 @@ def with_positives(
     else:
         # not folded into constants of that size, which would be held whether they are needed or not
         unfolded = tf.compat.v1.placeholder_with_default(limit, [])
-        results = tf.cond(
-            positives.count <= slots,
-            lambda: function(positives),
-            lambda: function(gather_positives(is_positive, unfolded)),
-        )
+        in_all = lambda: function(gather_positives(is_positive, unfolded))  # noqa: E731
+        results = tf.cond(positives.count <= slots, lambda: function(positives), in_all)
     if classes == 1:
         return results
     return tuple(
@@ -127,36 +103,24 @@ def with_positives(
     )
 
 
-def exclusive_classes(scores: Tensor, one_hot: bool) -> int:
-    """Give the size of the last axis of `scores` where `one_hot` promises at most one positive along it, else 1."""
-    shape = tf.convert_to_tensor(scores).shape
-    return (shape[-1] or 1) if one_hot and shape.rank else 1
-
-
 def ranking_parts(
-    labels: Tensor,
-    scores: Tensor,
-    parts: Callable[..., tuple[Tensor, ...]],
-    *boxes: Tensor,
-    delta: float,
-    max_positives: int | None,
-    one_hot: bool,
+    labels: Tensor, scores: Tensor, parts: Parts, *boxes: Tensor, delta: float, max_positives: int | None, one_hot: bool
 ) -> tuple[Tensor, ...]:
     """Compute the parts of a ranking loss, each multiplying its gradient by its own upstream gradient.
 
-    `parts(ranking, *boxes)` gives the values and then as many gradients: all to the scores, [N], or where there are
-    `boxes`, what is known of each box, the second to these.
+    All gradients are to the scores, [N], or where there are `boxes`, what is known of each box, the second to these.
     """
     check_hyperparameters(delta=delta, max_positives=max_positives)
     is_positive, is_negative, flat = check_anchors(labels, scores)
-    classes = exclusive_classes(scores, one_hot)
+    shape = tf.convert_to_tensor(scores).shape
+    classes = (shape[-1] or 1) if one_hot and shape.rank else 1
 
     @tf.custom_gradient
     def loss(flat: Tensor, *boxes: Tensor) -> ValueAndGradient:
         def of(positives: Positives) -> tuple[Tensor, ...]:
             return parts(Ranking(positives, is_negative, flat, delta), *boxes)
 
-        results = with_positives(is_positive, max_positives, of, classes=classes)
+        results = _with_positives(of, is_positive, max_positives, classes)
         values, slopes = results[: len(results) // 2], results[len(results) // 2 :]
 
         def gradient(*upstream: Tensor) -> Tensor:
@@ -171,10 +135,7 @@ def ranking_parts(
 def ranking_loss(
     labels: Tensor, scores: Tensor, errors: Callable[[Ranking], tuple[Tensor, Tensor]], **hyperparameters: Any
 ) -> Tensor:
-    """Compute a ranking loss Σ_i ℓ(i)/Z whose target is 0, ℓ* = 0; its gradient to `scores` is error-driven.
-
-    `errors` gives ℓ(i) of each positive, [S], and Z; the hyperparameters are those of `ranking_parts`.
-    """
+    """Compute a ranking loss Σ_i ℓ(i)/Z whose target is 0, ℓ* = 0, from a function that gives ℓ(i), [S], and Z."""
 
     def parts(ranking: Ranking) -> tuple[Tensor, Tensor]:
         error, normaliser = errors(ranking)

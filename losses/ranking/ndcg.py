@@ -18,8 +18,7 @@ def ndcg_loss(
     The error of a positive is its discount among the positives alone less its discount among all entries,
     1/log2(1 + rank_pos) − 1/log2(1 + rank), so never negative; their sum is divided by Σ_k=1..P 1/log2(1 + k).
 
-    Gradient: error-driven update (not the derivative of the value; Oksuz et al., Algorithm 1); with respect to `scores`
-    only.
+    Gradient: error-driven update (not the derivative of the value; Algorithm 1); with respect to `scores` only.
 
     Args:
         labels: 1 positive, 0 negative, −1 ignored, of any shape; this and the others as in `ap_loss`.

@@ -10,21 +10,15 @@ _ROW = 32  # entries that are counted at a time before a slot looks for its own
 
 
 class Positives(NamedTuple):
-    """Where the positives are. The first slots hold them, in the order of the entries; the others are empty.
+    """Where the positives are. The first slots hold them, in the order of the entries; the others are empty."""
 
-    Attributes:
-        indices: int32 [slots], the entry of each slot; 0 in an empty one.
-        valid: bool [slots], whether the slot holds a positive.
-        count: int32, the number of all positives, also where it exceeds the slots.
-    """
+    indices: Tensor  # int32 [slots], the entry of each slot; 0 in an empty one
+    valid: Tensor  # bool [slots], whether the slot holds a positive
+    count: Tensor  # int32, the number of all positives, also where it exceeds the slots
 
-    indices: Tensor
-    valid: Tensor
-    count: Tensor
-
-    def take(self, values: Tensor, empty: float = 0) -> Tensor:
-        """Return `values`, [N], at the positives, and `empty` in the empty slots: [slots]."""
-        empty = tf.cast(empty, values.dtype)
+    def take(self, values: Tensor) -> Tensor:
+        """Return `values`, [N], at the positives, and 0 in the empty slots: [slots]."""
+        empty = tf.cast(0, values.dtype)
         nothing = tf.fill(tf.shape(self.indices), empty)
         taken = lambda: tf.where(self.valid, read(values, self.indices), empty)  # noqa: E731
         entries = size_of(values)

@@ -4,11 +4,11 @@ import tensorflow as tf
 
 from ..base import AnchorLoss, keras_loss
 from ..checks import check_localization
+from ..references import RANK_SORT
 from ..tensors import Tensor, least, most, size_of
 from .error_driven import PROPERLY_RANKED, Ranking, ranking_parts
 
-# How many pairs of positives are held at a time.
-_PAIRS = 2**19
+_PAIRS = 2**19  # of positives are held at a time
 
 
 def rank_sort_loss(
@@ -35,9 +35,8 @@ def rank_sort_loss(
             of each box, in [0, 1]. Only that of positives is read, and it is a target: no gradient.
 
     Returns:
-        ranking: the mean of FP/rank, a float32 scalar in [0, 1].
-        sorting: the mean excess of the sorting error, a float32 scalar in [0, 1].
-        Both are 0, without a gradient, where there are no positives.
+        The mean of FP/rank, and the mean excess of the sorting error; float32 scalars in [0, 1], 0 without a gradient
+        where there are no positives.
 
     Raises:
         ValueError, TypeError: as `ap_loss`, and for `localization_quality`.
@@ -58,11 +57,7 @@ def rank_sort_loss(
 
 
 def _sort(ranking: Ranking, quality: Tensor, delta: float) -> tuple[Tensor, Tensor]:
-    """Sum the excess sorting errors of the positives, and push those of lower quality below those of higher.
-
-    Returns:
-        Σ_i (ℓ − ℓ*)(i), a scalar, and the gradient of that with respect to the scores of the positives, [S].
-    """
+    """Return the summed excess sorting errors Σ_i (ℓ − ℓ*)(i), and their gradient to the positives' scores, [S]."""
     slots = size_of(quality)
     chunk = least(most(_PAIRS // most(slots, 1), 1), slots)
     valid = tf.cast(ranking.valid, tf.float32)
@@ -85,21 +80,12 @@ def _sort(ranking: Ranking, quality: Tensor, delta: float) -> tuple[Tensor, Tens
         gradient = tf.tensor_scatter_nd_add(gradient, rows[:, tf.newaxis], -push)
         return start + chunk, total + tf.reduce_sum(tf.where(counted, excess, 0)), gradient
 
-    _, total, gradient = tf.while_loop(
-        lambda start, *_: tf.cast(start, tf.float32) < ranking.count,
-        body,
-        (tf.constant(0), tf.constant(0.0), tf.zeros_like(quality)),
-    )
+    begin = (tf.constant(0), tf.constant(0.0), tf.zeros_like(quality))
+    _, total, gradient = tf.while_loop(lambda start, *_: tf.cast(start, tf.float32) < ranking.count, body, begin)
     return total, gradient
 
 
-@keras_loss(
-    "rank_sort",
-    rank_sort_loss,
-    "detection",
-    "ranks, and positives sorted by their boxes",
-    "Oksuz et al., Rank & Sort Loss for Object Detection and Instance Segmentation, ICCV 2021",
-)
+@keras_loss("rank_sort", rank_sort_loss, "detection", "ranks, and positives sorted by their boxes", RANK_SORT)
 class RankSortLoss(AnchorLoss):
     """Rank & Sort as a Keras loss, the sum of the parts of `rank_sort_loss`; arguments as there."""
 

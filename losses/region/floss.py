@@ -11,7 +11,7 @@ from ..checks import check_hyperparameters
 from ..pixels import Pixels, check_pixels, per_image, sum_pixels, sum_products
 from ..references import ZHAO
 from ..tensors import Tensor, ValueAndGradient
-from .overlap import OverlapSums, Terms, choose_where_empty, mean_prediction, overlap_loss
+from .overlap import OverlapSums, Terms, choose_where_empty, overlap_loss, suppress_where_empty
 
 
 def floss(
@@ -56,7 +56,7 @@ def floss(
         slope_all = tf.math.divide_no_nan(f_measure, denominator)
         slope_positive = tf.math.divide_no_nan(tf.constant(1 + beta2, denominator.dtype), denominator)
         paper = Terms(1 - f_measure, slope_all, slope_positive)
-        return choose_where_empty(sums, paper, *mean_prediction(sums)) if empty_target == "suppress" else paper
+        return suppress_where_empty(sums, paper) if empty_target == "suppress" else paper
 
     return overlap_loss(pixels, terms, from_logits=from_logits)
 

@@ -9,63 +9,49 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ..checks import check_hyperparameters
+from ..label_maps import ClassShares, LabelMaps
 from ..pixels import per_image, sum_products
 from ..tensors import Tensor, ValueAndGradient, count_in_rows, place_in_rows, read
 
-Shares = Callable[[Tensor], Tensor]  # what each class counts, float [G, C], from its foreground pixels, int32 [G, C]
+Place = Callable[[Tensor], Tensor]  # where errors [G, n, C] are on a way from 0 to 1, rising from 0 for 0
 
 
 def jaccard_extension(
-    residual: Tensor,
-    foreground: Tensor,
-    counted: Tensor | None,
-    shares: Shares,
-    *,
-    bins: int | None,
-    absent: bool,
-    place: Callable[[Tensor], Tensor] | None = None,
+    residual: Tensor, maps: LabelMaps, shares: ClassShares, method: str, bins: int, place: Place
 ) -> Tensor:
     """Compute the Lovász extension of the Jaccard loss of each class, averaged over the classes: [G].
 
+    `residual`, float [G, n, C], is the error of each pixel, with the sign − in the foreground of a class, and 0,
+    without a way for a gradient, where a pixel is left out. Bins are of equal width in `place`.
+
     Gradient: exact for sorted errors, away from ties; for binned errors that of the value with its weights held fixed;
     with respect to `residual` only.
-
-    Args:
-        residual: float [G, n, C], the error of each pixel: negative or 0 in the foreground of a class, and positive or
-            0 in its background. 0, and without a way for a gradient, where a pixel is left out.
-        foreground: bool [G, n, C], False where a pixel is left out.
-        counted: bool [G, n, 1] or [G, n, C], False where a pixel is left out, or None.
-        shares: what each class counts.
-        bins: into how many bins errors are counted; None sorts them.
-        absent: whether a class without foreground may have a share.
-        place: for bins, where errors [G, n, C] are on a way from 0 to 1, rising from 0 for 0; None takes them as they
-            are.
     """
+    check_hyperparameters(method=method, bins=bins)
 
     @tf.custom_gradient
     def extension(residual: Tensor) -> ValueAndGradient:
         error = tf.abs(residual)
-        if bins is None:
-            slope = _slopes_by_sorting(error, foreground, counted, shares)
+        if method == "exact":
+            slope = _slopes_by_sorting(error, maps, shares)
         else:
-            slope = _slopes_by_counting(error, foreground, counted, shares, bins, absent, place or tf.identity)
+            slope = _slopes_by_counting(error, maps, shares, bins, place)
         return sum_products(slope, residual), lambda upstream: per_image(upstream) * slope
 
     return extension(residual)
 
 
-def _slopes_by_sorting(error: Tensor, foreground: Tensor, counted: Tensor | None, shares: Shares) -> Tensor:
+def _slopes_by_sorting(error: Tensor, maps: LabelMaps, shares: ClassShares) -> Tensor:
     """Return share · g of each pixel, negative in the foreground, [G, n, C]: one sort of all rows (Algorithm 1)."""
     groups, pixels, classes = tf.unstack(tf.shape(error))
     # a sort by comparison must not meet a NaN
     key = tf.where(tf.math.is_nan(error), error.dtype.max, error)
-    if counted is not None:
-        # what is left out goes last, and is counted nowhere
-        key = tf.where(counted, key, -1)
-    key = tf.transpose(key, [0, 2, 1])
+    # what is left out goes last, and is counted nowhere
+    key = tf.transpose(maps.only_counted(key, -1), [0, 2, 1])
     key = tf.reshape(key, [groups * classes, pixels if key.shape[2] is None else key.shape[2]])
     largest, order = tf.math.top_k(key, pixels if key.shape[1] is None else key.shape[1])
-    positive = tf.reshape(tf.transpose(foreground, [0, 2, 1]), [-1])
+    positive = tf.reshape(tf.transpose(maps.foreground, [0, 2, 1]), [-1])
     positive = read(positive, order + pixels * tf.range(groups * classes)[:, tf.newaxis])
     one = tf.cast(positive, tf.int32)
     m, upto = tf.reduce_sum(one, axis=1, keepdims=True), tf.cumsum(one, axis=1)
@@ -74,38 +60,29 @@ def _slopes_by_sorting(error: Tensor, foreground: Tensor, counted: Tensor | None
     slope = tf.where(~positive, tf.cast(m - upto, error.dtype) / (union + 1), -1) / union
     # without any foreground, J is 1 from the first pixel on
     slope = tf.where(union > 0, slope, 1)
-    slope *= tf.reshape(shares(tf.reshape(m, [groups, classes])), [-1, 1])
-    if counted is not None:
+    slope *= tf.reshape(shares.of(tf.reshape(m, [groups, classes]), error.dtype), [-1, 1])
+    if maps.counted is not None:
         slope = tf.where(largest >= 0, slope, 0)
     slope = place_in_rows(order, slope)
     return tf.transpose(tf.reshape(slope, [groups, classes, pixels]), [0, 2, 1])
 
 
-def _slopes_by_counting(
-    error: Tensor,
-    foreground: Tensor,
-    counted: Tensor | None,
-    shares: Shares,
-    bins: int,
-    absent: bool,
-    place: Callable[[Tensor], Tensor],
-) -> Tensor:
+def _slopes_by_counting(error: Tensor, maps: LabelMaps, shares: ClassShares, bins: int, place: Place) -> Tensor:
     """Return share · g of each pixel, negative in the foreground, [G, n, C]: the pixels of a bin share what J grows by.
-
-    Any number stands where a pixel is left out.
 
     Within a bin, pixels join in the proportion in which they are there, on a straight way from (cp, cn) to
     (cp + dp, cn + dn); each kind gets the derivative of J in the middle of it, scaled to the bin's whole growth.
+    Any number stands where a pixel is left out.
     """
     groups, _, classes = tf.unstack(tf.shape(error))
     bin_of = tf.clip_by_value(tf.cast(place(error) * bins, tf.int32), 0, bins - 1)
-    cell = bin_of + bins * (tf.cast(foreground, tf.int32) + 2 * tf.range(classes))
+    cell = bin_of + bins * (tf.cast(maps.foreground, tf.int32) + 2 * tf.range(classes))
     cells = 2 * bins * classes
     counts = count_in_rows(tf.reshape(cell, [error.shape[0] or groups, -1]), cells)
     dn, dp = tf.unstack(tf.reshape(counts, [groups, classes, 2, bins]), axis=2)
-    if counted is not None:
+    if maps.counted is not None:
         # what is left out was counted among the background of no error
-        left_out = tf.reduce_sum(tf.cast(~counted, tf.int32), axis=1)
+        left_out = tf.reduce_sum(tf.cast(~maps.counted, tf.int32), axis=1)
         dn -= left_out[..., tf.newaxis] * tf.one_hot(0, bins, dtype=tf.int32)
     m = tf.reduce_sum(dp, axis=-1, keepdims=True)
     cp, cn = (tf.cumsum(count, axis=-1, exclusive=True, reverse=True) for count in (dp, dn))
@@ -114,21 +91,17 @@ def _slopes_by_counting(
     growth = tf.math.divide_no_nan(remaining * dn + dp * union, union * (union + dn))
     # eq. 9 in the middle of the bin: g is in proportion to 1 of foreground, (m − c̄p) / (m + c̄n) of background
     background = tf.math.divide_no_nan(remaining - dp / 2, union + dn / 2)
-    share = shares(m[..., 0])
+    share = shares.of(m[..., 0], error.dtype)
     foreground_slope = share[..., tf.newaxis] * tf.math.divide_no_nan(growth, dp + dn * background)
     table = tf.reshape(tf.stack([background * foreground_slope, -foreground_slope], axis=2), [-1])
     if error.shape[0] != 1:
         cell += cells * tf.range(groups)[:, tf.newaxis, tf.newaxis]
     slope = read(table, cell)
-    if absent:
-        slope += _slopes_of_absent(error, counted, tf.where(m[..., 0] == 0, share, 0))
-    return slope
-
-
-def _slopes_of_absent(error: Tensor, counted: Tensor | None, share: Tensor) -> Tensor:
-    """Return share · g of classes without foreground, [G, n, C]: J is 1 from the largest error on, whoever makes it."""
-    if counted is not None:
-        error = tf.where(counted, error, -1)
+    if shares.only_present:
+        return slope
+    # without foreground, J is 1 from the largest error on, whoever makes it
+    share = tf.where(m[..., 0] == 0, share, 0)[:, tf.newaxis]
+    error = maps.only_counted(error, -1)
     largest = tf.reduce_max(error, axis=1, keepdims=True)
     makes_it = tf.cast((error == largest) & (error >= 0), error.dtype)
-    return makes_it * tf.math.divide_no_nan(share[:, tf.newaxis], tf.reduce_sum(makes_it, axis=1, keepdims=True))
+    return slope + makes_it * tf.math.divide_no_nan(share, tf.reduce_sum(makes_it, axis=1, keepdims=True))

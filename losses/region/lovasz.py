@@ -1,13 +1,12 @@
 """Convex surrogates of 1 − IoU: Lovász-Softmax and Lovász hinge (Berman et al., CVPR 2018)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from ..base import LabelMapLoss, keras_loss
-from ..checks import check_hyperparameters, check_per_class
-from ..label_maps import LabelMaps, check_label_maps, class_shares
+from ..label_maps import ClassShares, check_label_maps
 from ..references import BERMAN
 from ..tensors import Tensor
 from .jaccard_extension import jaccard_extension
@@ -60,7 +59,9 @@ def lovasz_softmax(
     probability = maps.probability() if from_logits else maps.only_counted(maps.prediction)
     # eq. 11, with the sign of its derivative
     residual = probability - tf.cast(maps.foreground, probability.dtype)
-    return _extension(residual, maps, per_image, classes, class_weights, method, bins)
+    shares = ClassShares(residual.shape[-1], classes, class_weights)
+    values = jaccard_extension(residual, maps, shares, method, bins, tf.identity)
+    return values if per_image else values[0]
 
 
 def lovasz_hinge(
@@ -105,37 +106,15 @@ def lovasz_hinge(
     # max(1 − F y, 0), with the sign of its derivative
     residual = tf.where(maps.foreground, -tf.nn.relu(1 - score), tf.nn.relu(1 + score))
     residual = maps.only_counted(residual)
-    return _extension(residual, maps, per_image, classes, class_weights, method, bins, place=_on_a_log_scale)
+    shares = ClassShares(residual.shape[-1], classes, class_weights)
+    values = jaccard_extension(residual, maps, shares, method, bins, _on_a_log_scale)
+    return values if per_image else values[0]
 
 
 def _on_a_log_scale(error: Tensor) -> Tensor:
     """Give log(1 + error) as a share of the largest of the class."""
     height = tf.math.log1p(error)
     return tf.math.divide_no_nan(height, tf.reduce_max(height, axis=1, keepdims=True))
-
-
-def _extension(
-    residual: Tensor,
-    maps: LabelMaps,
-    per_image: bool,
-    classes: str | Sequence[int],
-    class_weights: Sequence[float] | None,
-    method: str,
-    bins: int,
-    place: Callable[[Tensor], Tensor] | None = None,
-) -> Tensor:
-    check_per_class(residual.shape[-1], classes=classes, class_weights=class_weights)
-    check_hyperparameters(method=method, bins=bins)
-    values = jaccard_extension(
-        residual,
-        maps.foreground,
-        maps.counted,
-        lambda positives: class_shares(positives, residual.dtype, classes=classes, class_weights=class_weights),
-        bins=None if method == "exact" else bins,
-        absent=classes != "present",
-        place=place,
-    )
-    return values if per_image else values[0]
 
 
 @keras_loss(

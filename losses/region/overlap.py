@@ -10,41 +10,24 @@ from ..tensors import Tensor, ValueAndGradient
 
 
 class OverlapSums(NamedTuple):
-    """Weighted sums over the pixels of each image, all [B].
+    """Weighted sums over the pixels of each image, all [B]."""
 
-    Attributes:
-        true_positives: Σ w p y.
-        predicted: Σ w p, the true and false positives.
-        positives: Σ w y, the true positives and false negatives.
-        total: Σ w.
-    """
-
-    true_positives: Tensor
-    predicted: Tensor
-    positives: Tensor
-    total: Tensor
+    true_positives: Tensor  # Σ w p y
+    predicted: Tensor  # Σ w p, the true and false positives
+    positives: Tensor  # Σ w y, the true positives and false negatives
+    total: Tensor  # Σ w
 
 
 class Terms(NamedTuple):
-    """A loss and its gradient with respect to the probabilities p, which is w (slope_all − slope_positive y).
-
-    Attributes:
-        loss: [B].
-        slope_all: [B], ∂loss/∂predicted.
-        slope_positive: [B], −∂loss/∂true_positives.
-    """
+    """A loss and its gradient with respect to the probabilities p, w (slope_all − slope_positive y); all [B]."""
 
     loss: Tensor
-    slope_all: Tensor
-    slope_positive: Tensor
+    slope_all: Tensor  # ∂loss/∂predicted
+    slope_positive: Tensor  # −∂loss/∂true_positives
 
 
 def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_logits: bool) -> Tensor:
-    """Compute a loss of the overlap sums of each image, [B], with its gradient in closed form.
-
-    `terms` gives the loss of images with a non-zero total weight and its two slopes; where the total weight is 0 the
-    loss is 0, without a gradient.
-    """
+    """Compute a loss of the overlap sums of each image, [B]: 0, without a gradient, where the total weight is 0."""
 
     @tf.custom_gradient
     def loss(prediction: Tensor) -> ValueAndGradient:
@@ -78,6 +61,7 @@ def choose_where_empty(sums: OverlapSums, terms: Terms, loss: Tensor, slope_all:
     )
 
 
-def mean_prediction(sums: OverlapSums) -> tuple[Tensor, Tensor]:
-    """Return the loss that stands in on an empty mask under "suppress": Σ w p / Σ w, and its slope 1 / Σ w."""
-    return tf.math.divide_no_nan(sums.predicted, sums.total), tf.math.reciprocal_no_nan(sums.total)
+def suppress_where_empty(sums: OverlapSums, terms: Terms) -> Terms:
+    """Take the mean prediction, Σ w p / Σ w with the slope 1 / Σ w, in place of `terms` where a mask is empty."""
+    mean = tf.math.divide_no_nan(sums.predicted, sums.total)
+    return choose_where_empty(sums, terms, mean, tf.math.reciprocal_no_nan(sums.total))

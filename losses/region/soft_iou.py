@@ -5,8 +5,9 @@ import tensorflow as tf
 from ..base import PixelLoss, keras_loss
 from ..checks import check_hyperparameters
 from ..pixels import check_pixels
+from ..references import RAHMAN
 from ..tensors import Tensor
-from .overlap import OverlapSums, Terms, choose_where_empty, mean_prediction, overlap_loss
+from .overlap import OverlapSums, Terms, overlap_loss, suppress_where_empty
 
 
 def soft_iou(
@@ -39,17 +40,11 @@ def soft_iou(
         iou = tf.math.divide_no_nan(sums.true_positives, union)
         # quotient rule on A.1 / A.2: dL/dp_i = I / U² − y_i (1 + I / U) / U
         paper = Terms(1 - iou, tf.math.divide_no_nan(iou, union), tf.math.divide_no_nan(1 + iou, union))
-        return choose_where_empty(sums, paper, *mean_prediction(sums)) if empty_target == "suppress" else paper
+        return suppress_where_empty(sums, paper) if empty_target == "suppress" else paper
 
     return overlap_loss(pixels, terms, from_logits=from_logits)
 
 
-@keras_loss(
-    "soft_iou",
-    soft_iou,
-    "saliency",
-    "relaxed IoU of each image",
-    "Rahman and Wang, Optimizing Intersection-Over-Union in Deep Neural Networks, ISVC 2016",
-)
+@keras_loss("soft_iou", soft_iou, "saliency", "relaxed IoU of each image", RAHMAN)
 class SoftIoU(PixelLoss):
     """Soft IoU as a Keras loss; arguments as in `soft_iou`."""

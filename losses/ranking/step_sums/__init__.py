@@ -23,24 +23,18 @@ _LARGEST = 1e30  # positives and δ beyond it count as it
 class StepSums:
     """The step sums between the positives of a batch and its other entries, built once per loss.
 
-    Exact up to rounding for every δ, any ties, and any number of entries below 2^31, in eager and graph mode and under
-    XLA. Infinite scores lie above or below all finite ones. A negative that is NaN lies below everything; a positive
-    that is NaN gives NaN where it stands and counts in no other sum.
-
-    Gradient: none is defined; a loss gives its own by `tf.custom_gradient`.
+    Exact up to rounding for every δ, any ties, and any number of entries below 2^31. Infinite scores lie above or below
+    all finite ones. A negative that is NaN lies below everything; a positive that is NaN gives NaN where it stands and
+    counts in no other sum. There is no gradient: a loss gives its own by `tf.custom_gradient`.
 
     Args:
         scores: float32 [N].
         is_negative: bool [N], the entries that are compared with the positives; what the others hold does not matter.
         positive_scores: float32 [P].
         positive_valid: bool [P], the slots that hold a positive.
-        delta: half the width of the step, above 0. Between 1e-30 and 1e30 it is taken as it is.
-        float64: whether there is float64 to sum in; None: unless a TPU is there, which has none. Without it pairs of
-            float32 are used, which hold 48 bits, and sums of integers.
+        delta: half the width of the step, above 0; taken within 1e-30 and 1e30.
+        float64: whether there is float64 to sum in, not pairs of float32 and integers; None: unless there is a TPU.
         block: how many entries are looked at at a time.
-
-    Attributes:
-        false_positives: Σ_j H(s_j − s_i) over the negatives j, float32 [P]; 0 in empty slots.
     """
 
     def __init__(
@@ -76,10 +70,11 @@ class StepSums:
         self._round_edges = Windows(self._positives, closed, opened, precise(self._edges, float64))
 
         kind = EntryIntervals if float64 else EntryIntervalsInFloatPairs
-        self._entries = kind(scores, is_negative, lookup, self._edges, is_open, inverse, block)
+        self._entries = kind(scores, is_negative, lookup, is_open, inverse, block)
         places = SortedPlaces(self._edges, precise_inverse, float64)
         counts = precise_counts(self._entries.counts, float64)
         sums = places.suffix_sums(counts, self._entries.moments(places.origin))
+        # Σ_j H(s_j − s_i) over the negatives j, float32 [P]; 0 in empty slots
         self.false_positives = self._to_slots(Windows(places, low, high, centre).step_sums(sums))
 
     def over_positives(self, weights: Tensor) -> Tensor:
@@ -94,12 +89,12 @@ class StepSums:
         own = weights * self._positives.half
         sums = self._positives.suffix_sums(weights)
         # H(−x) = 1 − H(x)
-        return self._to_slots(self._total(sums) - self._round_positives.step_sums(sums) - own)
+        return self._to_slots(_total(sums) - self._round_positives.step_sums(sums) - own)
 
     def to_negatives(self, weights: Tensor) -> Tensor:
         """Return Σ_i weights_i H(s_j − s_i) at every negative j and exactly 0 elsewhere, float32 [N], from [P]."""
         sums = self._positives.suffix_sums(self._from_slots(weights))
-        height = self._total(sums) - self._round_edges.step_sums(sums)
+        height = _total(sums) - self._round_edges.step_sums(sums)
         return self._entries.lines(height, self._round_edges.weights_within(sums))
 
     def _sort_positives(self, scores: Tensor, valid: Tensor) -> None:
@@ -138,6 +133,6 @@ class StepSums:
         sums = tf.where(self._empty, 0.0, to_float32(sums))
         return (read(sums, self._rank) + self._missing)[: self._slots]
 
-    @staticmethod
-    def _total(sums: Precise) -> Precise:
-        return map_parts(lambda part: part[0, 0], sums)
+
+def _total(sums: Precise) -> Precise:
+    return map_parts(lambda part: part[0, 0], sums)

@@ -7,17 +7,15 @@ from ...tensors import Size, Tensor, count_values, least, most, read, size_of
 
 
 class EdgeLookup:
-    """Tells how many of E sorted, distinct edges a number reaches, by a table of evenly wide cells.
+    """Tells how many sorted edges a number reaches, by a table of evenly wide cells.
 
-    Args:
-        edges: float32 [E], ascending and distinct but for copies of `far` at the end. E > 0.
-        far: the float that marks unused places; only what is infinite may be said to reach them.
-        numbers: about how many numbers will be looked up, an int or a scalar int32 tensor.
+    The edges, float32 [E] with E > 0, are distinct but for copies of `far` at the end, which only what is infinite may
+    be said to reach. About so many `numbers` will be looked up.
     """
 
     def __init__(self, edges: Tensor, far: float, numbers: Size) -> None:
         count = size_of(edges)
-        self._first = edges[0]
+        self.edges, self._first = edges, edges[0]
         used = edges < far
         last = tf.reduce_max(tf.where(used, edges, edges[0]))
         self._below = tf.math.nextafter(edges[0], tf.constant(-np.inf, tf.float32))
@@ -30,17 +28,12 @@ class EdgeLookup:
         powers = tf.constant([1 << bit for bit in range(31)])
         self._stride = tf.reduce_max(tf.where(powers <= tf.reduce_max(occupied), powers, 1))
         # past the last edge stands what no number reaches
-        self._edges = tf.concat([edges, tf.fill([count], np.float32(np.nan))], 0)
+        self._ended = tf.concat([edges, tf.fill([count], np.float32(np.nan))], 0)
 
     def __call__(self, numbers: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
-        """Look numbers up.
+        """Return how many edges (<= number) each reaches, int32 [N], and the numbers, [N], finite where that is 0.
 
-        Args:
-            numbers: float32 [N]; NaN reaches no edge.
-            counted: bool [N]; the others reach no edge.
-
-        Returns:
-            How many edges each reaches (edge <= number), int32 [N], and the numbers, [N], finite where that is 0.
+        NaN and what is not `counted`, bool [N], reach no edge.
         """
         numbers = tf.where(counted & (numbers >= self._first), numbers, self._below)
         reached = read(self._start, self._cell(numbers))
@@ -60,4 +53,4 @@ class EdgeLookup:
         return tf.cast(tf.minimum(cell, self._last_cell), tf.int32)
 
     def _reaches(self, numbers: Tensor, places: Tensor) -> Tensor:
-        return tf.cast(read(self._edges, places) <= numbers, tf.int32)
+        return tf.cast(read(self._ended, places) <= numbers, tf.int32)

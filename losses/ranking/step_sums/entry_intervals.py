@@ -16,33 +16,17 @@ BLOCK = 1 << 17  # entries at a time: their temporaries stay in the cache, and t
 class EntryIntervals:
     """The entries that count, each in one of E intervals, which begin at sorted edges, or below the first edge.
 
-    Its precise numbers are float64.
-
-    Args:
-        scores: float32 [N].
-        counted: bool [N].
-        lookup: `EdgeLookup` of the edges.
-        edges: float32 [E].
-        open_intervals: bool [E], where it matters how far the entries are from the edge.
-        inverse: 1 / 2δ.
-        block: entries per block.
-
-    Attributes:
-        counts: int32 [E], the entries in each interval.
+    Its precise numbers are float64. It matters how far entries are from the edges of the `opened` intervals, bool [E];
+    `inverse` is 1 / 2δ, and `block` how many entries are looked at at a time.
     """
 
+    _sum_dtypes: tuple[Dtype, ...] = (tf.float64,)
+
     def __init__(
-        self,
-        scores: Tensor,
-        counted: Tensor,
-        lookup: EdgeLookup,
-        edges: Tensor,
-        open_intervals: Tensor,
-        inverse: float,
-        block: int = BLOCK,
+        self, scores: Tensor, counted: Tensor, lookup: EdgeLookup, opened: Tensor, inverse: float, block: int
     ) -> None:
-        self._scores, self._edges, self._open, self._inverse = scores, edges, open_intervals, inverse
-        self._entries, self._bins = size_of(scores), size_of(edges) + 1
+        self._scores, self._edges, self._open, self._inverse = scores, lookup.edges, opened, inverse
+        self._entries, self._bins = size_of(scores), size_of(lookup.edges) + 1
         self._block, self._blocks = self._blocking(block)
         whole = self._block * self._blocks
         self._even = not tf.is_tensor(whole) and whole == self._entries
@@ -60,9 +44,9 @@ class EntryIntervals:
             return index + 1, intervals.write(index, interval), counts, *self._add(sums, interval, scores)
 
         intervals = self._array(tf.int32)
-        start = (0, intervals, tf.zeros([self._bins], tf.int32), *self._nothing())
-        _, self._intervals, counts, *self._sums = self._loop(find, start)
-        self.counts = counts[1:]
+        nothing = [tf.zeros([self._bins], dtype) for dtype in (tf.int32, *self._sum_dtypes)]
+        _, self._intervals, counts, *self._sums = self._loop(find, (0, intervals, *nothing))
+        self.counts = counts[1:]  # int32 [E], the entries in each interval
 
     def moments(self, origin: Precise) -> Precise:
         """Return Σ (x − origin) / 2δ over each open interval, precise [E], from precise [E]; 0 in the others."""
@@ -70,14 +54,9 @@ class EntryIntervals:
         return keep_where(self._open, sums * self._inverse)
 
     def lines(self, height: Precise, slope: Precise) -> Tensor:
-        """Evaluate one line per interval at its entries.
+        """Evaluate one line per interval at its entries, float32 [N]; exactly 0 below the first edge or not counted.
 
-        Args:
-            height: precise [E], the line at the interval's edge.
-            slope: precise [E], its rise over 2δ; 0 where the interval is not open.
-
-        Returns:
-            float32 [N]: the line at each entry, and exactly 0 at entries below the first edge or not counted.
+        A line has `height`, precise [E], at the edge, and rises by `slope` over 2δ: 0 where the interval is not open.
         """
         one_number = self._edges[1:] <= tf.math.nextafter(self._edges[:-1], self._edges[1:])
         # an interval with a single number needs no slope, which might be beyond float64's digits
@@ -93,9 +72,6 @@ class EntryIntervals:
 
     def _prepare(self) -> None:
         pass
-
-    def _nothing(self) -> list[Tensor]:
-        return [tf.zeros([self._bins], tf.float64)]
 
     def _add(self, sums: tuple[Tensor, ...], interval: Tensor, scores: Tensor) -> list[Tensor]:
         # the places themselves: float64 holds the sum of 2^29 float32 of like size without rounding
@@ -146,14 +122,16 @@ class EntryIntervalsInFloatPairs(EntryIntervals):
     Offsets from the edge, as shares of 2δ, are summed as two digits of 14 bits in int32 and a rest in float32.
     """
 
+    _sum_dtypes = (tf.float32, tf.float32)
+
     def moments(self, origin: Precise) -> Precise:
-        """Return Σ (x − origin) / 2δ over each open interval, precise [E], from precise [E]; 0 in the others."""
+        """Return what `EntryIntervals.moments` does."""
         from_edge = (precise(self._edges, float64=False) - origin) * precise(self._inverse, float64=False)
         offsets = map_parts(lambda part: part[1:], FloatPair(*self._sums))
         return keep_where(self._open, precise_counts(self.counts, float64=False) * from_edge + offsets)
 
     def lines(self, height: Precise, slope: Precise) -> Tensor:
-        """Evaluate one line per interval at its entries, as `EntryIntervals.lines`."""
+        """Return what `EntryIntervals.lines` does."""
         height, slope = (tf.concat([[0.0], to_float32(number)], 0) for number in (height, slope))
 
         def evaluate(scores: Tensor, interval: Tensor) -> Tensor:
@@ -163,12 +141,8 @@ class EntryIntervalsInFloatPairs(EntryIntervals):
         return self._at_entries(evaluate)
 
     def _prepare(self) -> None:
-        # offsets from there are 0
-        nowhere = tf.constant(float("inf"))
+        nowhere = tf.constant(float("inf"))  # offsets from there are 0
         self._left = tf.concat([[nowhere], tf.where(self._open, self._edges, nowhere)], 0)
-
-    def _nothing(self) -> list[Tensor]:
-        return [tf.zeros([self._bins]), tf.zeros([self._bins])]
 
     def _add(self, sums: tuple[Tensor, ...], interval: Tensor, scores: Tensor) -> list[Tensor]:
         rest, total = self._offset(scores, interval), FloatPair(*sums)

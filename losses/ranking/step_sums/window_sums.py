@@ -10,21 +10,16 @@ class SortedPlaces:
     """Sorted places x_k and their origins, one for each run of places within 4δ.
 
     Distances to an origin are small multiples of δ, so that a difference of sums of them keeps its digits however far
-    the places spread; and a window of width 2δ sees at most two origins.
-
-    Args:
-        places: float32 [K], ascending, K > 0.
-        inverse: precise scalar, 1 / 2δ.
-        float64: whether precise numbers are float64.
+    the places, float32 [K] ascending with K > 0, spread; and a window of width 2δ sees at most two origins. `inverse`
+    is 1 / 2δ.
     """
 
     def __init__(self, places: Tensor, inverse: Precise, float64: bool) -> None:
         count = size_of(places)
         self.inverse, self.half = inverse, precise(0.5, float64)
         exact = precise(places, float64)
-        cell = tf.math.floor(
-            leading_part((exact - map_parts(lambda part: part[:1], exact)) * inverse * precise(0.5, float64))
-        )
+        above_first = exact - map_parts(lambda part: part[:1], exact)
+        cell = tf.math.floor(leading_part(above_first * inverse * precise(0.5, float64)))
         run = tf.cumsum(tf.concat([[0], tf.cast(cell[1:] != cell[:-1], tf.int32)], 0))
         starts = tf.concat([[0], tf.cumsum(count_values(run, count))], 0)
         first = read(starts, run)
@@ -34,28 +29,16 @@ class SortedPlaces:
         self.next_run = tf.concat([read(starts, run + 1), starts[-1:]], 0)
 
     def suffix_sums(self, weights: Precise, moments: Precise | None = None) -> Precise:
-        """Prepare sums over windows.
+        """Return suffix sums, precise [K + 1, 2], of weights w_k and moments w_k (x_k − origin) / 2δ, precise [K].
 
-        Args:
-            weights: precise [K], w_k.
-            moments: precise [K], w_k (x_k − origin) / 2δ where x_k is not the place itself.
-
-        Returns:
-            Suffix sums of weights and moments, precise [K + 1, 2].
+        Without moments, x_k is the place itself.
         """
         moments = weights * self.from_origin if moments is None else moments
         return suffix_sums(map_parts(lambda *parts: tf.stack(parts, 1), weights, moments))
 
 
 class Windows:
-    """Windows of width 2δ round the centres q_i, each a range of sorted places.
-
-    Args:
-        places: `SortedPlaces`.
-        start: int32 [Q], the first place in the window.
-        stop: int32 [Q], the first place above it.
-        centre: precise [Q], q_i.
-    """
+    """Windows of width 2δ round centres q_i, precise [Q]: the sorted places from `start` until `stop`, int32 [Q]."""
 
     def __init__(self, places: SortedPlaces, start: Tensor, stop: Tensor, centre: Precise) -> None:
         middle = tf.minimum(read(places.next_run, start), stop)
