@@ -15,7 +15,7 @@ from ..trainers.files import write_json
 from ..trainers.judge.base import Report
 from ..trainers.judge.views import Views
 from ..trainers.metrics.logit_scale import FACTORS
-from ..trainers.tasks import TASKS, get_task
+from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.tasks.base import Task
 from ..trainers.training.config import SaliencyConfig, read_config
 from ..trainers.training.run_folder import versions
@@ -112,7 +112,7 @@ def _predictor(options: EvaluateOptions, runner: Runner, task: Task[Any, Any]) -
 
 def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
     defaults = EvaluateOptions(model="")
-    for other in TASKS:
+    for other in CONFIGS:
         for name in (*get_task(other).judging, *OF_DATA.get(other, ())):
             if other != task and getattr(options, name) != getattr(defaults, name):
                 raise UsageError(

@@ -5,8 +5,8 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     # Imported when first asked for: configurations and errors must not wait for TensorFlow.
-    from .tasks import TASKS, get_task
+    from .tasks import CONFIGS, get_task
 
-    if name in TASKS:
+    if name in CONFIGS:
         return get_task(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

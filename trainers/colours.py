@@ -32,3 +32,8 @@ def class_palette(class_names: Sequence[str]) -> np.ndarray:
     if class_names and class_names[0] == "background":
         palette[0] = BACKGROUND
     return palette
+
+
+def hexadecimal_palette(class_names: Sequence[str]) -> dict[str, str]:
+    """Give the palette as `#rrggbb` by name."""
+    return {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in zip(class_names, class_palette(class_names))}

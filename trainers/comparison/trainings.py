@@ -15,7 +15,8 @@ import numpy as np
 from ..data.example import Source
 from ..errors import DivergedError, UsageError
 from ..files import write_json
-from ..tasks.base import Predictor, Task
+from ..tasks.base import Task
+from ..tasks.predictor import Predictor
 from ..training.callbacks import read_history
 from ..training.config import RunConfig
 from ..training.run_folder import check_run

@@ -4,12 +4,11 @@ import functools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ..data.batches import pipeline
@@ -33,44 +32,12 @@ from ..training.config import RunConfig
 from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, open_run
 from ..training.saved import best_model, load_model
+from .predictor import AnyModel, CompiledModel, Predictor
 
 log = logging.getLogger("metricfit")
 
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 ReportT = TypeVar("ReportT", bound=Report)
-
-
-class Predictor(Protocol):
-    """What finds something in pictures: a `CompiledModel`, or a runner of an exported file.
-
-    Called with uint8 pictures [B, size, size, 3] it gives NumPy arrays, as `judge.feeding.found_in` takes them.
-
-    Attributes:
-        size: side of the input in pixels.
-        resizing: how a picture becomes the input, "pad" or "stretch".
-        class_names: names of the model's classes, by index; empty where there are none.
-    """
-
-    size: int
-    resizing: str
-    class_names: Sequence[str]
-
-    def __call__(self, images: np.ndarray) -> Any:
-        """Give what is found in a batch."""
-
-
-@dataclass
-class CompiledModel:
-    """A Keras model as a `Predictor`."""
-
-    run: Callable[[np.ndarray], Any]
-    size: int
-    resizing: str
-    class_names: Sequence[str] = ()
-
-    def __call__(self, images: np.ndarray) -> Any:
-        """Give what is found in a batch."""
-        return self.run(images)
 
 
 class Task(ABC, Generic[ConfigT, ReportT]):
@@ -112,11 +79,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     # What a task is.
 
     def check(self, config: ConfigT) -> None:
-        """Refuse settings that do not fit, before any data are read.
-
-        Raises:
-            UsageError: one does not.
-        """
+        """Refuse settings that do not fit, before any data are read; raises `UsageError`."""
         check_settings(self.name, self.architecture(config), config)
 
     def architecture(self, config: Any) -> str:
@@ -130,16 +93,12 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     @abstractmethod
     def initialise(self, model: keras.Model, trained: keras.Model, config: ConfigT | None = None) -> None:
-        """Give a model the weights of a trained one; classes are brought together by their names.
+        """Give a model the weights of a trained one, changed as the configuration asks for.
 
-        Args:
-            model: as `build_model` makes it.
-            trained: another with the same `network`; size and classes may differ. Of classes that it does not know
-                the first weights are kept.
-            config: may ask for more than the weights as they are.
+        Classes are brought together by their names; of those that are new the first weights are kept.
 
         Raises:
-            ValueError: the networks differ.
+            ValueError: the networks differ in more than size and classes.
         """
 
     @abstractmethod
@@ -154,16 +113,17 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     @abstractmethod
     def judge(self, source: Source, class_names: Sequence[str] = (), **options: Any) -> Judge[Any, ReportT]:
-        """Make the judge of a model on a source, or on a part of it.
+        """Make the judge of a model with these classes on a source, as `judged_source` gives it, or a part of it.
 
-        Args:
-            source: as `judged_source` gives it.
-            class_names: names of the model's classes.
-            **options: of the judge, see `judging` and `judge.base.Judge`, and `batch_size`.
+        Options are those in `judging`, those of `judge.base.Judge`, and `batch_size`.
 
         Raises:
             UsageError: an option out of range.
         """
+
+    @abstractmethod
+    def measurement(self, report: ReportT) -> dict[str, Any]:
+        """Give what a comparison keeps of a report, see `measure`."""
 
     # What a task may add.
 
@@ -187,6 +147,18 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         """Take the views on each picture out of the options of `evaluate`."""
         return PLAIN
 
+    def resizing(self, config: Any) -> str:
+        """Say how a picture becomes the network's input, "pad" or "stretch"."""
+        return config.resizing
+
+    def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
+        """Give what decides which training example comes when; None shuffles them."""
+        return None
+
+    def room(self, config: ConfigT) -> int | None:
+        """Give the room for boxes in each picture of a batch; None is what the source needs."""
+        return None
+
     def watchers(self, config: ConfigT, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
         """Give the callbacks of a training: what they add to an epoch's logs is there for the best epoch's choice."""
         evaluate, logs = self.epoch_report(config, selection), folder / "tensorboard"
@@ -195,12 +167,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     def epoch_report(self, config: ConfigT, selection: Source) -> Callable[[keras.Model], Report]:
         """Give what reports on the model after each epoch."""
         predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
-
-        def report(model: keras.Model) -> Report:
-            return self.evaluate(predictor(model), selection, batch_size=config.batch_size, label="validation",
-                                 quiet=True, **self.judging_of(config))  # fmt: skip
-
-        return report
+        given = {"batch_size": config.batch_size, "label": "validation", "quiet": True, **self.judging_of(config)}
+        return lambda model: self.evaluate(predictor(model), selection, **given)
 
     def judging_of(self, config: ConfigT) -> dict[str, Any]:
         """Give the options of `judge` that a training's configuration has."""
@@ -216,61 +184,33 @@ class Task(ABC, Generic[ConfigT, ReportT]):
             DataError: examples that cannot be used.
         """
         training = self.open_source(config.data, config)
-        if config.val:
-            selection = self.open_source(config.val, config)
-            # Two data sets may count the same classes differently.
-            return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
-        return split_for_selection(training)
+        if not config.val:
+            return split_for_selection(training)
+        selection = self.open_source(config.val, config)
+        # Two data sets may count the same classes differently.
+        return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
 
     def open_source(self, text: str, config: ConfigT) -> Source:
         """Open and scan one of the sources of a configuration; raises as `open_sources`."""
+        options = self.source_options(config)
         return checked_source(
-            text,
-            needs=self.needs,
-            skip_bad=config.skip_bad,
-            strict=config.strict,
-            quiet=config.quiet,
-            **self.source_options(config),
+            text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet, **options
         )
-
-    def resizing(self, config: Any) -> str:
-        """Say how a picture becomes the network's input, "pad" or "stretch"."""
-        return config.resizing
-
-    def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
-        """Give what decides which training example comes when; None shuffles them."""
-        return None
-
-    def room(self, config: ConfigT) -> int | None:
-        """Give the room for boxes in each picture of a batch; None is what the source needs."""
-        return None
 
     def training_batches(self, config: ConfigT, source: Source, start_step: int = 0) -> tf.data.Dataset:
         """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
         return pipeline.training_batches(
-            source,
-            self.target,
-            size=config.size,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            augmentation=config.augmentation,
-            resizing=self.resizing(config),
-            sampler=self.sampler(config, source),
-            start_step=start_step,
-            cache_mib=config.cache_mib,
-            room=self.room(config),
-        )
+            source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
+            sampler=self.sampler(config, source), start_step=start_step, **self._batching(config),
+        )  # fmt: skip
 
     def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
         """Go through a source once, in batches at the network's size."""
-        return pipeline.evaluation_batches(
-            source,
-            self.target,
-            size=config.size,
-            batch_size=config.batch_size,
-            resizing=self.resizing(config),
-            room=self.room(config),
-        )
+        return pipeline.evaluation_batches(source, self.target, **self._batching(config))
+
+    def _batching(self, config: ConfigT) -> dict[str, Any]:
+        shape = {"size": config.size, "batch_size": config.batch_size}
+        return {**shape, "resizing": self.resizing(config), "room": self.room(config)}
 
     def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
         """Count the batches of an epoch."""
@@ -280,7 +220,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     def evaluate(
         self,
-        model: keras.Model | Predictor,
+        model: AnyModel,
         source: Source,
         *,
         batch_size: int = 16,
@@ -303,15 +243,14 @@ class Task(ABC, Generic[ConfigT, ReportT]):
             DataError: an example without the target.
             MetricfitError: nothing in the source counts.
         """
-        views = self.views(options)
-        predictor = self.as_predictor(model)
+        views, predictor = self.views(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)
         shown = evenly_spread(len(source))
         judge = self.judge(source, predictor.class_names, batch_size=batch_size, shown=shown, label=label, **options)
         judge_all(self.found_in(predictor, source, batch_size=batch_size, views=views, quiet=quiet), judge)
         return judge.result()
 
-    def as_predictor(self, model: keras.Model | Predictor) -> Predictor:
+    def as_predictor(self, model: AnyModel) -> Predictor:
         """Compile a Keras model; a predictor is given back as it is."""
         return self.predictor(model) if isinstance(model, keras.Model) else model
 
@@ -322,10 +261,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     # Training.
 
     def train(self, config: ConfigT) -> run.RunResult:
-        """Train, or continue, one run.
-
-        Returns:
-            Where everything is and how good it got.
+        """Train, or continue, one run; gives where everything is and how good it got.
 
         Raises:
             UsageError: settings that do not fit together.
@@ -352,7 +288,13 @@ class Task(ABC, Generic[ConfigT, ReportT]):
                 "%s: %d training and %d selection examples, %.1f M parameters, %d steps an epoch",
                 folder, len(training), len(selection), model.count_params() / 1e6, steps,
             )  # fmt: skip
-            interrupted = self._fit(config, folder, model, training, selection, steps)
+            checkpoint, interrupted = TrainingCheckpoint(folder / "checkpoints"), False
+            if (first := run.first_epoch(config, folder, model, checkpoint)) is not None:
+                interrupted = run.fit(
+                    config, folder, model, self.watchers(config, folder, selection), checkpoint,
+                    first=first, shown=self.shown, x=self.training_batches(config, training, first * steps),
+                    steps_per_epoch=steps, validation_data=self.selection_batches(config, selection),
+                )  # fmt: skip
             if interrupted and not (folder / "model.keras").is_file():
                 log.warning("no epoch was finished, so there is no model yet")
                 return run.RunResult(folder, None, interrupted)
@@ -360,10 +302,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
                 best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
                 quiet=config.quiet, **self.judging_of(config),
             )  # fmt: skip
-            log.info(
-                "best epoch on the selection data, at the labels' own size: %s %.4f",
-                self.main_metric, report.scalars[self.main_metric],
-            )  # fmt: skip
+            best = self.main_metric, report.scalars[self.main_metric]
+            log.info("best epoch on the selection data, at the labels' own size: %s %.4f", *best)
             made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
             return run.RunResult(folder, report, interrupted, made)
 
@@ -382,46 +322,25 @@ class Task(ABC, Generic[ConfigT, ReportT]):
                 ) from error
         return model
 
-    def _fit(
-        self, config: ConfigT, folder: Path, model: keras.Model, training: Source, selection: Source, steps: int
-    ) -> bool:
-        """Go on from where the folder's checkpoint stands; gives whether that was interrupted."""
-        checkpoint = TrainingCheckpoint(folder / "checkpoints")
-        first = run.first_epoch(config, folder, model, checkpoint)
-        if first is None:
-            return False
-        batches = self.training_batches(config, training, first * steps), self.selection_batches(config, selection)
-        watchers = self.watchers(config, folder, selection)
-        return run.fit(
-            config, folder, model, *batches, watchers, checkpoint, first=first, steps=steps, shown=self.shown
-        )
-
     # Comparison.
 
     def measure(
-        self, model: keras.Model | Predictor, config: ConfigT, source: Source, scales: Sequence[float] = (1.0,)
+        self, model: AnyModel, config: ConfigT, source: Source, scales: Sequence[float] = (1.0,)
     ) -> list[dict[str, Any]]:
         """Give what a comparison keeps of one model on one set, JSON-able, for each factor on its logits.
 
-        Returns:
-            For each scale `scalars` and `curves` by name, `classes` with figures by name where there are classes,
-            `images`, and `pictures`, a few examples as data URIs: `name`, `image`, `truth`, `found`. A single one
-            where scaling the logits changes nothing.
+        That is `scalars` and `curves` by name, `classes` with figures by name where there are classes, `images`, and
+        `pictures`, a few examples as data URIs: `name`, `image`, `truth`, `found`. It is a single one where scaling the
+        logits changes nothing.
         """
         report = self.evaluate(model, source, batch_size=config.batch_size, label=config.loss, quiet=config.quiet)
         return [self.measurement(report)]
-
-    @abstractmethod
-    def measurement(self, report: ReportT) -> dict[str, Any]:
-        """Give what a comparison keeps of a report, see `measure`."""
 
     def score_curve(self, measurement: dict[str, Any]) -> tuple[Any, Any]:
         """Give thresholds [T] and the score at each, by which thresholds are carried from set to set."""
         raise NotImplementedError(f"{self.name} has no thresholds")
 
-    def best_scale(
-        self, model: keras.Model | Predictor, config: ConfigT, selection: Source
-    ) -> tuple[float, dict[float, float]]:
+    def best_scale(self, model: AnyModel, config: ConfigT, selection: Source) -> tuple[float, dict[float, float]]:
         """Give the best factor on the logits, and the score of each that was tried; of a task with a `baseline`."""
         raise NotImplementedError(f"the logits of {self.name} models are not scaled")
 

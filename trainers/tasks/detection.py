@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ... import losses
-from ..colours import class_palette
+from ..colours import class_palette, hexadecimal_palette
 from ..data.example import Source
 from ..data.subset import subset
 from ..data.targets import TARGETS
@@ -22,8 +22,9 @@ from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import RankingWatch, SelfBalancing
-from ..training.config import DetectionConfig, parse_loss_options
-from .base import CompiledModel, Task
+from ..training.config import DetectionConfig, check_range, parse_loss_options
+from .base import Task
+from .predictor import CompiledModel
 
 BALANCED_PICTURES = 16
 SELF_BALANCED = ("alrp",)
@@ -51,14 +52,10 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """As `Task.check`."""
         super().check(config)
         self.box_loss(config)
-        if not 1 <= config.scales_per_octave <= 3:
-            raise UsageError(f"--scales-per-octave must be 1, 2 or 3, got {config.scales_per_octave}")
-        for name in ("anchor_scale", "box_weight", "max_boxes", "channels"):
-            value = getattr(config, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"--{name.replace('_', '-')} must be above 0, got {value}")
-        if config.head_layers < 0:
-            raise UsageError(f"--head-layers must be 0 or more, got {config.head_layers}")
+        above_zero = ("anchor_scale", "box_weight", "max_boxes", "channels")
+        check_range(config, ["scales_per_octave"], lambda value: value in (1, 2, 3), "1, 2 or 3")
+        check_range(config, above_zero, lambda value: value > 0, "above 0")
+        check_range(config, ["head_layers"], lambda value: value >= 0, "0 or more")
 
     def architecture(self, config: DetectionConfig) -> str:
         """There is one network."""
@@ -73,15 +70,10 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         refuse_without_boxes(selection)
 
     def build_loss(self, config: DetectionConfig) -> keras.losses.Loss:
-        """Make the configured loss of the scores.
-
-        Raises:
-            UsageError: no such loss for detection, or it refuses its options.
-        """
-        entry = losses.LOSSES.get(config.loss)
-        if entry is None or entry.task != "detection":
-            choices = ", ".join(name for name, entry in losses.LOSSES.items() if entry.task == "detection")
-            raise UsageError(f"--loss {config.loss} is no detection loss: choose one of {choices}")
+        """Make the configured loss of the scores."""
+        choices = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
+        if config.loss not in choices:
+            raise UsageError(f"--loss {config.loss} is no detection loss: choose one of {', '.join(choices)}")
         try:
             return losses.get(config.loss, **parse_loss_options(config.loss_options))
         except (ValueError, TypeError) as error:
@@ -112,24 +104,15 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         self, model: keras.Model, config: DetectionConfig, optimizer: keras.optimizers.Optimizer, training: Source
     ) -> None:
         """As `Task.compile_model`."""
-        model.compile(
-            optimizer=optimizer,
-            loss=self.build_loss(config),
-            box_loss=self.box_loss(config),
-            box_weight=config.box_weight or 1.0,
-            self_balancing=_self_balancing(config),
-            jit_compile=config.jit_compile,
-        )
+        boxes = {"box_loss": self.box_loss(config), "box_weight": config.box_weight or 1.0}
+        boxes["self_balancing"] = _self_balancing(config)
+        model.compile(optimizer=optimizer, loss=self.build_loss(config), jit_compile=config.jit_compile, **boxes)
 
     def predictor(self, model: keras.Model, **options: Any) -> CompiledModel:
-        """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what is found in them.
+        """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what is found, by `detections` with these options.
 
         That is boxes float32 [B, K, 4] in pixels of the input, scores float32 [B, K] in falling order, classes int32
         [B, K] and their count int32 [B].
-
-        Args:
-            model: a `RetinaNet`.
-            **options: of `models.detector.detect.detections`.
         """
         anchors = tf.constant(model.anchors)
 
@@ -176,24 +159,14 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         pictures = []
         for image, truth, found, name in report.pictures:
             shown = found.scores >= report.class_thresholds[found.classes]
-            pictures.append(
-                {
-                    "name": name,
-                    "image": thumbnail(image),
-                    "truth": thumbnail(_drawn(image, truth.boxes, truth.classes, colours)),
-                    "found": thumbnail(_drawn(image, found.boxes[shown], found.classes[shown], colours)),
-                }
-            )
-        return {
-            "scalars": report.scalars,
-            "classes": report.class_scalars,
-            "curves": {name: report.lrp.curves[name] for name in ("thresholds", "f1_curve", "lrp_curve")},
-            "images": report.coco.images,
-            "palette": {
-                name: "#{:02x}{:02x}{:02x}".format(*colour) for name, colour in zip(report.class_names, colours)
-            },
-            "pictures": pictures,
-        }
+            boxes = _drawn(image, truth.boxes, truth.classes, colours)
+            answer = _drawn(image, found.boxes[shown], found.classes[shown], colours)
+            drawn = {"image": thumbnail(image), "truth": thumbnail(boxes), "found": thumbnail(answer)}
+            pictures.append({"name": name, **drawn})
+        curves = {name: report.lrp.curves[name] for name in ("thresholds", "f1_curve", "lrp_curve")}
+        figures = {"scalars": report.scalars, "classes": report.class_scalars, "curves": curves}
+        palette = hexadecimal_palette(report.class_names)
+        return {**figures, "images": report.coco.images, "palette": palette, "pictures": pictures}
 
     def watched(self, folder: Path) -> dict[str, list[float]]:
         """Read what `RankingWatch` wrote, by name over the epochs; epochs where it is undefined are left out."""

@@ -24,8 +24,9 @@ from ..models.layers.side_outputs import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
 from ..training.callbacks import MetricReport
-from ..training.config import SaliencyConfig, parse_loss_options
-from .base import CompiledModel, Predictor, Task
+from ..training.config import SaliencyConfig, check_range, parse_loss_options
+from .base import Task
+from .predictor import AnyModel, CompiledModel
 
 HALF = 128
 """The number of the threshold 128/255, the first of the field's that is at least one half."""
@@ -48,16 +49,19 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         """As `Task.check`."""
         _check_beta2(config.beta2)
         self.build_loss(config)
+        check_range(config, ["init_logit_scale"], lambda value: value > 0, "above 0")
+        if not 0 < config.init_threshold < 1:
+            raise UsageError(f"--init-threshold must lie between 0 and 1, got {config.init_threshold}")
         if _changes_logits(config):
-            _check_init_logits(config)
+            flags = "--init-threshold and --init-logit-scale"
+            if not config.init:
+                raise UsageError(f"{flags} change a first model's logits: give --init as well")
+            if MODELS[config.model].sums_maps:
+                raise UsageError(f"{flags} are not for --model {config.model}, which sums several maps")
         super().check(config)
 
     def build_loss(self, config: SaliencyConfig) -> keras.losses.Loss:
-        """Make the configured loss, on logits and with the ignore label of masks.
-
-        Raises:
-            UsageError: no such loss, none of a single map, or it refuses its options.
-        """
+        """Make the configured loss, which must be one of a single map, on logits and with the ignore label of masks."""
         options = parse_loss_options(config.loss_options)
         choices = [name for name, entry in losses.LOSSES.items() if entry.task != "detection"]
         try:
@@ -121,12 +125,11 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         return MetricReport(images, masks, shown.names)
 
     def measure(
-        self, model: keras.Model | Predictor, config: SaliencyConfig, source: Source, scales: Sequence[float] = (1.0,)
+        self, model: AnyModel, config: SaliencyConfig, source: Source, scales: Sequence[float] = (1.0,)
     ) -> list[dict[str, Any]]:
         """As `Task.measure`: at each scale of the logits, but every picture is predicted once.
 
-        The curves have the 256 thresholds of the field, but for `logit_f`, of which the thresholds are `scale` times
-        `LEVELS`: scaled maps have those of the plain ones.
+        The curves have the field's 256 thresholds, but for `logit_f`, whose thresholds are `scale` times `LEVELS`.
         """
         shared: dict[str, Any] = {"beta2": config.beta2, "averages": ("curves",), "shown": evenly_spread(len(source))}
         judges = [MapJudge(**shared, logit_scale=scale, further={"image_iou": ImageIoU()}) for scale in scales]
@@ -150,7 +153,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         return measurement["scale"] * LEVELS, measurement["curves"]["logit_f"]
 
     def best_scale(
-        self, model: keras.Model | Predictor, config: SaliencyConfig, selection: Source
+        self, model: AnyModel, config: SaliencyConfig, selection: Source
     ) -> tuple[float, dict[float, float]]:
         """Give the factor on the logits with the largest MeanF on the selection split, and the MeanF of each."""
 
@@ -170,9 +173,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
             "image_iou_picked": iou[round(255 * selection["scalars"]["optimal_threshold"])],
         }
 
-    def _maps(
-        self, model: keras.Model | Predictor, config: SaliencyConfig, source: Source
-    ) -> Iterator[tuple[Example, np.ndarray]]:
+    def _maps(self, model: AnyModel, config: SaliencyConfig, source: Source) -> Iterator[tuple[Example, np.ndarray]]:
         return self.found_in(self.as_predictor(model), source, batch_size=config.batch_size, quiet=config.quiet)
 
 
@@ -185,24 +186,7 @@ def _check_beta2(beta2: float) -> None:
         raise UsageError(f"--beta2 must be above 0, got {beta2}")
 
 
-def _check_init_logits(config: SaliencyConfig) -> None:
-    if not config.init_logit_scale > 0:
-        raise UsageError(f"--init-logit-scale must be above 0, got {config.init_logit_scale}")
-    if not 0 < config.init_threshold < 1:
-        raise UsageError(f"--init-threshold must lie between 0 and 1, got {config.init_threshold}")
-    if not config.init:
-        raise UsageError("--init-threshold and --init-logit-scale change a first model's logits: give --init as well")
-    if MODELS[config.model].sums_maps:
-        raise UsageError(
-            f"--init-threshold and --init-logit-scale are not for --model {config.model}, which sums several maps"
-        )
-
-
 def _thumbnails(image: np.ndarray, mask: np.ndarray, found: np.ndarray, name: str) -> dict[str, str]:
-    grey = np.where(mask == IGNORE, 128, np.where(mask == 1, 255, 0)).astype(np.uint8)
-    return {
-        "name": name,
-        "image": thumbnail(image),
-        "truth": flat(grey),
-        "found": thumbnail(np.rint(255 * found).astype(np.uint8)),
-    }
+    truth = np.where(mask == IGNORE, 128, np.where(mask == 1, 255, 0)).astype(np.uint8)
+    shown = np.rint(255 * found).astype(np.uint8)
+    return {"name": name, "image": thumbnail(image), "truth": flat(truth), "found": thumbnail(shown)}

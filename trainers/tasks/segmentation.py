@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ... import losses
-from ..colours import class_palette
+from ..colours import class_palette, hexadecimal_palette
 from ..data.batches.class_weights import class_weights
 from ..data.batches.equibatch import Equibatch
 from ..data.classes import with_class_names
@@ -28,8 +28,9 @@ from ..models.input_size import at_size
 from ..models.layers.class_logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
-from ..training.config import SegmentationConfig, parse_loss_options
-from .base import CompiledModel, Task
+from ..training.config import SegmentationConfig, check_range, parse_loss_options
+from .base import Task
+from .predictor import CompiledModel
 
 log = logging.getLogger("metricfit")
 
@@ -49,19 +50,18 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     def check(self, config: SegmentationConfig) -> None:
         """As `Task.check`."""
         self.build_loss(config)
-        _check_fading(config)
+        if config.fade_epochs and config.fade_from is None:
+            raise UsageError("--fade-epochs needs --fade-from, a loss to begin with")
+        epochs = _fade_epochs(config)
+        if len(epochs) != 2 or not 0 <= epochs[0] <= epochs[1] <= config.epochs:
+            raise UsageError(f"--fade-epochs must be two numbers, 0 to --epochs {config.epochs} in order, got {epochs}")
         super().check(config)
         LabelCoding(config.classes, config.ignore)
-        for name in ("aspp_channels", "head_channels"):
-            value = getattr(config, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+        check_range(config, ("aspp_channels", "head_channels"), lambda value: value >= 1, "at least 1")
         if not config.aspp_dilations or min(config.aspp_dilations) < 1:
             raise UsageError(f"--aspp-dilations must be at least 1 each, got {config.aspp_dilations}")
-        if not 0 <= config.momentum < 1:
-            raise UsageError(f"--momentum must be in [0, 1), got {config.momentum}")
-        if not config.power > 0:
-            raise UsageError(f"--power must be above 0, got {config.power}")
+        check_range(config, ["momentum"], lambda value: 0 <= value < 1, "in [0, 1)")
+        check_range(config, ["power"], lambda value: value > 0, "above 0")
 
     def check_data(self, config: SegmentationConfig, training: Source, selection: Source) -> None:
         """As `Task.check_data`."""
@@ -87,32 +87,24 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         transfer_by_class(model, trained, last, new.class_names, names)
 
     def build_loss(self, config: SegmentationConfig, weights: list[float] | None = None) -> keras.losses.Loss:
-        """Make the configured loss, on logits and with the ignore label of class maps.
+        """Make the configured loss, on logits and with the ignore label of class maps, weighted by class.
 
-        Args:
-            config: names the loss, the one that it fades from, and their options: each takes those that it has.
-            weights: a weight for each class, or None.
-
-        Returns:
-            The loss; where there is a fading, a `Combined` of both that begins with all of the first.
-
-        Raises:
-            UsageError: no such loss for segmentation, or it refuses its options or weights.
+        Where there is a fading, it is a `Combined` of both losses that begins with all of the first. Of the configured
+        options each takes those that it has.
         """
-        written = {"--loss": config.loss}
-        if config.fade_from is not None:
-            written = {"--fade-from": config.fade_from, **written}
+        written = {"--fade-from": config.fade_from} if config.fade_from is not None else {}
+        written["--loss"] = config.loss
         taken = {flag: _hyperparameters(flag, text) for flag, text in written.items()}
         options = parse_loss_options(config.loss_options)
+        known = set().union(*taken.values())
         if config.class_weights != "none":
-            if not any("class_weights" in names for names in taken.values()):
+            if "class_weights" not in known:
                 raise UsageError(f"--loss {config.loss} takes no weights of classes: leave --class-weights away")
             if "class_weights" in options:
                 raise UsageError(
                     "--class-weights computes what --loss-options class_weights gives: leave one of them away"
                 )
             options["class_weights"] = weights
-        known = set().union(*taken.values())
         parts = []
         for flag, text in written.items():
             # What none of them knows is left for them to refuse.
@@ -193,13 +185,8 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             {"name": name, "image": thumbnail(image), "truth": flat(table[labels]), "found": flat(table[predicted])}
             for image, labels, predicted, name in report.pictures
         ]
-        return {
-            "scalars": report.scalars,
-            "classes": report.class_scalars,
-            "images": report.jaccard.images,
-            "palette": {name: "#{:02x}{:02x}{:02x}".format(*table[place]) for place, name in enumerate(names)},
-            "pictures": pictures,
-        }
+        figures = {"scalars": report.scalars, "classes": report.class_scalars, "images": report.jaccard.images}
+        return {**figures, "palette": hexadecimal_palette(names), "pictures": pictures}
 
 
 def _class_layer(model: keras.Model) -> ClassLogits:
@@ -218,19 +205,10 @@ def _hyperparameters(flag: str, text: str) -> set[str]:
     known = {name: entry for name, entry in losses.LOSSES.items() if entry.task == "segmentation"}
     for name in names:
         if name not in known:
-            raise UsageError(
-                f"{flag} {text}: {name or 'nothing'} is no segmentation loss: choose among {', '.join(known)}"
-            )
+            choices = ", ".join(known)
+            raise UsageError(f"{flag} {text}: {name or 'nothing'} is no segmentation loss: choose among {choices}")
     return {key for name in names for key in known[name].hyperparameters}
 
 
 def _fade_epochs(config: SegmentationConfig) -> tuple[float, float]:
     return config.fade_epochs or (config.epochs / 4, config.epochs * 3 / 4)
-
-
-def _check_fading(config: SegmentationConfig) -> None:
-    if config.fade_epochs and config.fade_from is None:
-        raise UsageError("--fade-epochs needs --fade-from, a loss to begin with")
-    epochs = _fade_epochs(config)
-    if len(epochs) != 2 or not 0 <= epochs[0] <= epochs[1] <= config.epochs:
-        raise UsageError(f"--fade-epochs must be two numbers, 0 to --epochs {config.epochs} in order, got {epochs}")

@@ -6,7 +6,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -104,7 +104,6 @@ class SaliencyConfig(RunConfig):
     """
 
     loss: str = "floss"
-    """What is minimised; `metricfit losses` lists them."""
     model: SaliencyModel = "deeplab"
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
@@ -114,7 +113,6 @@ class SaliencyConfig(RunConfig):
     """With --init: the factor on that model's logits. floss starts well at 8 from a model of lovasz_hinge, whose maps
     are pale."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    """How training pictures are varied."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,6 @@ class SegmentationConfig(RunConfig):
     """
 
     loss: str = "softmax_cross_entropy"
-    """What is minimised; `metricfit losses` lists them."""
     fade_from: str | None = None
     """Another loss to begin with, which fades into --loss."""
     fade_epochs: tuple[float, float] | None = None
@@ -143,7 +140,6 @@ class SegmentationConfig(RunConfig):
     (1 / ln(1.02 + share of the pixels))."""
     model: SegmentationModel = "deeplab"
     size: int = 320
-    """Side of the square network input in pixels, a multiple of 32."""
     resizing: Literal["pad", "stretch"] = "pad"
     """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
     aspp_dilations: tuple[int, ...] = (1, 2, 3)
@@ -161,9 +157,7 @@ class SegmentationConfig(RunConfig):
     power: float = 0.9
     """Power of the polynomial schedule."""
     batch_size: int = 8
-    """Pictures a step."""
     augmentation: LabelAugmentation = field(default_factory=LabelAugmentation)
-    """How training pictures are varied."""
 
 
 @dataclass(frozen=True)
@@ -174,13 +168,11 @@ class DetectionConfig(RunConfig):
     """
 
     loss: str = "alrp"
-    """What is minimised; `metricfit losses` lists them."""
     box_loss: Literal["giou", "iou", "smooth_l1"] | None = None
     """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), smooth_l1 for others."""
     box_weight: float | None = None
     """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1."""
     size: int = 384
-    """Side of the square network input in pixels, a multiple of 32."""
     resizing: Literal["pad", "stretch"] = "pad"
     """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
     batch_size: int = 8
@@ -198,15 +190,18 @@ class DetectionConfig(RunConfig):
     max_boxes: int | None = None
     """Most boxes of one picture; by default what the training data have."""
     augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
-    """How training pictures are varied."""
+
+
+def check_range(config: RunConfig, names: Iterable[str], sound: Callable[[Any], bool], what: str) -> None:
+    """Refuse settings that are given but not `what` they must be."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not sound(value):
+            raise UsageError(f"--{name.replace('_', '-')} must be {what}, got {value}")
 
 
 def parse_loss_options(options: Iterable[str]) -> dict[str, Any]:
-    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text.
-
-    Raises:
-        UsageError: a pair without a name or an equals sign.
-    """
+    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text."""
     parsed = {}
     for option in options:
         name, equals, value = option.partition("=")
@@ -228,15 +223,7 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
 
 
 def train_command(task: str, config: RunConfig) -> list[str]:
-    """Give the command line of a training, with a flag for everything that is not as by default.
-
-    Args:
-        task: its name.
-        config: what the training is told.
-
-    Returns:
-        The words: `metricfit`, `train`, the task, flags and values.
-    """
+    """Give the words of a training's command line, with a flag for everything that is not as by default."""
     return ["metricfit", "train", task, *_flags(config, type(config)())]
 
 
@@ -257,15 +244,7 @@ def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
 
 
 def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
-    """Read a configuration from a run's config.json.
-
-    Args:
-        path: the file, with the fields under the key "config" or at the top.
-        config_class: the dataclass to fill.
-
-    Raises:
-        UsageError: no such file, not JSON, or an unknown key.
-    """
+    """Read a configuration from a run's config.json, or from a file with the fields at its top."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -276,15 +255,10 @@ def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
 
 
 def filled(options_class: type[OptionsT], values: Mapping[str, Any], where: str) -> OptionsT:
-    """Make an options object of values by name; lists become tuples, and mappings the options below others.
-
-    Args:
-        options_class: a dataclass.
-        values: what differs from its defaults.
-        where: they come from, for errors.
+    """Make options of values by name; lists become tuples, and mappings the options below others.
 
     Raises:
-        UsageError: an unknown name, one that is missing, or a value of another type.
+        UsageError: an unknown name, one that is missing, or a value of another type; it says `where` they come from.
     """
     hints = typing.get_type_hints(options_class)
     found = {}
@@ -319,8 +293,6 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, argument) for argument in arguments)
     if origin is tuple:
         return isinstance(value, tuple)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (int, float):
+        return isinstance(value, (int, hint)) and not isinstance(value, bool)
     return isinstance(value, hint)

@@ -11,9 +11,7 @@ class PolynomialFall(keras.optimizers.schedules.LearningRateSchedule):
     """base (1 - k / steps)^power at step k (lovasz_softmax.md, eq. 16), after a linear rise over the first steps.
 
     Args:
-        base: the rate at step 0 of the fall.
         steps: steps of the whole training; the rate is 0 from there on.
-        power: of the fall; 1 is a straight line.
         warmup: steps of the rise, which multiplies the fall; 0 is eq. 16 alone.
     """
 
@@ -32,13 +30,7 @@ class PolynomialFall(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_optimizer(config: Any, total_steps: int) -> keras.optimizers.Optimizer:
-    """AdamW, or SGD with momentum, with a linear rise and a cosine or polynomial fall of the learning rate.
-
-    Args:
-        config: gives learning_rate, warmup_share, weight_decay, clip_norm and ema; and where a task lets them be
-            chosen, optimizer ("adamw" or "sgd"), momentum, schedule ("cosine" or "polynomial") and power.
-        total_steps: steps of the whole training; the rate reaches 0 there.
-    """
+    """AdamW, or where a task lets it be chosen SGD, whose rate reaches 0 at `total_steps`, the end of the training."""
     settings = {
         "learning_rate": _schedule(config, total_steps),
         "weight_decay": config.weight_decay,

@@ -1,13 +1,13 @@
 """What every training does that knows nothing of its task: checks, Keras' fit with its callbacks, resuming."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from ..errors import DivergedError, UsageError
 from ..figures.history import history_figure
@@ -27,20 +27,16 @@ from .callbacks import (
     read_history,
     write_final_metrics,
 )
-from .config import RunConfig, to_dict
+from .config import RunConfig, check_range, to_dict
 
 log = logging.getLogger("metricfit")
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a training left behind.
+    """What a training left behind in its folder, paths worth naming in `made`.
 
-    Attributes:
-        folder: the run folder.
-        report: of the best epoch's model on the selection data, at the labels' own size; None before a whole epoch.
-        interrupted: whether the training was stopped by hand.
-        made: paths worth naming to the user.
+    The report is of the best epoch's model on the selection data, at the labels' own size; None before a whole epoch.
     """
 
     folder: Path
@@ -55,12 +51,9 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON-able data."""
-        return {
-            "folder": str(self.folder),
-            "interrupted": self.interrupted,
-            "made": [str(path) for path in self.made],
-            "report": self.report.to_dict() if self.report else None,
-        }
+        report = self.report.to_dict() if self.report else None
+        made = [str(path) for path in self.made]
+        return {"folder": str(self.folder), "interrupted": self.interrupted, "made": made, "report": report}
 
     def draw(self, folder: str | Path) -> list[Path]:
         """Write the figures of the report, as in the run's own `figures`; gives the files."""
@@ -69,19 +62,10 @@ class RunResult:
 
 def check(config: RunConfig) -> None:
     """Refuse settings outside their range, in one sentence each."""
-    for name in ("epochs", "batch_size"):
-        if getattr(config, name) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(config, name)}")
-    for name in ("learning_rate", "minutes", "clip_norm"):
-        value = getattr(config, name)
-        if value is not None and not value > 0:
-            raise UsageError(f"--{name.replace('_', '-')} must be above 0, got {value}")
-    for name in ("seed", "weight_decay"):
-        if getattr(config, name) < 0:
-            raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, got {getattr(config, name)}")
-    for name in ("ema", "warmup_share"):
-        if not 0 <= getattr(config, name) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be in [0, 1), got {getattr(config, name)}")
+    check_range(config, ("epochs", "batch_size"), lambda value: value >= 1, "at least 1")
+    check_range(config, ("learning_rate", "minutes", "clip_norm"), lambda value: value > 0, "above 0")
+    check_range(config, ("seed", "weight_decay"), lambda value: value >= 0, "0 or more")
+    check_range(config, ("ema", "warmup_share"), lambda value: 0 <= value < 1, "in [0, 1)")
     if config.backbone not in BACKBONES:
         raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
     check_size(config.size)
@@ -108,31 +92,16 @@ def fit(
     config: RunConfig,
     folder: Path,
     model: keras.Model,
-    batches: tf.data.Dataset,
-    selection: tf.data.Dataset,
     watchers: Sequence[keras.callbacks.Callback],
     checkpoint: TrainingCheckpoint,
     *,
     first: int,
-    steps: int,
     shown: Sequence[str],
+    **data: Any,
 ) -> bool:
-    """Run Keras' fit with what watches every training; gives whether it was interrupted.
+    """Run Keras' fit from epoch `first` on with what watches every training; gives whether it was interrupted.
 
-    Args:
-        config: what the training is told.
-        folder: the run folder.
-        model: compiled, and restored to where the training goes on.
-        batches: endless, from the first step of epoch `first` on.
-        selection: batches that validate each epoch.
-        watchers: the task's callbacks: what they add to an epoch's logs is there for the choice of the best epoch.
-        checkpoint: what keeps the state.
-        first: how many epochs are done.
-        steps: steps of an epoch.
-        shown: validation metrics that the progress bar shows; the first picks the best epoch, larger is better.
-
-    Raises:
-        DivergedError: the loss stopped being a number.
+    Of the validation's metrics in `shown`, the first picks the best epoch; `data` are further arguments of Keras' fit.
     """
     averaged, logs = AveragedWeights(), folder / "tensorboard"
     spent = sum(row["seconds"] for row in read_history(folder / "history.csv")) if first else 0.0
@@ -152,23 +121,16 @@ def fit(
         callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown))))
     try:
         history = model.fit(
-            batches,
-            epochs=config.epochs,
-            initial_epoch=first,
-            steps_per_epoch=steps,
-            validation_data=selection,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
+            **data, epochs=config.epochs, initial_epoch=first, callbacks=callbacks, shuffle=False, verbose=0
         )
     except KeyboardInterrupt:
-        averaged.restore()
+        averaged.on_test_end()
         log.warning("interrupted after the last whole epoch; the same command continues this run")
         return True
     losses = history.history.get("loss", [])
     if limit.reached:
         log.info("stopped after epoch %d of %d: --minutes %g", first + len(losses), config.epochs, config.minutes)
-    if losses and not all(value == value and abs(value) != float("inf") for value in losses):
+    if not all(map(math.isfinite, losses)):
         raise DivergedError(f"the loss became {losses[-1]} in {folder}: try a lower --learning-rate")
     return False
 

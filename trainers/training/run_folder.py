@@ -15,13 +15,11 @@ from .config import NOT_PART_OF_A_RUN, RunConfig, to_dict
 
 log = logging.getLogger("metricfit")
 
-_PACKAGES = ("metricfit", "tensorflow", "keras", "keras-cv", "numpy", "opencv-python")
-
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that decide a result."""
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in ("metricfit", "tensorflow", "keras", "keras-cv", "numpy", "opencv-python"):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -30,29 +28,20 @@ def versions() -> dict[str, str]:
 
 
 def check_run(task: str, config: RunConfig) -> bool:
-    """Look whether a run can begin or go on in its folder, and change nothing.
-
-    Args:
-        task: the task's name.
-        config: its configuration; `out` names the folder.
-
-    Returns:
-        Whether there is a run to go on with.
-
-    Raises:
-        UsageError: the folder holds another run, or something that is no run.
-    """
+    """Tell whether there is a run to go on with; refuses a folder that holds another one. Nothing is changed."""
     folder = Path(config.out)
     if (folder / "config.json").is_file():
         found = read_run(folder)
         if config.overwrite:
-            _refuse_to_delete(config.init, folder)
+            if config.init and Path(config.init).resolve().is_relative_to(folder.resolve()):
+                raise UsageError(
+                    f"--overwrite would delete {config.init}, which --init starts from: choose another --out"
+                )
             return False
         # What stopped before its first epoch has nothing to lose.
         if not any((folder / name).is_file() for name in ("model.keras", "history.csv")):
             return False
-        differing = _difference(found, _description(task, config), to_dict(type(config)()))
-        if differing:
+        if differing := _difference(found, task, config):
             raise UsageError(
                 f"{folder} holds a run with other settings ({'; '.join(differing)}): choose another --out (--init "
                 f"{folder} starts from its model), use the same settings to continue it, or --overwrite to start anew"
@@ -64,41 +53,24 @@ def check_run(task: str, config: RunConfig) -> bool:
 
 
 def open_run(task: str, config: RunConfig) -> Path:
-    """Make the run folder, empty where `check_run` finds nothing to go on with; everything else was checked before.
-
-    Returns:
-        The folder, with its config.json written.
-    """
+    """Make the run folder with its config.json, empty where `check_run` finds nothing to go on with."""
     folder = Path(config.out)
     if not check_run(task, config):
         shutil.rmtree(folder, ignore_errors=True)
     for name in ("checkpoints", "figures", "tensorboard"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", _description(task, config))
+    write_json(folder / "config.json", {"task": task, "config": to_dict(config), "versions": versions()})
     return folder
 
 
-def _description(task: str, config: RunConfig) -> dict[str, Any]:
-    return {"task": task, "config": to_dict(config), "versions": versions()}
-
-
-def _refuse_to_delete(init: str | None, folder: Path) -> None:
-    if init and Path(init).resolve().is_relative_to(folder.resolve()):
-        raise UsageError(f"--overwrite would delete {init}, which --init starts from: choose another --out")
-
-
-def _difference(found: dict, wanted: dict, defaults: dict) -> list[str]:
-    """Tell what differs between a run's description and the wanted one; what the run does not know has its default."""
-    lines = []
-    if found.get("task") != wanted["task"]:
-        lines.append(f"task is {found.get('task')}, asked for {wanted['task']}")
+def _difference(found: dict, task: str, config: RunConfig) -> list[str]:
+    """Tell how a run differs from what is asked for; what the run does not know has its default."""
     # Through JSON, so that a tuple equals the list it was written as.
-    defaults, new = json.loads(json.dumps([defaults, wanted["config"]]))
-    old = _over(defaults, found.get("config", {}))
-    for name in sorted(set(old) | set(new)):
-        if name not in NOT_PART_OF_A_RUN and old.get(name) != new.get(name):
-            lines.append(f"{name} is {old.get(name)}, asked for {new.get(name)}")
-    return lines
+    defaults, new = json.loads(json.dumps([to_dict(type(config)()), to_dict(config)]))
+    old = _over(defaults, found["config"])
+    names = [name for name in sorted(set(old) | set(new)) if name not in NOT_PART_OF_A_RUN]
+    pairs = {"task": (found["task"], task), **{name: (old.get(name), new.get(name)) for name in names}}
+    return [f"{name} is {was}, asked for {wanted}" for name, (was, wanted) in pairs.items() if was != wanted]
 
 
 def _over(defaults: dict, values: dict) -> dict:
@@ -111,11 +83,7 @@ def _over(defaults: dict, values: dict) -> dict:
 
 
 def read_run(folder: str | Path) -> dict[str, Any]:
-    """The contents of a run folder's config.json: task, config and versions.
-
-    Raises:
-        UsageError: not a run folder.
-    """
+    """The contents of a run folder's config.json: task, config and versions."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise UsageError(f"{folder} is not a run folder: it has no config.json")

@@ -12,14 +12,9 @@ from .callbacks.best import save_model
 
 
 def model_file(run_or_model: str | Path) -> Path:
-    """Find the .keras file of a run folder, or take the file itself.
-
-    Raises:
-        UsageError: neither of the two.
-    """
+    """Find the .keras file of a run folder, or take the file itself."""
     path = Path(run_or_model)
-    if path.is_dir():
-        path = path / "model.keras"
+    path = path / "model.keras" if path.is_dir() else path
     if path.suffix != ".keras" or not path.is_file():
         raise UsageError(
             f"no trained model at {run_or_model}: give a run folder that holds model.keras, or a .keras file"
@@ -28,11 +23,7 @@ def model_file(run_or_model: str | Path) -> Path:
 
 
 def load_model(run_or_model: str | Path) -> keras.Model:
-    """Load the trained model of a run folder, or a .keras file.
-
-    Raises:
-        UsageError: neither of the two, or no Keras model.
-    """
+    """Load the trained model of a run folder, or a .keras file."""
     path = model_file(run_or_model)
     import_builders()
     try:

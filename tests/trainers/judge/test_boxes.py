@@ -13,7 +13,7 @@ from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.judge.feeding import found_in
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.tasks.base import CompiledModel
+from metricfit.trainers.tasks.predictor import CompiledModel
 from metricfit.trainers.training.callbacks import BestModel, EpochReport, HistoryCSV, read_history
 
 from ..detections import NAMES, Squares, knowing

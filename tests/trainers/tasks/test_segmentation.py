@@ -17,7 +17,7 @@ from metricfit.trainers.errors import DataError, UsageError
 from metricfit.trainers.models.deeplab import build_deeplab
 from metricfit.trainers.models.layers.class_logits import logits_layer
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.tasks.base import CompiledModel
+from metricfit.trainers.tasks.predictor import CompiledModel
 from metricfit.trainers.training.config import SegmentationConfig
 from metricfit.trainers.training.optimizer import build_optimizer
 from metricfit.trainers.training.saved import load_model

@@ -210,8 +210,8 @@ def test_interrupted_validation_can_be_undone():
     callback.set_model(model)
     callback.on_test_begin()
     assert not all(np.array_equal(a, b) for a, b in zip(before, weights(model)))
-    callback.restore()
-    callback.restore()
+    callback.on_test_end()
+    callback.on_test_end()
     assert all(np.array_equal(a, b) for a, b in zip(before, weights(model)))
 
 

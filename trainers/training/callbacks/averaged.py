@@ -4,45 +4,31 @@ Keras' own `SwapEMAWeights` swaps by adding and subtracting, which rounds: each 
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 
 
 class AveragedWeights(keras.callbacks.Callback):
-    """Validates with the averaged weights of an optimizer with `use_ema=True`; does nothing with other optimizers.
-
-    Training goes on with the weights themselves. Its place among the callbacks does not matter.
-    """
+    """Validates with the averaged weights of an optimizer with `use_ema=True`, and trains on with its own."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._swapped: AbstractContextManager[None] | None = None
+        self._swapped = ExitStack()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the average in."""
-        swapped = averaged_weights(self.model)
-        swapped.__enter__()
-        self._swapped = swapped
+        self._swapped.enter_context(averaged_weights(self.model))
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Take the average out."""
-        if self._swapped is not None:
-            self._swapped.__exit__(None, None, None)
-        self._swapped = None
-
-    def restore(self) -> None:
-        """Take the average out if a validation was interrupted and left it in."""
-        self.on_test_end()
+        """Take the average out, also if a validation was interrupted and left it in."""
+        self._swapped.close()
 
 
 @contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Let a model hold its averaged weights inside of the `with` block.
-
-    Nothing changes for an optimizer without average, or one that has not stepped yet.
-    """
+    """Let a model hold its averaged weights, where its optimizer has some, inside of the `with` block."""
     pairs = _pairs(model)
     kept = [keras.ops.convert_to_numpy(variable).copy() for variable, _ in pairs]
     for variable, average in pairs:

@@ -24,10 +24,6 @@ class BestModel(keras.callbacks.Callback):
         mode: "max" or "min".
         record: the JSON file; None puts it beside, `model.best.json`. It counts only while `path` exists.
 
-    Attributes:
-        value: best value so far, or None.
-        epoch: the epoch of it, from 1, or None.
-
     Raises:
         ValueError: another mode, or a path that does not end in .keras.
     """
@@ -44,7 +40,7 @@ class BestModel(keras.callbacks.Callback):
         self.monitor, self.mode = monitor, mode
         self.record = Path(record) if record else self.path.with_suffix(".best.json")
         self.value: float | None = None
-        self.epoch: int | None = None
+        self.epoch: int | None = None  # of that value, from 1
         if self.path.exists() and self.record.exists():
             entries = json.loads(self.record.read_text())
             if entries["monitor"] == monitor:
@@ -62,28 +58,18 @@ class BestModel(keras.callbacks.Callback):
                 f"the best model is chosen by {self.monitor}, which this training does not log: "
                 f"choose one of {', '.join(logs)}"
             )
-        value = float(logs[self.monitor])
+        value, sign = float(logs[self.monitor]), 1 if self.mode == "max" else -1
+        improved = self.value is None or sign * value > sign * self.value
         # Weights whose loss is no number are no model, whatever they score.
-        usable = not math.isnan(value) and math.isfinite(float(logs.get("loss", 0.0)))
-        if not usable or not self._improves(value):
-            return
-        with averaged_weights(self.model):
-            save_model(self.model, self.path)
-        self.value, self.epoch = value, epoch + 1
-        write_json(self.record, {"monitor": self.monitor, "value": value, "epoch": self.epoch})
-
-    def _improves(self, value: float) -> bool:
-        if self.value is None:
-            return True
-        return value > self.value if self.mode == "max" else value < self.value
+        if improved and not math.isnan(value) and math.isfinite(float(logs.get("loss", 0.0))):
+            with averaged_weights(self.model):
+                save_model(self.model, self.path)
+            self.value, self.epoch = value, epoch + 1
+            write_json(self.record, {"monitor": self.monitor, "value": value, "epoch": self.epoch})
 
 
 def save_model(model: keras.Model, path: str | Path) -> Path:
-    """Write a model beside `path`, then rename it there.
-
-    Functional models, and those with a `bare()` copy of themselves, are written without optimizer and loss; any other
-    subclass as it is.
-    """
+    """Write a model: functional ones, and those with a `bare()` copy of themselves, without optimizer and loss."""
     if hasattr(model, "bare"):
         model = model.bare()
     elif type(model).__name__ == "Functional":

@@ -16,30 +16,20 @@ def has_checkpoint(folder: str | Path) -> bool:
 
 
 class TrainingCheckpoint(keras.callbacks.Callback):
-    """Keeps weights, moving statistics, random states and the whole optimizer (steps, moments, averages).
+    """Keeps weights, moving statistics, random states and the whole optimizer of the last two epochs, in a folder.
 
-    Written by `tf.train.CheckpointManager`: the index file is renamed into place last, so an interrupted write
-    leaves the checkpoint before it. Metrics and loss trackers are not kept; they start anew each epoch.
-
-    Put it last among the callbacks: what stands before it in the list is then done whenever an epoch is recorded.
-
-    Args:
-        folder: where the checkpoints lie.
-        keep: how many of the latest are kept.
+    An interrupted write leaves the checkpoint before it. Put it last among the callbacks: what stands before it in the
+    list is then done whenever an epoch is recorded.
     """
 
-    def __init__(self, folder: str | Path, keep: int = 2) -> None:
+    def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.folder = Path(folder)
-        self.keep = keep
         self._manager: tf.train.CheckpointManager | None = None
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def restore(self, model: keras.Model) -> int:
-        """Bring a compiled, built model back to the latest checkpoint, before `fit(initial_epoch=...)`.
-
-        Returns:
-            How many epochs are done: the `initial_epoch` for `fit`; 0 when there is no checkpoint.
+        """Bring a compiled, built model back to the latest checkpoint; gives the `initial_epoch` for `fit`.
 
         Raises:
             MetricfitError: the checkpoint is damaged or belongs to another model or optimizer.
@@ -62,10 +52,9 @@ class TrainingCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state, unless the loss is no finite number: nothing could be resumed from there."""
-        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            return
-        self._epoch.assign(epoch + 1)
-        self._manager_of(self.model).save(checkpoint_number=epoch + 1)
+        if math.isfinite(float((logs or {}).get("loss", 0.0))):
+            self._epoch.assign(epoch + 1)
+            self._manager_of(self.model).save(checkpoint_number=epoch + 1)
 
     def _manager_of(self, model: keras.Model) -> tf.train.CheckpointManager:
         """Collect what a training changes, in an order that follows from the architecture alone."""
@@ -81,6 +70,6 @@ class TrainingCheckpoint(keras.callbacks.Callback):
                 optimizer=[variable.value for variable in optimizer.variables],
             )
             self._manager = tf.train.CheckpointManager(
-                checkpoint, str(self.folder), max_to_keep=self.keep, checkpoint_name="epoch"
+                checkpoint, str(self.folder), max_to_keep=2, checkpoint_name="epoch"
             )
         return self._manager

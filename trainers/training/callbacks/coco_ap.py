@@ -52,25 +52,18 @@ class CocoAPCallback(EpochReport):
         if isinstance(data, Source) and size is None:
             raise UsageError("size must give the side of the model's input where the data are a source")
         self.data, self.find = data, find or found_boxes
-        self.class_names, self.size = tuple(class_names), size
+        self.class_names, self.size = tuple(class_names), size or 0
         self.resizing, self.batch_size = resizing, batch_size
 
     def _report(self, model: keras.Model) -> DetectionReport:
-        if not isinstance(self.data, Source):
-            judge = BoxJudge(self.class_names)
-            judge_all(self._pairs(model, self.data), judge)
-            return judge.result()
-        assert self.size is not None
-        judge = BoxJudge(self.data.class_names, model_classes=self.class_names or None)
-        pairs = found_in(
-            lambda images: tuple(map(np.asarray, self.find(model, images))),
-            self.data,
-            TARGETS["boxes"],
-            size=self.size,
-            resizing=self.resizing,
-            batch_size=self.batch_size,
-            quiet=True,
-        )
+        if isinstance(self.data, Source):
+            judge = BoxJudge(self.data.class_names, model_classes=self.class_names or None)
+            pairs = found_in(
+                lambda images: tuple(map(np.asarray, self.find(model, images))), self.data, TARGETS["boxes"],
+                size=self.size, resizing=self.resizing, batch_size=self.batch_size, quiet=True,
+            )  # fmt: skip
+        else:
+            judge, pairs = BoxJudge(self.class_names), self._pairs(model, self.data)
         judge_all(pairs, judge)
         return judge.result()
 

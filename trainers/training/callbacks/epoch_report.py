@@ -15,8 +15,7 @@ from .averaged import averaged_weights
 class EpochReport(keras.callbacks.Callback):
     """Reports on the model with the weights that validation sees, and logs `val_` and the names of its figures.
 
-    It must stand before the callbacks that read these logs
-    (`BestModel`, `HistoryCSV`, TensorBoard): Keras hands one dict of logs from callback to callback.
+    It must stand before the callbacks that read these logs: `BestModel`, `HistoryCSV`, TensorBoard.
 
     Args:
         evaluate: from the model to a `Report`, such as `Task.epoch_report` or a `MetricReport` gives.
@@ -25,9 +24,6 @@ class EpochReport(keras.callbacks.Callback):
             one writer a folder.
         every: epochs between two pictures.
         add_logs: False where Keras' own validation logs the figures already, as with a `MetricReport`.
-
-    Attributes:
-        report: the latest report; None before the first.
     """
 
     def __init__(
@@ -41,9 +37,8 @@ class EpochReport(keras.callbacks.Callback):
     ):
         super().__init__()
         self.evaluate, self.tags = evaluate, dict(tags)
-        self.every, self.add_logs = every, add_logs
-        self.log_dir = Path(log_dir)
-        self.report: Report | None = None
+        self.every, self.add_logs, self.log_dir = every, add_logs, Path(log_dir)
+        self.report: Report | None = None  # the latest
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

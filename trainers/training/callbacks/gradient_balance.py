@@ -25,16 +25,13 @@ class RankingWatch(keras.callbacks.Callback):
         batches: held-out batches, as the model trains on; gone through once an epoch, each ranked by itself.
         log_dir: TensorBoard folder of the run; the scalars go to its subfolder `ranking`.
         every: epochs between two examinations.
-
-    Attributes:
-        values: the latest scalars by name, NaN where undefined.
     """
 
     def __init__(self, batches: Iterable[Any], log_dir: str | Path, every: int = 1) -> None:
         super().__init__()
         self.batches, self.every = batches, every
         self.log_dir = Path(log_dir) / "ranking"
-        self.values: dict[str, float] = {}
+        self.values: dict[str, float] = {}  # the latest, NaN where undefined
         self._writer: Any = None
         self._examine: Callable[..., Any] | None = None
 

@@ -11,15 +11,9 @@ from ...files import written_beside
 
 
 class HistoryCSV(keras.callbacks.Callback):
-    """Writes `epoch` (from 1), `seconds`, `learning_rate`, `training_seconds` and all logs of the epoch.
+    """Writes `epoch` (from 1), `seconds`, `learning_rate`, `training_seconds` (until validation) and the epoch's logs.
 
-    `training_seconds` end where validation begins, and are left out where there is none.
-
-    The file is written anew beside and renamed each epoch. A training that is resumed at an earlier epoch drops the
-    rows from there on; the columns may differ between rows.
-
-    Args:
-        path: the CSV file.
+    A training that is resumed at an earlier epoch drops the rows from there on; the columns may differ between rows.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -18,9 +18,8 @@ class HParams(keras.callbacks.Callback):
     """Writes the configuration when training starts, and the last epoch's numbers when it ends.
 
     Args:
-        config: the configuration, of any depth; see `flatten`.
-        log_dir: TensorBoard folder of the run; written into directly, so that the scalars of its subfolders count
-            as metrics of this run.
+        config: the configuration, of any depth.
+        log_dir: TensorBoard folder of the run.
         trial_id: name of the run in the table; None lets TensorBoard derive one from the values.
         metrics: keys of final metrics for the table, beside the settings in `COLUMNS`; empty shows everything.
     """
@@ -58,10 +57,7 @@ def write_final_metrics(log_dir: str | Path, metrics: Mapping[str, Any]) -> None
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
-    """Give one level of `outer.inner` names with the values that HParams takes: bool, int, float, text.
-
-    Lists become comma-separated text, None becomes "none", everything else its text.
-    """
+    """Give one level of `outer.inner` names with the values that HParams takes: bool, int, float, text."""
     flat: dict[str, bool | int | float | str] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"

@@ -15,29 +15,25 @@ from ...metrics.keras.f_measure import FMeasure
 class MetricReport:
     """Reports the `FMeasure` that a saliency model was compiled with, and maps of a few fixed pictures.
 
-    It is for an `EpochReport` with `add_logs=False`. The metric holds the latest validation, or the training where
-    nothing validates, in the convention that it was given.
+    It is for an `EpochReport` with `add_logs=False`.
 
     Args:
-        images: uint8 [N, S, S, 3], RGB, as the model takes them; none by default.
+        images: uint8 [N, S, S, 3], RGB, as the model takes them.
         masks: integer [N, S, S] with 0, 1 and 255 (ignore).
-        names: names of the pictures, or None.
+        names: names of the pictures.
         batch_size: how many are predicted at once.
-        label: name of the curves in the legend.
     """
 
     def __init__(
         self,
         images: Sequence[np.ndarray] = (),
         masks: Sequence[np.ndarray] = (),
-        names: Sequence[str] | None = None,
+        names: Sequence[str] = (),
         *,
         batch_size: int = 8,
-        label: str = "validation",
     ):
         self.images, self.masks = np.asarray(images), np.asarray(masks)
-        self.names = list(names) if names is not None else [""] * len(self.images)
-        self.batch_size, self.label = batch_size, label
+        self.names, self.batch_size = names or [""] * len(self.images), batch_size
 
     def __call__(self, model: keras.Model) -> SaliencyReport:
         """Give the report.
@@ -46,7 +42,7 @@ class MetricReport:
             MetricfitError: the model has no `FMeasure` among its metrics.
         """
         pictures = list(map(Picture, self.images, self.masks, self.predict(model), self.names))
-        return SaliencyReport({"curves": find_metric(model).to_result()}, pictures=pictures, label=self.label)
+        return SaliencyReport({"curves": find_metric(model).to_result()}, pictures=pictures, label="validation")
 
     def predict(self, model: keras.Model) -> np.ndarray:
         """Give the model's saliency of the pictures, float32 [N, S, S] in [0, 1]."""
@@ -60,11 +56,7 @@ class MetricReport:
 
 
 def find_metric(model: keras.Model) -> FMeasure:
-    """Give the first `FMeasure` among the metrics of a compiled model.
-
-    Raises:
-        MetricfitError: there is none.
-    """
+    """Give the first `FMeasure` among the metrics of a compiled model."""
     waiting = list(model.metrics)
     while waiting:
         metric = waiting.pop(0)

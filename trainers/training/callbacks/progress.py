@@ -8,13 +8,7 @@ import keras
 
 
 class Progress(keras.callbacks.ProgbarLogger):
-    """Keras' own bar (one line an epoch where the output is no terminal), restricted to some of the logs.
-
-    Use it with `fit(verbose=0)`.
-
-    Args:
-        shown: names of the logs to show, such as "loss" and "val_max_f".
-    """
+    """Keras' own bar (a line an epoch where there is no terminal) of the logs in `shown`, for `fit(verbose=0)`."""
 
     def __init__(self, shown: Iterable[str]) -> None:
         super().__init__()

@@ -13,9 +13,8 @@ class SelfBalancing(keras.callbacks.Callback):
 
     The weight of the localisation part is `initial` in the first epoch, then (mean loss)/(mean localisation part) of
     the epoch before, both of the unweighted parts. An epoch without any positive leaves it as it is. It is a weight of
-    the model, so that a checkpoint keeps it: put this callback before `TrainingCheckpoint`.
-
-    The logs' `box_weight` is the one that the epoch was trained with.
+    the model, so that a checkpoint keeps it: put this callback before `TrainingCheckpoint`. The logs' `box_weight` is
+    the one that the epoch was trained with.
 
     Args:
         initial: weight in the first epoch, above 0.

@@ -16,9 +16,6 @@ class TimeLimit(keras.callbacks.Callback):
         minutes: time for the training; None sets no limit.
         spent_seconds: what an interrupted part of this training has taken already.
 
-    Attributes:
-        reached: whether the limit ended the training.
-
     Raises:
         ValueError: minutes that are not positive.
     """
@@ -27,9 +24,8 @@ class TimeLimit(keras.callbacks.Callback):
         super().__init__()
         if minutes is not None and not minutes > 0:
             raise ValueError(f"the time limit must be a positive number of minutes, got {minutes}")
-        self.limit = None if minutes is None else 60.0 * minutes
-        self.spent = float(spent_seconds)
-        self.reached = False
+        self.limit = float("inf") if minutes is None else 60.0 * minutes
+        self.spent, self.reached = spent_seconds, False
         self._mark, self._shortest = 0.0, float("inf")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -42,6 +38,5 @@ class TimeLimit(keras.callbacks.Callback):
         last, self._mark = now - self._mark, now
         self.spent += last
         self._shortest = min(self._shortest, last)
-        if self.limit is not None and self.spent + self._shortest > self.limit:
-            self.reached = True
-            self.model.stop_training = True
+        if self.spent + self._shortest > self.limit:
+            self.reached = self.model.stop_training = True

@@ -1,0 +1,40 @@
+"""What finds something in pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+
+class Predictor(Protocol):
+    """A `CompiledModel`, or a runner of an exported file, with names of its classes where it has some.
+
+    Called with uint8 pictures [B, size, size, 3], fitted by `resizing` ("pad" or "stretch"), it gives NumPy arrays, as
+    `judge.feeding.found_in` takes them.
+    """
+
+    size: int
+    resizing: str
+    class_names: Sequence[str]
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Give what is found in a batch."""
+
+
+@dataclass
+class CompiledModel:
+    """A Keras model as a `Predictor`."""
+
+    run: Callable[[np.ndarray], Any]
+    size: int
+    resizing: str
+    class_names: Sequence[str] = ()
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Give what is found in a batch."""
+        return self.run(images)
+
+
+AnyModel = keras.Model | Predictor
