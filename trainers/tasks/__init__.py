@@ -27,11 +27,7 @@ def _tasks() -> "dict[str, Task[Any, Any]]":
 
 
 def get_task(name: str) -> "Task[Any, Any]":
-    """Give a task by name, the same one each time.
-
-    Raises:
-        UsageError: there is no such task.
-    """
+    """Give a task by name, the same one each time; raises `UsageError` for another name."""
     if name not in CONFIGS:
         raise UsageError(f"no task {name}: choose one of {', '.join(CONFIGS)}")
     return _tasks()[name]

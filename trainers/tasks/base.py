@@ -135,28 +135,19 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         return {}
 
     def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
-        """Bring the classes of a source together with those of a model.
-
-        Raises:
-            UsageError: the model does not know a class of the source.
-            DataError: nothing counts in the source.
-        """
+        """Bring the classes of a source together with those of a model; refuses a source in which nothing counts."""
         return source
 
     def views(self, options: dict[str, Any]) -> Views:
         """Take the views on each picture out of the options of `evaluate`."""
         return PLAIN
 
-    def resizing(self, config: Any) -> str:
-        """Say how a picture becomes the network's input, "pad" or "stretch"."""
-        return config.resizing
+    def batching(self, config: Any) -> dict[str, Any]:
+        """Give how batches are made, see `pipeline.evaluation_batches`."""
+        return {"size": config.size, "batch_size": config.batch_size, "resizing": config.resizing}
 
     def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
         """Give what decides which training example comes when; None shuffles them."""
-        return None
-
-    def room(self, config: ConfigT) -> int | None:
-        """Give the room for boxes in each picture of a batch; None is what the source needs."""
         return None
 
     def watchers(self, config: ConfigT, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
@@ -177,12 +168,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     # What all tasks share: data.
 
     def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
-        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
-
-        Raises:
-            UsageError: no such source.
-            DataError: examples that cannot be used.
-        """
+        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates."""
         training = self.open_source(config.data, config)
         if not config.val:
             return split_for_selection(training)
@@ -191,7 +177,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
 
     def open_source(self, text: str, config: ConfigT) -> Source:
-        """Open and scan one of the sources of a configuration; raises as `open_sources`."""
+        """Open and scan one of the sources of a configuration; raises `UsageError` or `DataError`."""
         options = self.source_options(config)
         return checked_source(
             text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet, **options
@@ -201,16 +187,12 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
         return pipeline.training_batches(
             source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
-            sampler=self.sampler(config, source), start_step=start_step, **self._batching(config),
+            sampler=self.sampler(config, source), start_step=start_step, **self.batching(config),
         )  # fmt: skip
 
     def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
         """Go through a source once, in batches at the network's size."""
-        return pipeline.evaluation_batches(source, self.target, **self._batching(config))
-
-    def _batching(self, config: ConfigT) -> dict[str, Any]:
-        shape = {"size": config.size, "batch_size": config.batch_size}
-        return {**shape, "resizing": self.resizing(config), "room": self.room(config)}
+        return pipeline.evaluation_batches(source, self.target, **self.batching(config))
 
     def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
         """Count the batches of an epoch."""

@@ -138,9 +138,9 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """Make a `BoxJudge` with its options."""
         return BoxJudge(source.class_names, model_classes=class_names, **options)
 
-    def room(self, config: DetectionConfig) -> int | None:
-        """As `Task.room`."""
-        return config.max_boxes
+    def batching(self, config: DetectionConfig) -> dict[str, Any]:
+        """As `Task.batching`, with the given room for boxes."""
+        return {**super().batching(config), "room": config.max_boxes}
 
     def watchers(self, config: DetectionConfig, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
         """Give the report, the watch on the ranking, and self-balancing where the loss has it."""

@@ -113,9 +113,9 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         """As `Task.judging_of`."""
         return {"beta2": config.beta2}
 
-    def resizing(self, config: SaliencyConfig) -> str:
-        """Maps are drawn on the whole square."""
-        return "stretch"
+    def batching(self, config: SaliencyConfig) -> dict[str, Any]:
+        """As `Task.batching`: maps are drawn on the whole square."""
+        return {"size": config.size, "batch_size": config.batch_size, "resizing": "stretch"}
 
     def epoch_report(self, config: SaliencyConfig, selection: Source) -> Callable[[keras.Model], SaliencyReport]:
         """Report what Keras' own validation measured: the selection data are not predicted twice."""

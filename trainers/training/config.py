@@ -30,6 +30,7 @@ else:
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
 NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
 
+# `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
 _NOT_KEPT = ("config", "overwrite", "quiet")
 
 OptionsT = TypeVar("OptionsT")
@@ -215,10 +216,7 @@ def parse_loss_options(options: Iterable[str]) -> dict[str, Any]:
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
-    """The configuration as JSON-able data, without what only says how this one start went.
-
-    `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
-    """
+    """The configuration as JSON-able data, without what only says how this one start went."""
     return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_KEPT}
 
 

@@ -16,17 +16,9 @@ from ..files import write_json
 from ..geometry import check_size
 from ..judge.base import Report
 from ..models.backbones.builders import BACKBONES
-from .callbacks import (
-    AveragedWeights,
-    BestModel,
-    HistoryCSV,
-    HParams,
-    Progress,
-    TimeLimit,
-    TrainingCheckpoint,
-    read_history,
-    write_final_metrics,
-)
+from .callbacks import AveragedWeights, BestModel, HistoryCSV, HParams, Progress, TimeLimit, TrainingCheckpoint
+from .callbacks.history import read_history
+from .callbacks.hparams import write_final_metrics
 from .config import RunConfig, check_range, to_dict
 
 log = logging.getLogger("metricfit")
@@ -51,8 +43,7 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON-able data."""
-        report = self.report.to_dict() if self.report else None
-        made = [str(path) for path in self.made]
+        made, report = list(map(str, self.made)), self.report.to_dict() if self.report else None
         return {"folder": str(self.folder), "interrupted": self.interrupted, "made": made, "report": report}
 
     def draw(self, folder: str | Path) -> list[Path]:
@@ -140,7 +131,6 @@ def keep(folder: Path, report: Report, about: Mapping[str, str]) -> list[Path]:
     write_json(folder / "metrics.json", {**about, **report.to_dict()})
     write_final_metrics(folder / "tensorboard", report.scalars)
     made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
-    rows = read_history(folder / "history.csv")
-    if rows:
+    if rows := read_history(folder / "history.csv"):
         made.append(save(history_figure(rows), folder / "figures/history.png"))
     return [*made, folder / "tensorboard"]

@@ -15,14 +15,12 @@ from .averaged import averaged_weights
 class BestModel(keras.callbacks.Callback):
     """Writes the model whenever the watched number improves: the averaged weights if the optimizer averages.
 
-    The file holds architecture and weights without optimizer, loss and metrics. The best value stands in a small
-    JSON file, so that a resumed training does not overwrite a better model.
-
     Args:
-        path: the file to write, `.keras`.
+        path: the file to write, `.keras`: architecture and weights without optimizer, loss and metrics.
         monitor: a name in the logs of an epoch.
         mode: "max" or "min".
-        record: the JSON file; None puts it beside, `model.best.json`. It counts only while `path` exists.
+        record: the JSON file that keeps the best value, so that a resumed training does not overwrite a better model;
+            None puts it beside, `model.best.json`. It counts only while `path` exists.
 
     Raises:
         ValueError: another mode, or a path that does not end in .keras.
@@ -47,11 +45,7 @@ class BestModel(keras.callbacks.Callback):
                 self.value, self.epoch = entries["value"], entries["epoch"]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the model if this epoch is better than all before.
-
-        Raises:
-            MetricfitError: the logs do not hold the watched name.
-        """
+        """Write the model if this epoch is better than all before; raises `MetricfitError` without the watched name."""
         logs = logs or {}
         if self.monitor not in logs:
             raise MetricfitError(

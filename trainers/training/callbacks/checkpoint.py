@@ -29,11 +29,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def restore(self, model: keras.Model) -> int:
-        """Bring a compiled, built model back to the latest checkpoint; gives the `initial_epoch` for `fit`.
-
-        Raises:
-            MetricfitError: the checkpoint is damaged or belongs to another model or optimizer.
-        """
+        """Bring a compiled, built model back to the latest checkpoint; gives the `initial_epoch` for `fit`."""
         manager = self._manager_of(model)
         if manager.latest_checkpoint is None:
             return 0

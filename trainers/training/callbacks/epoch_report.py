@@ -20,8 +20,7 @@ class EpochReport(keras.callbacks.Callback):
     Args:
         evaluate: from the model to a `Report`, such as `Task.epoch_report` or a `MetricReport` gives.
         log_dir: TensorBoard folder of the run.
-        tags: the figures to draw: name in the report -> subfolder of `log_dir`, slash, and tag, as TensorBoard wants
-            one writer a folder.
+        tags: the figures to draw: name in the report -> subfolder of `log_dir`, slash, and tag.
         every: epochs between two pictures.
         add_logs: False where Keras' own validation logs the figures already, as with a `MetricReport`.
     """

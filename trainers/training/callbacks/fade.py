@@ -6,12 +6,7 @@ from ....losses import FadeLoss
 
 
 class FadeByEpoch(FadeLoss):
-    """`FadeLoss` for a loss of two parts, told in epochs: all of the first part, then all of the second.
-
-    Args:
-        begin: after how many epochs, 0 or more, the first loss begins to fade.
-        end: after how many the second is alone; `begin` or later.
-    """
+    """`FadeLoss` for a loss of two parts, from the first alone after `begin` epochs to the second alone after `end`."""
 
     def __init__(self, begin: float, end: float):
         super().__init__([0.0, 1.0], steps=0)

@@ -1,6 +1,6 @@
 """How evenly a detection loss pulls at positives and negatives, and how well scores follow IoU, for TensorBoard."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,11 @@ class RankingWatch(keras.callbacks.Callback):
         self.batches, self.every = batches, every
         self.log_dir = Path(log_dir) / "ranking"
         self.values: dict[str, float] = {}  # the latest, NaN where undefined
-        self._writer: Any = None
-        self._examine: Callable[..., Any] | None = None
 
     def set_model(self, model: keras.Model) -> None:
-        """Take the model to examine."""
+        """Take the model to examine, which is compiled once for all epochs."""
         super().set_model(model)
-        self._examine = None
+        self._examine = model.examine if model.run_eagerly else tf.function(model.examine, reduce_retracing=True)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the writer."""
@@ -61,9 +59,6 @@ class RankingWatch(keras.callbacks.Callback):
 
     def examine(self) -> dict[str, float]:
         """Give the scalars of the model as it is."""
-        if self._examine is None:  # compiled once for all epochs
-            examine = self.model.examine
-            self._examine = examine if self.model.run_eagerly else tf.function(examine, reduce_retracing=True)
         negative = positive = 0.0
         found: list[tuple[np.ndarray, ...]] = []
         with averaged_weights(self.model):
@@ -73,10 +68,8 @@ class RankingWatch(keras.callbacks.Callback):
                 negative, positive = negative + sizes[labels == 0].sum(), positive + sizes[labels == 1].sum()
                 image, anchor, kind = np.nonzero(labels == 1)
                 found.append((kind, logits[image, anchor, kind], iou[image, anchor]))
-        return {
-            "gradient_balance": float(negative / positive) if positive else float("nan"),
-            "rank_correlation": _correlation(found),
-        }
+        balance = float(negative / positive) if positive else float("nan")
+        return {"gradient_balance": balance, "rank_correlation": _correlation(found)}
 
 
 def _correlation(found: list[tuple[np.ndarray, ...]]) -> float:

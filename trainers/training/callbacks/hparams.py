@@ -36,13 +36,11 @@ class HParams(keras.callbacks.Callback):
         writer = tf.summary.create_file_writer(self.log_dir)
         with writer.as_default(step=0):
             if self.metrics:
-                api.hparams_config(
-                    hparams=[api.HParam(name) for name in COLUMNS if name in self.config],
-                    metrics=[
-                        api.Metric(f"final/{one.key}", display_name=one.heading, description=one.explained)
-                        for one in metrics_of(*self.metrics)
-                    ],
-                )
+                final = [
+                    api.Metric(f"final/{one.key}", display_name=one.heading, description=one.explained)
+                    for one in metrics_of(*self.metrics)
+                ]
+                api.hparams_config([api.HParam(name) for name in COLUMNS if name in self.config], final)
             api.hparams(self.config, trial_id=self.trial_id)
         writer.close()
 

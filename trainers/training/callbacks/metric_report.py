@@ -36,11 +36,7 @@ class MetricReport:
         self.names, self.batch_size = names or [""] * len(self.images), batch_size
 
     def __call__(self, model: keras.Model) -> SaliencyReport:
-        """Give the report.
-
-        Raises:
-            MetricfitError: the model has no `FMeasure` among its metrics.
-        """
+        """Give the report; raises `MetricfitError` where the model has no `FMeasure` among its metrics."""
         pictures = list(map(Picture, self.images, self.masks, self.predict(model), self.names))
         return SaliencyReport({"curves": find_metric(model).to_result()}, pictures=pictures, label="validation")
 

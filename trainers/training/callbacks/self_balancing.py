@@ -16,11 +16,8 @@ class SelfBalancing(keras.callbacks.Callback):
     the model, so that a checkpoint keeps it: put this callback before `TrainingCheckpoint`. The logs' `box_weight` is
     the one that the epoch was trained with.
 
-    Args:
-        initial: weight in the first epoch, above 0.
-
     Raises:
-        ValueError: the weight is not above 0.
+        ValueError: the initial weight is not above 0.
     """
 
     sets_box_weight = True
@@ -32,11 +29,7 @@ class SelfBalancing(keras.callbacks.Callback):
         self.initial = initial
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begin with the initial weight; a later epoch finds what the last one, or a checkpoint, left.
-
-        Raises:
-            MetricfitError: the model has no such weight.
-        """
+        """Begin with the initial weight; a later epoch finds what the last one, or a checkpoint, left."""
         if not hasattr(self.model, "box_weight"):
             raise MetricfitError(f"self-balancing needs a detector with a box_weight, got {type(self.model).__name__}")
         if epoch == 0:
