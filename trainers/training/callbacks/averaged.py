@@ -1,7 +1,4 @@
-"""The moving average of the weights, put in place of the weights for a while and taken out again, to the bit.
-
-Keras' own `SwapEMAWeights` swaps by adding and subtracting, which rounds: each validation would change the training.
-"""
+"""The moving average in place of the weights for a while, and back to the bit: Keras' `SwapEMAWeights` rounds."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
