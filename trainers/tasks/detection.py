@@ -1,6 +1,7 @@
 """Detection: a picture in, boxes with classes and scores out; trained by ranking losses, judged by COCO AP and oLRP."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,13 @@ class Detection(Task[DetectionConfig, DetectionReport]):
     def watched(self, folder: Path) -> dict[str, list[float]]:
         """Read what `RankingWatch` wrote, by name over the epochs; epochs where it is undefined are left out."""
         found: dict[str, dict[int, float]] = {name: {} for name in WATCHED}
-        for file in sorted((folder / "tensorboard/ranking").glob("events.out.tfevents.*")):
-            for event in tf.compat.v1.train.summary_iterator(str(file)):
-                for value in event.summary.value:
-                    if value.tag in found:
-                        # A continued run writes another file, which may begin before the end of the first.
-                        found[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
+        files = map(str, (folder / "tensorboard/ranking").glob("events.out.tfevents.*"))
+        events = chain.from_iterable(map(tf.compat.v1.train.summary_iterator, files))
+        # A continued run writes another file, which may begin before the end of the first.
+        for event in sorted(events, key=lambda event: event.wall_time):
+            for value in event.summary.value:
+                if value.tag in found:
+                    found[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
         return {name: [values[step] for step in sorted(values)] for name, values in found.items() if values}
 
 

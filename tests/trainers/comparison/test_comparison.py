@@ -164,11 +164,15 @@ def test_sets_have_short_names_that_tell_them_apart():
 
 
 def test_the_balance_of_gradients_is_read_over_an_interruption(tmp_path):
-    for name, epochs in (("a", {0: 5.0, 1: 3.0, 2: 9.0}), ("b", {2: 2.0, 3: 1.0})):
-        writer = tf.summary.create_file_writer(str(tmp_path / "tensorboard/ranking"), filename_suffix=f".{name}")
+    # The number at the end of a file's name is no order: 10 sorts before 9.
+    for number, epochs in ((9, {0: 5.0, 1: 3.0, 2: 9.0}), (10, {2: 2.0, 3: 1.0})):
+        writer = tf.summary.create_file_writer(str(tmp_path / str(number)))
         with writer.as_default():
             for epoch, value in epochs.items():
                 tf.summary.scalar("gradient_balance", value, step=epoch)
         writer.close()
+        (file,) = (tmp_path / str(number)).iterdir()
+        (tmp_path / "tensorboard/ranking").mkdir(parents=True, exist_ok=True)
+        file.rename(tmp_path / f"tensorboard/ranking/events.out.tfevents.1.{number}.v2")
     assert get_task("detection").watched(tmp_path) == {"gradient_balance": [5.0, 3.0, 2.0, 1.0]}
     assert get_task("detection").watched(tmp_path / "none") == {}
