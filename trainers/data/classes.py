@@ -14,11 +14,7 @@ MOST_CLASSES = IGNORE
 
 
 def read_class_names(path: str | Path, *, most: int | None = None) -> tuple[str, ...]:
-    """Read the names of classes: line n, counted from 0 and without empty lines, names the class n.
-
-    Raises:
-        DataError: no such file, or it is no list of different names, or of more than `most`.
-    """
+    """Read the names of classes: line n, counted from 0 and without empty lines, names the class n."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -56,11 +52,7 @@ class Renumbered(View):
 
 
 def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
-    """Number the classes of a source's boxes or pixels as another source or a model does, whose names may be more.
-
-    Raises:
-        UsageError: the source has a class that is not among them.
-    """
+    """Number the classes of a source's boxes or pixels as another source or a model does, whose names may be more."""
     if tuple(class_names) == tuple(source.class_names):
         return source
     missing = [name for name in source.class_names if name not in class_names]

@@ -17,11 +17,7 @@ GREY = 114
 
 
 def fitted_size(size: tuple[int, int], side: int, resizing: str = "pad") -> tuple[int, int]:
-    """Give the (height, width) that a picture has within the square input; at least one of them is `side`.
-
-    Raises:
-        UsageError: no such resizing, or a number is below 1.
-    """
+    """Give the (height, width) that a picture has within the square input; at least one of them is `side`."""
     if resizing not in RESIZINGS:
         raise UsageError(f"resizing must be {' or '.join(RESIZINGS)}, got {resizing!r}")
     height, width = size

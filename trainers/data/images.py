@@ -51,9 +51,6 @@ def read_image(path: Readable, *, upright: bool = True) -> np.ndarray:
 
     EXIF rotation is applied if `upright`; grey, palette, 16-bit (scaled to 8 bits) and CMYK files become RGB;
     transparency is laid over white.
-
-    Raises:
-        DataError: the file is missing, unreadable, truncated or of a kind without a picture's value range.
     """
     image = _open(path, upright)
     if image.mode in _SIXTEEN_BIT:
@@ -85,9 +82,6 @@ def read_mask(path: Readable, *, kind: str = "mask") -> np.ndarray:
 
     Palette files give their indices, 1-bit files 0 and 1, grey files their values; colour files are taken when their
     channels agree. `kind` says in errors what it is, `mask` or `labels`.
-
-    Raises:
-        DataError: the file is missing, unreadable, truncated, truly coloured, or holds values above 255.
     """
     image = _open(path)
     if image.mode in ("LA", "PA", "La"):
@@ -107,11 +101,7 @@ def read_mask(path: Readable, *, kind: str = "mask") -> np.ndarray:
 
 
 def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_name: object, kind: str = "mask") -> None:
-    """Refuse a mask that has not the size of its (upright) image.
-
-    Raises:
-        DataError: the sizes differ.
-    """
+    """Refuse a mask that has not the size of its (upright) image."""
     if mask.shape != image.shape[:2]:
         raise DataError(
             f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
@@ -124,9 +114,6 @@ def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
 
     A mask of one value is all background when that is 0, and all salient otherwise. There is no threshold: a mask of
     more values (smoothed edges, JPEG compression) is refused, because where its border lies is not ours to choose.
-
-    Raises:
-        DataError: there are more than two values.
     """
     present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
     if len(present) > 2:

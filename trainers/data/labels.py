@@ -16,14 +16,9 @@ from .subset import Subset
 
 @dataclass(frozen=True)
 class LabelCoding:
-    """What a user says about the values of label files.
+    """What a user says about the values of label files: a file of names, and values to ignore besides 255.
 
-    Attributes:
-        classes: a file for `read_class_names`; None takes the names that the source has.
-        ignore: values, 0 to 255, of pixels that neither train nor count, besides 255.
-
-    Raises:
-        UsageError: a value to ignore is none of a label file.
+    Without a file for `read_class_names`, the names are those that the source has.
     """
 
     classes: str | None = None
@@ -68,24 +63,20 @@ class CodedLabels(View):
         names = self._value_names
         classes = f"0 ({names[0]}) to {len(names) - 1} ({names[-1]})" if len(names) > 1 else f"0 ({names[0]})"
         held = f"the value {listed}" if len(unknown) == 1 else f"{len(unknown)} other values ({listed})"
-        advice = (
-            "save the index of the class of each pixel"
-            if len(unknown) > 4
-            else f"add the missing names to the classes, or leave these pixels out with --ignore "
-            f"{' '.join(map(str, unknown))}"
-        )
+        advice = "save the index of the class of each pixel"
+        if len(unknown) <= 4:
+            values = " ".join(map(str, unknown))
+            advice = f"add the missing names to the classes, or leave these pixels out with --ignore {values}"
         return f"labels {self.partner_name(index)} hold {held}, the classes are {classes}: {advice}"
 
     def counts(self, indices: Sequence[int] | np.ndarray, *, quiet: bool = False) -> np.ndarray:
         """Give the pixels of each class in some examples, int64 [n, C]; those not loaded so far are loaded now."""
         missing = [int(index) for index in indices if (self._counts[index] < 0).any()]
-        with (
-            ThreadPoolExecutor(workers()) as pool,
-            tqdm(total=len(missing), desc=f"classes of {self.name}", unit="image", disable=quiet or None, delay=0.5,
-                 leave=False) as bar,
-        ):  # fmt: skip
-            for _ in pool.map(lambda index: self.load(index) and None, missing):
-                bar.update()
+        title, hidden = f"classes of {self.name}", quiet or None
+        with ThreadPoolExecutor(workers()) as pool:
+            loaded = pool.map(lambda index: self.load(index) and None, missing)
+            for _ in tqdm(loaded, title, len(missing), unit="image", disable=hidden, delay=0.5, leave=False):
+                pass
         return self._counts[np.asarray(indices, np.int64)]
 
 
@@ -93,10 +84,6 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
     """Turn the values of a source's class maps into indices of its `class_names` and 255, and refuse all others.
 
     A value that is to be ignored and has a name is no class: the classes behind it move up by one.
-
-    Raises:
-        UsageError: nobody says the names of the classes.
-        DataError: the file of names cannot be used, or does not fit the names that the source has.
     """
     own = tuple(source.class_names)
     names = read_class_names(coding.classes, most=MOST_CLASSES) if coding.classes else own
@@ -120,10 +107,6 @@ def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
     """Give the pixels of each class in each example, int64 [n, C]: what samplers and class weights are made from.
 
     Counted whenever an example is loaded, so after a scan nothing is loaded again.
-
-    Raises:
-        UsageError: the source is not what `with_coding` gives, or a subset of it.
-        DataError: an example cannot be loaded.
     """
     indices = np.arange(len(source))
     while isinstance(source, Subset):

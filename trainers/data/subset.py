@@ -9,15 +9,7 @@ from .example import Example, Source
 
 
 class Subset(Source):
-    """Some examples of a source, in a given order; what is known of the whole source alone is left out.
-
-    Attributes:
-        source: the source it takes from.
-        indices: int64 [n], the index in `source` of each example.
-
-    Raises:
-        UsageError: an index is out of range.
-    """
+    """Some examples of a source, in the order of `indices`; what is known of the whole source alone is left out."""
 
     def __init__(self, source: Source, indices: Sequence[int] | np.ndarray):
         self.source = source
@@ -44,18 +36,10 @@ class Subset(Source):
         return self.source.partner_name(int(self.indices[index]))
 
 
-def subset(source: Source, indices: Sequence[int] | np.ndarray) -> Source:
-    """Take some examples of a source by their indices, in the order wanted; see `Subset`."""
-    return Subset(source, indices)
-
-
 def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:
     """Split training data into what trains and what chooses (checkpoints, thresholds), leaving the test data alone.
 
     Each example with `index % every == every - 1` chooses, the others train.
-
-    Raises:
-        UsageError: `every` is below 2, or the source is too small to be split.
     """
     if every < 2:
         raise UsageError(f"every must be at least 2, so that something is left to train on; got {every}")
@@ -66,4 +50,4 @@ def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source
         )
     indices = np.arange(len(source))
     chosen = indices % every == every - 1
-    return subset(source, indices[~chosen]), subset(source, indices[chosen])
+    return Subset(source, indices[~chosen]), Subset(source, indices[chosen])

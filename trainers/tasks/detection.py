@@ -13,7 +13,7 @@ import tensorflow as tf
 from ... import losses
 from ..colours import class_palette, hexadecimal_palette
 from ..data.example import Source
-from ..data.subset import subset
+from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
 from ..errors import UsageError
@@ -145,7 +145,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     def watchers(self, config: DetectionConfig, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
         """Give the report, the watch on the ranking, and self-balancing where the loss has it."""
-        some = subset(selection, evenly_spread(len(selection), BALANCED_PICTURES))
+        some = Subset(selection, evenly_spread(len(selection), BALANCED_PICTURES))
         ranking = RankingWatch(self.selection_batches(config, some), folder / "tensorboard")
         balancing = [SelfBalancing()] if _self_balancing(config) else []
         return [*balancing, *super().watchers(config, folder, selection), ranking]

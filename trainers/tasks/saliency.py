@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ... import losses
 from ..data.example import IGNORE, Example, Source
-from ..data.subset import subset
+from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..errors import UsageError
 from ..figures.thumbnails import flat, thumbnail
@@ -119,7 +119,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def epoch_report(self, config: SaliencyConfig, selection: Source) -> Callable[[keras.Model], SaliencyReport]:
         """Report what Keras' own validation measured: the selection data are not predicted twice."""
-        shown = subset(selection, evenly_spread(len(selection)))
+        shown = Subset(selection, evenly_spread(len(selection)))
         batches = self.selection_batches(replace(config, batch_size=PICTURES), shown)
         ((images, masks),) = batches.as_numpy_iterator()
         return MetricReport(images, masks, shown.names)

@@ -8,7 +8,7 @@ from metricfit.trainers.data.classes import read_class_names, with_class_names
 from metricfit.trainers.data.labels import LabelCoding, class_counts, with_coding
 from metricfit.trainers.data.scan.scanner import checked_source, scan
 from metricfit.trainers.data.sources import open_source
-from metricfit.trainers.data.subset import subset
+from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.errors import DataError, UsageError
 
 from .test_folder import write_pairs
@@ -139,7 +139,7 @@ def test_classes_are_counted_once(streets, monkeypatch):
     expected = [np.bincount(source.load(index).labels.ravel(), minlength=256)[:3] for index in (3, 1)]
     # The scan has seen them all.
     monkeypatch.setattr(type(source.source), "load", None)
-    np.testing.assert_array_equal(class_counts(subset(subset(source, [0, 1, 3]), [2, 1])), expected)
+    np.testing.assert_array_equal(class_counts(Subset(Subset(source, [0, 1, 3]), [2, 1])), expected)
     with pytest.raises(UsageError, match="no class maps"):
         class_counts(open_source("scenes"))
 
@@ -147,7 +147,7 @@ def test_classes_are_counted_once(streets, monkeypatch):
 def test_scenes_have_class_maps():
     source = checked_source("scenes:val", needs="labels")
     assert source.class_names[0] == "background"
-    few = subset(source, range(12))
+    few = Subset(source, range(12))
     counts = class_counts(few, quiet=True)
     for index, row in enumerate(counts):
         np.testing.assert_array_equal(row, np.bincount(few.load(index).labels.ravel(), minlength=8))

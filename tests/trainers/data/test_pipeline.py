@@ -17,7 +17,7 @@ from metricfit.trainers.data.batches.pipeline import evaluation_batches, trainin
 from metricfit.trainers.data.batches.stream import DecodedCache
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.sources.scenes import Scenes
-from metricfit.trainers.data.subset import subset
+from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
 
@@ -73,7 +73,7 @@ def test_an_epoch_visits_each_example_at_most_once_and_reshuffles():
 
 
 def test_a_resumed_stream_is_the_tail_and_decodes_nothing_before_it():
-    scenes = subset(Scenes("val"), range(10))
+    scenes = Subset(Scenes("val"), range(10))
     settings = {"batch_size": 3, "size": 48, "augmentation": Augmentation()}
     whole = stream(scenes, 9, **settings)
     for start in (2, 3, 7):
@@ -88,7 +88,7 @@ def test_a_resumed_stream_is_the_tail_and_decodes_nothing_before_it():
 
 
 def test_augmentation_is_keyed_by_seed_epoch_and_index():
-    scenes = subset(Scenes("val"), range(6))
+    scenes = Subset(Scenes("val"), range(6))
     batches = stream(scenes, 6, seed=9, batch_size=2, size=40, augmentation=Augmentation())
     for step, (images, targets) in enumerate(batches):
         for name, image, target in zip(names_of_step(scenes, step, 2, 9), images, targets):
@@ -128,7 +128,7 @@ def test_shapes_are_static_and_values_stay():
 
 
 def test_a_source_smaller_than_a_batch_fills_it():
-    source = subset(Scenes("val"), range(3))
+    source = Subset(Scenes("val"), range(3))
     assert steps_per_epoch(source, 8) == 1
     names = names_of_step(source, 5, 8, 0)
     assert sorted(names.count(name) for name in source.names) == [2, 3, 3]

@@ -13,7 +13,7 @@ from metricfit.trainers.data.classes import with_class_names
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.fit import GREY, fit_image
 from metricfit.trainers.data.sources.scenes import Scenes
-from metricfit.trainers.data.subset import subset
+from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
@@ -97,7 +97,7 @@ def test_shapes_are_static():
 
 
 def test_a_resumed_stream_is_the_tail():
-    scenes = subset(Scenes("val", needs="boxes"), range(7))
+    scenes = Subset(Scenes("val", needs="boxes"), range(7))
     settings = {"batch_size": 3, "size": 64, "augmentation": BoxAugmentation(), "room": 3}
     whole = stream(scenes, 6, **settings)
     tail = stream(scenes, 3, start_step=3, cache_mib=0, **settings)
@@ -169,11 +169,11 @@ def test_more_boxes_than_room_are_refused():
         box_bound = 7
 
     # A bound gives room, and is no reason to refuse what has less.
-    assert (most_boxes(Bounded(4)), most_boxes(subset(Bounded(4), [0]))) == (7, 7)
+    assert (most_boxes(Bounded(4)), most_boxes(Subset(Bounded(4), [0]))) == (7, 7)
     assert most_boxes(with_class_names(Bounded(4), ("dog", "cat"))) == 7
     assert len(list(evaluated(Bounded(4), batch_size=2, room=3))) == 2
-    few = subset(Counted(4), [0, 1, 2])
-    assert (most_boxes(few), most_boxes(subset(Boxed(9), [0, 1])), most_boxes(Scenes("val"))) == (2, 1, 3)
+    few = Subset(Counted(4), [0, 1, 2])
+    assert (most_boxes(few), most_boxes(Subset(Boxed(9), [0, 1])), most_boxes(Scenes("val"))) == (2, 1, 3)
     assert len(list(evaluated(few, batch_size=2, room=2))) == 2
 
 

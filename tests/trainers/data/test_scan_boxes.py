@@ -6,8 +6,8 @@ import pytest
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.scanner import checked_source, scan
 from metricfit.trainers.data.sources import SOURCES, SourceKind
-from metricfit.trainers.data.subset import subset
-from metricfit.trainers.data.targets.boxes import BoxFacts, check_boxes, refuse_without_boxes
+from metricfit.trainers.data.subset import Subset
+from metricfit.trainers.data.targets.boxes import BoxFacts, BoxTarget, refuse_without_boxes
 from metricfit.trainers.errors import DataError
 
 NAMES = ("cat", "dog", "fox")
@@ -36,8 +36,8 @@ def example(boxes, classes=None, **more):
 )
 def test_boxes_that_cannot_be_used(bad, said):
     with pytest.raises(DataError, match=said):
-        check_boxes(bad, NAMES)
-    check_boxes(example([[0, 0, 200, 100]], [2], crowd=np.array([True])), NAMES)
+        BoxTarget().check(bad, NAMES)
+    BoxTarget().check(example([[0, 0, 200, 100]], [2], crowd=np.array([True])), NAMES)
 
 
 class Listed(Source):
@@ -137,7 +137,7 @@ def test_data_without_a_box_that_counts_are_refused():
     refuse_without_boxes(source)
     assert source.loaded == (1,), "known to be empty, or not needed any more: not loaded"
     with pytest.raises(DataError, match="none of the 1 picture"):
-        refuse_without_boxes(subset(source, [0]))
+        refuse_without_boxes(Subset(source, [0]))
     assert source.loaded == (1,)
 
 

@@ -13,7 +13,7 @@ from metricfit.trainers.data.example import Source
 from metricfit.trainers.data.sources import open_source, scenes
 from metricfit.trainers.data.sources.scene_shapes import SHAPES
 from metricfit.trainers.data.sources.scenes import CLASS_NAMES, Scenes, scene
-from metricfit.trainers.data.targets.boxes import check_boxes
+from metricfit.trainers.data.targets.boxes import BoxTarget
 
 COUNT = 60
 
@@ -187,6 +187,6 @@ def test_for_boxes_there_is_no_background():
             plain.class_names[number] for number in whole.classes
         ]
         assert (example.mask, example.labels, example.name) == (None, None, whole.name)
-        check_boxes(example, boxes.class_names)
+        BoxTarget().check(example, boxes.class_names)
         assert len(example.boxes) <= boxes.box_bound
     assert boxes.box_counts is None, "a bound is no count"

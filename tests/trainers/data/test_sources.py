@@ -11,7 +11,7 @@ from metricfit.trainers.data import sources
 from metricfit.trainers.data.classes import with_class_names
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.sources import SOURCES, SourceKind, open_source, usual_needs
-from metricfit.trainers.data.subset import split_for_selection, subset
+from metricfit.trainers.data.subset import Subset, split_for_selection
 from metricfit.trainers.errors import UsageError
 
 
@@ -54,15 +54,15 @@ def test_the_rest_reaches_the_factory_with_its_colons(monkeypatch):
 
 
 def test_subset_keeps_order_names_and_examples():
-    chosen = subset(Numbers(9), [7, 2, 2])
+    chosen = Subset(Numbers(9), [7, 2, 2])
     assert isinstance(chosen, Source)
     assert (len(chosen), list(chosen.names), chosen.name) == (3, ["n7", "n2", "n2"], "numbers")
     assert [int(chosen.load(index).image[0, 0, 0]) for index in range(3)] == [7, 2, 2]
-    assert list(subset(chosen, [1]).names) == ["n2"]
-    assert len(subset(Numbers(3), [])) == 0
+    assert list(Subset(chosen, [1]).names) == ["n2"]
+    assert len(Subset(Numbers(3), [])) == 0
     for outside in ([3], [-1]):
         with pytest.raises(UsageError, match=r"0\.\.2"):
-            subset(Numbers(3), outside)
+            Subset(Numbers(3), outside)
 
 
 def test_selection_split_is_a_partition_that_takes_every_tenth():
@@ -142,9 +142,9 @@ def test_classes_are_renumbered_by_name():
 
 
 def test_a_subset_knows_the_counts_that_its_source_knows():
-    assert subset(Boxed(), [1, 1]).box_counts == [3, 3]
+    assert Subset(Boxed(), [1, 1]).box_counts == [3, 3]
     for what in ("box_counts", "box_bound"):
-        assert getattr(subset(Numbers(3), [1]), what) is None
+        assert getattr(Subset(Numbers(3), [1]), what) is None
 
 
 def test_boxes_are_not_in_a_plain_folder(tmp_path):

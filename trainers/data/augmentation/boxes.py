@@ -9,7 +9,7 @@ import numpy as np
 from ...geometry import box_iou
 from ..fit import GREY, fitted_size
 from ..images import resize_image
-from .colours import colour_matrix
+from .colours import Rng, colour_matrix
 from .settings import BoxAugmentation
 
 OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
@@ -22,7 +22,7 @@ _TRIALS = 50
 _MAX_ASPECT = 2.0
 
 
-def expanded_window(size: tuple[int, int], rng: np.random.Generator, max_expand: float) -> np.ndarray:
+def expanded_window(size: tuple[int, int], rng: Rng, max_expand: float) -> np.ndarray:
     """Choose how far to zoom out, in half of the cases: int64 (x0, y0, x1, y1) around a picture (height, width)."""
     sides = np.array(size[::-1])
     if max_expand <= 1 or rng.random() < 0.5:
@@ -32,7 +32,7 @@ def expanded_window(size: tuple[int, int], rng: np.random.Generator, max_expand:
     return np.concatenate([corner, corner + larger])
 
 
-def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: np.random.Generator, min_scale: float) -> np.ndarray:
+def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: Rng, min_scale: float) -> np.ndarray:
     """Choose a crop that overlaps some box by at least an IoU drawn from `OVERLAPS`, and holds the centre of one.
 
     Sides are a share of `min_scale` to 1 of the window's, drawn each by itself, with an aspect within 1/2..2 of the
@@ -70,7 +70,7 @@ def augment_boxes(
     boxes: np.ndarray,
     size: int,
     resizing: str,
-    rng: np.random.Generator,
+    rng: Rng,
     settings: BoxAugmentation,
     *,
     ignored: np.ndarray | None = None,
@@ -81,10 +81,8 @@ def augment_boxes(
     `MIN_SIDE`. Where the whole picture stays, so does every box. A box to ignore has no say in where the crop is, and
     stays while any part of it is seen: its objects are still there, and must not become background.
 
-    The arguments are those of `Target.augment`, and `ignored`: bool [n], which boxes neither train nor count.
-
-    Returns:
-        uint8 [size, size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
+    The arguments are those of `Target.augment`, and `ignored` bool [n], which boxes neither train nor count. Gives
+    uint8 [size, size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
     """
     whole = np.array([0, 0, image.shape[1], image.shape[0]])
     window = expanded_window(image.shape[:2], rng, settings.max_expand)

@@ -4,12 +4,14 @@ import numpy as np
 
 from .settings import ColourSettings
 
+Rng = np.random.Generator
+
 # Luma and chroma (YIQ): hue turns the chroma plane, saturation scales it.
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _RGB = np.linalg.inv(_YIQ)
 
 
-def colour_matrix(rng: np.random.Generator, settings: ColourSettings) -> np.ndarray:
+def colour_matrix(rng: Rng, settings: ColourSettings) -> np.ndarray:
     """Draw a change of exposure, contrast, saturation and hue as an affine map of RGB in 0..255, float64 [3, 4]."""
     strengths = np.array([settings.brightness, settings.contrast, settings.saturation])
     exposure, contrast, saturation = 1 + rng.uniform(-strengths, strengths)

@@ -6,7 +6,7 @@ import numpy as np
 from ..example import IGNORE
 from ..fit import GREY, fitted_size
 from ..images import resize_image, resize_mask
-from .colours import colour_matrix
+from .colours import Rng, colour_matrix
 from .settings import LabelAugmentation
 
 _SCALE_TRIALS = 5
@@ -17,7 +17,7 @@ def augment_labels(
     labels: np.ndarray,
     size: int,
     resizing: str,
-    rng: np.random.Generator,
+    rng: Rng,
     settings: LabelAugmentation,
     *,
     wanted: int | None = None,
@@ -29,17 +29,11 @@ def augment_labels(
 
     The arguments are those of `Target.augment`. Where even the largest factor leaves no pixel of the wanted class, the
     picture keeps its own pixels.
-
-    Raises:
-        UsageError: no such resizing.
-        ValueError: the labels have no pixel of the wanted class.
     """
     fitted = fitted_size(labels.shape[:2], size, resizing)
     scaled, pixel = _rescaled(labels, fitted, rng, settings, wanted)
     image = resize_image(image, scaled.shape[:2])
-    top, left = (
-        _offset(rng, length, size, place) for length, place in zip(scaled.shape, pixel or (None, None), strict=True)
-    )
+    top, left = (_offset(rng, length, size, place) for length, place in zip(scaled.shape, pixel or (None, None)))
     image, labels = _placed(image, top, left, size, GREY), _placed(scaled, top, left, size, IGNORE)
     if settings.flip and rng.random() < 0.5:
         image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
@@ -49,11 +43,7 @@ def augment_labels(
 
 
 def _rescaled(
-    labels: np.ndarray,
-    fitted: tuple[int, int],
-    rng: np.random.Generator,
-    settings: LabelAugmentation,
-    wanted: int | None,
+    labels: np.ndarray, fitted: tuple[int, int], rng: Rng, settings: LabelAugmentation, wanted: int | None
 ) -> tuple[np.ndarray, tuple[int, int] | None]:
     """Give the labels at a random scale, and the place of a random pixel of the wanted class."""
     low, high = np.log(settings.min_scale), np.log(settings.max_scale)
@@ -70,7 +60,7 @@ def _rescaled(
     raise ValueError(f"the labels have no pixel of class {wanted}")
 
 
-def _offset(rng: np.random.Generator, length: int, size: int, pixel: int | None) -> int:
+def _offset(rng: Rng, length: int, size: int, pixel: int | None) -> int:
     """Draw where the picture begins in the square: at 0 or behind where it fits in, at 0 or before where not."""
     low, high = sorted((0, size - length))
     if pixel is not None:

@@ -5,18 +5,14 @@ import numpy as np
 
 from ..example import IGNORE
 from ..fit import fit_image, fit_labels
-from .colours import colour_matrix
+from .colours import Rng, colour_matrix
 from .settings import Augmentation
 
 _CROP_TRIALS = 5
 _MAX_ASPECT = 4 / 3
 
 
-def _has_salient(mask: np.ndarray) -> bool:
-    return bool(((mask != 0) & (mask != IGNORE)).any())
-
-
-def crop_window(mask: np.ndarray, rng: np.random.Generator, min_scale: float) -> tuple[slice, slice]:
+def crop_window(mask: np.ndarray, rng: Rng, min_scale: float) -> tuple[slice, slice]:
     """Choose the rows and columns of a picture that stay.
 
     The share of the area is uniform in [min_scale, 1], and the aspect at most a third off the picture's own. A crop
@@ -24,7 +20,7 @@ def crop_window(mask: np.ndarray, rng: np.random.Generator, min_scale: float) ->
     stays.
     """
     height, width = mask.shape
-    salient = None
+    salient = (mask != 0) & (mask != IGNORE)
     for _ in range(_CROP_TRIALS):
         area = rng.uniform(min_scale, 1.0)
         # Both sides must fit into the picture, which bounds the aspect by the area.
@@ -34,22 +30,13 @@ def crop_window(mask: np.ndarray, rng: np.random.Generator, min_scale: float) ->
         columns = int(np.clip(round(width * np.sqrt(area * aspect)), 1, width))
         top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
         window = slice(top, top + rows), slice(left, left + columns)
-        if _has_salient(mask[window]):
-            return window
-        if salient is None:
-            salient = _has_salient(mask)
-        if not salient:
+        if salient[window].any() or not salient.any():
             return window
     return slice(0, height), slice(0, width)
 
 
 def augment(
-    image: np.ndarray,
-    mask: np.ndarray,
-    size: int,
-    rng: np.random.Generator,
-    settings: Augmentation,
-    resizing: str = "stretch",
+    image: np.ndarray, mask: np.ndarray, size: int, rng: Rng, settings: Augmentation, resizing: str = "stretch"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crop, fit, mirror and recolour one example; see `Target.augment`.
 

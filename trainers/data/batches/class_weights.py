@@ -14,14 +14,7 @@ def class_weights(counts: np.ndarray, kind: str) -> list[float]:
         counts: int [n, C], the pixels of each class in each example; see `labels.class_counts`.
         kind: "balanced", the median frequency over the frequency of the class, which is its share of the pixels of the
             examples that have it (Eigen and Fergus, ICCV 2015, section 6.3.2); or "log", 1 / ln(1.02 + share of all
-            pixels) (Paszke et al., ENet, 2016, section 5.2).
-
-    Returns:
-        C weights; 0 for a class without a pixel.
-
-    Raises:
-        DataError: no pixels.
-        ValueError: no such kind.
+            pixels) (Paszke et al., ENet, 2016, section 5.2). A class without a pixel gets 0.
     """
     counts = np.asarray(counts, np.float64)
     pixels = counts.sum(axis=0)

@@ -15,16 +15,8 @@ class Equibatch:
     the examples that have it, permuted anew by (seed, class, round). A patch must then be cropped such that a pixel of
     the class stays; see `Target.augment`.
 
-    Args:
-        counts: int [n, C], the pixels of each class in each example; see `class_counts`.
-        seed: 0 or more.
-
-    Attributes:
-        cycle: int64 [K], the classes in the order in which they are visited; those that no example has are left out.
-
-    Raises:
-        UsageError: the seed is below 0.
-        DataError: no example has a pixel of any class.
+    From counts int [n, C], the pixels of each class in each example; `cycle` int64 [K] are the classes in the order in
+    which they are visited, without those that no example has.
     """
 
     def __init__(self, counts: np.ndarray, seed: int):

@@ -21,10 +21,6 @@ class Order:
 
     Each epoch is a permutation of the source by (seed, epoch), cut to whole batches; of a source smaller than a batch,
     as many permutations as fill one.
-
-    Raises:
-        DataError: the source is empty.
-        UsageError: a batch size below 1, or a seed below 0.
     """
 
     def __init__(self, length: int, batch_size: int, seed: int):

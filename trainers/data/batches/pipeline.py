@@ -1,8 +1,4 @@
-"""From a source to batches of pictures with their targets.
-
-The training stream is a pure function of (seed, step): it can be entered at any step without decoding what comes
-before, and the names of the examples of any step can be computed again.
-"""
+"""From a source to batches of pictures with their targets: a pure function of (seed, step), entered at any step."""
 
 from typing import Any
 
@@ -36,26 +32,18 @@ def training_batches(
     """Stream augmented training batches without end.
 
     Epoch e takes the examples in the order `default_rng([seed, e])` permutes them; what does not fill a batch waits for
-    another epoch. Example i is augmented by `default_rng([seed, e, i])`. So a stream that starts at step n is the tail
-    of the one that starts at 0. OpenCV is set to one thread in this process.
+    another epoch. Example i is augmented by `default_rng([seed, e, i])`. So a stream that starts at step n, before
+    which nothing is decoded, is the tail of the one that starts at 0. OpenCV is set to one thread in this process.
+
+    Elements are (images uint8 [batch_size, size, size, 3], targets), fully static, with `targets` as in
+    `Target.layout`: int32 [batch_size, size, size] for masks and class maps, {"boxes": float32 [batch_size, room, 4],
+    "classes": int32 [batch_size, room]} for boxes.
 
     Args:
-        source: where examples come from.
-        target: what is learnt, one of `TARGETS`.
-        size: side of the pictures, in pixels.
-        batch_size: pictures a batch.
-        seed: 0 or more.
-        augmentation: what is varied, and how strongly; of the target's own kind.
-        resizing: `pad` or `stretch`, see `fit_image`.
+        augmentation: of the target's own kind.
         sampler: decides which example comes when, such as `Equibatch`; None is the order above.
-        start_step: the step to begin with; nothing before it is decoded.
         cache_mib: memory for decoded examples, in MiB.
         room: room for boxes in each picture; None gives as much as the source needs.
-
-    Returns:
-        Elements (images uint8 [batch_size, size, size, 3], targets), fully static, with `targets` as in
-        `Target.layout`: int32 [batch_size, size, size] for masks and class maps, {"boxes": float32 [batch_size, room,
-        4], "classes": int32 [batch_size, room]} for boxes.
 
     Raises:
         UsageError: an argument is out of range.

@@ -21,12 +21,7 @@ class DecodedCache:
     """Decoded examples of a source in memory, up to a limit; safe to use from several threads.
 
     The first examples to come stay. An epoch visits each example once, so throwing the oldest out would lose each just
-    before its next use.
-
-    Args:
-        source: where examples come from.
-        target: what is wanted of them.
-        limit_mib: how much to keep, in MiB; 0 keeps nothing.
+    before its next use. A limit of 0 keeps nothing.
     """
 
     def __init__(self, source: Source, target: Target[Any], limit_mib: float):

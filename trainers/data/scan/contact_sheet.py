@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...files import written_beside
-from ..example import NEEDS, Example, Source
+from ..example import NEEDS, Source
 from ..targets import TARGETS
 from ..targets.labels import LabelTarget
 from .drawing import draw_example, drawn_targets
@@ -43,22 +44,16 @@ class _Tile:
     facts: str
     drawn: np.ndarray | None = None
     fault: str = ""
-    classes: frozenset[int] = frozenset()
+    classes: set[int] = field(default_factory=set)
     boxes: list[tuple[float, float, int]] = field(default_factory=list)
-
-
-def _class_name(class_names: Sequence[str], index: int) -> str:
-    return class_names[index] if index < len(class_names) else f"class {index}"
-
-
-def _caption(example: Example, class_names: Sequence[str]) -> str:
-    height, width = example.image.shape[:2]
-    there = (target.caption(example, class_names) for target in drawn_targets(example))
-    return ", ".join([f"{width}x{height}", *chain(*there)])
 
 
 def _shortened(name: str, length: int) -> str:
     return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-(length - length // 2) :]}"
+
+
+def _class_name(class_names: Sequence[str], index: int, length: int) -> str:
+    return _shortened(class_names[index] if index < len(class_names) else f"class {index}", length)
 
 
 def _tile(source: Source, index: int, needs: str) -> _Tile:
@@ -69,17 +64,15 @@ def _tile(source: Source, index: int, needs: str) -> _Tile:
         return _Tile(name, "cannot be used", fault=str(error))
     classes: set[int] = set()
     boxes: list[tuple[float, float, int]] = []
+    height, width = example.image.shape[:2]
     if example.labels is not None and example.mask is None:
         classes = LabelTarget().seen(example, source.class_names)
     elif example.boxes is not None and example.classes is not None:
-        scale = _CELL / max(example.image.shape[:2])
+        scale = _CELL / max(height, width)
         boxes = [(x * scale, y * scale, int(c)) for (x, y, *_), c in zip(example.boxes, example.classes)]
+    there = chain(*(target.caption(example, source.class_names) for target in drawn_targets(example)))
     drawn = draw_example(example, _CELL, source.class_names)
-    return _Tile(name, _caption(example, source.class_names), drawn, classes=frozenset(classes), boxes=boxes)
-
-
-def _with_legend_for_boxes(tile: _Tile) -> _Tile:
-    return replace(tile, classes=tile.classes | {index for *_, index in tile.boxes}, boxes=[])
+    return _Tile(name, ", ".join([f"{width}x{height}", *there]), drawn, classes=classes, boxes=boxes)
 
 
 def contact_sheet(
@@ -94,24 +87,8 @@ def contact_sheet(
 ) -> ContactSheet:
     """Draw examples spread evenly over a source onto one page.
 
-    An example that cannot be used gets a cell that says why.
-
-    Args:
-        source: any source.
-        path: the picture to write, .png or .jpg; its folder is made.
-        needs: what is drawn into the pictures, `mask`, `labels` (with a legend), `boxes` or `none`; everything there is
-            when empty, where a mask hides labels.
-        count: the number of examples, at most all.
-        columns: the number of cells in a row.
-        title: the heading; the name of the source when empty.
-        quiet: show no progress bar.
-
-    Returns:
-        The path written, how many examples are on it, and which of them cannot be used.
-
-    Raises:
-        UsageError: the source is empty, or a number is below 1, or the file's ending or the need is another one.
-        MetricfitError: the page cannot be written.
+    An example that cannot be used gets a cell that says why. `needs` is what is drawn in, one of `NEEDS`;
+    everything there is when empty, where a mask hides labels.
     """
     from matplotlib.figure import Figure
 
@@ -129,7 +106,7 @@ def contact_sheet(
     shown = tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)
     tiles = [_tile(source, int(index), needs) for index in shown]
     if any(len(tile.boxes) > _MOST_TAGS for tile in tiles):
-        tiles = [_with_legend_for_boxes(tile) for tile in tiles]
+        tiles = [replace(tile, classes=tile.classes | {index for *_, index in tile.boxes}, boxes=[]) for tile in tiles]
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     legend = _legend(tiles, source.class_names)
@@ -138,14 +115,8 @@ def contact_sheet(
     inches = rows * 2.3 + 0.75 + legend_inches
     figure = Figure(figsize=(max(columns, 2) * 2.1, inches), dpi=120, facecolor=_PAPER)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    figure.subplots_adjust(
-        left=0.012,
-        right=0.988,
-        bottom=(0.36 + legend_inches) / inches,
-        top=1 - 0.62 / inches,
-        wspace=0.05,
-        hspace=0.2,
-    )
+    bottom, top = (0.36 + legend_inches) / inches, 1 - 0.62 / inches
+    figure.subplots_adjust(left=0.012, right=0.988, bottom=bottom, top=top, wspace=0.05, hspace=0.2)
     heading = _shortened(title or source.name, max(columns, 2) * 20)
     figure.text(0.014, 1 - 0.16 / inches, heading, fontsize=12, weight="bold", color=_INK, va="top", parse_math=False)
     figure.text(0.014, 1 - 0.38 / inches, _explained(tiles, len(source), needs), fontsize=7.5, color=_INK, va="top")
@@ -173,63 +144,34 @@ def _legend(tiles: list[_Tile], class_names: Sequence[str]) -> list[Any]:
     """Make a patch for each class on the page that is not named in the picture itself."""
     from matplotlib.patches import Patch
 
-    present = sorted(frozenset().union(*(tile.classes for tile in tiles)))
+    present = sorted(set().union(*(tile.classes for tile in tiles)))
     colours = class_colours(256) / 255
-    patches = [
-        Patch(color=colours[index], label=_shortened(_class_name(class_names, index), 24))
-        for index in present[:_LEGEND_ENTRIES]
-    ]
+    shown = present[:_LEGEND_ENTRIES]
+    patches = [Patch(color=colours[index], label=_class_name(class_names, index, 24)) for index in shown]
     if len(present) > _LEGEND_ENTRIES:
         patches.append(Patch(alpha=0, label=f"and {len(present) - _LEGEND_ENTRIES} more"))
     return patches
 
 
 def _draw_cell(cell: Any, tile: _Tile, class_names: Sequence[str]) -> None:
+    from matplotlib.patches import Rectangle
+
+    write = partial(cell.text, parse_math=False)
     cell.set_aspect("equal")
     if tile.drawn is None:
-        cell.add_patch(_grey_square())
-        cell.text(
-            _CELL / 2,
-            _CELL / 2,
-            textwrap.fill(tile.fault, 34, max_lines=9),
-            fontsize=5.5,
-            color=_FAULT,
-            ha="center",
-            va="center",
-            parse_math=False,
-        )
+        cell.add_patch(Rectangle((0, 0), _CELL, _CELL, facecolor="#e6e1e0", edgecolor=_FAULT, linewidth=0.8))
+        fault = textwrap.fill(tile.fault, 34, max_lines=9)
+        write(_CELL / 2, _CELL / 2, fault, fontsize=5.5, color=_FAULT, ha="center", va="center")
     else:
         height, width = tile.drawn.shape[:2]
         left, above = (_CELL - width) / 2, (_CELL - height) / 2
         cell.imshow(tile.drawn, extent=(left, left + width, above + height, above), interpolation="lanczos")
         colours = class_colours(1 + max((index for *_, index in tile.boxes), default=0)) / 255
         for x, y, index in tile.boxes:
-            cell.text(
-                left + max(x, 0) + 4,
-                above + max(y, 0) + 4,
-                _shortened(_class_name(class_names, index), 20),
-                fontsize=5.5,
-                color="white",
-                va="top",
-                bbox={"facecolor": colours[index] * 0.7, "edgecolor": "none", "pad": 1.2},
-                parse_math=False,
-            )
+            name, frame = _class_name(class_names, index, 20), {"facecolor": colours[index] * 0.7, "edgecolor": "none"}
+            place = left + max(x, 0) + 4, above + max(y, 0) + 4
+            write(*place, name, fontsize=5.5, color="white", va="top", bbox=frame | {"pad": 1.2})
     cell.set_xlim(0, _CELL)
     cell.set_ylim(_CELL, 0)
-    cell.text(
-        _CELL / 2,
-        _CELL + 5,
-        f"{tile.name}\n{tile.facts}",
-        fontsize=6.5,
-        color=_FAULT if tile.fault else _INK,
-        ha="center",
-        va="top",
-        linespacing=1.25,
-        parse_math=False,
-    )
-
-
-def _grey_square() -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((0, 0), _CELL, _CELL, facecolor="#e6e1e0", edgecolor=_FAULT, linewidth=0.8)
+    colour, text = _FAULT if tile.fault else _INK, f"{tile.name}\n{tile.facts}"
+    write(_CELL / 2, _CELL + 5, text, fontsize=6.5, color=colour, ha="center", va="top", linespacing=1.25)

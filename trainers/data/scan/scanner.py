@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,7 +13,7 @@ from ...machine import workers
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
 from ..sources import all_scenes, open_source
-from ..subset import subset
+from ..subset import Subset
 from ..targets import TARGETS
 from ..targets.base import Facts
 
@@ -21,16 +22,12 @@ log = logging.getLogger("metricfit")
 
 @dataclass
 class Faults:
-    """What a scan found.
+    """What a scan found in the `total` examples of a source.
 
     Attributes:
-        source: the name of the source.
-        total: the number of examples looked at.
         faults: (name of the example or file, one sentence) for everything that cannot be used.
-        repaired: what was mended on reading -> how often.
-        repaired_in: what was mended on reading -> the names of the examples.
+        repaired: what was mended on reading -> how often; `repaired_in` has the names of the examples.
         facts: kind of target -> what there is of it in the usable examples that have it.
-        class_names: the names of the classes of boxes or pixels.
         remarks: what the source itself finds worth knowing, a sentence each.
     """
 
@@ -76,11 +73,7 @@ class Faults:
         return "\n".join(lines)
 
     def raise_if_any(self, skip_bad: bool = False, strict: bool = False, limit: int = 5) -> None:
-        """Stop the run when the data do not allow it.
-
-        Raises:
-            DataError: there are faults without `skip_bad`, or with `strict` faults or repairs; `limit` are listed.
-        """
+        """Stop the run when the data do not allow it."""
         if strict and (self.faults or self.repaired):
             raise DataError(f"{self.report(limit)}\nmend them: --strict lets neither faults nor repairs pass")
         if self.faults and not skip_bad:
@@ -93,42 +86,26 @@ def counted(number: int, noun: str) -> str:
 
 
 def load_checked(source: Source, index: int, needs: str = "") -> Example:
-    """Load one example with the targets that are needed, all when empty, and make sure that it can be used.
-
-    Raises:
-        DataError: its files cannot be used, or its parts do not fit together.
-    """
+    """Load one example with the targets that are needed, all when empty, and make sure that it can be used."""
     example = source.load(index)
     if needs:
-        example = replace(
-            example,
-            mask=example.mask if needs == "mask" else None,
-            labels=example.labels if needs == "labels" else None,
-            boxes=example.boxes if needs == "boxes" else None,
-        )
+        others: dict[str, Any] = dict.fromkeys(TARGETS.keys() - {needs})
+        example = replace(example, **others)
     for kind, target in TARGETS.items():
         if getattr(example, kind) is not None:
             target.check(example, source.class_names)
     return example
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What one example shows: its fault, its repairs, and what there is of each kind of target."""
-
-    fault: str | None = None
-    repairs: tuple[str, ...] = ()
-    facts: dict[str, Facts] = field(default_factory=dict)
-
-
-def _look_at(source: Source, index: int, needs: str) -> _Look:
+def _look_at(source: Source, index: int, needs: str) -> tuple[tuple[str, ...], dict[str, Facts]] | DataError:
+    """Give the repairs of one example and what there is of each kind of target, or its fault."""
     try:
         example = load_checked(source, index, needs)
     except DataError as error:
-        return _Look(fault=str(error))
-    there = {kind: target for kind, target in TARGETS.items() if getattr(example, kind) is not None}
-    facts = {kind: target.facts(example, source.class_names) for kind, target in there.items()}
-    return _Look(repairs=example.repairs, facts={kind: found for kind, found in facts.items() if found is not None})
+        return error
+    there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
+    facts = {target.name: target.facts(example, source.class_names) for target in there}
+    return example.repairs, {kind: found for kind, found in facts.items() if found is not None}
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -137,43 +114,32 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     Decoding is the only check that finds a truncated file; it runs in a thread per core. Faults are in the order of the
     examples, structural ones first. `needs` is one of `NEEDS`; everything there is when empty.
     """
-    found = Faults(
-        source.name,
-        len(source),
-        list(source.structural_faults),
-        dict(source.repaired),
-        class_names=source.class_names,
-        remarks=tuple(source.notes),
-    )
-    with (
-        ThreadPoolExecutor(workers()) as pool,
-        tqdm(
-            total=len(source), desc=f"scan {source.name}", unit="image", disable=quiet or None, delay=0.5, leave=False
-        ) as bar,
-    ):
-        for index, look in enumerate(pool.map(lambda index: _look_at(source, index, needs), range(len(source)))):
-            bar.update()
-            if look.fault is not None:
-                found.faults.append((source.names[index], look.fault))
-            for kind in look.repairs:
+    found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
+    found.class_names, found.remarks = source.class_names, tuple(source.notes)
+    with ThreadPoolExecutor(workers()) as pool:
+        looks = pool.map(lambda index: _look_at(source, index, needs), range(len(source)))
+        title, hidden = f"scan {source.name}", quiet or None
+        shown = tqdm(looks, title, len(source), unit="image", disable=hidden, delay=0.5, leave=False)
+        for look, name in zip(shown, source.names):
+            if isinstance(look, DataError):
+                found.faults.append((name, str(look)))
+                continue
+            repairs, there = look
+            for kind in repairs:
                 found.repaired[kind] = found.repaired.get(kind, 0) + 1
-                found.repaired_in.setdefault(kind, []).append(source.names[index])
-            for kind, facts in look.facts.items():
+                found.repaired_in.setdefault(kind, []).append(name)
+            for kind, facts in there.items():
                 found.facts[kind] = found.facts[kind] + facts if kind in found.facts else facts
     return found
 
 
 def usable(source: Source, faults: Faults) -> Source:
-    """Take the examples of a source in which a scan found no fault.
-
-    Raises:
-        DataError: none is left.
-    """
+    """Take the examples of a source in which a scan found no fault."""
     bad = {name for name, _ in faults.faults}
     good: Sequence[int] = [index for index, name in enumerate(source.names) if name not in bad]
     if not good:
         raise DataError(f"none of the {counted(len(source), 'example')} can be used\n{faults.report(5)}")
-    return source if len(good) == len(source) else subset(source, good)
+    return source if len(good) == len(source) else Subset(source, good)
 
 
 def checked_source(
@@ -188,15 +154,10 @@ def checked_source(
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
     Args:
-        text: a source, as `open_source` takes it.
-        needs: `mask`, `labels`, `boxes` or `none`.
+        text: a source, as `open_source` takes it, asked for what it `needs`.
         skip_bad: leave faulty examples out and log all of them as a warning, instead of stopping.
         strict: stop on repaired examples too; wins over `skip_bad`.
-        quiet: show no progress bar. What is left out is said all the same.
         coding: for labels, what the values of the files mean; by default what the source says.
-
-    Returns:
-        The source, or its usable part. Labels are indices of its `class_names`, and 255 (ignore).
 
     Raises:
         UsageError: there is no such source.

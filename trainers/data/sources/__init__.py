@@ -19,7 +19,7 @@ class SourceKind:
     """One kind of source.
 
     Attributes:
-        form: how it is written, for help texts and errors.
+        form: how it is written.
         open: opens what follows the colon, asked for one of `NEEDS`.
         holds: the kinds of targets that its examples can have.
         usual: tells what a source is usually asked for; the first that it holds when None.
@@ -65,14 +65,9 @@ def usual_needs(text: str) -> str:
 
 
 def open_source(text: str, *, needs: str = "mask") -> Source:
-    """Open the source that a text names.
+    """Open the source that a text names: one of `FORMS`, or several with " + " between them, which become one.
 
-    Args:
-        text: one of `FORMS`, or several with " + " between them, which become one source.
-        needs: what every example must have: `mask`, `labels`, `boxes`, or `none` for pictures only.
-
-    Returns:
-        The source. Its examples are loaded when asked for.
+    Every example must have what is needed, `none` being pictures only. Examples are loaded when asked for.
 
     Raises:
         UsageError: no such kind of source, split or need, or a kind that does not hold what is needed.

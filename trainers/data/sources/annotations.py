@@ -26,15 +26,10 @@ def mend_boxes(
     """Bring boxes as they are written to pixels of their picture.
 
     Inverted corners are swapped and what hangs over the edge is cut; a box whose corners coincide in x or in y, and one
-    wholly outside, are left out.
+    wholly outside, are left out. Boxes are float64 [n, 4] as (x0, y0, x1, y1), finite; with a `first_pixel` of 0 pixels
+    count from 0 and x1, y1 are exclusive, with 1 they count from 1 and x1, y1 belong to the box.
 
-    Args:
-        boxes: float64 [n, 4] as (x0, y0, x1, y1), finite.
-        size: (height, width) of the picture, in pixels.
-        first_pixel: 0: pixels count from 0 and x1, y1 are exclusive. 1: they count from 1 and x1, y1 belong to the box.
-
-    Returns:
-        float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k], which boxes these are; a text for each repair.
+    Gives float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k], which boxes these are; a text for each repair.
     """
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
     has_extent = (low < high).all(axis=1)
@@ -43,32 +38,21 @@ def mend_boxes(
     over = ((low < -SLACK) | (high > corner + SLACK)).any(axis=1) & has_extent
     low, high = np.clip(low, 0, corner), np.clip(high, 0, corner)
     within = (low < high).all(axis=1)
-    counts = (
-        (INVERTED, inverted & within),
-        (NO_EXTENT, ~has_extent),
-        (OUTSIDE, has_extent & ~within),
-        (OVER_EDGE, over & within),
-    )
-    repairs = tuple(kind for kind, where in counts for _ in range(int(where.sum())))
+    mended = {INVERTED: inverted & within, NO_EXTENT: ~has_extent}
+    mended |= {OUTSIDE: has_extent & ~within, OVER_EDGE: over & within}
+    repairs = tuple(kind for kind, where in mended.items() for _ in range(int(where.sum())))
     kept = np.flatnonzero(has_extent & within)
     return np.concatenate([low, high], axis=1)[kept].astype(np.float32), kept, repairs
 
 
 def check_stated_size(
-    stated: tuple[int, int] | None,
-    size: tuple[int, int],
-    boxes: np.ndarray,
-    annotation: object,
-    image: object,
+    stated: tuple[int, int] | None, size: tuple[int, int], boxes: np.ndarray, annotation: object, image: object
 ) -> tuple[str, ...]:
     """Compare the (height, width) that an annotation states, if any, with the upright picture's; give the repair.
 
     Boxes (float64 [n, 4], as written) for a picture of another size would lie in the wrong places, so that is refused;
     unless there are none, or some box fits the picture and not the stated size, which shows that only the statement is
     wrong. `annotation` and `image` are for the errors.
-
-    Raises:
-        DataError: the two differ and the boxes do not tell which is right, or what is stated is below 0.
     """
     if stated is not None and min(stated) < 0:
         raise DataError(
@@ -118,18 +102,16 @@ class Files:
         return next(iter(alike)) if len(alike) == 1 and not rivals else None
 
     def find(self, name: str, partners: "Files | None" = None) -> Path | None:
-        """Find the file that a name means; see `stem_of`.
-
-        Raises:
-            DataError: several of this stem.
-        """
+        """Find the file that a name means; see `stem_of`."""
         stem = self.stem_of(name, partners)
-        if stem is None:
-            return None
+        return None if stem is None else self.file(stem)
+
+    def file(self, stem: str) -> Path:
+        """Give the file of one of `stems`; DataError where there are several."""
         found = self._exact[stem]
         if len(found) > 1:
             others = " and ".join(path.name for path in found[1:])
-            raise DataError(f"{found[0]} and {others} share the name {name}: keep one, and remove or rename the rest")
+            raise DataError(f"{found[0]} and {others} share the name {stem}: keep one, and remove or rename the rest")
         return found[0]
 
 

@@ -25,11 +25,7 @@ class NamedBytes(io.BytesIO):
 
 
 class Archive:
-    """The files of a .zip, a .tar or .tgz, or a folder, without what macOS and hidden files add.
-
-    Raises:
-        DataError: the archive is damaged.
-    """
+    """The files of a .zip, a .tar or .tgz, or a folder, without what macOS and hidden files add."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -50,11 +46,7 @@ class Archive:
         self.files = sorted(file for file in files if not re.search(r"(^|/)(__MACOSX/|\.)", file))
 
     def read(self, file: str) -> NamedBytes:
-        """Read one of `files`.
-
-        Raises:
-            DataError: it is damaged.
-        """
+        """Read one of `files`."""
         try:
             with self._lock:
                 if self._zip is not None:
@@ -70,20 +62,12 @@ class Archive:
 
     def below(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
         """List the files with one of some endings whose folder is, or ends in, `folder` (any folder when empty)."""
-        return [
-            file
-            for file in self.files
-            if file.lower().endswith(suffixes)
-            and (not folder or f"/{PurePosixPath(file).parent}/".endswith(f"/{folder}/"))
-        ]
+        files = [file for file in self.files if file.lower().endswith(suffixes)]
+        return [file for file in files if not folder or f"/{PurePosixPath(file).parent}/".endswith(f"/{folder}/")]
 
 
 def open_archive(folders: list[Path], name: str) -> Archive | None:
-    """Open the archive of a name without ending (`DUTS-TR`), or the folder of that name, from the first that has it.
-
-    Raises:
-        DataError: it is damaged, or there is only a .rar or .7z, which must be unpacked first.
-    """
+    """Open the archive of a name without ending (`DUTS-TR`), or the folder of that name, from the first that has it."""
     for folder in folders:
         for ending in (*ENDINGS, ""):
             path = folder / f"{name}{ending}"

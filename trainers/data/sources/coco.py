@@ -160,10 +160,6 @@ def open_coco(rest: str, needs: str) -> CocoSource:
 
     The classes are the categories in the order of their ids, whatever these are. Boxes are as COCO has them: [x, y,
     width, height] becomes (x, y, x + width, y + height). A picture without annotations has no boxes.
-
-    Raises:
-        UsageError: one of the two paths is not given.
-        DataError: one of them does not exist, or the JSON file is no such file or lists no pictures.
     """
     folder, path = _folder_and_json(rest)
     source = CocoSource(f"coco:{rest}", folder, path, needs)

@@ -30,9 +30,6 @@ class Instances:
         classes: category id -> (class, name); the classes count from 0 in the order of the ids.
         records: image id -> what it says of that picture, in its order.
         faults: (name, sentence) for what is said of no picture.
-
-    Raises:
-        DataError: it is no such file.
     """
 
     def __init__(self, path: Path):

@@ -1,7 +1,7 @@
 """Pictures and masks in folders: `folder:PATH[:SPLIT]`."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ...errors import DataError, UsageError
@@ -13,7 +13,7 @@ PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
 
 
-def _by_stem(paths: Sequence[Path]) -> dict[str, list[Path]]:
+def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
     grouped: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         grouped[path.stem].append(path)
@@ -26,6 +26,23 @@ def stem_of(entry: str) -> str:
     return name.rsplit(".", 1)[0] if name.lower().endswith(PICTURE_SUFFIXES) else name
 
 
+def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Read a split's list: the stem that each entry means -> the entry, and what is at fault as (entry, sentence)."""
+    chosen: dict[str, str] = {}
+    faults = []
+    for entry in filter(None, map(str.strip, path.read_text(encoding="utf-8-sig", errors="replace").splitlines())):
+        stem = meant(entry)
+        if stem is None:
+            faults.append((entry, f"{path} names {entry}, and there is no such picture: correct the list"))
+        elif stem in chosen:
+            faults.append((f"{entry} (again)", f"{path} names {entry} twice: remove one line"))
+        else:
+            chosen[stem] = entry
+    if not chosen and not faults:
+        raise DataError(f"{path} is empty: write the name of one picture in each line")
+    return chosen, tuple(faults)
+
+
 class FolderSource(Source):
     """Pictures in a folder, with masks or labels of the same stem beside it; their names are the stems.
 
@@ -34,66 +51,30 @@ class FolderSource(Source):
     """
 
     def __init__(
-        self,
-        name: str,
-        images: Sequence[Path],
-        partners: Sequence[Path],
-        partner_folder: Path | None,
-        kind: str,
-        listed: Path | None = None,
-        class_names: tuple[str, ...] = (),
+        self, name: str, base: Path, images: Sequence[Path], needs: str, listed: Path | None, class_names: Sequence[str]
     ):
-        self.name = name
-        self.class_names = class_names
-        self._kind = kind
-        self._partner_folder = partner_folder
-        self._partners = _by_stem(partners)
+        self.name, self.class_names = name, tuple(class_names)
+        self._kind = needs
+        self._partner_folder = base / PARTNERS[needs] if needs in PARTNERS else None
+        self._partners = _by_stem(picture_files(self._partner_folder) if self._partner_folder else ())
         self._same_stem = _by_stem(images)
-        self.structural_faults: tuple[tuple[str, str], ...] = ()
         if listed is not None:
-            images = self._take_listed(listed)
-        elif partner_folder is not None:
-            self.structural_faults = tuple(
-                (
-                    path.name,
-                    f"{kind} {path} has no image of the same name: add the image, or remove the file",
-                )
-                for path in partners
-                if path.stem not in self._same_stem
-            )
-        self._images = list(images)
-        self.names = [path.stem if len(self._same_stem[path.stem]) == 1 else path.name for path in self._images]
-
-    def _take_listed(self, listed: Path) -> list[Path]:
-        entries = [line.strip() for line in listed.read_text(encoding="utf-8-sig").splitlines()]
-        chosen: dict[str, str] = {}
-        faults = []
-        for entry in filter(None, entries):
             # A stem may itself contain a dot: the whole entry is tried before its ending is cut off.
-            stem = entry if entry in self._same_stem else stem_of(entry)
-            if stem not in self._same_stem:
-                faults.append(
-                    (
-                        entry,
-                        f"{listed} names {entry}, and there is no such image: correct the list",
-                    )
-                )
-            elif stem in chosen:
-                faults.append(
-                    (
-                        f"{entry} (again)",
-                        f"{listed} names {entry} twice: remove one line",
-                    )
-                )
-            else:
-                chosen[stem] = entry
-        if not chosen and not faults:
-            raise DataError(f"{listed} is empty: write one image name in each line")
-        self.structural_faults = tuple(faults)
-        return [path for stem in chosen for path in self._same_stem[stem]]
+            chosen, self.structural_faults = read_list(
+                listed, lambda entry: next((stem for stem in (entry, stem_of(entry)) if stem in self._same_stem), None)
+            )
+            images = [path for stem in chosen for path in self._same_stem[stem]]
+        else:
+            self.structural_faults = tuple(
+                (path.name, f"{needs} {path} has no image of the same name: add the image, or remove the file")
+                for stem, paths in self._partners.items()
+                for path in paths
+                if stem not in self._same_stem
+            )
+        self._images = images
+        self.names = [path.stem if len(self._same_stem[path.stem]) == 1 else path.name for path in images]
 
     def __len__(self) -> int:
-        """Give the number of images."""
         return len(self._images)
 
     def _partner(self, path: Path) -> Path:
@@ -116,24 +97,19 @@ class FolderSource(Source):
 
     def load(self, index: int) -> Example:
         """See `Source`."""
-        path = self._images[index]
+        path, name = self._images[index], self.names[index]
         if self._partner_folder is None:
-            return Example(read_image(path), name=self.names[index])
+            return Example(read_image(path), name=name)
         partner = self._partner(path)
         image, values = read_image(path), read_mask(partner, kind=self._kind)
         check_sizes(image, values, path, partner, self._kind)
         if self._kind == "mask":
-            return Example(image, mask=binary_mask(values, partner), name=self.names[index])
-        return Example(image, labels=values, name=self.names[index])
+            return Example(image, mask=binary_mask(values, partner), name=name)
+        return Example(image, labels=values, name=name)
 
 
 def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
-    """Tell the split, or "", from the path in `PATH[:SPLIT]`, which may hold colons itself (C:/photos).
-
-    Raises:
-        UsageError: no path is given.
-        DataError: no such folder.
-    """
+    """Tell the split, or "", from the path in `PATH[:SPLIT]`, which may hold colons itself (C:/photos)."""
     if not rest:
         raise UsageError(f"expected {kind}:PATH[:SPLIT], got no path")
     path = Path(rest).expanduser()
@@ -150,6 +126,12 @@ def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
     raise DataError(f"there is no folder {rest}: check the path (from {Path.cwd()})")
 
 
+def no_split(path: Path, split: str, lacking: str, known: Sequence[str]) -> DataError:
+    """Say that a folder lacks a split, and which it has."""
+    advice = f"it has {', '.join(known)}" if known else "leave the split away"
+    return DataError(f"{path} has no split {split} (no {lacking}): {advice}")
+
+
 def _splits(path: Path) -> list[str]:
     lists = [file.stem for file in path.glob("*.txt") if file.name != "classes.txt"]
     return sorted({*lists, *(folder.parent.name for folder in path.glob("*/images"))})
@@ -161,10 +143,6 @@ def open_folder(rest: str, needs: str) -> FolderSource:
     The images lie in `PATH/images` and their masks or labels, by equal stem, in `PATH/masks` or `PATH/labels`;
     `PATH/SPLIT.txt` names those of a split, one in each line, with or without extension. Or the same lies below
     `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
-
-    Raises:
-        UsageError: no path is given.
-        DataError: a folder or split does not exist or holds no pictures.
     """
     path, split = path_and_split(rest)
     listed, base = None, path
@@ -173,35 +151,24 @@ def open_folder(rest: str, needs: str) -> FolderSource:
     elif split:
         base = path / split
         if not base.is_dir():
-            known = _splits(path)
-            raise DataError(
-                f"{path} has no split {split} (no {split}.txt and no folder {split}): "
-                + (f"it has {', '.join(known)}" if known else "leave the split away")
-            )
+            raise no_split(path, split, f"{split}.txt and no folder {split}", _splits(path))
     folder = base / "images"
     if not folder.is_dir():
         if needs != "none":
-            known = _splits(path) if not split else []
-            advice = (
-                f"name one of its splits, {', '.join(known)}"
-                if known
-                else f"put the pictures into {folder} and their {PARTNERS[needs]} beside it"
-            )
+            advice = f"put the pictures into {folder} and their {PARTNERS[needs]} beside it"
+            if not split and (known := _splits(path)):
+                advice = f"name one of its splits, {', '.join(known)}"
             raise DataError(f"expected {folder} with {base / PARTNERS[needs]}, and there is no {folder}: {advice}")
         folder = base
     images = picture_files(folder)
     if not images:
         raise DataError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}): check the path")
-    name = f"folder:{rest}"
-    if needs == "none":
-        return FolderSource(name, images, (), None, needs, listed)
-    partner_folder = base / PARTNERS[needs]
-    if not partner_folder.is_dir():
+    if needs != "none" and not (base / PARTNERS[needs]).is_dir():
         raise DataError(
-            f"{folder} has no {partner_folder} beside it: put the {PARTNERS[needs]} there, with the stems "
+            f"{folder} has no {base / PARTNERS[needs]} beside it: put the {PARTNERS[needs]} there, with the stems "
             "of their images"
         )
     class_names: tuple[str, ...] = ("background", "salient") if needs == "mask" else ()
     if needs == "labels" and (path / "classes.txt").is_file():
         class_names = read_class_names(path / "classes.txt", most=MOST_CLASSES)
-    return FolderSource(name, images, picture_files(partner_folder), partner_folder, needs, listed, class_names)
+    return FolderSource(f"folder:{rest}", base, images, needs, listed, class_names)

@@ -63,11 +63,7 @@ def _bound(source: Source) -> int | None:
 
 
 def join_sources(sources: Sequence[Source], needs: str) -> JoinedSource:
-    """Put sources one after the other; boxes of classes of the same name become one class.
-
-    Raises:
-        UsageError: one source is there twice, or sources of class maps name their classes differently.
-    """
+    """Put sources one after the other; boxes of classes of the same name become one class."""
     texts = [source.name for source in sources]
     twice = [text for index, text in enumerate(texts) if text in texts[:index]]
     if twice:

@@ -1,13 +1,13 @@
 """Seven saliency data sets as one TFDS builder: `saliency_sets/ecssd` and so on, from archives that a person downloads.
 
-The archives go into TFDS's `manual_dir` (`downloads/manual` below the data folder), or into a folder of the
-configuration's name there. `tfds:saliency_sets/ecssd:test` then prepares and reads them.
+They lie in TFDS's `manual_dir` (`downloads/manual` below the data folder), or in the configuration's folder there.
 """
 
 import io
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,18 +26,6 @@ from .saliency_layouts import LAYOUTS, Layout, Part, Place
 Records = Iterator[tuple[str, dict[str, Any]]]
 
 _IMAGES = (".jpg", ".jpeg", ".png")
-
-
-def _instructions(name: str, layout: Layout) -> str:
-    return f"{name} ({layout.title}): {layout.instructions}"
-
-
-class SaliencySetConfig(tfds.core.BuilderConfig):
-    """The configuration of one data set, with its `layout`."""
-
-    def __init__(self, name: str, layout: Layout):
-        super().__init__(name=name, version="1.0.0", description=layout.description)
-        self.layout = layout
 
 
 class _Pairs:
@@ -67,17 +55,13 @@ class _Pairs:
 
     def mask(self, stem: str, image: np.ndarray) -> np.ndarray:
         """Give the mask, uint8 [H, W] of 0 and 255; where a stem has two, the first of the image's size."""
-        mismatch: DataError | None = None
         for file in sorted(self._mask_files[stem], key=lambda file: not file.endswith(".png")):
             encoded = self._masks.read(file)
             mask = _outlined(encoded, image.shape[:2]) if file.endswith(".mat") else _cut(read_mask(encoded))
-            try:
-                check_sizes(image, mask, self._image_files[stem], encoded)
-            except DataError as error:
-                mismatch = error
-            else:
-                return mask
-        raise mismatch or DataError(f"{stem} has no mask: download the archives again")
+            if mask.shape == image.shape[:2]:
+                break
+        check_sizes(image, mask, self._image_files[stem], encoded)
+        return mask
 
 
 def _cut(values: np.ndarray) -> np.ndarray:
@@ -113,30 +97,23 @@ def _outlined(file: NamedBytes, size: tuple[int, int]) -> np.ndarray:
 
 def _find_pairs(layout: Layout, part: Part, folders: list[Path]) -> _Pairs:
     """Open the first places of a part that hold images."""
-    opened: dict[str, Archive | None] = {}
+    opened = cache(lambda name: open_archive(folders, name))
     missing: list[str] = []
     empty: list[str] = []
     for places in part.places:
-        for place in places:
-            if place.archive not in opened:
-                opened[place.archive] = open_archive(folders, place.archive)
-        images, masks = (opened[place.archive] for place in places)
+        images, masks = (opened(place.archive) for place in places)
         if images is None or masks is None:
-            missing += [place.archive for place in places if opened[place.archive] is None]
+            missing += [f"{place.archive}.zip" for place in places if opened(place.archive) is None]
             continue
-        image_files, mask_files = _files(places, images, masks)
-        if image_files and mask_files:
-            return _Pairs(layout, images, masks, image_files, mask_files)
-        empty += [
-            f"{archive.path} holds no {kind}" + (f" in {place.folder}/" if place.folder else "")
-            for kind, files, place, archive in zip(
-                ("images", "masks"), (image_files, mask_files), places, (images, masks)
-            )
-            if not files
-        ]
+        files = _files(places, images, masks)
+        if all(files):
+            return _Pairs(layout, images, masks, *files)
+        for kind, found, place, archive in zip(("images", "masks"), files, places, (images, masks)):
+            if not found:
+                empty.append(f"{archive.path} holds no {kind}" + (f" in {place.folder}/" if place.folder else ""))
     problem = (
         "; ".join(dict.fromkeys(empty))
-        or " and ".join(f"{name}.zip" for name in dict.fromkeys(missing[:2]))
+        or " and ".join(dict.fromkeys(missing[:2]))
         + f" (or a folder of that name) not found in {' or '.join(str(folder) for folder in folders)}"
     )
     raise DataError(f"{layout.title}: {problem}. What to download: {layout.instructions}")
@@ -163,7 +140,7 @@ def _split_lists(layout: Layout, folders: list[Path]) -> dict[str, list[str]]:
     """Find the lists of a data set's splits, beside its archives or within them; empty when there are none."""
     archive = open_archive(folders, layout.parts[0].places[0][0].archive)
     lists = {}
-    for split, names in (layout.lists or {}).items():
+    for split, names in layout.lists.items():
         wanted = [f"{name}{ending}" for name in names for ending in (".txt", ".mat")]
         beside = [folder / name for folder in folders for name in wanted if (folder / name).is_file()]
         within = [file for file in archive.files if PurePosixPath(file).name in wanted] if archive else []
@@ -171,7 +148,7 @@ def _split_lists(layout: Layout, folders: list[Path]) -> dict[str, list[str]]:
             lists[split] = _read_list(NamedBytes(beside[0].read_bytes(), str(beside[0])))
         elif archive and within:
             lists[split] = _read_list(archive.read(within[0]))
-    missing = [f"{names[0]}.txt" for split, names in (layout.lists or {}).items() if split not in lists]
+    missing = [f"{names[0]}.txt" for split, names in layout.lists.items() if split not in lists]
     if lists and missing:
         raise DataError(
             f"{layout.title}: the lists of {', '.join(lists)} are there, but {', '.join(missing)} not: add "
@@ -191,8 +168,7 @@ def _encoded(file: NamedBytes, image: np.ndarray) -> io.BytesIO:
         )
     if plain:
         return io.BytesIO(file.getvalue())
-    encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, format="PNG")
+    Image.fromarray(image).save(encoded := io.BytesIO(), format="PNG")
     encoded.seek(0)
     return encoded
 
@@ -202,16 +178,19 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
 
     name = "saliency_sets"
     VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = [SaliencySetConfig(name, layout) for name, layout in LAYOUTS.items()]  # noqa: RUF012
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        tfds.core.BuilderConfig(name=name, version="1.0.0", description=layout.description)
+        for name, layout in LAYOUTS.items()
+    ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Download by hand, into manual_dir or manual_dir/CONFIGURATION:\n" + "\n".join(
-        textwrap.fill(_instructions(name, layout), 110, subsequent_indent="  ") for name, layout in LAYOUTS.items()
+        textwrap.fill(f"{name} ({layout.title}): {layout.instructions}", 110, subsequent_indent="  ")
+        for name, layout in LAYOUTS.items()
     )
 
     @property
     def layout(self) -> Layout:
         """What is known of the data set."""
-        layout: Layout = self.builder_config.layout
-        return layout
+        return LAYOUTS[self.builder_config.name]
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -246,16 +225,12 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
     def find_splits(self, manual: Path) -> dict[str, tuple[_Pairs, list[str]]]:
         """Find the archives, pair their files and read the lists, without decoding a picture or writing anything.
 
-        Archives in a folder of the configuration's name within `manual` come first. Gives split -> its archive's pairs
-        and the stems that belong to it.
-
-        Raises:
-            DataError: an archive is missing or damaged, or its files or lists do not fit together.
+        Gives split -> its archive's pairs and the stems that belong to it; raises DataError where they do not fit.
         """
         folders = [manual / self.builder_config.name, manual]
         pairs = [_find_pairs(self.layout, part, folders) for part in self.layout.parts]
         splits = {part.split or "full": (one, one.stems) for part, one in zip(self.layout.parts, pairs)}
-        lists = _split_lists(self.layout, folders) if self.layout.lists else {}
+        lists = _split_lists(self.layout, folders)
         if lists:
             splits = {split: (pairs[0], stems) for split, stems in lists.items()}
             known = set(pairs[0].stems)

@@ -31,9 +31,6 @@ def scene(seed: int, index: int, *, size: int = 256) -> Example:
     """Draw picture `index` of the series `seed`, with mask, labels, boxes and classes; always the same bytes.
 
     `size` is the longer side in pixels; the shorter is 3/4, 4/5 or all of it, upright or across.
-
-    Raises:
-        ValueError: the size is not within 64..512.
     """
     if not 64 <= size <= TILE:
         raise ValueError(f"size must lie in 64..{TILE} pixels, got {size}")

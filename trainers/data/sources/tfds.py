@@ -24,19 +24,14 @@ Records = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Mapping:
-    """Which features of a data set become which fields of an example.
+    """Which features of a data set become the image, mask, labels, objects and name of an example; empty for none.
 
     Attributes:
-        image: the feature of the picture.
-        mask: the feature of the mask, or empty.
         codes: value in the mask feature -> 0 background, 1 salient, 255 ignore.
-        labels: the feature of the class map, or empty.
         classes: value in the label feature -> name of its class, in the order of the classes.
         void: values in the label feature that are ignored, besides 255.
-        objects: the feature of the objects, or empty; each has `bbox` and `label`, and perhaps `is_difficult`,
-            `is_crowd` and `area`.
+        objects: each has `bbox` and `label`, and perhaps `is_difficult`, `is_crowd` and `area`.
         first_pixel: from which number the boxes count pixels, see `annotations.mend_boxes`.
-        name: the text feature that names an example, or empty for numbers.
     """
 
     image: str = "image"
@@ -91,24 +86,19 @@ class TfdsSource(Source):
 
     def __init__(self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str):
         self.name = name
-        self.class_names = ()
-        if needs == "mask":
-            self.class_names = ("background", "salient")
-        elif needs == "boxes":
+        self.class_names = {"mask": ("background", "salient"), "labels": tuple(mapping.classes.values())}.get(needs, ())
+        if needs == "boxes":
             self.class_names = tuple(builder.info.features[mapping.objects]["label"].names)
-        elif needs == "labels":
-            self.class_names = tuple(mapping.classes.values())
         self._mapping, self._needs, self._data = mapping, needs, data
-        numbers = [f"{split}-{index:06d}" for index in range(len(data))]
-        names, counts = [], [0] * len(data)
+        names, self.box_counts = [], [0] * len(data)
         for index in range(len(data) if mapping.name else 0):
             record = data[index]
             names.append(_text(record[mapping.name]))
             if needs == "boxes":
-                counts[index] = len(record[mapping.objects]["label"])
+                self.box_counts[index] = len(record[mapping.objects]["label"])
         unique = len(set(names)) == len(data)
+        numbers = [f"{split}-{index:06d}" for index in range(len(data))]
         self.names = names if unique else [" ".join(pair) for pair in zip(numbers, names)] if names else numbers
-        self.box_counts = counts
 
     def __len__(self) -> int:
         return len(self._data)
@@ -116,8 +106,7 @@ class TfdsSource(Source):
     def load(self, index: int) -> Example:
         """See `Source`."""
         index = range(len(self))[index]
-        name = self.names[index]
-        record = self._data[index]
+        name, record = self.names[index], self._data[index]
         image_name = f"{self._mapping.image} of {name} in {self.name}"
         # TFDS gives pictures as their pixels are stored, and boxes for these.
         image = read_image(NamedBytes(record[self._mapping.image], image_name), upright=self._needs != "boxes")
@@ -178,20 +167,13 @@ def _text(value: Any) -> str:
 
 def usual_of_tfds(rest: str) -> str:
     """Tell what a data set is usually asked for, by what is known of its features."""
-    mapping = MAPPINGS.get(re.split("[:/]", rest)[0], Mapping())
-    return "boxes" if mapping.objects else "mask"
+    return "boxes" if MAPPINGS.get(re.split("[:/]", rest)[0], Mapping()).objects else "mask"
 
 
 def open_tfds(rest: str, needs: str) -> TfdsSource:
-    """Open `NAME[:SPLIT]`, such as `oxford_iiit_pet:train` or `saliency_sets/ecssd:test`.
+    """Open `NAME[:SPLIT]`, such as `oxford_iiit_pet:train`; without a split it is `train`, or the only one.
 
-    A split may be a slice (`train[:80%]`). Without one it is `train`, or the only split. The project's own
-    `saliency_sets` are prepared from the archives in `manual_dir` when they are not yet; all others must have been
-    prepared, since that downloads.
-
-    Raises:
-        UsageError: no such data set or split, or it lacks what is needed.
-        DataError: it is not prepared in a format with random access, or its archives are missing.
+    The project's own `saliency_sets` are prepared from their archives when they are not yet; all others must have been.
     """
     import tensorflow_datasets as tfds
 
@@ -207,9 +189,8 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         if not builder.info.splits:
             builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     except tfds.core.registered.DatasetNotFoundError as error:
-        raise UsageError(
-            f"there is no TFDS data set {name}: see https://www.tensorflow.org/datasets/catalog"
-        ) from error
+        catalogue = "https://www.tensorflow.org/datasets/catalog"
+        raise UsageError(f"there is no TFDS data set {name}: see {catalogue}") from error
     except (ValueError, AssertionError) as error:
         raise UsageError(f"tfds cannot open {name}: {error}") from error
     mapping = _mapping(builder, needs)
@@ -220,8 +201,11 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
         "file_format='array_record').download_and_prepare()\""
     )
+    # Not decoded, so that pictures from here go through the same reader as all others.
+    features = builder.info.features.items()
+    pictures = {key: tfds.decode.SkipDecoding() for key, kind in features if isinstance(kind, tfds.features.Image)}
     try:
-        data = _records(builder, split)
+        data = builder.as_data_source(split, decoders=pictures)
     except NotImplementedError as error:
         raise DataError(
             f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
@@ -237,16 +221,6 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
             f"tfds data set {name} has no split {split}: it has {', '.join(builder.info.splits)}"
         ) from error
     return TfdsSource(f"tfds:{rest}", builder, data, split, mapping, needs)
-
-
-def _records(builder: Any, split: str) -> Records:
-    """Give the records of a split with random access, their pictures as encoded bytes."""
-    from tensorflow_datasets import decode, features
-
-    # Not decoded, so that pictures from here go through the same reader as all others.
-    pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, features.Image)]
-    records: Records = builder.as_data_source(split, decoders={key: decode.SkipDecoding() for key in pictures})
-    return records
 
 
 def _mapping(builder: Any, needs: str) -> Mapping:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..classes import read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
 from .annotations import CASE, Files, alike, check_stated_size, mend_boxes
-from .folder import path_and_split, stem_of
+from .folder import no_split, path_and_split, read_list, stem_of
 
 IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", Path("ImageSets", "Main")
 
@@ -30,11 +29,7 @@ class Annotation:
 
 
 def read_annotation(path: Path) -> Annotation:
-    """Read one XML file.
-
-    Raises:
-        DataError: it is no XML, is about something else, declares entities, or an object lacks its name or box.
-    """
+    """Read one XML file."""
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import parse
 
@@ -56,9 +51,8 @@ def read_annotation(path: Path) -> Annotation:
         names.append(name)
         boxes.append([_number(item, f"bndbox/{corner}", path, number) for corner in ("xmin", "ymin", "xmax", "ymax")])
         difficult.append((item.findtext("difficult") or "").strip().lower() in ("1", "true"))
-    return Annotation(
-        tuple(names), np.array(boxes, np.float64).reshape(-1, 4), np.array(difficult, bool), _stated_size(root)
-    )
+    corners = np.array(boxes, np.float64).reshape(-1, 4)
+    return Annotation(tuple(names), corners, np.array(difficult, bool), _stated_size(root))
 
 
 def _number(item: Element, place: str, path: Path, number: int) -> float:
@@ -97,12 +91,23 @@ class VocSource(Source):
         self._images = Files(picture_files(base / IMAGES))
         self._files = Files(_xml_files(base / ANNOTATIONS) if needs == "boxes" else [])
         self._recased: set[str] = set()
-        self.structural_faults: tuple[tuple[str, str], ...] = ()
-        self.names = self._listed(base / LISTS / f"{split}.txt") if split else self._all()
-        self.class_names: tuple[str, ...] = ()
-        self.box_counts: list[int] = []
-        self.notes: tuple[str, ...] = ()
-        self._annotations: dict[Path, Annotation | DataError] = {}
+        if split:
+            chosen, self.structural_faults = read_list(base / LISTS / f"{split}.txt", self._meant)
+            self.names = list(chosen)
+            self._recased = {stem for stem, entry in chosen.items() if stem not in _names(entry)}
+        else:
+            self.names = self._images.stems
+            self.structural_faults = tuple(
+                (
+                    path.name,
+                    f"annotation {path} has no picture of the same name in {base / IMAGES}: add the picture, or remove "
+                    "the file",
+                )
+                for path in self._files.paths
+                if self._images.stem_of(path.stem, self._files) is None
+            )
+        self.class_names = ()
+        self.box_counts = []
         self._with_boxes = needs == "boxes"
         if self._with_boxes:
             self._annotations = self._read_annotations()
@@ -112,40 +117,10 @@ class VocSource(Source):
             self.notes = self._find_notes(split)
 
     def __len__(self) -> int:
-        """Give the number of pictures."""
         return len(self.names)
 
-    def _all(self) -> list[str]:
-        self.structural_faults = tuple(
-            (
-                path.name,
-                f"annotation {path} has no picture of the same name in {self._base / IMAGES}: add the picture, or "
-                "remove the file",
-            )
-            for path in self._files.paths
-            if self._images.stem_of(path.stem, self._files) is None
-        )
-        return self._images.stems
-
-    def _listed(self, path: Path) -> list[str]:
-        entries = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        chosen: dict[str, str] = {}
-        faults = []
-        for entry in filter(None, map(str.strip, entries)):
-            meant = _names(entry)
-            stem = next(filter(None, map(self._images.stem_of, meant)), None)
-            if stem is None:
-                faults.append((entry, f"{path} names {entry}, and there is no such picture: correct the list"))
-            elif stem in chosen:
-                faults.append((f"{entry} (again)", f"{path} names {entry} twice: remove one line"))
-            else:
-                chosen[stem] = entry
-                if stem not in meant:
-                    self._recased.add(stem)
-        if not chosen and not faults:
-            raise DataError(f"{path} is empty: write the name of one picture in each line")
-        self.structural_faults = tuple(faults)
-        return list(chosen)
+    def _meant(self, entry: str) -> str | None:
+        return next(filter(None, map(self._images.stem_of, _names(entry))), None)
 
     def _read_annotations(self) -> dict[Path, Annotation | DataError]:
         read: dict[Path, Annotation | DataError] = {}
@@ -163,9 +138,7 @@ class VocSource(Source):
         if listed.is_file():
             return read_class_names(listed)
         # What is left over of pictures that are gone must not add classes.
-        used = [
-            read for path, read in self._annotations.items() if self._images.stem_of(path.stem, self._files) is not None
-        ]
+        used = [read for path, read in self._annotations.items() if self._images.stem_of(path.stem, self._files)]
         names = sorted({name for read in used if isinstance(read, Annotation) for name in read.names})
         if not names and not any(isinstance(read, DataError) for read in used):
             raise DataError(
@@ -195,7 +168,7 @@ class VocSource(Source):
     def load(self, index: int) -> Example:
         """See `Source`."""
         stem = self.names[index]
-        path = cast(Path, self._images.find(stem))
+        path = self._images.file(stem)
         recased = stem in self._recased
         if not self._with_boxes:
             return Example(read_image(path), name=stem, repairs=(CASE,) * recased)
@@ -255,10 +228,6 @@ def open_voc(rest: str, needs: str) -> VocSource:
     The pictures lie in `PATH/JPEGImages`, an XML file of the same stem for each in `PATH/Annotations`, and
     `PATH/ImageSets/Main/SPLIT.txt` names those of a split. As VOC has it, pixels count from 1 and xmax, ymax belong to
     the box: a box is (xmin - 1, ymin - 1, xmax, ymax) here. A picture whose annotation names no object has no boxes.
-
-    Raises:
-        UsageError: no path is given.
-        DataError: a folder or split does not exist or holds no pictures.
     """
     base, split = path_and_split(rest, "voc")
     if not (base / IMAGES).is_dir() or (needs == "boxes" and not (base / ANNOTATIONS).is_dir()):
@@ -266,11 +235,7 @@ def open_voc(rest: str, needs: str) -> VocSource:
         advice = f"did you mean voc:{below[0]}?" if below else "check the path"
         raise DataError(f"expected the folders {IMAGES} and {ANNOTATIONS} in {base}, and they are not there: {advice}")
     if split and not (base / LISTS / f"{split}.txt").is_file():
-        known = known_splits(base)
-        raise DataError(
-            f"{base} has no split {split} (no {LISTS / split}.txt): "
-            + (f"it has {', '.join(known)}" if known else "leave the split away")
-        )
+        raise no_split(base, split, f"{LISTS / split}.txt", known_splits(base))
     source = VocSource(f"voc:{rest}", base, needs, split)
     if not len(source) and not source.structural_faults:
         raise DataError(f"{base / IMAGES} holds no pictures ({', '.join(PICTURE_SUFFIXES)}): check the path")

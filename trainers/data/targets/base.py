@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import DataError
 from ..augmentation.settings import ColourSettings
 from ..example import Example, Source
+from ..fit import fit_image, fit_labels
 
 Arrays = tuple[np.ndarray, ...]
 SettingsT = TypeVar("SettingsT", bound=ColourSettings)
@@ -20,14 +21,7 @@ MOST_LISTED = 12
 
 @dataclass(frozen=True)
 class Array:
-    """One array of a batch's targets.
-
-    Attributes:
-        name: what it is called, where a batch has several.
-        shape: of one picture.
-        dtype: as it is prepared and kept in memory.
-        given: the dtype that a model gets.
-    """
+    """One array of a batch's targets: shape of one picture, dtype in memory, and the dtype that a model is `given`."""
 
     name: str
     shape: tuple[int, ...]
@@ -62,6 +56,9 @@ class Target(ABC, Generic[SettingsT]):
     A target's `parts` are the arrays that belong to one picture: (mask uint8 [H, W],), (labels uint8 [H, W],), or
     (boxes float32 [n, 4], classes int32 [n]), in which boxes that neither train nor count have the class -2.
 
+    Pictures are uint8 [H, W, 3], RGB, and the input of a network uint8 [size, size, 3]; `resizing` is `pad` or
+    `stretch`, see `fit_image`. Nothing is changed in place.
+
     Attributes:
         name: the field of `Example` that holds it.
         drawn: how a contact sheet shows it.
@@ -73,30 +70,22 @@ class Target(ABC, Generic[SettingsT]):
     def of(self, example: Example, source: Source) -> Arrays:
         """Take the parts out of an example.
 
-        Args:
-            example: any example, not changed.
-            source: where it comes from, for the error.
-
         Raises:
-            DataError: the example has no such target.
+            DataError: it has no such target; the source is named in the error.
         """
         values = getattr(example, self.name)
         if values is None:
             raise DataError(f"{example.name} of {source.name} has no {self.name}: choose a source that has them")
         return (values,)
 
+    def values(self, example: Example) -> np.ndarray:
+        """Give the field of an example that is known to have it."""
+        values: np.ndarray = getattr(example, self.name)
+        return values
+
     @abstractmethod
     def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
-        """Bring a picture and its parts to the square input of a network.
-
-        Args:
-            image: uint8 [H, W, 3], RGB; not changed.
-            parts: as `of` gives them; not changed.
-            size: side of the input, in pixels.
-            resizing: `pad` or `stretch`, see `fit_image`.
-
-        Returns:
-            The picture, uint8 [size, size, 3], and its parts in pixels of the input.
+        """Bring a picture and its parts to the square input: the picture, and the parts in pixels of the input.
 
         Raises:
             UsageError: no such resizing, or a size below 1.
@@ -104,18 +93,11 @@ class Target(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def unfit(self, found: Any, size: int, resizing: str, shape: tuple[int, int]) -> Any:
-        """Bring what a network found in its input back to the pixels of the picture.
+        """Bring what was found in one input back to the pixels of its picture of `shape` (height, width).
 
-        Args:
-            found: what was found in one picture: saliency float32 [size, size], scores of classes float32 [size, size,
-                C], or (boxes [K, 4], scores [K], classes [K], count), how many of the K are boxes.
-            size: side of the input, in pixels.
-            resizing: as the picture was fitted.
-            shape: (height, width) of the picture, in pixels.
-
-        Returns:
-            Saliency float32 [height, width], scores float32 [height, width, C], or (boxes float32 [count, 4], scores
-            [count], classes [count]).
+        From saliency float32 [size, size], scores of classes float32 [size, size, C], or (boxes [K, 4], scores [K],
+        classes [K], count), how many of the K are boxes; to float32 [height, width], float32 [height, width, C], or
+        (boxes float32 [count, 4], scores [count], classes [count]).
 
         Raises:
             UsageError: as `fit`.
@@ -132,19 +114,9 @@ class Target(ABC, Generic[SettingsT]):
         augmentation: SettingsT,
         wanted: int | None = None,
     ) -> Arrays:
-        """Vary a picture and its parts alike, and bring them to the square input.
+        """Vary a picture and its parts alike, and bring them to the square input as `fit` does.
 
-        Args:
-            image: uint8 [H, W, 3], RGB; not changed.
-            parts: as `of` gives them; not changed.
-            size: side of the input, in pixels.
-            resizing: `pad` or `stretch`, as in evaluation.
-            rng: where the randomness comes from; the same state gives the same bytes.
-            augmentation: what is varied, and how strongly.
-            wanted: for class maps, a class of which at least one pixel must stay.
-
-        Returns:
-            As `fit`.
+        The same state of `rng` gives the same bytes. Of class maps, at least one pixel of the class `wanted` stays.
 
         Raises:
             UsageError: as `fit`.
@@ -192,13 +164,19 @@ class Target(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
-        """Draw an example's target into its picture.
+        """Draw an example's target into its picture uint8 [h, w, 3] of any size; a first class background stays."""
 
-        Args:
-            canvas: uint8 [h, w, 3], the picture in any size; drawn into.
-            example: one that has the target.
-            class_names: the names of the classes; a first one called background stays as it is.
-        """
+
+class PixelTarget(Target[SettingsT]):
+    """A value for each pixel, uint8 [H, W], 255 (ignore) beside or below a padded picture."""
+
+    def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
+        """As `Target.fit`."""
+        return fit_image(image, size, resizing), fit_labels(parts[0], size, resizing)
+
+    def layout(self, size: int, room: int) -> tuple[Array, ...]:
+        """Give one array, int32 [size, size]."""
+        return (Array(self.name, (size, size), "uint8", "int32"),)
 
 
 def listed(texts: Sequence[str], class_names: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import cv2
 import numpy as np
@@ -24,15 +23,10 @@ TINY = 64
 
 @dataclass(frozen=True, eq=False)
 class BoxFacts(Facts):
-    """How many boxes there are of what.
+    """How many pictures there are and how many of them are `empty`, and how many boxes of what they have.
 
-    Attributes:
-        pictures: the number of examples.
-        empty: how many of them have no box.
-        most: the most boxes in one example.
-        classes: class -> number of boxes that train and count.
-        ignored: the number of difficult boxes and crowds.
-        tiny: the number of tiny boxes among those that count, see `TINY`.
+    `most` is the most boxes in one picture; `classes` maps a class to the number of its boxes that train and count,
+    among which some are `tiny` (see `TINY`); difficult boxes and crowds are `ignored`.
     """
 
     pictures: int = 0
@@ -155,45 +149,61 @@ class BoxTarget(Target[BoxAugmentation]):
         return boxes, np.pad(classes.astype(np.int32), (0, missing), constant_values=PADDING)
 
     def check(self, example: Example, class_names: Sequence[str]) -> None:
-        """See `Target`."""
-        check_boxes(example, class_names)
+        """Refuse boxes that are no boxes, lie outside the picture, or have no class."""
+        boxes, classes, name = self.values(example), example.classes, example.name
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise DataError(f"the boxes of {name} must have the shape [n, 4], got {boxes.shape}: correct the source")
+        for what in ("classes", "difficult", "crowd", "areas"):
+            values = getattr(example, what)
+            if (values is None and what == "classes") or (values is not None and values.shape != (len(boxes),)):
+                found = "none" if values is None else len(values)
+                raise DataError(f"{name} has {len(boxes)} boxes and {found} {what}: give one for each box")
+        height, width = example.image.shape[:2]
+        sound = np.isfinite(boxes).all(axis=1) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+        sound &= (boxes >= 0).all(axis=1) & (boxes[:, 2:] <= [width, height]).all(axis=1)
+        if not sound.all():
+            bad = int(sound.argmin())
+            raise DataError(
+                f"box {bad + 1} of {name} is {boxes[bad].tolist()}, expected x0 < x1 and y0 < y1 within "
+                f"{width}x{height}: correct it, or remove it"
+            )
+        unknown = sorted(set(np.asarray(classes).tolist()) - set(range(len(class_names))))
+        if unknown:
+            raise DataError(
+                f"{name} has a box of class {unknown[0]}, the classes are 0..{len(class_names) - 1}: correct the labels"
+            )
 
     def facts(self, example: Example, class_names: Sequence[str]) -> BoxFacts:
         """See `Target`."""
-        boxes, ignored = _boxes(example), ignored_boxes(example)
+        boxes, ignored = self.values(example), ignored_boxes(example)
         shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
         tiny = ~ignored & (shorter * TINY < max(example.image.shape[:2]))
         return BoxFacts(
             pictures=1,
             empty=int(len(boxes) == 0),
             most=len(boxes),
-            classes=Counter(cast(np.ndarray, example.classes)[~ignored].tolist()),
+            classes=Counter(np.asarray(example.classes)[~ignored].tolist()),
             ignored=int(ignored.sum()),
             tiny=int(tiny.sum()),
         )
 
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
         """Say how many boxes there are, and how many of them do not count."""
-        count, ignored = len(_boxes(example)), int(ignored_boxes(example).sum())
+        count, ignored = len(self.values(example)), int(ignored_boxes(example).sum())
         return [f"{count} box{'' if count == 1 else 'es'}", *[f"{ignored} ignored"] * (ignored > 0)]
 
     def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
         """Frame boxes in the colours of their classes; in dashes those that neither train nor count."""
         scale = max(canvas.shape[:2]) / max(example.image.shape[:2])
-        classes, ignored = example.classes, ignored_boxes(example)
-        colours = class_colours(1 + int(max(classes, default=0))) if classes is not None else [TINT]
-        for index, box in enumerate(_boxes(example)):
-            colour = colours[int(classes[index])] if classes is not None else TINT
+        boxes, classes = self.values(example), example.classes
+        colours = [TINT] * len(boxes) if classes is None else class_colours(1 + int(max(classes, default=0)))[classes]
+        for box, colour, ignored in zip(boxes, colours, ignored_boxes(example)):
             x0, y0, x1, y1 = (round(float(side) * scale) for side in box)
-            if ignored[index]:
+            if ignored:
                 dashed(canvas, (x0, y0, x1 - 1, y1 - 1), colour)
-                continue
-            cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), OUTLINE, 3)
-            cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), tuple(int(part) for part in colour), 2)
-
-
-def _boxes(example: Example) -> np.ndarray:
-    return cast(np.ndarray, example.boxes)
+            else:
+                cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), OUTLINE, 3)
+                cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), tuple(int(part) for part in colour), 2)
 
 
 def _check_room(source: Source, index: int, count: int, room: int) -> None:
@@ -208,9 +218,6 @@ def most_boxes(source: Source) -> int:
     """Count the boxes of the example that has most, as its annotation is written: what all must have room for.
 
     Cheap where a source knows its `box_counts`, or a `box_bound` that none exceeds; otherwise every example is loaded.
-
-    Raises:
-        DataError: an example cannot be loaded or has no boxes (not even none).
     """
     if source.box_counts is not None:
         return int(max(source.box_counts, default=0))
@@ -220,54 +227,16 @@ def most_boxes(source: Source) -> int:
     return max((len(target.of(source.load(index), source)[0]) for index in range(len(source))), default=0)
 
 
-def check_boxes(example: Example, class_names: Sequence[str]) -> None:
-    """Refuse boxes that are no boxes, lie outside the picture, or have no class.
-
-    Raises:
-        DataError: a box cannot be used.
-    """
-    boxes, classes, name = _boxes(example), example.classes, example.name
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise DataError(f"the boxes of {name} must have the shape [n, 4], got {boxes.shape}: correct the source")
-    for what in ("classes", "difficult", "crowd", "areas"):
-        values = getattr(example, what)
-        if values is None and what != "classes":
-            continue
-        if values is None or values.shape != (len(boxes),):
-            found = "none" if values is None else len(values)
-            raise DataError(f"{name} has {len(boxes)} boxes and {found} {what}: give one for each box")
-    height, width = example.image.shape[:2]
-    sound = np.isfinite(boxes).all(axis=1) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
-    sound &= (boxes >= 0).all(axis=1) & (boxes[:, 2:] <= [width, height]).all(axis=1)
-    if not sound.all():
-        bad = int(np.flatnonzero(~sound)[0])
-        raise DataError(
-            f"box {bad + 1} of {name} is {boxes[bad].tolist()}, expected x0 < x1 and y0 < y1 within {width}x{height}: "
-            "correct it, or remove it"
-        )
-    unknown = sorted({int(index) for index in cast(np.ndarray, classes) if not 0 <= index < len(class_names)})
-    if unknown:
-        raise DataError(
-            f"{name} has a box of class {unknown[0]}, the classes are 0..{len(class_names) - 1}: correct the labels"
-        )
-
-
 def refuse_without_boxes(source: Source) -> None:
-    """Refuse data in which nothing can be found, before any work is put into them.
+    """Refuse data in which no box counts, before any work is put into them.
 
-    Cheap: the first example with a box that counts ends the search, and those that a source knows to have none
-    (`box_counts`) are not loaded.
-
-    Raises:
-        DataError: no example has a box that counts, or one on the way to it cannot be loaded.
+    Cheap: the first that counts ends the search, and examples known to have none (`box_counts`) are not loaded.
     """
-    counts = source.box_counts
     for index in range(len(source)):
-        if counts is not None and not counts[index]:
-            continue
-        example = source.load(index)
-        if example.boxes is not None and not ignored_boxes(example).all():
-            return
+        if source.box_counts is None or source.box_counts[index]:
+            example = source.load(index)
+            if example.boxes is not None and not ignored_boxes(example).all():
+                return
     pictures = f"{len(source)} picture{'' if len(source) == 1 else 's'}"
     raise DataError(
         f"none of the {pictures} of {source.name} has a box that counts (difficult ones and crowds do not): choose "

@@ -30,11 +30,10 @@ def dashed(canvas: np.ndarray, box: tuple[int, int, int, int], colour: Sequence[
     """Frame a box in dashes of its colour and white, two pixels thick."""
     height, width = canvas.shape[:2]
     x0, y0, x1, y1 = (int(np.clip(side, 0, limit - 1)) for side, limit in zip(box, (width, height) * 2))
-    for x, y in [(x, y) for x in range(x0, x1 + 1) for y in (y0, y0 + 1, y1 - 1, y1)] + [
-        (x, y) for y in range(y0, y1 + 1) for x in (x0, x0 + 1, x1 - 1, x1)
-    ]:
-        if 0 <= y < height and 0 <= x < width:
-            canvas[y, x] = colour if (x + y) // dash % 2 == 0 else OUTLINE
+    y, x = np.indices((height, width))
+    frame = np.isin(x, (x0, x0 + 1, x1 - 1, x1)) & (y >= y0) & (y <= y1)
+    frame |= np.isin(y, (y0, y0 + 1, y1 - 1, y1)) & (x >= x0) & (x <= x1)
+    canvas[frame] = np.where(((x + y) // dash % 2 == 0)[frame, None], colour, OUTLINE)
 
 
 def has_background(class_names: Sequence[str]) -> bool:

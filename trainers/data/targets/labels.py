@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -10,22 +9,17 @@ from ...colours import class_colours
 from ..augmentation.labels import augment_labels
 from ..augmentation.settings import LabelAugmentation
 from ..example import IGNORE, Example
-from ..fit import fit_image, fit_labels, unfit_scores
+from ..fit import unfit_scores
 from ..images import check_sizes, resize_mask
-from .base import Array, Arrays, Facts, Target, absent_note, listed
+from .base import Arrays, Facts, PixelTarget, absent_note, listed
 from .drawing import has_background, hatch_ignored, tint
 
 
 @dataclass(frozen=True, eq=False)
 class LabelFacts(Facts):
-    """How many pixels there are of each class.
+    """How many pixels there are of each class, int64 [C], and how many examples have one of it, int64 [C].
 
-    Attributes:
-        pixels: int64 [C], the pixels of each class.
-        pictures: int64 [C], the examples with a pixel of each class.
-        ignored: the number of pixels that neither train nor count.
-        total: the number of examples.
-        empty: how many of them have ignored pixels alone.
+    `ignored` counts the pixels that neither train nor count, `empty` the examples of `total` that have no others.
     """
 
     pixels: np.ndarray
@@ -75,16 +69,11 @@ class LabelFacts(Facts):
         return not self.counted
 
 
-class LabelTarget(Target[LabelAugmentation]):
+class LabelTarget(PixelTarget[LabelAugmentation]):
     """A class map, uint8 [H, W] of classes and 255 (ignore)."""
 
     name = "labels"
     drawn = "classes tinted, ignored hatched in grey"
-
-    def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
-        """As `Target.fit`; beside or below a padded picture the labels are 255 (ignore)."""
-        (labels,) = parts
-        return fit_image(image, size, resizing), fit_labels(labels, size, resizing)
 
     def unfit(self, found: np.ndarray, size: int, resizing: str, shape: tuple[int, int]) -> np.ndarray:
         """Bring scores float32 [size, size, C] to float32 [height, width, C], bilinearly."""
@@ -101,22 +90,17 @@ class LabelTarget(Target[LabelAugmentation]):
         wanted: int | None = None,
     ) -> Arrays:
         """As `Target.augment`."""
-        (labels,) = parts
-        return augment_labels(image, labels, size, resizing, rng, augmentation, wanted=wanted)
-
-    def layout(self, size: int, room: int) -> tuple[Array, ...]:
-        """Give one array, int32 [size, size]."""
-        return (Array(self.name, (size, size), "uint8", "int32"),)
+        return augment_labels(image, parts[0], size, resizing, rng, augmentation, wanted=wanted)
 
     def check(self, example: Example, class_names: Sequence[str]) -> None:
         """See `Target`."""
-        check_sizes(example.image, _labels(example), example.name, example.name, self.name)
+        check_sizes(example.image, self.values(example), example.name, example.name, self.name)
 
     def facts(self, example: Example, class_names: Sequence[str]) -> LabelFacts | None:
         """See `Target`; values are classes only where these have names, and beside a mask or boxes they say nothing."""
         if example.mask is not None or example.boxes is not None or not class_names:
             return None
-        values = np.bincount(_labels(example).ravel(), minlength=256)
+        values = np.bincount(self.values(example).ravel(), minlength=256)
         pixels = values[: len(class_names)].astype(np.int64)
         return LabelFacts(pixels, (pixels > 0).astype(np.int64), int(values[IGNORE]), 1, int(not pixels.any()))
 
@@ -127,16 +111,12 @@ class LabelTarget(Target[LabelAugmentation]):
 
     def seen(self, example: Example, class_names: Sequence[str]) -> set[int]:
         """Give the classes that are seen in an example, without a background."""
-        present = set(np.unique(_labels(example)).tolist()) - {IGNORE}
+        present = set(np.unique(self.values(example)).tolist()) - {IGNORE}
         return present - {0} if has_background(class_names) else present
 
     def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
         """Tint classes by their colours; hatch what is ignored."""
-        labels = resize_mask(_labels(example), (canvas.shape[0], canvas.shape[1]))
+        labels = resize_mask(self.values(example), (canvas.shape[0], canvas.shape[1]))
         tinted = (labels != IGNORE) & ((labels != 0) | (not has_background(class_names)))
         tint(canvas, tinted, class_colours(256)[labels], 0.5)
         hatch_ignored(canvas, labels)
-
-
-def _labels(example: Example) -> np.ndarray:
-    return cast(np.ndarray, example.labels)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import cv2
 import numpy as np
@@ -11,21 +10,15 @@ from ...errors import DataError
 from ..augmentation.masks import augment
 from ..augmentation.settings import Augmentation
 from ..example import IGNORE, Example
-from ..fit import fit_image, fit_labels, fitted_size
+from ..fit import fitted_size
 from ..images import check_sizes, resize_map, resize_mask
-from .base import Array, Arrays, Facts, Target
+from .base import Arrays, Facts, PixelTarget
 from .drawing import OUTLINE, TINT, hatch_ignored, tint
 
 
 @dataclass(frozen=True)
 class MaskFacts(Facts):
-    """How far masks reach.
-
-    Attributes:
-        masks: the number of examples.
-        empty: how many of them have no salient pixel.
-        full: how many of them have salient pixels and no background.
-    """
+    """How many examples there are, without a salient pixel, and with salient pixels and no background."""
 
     masks: int
     empty: int
@@ -36,16 +29,13 @@ class MaskFacts(Facts):
 
     def notes(self, class_names: Sequence[str]) -> list[str]:
         """See `Facts`."""
-        of = f"of {self.masks} mask{'' if self.masks == 1 else 's'}"
         notes = []
-        if self.empty:
-            are = "is" if self.empty == 1 else "are"
-            notes.append(
-                f"{self.empty} {of} {are} empty: FLoss gives them no gradient, see empty_target in docs/losses.md"
-            )
-        if self.full:
-            are = "is" if self.full == 1 else "are"
-            notes.append(f"{self.full} {of} {are} salient everywhere: look whether that is meant")
+        for count, what in (
+            (self.empty, "empty: FLoss gives them no gradient, see empty_target in docs/losses.md"),
+            (self.full, "salient everywhere: look whether that is meant"),
+        ):
+            of = f"{count} of {self.masks} mask{'' if self.masks == 1 else 's'} {'is' if count == 1 else 'are'}"
+            notes += [f"{of} {what}"] * (count > 0)
         return notes
 
     @property
@@ -54,16 +44,11 @@ class MaskFacts(Facts):
         return self.empty == self.masks
 
 
-class MaskTarget(Target[Augmentation]):
+class MaskTarget(PixelTarget[Augmentation]):
     """A mask, uint8 [H, W] of 0, 1 and 255 (ignore)."""
 
     name = "mask"
     drawn = "salient pixels tinted, ignored hatched in grey"
-
-    def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
-        """As `Target.fit`; beside or below a padded picture the mask is 255 (ignore)."""
-        (mask,) = parts
-        return fit_image(image, size, resizing), fit_labels(mask, size, resizing)
 
     def unfit(self, found: np.ndarray, size: int, resizing: str, shape: tuple[int, int]) -> np.ndarray:
         """Bring a map float32 [size, size] to float32 [height, width], bilinearly."""
@@ -81,18 +66,12 @@ class MaskTarget(Target[Augmentation]):
         wanted: int | None = None,
     ) -> Arrays:
         """As `Target.augment`; a crop keeps something salient where there is any."""
-        (mask,) = parts
-        return augment(image, mask, size, rng, augmentation, resizing)
-
-    def layout(self, size: int, room: int) -> tuple[Array, ...]:
-        """Give one array, int32 [size, size]."""
-        return (Array(self.name, (size, size), "uint8", "int32"),)
+        return augment(image, parts[0], size, rng, augmentation, resizing)
 
     def check(self, example: Example, class_names: Sequence[str]) -> None:
         """See `Target`."""
-        mask = _mask(example)
-        check_sizes(example.image, mask, example.name, example.name)
-        if not np.isin(np.unique(mask), (0, 1, IGNORE)).all():
+        check_sizes(example.image, self.values(example), example.name, example.name)
+        if not np.isin(np.unique(self.values(example)), (0, 1, IGNORE)).all():
             raise DataError(
                 f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore): map its values to "
                 "these"
@@ -100,24 +79,19 @@ class MaskTarget(Target[Augmentation]):
 
     def facts(self, example: Example, class_names: Sequence[str]) -> MaskFacts:
         """See `Target`."""
-        mask = _mask(example)
+        mask = self.values(example)
         salient = bool((mask == 1).any())
         return MaskFacts(masks=1, empty=int(not salient), full=int(salient and not (mask == 0).any()))
 
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
         """Say which share of the pixels that count is salient."""
-        mask = _mask(example)
+        mask = self.values(example)
         return [f"{(mask == 1).sum() / max(1, int((mask != IGNORE).sum())):.0%} salient"]
 
     def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
         """Tint the salient region and outline it in white; hatch what is ignored."""
-        mask = resize_mask(_mask(example), (canvas.shape[0], canvas.shape[1]))
-        salient = (mask == 1).astype(np.uint8)
-        tint(canvas, salient == 1, np.array(TINT), 0.45)
-        outlines, _ = cv2.findContours(salient, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        mask = resize_mask(self.values(example), (canvas.shape[0], canvas.shape[1]))
+        tint(canvas, mask == 1, np.array(TINT), 0.45)
+        outlines, _ = cv2.findContours((mask == 1).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(canvas, outlines, -1, OUTLINE, 1, cv2.LINE_AA)
         hatch_ignored(canvas, mask)
-
-
-def _mask(example: Example) -> np.ndarray:
-    return cast(np.ndarray, example.mask)
