@@ -26,25 +26,9 @@ if TYPE_CHECKING:
 __version__ = "0.3.0"
 
 __all__ = [
-    "ClassMap",
-    "DataError",
-    "Detections",
-    "DivergedError",
-    "MetricfitError",
-    "Predictor",
-    "Result",
-    "SaliencyMap",
-    "UsageError",
-    "__version__",
-    "compare",
-    "evaluate",
-    "export",
-    "load",
-    "losses",
-    "metrics",
-    "predict",
-    "train",
-]
+    "ClassMap", "DataError", "Detections", "DivergedError", "MetricfitError", "Predictor", "Result", "SaliencyMap",
+    "UsageError", "__version__", "compare", "evaluate", "export", "load", "losses", "metrics", "predict", "train",
+]  # fmt: skip
 
 _ROOMS = {
     "app.api": ("compare", "evaluate", "load", "predict", "train"),

@@ -15,12 +15,12 @@ from ..trainers.errors import UsageError
 from ..trainers.machine import held_back_stderr
 from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.training.config import RunConfig
-from .compare.options import CompareOptions, options_of
+from .compare.options import SET_FOR_EACH, CompareOptions, options_of
 from .keywords import keywords_of, options_from
 from .options import EvaluateOptions, ExportOptions
-from .predictor import Predictor, load_predictor, resolve_threshold
+from .predictor import Predictor, load_predictor
 from .results import Result
-from .show.pictures import Input, find_pictures
+from .show.pictures import Input
 
 if TYPE_CHECKING:
     from ..export import ExportResult
@@ -135,14 +135,11 @@ def predict(
         UsageError: no such model or input, or `out` holds files of others.
         DataError: pictures that cannot be read; the others are done first.
     """
-    from .predict import Prediction, check_inputs
+    from .predict import Prediction
 
-    pictures = find_pictures([inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs)
+    several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     folder = None if out is None else Path(out)
-    check_inputs(pictures, folder)
-    predictor = model if isinstance(model, Predictor) else load_predictor(model, threads=threads)
-    cut = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
-    prediction = Prediction(predictor, pictures, threshold=cut, out=folder, quiet=quiet)
+    prediction = Prediction(model, several, folder, threshold=threshold, threads=threads, quiet=quiet)
     results = list(prediction)
     prediction.raise_failures()
     return results
@@ -172,7 +169,8 @@ def compare(
         The rows of the table, and by set the figures of every model. The report is `out`/report.html.
 
     Raises:
-        UsageError: no such flag or loss, or settings that do not fit together.
+        UsageError: no such flag or loss, settings that do not fit together, or `train` has one of those that differ
+            from training to training, such as `loss`.
         DataError: examples that cannot be used.
         MetricfitError: a loss stopped being a number.
     """
@@ -180,6 +178,9 @@ def compare(
     if "learning_rates" in flags:
         flags["learning_rates"] = _listed(flags["learning_rates"])
     _check_task(task)
+    if own := SET_FOR_EACH.intersection(flags.get("train", ())):
+        name = min(own)
+        raise UsageError(f"compare() sets {name} for each training by itself: leave {name} out of train={{...}}")
     options = options_from(options_of(task), flags, "compare()")
     with held_back_stderr():
         from .compare.verb import compare_losses

@@ -11,15 +11,9 @@ from .options import EvaluateOptions
 
 
 def coding_of(options: EvaluateOptions, runner: Runner) -> LabelCoding:
-    """Tell what label values mean in the data that a model is measured on.
-
-    Raises:
-        UsageError: the run's settings cannot be read, or the data cannot be opened.
-    """
-    classes, ignore = options.classes, options.ignore
-    settings = _settings(runner)
-    if ignore is None:
-        ignore = settings.ignore
+    """Tell what label values mean in the data that a model is measured on."""
+    settings, classes = _settings(runner), options.classes
+    ignore = settings.ignore if options.ignore is None else options.ignore
     # Names that the data have themselves come first: they may be other data than the run's.
     if classes is None and settings.classes and not open_source(options.data, needs="labels").class_names:
         classes = settings.classes

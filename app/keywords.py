@@ -15,18 +15,11 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def options_from(options_class: type[OptionsT], given: Mapping[str, Any], call: str) -> OptionsT:
-    """Make an options object.
+    """Make an options object, a frozen dataclass whose fields are the keywords; errors name the function called.
 
     Paths and numbers are taken where a text is expected, lists and single values where several are, and mappings for
-    the options below another, such as `augmentation={"flip": 0.0}`, and for NAME=VALUE.
-
-    Args:
-        options_class: a frozen dataclass of options; its fields are the keywords.
-        given: the keywords; `config` names a file whose settings are the defaults, where there is such a field.
-        call: the function called, for errors.
-
-    Raises:
-        UsageError: an unknown keyword, a missing one, or a value of another type.
+    the options below another, such as `augmentation={"flip": 0.0}`, and for NAME=VALUE. `config` names a file whose
+    settings are the defaults, where there is such a field.
     """
     hints = typing.get_type_hints(options_class)
     values = {name: _converted(value, hints.get(name)) for name, value in given.items()}
@@ -38,12 +31,7 @@ def options_from(options_class: type[OptionsT], given: Mapping[str, Any], call: 
 
 
 def keywords_of(options_class: type, *, further: bool = False) -> Callable[[FunctionT], FunctionT]:
-    """Show a function in `help()` and editors with its `**flags` spelled out.
-
-    Args:
-        options_class: those of its fields that are no parameters yet become keywords with their defaults.
-        further: whether there are flags besides, so that `**flags` stays.
-    """
+    """Show a function in `help()` and editors with its `**flags` spelled out; `further` ones besides let them stay."""
 
     def decorated(function: FunctionT) -> FunctionT:
         own, hints = inspect.signature(function), typing.get_type_hints(options_class)
@@ -58,8 +46,8 @@ def keywords_of(options_class: type, *, further: bool = False) -> Callable[[Func
             for field in dataclasses.fields(options_class)
             if field.name not in own.parameters
         ]
-        parameters = [*first, *keywords, *([flags] if further else [])]
-        typing.cast(Any, function).__signature__ = own.replace(parameters=parameters)
+        shown = own.replace(parameters=[*first, *keywords, *([flags] if further else [])])
+        typing.cast(Any, function).__signature__ = shown
         return function
 
     return decorated

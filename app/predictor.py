@@ -80,32 +80,14 @@ class Predictor:
 
 
 def load_predictor(path: str | Path = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:
-    """Load a model from a run folder, an export folder, a .keras or .tflite file, or a SavedModel.
-
-    Args:
-        path: where the model is, or the name of one that ships with the program; see `find_model`.
-        threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
-        threads: CPU threads to use, or None for the runtime's choice.
-
-    Raises:
-        UsageError: no model of a task known here, none ships with the program, or a threshold out of range.
-        MetricfitError: it cannot be loaded.
-    """
+    """Load a model; see `metricfit.load`."""
     from ..export import load_runner
 
     return Predictor(load_runner(find_model(path), threads=threads), threshold)
 
 
 def find_model(path: str | Path) -> Path:
-    """Name the model to load, without loading it.
-
-    Args:
-        path: where the model is; the name of one that ships with the program, where no file or folder has it; or
-            empty for the first of these that finds what is salient.
-
-    Raises:
-        UsageError: nothing is there, or none ships with the program.
-    """
+    """Name the model to load, without loading it; the first shipped one of what is salient where the path is empty."""
     from ..export.card import read_card
     from ..export.runners.load import FORMS
 
@@ -117,9 +99,8 @@ def find_model(path: str | Path) -> Path:
             return shipped[str(path)]
         names = f", or one that ships with the program: {', '.join(shipped)}" if shipped else ""
         raise UsageError(f"no model at {path}: expected {FORMS}{names}")
-    for folder in shipped.values():
-        if read_card(folder).task == "saliency":
-            return folder
+    if salient := [folder for folder in shipped.values() if read_card(folder).task == "saliency"]:
+        return salient[0]
     raise UsageError(
         "expected a MODEL, none was given and none ships with this installation: give a run or export folder, such as "
         "the one that 'metricfit quickstart' makes"
@@ -128,16 +109,12 @@ def find_model(path: str | Path) -> Path:
 
 def shipped_models() -> dict[str, Path]:
     """Give the folders of the models that ship with the program by their names, in the names' order."""
-    folders = [card.parent for root in saved_models.__path__ for card in Path(root).glob("*/card.json")]
-    return {folder.name: folder for folder in sorted(folders, key=lambda folder: folder.name)}
+    cards = [card for root in saved_models.__path__ for card in Path(root).glob("*/card.json")]
+    return dict(sorted((card.parent.name, card.parent) for card in cards))
 
 
 def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshold:
-    """Choose the threshold: the user's, which serves all classes, else the best one that the model's card or run names.
-
-    Raises:
-        UsageError: it lies outside [0, 1].
-    """
+    """Choose the threshold: the user's, which serves all classes, else the best one that card or run names."""
     runner, digits = predictor.runner, predictor.task.digits
     if threshold is None:
         origin = "default" if runner.threshold_origin == "default" else "model"

@@ -1,8 +1,4 @@
-"""What a predictor gives of one picture: a saliency map, the classes of its pixels, or the objects in it.
-
-Each result holds the picture and the threshold beside what was found, and can be drawn, plotted, saved, made JSON, and
-handed on to the package supervision.
-"""
+"""What a predictor gives of one picture: a saliency map, the classes of its pixels, or the objects in it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -31,9 +27,7 @@ View = Callable[[np.ndarray, Any, Any], np.ndarray]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result(ABC):
-    """What was found in one picture.
-
-    In a notebook it shows itself as its first view.
+    """What was found in one picture: drawn, plotted, saved, as JSON, and in a notebook as its first view.
 
     Attributes:
         image: the picture, uint8 [H, W, 3], RGB.
@@ -120,13 +114,22 @@ class Result(ABC):
         height, width = self.size
         return {"width": width, "height": height, **self._facts()}
 
-    @abstractmethod
     def to_supervision(self) -> "supervision.Detections":
         """Hand what reaches the threshold to the package supervision, for its annotators, trackers and zones.
+
+        Of a saliency map that is one mask with its mean saliency as confidence, of a class map a mask for each class
+        with its mean probability; names of classes are in `data["class_name"]`.
 
         Raises:
             MetricfitError: that package is not installed.
         """
+        try:
+            import supervision
+        except ImportError as error:
+            raise MetricfitError(
+                "to_supervision() needs the package supervision, which is not installed: pip install supervision"
+            ) from error
+        return supervision.Detections(**self._annotations())
 
     def _repr_png_(self) -> bytes:
         return cv2.imencode(".png", cv2.cvtColor(self.draw(), cv2.COLOR_RGB2BGR))[1].tobytes()
@@ -155,6 +158,10 @@ class Result(ABC):
     def _facts(self) -> dict[str, Any]:
         """Give what JSON says of what was found."""
 
+    @abstractmethod
+    def _annotations(self) -> dict[str, Any]:
+        """Give the fields of supervision's detections."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
@@ -177,11 +184,9 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
         """The foreground: uint8 [H, W], 255 where the map reaches the threshold, else 0."""
         return overlay.foreground(self.map, self.threshold.value)
 
-    def to_supervision(self) -> "supervision.Detections":
-        """As `Result.to_supervision`: the foreground as one mask, its mean saliency as confidence; none if empty."""
-        mask = self.mask > 0
-        found = [(0, "salient", mask, float(self.map[mask].mean()))] if mask.any() else []
-        return _masks(found, self.size)
+    def _annotations(self) -> dict[str, Any]:
+        labels = np.where(self.mask > 0, np.uint8(0), np.uint8(overlay_classes.UNSURE))
+        return _masks([0] if self.mask.any() else [], labels, self.map, ("salient",))
 
     def _facts(self) -> dict[str, Any]:
         return describe(self.mask)
@@ -240,23 +245,13 @@ class ClassMap(Result, overlay_classes.PixelClasses):
         """How many classes are seen."""
         return _counted(len(self.shares(self.threshold.value)), "class", "es")
 
-    def to_supervision(self) -> "supervision.Detections":
-        """As `Result.to_supervision`: a mask for each class that is seen, its mean confidence, and its name."""
+    def _annotations(self) -> dict[str, Any]:
         labels = overlay_classes.shown_labels(self, self.threshold.value)
-        found = []
-        for index in self.shares(self.threshold.value):
-            mask = labels == index
-            found.append((index, self.class_names[index], mask, float(self.confidence[mask].mean())))
-        return _masks(found, self.size)
+        return _masks(list(self.shares(self.threshold.value)), labels, self.confidence, self.class_names)
 
     def _facts(self) -> dict[str, Any]:
-        shares = self.shares(self.threshold.value)
-        return {
-            "classes": [
-                {"class": self.class_names[index], "index": index, "share": round(share, 6)}
-                for index, share in shares.items()
-            ]
-        }
+        shares, names = self.shares(self.threshold.value).items(), self.class_names
+        return {"classes": [{"class": names[one], "index": one, "share": round(share, 6)} for one, share in shares]}
 
     def _write(self, path: Path, view: str) -> Path:
         if view != "indices":
@@ -292,15 +287,10 @@ class Detections(Result, overlay_boxes.Boxes):
         """How many objects reach the threshold."""
         return _counted(len(self.shown), "object", "s")
 
-    def to_supervision(self) -> "supervision.Detections":
-        """As `Result.to_supervision`: boxes, scores, classes, and `class_name` in its `data`."""
+    def _annotations(self) -> dict[str, Any]:
         shown = self.shown
-        return _supervision().Detections(
-            xyxy=shown.boxes.reshape(-1, 4),
-            confidence=shown.scores,
-            class_id=shown.classes.astype(int),
-            data={"class_name": np.array([shown.name(int(index)) for index in shown.classes], dtype=str)},
-        )
+        names = [shown.name(index) for index in shown.classes.tolist()]
+        return {"xyxy": shown.boxes, "confidence": shown.scores, **_classes(shown.classes.tolist(), names)}
 
     def _facts(self) -> dict[str, Any]:
         shown = self.shown
@@ -317,15 +307,7 @@ class Detections(Result, overlay_boxes.Boxes):
 
 
 def describe(mask: np.ndarray) -> dict[str, Any]:
-    """Say where the foreground is.
-
-    Args:
-        mask: uint8 [H, W], 0 or 255.
-
-    Returns:
-        `salient_share` in [0, 1], and `bounding_box` [x0, y0, x1, y1] in pixels (x1 and y1 exclusive), or None when the
-        mask is empty.
-    """
+    """Say where the foreground is: uint8 [H, W], 0 or 255. The box's x1 and y1 are exclusive, it is None when empty."""
     x, y, width, height = cv2.boundingRect(mask)
     return {
         "salient_share": round(cv2.countNonZero(mask) / mask.size, 6),
@@ -337,24 +319,17 @@ def _counted(count: int, noun: str, plural: str) -> str:
     return f"{count} {noun}{'' if count == 1 else plural}"
 
 
-def _supervision() -> Any:
-    try:
-        import supervision
-    except ImportError as error:
-        raise MetricfitError(
-            "to_supervision() needs the package supervision, which is not installed: pip install supervision"
-        ) from error
-    return supervision
+def _classes(indices: list[int], names: list[str]) -> dict[str, Any]:
+    return {"class_id": np.array(indices, int), "data": {"class_name": np.array(names, str)}}
 
 
-def _masks(found: list[tuple[int, str, np.ndarray, float]], size: tuple[int, int]) -> Any:
-    """Make supervision's detections of (class, its name, mask bool [H, W], confidence)."""
-    masks = np.array([mask for _, _, mask, _ in found], dtype=bool).reshape(-1, *size)
+def _masks(seen: list[int], labels: np.ndarray, scores: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """Give masks of the classes that are seen, with their boxes and mean scores, in supervision's words."""
+    masks = np.array([labels == index for index in seen], bool).reshape(-1, *labels.shape)
     boxes = [describe(mask.view(np.uint8) * np.uint8(255))["bounding_box"] for mask in masks]
-    return _supervision().Detections(
-        xyxy=np.array(boxes, np.float32).reshape(-1, 4),
-        mask=masks,
-        confidence=np.array([confidence for *_, confidence in found], np.float32),
-        class_id=np.array([index for index, *_ in found], int),
-        data={"class_name": np.array([name for _, name, _, _ in found], dtype=str)},
-    )
+    return {
+        "xyxy": np.array(boxes, np.float32).reshape(-1, 4),
+        "mask": masks,
+        "confidence": np.array([scores[mask].mean() for mask in masks], np.float32),
+        **_classes(seen, [names[index] for index in seen]),
+    }

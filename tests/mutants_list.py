@@ -534,13 +534,22 @@ MUTANTS: list[Mutant] = [
         ("(out / RESULTS).is_file()", "out.is_dir()"),
     ),
     *of(
-        "app/api.py",
+        "app/predict.py",
         "tests/app/test_api.py::test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told",
-        ("None if out is None else Path(out)", 'Path(out or "out")'),
         (
             "predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)",
             "predictor.threshold",
         ),
+    ),
+    *of(
+        "app/api.py",
+        "tests/app/test_api.py::test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told",
+        ("None if out is None else Path(out)", 'Path(out or "out")'),
+    ),
+    *of(
+        "app/api.py",
+        "tests/app/test_api.py::test_errors_are_those_of_the_command_line",
+        ('SET_FOR_EACH.intersection(flags.get("train", ()))', "()"),
     ),
     *of(
         "app/keywords.py",

@@ -36,6 +36,9 @@ class _SetForEach:
     quiet: Hidden[bool] = False
 
 
+SET_FOR_EACH = frozenset(one.name for one in fields(_SetForEach))
+
+
 @dataclass(frozen=True)
 class CompareOptions:
     """Train losses on the same data, seeds and schedule, and show them side by side on every test set.

@@ -17,27 +17,14 @@ PANEL_LIGHT = 0.28
 
 @dataclass(frozen=True)
 class Status:
-    """What the text says.
-
-    Attributes:
-        view: title of the view.
-        threshold: where scores are cut.
-        pace: frames a second, or the picture's number.
-        latency: milliseconds from a picture in hand to a picture drawn.
-        name: of the picture or source.
-        legend: the keys, most important first.
-        paused: whether the picture stands still.
-        recording: whether it is being recorded.
-        message: a passing remark, or empty.
-        found: what is in the picture, in a word or two, or empty.
-    """
+    """What the text says."""
 
     view: str
     threshold: Threshold
-    pace: str
-    latency: float
+    pace: str  # frames a second, or the picture's number
+    latency: float  # milliseconds from a picture in hand to a picture drawn
     name: str = ""
-    legend: tuple[str, ...] = LEGEND
+    legend: tuple[str, ...] = LEGEND  # most important first
     paused: bool = False
     recording: bool = False
     message: str = ""
@@ -54,23 +41,17 @@ def draw_hud(picture: np.ndarray, status: Status) -> np.ndarray:
         return picture
     top, bottom = picture[:strip], picture[height - strip :]
     _darken(top)
-    left = [
-        (status.view, ACCENT, 700),
-        (status.threshold.on_screen, WHITE, 400),
-        *([(status.found, WHITE, 400)] if status.found else []),
-        (status.pace, WHITE, 400),
-        (f"{status.latency:.1f} ms", WHITE, 400),
-    ]
-    end = _row(top, left, size)
+    figures = filter(None, (status.threshold.on_screen, status.found, status.pace, f"{status.latency:.1f} ms"))
+    end = _row(top, [(status.view, ACCENT, 700), *((text, WHITE, 400) for text in figures)], size)
     _right(top, end, status, size)
     _darken(bottom)
     _row(bottom, [(text, GREY, 400) for text in status.legend], round(size * 0.86), spread=True)
     if status.message:
         message = picture[height - 2 * strip - strip // 4 : height - strip - strip // 4]
-        text = _shorten(status.message, width - 2 * size, size, 400)
-        start = (width - text_width(text, size, 400)) // 2
+        text = _shorten(status.message, width - 2 * size, size)
+        start = (width - text_width(text, size)) // 2
         _darken(message[:, max(0, start - size) : width - start + size])
-        write_text(message, text, start, size, WHITE, 400)
+        write_text(message, text, start, size, WHITE)
     return picture
 
 
@@ -106,16 +87,11 @@ def _right(panel: np.ndarray, start: int, status: Status, size: int) -> None:
             cv2.circle(panel, (edge - radius, panel.shape[0] // 2), radius, RED, -1, cv2.LINE_AA)
             edge -= 2 * radius + size // 2
     name = "paused" if status.paused else status.name
-    text = _shorten(name, edge - start, size, 400)
-    if text:
-        write_text(panel, text, edge - text_width(text, size, 400), size, ACCENT if status.paused else GREY, 400)
+    if text := _shorten(name, edge - start, size):
+        write_text(panel, text, edge - text_width(text, size), size, ACCENT if status.paused else GREY)
 
 
-def _shorten(text: str, room: int, size: int, weight: int) -> str:
+def _shorten(text: str, room: int, size: int) -> str:
     """Cut a text from its start until it fits; empty when nothing readable would be left."""
-    if text_width(text, size, weight) <= room:
-        return text
-    for cut in range(1, len(text) - 5):
-        if text_width("…" + text[cut:], size, weight) <= room:
-            return "…" + text[cut:]
-    return ""
+    shorter = ["…" + text[cut:] for cut in range(1, len(text) - 5)]
+    return next((one for one in (text, *shorter) if text_width(one, size) <= room), "")

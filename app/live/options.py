@@ -8,9 +8,7 @@ import tyro
 
 from ..options import Model, OptionalModel, Quiet, Threads, Threshold
 
-View = Literal[
-    "overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"
-]  # fmt: skip
+View = Literal["overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"]
 """The pictures that the demo can draw: first those of saliency, then of segmentation, then of detection."""
 
 

@@ -16,24 +16,19 @@ SMALL, LARGE = 640, 1280
 """The longer side of what a window shows lies between these: smaller pictures are enlarged, larger ones shrunk."""
 
 MESSAGE_SECONDS = 2.0
-STEPS = {"more": 0.05, "less": -0.05, "up": 0.01, "down": -0.01}
-"""Key -> step of the threshold."""
+STEPS = {"more": 0.05, "less": -0.05, "up": 0.01, "down": -0.01}  # of the threshold, by key
 
 
 class Player:
     """The window loop: reads, shows, obeys keys."""
 
     def __init__(self, demo: Demo, window: Window):
-        self.demo = demo
-        self.window = window
-        self.paused = False
-        self.hidden = False
+        self.demo, self.window = demo, window
+        self.paused = self.hidden = self._changed = False
         self._current: tuple[Frame, Result] | None = None
         self._shown: np.ndarray | None = None
-        self._changed = False
-        self._due = self._taken = 0.0
-        self._interval = 0.0
-        self._message, self._message_until = "", 0.0
+        self._due = self._taken = self._interval = self._message_until = 0.0
+        self._message = ""
 
     def run(self) -> None:
         """Run until the end of the source, `--frames`, or quit."""
@@ -44,8 +39,7 @@ class Player:
             now = time.perf_counter()
             if not self.paused or self._current is None:
                 demo.summary.seconds += now - last
-            last = now
-            fresh = False
+            last, fresh = now, False
             # A picture asked for by a key comes at once (due is 0), even in a pause.
             if self._current is None or (now >= self._due and (not self.paused or self._due == 0.0)):
                 if not demo.wanted:
@@ -85,17 +79,15 @@ class Player:
 
     def _wait(self) -> int:
         """Choose how many milliseconds to wait for a key."""
-        if self.paused:
-            return 30
-        if self.demo.source.live:
-            return 1
+        if self.paused or self.demo.source.live:
+            return 30 if self.paused else 1
         return int(np.clip(1e3 * (self._due - time.perf_counter()), 1, 30))
 
     def _show(self) -> None:
         """Draw the current frame in the window's size, with the text over it."""
         assert self._current is not None
-        _, result = self._current
         if self._changed or self._shown is None:
+            _, result = self._current
             self._shown = self.demo.draw(result, _window_size(result.image))
         self._changed = False
         if time.perf_counter() > self._message_until:
@@ -106,15 +98,12 @@ class Player:
         """Say what the text over the picture says."""
         assert self._current is not None
         (frame, result), demo, source = self._current, self.demo, self.demo.source
-        if source.stepped:
-            pace = f"{frame.index + 1} / {source.length}"
-        else:
-            pace = f"{1 / self._interval:.0f} FPS" if self._interval else "– FPS"
+        fps = f"{1 / self._interval:.0f}" if self._interval else "–"
         return Status(
             view=demo.task.result.titles[demo.view],
             threshold=demo.threshold,
             found=result.at(demo.threshold).summary,
-            pace=pace,
+            pace=f"{frame.index + 1} / {source.length}" if source.stepped else f"{fps} FPS",
             latency=float(np.median(demo.summary.latencies[-30:])),
             name=Path(frame.name).name,
             legend=PICTURE_LEGEND if source.stepped else LEGEND,
@@ -125,18 +114,16 @@ class Player:
 
     def _obey(self, key: str | None) -> bool:
         """Do what a key asks for; False to quit."""
-        if key is None:
-            return True
-        if key == "quit":
-            return False
+        if key is None or key == "quit":
+            return key is None
         demo, views = self.demo, self.demo.views
         self._changed = True
         if key in STEPS:
             demo.threshold = demo.task.move(demo.threshold, STEPS[key])
         elif key == "view":
             demo.view = views[(views.index(demo.view) + 1) % len(views)]
-        elif key.isdecimal():
-            demo.view = views[int(key) - 1] if int(key) <= len(views) else demo.view
+        elif key.isdecimal() and int(key) <= len(views):
+            demo.view = views[int(key) - 1]
         elif key == "pause":
             self.paused = not self.paused
             self._due = time.perf_counter()
@@ -156,17 +143,15 @@ class Player:
         demo = self.demo
         if demo.recording is not None:
             path = demo.stop_recording()
-            self._say(f"recorded {path}" if path else "nothing recorded")
-        else:
-            path = free_path(demo.options.out, "recording", ".mp4")
-            demo.start_recording(path)
-            if self._current is not None:
-                # What is on the screen is the first picture: in a pause no other may come.
-                demo.record(demo.draw(self._current[1]), demo.summary.seconds)
-            self._say(f"recording {path}")
+            return self._say(f"recorded {path}" if path else "nothing recorded")
+        path = free_path(demo.options.out, "recording", ".mp4")
+        demo.start_recording(path)
+        if self._current is not None:
+            # What is on the screen is the first picture: in a pause no other may come.
+            demo.record(demo.draw(self._current[1]), demo.summary.seconds)
+        self._say(f"recording {path}")
 
     def _say(self, message: str) -> None:
-        """Show a remark for a moment."""
         self._message, self._message_until = message, time.perf_counter() + MESSAGE_SECONDS
 
 

@@ -4,7 +4,6 @@ import os
 import queue
 import threading
 from pathlib import Path
-from typing import Self
 
 import cv2
 import numpy as np
@@ -13,37 +12,21 @@ from ...trainers.errors import MetricfitError, UsageError
 from ..show.pictures import letterbox
 from .frames import quiet_opencv
 
-CODECS = {
-    ".mp4": ("mp4v", "avc1"),
-    ".m4v": ("mp4v", "avc1"),
-    ".mov": ("mp4v", "avc1"),
-    ".mkv": ("mp4v", "X264"),
-    ".avi": ("MJPG", "XVID"),
-}
+_MPEG = ("mp4v", "avc1")
+CODECS = {".mp4": _MPEG, ".m4v": _MPEG, ".mov": _MPEG, ".mkv": ("mp4v", "X264"), ".avi": ("MJPG", "XVID")}
 """Suffix -> codecs in the order in which they are tried. MPEG-4 is in every build of OpenCV; H.264 is not."""
-
 WRITE_BEHIND = 8
 
 
 class Recording:
     """A video file that grows beside its place and is renamed when closed.
 
-    The first picture sets the size; others are fitted into it. Use it as a context manager, or call `close` in a
-    `finally`: what was written until then plays.
-
-    Args:
-        path: ends in one of `CODECS`; its folder is made when missing.
-        fps: frames a second.
-
-    Raises:
-        UsageError: the suffix is another, or the path is a folder.
-        MetricfitError: nothing can be written there.
+    The first picture sets the size; others are fitted into it. What was written plays, however the run ended, once it
+    is closed. What failed in the thread is raised by the next call.
     """
 
     def __init__(self, path: str | Path, fps: float):
-        self.path = Path(path)
-        self.fps = fps
-        self.frames = 0
+        self.path, self.fps, self.frames = Path(path), fps, 0
         if self.path.suffix.lower() not in CODECS or self.path.is_dir():
             raise UsageError(f"expected a video file ending in {', '.join(CODECS)} to record into, got {self.path}")
         self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
@@ -60,22 +43,11 @@ class Recording:
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.close()
-
     def write(self, picture: np.ndarray, seconds: float | None = None) -> None:
-        """Add a picture; it must not be changed afterwards.
+        """Add a picture, uint8 [H, W, 3] RGB, which must not be changed afterwards.
 
-        Args:
-            picture: uint8 [H, W, 3], RGB.
-            seconds: when it was seen, from the start of the recording. The picture is then repeated or left out, so
-                that the video keeps the pace of a camera. Without it every picture is one frame.
-
-        Raises:
-            MetricfitError: writing has failed.
+        With the seconds since the start of the recording it is repeated or left out, so that the video keeps the pace
+        of a camera; without them it is one frame.
         """
         self._check()
         repeats = 1 if seconds is None else int(seconds * self.fps) + 1 - self.frames
@@ -84,11 +56,7 @@ class Recording:
             self.frames += repeats
 
     def close(self) -> Path | None:
-        """Finish the file and name it; gives its path, None if no picture was written or it was closed before.
-
-        Raises:
-            MetricfitError: it could not be written completely.
-        """
+        """Finish the file and name it; gives its path, None if no picture was written or it was closed before."""
         if self._closed:
             return None
         self._closed = True
@@ -108,7 +76,6 @@ class Recording:
         return self.path
 
     def _check(self) -> None:
-        """Raise what went wrong in the thread."""
         if self._error is not None:
             error, self._error = self._error, None
             if isinstance(error, MetricfitError):
@@ -137,25 +104,22 @@ class Recording:
 
     def _open(self) -> cv2.VideoWriter:
         """Take the first codec that this build has."""
-        height, width = self._size
-        for codec in CODECS[self.path.suffix.lower()]:
+        (height, width), codecs = self._size, CODECS[self.path.suffix.lower()]
+        for codec in codecs:
+            code = cv2.VideoWriter.fourcc(*codec)
             with quiet_opencv():
-                writer = cv2.VideoWriter(
-                    str(self._part), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), self.fps, (width, height)
-                )
+                writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.fps, (width, height))
             if writer.isOpened():
                 return writer
         raise MetricfitError(
-            f"cannot write {self.path} with {width}x{height} pixels: none of the codecs "
-            f"{', '.join(CODECS[self.path.suffix.lower()])} works in this OpenCV; record into another format"
+            f"cannot write {self.path} with {width}x{height} pixels: none of the codecs {', '.join(codecs)} works in "
+            "this OpenCV; record into another format"
         )
 
 
 def _fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Bring a picture to (height, width): odd sides get one more pixel, other sizes black bars."""
     height, width = picture.shape[:2]
-    if (height, width) == size:
-        return picture
     if (height + height % 2, width + width % 2) == size:
         return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     return letterbox(picture, size)

@@ -11,7 +11,7 @@ from ...trainers.errors import UsageError
 from ..predictor import Predictor, resolve_threshold
 from ..reports import made
 from ..results import Result
-from ..show.pictures import free_path, write_picture
+from ..show.pictures import free_path
 from ..show.threshold import Threshold
 from .frames import Frame, FrameSource
 from .options import DemoOptions
@@ -20,50 +20,35 @@ from .recording import Recording
 
 @dataclass
 class DemoSummary:
-    """What a run of the demo did.
+    """What a run of the demo did."""
 
-    Attributes:
-        frames: frames or pictures predicted.
-        seconds: from the first read to the last write, without pauses.
-        latencies: milliseconds from a frame in hand to its picture drawn, one per frame.
-        threshold: the last one used.
-        view: the last one shown.
-        files: what was written.
-        notes: what the user may have expected and did not get.
-    """
-
+    threshold: Threshold  # the last one used
     frames: int = 0
-    seconds: float = 0.0
-    latencies: list[float] = field(default_factory=list)
-    threshold: Threshold = field(default_factory=lambda: Threshold(0.5, "default"))
-    view: str = ""
+    seconds: float = 0.0  # from the first read to the last write, without pauses
+    latencies: list[float] = field(default_factory=list)  # milliseconds from a frame in hand to its picture drawn
     files: list[Path] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def fps(self) -> float:
-        """Frames per second from end to end."""
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
+    notes: list[str] = field(default_factory=list)  # what the user may have expected and did not get
 
     @property
     def latency_median(self) -> float:
         """Median latency in milliseconds."""
-        return float(np.median(self.latencies)) if self.latencies else 0.0
+        return float(np.median(self.latencies))
 
     @property
     def latency_p95(self) -> float:
         """Latency in milliseconds that 95 % of the frames stay below."""
-        return float(np.percentile(self.latencies, 95)) if self.latencies else 0.0
+        return float(np.percentile(self.latencies, 95))
 
     def lines(self) -> list[str]:
         """Say it: one line of figures, the notes, one line per file made (a folder where they are many)."""
         lines = list(self.notes)
         if self.frames:
-            figures = (
-                f"{self.frames} frames, {self.fps:.1f} FPS end to end, latency {self.latency_median:.1f} ms median, "
-                f"{self.latency_p95:.1f} ms p95, {self.threshold.explained}"
+            fps = self.frames / self.seconds if self.seconds > 0 else 0.0
+            lines.insert(
+                0,
+                f"{self.frames} frames, {fps:.1f} FPS end to end, latency {self.latency_median:.1f} ms median, "
+                f"{self.latency_p95:.1f} ms p95, {self.threshold.explained}",
             )
-            lines.insert(0, figures)
         things: list[Path | str] = list(self.files)
         if len(things) > 6:
             counts = Counter(path.parent for path in self.files)
@@ -72,33 +57,22 @@ class DemoSummary:
 
 
 class Demo:
-    """The state of one run: options, source and predictor, the view and threshold of now, what was done.
-
-    Raises:
-        UsageError: the view is one of another task, or the threshold is out of range.
-    """
+    """The state of one run: options, source and predictor, the view and threshold of now, what was done."""
 
     def __init__(self, options: DemoOptions, source: FrameSource, predictor: Predictor):
-        self.options = options
-        self.source = source
-        self.predictor = predictor
-        self.task = predictor.task
+        self.options, self.source, self.predictor, self.task = options, source, predictor, predictor.task
+        self.views = list(self.task.result.views)  # in the order of the keys
         self.view: str = options.view or self.views[0]
         if self.view not in self.views:
             raise UsageError(
                 f"expected --view as one of {', '.join(self.views)} for a {self.task.name} model, got {self.view}"
             )
         self.threshold = resolve_threshold(options.threshold, predictor)
-        self.summary = DemoSummary(threshold=self.threshold, view=self.view)
+        self.summary = DemoSummary(self.threshold)
         self.recording: Recording | None = None
         self._record_since = 0.0
         if options.record is not None:
             self.start_recording(options.record)
-
-    @property
-    def views(self) -> list[str]:
-        """The views of the model's task, in the order of the keys."""
-        return list(self.task.result.views)
 
     @property
     def wanted(self) -> bool:
@@ -117,10 +91,6 @@ class Demo:
     def draw(self, result: Result, size: tuple[int, int] | None = None) -> np.ndarray:
         """Draw the current view at the current threshold, in the picture's size or in another."""
         return result.at(self.threshold).resized(size or result.size).draw(self.view)
-
-    def keep(self, path: Path, picture: np.ndarray) -> None:
-        """Write a drawn picture."""
-        self.summary.files.append(write_picture(path, picture))
 
     def snapshot(self, result: Result) -> Path:
         """Write the current view in the picture's own size, without the text: some have transparency."""
@@ -145,9 +115,22 @@ class Demo:
     def stop_recording(self) -> Path | None:
         """Finish the recording, if there is one."""
         recording, self.recording = self.recording, None
-        path = recording.close() if recording is not None else None
-        if path is not None:
+        if recording is None:
+            return None
+        if (path := recording.close()) is not None:
             self.summary.files.append(path)
-        elif recording is not None:
+        else:
             self.summary.notes.append(f"nothing was recorded into {recording.path}: no frame was drawn meanwhile")
         return path
+
+    def finish(self) -> None:
+        """Close the recording and say what was done, however the run ended."""
+        self.summary.threshold, started = self.threshold, time.perf_counter()
+        try:
+            self.stop_recording()
+        finally:
+            if self.options.headless:
+                # The last frames of the recording are written only now.
+                self.summary.seconds += time.perf_counter() - started
+            if (lines := self.summary.lines()) and not self.options.quiet:
+                print(*lines, sep="\n")

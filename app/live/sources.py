@@ -18,15 +18,12 @@ class Pictures(FrameSource):
 
     def __init__(self, name: str, pictures: list[Picture]):
         super().__init__(name, fps=1.0, length=len(pictures), names=[picture.name for picture in pictures])
-        self._pictures = pictures
-        self._next = 0
-        self._direction = 1
+        self._pictures, self._next, self._direction = pictures, 0, 1
 
     def read(self) -> Frame | None:
         """Give the next picture that can be read, or None at the end."""
         while 0 <= self._next < len(self._pictures):
-            index = self._next
-            picture = self._pictures[index]
+            index, picture = self._next, self._pictures[self._next]
             try:
                 frame = Frame(picture.load(), picture.name, index)
             except DataError as fault:
@@ -54,23 +51,14 @@ class Pictures(FrameSource):
 
 
 def open_frames(text: str) -> FrameSource:
-    """Open a camera number, stream address (`rtsp://...`), video file, picture, folder, or source such as `scenes`.
-
-    Raises:
-        UsageError: there is no such thing.
-        DataError: it cannot be read.
-        MetricfitError: the camera is not there.
-    """
-    path = Path(text)
-    suffix = path.suffix.lower()
+    """Open a camera number, stream address (`rtsp://...`), video file, picture, folder, or source such as `scenes`."""
+    path, suffix = Path(text), Path(text).suffix.lower()
     if path.is_dir() or is_source(text) or (suffix in PICTURE_SUFFIXES and suffix != ".gif"):
         return Pictures(text, find_pictures([text]))
     if path.is_file():
         return Video(path)
-    if text.isdecimal():
-        return Camera(int(text))
-    if "://" in text:
-        return Camera(text)
+    if text.isdecimal() or "://" in text:
+        return Camera(int(text) if text.isdecimal() else text)
     raise UsageError(
         f"expected --source as a camera number, a video, a picture, a folder or one of {', '.join(SOURCES)}; found "
         f"nothing at {text!r}: check the path"

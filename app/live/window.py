@@ -24,32 +24,25 @@ LETTERS = {
 
 TOLERANCE = 3
 """Pixels by which a window may differ from what was asked for, or a picture from the window's shape."""
-
 _TRY_WINDOW = "import cv2; cv2.namedWindow('metricfit', cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)"
 
 
 def check_display() -> None:
-    """Make sure that a window can be opened: OpenCV aborts the process where it cannot, so one of its own tries.
-
-    Raises:
-        MetricfitError: there is no display or it cannot be used.
-    """
-    advice = "start from a desktop session, or add --headless"
-    if sys.platform.startswith("linux"):
-        # Qt's other platforms (offscreen, vnc) need neither.
-        names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-        if not any(os.environ.get(name) for name in names):
-            raise MetricfitError(f"no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set): {advice}")
-    elif sys.platform in ("win32", "darwin"):
+    """Make sure that a window can be opened: OpenCV aborts the process where it cannot, so one of its own tries."""
+    if sys.platform in ("win32", "darwin"):
         return
+    advice = "start from a desktop session, or add --headless"
+    # Qt's other platforms (offscreen, vnc) need neither display.
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    place = next(filter(None, map(os.environ.get, names)), None)
+    if place is None and sys.platform.startswith("linux"):
+        raise MetricfitError(f"no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set): {advice}")
     try:
-        trial = subprocess.run([sys.executable, "-c", _TRY_WINDOW], capture_output=True, timeout=30, check=False)
-        failed = trial.returncode != 0
-    except subprocess.TimeoutExpired:
-        failed = True
-    if failed:
-        place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
-        raise MetricfitError(f"no window opens on the display {place!r} (it does not answer, or refuses): {advice}")
+        subprocess.run([sys.executable, "-c", _TRY_WINDOW], capture_output=True, timeout=30, check=True)
+    except subprocess.SubprocessError as error:
+        raise MetricfitError(
+            f"no window opens on the display {place!r} (it does not answer, or refuses): {advice}"
+        ) from error
 
 
 class Window:
@@ -106,10 +99,8 @@ class Window:
             return "quit"
         if self._open and self._measure() != self._canvas:
             self._draw()
-        if code < 0:
-            return None
-        if code in ARROWS:
-            return ARROWS[code]
+        if code < 0 or code in ARROWS:
+            return ARROWS.get(code)
         # The upper bits hold Num Lock and the like.
         code &= 0xFFFF
         return ARROWS.get(code) or (LETTERS.get(chr(code).lower()) if code < 128 else None)

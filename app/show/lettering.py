@@ -5,20 +5,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-Colour = tuple[int, int, int]
-"""RGB, in 0..255."""
+Colour = tuple[int, int, int]  # RGB, in 0..255
 
 
 def write_text(panel: np.ndarray, text: str, start: int, size: int, colour: Colour, weight: int = 400) -> None:
-    """Write one line in place, centred vertically on its panel.
+    """Write one line, its first letter in column `start`, on the middle of a panel uint8 [h, w, 3] RGB, in place.
 
-    Args:
-        panel: uint8 [h, w, 3], RGB; may be a part of a picture.
-        text: what to write.
-        start: column of the first letter.
-        size: height of the letters, in pixels.
-        colour: of the letters.
-        weight: 400 is regular, 700 bold.
+    The letters are `size` pixels high; a weight of 400 is regular, 700 bold.
     """
     # Half the height of a capital below the middle.
     baseline = panel.shape[0] // 2 + round(size * 0.36)

@@ -10,14 +10,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-TINT = (20, 215, 190)
-"""RGB of the foreground's tint."""
-
-TINT_STRENGTH = 0.34
+TINT, TINT_STRENGTH = (20, 215, 190), 0.34
 BACKGROUND_LIGHT = 0.62
 CONTOUR = (255, 255, 255)
-BOARD = (236, 204)
-"""The two greys of the checkerboard."""
+BOARD = (236, 204)  # the two greys of the checkerboard
 
 
 def foreground(saliency: np.ndarray, threshold: float) -> np.ndarray:
@@ -33,11 +29,9 @@ def overlay(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.nda
     cv2.copyTo(cv2.LUT(image, _tint_table()), mask, picture)
     if not mask.any() or mask.all():
         return picture
-    line, halo = _contour_tables()
     soft = _soft(mask, _line_width(image))
     # A dark halo below a white line is seen on bright and on dark pictures.
-    picture = _fade(picture, cv2.LUT(soft, halo))
-    return cv2.add(_fade(picture, 255 - (weight := cv2.LUT(soft, line))), cv2.merge([weight] * 3))
+    return _contour(_fade(picture, cv2.LUT(soft, _contour_tables()[1])), soft)
 
 
 def cut_out(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
@@ -47,8 +41,7 @@ def cut_out(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.nda
 
 def on_checkerboard(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
     """Show the cut-out over a checkerboard, as image editors show transparency."""
-    alpha = _soft(foreground(saliency, threshold), 1)
-    return _blend(image, _board(*image.shape[:2]), alpha)
+    return _blend(image, _board(*image.shape[:2]), _soft(foreground(saliency, threshold), 1))
 
 
 def blurred_background(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
@@ -73,8 +66,7 @@ def raw_map(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.nda
     picture = cv2.applyColorMap(cv2.convertScaleAbs(saliency, alpha=255.0), _map_colours())
     mask = foreground(saliency, threshold)
     if mask.any() and not mask.all():
-        weight = cv2.LUT(_soft(mask, max(1, _line_width(image) - 1)), _contour_tables()[0])
-        picture = cv2.add(_fade(picture, 255 - weight), cv2.merge([weight] * 3))
+        picture = _contour(picture, _soft(mask, max(1, _line_width(image) - 1)))
     # The scale stays clear of the lines of text above and below.
     bar, margin, top = max(4, min(height, width) // 40), max(3, min(height, width) // 48), height // 11
     if width < 4 * bar or height < 48:
@@ -88,16 +80,10 @@ def raw_map(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.nda
     return picture
 
 
-VIEWS: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
-    "overlay": overlay,
-    "cutout": on_checkerboard,
-    "blur": blurred_background,
-    "map": raw_map,
-}
-"""The views by name, in the order in which the demo goes through them."""
-
+View = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+# By name, in the order in which the demo goes through them; and what they are called on the screen.
+VIEWS: dict[str, View] = {"overlay": overlay, "cutout": on_checkerboard, "blur": blurred_background, "map": raw_map}
 TITLES = {"overlay": "overlay", "cutout": "cut-out", "blur": "blurred background", "map": "raw map"}
-"""What they are called on the screen."""
 
 
 def _line_width(image: np.ndarray) -> int:
@@ -114,6 +100,12 @@ def _soft(mask: np.ndarray, width: int) -> np.ndarray:
 def _fade(picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Multiply uint8 [H, W, 3] by a weight uint8 [H, W] that means 0 to 1."""
     return cv2.multiply(picture, cv2.merge([weight] * 3), scale=1 / 255)
+
+
+def _contour(picture: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """Draw the line of a softened mask."""
+    weight = cv2.LUT(soft, _contour_tables()[0])
+    return cv2.add(_fade(picture, 255 - weight), cv2.merge([weight] * 3))
 
 
 def _blend(front: np.ndarray, back: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -153,10 +145,8 @@ def _map_colours() -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _board(height: int, width: int) -> np.ndarray:
-    """uint8 [height, width, 3]: a checkerboard of two light greys; not to be written to."""
+    """uint8 [height, width, 3]: a checkerboard of two light greys, which cannot be written to."""
     square = max(4, min(height, width) // 30)
     rows, columns = np.arange(height) // square, np.arange(width) // square
     grey = np.where((rows[:, None] + columns) % 2, BOARD[1], BOARD[0]).astype(np.uint8)
-    board = np.repeat(grey[..., None], 3, axis=2)
-    board.flags.writeable = False
-    return board
+    return np.broadcast_to(grey[..., None], (height, width, 3))

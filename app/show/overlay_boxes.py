@@ -22,24 +22,15 @@ LABELS_SHOWN = 60
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Boxes found in one picture, surest first.
+    """Boxes found in one picture, surest first."""
 
-    Attributes:
-        boxes: float32 [n, 4], (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive.
-        scores: float32 [n] in [0, 1], falling.
-        classes: int32 [n], 0-based.
-        class_names: names of the classes, as far as they are known.
-        colours: an RGB triple in 0..255 for each class.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
-    class_names: tuple[str, ...] = ()
-    colours: tuple[Colour, ...] = ()
+    boxes: np.ndarray  # float32 [n, 4], (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive
+    scores: np.ndarray  # float32 [n] in [0, 1], falling
+    classes: np.ndarray  # int32 [n], 0-based
+    class_names: tuple[str, ...] = ()  # as far as they are known
+    colours: tuple[Colour, ...] = ()  # by class
 
     def __len__(self) -> int:
-        """Count the boxes."""
         return len(self.scores)
 
     def name(self, index: int) -> str:
@@ -64,10 +55,7 @@ class Boxes:
 
 def draw_boxes(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
     """Frame the boxes in the colours of their classes, and write class and score at them."""
-    shown, picture = found.above(levels), image.copy()
-    _frame(picture, shown, _line_width(image))
-    _label(picture, shown)
-    return picture
+    return _annotated(image.copy(), found.above(levels), _line_width(image))
 
 
 def spotlight(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
@@ -76,9 +64,7 @@ def spotlight(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
     picture = cv2.convertScaleAbs(image, alpha=BACKGROUND_LIGHT)
     for x0, y0, x1, y1 in _corners(shown.boxes, image.shape):
         picture[y0:y1, x0:x1] = image[y0:y1, x0:x1]
-    _frame(picture, shown, max(1, _line_width(image) // 2))
-    _label(picture, shown)
-    return picture
+    return _annotated(picture, shown, max(1, _line_width(image) // 2))
 
 
 def raw_boxes(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
@@ -86,37 +72,22 @@ def raw_boxes(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
     picture = cv2.convertScaleAbs(image, alpha=BACKGROUND_LIGHT)
     everything = found.where(np.arange(len(found))[:RAW_SHOWN])
     # In the order of the scores and not by them: those of ranking losses may lie close together.
-    strength = np.linspace(1.0, 0.25, max(1, len(everything)))
-    for index in range(len(everything))[::-1]:
-        one = everything.where(np.array([index]))
-        colour = tuple(int(strength[index] * part) for part in one.colour(int(one.classes[0])))
-        (x0, y0, x1, y1) = _corners(one.boxes, image.shape)[0]
+    strengths, corners = np.linspace(1.0, 0.25, max(1, len(everything))), _corners(everything.boxes, image.shape)
+    for strength, (x0, y0, x1, y1), index in list(zip(strengths, corners, everything.classes))[::-1]:
+        colour = [int(strength * part) for part in everything.colour(int(index))]
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), colour, 1)
-    shown = everything.above(levels)
-    _frame(picture, shown, _line_width(image))
-    _label(picture, shown)
-    return picture
+    return _annotated(picture, everything.above(levels), _line_width(image))
 
 
-VIEWS: dict[str, Callable[[np.ndarray, Boxes, Levels], np.ndarray]] = {
-    "boxes": draw_boxes,
-    "spotlight": spotlight,
-    "raw": raw_boxes,
-}
-"""The views by name, in the order in which the demo goes through them."""
-
+# By name, in the order in which the demo goes through them; and what they are called on the screen.
+View = Callable[[np.ndarray, Boxes, Levels], np.ndarray]
+VIEWS: dict[str, View] = {"boxes": draw_boxes, "spotlight": spotlight, "raw": raw_boxes}
 TITLES = {"boxes": "boxes", "spotlight": "spotlight", "raw": "everything found"}
-"""What they are called on the screen."""
 
 
 def _line_width(image: np.ndarray) -> int:
     """Choose the frames' width in pixels: 2 at 640x480, more on large pictures."""
     return max(1, round(min(image.shape[:2]) / 220))
-
-
-def _letter_size(image: np.ndarray) -> int:
-    """Choose the letters' height in pixels: 13 at 640x480, more on large pictures."""
-    return int(np.clip(round(min(image.shape[:2]) / 36), 10, 40))
 
 
 def _corners(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -127,52 +98,51 @@ def _corners(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([low, np.clip(corners[:, 2:], low + 1, [width, height])], axis=1)
 
 
-def _frame(picture: np.ndarray, shown: Boxes, width: int) -> None:
-    """Draw frames in place, the surest last."""
+def _annotated(picture: np.ndarray, shown: Boxes, width: int) -> np.ndarray:
+    """Draw frames in place, the surest last, and labels; gives the picture."""
     corners = _corners(shown.boxes, picture.shape)
     for (x0, y0, x1, y1), index in zip(corners[::-1], shown.classes[::-1]):
         # A dark rim outside and inside keeps the line apart from bright and from colourful ground.
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), (0, 0, 0), width + 2)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), shown.colour(int(index)), width)
+    _label(picture, shown, corners)
+    return picture
 
 
-def _label(picture: np.ndarray, shown: Boxes) -> None:
+def _label(picture: np.ndarray, shown: Boxes, corners: np.ndarray) -> None:
     """Write the classes and scores in place, the surest first, each where it hides no other label."""
-    size, line = _letter_size(picture), _line_width(picture)
+    size = int(np.clip(round(min(picture.shape[:2]) / 36), 10, 40))
     height = round(1.5 * size)
     if picture.shape[0] < 8 * height:  # labels would cover the picture
         return
     taken = np.zeros((0, 4), int)
-    corners = _corners(shown.boxes, picture.shape)
-    for box, score, index in list(zip(corners, shown.scores, shown.classes))[:LABELS_SHOWN]:
-        name = shown.name(int(index))
-        for text in (f"{name} {_digits(float(score))}", name):
+    for box, score, index in list(zip(corners, shown.scores.tolist(), shown.classes.tolist()))[:LABELS_SHOWN]:
+        name = shown.name(index)
+        # Two decimals, or two digits where it is small.
+        for text in (f"{name} {score:.2f}" if score >= 0.095 else f"{name} {score:.2g}", name):
             width = text_width(text, size, 600) + size
-            place = _free_place(box, width, height, line, taken, picture.shape)
+            place = _free_place(box, width, height, taken, picture)
             if place is not None:
                 x, y = place
                 taken = np.vstack([taken, [x, y, x + width, y + height]])
-                _tag(picture[y : y + height, x : x + width], text, size, shown.colour(int(index)))
+                _tag(picture[y : y + height, x : x + width], text, size, shown.colour(index))
                 break
 
 
 def _free_place(
-    box: np.ndarray, width: int, height: int, line: int, taken: np.ndarray, shape: tuple[int, ...]
+    box: np.ndarray, width: int, height: int, taken: np.ndarray, picture: np.ndarray
 ) -> tuple[int, int] | None:
     """Find where a label of a box hides no other one: above it, in its top, below it, in its bottom; left or right."""
     x0, y0, x1, y1 = box
-    rim = line // 2 + 1
-    right = max(x0, x1 - width) + rim
+    rim = _line_width(picture) // 2 + 1
     for y in (y0 - height, y0 + rim, y1, y1 - height - rim):
-        for x in (x0 - rim, right):
+        for x in (x0 - rim, max(x0, x1 - width) + rim):
             # At the picture's edge labels are moved into it.
-            x = max(0, min(x, shape[1] - width))
-            if y < 0 or y + height > shape[0] or width > shape[1]:
+            x = max(0, min(x, picture.shape[1] - width))
+            if y < 0 or y + height > picture.shape[0] or width > picture.shape[1]:
                 continue
-            apart = (
-                (taken[:, 0] >= x + width) | (taken[:, 2] <= x) | (taken[:, 1] >= y + height) | (taken[:, 3] <= y)
-            )  # fmt: skip
-            if apart.all():
+            low, high = taken[:, :2], taken[:, 2:]
+            if ((low >= (x + width, y + height)) | (high <= (x, y))).any(axis=1).all():
                 return x, y
     return None
 
@@ -182,8 +152,3 @@ def _tag(panel: np.ndarray, text: str, size: int, colour: Colour) -> None:
     panel[:] = colour
     brightness = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     write_text(panel, text, size // 2, size, (0, 0, 0) if brightness > 130 else (255, 255, 255), 600)
-
-
-def _digits(score: float) -> str:
-    """Say a score: two decimals, or two digits where it is small."""
-    return f"{score:.2f}" if score >= 0.095 else f"{score:.2g}"

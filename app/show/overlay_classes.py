@@ -13,29 +13,20 @@ import numpy as np
 from .lettering import Colour, text_width, write_text
 
 TINT_STRENGTH = 0.55
-UNSURE = 255
-"""In class maps that are written: no class."""
-LEGEND_SHARE = 0.002
-"""Classes of fewer pixels have no line in the legend."""
+UNSURE = 255  # in class maps that are written: no class
+LEGEND_SHARE = 0.002  # classes of fewer pixels have no line in the legend
 _UNSURE_COLOUR = (120, 120, 120)
 _PANEL_LIGHT = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class PixelClasses:
-    """The class of each pixel of a picture.
+    """The class of each pixel of a picture."""
 
-    Attributes:
-        labels: uint8 [H, W], index of the likeliest class.
-        confidence: float32 [H, W] in [0, 1], its probability.
-        class_names: names of the classes.
-        colours: an RGB triple in 0..255 for each class.
-    """
-
-    labels: np.ndarray
-    confidence: np.ndarray
+    labels: np.ndarray  # uint8 [H, W], index of the likeliest class
+    confidence: np.ndarray  # float32 [H, W] in [0, 1], its probability
     class_names: tuple[str, ...]
-    colours: tuple[Colour, ...]
+    colours: tuple[Colour, ...]  # by class
 
     def shares(self, level: float) -> dict[int, float]:
         """Give the share of the picture that each class has, largest first, of classes that have a pixel."""
@@ -77,15 +68,10 @@ def confidence_map(image: np.ndarray, found: PixelClasses, level: float) -> np.n
     return picture
 
 
-VIEWS: dict[str, Callable[[np.ndarray, PixelClasses, float], np.ndarray]] = {
-    "classes": draw_classes,
-    "labels": class_colours_only,
-    "confidence": confidence_map,
-}
-"""The views by name, in the order in which the demo goes through them."""
-
+# By name, in the order in which the demo goes through them; and what they are called on the screen.
+View = Callable[[np.ndarray, PixelClasses, float], np.ndarray]
+VIEWS: dict[str, View] = {"classes": draw_classes, "labels": class_colours_only, "confidence": confidence_map}
 TITLES = {"classes": "classes", "labels": "class map", "confidence": "confidence"}
-"""What they are called on the screen."""
 
 
 def _coloured(labels: np.ndarray, found: PixelClasses) -> np.ndarray:
@@ -105,9 +91,9 @@ def _legend(picture: np.ndarray, found: PixelClasses, level: float) -> None:
     height, width = picture.shape[:2]
     size = int(np.clip(round(min(height, width) / 32), 10, 34))
     row, margin = round(1.55 * size), round(0.6 * size)
-    seen = [index for index, share in found.shares(level).items() if share >= LEGEND_SHARE]
     # It stays clear of the demo's lines of text above and below.
     top = round(0.11 * height)
+    seen = [index for index, share in found.shares(level).items() if share >= LEGEND_SHARE]
     seen = seen[: (height - 2 * top - margin) // row]
     if not seen or width < 12 * size:
         return
@@ -118,10 +104,9 @@ def _legend(picture: np.ndarray, found: PixelClasses, level: float) -> None:
     for number, (index, line) in enumerate(zip(seen, text)):
         strip = panel[margin // 2 + number * row : margin // 2 + (number + 1) * row]
         middle = strip.shape[0] // 2
-        cv2.rectangle(
-            strip, (margin, middle - size // 2), (margin + size, middle + size // 2), found.colours[index], -1
-        )
-        cv2.rectangle(strip, (margin, middle - size // 2), (margin + size, middle + size // 2), (255, 255, 255), 1)
+        corners = (margin, middle - size // 2), (margin + size, middle + size // 2)
+        cv2.rectangle(strip, *corners, found.colours[index], -1)
+        cv2.rectangle(strip, *corners, (255, 255, 255), 1)
         write_text(strip, line, 2 * margin + size, size, (255, 255, 255))
 
 

@@ -1,6 +1,7 @@
 """Picture files: finding them, naming what is made from them, writing them."""
 
 import glob
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +24,7 @@ Input = str | Path | np.ndarray
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that can be loaded.
-
-    Attributes:
-        name: its path as found, or its name in a source.
-        load: gives uint8 [H, W, 3] RGB; raises DataError when it cannot be read.
-    """
+    """A picture's path as found or name in a source, and what loads it: uint8 [H, W, 3] RGB, or a DataError."""
 
     name: str
     load: Callable[[], np.ndarray]
@@ -44,10 +40,6 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
 
     A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name. Arrays are
     pictures themselves, called picture-1, picture-2 and so on by their place.
-
-    Raises:
-        UsageError: something does not exist or a pattern finds nothing.
-        DataError: a folder holds no pictures.
     """
     found: dict[str, Picture] = {}
     for number, given in enumerate(inputs, 1):
@@ -67,9 +59,8 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
                 found[f"{text}/{name}"] = Picture(name, partial(_image_of, source, index))
             continue
         elif glob.has_magic(text):
-            files = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
-            files = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
-            if not files:
+            matches = map(Path, sorted(glob.glob(text, recursive=True)))
+            if not (files := [path for path in matches if path.suffix.lower() in PICTURE_SUFFIXES]):
                 raise UsageError(f"expected pictures, no picture matches {text!r}: check the pattern")
         else:
             raise UsageError(
@@ -98,7 +89,8 @@ def unique_stems(names: Sequence[str]) -> list[str]:
     The first of equal stems keeps its name, the others get -2, -3 and so on. They differ even where upper and lower
     case are the same.
     """
-    own = [_stem(name) for name in names]
+    paths = [Path(name) for name in names]
+    own = [path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name for path in paths]
     reserved = {stem.casefold() for stem in own}
     taken: set[str] = set()
     stems = []
@@ -112,17 +104,10 @@ def unique_stems(names: Sequence[str]) -> list[str]:
     return stems
 
 
-def _stem(name: str) -> str:
-    path = Path(name)
-    return path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
-
-
 def free_path(folder: Path, stem: str, suffix: str) -> Path:
     """Name the first of FOLDER/STEM-0001SUFFIX, -0002, ... that does not exist yet."""
-    number = 1
-    while (path := folder / f"{stem}-{number:04d}{suffix}").exists():
-        number += 1
-    return path
+    paths = (folder / f"{stem}-{number:04d}{suffix}" for number in itertools.count(1))
+    return next(path for path in paths if not path.exists())
 
 
 def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -130,27 +115,16 @@ def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = picture.shape[:2]
     scale = min(size[0] / height, size[1] / width)
     inside = (max(1, round(height * scale)), max(1, round(width * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    frame = np.zeros((*size, 3), np.uint8)
-    top, left = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
-    resized = cv2.resize(picture, inside[::-1], interpolation=interpolation)
-    frame[top : top + inside[0], left : left + inside[1]] = resized
-    return frame
+    resized = cv2.resize(picture, inside[::-1], interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    rows, columns = size[0] - inside[0], size[1] - inside[1]
+    bars = rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
+    return cv2.copyMakeBorder(resized, *bars, cv2.BORDER_CONSTANT)
 
 
 def write_picture(path: Path, picture: np.ndarray) -> Path:
-    """Write a picture in the format of its suffix, whole or not at all; gives the path.
-
-    Args:
-        path: ends in .png or .jpg; its folder is made when missing.
-        picture: uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA.
-
-    Raises:
-        MetricfitError: it cannot be written.
-    """
+    """Write uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA as .png or .jpg, whole or not at all; gives the path."""
     if picture.ndim == 3:
-        code = cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA
-        picture = cv2.cvtColor(picture, code)
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA)
     # Thin coloured lines would lose their colour to JPEG's usual half resolution of it.
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix == ".png" else jpeg
@@ -161,10 +135,7 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
 
 
 def write_indices(path: Path, indices: np.ndarray, colours: Sequence[Colour]) -> Path:
-    """Write a class map, uint8 [H, W], as .png with a palette: programs read indices, people see colours.
-
-    Indices without a colour are grey.
-    """
+    """Write a class map, uint8 [H, W], as .png with a palette, grey where an index has no colour; gives the path."""
     palette = np.full((256, 3), 120, np.uint8)
     palette[: len(colours)] = colours
     picture = Image.fromarray(indices)

@@ -4,29 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Levels = float | np.ndarray
-"""What scores are compared with: a number, or float64 [C] by class."""
+Levels = float | np.ndarray  # what scores are compared with: a number, or float64 [C] by class
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Where scores are cut.
+    """Where scores are cut, in [0, 1]."""
 
-    Attributes:
-        value: in [0, 1]; with thresholds by class it stands for them all.
-        origin: `given`, `model`, `keys`, or `default` where nothing names the model's best one.
-        per_class: one threshold in [0, 1] for each class by index; empty where `value` serves all.
-        digits: decimals to show.
-    """
-
-    value: float
-    origin: str = "given"
-    per_class: tuple[float, ...] = ()
-    digits: int = 2
+    value: float  # with thresholds by class it stands for them all
+    origin: str = "given"  # or model, keys, or default where nothing names the model's best one
+    per_class: tuple[float, ...] = ()  # by index; empty where `value` serves all
+    digits: int = 2  # decimals to show
 
     @property
     def levels(self) -> Levels:
-        """What scores are compared with."""
+        """What scores are compared with: `value`, or `per_class` as an array."""
         return np.array(self.per_class) if self.per_class else self.value
 
     @property

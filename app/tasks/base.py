@@ -1,18 +1,20 @@
 """What differs between the tasks in the verbs that all of them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ...export.runners.base import Runner
+from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
 from ...trainers.metrics.catalogue import metrics_of
 from ..reports import table
 from ..results import Result
+from ..show.lettering import Colour
 from ..show.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -23,16 +25,14 @@ Files = Mapping[str, tuple[str, str]]
 """What predict writes of a picture, by kind: the file, `{}` standing for the picture's stem, and the view in it."""
 
 
+@dataclass
 class Writer:
     """What `metricfit predict` writes into the folder `out`: the files of each picture, and what results.json says."""
 
-    def __init__(self, files: Files, threshold: Threshold, class_names: tuple[str, ...], out: Path):
-        self.files, self.threshold, self.class_names, self.out = files, threshold, class_names, out
-
-    @property
-    def folders(self) -> list[Path]:
-        """The folders that the files go into."""
-        return [self.out / Path(pattern).parent for pattern, _ in self.files.values()]
+    files: Files
+    threshold: Threshold
+    class_names: tuple[str, ...]
+    out: Path
 
     def settings(self) -> dict[str, Any]:
         """Give what results.json says about the threshold and the classes."""
@@ -51,34 +51,30 @@ class Writer:
 
 
 class AppTask(ABC):
-    """One task; predictor, predict, demo, compare and bench are what all share.
-
-    Attributes:
-        name: as typed after `metricfit train`.
-        result: the type of what is found.
-        files: what predict writes of a picture; see `Writer`.
-        digits: decimals of a threshold to show.
-        columns: the figures that a training and an evaluation tell, and `class_columns` of each class.
-    """
+    """One task; predictor, predict, demo, compare and bench are what all share."""
 
     name: ClassVar[str]
+    target: ClassVar[str]  # what is found, as a key of `TARGETS`
     result: ClassVar[type[Result]]
+    writer: ClassVar[type[Writer]] = Writer
     files: ClassVar[Files]
-    digits: ClassVar[int] = 2
-    columns: ClassVar[tuple[str, ...]]
-    class_columns: ClassVar[tuple[str, ...]] = ()
+    digits: ClassVar[int] = 2  # of a threshold, after the point
+    columns: ClassVar[tuple[str, ...]]  # the figures that a training and an evaluation tell
+    class_columns: ClassVar[tuple[str, ...]] = ()  # and those of each class
 
     @abstractmethod
     def check(self, found: Any, runner: Runner) -> None:
-        """Look at what the runner gives for one picture.
+        """Raise a UsageError when what the runner gives for one picture is not from a model of this task."""
 
-        Raises:
-            UsageError: it is a model of another kind.
-        """
-
-    @abstractmethod
     def restore(self, found: Any, runner: Runner, image: np.ndarray, threshold: Threshold, path: str) -> Result:
         """Bring what the runner gives for one picture into the picture's own pixels."""
+        height, width = image.shape[:2]
+        restored = TARGETS[self.target].unfit(found, runner.size, runner.resizing, (height, width))
+        return self._result(restored, runner, image=image, threshold=threshold, path=path)
+
+    @abstractmethod
+    def _result(self, found: Any, runner: Runner, **about: Any) -> Result:
+        """Make the result of what is in the picture's own pixels."""
 
     @abstractmethod
     def presentation(self) -> "Presentation":
@@ -100,10 +96,6 @@ class AppTask(ABC):
         value = round(float(np.clip(threshold.value + step, 0.0, 1.0)), 2)
         return replace(threshold, value=value, origin="keys")
 
-    def writer(self, threshold: Threshold, class_names: tuple[str, ...], out: Path) -> Writer:
-        """Make what writes the results of one run of predict."""
-        return Writer(self.files, threshold, class_names, out)
-
 
 def check_range(scores: np.ndarray, runner: Runner, expected: str) -> None:
     """Refuse what is not within [0, 1], such as logits."""
@@ -112,3 +104,8 @@ def check_range(scores: np.ndarray, runner: Runner, expected: str) -> None:
             f"expected a {expected}, {runner.path} gives {scores.min():.3g} to {scores.max():.3g}: export it with "
             "'metricfit export', or give another model"
         )
+
+
+def colours(palette: Sequence[Sequence[int]] | np.ndarray) -> tuple[Colour, ...]:
+    """Make plain numbers of a palette."""
+    return tuple((int(red), int(green), int(blue)) for red, green, blue in palette)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from ...export.runners.base import Runner
 from ...trainers.colours import class_colours
-from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
 from ...trainers.files import write_text
 from ...trainers.geometry import box_areas
@@ -20,7 +19,7 @@ from ...trainers.metrics.catalogue import metrics_of
 from ..reports import table
 from ..results import Detections, Result
 from ..show.threshold import Threshold
-from .base import AppTask, Files, Writer
+from .base import AppTask, Files, Writer, colours
 
 if TYPE_CHECKING:
     from ..bench.detection import DetectionBench
@@ -33,11 +32,46 @@ _F1 = ("f1", "f1_threshold", "band_low", "band_high")
 _STEP = 4.0  # logits for a threshold's step of 1: near 0.5 the keys then do what they do for saliency
 
 
+@dataclass
+class BoxWriter(Writer):
+    """Overlays, and the boxes of all pictures in COCO's format."""
+
+    images: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+
+    def settings(self) -> dict[str, Any]:
+        """As for others, and the thresholds by class."""
+        per_class = dict(zip(self.class_names, self.threshold.per_class))
+        return {**super().settings(), **({"thresholds": per_class} if per_class else {})}
+
+    def add(self, result: Result, stem: str) -> dict[str, Any]:
+        """As `Writer.add`; notes every box for `finish`."""
+        assert isinstance(result, Detections)
+        height, width = result.size
+        number = len(self.images) + 1
+        self.images.append({"id": number, "file_name": result.path, "width": width, "height": height})
+        self.annotations += to_coco_results(number, result.boxes, result.scores, result.classes)
+        return super().add(result, stem)
+
+    def finish(self) -> list[Path]:
+        """Write detections.json: every box found, below the thresholds too, as COCO's tools read it."""
+        present = max((entry["category_id"] for entry in self.annotations), default=0)
+        names = [*self.class_names, *(f"class {index}" for index in range(len(self.class_names), present))]
+        for number, entry in enumerate(self.annotations, 1):
+            width, height = entry["bbox"][2:]
+            entry |= {"id": number, "area": round(width * height, 2), "iscrowd": 0}
+        categories = [{"id": index + 1, "name": name} for index, name in enumerate(names)]
+        parts = {"images": self.images, "categories": categories, "annotations": self.annotations}
+        # An entry a line: a hundred boxes a picture make long files.
+        lists = (f'"{name}": [\n{_lines(entries)}\n]' for name, entries in parts.items())
+        return [write_text(self.out / DETECTIONS, "{\n" + ",\n".join(lists) + "\n}\n")]
+
+
 class DetectionApp(AppTask):
     """Boxes, classes and scores."""
 
-    name = "detection"
-    result = Detections
+    name, target = "detection", "boxes"
+    result, writer = Detections, BoxWriter
     files: ClassVar[Files] = {"overlay": ("overlays/{}.jpg", "boxes")}
     digits = 3
     columns = (*_AP, "olrp", *_F1)
@@ -46,8 +80,8 @@ class DetectionApp(AppTask):
     def check(self, found: tuple[np.ndarray, ...], runner: Runner) -> None:
         """Expect boxes [K, 4], scores [K] within [0, 1] and classes [K]."""
         boxes, scores, classes, _ = found
-        fits = np.ndim(scores) == 1 and np.shape(boxes) == (len(scores), 4) and np.shape(classes) == np.shape(scores)
-        if not fits:
+        count = np.shape(scores)
+        if not (len(count) == 1 and np.shape(boxes) == (*count, 4) and np.shape(classes) == count):
             raise UsageError(
                 f"expected a detection model, with boxes [K, 4], scores [K] and classes [K] for each picture; "
                 f"{runner.path} gives {np.shape(boxes)}, {np.shape(scores)} and {np.shape(classes)}: "
@@ -88,71 +122,24 @@ class DetectionApp(AppTask):
 
         return DetectionBench()
 
-    def restore(
-        self, found: tuple[np.ndarray, ...], runner: Runner, image: np.ndarray, threshold: Threshold, path: str
-    ) -> Detections:
-        """Give all boxes in the picture's pixels."""
-        height, width = image.shape[:2]
-        boxes, scores, classes = TARGETS["boxes"].unfit(found, runner.size, runner.resizing, (height, width))
+    def _result(self, found: tuple[np.ndarray, ...], runner: Runner, **about: Any) -> Detections:
         # What lies in the padding alone is in no picture.
-        inside = box_areas(boxes) > 0
-        known = max(len(runner.class_names), 1 + int(classes.max(initial=0)))
-        colours = tuple((int(r), int(g), int(b)) for r, g, b in runner.palette or class_colours(known))
-        names = tuple(runner.class_names)
-        return Detections(
-            boxes[inside], scores[inside], classes[inside], names, colours, image=image, threshold=threshold, path=path
-        )
+        inside = box_areas(found[0]) > 0
+        boxes, scores, classes = (part[inside] for part in found)
+        known = max(len(runner.class_names), 1 + int(found[2].max(initial=0)))
+        palette = colours(runner.palette or class_colours(known))
+        return Detections(boxes, scores, classes, tuple(runner.class_names), palette, **about)
 
     def move(self, threshold: Threshold, step: float) -> Threshold:
         """Move the thresholds of all classes."""
         per_class = tuple(_moved(value, step) for value in threshold.per_class)
         return replace(threshold, value=_moved(threshold.value, step), per_class=per_class, origin="keys")
 
-    def writer(self, threshold: Threshold, class_names: tuple[str, ...], out: Path) -> Writer:
-        """As `AppTask.writer`."""
-        return BoxWriter(self.files, threshold, class_names, out)
-
 
 def _moved(value: float, step: float) -> float:
     """Move a threshold in logits: scores of ranking losses may all be small, and classes keep their distance."""
     logit = math.log(max(value, 1e-6) / max(1 - value, 1e-6)) + _STEP * step
     return min(max(1 / (1 + math.exp(-logit)), 1e-3), 1 - 1e-3)
-
-
-class BoxWriter(Writer):
-    """Overlays, and the boxes of all pictures in COCO's format."""
-
-    def __init__(self, files: Files, threshold: Threshold, class_names: tuple[str, ...], out: Path):
-        super().__init__(files, threshold, class_names, out)
-        self.images: list[dict[str, Any]] = []
-        self.annotations: list[dict[str, Any]] = []
-
-    def settings(self) -> dict[str, Any]:
-        """As for others, and the thresholds by class."""
-        per_class = dict(zip(self.class_names, self.threshold.per_class))
-        return {**super().settings(), **({"thresholds": per_class} if per_class else {})}
-
-    def add(self, result: Result, stem: str) -> dict[str, Any]:
-        """As `Writer.add`; notes every box for `finish`."""
-        assert isinstance(result, Detections)
-        height, width = result.size
-        number = len(self.images) + 1
-        self.images.append({"id": number, "file_name": result.path, "width": width, "height": height})
-        self.annotations += to_coco_results(number, result.boxes, result.scores, result.classes)
-        return super().add(result, stem)
-
-    def finish(self) -> list[Path]:
-        """Write detections.json: every box found, below the thresholds too, as COCO's tools read it."""
-        present = max((entry["category_id"] for entry in self.annotations), default=0)
-        names = [*self.class_names, *(f"class {index}" for index in range(len(self.class_names), present))]
-        for number, entry in enumerate(self.annotations, 1):
-            width, height = entry["bbox"][2:]
-            entry |= {"id": number, "area": round(width * height, 2), "iscrowd": 0}
-        categories = [{"id": index + 1, "name": name} for index, name in enumerate(names)]
-        parts = {"images": self.images, "categories": categories, "annotations": self.annotations}
-        # An entry a line: a hundred boxes a picture make long files.
-        lists = (f'"{name}": [\n{_lines(entries)}\n]' for name, entries in parts.items())
-        return [write_text(self.out / DETECTIONS, "{\n" + ",\n".join(lists) + "\n}\n")]
 
 
 def _lines(entries: list[dict[str, Any]]) -> str:

@@ -1,14 +1,12 @@
 """Saliency in predict and demo: a map in the picture's own size."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ...export.runners.base import Runner
-from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
 from ..results import SaliencyMap
-from ..show.threshold import Threshold
 from .base import AppTask, Files, check_range
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 class SaliencyApp(AppTask):
     """One map, cut at one threshold."""
 
-    name = "saliency"
+    name, target = "saliency", "mask"
     result = SaliencyMap
     columns = (
         "max_f", "mean_f", "mae", "mean_to_max", "optimal_threshold", "band_low", "band_high", "polarisation",
@@ -53,10 +51,5 @@ class SaliencyApp(AppTask):
 
         return SaliencyBench()
 
-    def restore(
-        self, found: np.ndarray, runner: Runner, image: np.ndarray, threshold: Threshold, path: str
-    ) -> SaliencyMap:
-        """Give the map at the picture's own size."""
-        height, width = image.shape[:2]
-        restored = TARGETS["mask"].unfit(found, runner.size, runner.resizing, (height, width))
-        return SaliencyMap(restored, image=image, threshold=threshold, path=path)
+    def _result(self, found: np.ndarray, runner: Runner, **about: Any) -> SaliencyMap:
+        return SaliencyMap(found, **about)

@@ -1,6 +1,5 @@
 """Segmentation in predict and demo: the class of each pixel, at the picture's own size."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
@@ -8,11 +7,9 @@ import numpy as np
 
 from ...export.runners.base import Runner
 from ...trainers.colours import class_palette
-from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
 from ..results import ClassMap
-from ..show.threshold import Threshold
-from .base import AppTask, Files, Writer, check_range
+from .base import AppTask, Files, Writer, check_range, colours
 
 if TYPE_CHECKING:
     from ..bench.segmentation import SegmentationBench
@@ -30,17 +27,14 @@ class ClassWriter(Writer):
 class SegmentationApp(AppTask):
     """The likeliest class of each pixel, shown where its probability reaches the threshold."""
 
-    name = "segmentation"
+    name, target = "segmentation", "labels"
     columns = (
         "dataset_miou_present", "batch_miou_present", "image_miou_present", "dataset_miou", "batch_miou",
         "image_miou", "pixel_accuracy",
     )  # fmt: skip
     class_columns = ("iou", "recall", "precision", "share")
-    result = ClassMap
-    files: ClassVar[Files] = {
-        "labels": ("labels/{}.png", "indices"),
-        "overlay": ("overlays/{}.jpg", "classes"),
-    }
+    result, writer = ClassMap, ClassWriter
+    files: ClassVar[Files] = {"labels": ("labels/{}.png", "indices"), "overlay": ("overlays/{}.jpg", "classes")}
 
     def check(self, found: np.ndarray, runner: Runner) -> None:
         """Expect [S, S, C] within [0, 1]."""
@@ -66,20 +60,9 @@ class SegmentationApp(AppTask):
 
         return SegmentationBench()
 
-    def restore(
-        self, found: np.ndarray, runner: Runner, image: np.ndarray, threshold: Threshold, path: str
-    ) -> ClassMap:
-        """Bring the probabilities to the picture's size, and take the likeliest class."""
-        height, width = image.shape[:2]
-        scores = TARGETS["labels"].unfit(found, runner.size, runner.resizing, (height, width))
-        labels, confidence = _largest(scores)
-        names = tuple(runner.class_names) or tuple(f"class {index}" for index in range(scores.shape[-1]))
-        colours = tuple((int(r), int(g), int(b)) for r, g, b in runner.palette or class_palette(names))
-        return ClassMap(labels, confidence, names, colours, image=image, threshold=threshold, path=path)
-
-    def writer(self, threshold: Threshold, class_names: tuple[str, ...], out: Path) -> Writer:
-        """As `AppTask.writer`."""
-        return ClassWriter(self.files, threshold, class_names, out)
+    def _result(self, found: np.ndarray, runner: Runner, **about: Any) -> ClassMap:
+        names = tuple(runner.class_names) or tuple(f"class {index}" for index in range(found.shape[-1]))
+        return ClassMap(*_largest(found), names, colours(runner.palette or class_palette(names)), **about)
 
 
 def _largest(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -205,6 +205,10 @@ def test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told(tmp_
             r"seed in compare\(\) must be",
         ),
         (lambda: metricfit.compare("saliency", "floss"), "give --test SOURCE"),
+        (
+            lambda: metricfit.compare("saliency", "floss", test="discs:test", train={"epochs": 1, "loss": "dice"}),
+            r"compare\(\) sets loss for each training by itself: leave loss out of train=\{\.\.\.\}",
+        ),
         (lambda: metricfit.load("saliency_large"), "no model at saliency_large"),
         (lambda: metricfit.load("saliency_lite0", threshold=3), "from 0 to 1"),
     ],

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import closing
 
 import cv2
 import numpy as np
@@ -210,7 +211,7 @@ def test_inputs_are_found_once_and_named_apart(tmp_path):
 def test_a_recording_holds_what_was_written(tmp_path, suffix):
     path = tmp_path / f"new/out{suffix}"
     pictures = [disc(96, 128, 20 + 8 * index) for index in range(12)]
-    with Recording(path, 12.5) as recording:
+    with closing(Recording(path, 12.5)) as recording:
         for picture in pictures:
             recording.write(picture)
         assert not path.exists()
@@ -222,7 +223,7 @@ def test_a_recording_holds_what_was_written(tmp_path, suffix):
 
 
 def test_other_sizes_are_fitted_into_the_first(tmp_path):
-    with Recording(tmp_path / "out.mp4", 10) as recording:
+    with closing(Recording(tmp_path / "out.mp4", 10)) as recording:
         recording.write(np.full((95, 127, 3), 200, np.uint8))
         recording.write(np.full((200, 100, 3), 200, np.uint8))
     frames, _ = read_video(tmp_path / "out.mp4")
@@ -233,7 +234,7 @@ def test_other_sizes_are_fitted_into_the_first(tmp_path):
 
 
 def test_a_camera_recording_keeps_the_pace(tmp_path):
-    with Recording(tmp_path / "out.mp4", 10) as recording:
+    with closing(Recording(tmp_path / "out.mp4", 10)) as recording:
         for seconds in (0.0, 0.02, 0.3, 1.0):
             recording.write(disc(), seconds)
     assert len(read_video(tmp_path / "out.mp4")[0]) == 11
