@@ -200,7 +200,7 @@ def load(model: Model = "", *, threshold: float | None = None, threads: int | No
         threads: CPU threads; None takes what the runtime chooses.
 
     Returns:
-        The predictor: called with a picture's file or uint8 [H, W, 3] it gives a `SaliencyMap`, `ClassMap` or `Detections`.
+        Called with a picture's file or uint8 [H, W, 3], it gives `SaliencyMap`, `ClassMap` or `Detections`.
 
     Raises:
         UsageError: no such model, or a threshold out of range.

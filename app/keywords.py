@@ -1,6 +1,7 @@
 """Options from Python keywords, as the command line makes them from flags: the same names, defaults and errors."""
 
 import dataclasses
+import functools
 import inspect
 import os
 import types
@@ -36,13 +37,9 @@ def keywords_of(options_class: type, *, further: bool = False) -> Callable[[Func
     def decorated(function: FunctionT) -> FunctionT:
         own, hints = inspect.signature(function), typing.get_type_hints(options_class)
         *first, flags = own.parameters.values()
+        keyword = functools.partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY)
         keywords = [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if is_required(field) else _default(field),
-                annotation=hints[field.name],
-            )
+            keyword(field.name, default=_default(field), annotation=hints[field.name])
             for field in dataclasses.fields(options_class)
             if field.name not in own.parameters
         ]
@@ -71,4 +68,4 @@ def _converted(value: Any, hint: Any) -> Any:
 def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
-    return field.default
+    return inspect.Parameter.empty if is_required(field) else field.default

@@ -84,7 +84,7 @@ class Result(ABC):
 
         height, width = self.size
         scale = 7.0 / max(height, width)
-        figure = new_figure(max(2.5, width * scale), max(1.5, height * scale + 0.4))
+        figure = new_figure(max(2.5, width * scale), max(1.5, height * scale + 0.25))
         axes = figure.add_subplot()
         axes.imshow(self.draw(view))
         axes.set_axis_off()
@@ -176,8 +176,7 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
 
     map: np.ndarray
 
-    views: ClassVar[Mapping[str, View]] = overlay.VIEWS
-    titles: ClassVar[Mapping[str, str]] = overlay.TITLES
+    views, titles = overlay.VIEWS, overlay.TITLES
 
     @property
     def mask(self) -> np.ndarray:
@@ -237,8 +236,7 @@ class ClassMap(Result, overlay_classes.PixelClasses):
     besides, as .png with a palette: programs read the indices of the classes, people see colours.
     """
 
-    views: ClassVar[Mapping[str, View]] = overlay_classes.VIEWS
-    titles: ClassVar[Mapping[str, str]] = overlay_classes.TITLES
+    views, titles = overlay_classes.VIEWS, overlay_classes.TITLES
 
     @property
     def summary(self) -> str:
@@ -274,8 +272,7 @@ class Detections(Result, overlay_boxes.Boxes):
     Views to draw: `boxes`, `spotlight` (the rest darkened), `raw` (everything found).
     """
 
-    views: ClassVar[Mapping[str, View]] = overlay_boxes.VIEWS
-    titles: ClassVar[Mapping[str, str]] = overlay_boxes.TITLES
+    views, titles = overlay_boxes.VIEWS, overlay_boxes.TITLES
 
     @property
     def shown(self) -> Self:
@@ -288,16 +285,16 @@ class Detections(Result, overlay_boxes.Boxes):
         return _counted(len(self.shown), "object", "s")
 
     def _annotations(self) -> dict[str, Any]:
-        shown = self.shown
-        names = [shown.name(index) for index in shown.classes.tolist()]
-        return {"xyxy": shown.boxes, "confidence": shown.scores, **_classes(shown.classes.tolist(), names)}
+        shown, indices = self.shown, self.shown.classes.tolist()
+        classes = _classes(indices, [self.name(index) for index in indices])
+        return {"xyxy": shown.boxes, "confidence": shown.scores, **classes}
 
     def _facts(self) -> dict[str, Any]:
-        shown = self.shown
+        found = zip(*(part.tolist() for part in (self.shown.boxes, self.shown.scores, self.shown.classes)))
         return {
             "objects": [
-                {"class": shown.name(index), "score": float(f"{score:.6g}"), "box": [round(side, 2) for side in box]}
-                for box, score, index in zip(shown.boxes.tolist(), shown.scores.tolist(), shown.classes.tolist())
+                {"class": self.name(index), "score": float(f"{score:.6g}"), "box": [round(side, 2) for side in box]}
+                for box, score, index in found
             ]
         }
 

@@ -23,6 +23,7 @@ class DemoSummary:
     """What a run of the demo did."""
 
     threshold: Threshold  # the last one used
+    view: str  # the last one shown
     frames: int = 0
     seconds: float = 0.0  # from the first read to the last write, without pauses
     latencies: list[float] = field(default_factory=list)  # milliseconds from a frame in hand to its picture drawn
@@ -44,11 +45,8 @@ class DemoSummary:
         lines = list(self.notes)
         if self.frames:
             fps = self.frames / self.seconds if self.seconds > 0 else 0.0
-            lines.insert(
-                0,
-                f"{self.frames} frames, {fps:.1f} FPS end to end, latency {self.latency_median:.1f} ms median, "
-                f"{self.latency_p95:.1f} ms p95, {self.threshold.explained}",
-            )
+            latency = f"latency {self.latency_median:.1f} ms median, {self.latency_p95:.1f} ms p95"
+            lines.insert(0, f"{self.frames} frames, {fps:.1f} FPS end to end, {latency}, {self.threshold.explained}")
         things: list[Path | str] = list(self.files)
         if len(things) > 6:
             counts = Counter(path.parent for path in self.files)
@@ -68,7 +66,7 @@ class Demo:
                 f"expected --view as one of {', '.join(self.views)} for a {self.task.name} model, got {self.view}"
             )
         self.threshold = resolve_threshold(options.threshold, predictor)
-        self.summary = DemoSummary(self.threshold)
+        self.summary = DemoSummary(self.threshold, self.view)
         self.recording: Recording | None = None
         self._record_since = 0.0
         if options.record is not None:
@@ -101,7 +99,7 @@ class Demo:
     def start_recording(self, path: Path) -> None:
         """Begin a recording; the frames of a camera keep their pace."""
         source = Path(self.source.name)
-        if source.exists() and Path(path).exists() and source.samefile(path):
+        if source.exists() and path.exists() and source.samefile(path):
             raise UsageError(f"expected another file to record into, {path} is the source itself")
         self.recording = Recording(path, self.source.fps)
 
@@ -125,7 +123,7 @@ class Demo:
 
     def finish(self) -> None:
         """Close the recording and say what was done, however the run ended."""
-        self.summary.threshold, started = self.threshold, time.perf_counter()
+        self.summary.threshold, self.summary.view, started = self.threshold, self.view, time.perf_counter()
         try:
             self.stop_recording()
         finally:

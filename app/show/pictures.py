@@ -127,7 +127,7 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA)
     # Thin coloured lines would lose their colour to JPEG's usual half resolution of it.
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix == ".png" else jpeg
+    setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix.lower() == ".png" else jpeg
     _, encoded = cv2.imencode(path.suffix, picture, setting)
     with written_beside(path) as beside:
         beside.write_bytes(encoded.tobytes())

@@ -5,8 +5,4 @@ from .detection import DetectionApp
 from .saliency import SaliencyApp
 from .segmentation import SegmentationApp
 
-TASKS: dict[str, AppTask] = {
-    "saliency": SaliencyApp(),
-    "segmentation": SegmentationApp(),
-    "detection": DetectionApp(),
-}
+TASKS: dict[str, AppTask] = {task.name: task for task in (SaliencyApp(), SegmentationApp(), DetectionApp())}

@@ -123,12 +123,12 @@ class DetectionApp(AppTask):
         return DetectionBench()
 
     def _result(self, found: tuple[np.ndarray, ...], runner: Runner, **about: Any) -> Detections:
+        boxes, scores, classes = found
+        known = max(len(runner.class_names), 1 + int(classes.max(initial=0)))
+        names, palette = tuple(runner.class_names), colours(runner.palette or class_colours(known))
         # What lies in the padding alone is in no picture.
-        inside = box_areas(found[0]) > 0
-        boxes, scores, classes = (part[inside] for part in found)
-        known = max(len(runner.class_names), 1 + int(found[2].max(initial=0)))
-        palette = colours(runner.palette or class_colours(known))
-        return Detections(boxes, scores, classes, tuple(runner.class_names), palette, **about)
+        inside = box_areas(boxes) > 0
+        return Detections(boxes[inside], scores[inside], classes[inside], names, palette, **about)
 
     def move(self, threshold: Threshold, step: float) -> Threshold:
         """Move the thresholds of all classes."""
