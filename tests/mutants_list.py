@@ -504,9 +504,13 @@ MUTANTS: list[Mutant] = [
         ("resize_map(found[:height, :width], shape)", "resize_map(found, shape)"),
     ),
     *of(
+        "trainers/data/targets/base.py",
+        "tests/trainers/data/test_labels.py tests/trainers/data/test_scan.py tests/trainers/data/test_scan_boxes.py",
+        ("getattr(self, field.name) + getattr(other, field.name)", "getattr(self, field.name)"),
+    ),
+    *of(
         "trainers/data/targets/labels.py",
         "tests/trainers/data/test_labels.py tests/trainers/data/test_contact_sheet.py",
-        ("self.empty + other.empty", "self.empty"),
         ("present - {0} if has_background(class_names)", "present - {0} if class_names"),
     ),
     *of(
