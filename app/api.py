@@ -178,7 +178,7 @@ def compare(
     if "learning_rates" in flags:
         flags["learning_rates"] = _listed(flags["learning_rates"])
     _check_task(task)
-    if own := SET_FOR_EACH.intersection(flags.get("train", ())):
+    if own := SET_FOR_EACH.keys() & flags.get("train", ()):
         name = min(own)
         raise UsageError(f"compare() sets {name} for each training by itself: leave {name} out of train={{...}}")
     options = options_from(options_of(task), flags, "compare()")

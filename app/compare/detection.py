@@ -48,7 +48,8 @@ class DetectionPresentation(Presentation):
             for number, name in enumerate(comparison.tests):
                 at, near_zero = _thresholds(rows, name)
                 lines = [line_of(row, [_curve_at(one, name, key, at) for one in row.outcomes], at) for row in rows]
-                shown = lines_figure(lines, xlabel="Score threshold", ylabel=heading, mark=mark, logarithmic=near_zero)
+                look = {"xlabel": "Score threshold", "ylim": (0, 1.02), "xscale": "log" if near_zero else "linear"}
+                shown = lines_figure(lines, mark=mark, ylabel=heading, **look)
                 svg = to_svg(shown, f"{key}{number}", f"{heading} over the score threshold on {name}")
                 drawn.append(figure(svg, f"{name}. Circles: the best; shades: lowest to highest of the seeds."))
             text = "Of all classes together, under one threshold." + " Less is better." * (mark == "min")
@@ -86,6 +87,6 @@ def _balance(rows: Sequence[LabelledRow]) -> list[str]:
         + ", ".join(f"{line.label} {line.mean[-1]:.3g}" for line in lines)
         + "."
     )
-    shown = lines_figure(lines, xlabel="Epoch", ylabel="Negatives / positives", ylim=None, logarithmic_y=True)
+    shown = lines_figure(lines, xlabel="Epoch", ylabel="Negatives / positives", ylim=None, yscale="log")
     svg = to_svg(shown, "balance", "Balance of the gradients over the epochs")
     return ["<h2>Balance of the gradients</h2>", legend(rows), grid([figure(svg, text)])]

@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass, field, fields, make_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, cast, get_type_hints
 
 import tyro
 
@@ -10,33 +10,11 @@ from ...trainers.tasks import CONFIGS
 from ...trainers.training.config import RunConfig
 from ..options import Data, Quiet, SkipBad, Sources, Strict, TaskName
 
-if TYPE_CHECKING:
-    T = TypeVar("T")
-    Hidden = Annotated[T, None]
-else:
-    Hidden = tyro.conf.Suppress
-
-
-@dataclass(frozen=True)
-class _SetForEach:
-    """What a comparison sets for each training by itself, and so has no flag below --train."""
-
-    data: Hidden[str] = ""
-    val: Hidden[str | None] = None
-    out: Hidden[str] = ""
-    config: Hidden[str | None] = None
-    loss: Hidden[str] = ""
-    loss_options: Hidden[tuple[str, ...]] = ()
-    learning_rate: Hidden[float] = 1e-3
-    seed: Hidden[int] = 0
-    minutes: Hidden[float | None] = None
-    skip_bad: Hidden[bool] = False
-    strict: Hidden[bool] = False
-    overwrite: Hidden[bool] = False
-    quiet: Hidden[bool] = False
-
-
-SET_FOR_EACH = frozenset(one.name for one in fields(_SetForEach))
+# What a comparison sets for each training by itself, and so has no flag below --train.
+SET_FOR_EACH = {
+    "data": "", "val": None, "out": "", "config": None, "loss": "", "loss_options": (), "learning_rate": 1e-3,
+    "seed": 0, "minutes": None, "skip_bad": False, "strict": False, "overwrite": False, "quiet": False,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,14 +72,12 @@ class CompareOptions:
 def options_of(task: str) -> type[CompareOptions]:
     """Give the options with the flags below --train that the task's training has."""
     about = {"__doc__": f"What every training is told; see metricfit train {task} --help."}
-    training: Any = make_dataclass("Training", [], bases=(_SetForEach, CONFIGS[task]), frozen=True, namespace=about)
-    return make_dataclass(
-        "CompareOptions",
-        [("task", TaskName, field(default=task)), ("train", training, field(default_factory=training))],
-        bases=(CompareOptions,),
-        frozen=True,
-        namespace={"__doc__": CompareOptions.__doc__},
-    )
+    hints, suppressed = get_type_hints(CONFIGS[task]), cast(Any, tyro.conf.Suppress)
+    hidden = [(name, suppressed[hints[name]], field(default=default)) for name, default in SET_FOR_EACH.items()]
+    training: Any = make_dataclass("Training", hidden, bases=(CONFIGS[task],), frozen=True, namespace=about)
+    own = [("task", TaskName, field(default=task)), ("train", training, field(default_factory=training))]
+    namespace = {"__doc__": CompareOptions.__doc__}
+    return make_dataclass("CompareOptions", own, bases=(CompareOptions,), frozen=True, namespace=namespace)
 
 
 def training_config(options: CompareOptions) -> RunConfig:

@@ -18,13 +18,8 @@ from .tables import Figures, LabelledRow
 class Presentation(ABC):
     """One task in the report; all but what stands here is the same for all.
 
-    Attributes:
-        heading: of the opening.
-        opening: what it says.
-        lead: keys of the figures that it shows of each test set.
-        overall: and behind them those over all test sets.
-        columns: keys of the table of each test set.
-        score: what thresholds are picked by, for people; empty where there are none.
+    The opening has a heading, a text, and a table with the figures `lead` of each test set, `overall` behind them. Each
+    test set has a table of `columns`. Thresholds are picked by `score`, for people; it is empty where there are none.
     """
 
     heading: ClassVar[str] = "What scaling cannot move"

@@ -73,7 +73,7 @@ def _examples(comparison: Comparison, rows: Sequence[LabelledRow]) -> str:
 
 
 def _classes(palette: Mapping[str, str]) -> str:
-    """Explain the colours of classes, of which there may be none."""
+    """Explain the colours of classes, if any."""
     entries = "".join(
         f'<li><span class="swatch" style="border-color: {colour}"></span>{html.escape(name)}</li>'
         for name, colour in palette.items()
@@ -92,11 +92,8 @@ def _cost(comparison: Comparison, rows: Sequence[LabelledRow]) -> str:
     trained = [row for row in rows if not row.dashed]
     known = [[1e3 * one.step_seconds for one in row.outcomes if one.step_seconds] for row in trained]
     fastest = min((sum(steps) / len(steps) for steps in known if steps), default=0.0)
-    columns = [
-        Metric("step", "step, ms", ".0f", None, ""),
-        Metric("ratio", "of the fastest", ".2f", None, ""),
-        Metric("minutes", "minutes a run", ".1f", None, ""),
-    ]
+    wanted = (("step", "step, ms", ".0f"), ("ratio", "of the fastest", ".2f"), ("minutes", "minutes a run", ".1f"))
+    columns = [Metric(*column, None, "") for column in wanted]
     figures = []
     for row, steps in zip(trained, known):
         cells = {"minutes": Spread.of([one.record["seconds"] / 60 for one in row.outcomes])}
@@ -119,18 +116,15 @@ def _learning_rates(comparison: Comparison) -> str:
     chosen = {row.entry.loss: row.learning_rate for row in comparison.rows}
     lines = []
     for loss, trials in comparison.trials.items():
-        cells = [
-            (f"{trial['score']:.4f}" if "score" in trial else "no number", trial["learning_rate"] == chosen[loss])
-            for trial in trials
-        ]
-        lines.append((html.escape(loss), cells))
+        told = [f"{trial['score']:.4f}" if "score" in trial else "no number" for trial in trials]
+        marked = [trial["learning_rate"] == chosen[loss] for trial in trials]
+        lines.append((html.escape(loss), list(zip(told, marked))))
     text = (
         f"{len(plan.learning_rates)} trials for each loss, of {plan.trial_epochs} epochs each with the first seed; by "
         f"the task's main figure on the {SELECTION}. The marked one was taken for all seeds and sweeps of the loss."
     )
-    return (
-        "<h2>Learning rates</h2>" + paragraph(text) + table(["Loss", *map("{:g}".format, plan.learning_rates)], lines)
-    )
+    headings = ["Loss", *map("{:g}".format, plan.learning_rates)]
+    return "<h2>Learning rates</h2>" + paragraph(text) + table(headings, lines)
 
 
 def _settings(comparison: Comparison) -> str:

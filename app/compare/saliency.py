@@ -56,11 +56,8 @@ class SaliencyPresentation(Presentation):
         drawn = []
         for number, name in enumerate(comparison.tests):
             lines = [line_of(row, curves_of(row.outcomes, name, "f")) for row in rows]
-            svg = to_svg(
-                lines_figure(lines, xlabel="Threshold", ylabel="F-measure", ylim=None, mark="max"),
-                f"f{number}",
-                f"F-measure over the threshold on {name}",
-            )
+            shown = lines_figure(lines, xlabel="Threshold", ylabel="F-measure", ylim=None, mark="max")
+            svg = to_svg(shown, f"f{number}", f"F-measure over the threshold on {name}")
             drawn.append(figure(svg, f"{name}. Circles: MaxF; shades: lowest to highest of the seeds."))
         text = "The flatter a curve, the less the choice of the threshold matters; scaling logits flattens it, too."
         parts = [
@@ -76,11 +73,9 @@ class SaliencyPresentation(Presentation):
                     [line_of(one, curves_of(one.outcomes, name, key)) for key in ("precision", "recall", "f")]
                     for one in (row, baseline)
                 )
-                svg = to_svg(
-                    f_measure_figure(own, beside=() if row is baseline else beside),
-                    f"pr{number}-{place}",
-                    f"Precision, recall and F-measure of {row.text} on {name}",
-                )
+                shown = f_measure_figure(own, beside=() if row is baseline else beside)
+                title = f"Precision, recall and F-measure of {row.text} on {name}"
+                svg = to_svg(shown, f"pr{number}-{place}", title)
                 panels.append(figure(svg, row.text))
             parts.append(folded(name, grid(panels, small=True), open_=number == 0))
         return parts

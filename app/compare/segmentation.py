@@ -34,14 +34,8 @@ class SegmentationPresentation(Presentation):
         for number, name in enumerate(comparison.tests):
             figures = [_class_iou(row.outcomes, name) for row in rows]
             there = list(dict.fromkeys(kind for known in figures for kind in known))
-            dots = [
-                (
-                    row.text,
-                    colour_of(row.place),
-                    np.array([known[kind].mean if kind in known else np.nan for kind in there]),
-                )
-                for row, known in zip(rows, figures)
-            ]
+            means = [np.array([known[kind].mean if kind in known else np.nan for kind in there]) for known in figures]
+            dots = [(row.text, colour_of(row.place), mean) for row, mean in zip(rows, means)]
             shown = classes_figure(dots, there, xlabel="IoU over all pixels")
             svg = to_svg(shown, f"classes{number}", f"IoU by class on {name}")
             drawn.append(figure(svg, f"{name}. Means over the seeds; a line from the lowest to the highest loss."))

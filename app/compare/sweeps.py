@@ -18,11 +18,8 @@ def sweep_sections(comparison: Comparison, presentation: Presentation) -> list[s
         labels = [Label(f"{name} = {value}", place) for place, value in enumerate(rows)]
         for number, test in enumerate(comparison.tests):
             scores = presentation.swept(list(rows.values()), test)
-            svg = to_svg(
-                sweep_figure(list(rows), scores, xlabel=name),
-                f"sweep-{loss}-{name}-{number}",
-                f"{', '.join(scores)} over {name} on {test}",
-            )
+            shown, title = sweep_figure(list(rows), scores, xlabel=name), f"{', '.join(scores)} over {name} on {test}"
+            svg = to_svg(shown, f"sweep-{loss}-{name}-{number}", title)
             drawn.append(figure(svg, test))
             figures = [row.on(test) for row in rows.values()]
             table = spread_table(labels, presentation.set_columns(), figures, first=name)

@@ -8,8 +8,7 @@ from ...trainers.comparison.spread import Spread
 from ...trainers.metrics.catalogue import Metric
 from ..page.html import Label, table
 
-Figures = Sequence[Mapping[str, Spread]]
-"""Of each row, by the keys of the catalogue; what a row lacks shows as a dash."""
+Figures = Sequence[Mapping[str, Spread]]  # of each row, by the keys of the catalogue; what is lacking shows as a dash
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,8 @@ def spread_table(labels: Sequence[Label], columns: Sequence[Metric], figures: Fi
     best = [_best(column, figures) for column in columns]
     lines = []
     for label, known in zip(labels, figures):
-        cells = []
-        for column, top in zip(columns, best):
-            text = format(known[column.key], column.form) if column.key in known else "–"
-            cells.append((text, text.split(" ± ")[0] == top))
-        lines.append((label.html, cells))
+        texts = [format(known[one.key], one.form) if one.key in known else "–" for one in columns]
+        lines.append((label.html, [(text, text.split(" ± ")[0] == top) for text, top in zip(texts, best)]))
     return table([first, *(column.narrow for column in columns)], lines)
 
 

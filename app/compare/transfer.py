@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...trainers.comparison import SELECTION, Comparison, Outcome
-from ...trainers.comparison.transfer import Transfer
+from ...trainers.comparison import SELECTION, Comparison
 from ...trainers.figures.comparison import best_thresholds_figure, colour_of
 from ...trainers.metrics.catalogue import Metric
 from ...trainers.tasks import get_task
@@ -15,8 +14,7 @@ from ..page.svg import to_svg
 from .presentation import Presentation
 from .tables import LabelledRow, spread_table
 
-FULL_SHADE = 0.05
-"""The loss at which a cell is shaded most."""
+FULL_SHADE = 0.05  # the loss at which a cell is shaded most
 
 
 def transfer_section(comparison: Comparison, rows: Sequence[LabelledRow], presentation: Presentation) -> str:
@@ -37,11 +35,10 @@ def transfer_section(comparison: Comparison, rows: Sequence[LabelledRow], presen
 
 
 def _matrix(row: LabelledRow, presentation: Presentation) -> str:
-    transfers: list[Transfer] = [outcome.transfer for outcome in row.outcomes if outcome.transfer]
+    transfers = [outcome.transfer for outcome in row.outcomes if outcome.transfer]
     names = transfers[0].names
-    scores = np.mean([transfer.scores for transfer in transfers], axis=0)
-    lost = np.mean([transfer.loss for transfer in transfers], axis=0)
-    thresholds = np.mean([transfer.thresholds for transfer in transfers], axis=0)
+    each = zip(*((transfer.scores, transfer.loss, transfer.thresholds) for transfer in transfers))
+    scores, lost, thresholds = (np.mean(seeds, axis=0) for seeds in each)
     used = [place for place, name in enumerate(names) if name != SELECTION]
     head = "".join(f"<th>{presentation.score} on {html.escape(names[place])}</th>" for place in used)
     lines = []
@@ -61,15 +58,12 @@ def _cell(score: float, lost: float, *, own: bool) -> str:
 def _best_thresholds(comparison: Comparison, rows: Sequence[LabelledRow]) -> list[str]:
     key = get_task(comparison.task).best_threshold
 
-    def found(outcome: Outcome) -> list[float]:
-        return [kept["scalars"].get(key, np.nan) for kept in outcome.sets.values()]
+    def best(row: LabelledRow) -> np.ndarray:
+        return np.array([[one["scalars"].get(key, np.nan) for one in each.sets.values()] for each in row.outcomes])
 
-    drawn = [(row.text, colour_of(row.place), np.array([found(one) for one in row.outcomes])) for row in rows]
-    svg = to_svg(
-        best_thresholds_figure(drawn, list(comparison.rows[0].outcomes[0].sets)),
-        "thresholds",
-        "Best threshold of each set by row",
-    )
+    drawn = [(row.text, colour_of(row.place), best(row)) for row in rows]
+    shown = best_thresholds_figure(drawn, list(comparison.rows[0].outcomes[0].sets))
+    svg = to_svg(shown, "thresholds", "Best threshold of each set by row")
     caption = (
         "The best threshold of each set (marks), their mean (line) and standard deviation (bar), averaged over the "
         "seeds; as Fig. 3b of the FLoss paper."

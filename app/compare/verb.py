@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 
 from ...trainers.comparison import Comparison, Plan, compare, read_entries, read_sweep
@@ -27,13 +28,7 @@ def run(options: CompareOptions) -> int:
 
 
 def compare_losses(options: CompareOptions) -> tuple[Comparison, list[Path]]:
-    """Train what is not trained yet, and write the report; gives what was found, and the files.
-
-    Raises:
-        UsageError: what is asked for cannot be done so.
-        DataError: examples that cannot be used.
-        MetricfitError: a loss stopped being a number.
-    """
+    """Train what is not trained yet, and write the report; gives what was found, and the files."""
     comparison, presentation = compare(get_task(options.task), plan_of(options)), TASKS[options.task].presentation()
     folder = comparison.plan.out
     paths = [
@@ -45,11 +40,7 @@ def compare_losses(options: CompareOptions) -> tuple[Comparison, list[Path]]:
 
 
 def plan_of(options: CompareOptions) -> Plan:
-    """Read what was typed.
-
-    Raises:
-        UsageError: it cannot be done so.
-    """
+    """Read what was typed."""
     for name in ("seeds", "sweep_seeds", "trial_epochs"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -59,21 +50,14 @@ def plan_of(options: CompareOptions) -> Plan:
     config = training_config(options)
     entries = read_entries(options.losses, options.seeds)
     sweeps = tuple(sweep for text in options.sweep for sweep in read_sweep(text, entries, options.sweep_seeds))
-    swept = [(sweep.name, sweep.loss) for sweep in sweeps]
-    for name, loss in swept:
-        if swept.count((name, loss)) > 1:
+    for (name, loss), count in Counter((sweep.name, sweep.loss) for sweep in sweeps).items():
+        if count > 1:
             raise UsageError(f"--sweep names {name} of {loss} twice: give all its values in one")
+    trial_epochs, rates = options.trial_epochs or max(1, config.epochs // 4), _learning_rates(options.learning_rates)
     return Plan(
-        config=config,
-        entries=entries,
-        tests=options.test,
-        out=Path(options.out),
-        learning_rates=_learning_rates(options.learning_rates),
-        trial_epochs=options.trial_epochs or max(1, config.epochs // 4),
-        seed=options.seed,
-        sweeps=sweeps,
-        overwrite=options.overwrite,
-    )
+        config, entries, options.test, Path(options.out), learning_rates=rates, trial_epochs=trial_epochs,
+        seed=options.seed, sweeps=sweeps, overwrite=options.overwrite,
+    )  # fmt: skip
 
 
 def summary(comparison: Comparison, presentation: Presentation) -> str:

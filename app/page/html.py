@@ -3,9 +3,8 @@
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from string import Template
-
-from .style import STYLE
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -28,7 +27,8 @@ $body
 
 def page(title: str, parts: Iterable[str]) -> str:
     """Put a page together; the parts are HTML, the title is text."""
-    return _PAGE.substitute(title=html.escape(title), style=STYLE, body="\n".join(parts))
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    return _PAGE.substitute(title=html.escape(title), style=style, body="\n".join(parts))
 
 
 def paragraph(text: str) -> str:
@@ -45,15 +45,10 @@ class Label:
     dashed: bool = False
 
     @property
-    def swatch(self) -> str:
-        """Its colour as HTML."""
-        dashed = " dashed" * self.dashed
-        return f'<span class="swatch{dashed}" style="border-color: var(--row{self.place % 7})"></span>'
-
-    @property
     def html(self) -> str:
         """Its colour and its text."""
-        return self.swatch + html.escape(self.text)
+        kind, colour = "swatch" + " dashed" * self.dashed, f"var(--row{self.place % 7})"
+        return f'<span class="{kind}" style="border-color: {colour}"></span>{html.escape(self.text)}'
 
 
 def legend(labels: Iterable[Label]) -> str:
@@ -63,11 +58,9 @@ def legend(labels: Iterable[Label]) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, bool]]]]) -> str:
-    """Lay out figures; on a phone each row becomes a card.
+    """Lay out figures: each row has its HTML for the first column, and (text, whether it is the best) for the others.
 
-    Args:
-        headings: of all columns, text.
-        rows: what stands first, HTML, and for each other column its text and whether it is the best.
+    On a phone each row becomes a card.
     """
     head = "".join(f"<th>{html.escape(text)}</th>" for text in headings)
     lines = []
@@ -87,9 +80,9 @@ def _stacked(text: str) -> str:
     return f"{value} <small>± {spread}</small>" if sign else value
 
 
-def figure(svg: str, caption: str, extra: str = "") -> str:
-    """Frame a drawing; the caption is text, what comes behind it HTML."""
-    return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption>{extra}</figure>"
+def figure(svg: str, caption: str) -> str:
+    """Frame a drawing; the caption is text."""
+    return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
 def grid(parts: Iterable[str], small: bool = False) -> str:

@@ -23,12 +23,9 @@ _FONT = re.compile(r"'DejaVu Sans'(?:, *(?:'[^']*'|[\w-]+))*")
 
 
 def to_svg(figure: Figure, name: str, title: str) -> str:
-    """Draw a figure as an <svg> element without fixed size.
+    """Draw a figure in the colours of `figures.style` as an <svg> element without fixed size.
 
-    Args:
-        figure: what is drawn; its colours are those of `figures.style`.
-        name: unlike those of the page's other figures: it tells their parts apart.
-        title: what the figure shows, for who does not see it.
+    `name` tells its parts from those of the page's other figures, and `title` says what it shows, for who cannot see.
     """
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):

@@ -24,19 +24,11 @@ from .trainings import Trainings, step_seconds
 
 log = logging.getLogger("metricfit")
 
-MARK = "comparison.json"
-"""The file that says that a folder holds a comparison."""
+MARK = "comparison.json"  # says that a folder holds a comparison
 
 
 def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
-    """Train, evaluate and compare; what was done before an interruption is not done again.
-
-    Raises:
-        UsageError: settings that do not fit together, or a folder that holds something else.
-        DataError: examples that cannot be used.
-        MetricfitError: a loss stopped being a number at every learning rate, or in its whole training.
-        KeyboardInterrupt: stopped by hand; the same plan goes on from there.
-    """
+    """Train, evaluate and compare; what was done before an interruption is not done again."""
     plan = _with_baseline(task, plan)
     trained = [(entry, plan.seed + number) for number in range(max(entry.seeds for entry in plan.entries))
                for entry in plan.entries if number < entry.seeds]  # fmt: skip
@@ -53,7 +45,9 @@ def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
     _check_first_weights(plan)
     training, sets = _open_sets(task, plan)
     # Only now, when everything asked for was found to be sound, the folder is touched.
-    _open_folder(task, plan)
+    for name in ("runs", "evaluations") if plan.overwrite else ():
+        shutil.rmtree(plan.out / name, ignore_errors=True)
+    write_json(plan.out / MARK, {"task": task.name, "training": to_dict(plan.config)})
     steps = task.steps_per_epoch(plan.config, training)
 
     trials, rates = {}, {}
@@ -63,7 +57,7 @@ def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
     found = {}
     for entry, seed in trained + swept:
         if (entry.label, seed) not in found:
-            found[entry.label, seed] = _outcomes(task, trainings, entry, rates[entry.loss], seed, sets, steps)
+            found[entry.label, seed] = _outcomes(trainings, entry, rates[entry.loss], seed, sets, steps)
 
     def row(entry: Entry, label: str = "") -> list[Row]:
         seeds = [found[entry.label, plan.seed + number] for number in range(entry.seeds)]
@@ -91,37 +85,26 @@ def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
 
 
 def chosen_rate(loss: str, trials: list[dict], only: float) -> float:
-    """Give the learning rate of the best trial, the lower one of equals; the only one where none were made.
-
-    Raises:
-        MetricfitError: the loss stopped being a number in all trials.
-    """
+    """Give the learning rate of the best trial, the lower one of equals; the only one where none were made."""
     sound = [trial for trial in trials if "score" in trial]
     if trials and not sound:
         rates = ", ".join(f"{trial['learning_rate']:g}" for trial in trials)
         raise MetricfitError(f"{loss} stopped being a number at the learning rates {rates}: add a lower one")
-    best = max(sound, key=lambda trial: (trial["score"], -trial["learning_rate"]), default=None)
-    if best is None:
+    if not trials:
         return only
+    best = max(sound, key=lambda trial: (trial["score"], -trial["learning_rate"]))
     log.info("%s: learning rate %g, of %d tried", loss, best["learning_rate"], len(trials))
     return best["learning_rate"]
 
 
 def _outcomes(
-    task: Task[Any, Any],
-    trainings: Trainings,
-    entry: Entry,
-    rate: float,
-    seed: int,
-    sets: dict[str, Source],
-    steps: int,
+    trainings: Trainings, entry: Entry, rate: float, seed: int, sets: dict[str, Source], steps: int
 ) -> tuple[Outcome, Outcome | None, float | None]:
     """Train and measure one model: its outcome, and that with scaled logits and the factor where it has the control."""
-    record = trainings.training(entry, rate, seed)
+    task, record = trainings.task, trainings.training(entry, rate, seed)
     seconds = step_seconds(record, steps)
-    factor = None
-    if entry.loss == task.baseline and not entry.options:
-        factor = trainings.scale(record, sets[SELECTION])["factor"]
+    scaling = entry.loss == task.baseline and not entry.options
+    factor = trainings.scale(record, sets[SELECTION])["factor"] if scaling else None
     plain, *scaled = trainings.measured(record, sets, factor)
     control = outcome(task, record, scaled[0], seconds) if scaled else None
     return outcome(task, record, plain, seconds), control, factor
@@ -161,14 +144,6 @@ def _check_first_weights(plan: Plan) -> None:
     model_file(config.init)
 
 
-def _open_folder(task: Task[Any, Any], plan: Plan) -> None:
-    """Make the folder, or empty it where it is to be begun anew."""
-    if plan.overwrite:
-        for name in ("runs", "evaluations"):
-            shutil.rmtree(plan.out / name, ignore_errors=True)
-    write_json(plan.out / MARK, {"task": task.name, "training": to_dict(plan.config)})
-
-
 def _open_sets(task: Task[Any, Any], plan: Plan) -> tuple[Source, dict[str, Source]]:
     """Open and scan all data before anything is trained; the sets by name, the selection split first."""
     config = plan.config
@@ -190,11 +165,7 @@ def _open_sets(task: Task[Any, Any], plan: Plan) -> tuple[Source, dict[str, Sour
 
 
 def short_names(texts: tuple[str, ...]) -> list[str]:
-    """Call sources by the last part of their path, as far as that tells them apart.
-
-    Raises:
-        UsageError: a source is named twice.
-    """
+    """Call sources by the last part of their path, as far as that tells them apart."""
     if len(set(map(as_key, texts))) < len(texts):
         raise UsageError("--test names a source twice: leave one away")
     short = [SEPARATOR.join(map(_short_name, split_texts(text))) for text in texts]

@@ -1,7 +1,7 @@
 """What one model has on all sets, and a line of the table: the same loss over its seeds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,27 +16,16 @@ SELECTION = "selection split"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One model on every set.
-
-    Attributes:
-        seed: of its training.
-        record: what `Trainings` keeps of the training.
-        sets: its measurement by set, the selection split first; see `Task.measure`.
-        scalars: further figures by test set, such as the score at thresholds that were picked elsewhere.
-        overall: figures over all sets.
-        transfer: its best thresholds carried over; None for a task without thresholds.
-        middle_transfer: the same of the middles of its bands.
-        step_seconds: median time of a training step; None where it is not known.
-    """
+    """One model on every set, with what `Trainings` keeps of its training."""
 
     seed: int
     record: Record
-    sets: dict[str, Record]
-    scalars: dict[str, dict[str, float]]
-    overall: dict[str, float]
-    transfer: Transfer | None
-    middle_transfer: Transfer | None
-    step_seconds: float | None = None
+    sets: dict[str, Record]  # what `Task.measure` gives, the selection split first
+    scalars: dict[str, dict[str, float]]  # further figures by test set, such as the score at others' thresholds
+    overall: dict[str, float]  # figures over all sets
+    transfer: Transfer | None  # the best thresholds carried over, if the task has thresholds
+    middle_transfer: Transfer | None  # the same of the middles of bands
+    step_seconds: float | None = None  # median of a training step, where it is known
 
     def figures(self, name: str) -> dict[str, float]:
         """Give all figures on one set."""
@@ -63,21 +52,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table.
-
-    Attributes:
-        label: what it is called.
-        entry: the loss.
-        learning_rate: what it was trained with.
-        outcomes: one for each seed.
-        scales: the factor on the logits for each seed, where this is the control; else empty.
-    """
+    """A line of the table: a loss with one outcome for each seed."""
 
     label: str
     entry: Entry
     learning_rate: float
     outcomes: list[Outcome]
-    scales: list[float] = field(default_factory=list)
+    scales: list[float] = field(default_factory=list)  # the factor on the logits for each seed, if it is the control
 
     def on(self, name: str) -> dict[str, Spread]:
         """Give mean and spread over the seeds of the figures on one set."""
@@ -98,47 +79,39 @@ class Row:
             "learning_rate": self.learning_rate,
             "logit_scales": self.scales,
             "mean_and_spread": {
-                name: {key: one.to_dict() for key, one in figures.items()} for name, figures in spread.items()
+                name: {key: asdict(one) for key, one in figures.items()} for name, figures in spread.items()
             },
             "models": [outcome.to_dict() for outcome in self.outcomes],
         }
 
 
-def outcome(task: Task[Any, Any], record: Record, sets: Mapping[str, Record], seconds: float | None = None) -> Outcome:
-    """Put together what one model has on all sets: thresholds of one used on the others.
-
-    Args:
-        task: what the models are trained for.
-        record: of the training.
-        sets: a measurement by set, the selection split first.
-        seconds: time of a training step.
-    """
+def outcome(task: Task[Any, Any], record: Record, sets: dict[str, Record], seconds: float | None) -> Outcome:
+    """Put together what one model has on all sets, the selection split first: thresholds of one used on the others."""
     tests = [name for name in sets if name != SELECTION]
-    scalars: dict[str, dict[str, float]] = {name: {} for name in tests}
+    scalars: dict[str, dict[str, float]] = {}
     overall: dict[str, float] = {}
     transfer = middle_transfer = None
     if task.best_threshold:
         curves = {name: task.score_curve(kept) for name, kept in sets.items()}
         transfer, middle_transfer = threshold_transfer(curves), threshold_transfer(curves, middle_of_band)
-        for place, name in enumerate(transfer.names):
-            if name in scalars:
-                lost, middle_lost = transfer.lost_on(name), middle_transfer.lost_on(name)
-                scalars[name] = {
-                    "transferred": float(transfer.scores[0, place]),
-                    "transfer_loss": float(lost.mean()),
-                    "worst_transfer_loss": float(lost.max()),
-                    "middle_transfer_loss": float(middle_lost.mean()),
-                    "worst_middle_transfer_loss": float(middle_lost.max()),
-                    **task.derived(sets[name], sets[SELECTION]),
-                }
-        for key in ("transfer_loss", "middle_transfer_loss"):
+        derived = {name: task.derived(sets[name], sets[SELECTION]) for name in tests}
+        for name in tests:
+            lost, middle_lost = transfer.lost_on(name), middle_transfer.lost_on(name)
+            scalars[name] = {
+                "transferred": float(transfer.scores[0, transfer.names.index(name)]),
+                "transfer_loss": float(lost.mean()),
+                "worst_transfer_loss": float(lost.max()),
+                "middle_transfer_loss": float(middle_lost.mean()),
+                "worst_middle_transfer_loss": float(middle_lost.max()),
+                **derived[name],
+            }
+        # What every test set has of the task's own, such as F at one half, is averaged, too.
+        for key in ("transfer_loss", "middle_transfer_loss", *derived[tests[0]]):
             overall[key] = float(np.mean([scalars[name][key] for name in tests]))
-            overall[f"worst_{key}"] = max(scalars[name][f"worst_{key}"] for name in tests)
+        for key in ("worst_transfer_loss", "worst_middle_transfer_loss"):
+            overall[key] = max(scalars[name][key] for name in tests)
         best = [kept["scalars"].get(task.best_threshold) for kept in sets.values()]
         # Where nothing is found, a detector has none.
         if None not in best:
             overall |= {"threshold_mean": float(np.mean(best)), "threshold_variance": float(np.var(best))}
-        # What every test set has of the task's own, such as F at one half, is averaged.
-        for key in task.derived(sets[tests[0]], sets[SELECTION]):
-            overall[key] = float(np.mean([scalars[name][key] for name in tests]))
-    return Outcome(record["seed"], record, dict(sets), scalars, overall, transfer, middle_transfer, seconds)
+    return Outcome(record["seed"], record, sets, scalars, overall, transfer, middle_transfer, seconds)

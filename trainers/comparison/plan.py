@@ -9,20 +9,13 @@ from ... import losses
 from ..errors import UsageError
 from ..training.config import RunConfig, parse_loss_options
 
-Record = dict[str, Any]
-"""What a file of a comparison keeps: of a training, or of a model on one set, see `Task.measure`."""
+Record = dict[str, Any]  # what a file of a comparison keeps: of a training, or of `Task.measure`
 _SET_BY_TRAINERS = ("from_logits", "ignore_label")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A loss as it is trained, once for each seed.
-
-    Attributes:
-        loss: its name in the registry, or a sum of such.
-        options: its hyperparameters as NAME=VALUE; those with their default value are left out.
-        seeds: how many trainings.
-    """
+    """A loss, or a sum of losses, as it is trained once for each seed, with options NAME=VALUE that are no defaults."""
 
     loss: str
     options: tuple[str, ...] = ()
@@ -41,13 +34,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One hyperparameter of one loss at several values.
-
-    Attributes:
-        name: the hyperparameter.
-        loss: whose it is.
-        entries: the loss at each value, by the value as it was written.
-    """
+    """One hyperparameter of one loss, and the loss at each of several values, by the value as it was written."""
 
     name: str
     loss: str
@@ -56,18 +43,10 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole comparison.
+    """A whole comparison: losses, and the sources on which every model is evaluated, once.
 
-    Attributes:
-        config: what every training is told; loss, its options, learning rate, seed and folder are set for each.
-        entries: the losses.
-        tests: the sources on which every model is evaluated, once.
-        out: the folder of the comparison.
-        learning_rates: those tried for each loss, equally long, on the selection split; of a single one none is tried.
-        trial_epochs: epochs of each trial.
-        seed: the first seed.
-        sweeps: hyperparameters at several values, trained with the learning rate of their loss.
-        overwrite: whether to begin anew where a comparison exists.
+    Every training is told `config`; loss, options, learning rate, seed and folder are set for each. Several learning
+    rates are tried for each loss, equally long, on the selection split; sweeps take that of their loss.
     """
 
     config: RunConfig
@@ -87,15 +66,7 @@ def as_key(text: str) -> str:
 
 
 def read_entries(text: str, seeds: int) -> tuple[Entry, ...]:
-    """Read losses as they are typed: "floss,cross_entropy,log_floss:1", with a number of seeds for some.
-
-    Args:
-        text: names, or sums such as "softmax_cross_entropy + lovasz_softmax", with commas between them.
-        seeds: how many for a loss that says none.
-
-    Raises:
-        UsageError: nothing, a loss twice, or a number of seeds below 1.
-    """
+    """Read names or sums of losses as they are typed, "floss,cross_entropy,ap:1"; `seeds` where one says none."""
     entries = {}
     for part in text.split(","):
         name, colon, count = (piece.strip() for piece in part.partition(":"))
@@ -113,13 +84,7 @@ def read_entries(text: str, seeds: int) -> tuple[Entry, ...]:
 
 
 def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]:
-    """Read a hyperparameter's values, "beta2=0.1,0.3,0.8", for each of the losses that has it.
-
-    "floss.beta2=0.1,0.3,0.8" is for one of them.
-
-    Raises:
-        UsageError: written otherwise, or no loss has this hyperparameter.
-    """
+    """Read a hyperparameter's values, "beta2=0.3,0.8", for each loss that has it, or "floss.beta2=0.3,0.8" for one."""
     name, _, listed = (piece.strip() for piece in text.partition("="))
     only, _, name = name.rpartition(".")
     values = [value.strip() for value in listed.split(",")]
@@ -129,16 +94,15 @@ def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]
     if not having:
         known = ", ".join(f"{entry.loss} ({', '.join(_defaults(entry.loss)) or 'none'})" for entry in entries)
         raise UsageError(f"--sweep {text}: no such hyperparameter; those of the losses are {known}")
-    sweeps = []
-    for entry in having:
-        usual = _defaults(entry.loss)[name]
-        found = {value: () if _same(value, usual) else (f"{name}={value}",) for value in values}
-        swept = {value: Entry(entry.loss, options, seeds) for value, options in found.items()}
-        sweeps.append(Sweep(name, entry.loss, swept))
-    return sweeps
+
+    def at(loss: str, value: str) -> Entry:
+        (read,) = parse_loss_options([f"{name}={value}"]).values()
+        return Entry(loss, () if read == _defaults(loss)[name] else (f"{name}={value}",), seeds)
+
+    return [Sweep(name, one.loss, {value: at(one.loss, value) for value in values}) for one in having]
 
 
-def _defaults(text: str) -> dict:
+def _defaults(text: str) -> dict[str, Any]:
     """Give the hyperparameters of a loss or of a sum of them."""
     try:
         names = losses.read_sum(text)
@@ -146,8 +110,3 @@ def _defaults(text: str) -> dict:
         raise UsageError(f"--losses {text}: {error}") from error
     known = [losses.LOSSES[name].hyperparameters for name in names if name in losses.LOSSES]
     return {key: value for one in known for key, value in one.items() if key not in _SET_BY_TRAINERS}
-
-
-def _same(text: str, value: object) -> bool:
-    (found,) = parse_loss_options([f"value={text}"]).values()
-    return found == value

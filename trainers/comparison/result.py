@@ -1,7 +1,7 @@
 """What a comparison found, as data: rows of a table, and everything that led to them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import tensorflow as tf
@@ -10,30 +10,20 @@ from ..machine import cores
 from ..training.config import to_dict
 from ..training.run_folder import versions
 from .outcome import Row
-from .plan import Plan
+from .plan import Plan, Record
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that was found.
-
-    Attributes:
-        task: the task's name.
-        plan: what was asked for.
-        rows: the losses, and the controls behind theirs.
-        sweeps: by (hyperparameter, loss) a row for each value as it was written.
-        trials: by loss the records of the tried learning rates.
-        tests: the names of the test sets.
-        examples: how many pictures the sets have, and `training`.
-    """
+    """All that was found."""
 
     task: str
     plan: Plan
-    rows: list[Row]
-    sweeps: dict[tuple[str, str], dict[str, Row]]
-    trials: dict[str, list[dict[str, Any]]]
+    rows: list[Row]  # the losses, and the controls behind theirs
+    sweeps: dict[tuple[str, str], dict[str, Row]]  # by (hyperparameter, loss) a row for each value as it was written
+    trials: dict[str, list[Record]]  # by loss those of the tried learning rates
     tests: tuple[str, ...]
-    examples: dict[str, int]
+    examples: dict[str, int]  # how many pictures the sets have, and `training`
 
     @property
     def scalars(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -51,12 +41,13 @@ class Comparison:
 
     def csv_rows(self) -> list[dict[str, Any]]:
         """Give a line for each row, seed and test set, all with the same keys; what a row lacks is empty."""
+        swept = ((row, f"{name}={value}") for (name, _), rows in self.sweeps.items() for value, row in rows.items())
         lines = [
             {
                 "row": row.label,
                 "loss": row.entry.loss,
                 "options": " ".join(row.entry.options),
-                "sweep": swept,
+                "sweep": value,
                 "seed": outcome.seed,
                 "learning_rate": row.learning_rate,
                 "logit_scale": row.scales[number] if row.scales else "",
@@ -64,7 +55,7 @@ class Comparison:
                 **outcome.figures(name),
                 "step_seconds": "" if outcome.step_seconds is None else outcome.step_seconds,
             }
-            for row, swept in self._all_rows()
+            for row, value in chain(((row, "") for row in self.rows), swept)
             for number, outcome in enumerate(row.outcomes)
             for name in self.tests
         ]
@@ -73,15 +64,11 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything: settings, versions, trials, every model's figures and curves, and means."""
-        plan = self.plan
-        data = {
-            "training": plan.config.data,
-            "selection": plan.config.val or "every tenth training example",
-            "tests": dict(zip(self.tests, plan.tests)),
-        }
+        plan, selection = self.plan, self.plan.config.val or "every tenth training example"
+        tests = dict(zip(self.tests, plan.tests))
         return {
             "task": self.task,
-            "data": data,
+            "data": {"training": plan.config.data, "selection": selection, "tests": tests},
             "examples": self.examples,
             "learning_rates": list(plan.learning_rates),
             "trial_epochs": plan.trial_epochs if len(plan.learning_rates) > 1 else None,
@@ -94,16 +81,11 @@ class Comparison:
                 {
                     "hyperparameter": name,
                     "loss": loss,
-                    "values": {value: row.to_dict(self.tests) for value, row in rows.items()},
+                    "values": {key: row.to_dict(self.tests) for key, row in rows.items()},
                 }
                 for (name, loss), rows in self.sweeps.items()
             ],
         }
-
-    def _all_rows(self) -> Iterator[tuple[Row, str]]:
-        yield from ((row, "") for row in self.rows)
-        for (name, _), rows in self.sweeps.items():
-            yield from ((row, f"{name}={value}") for value, row in rows.items())
 
 
 def machine() -> dict[str, Any]:

@@ -1,20 +1,14 @@
 """Mean and spread over seeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over several seeds.
-
-    Attributes:
-        mean: over the seeds.
-        deviation: the sample standard deviation; None of a single seed, which tells nothing about it.
-        count: how many seeds.
-    """
+    """A figure over several seeds; a single one tells nothing about the sample standard deviation, which is None."""
 
     mean: float
     deviation: float | None
@@ -22,7 +16,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Take the mean and the spread of one value or more."""
+        """Take those of one value or more."""
         sample = np.asarray(values, np.float64)
         deviation = float(sample.std(ddof=1)) if sample.size > 1 else None
         return cls(float(sample.mean()), deviation, int(sample.size))
@@ -31,10 +25,6 @@ class Spread:
         """Write as "0.912 ± 0.003", or as "0.912" of a single seed; the specification is that of a number."""
         mean = format(self.mean, form)
         return mean if self.deviation is None else f"{mean} ± {format(self.deviation, form)}"
-
-    def to_dict(self) -> dict:
-        """Give plain numbers for JSON."""
-        return asdict(self)
 
 
 def spreads(seeds: Iterable[Mapping[str, float]]) -> dict[str, Spread]:

@@ -27,13 +27,7 @@ log = logging.getLogger("metricfit")
 
 
 class Trainings:
-    """Trains what a plan names, and remembers what is done: OUT/runs has run folders, OUT/evaluations what they score.
-
-    Args:
-        task: what is trained.
-        plan: what is compared.
-        total: how many trainings there are, for the log.
-    """
+    """Trains what a plan names, and remembers it: OUT/runs has run folders, OUT/evaluations what they score."""
 
     def __init__(self, task: Task[Any, Any], plan: Plan, total: int):
         self.task, self.plan, self.total = task, plan, total
@@ -77,18 +71,9 @@ class Trainings:
         return self._once(self._folder(record) / "logit_scale.json", find)
 
     def measured(self, record: Record, sets: dict[str, Source], scale: float | None = None) -> list[Record]:
-        """Evaluate a model on every set, once; gives by set its measurement, and that with scaled logits beside it.
-
-        Args:
-            record: what `training` gave.
-            sets: sources by name.
-            scale: a factor on the logits to measure, too.
-
-        Returns:
-            One dictionary by set, or two: as it is, and scaled.
-        """
+        """Evaluate a model on every set, once; gives its measurements by set; with a scale, of scaled logits too."""
         scales = (1.0,) if scale is None else (1.0, scale)
-        found: list[Record] = [{} for _ in scales]
+        found: list[list[Record]] = []
         for name, source in sets.items():
             path = self._folder(record) / "sets" / f"{as_key(name)}.json"
             if not _is_of(path, source):
@@ -99,9 +84,8 @@ class Trainings:
                 kept = self.task.measure(self._model(record), self.plan.config, source, scales)
                 return {"source": source.name, "examples": len(source), "scales": list(scales), "measured": kept}
 
-            for by_set, measurement in zip(found, self._once(path, measure)["measured"]):
-                by_set[name] = measurement
-        return found
+            found.append(self._once(path, measure)["measured"])
+        return [dict(zip(sets, kept)) for kept in zip(*found)]
 
     def _say(self, what: str) -> None:
         self.begun += 1

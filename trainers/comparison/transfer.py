@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,19 +11,12 @@ from ..metrics.threshold_band import band_around
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A score on each set at the threshold that was picked on another.
-
-    Attributes:
-        names: the sets.
-        thresholds: float64 [S], the threshold that was picked on each set.
-        scores: float64 [S, S], by the set on which the threshold was picked, and the set on which it is used.
-        best: float64 [S], the best score on each set at any threshold.
-    """
+    """A score on each of S sets at the threshold that was picked on another."""
 
     names: tuple[str, ...]
-    thresholds: np.ndarray
-    scores: np.ndarray
-    best: np.ndarray
+    thresholds: np.ndarray  # float64 [S], picked on each set
+    scores: np.ndarray  # float64 [S, S], by the set on which the threshold was picked, and that on which it is used
+    best: np.ndarray  # float64 [S], on each set at any threshold
 
     @property
     def loss(self) -> np.ndarray:
@@ -34,7 +28,7 @@ class Transfer:
         place = self.names.index(name)
         return np.delete(self.loss[:, place], place)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Give plain lists for JSON."""
         return {
             "sets": list(self.names),
@@ -59,16 +53,13 @@ def middle_of_band(at: np.ndarray, score: np.ndarray) -> float:
     return float(at[(first + last) // 2])
 
 
-def threshold_transfer(curves: Mapping[str, tuple], pick: Callable = lowest_best) -> Transfer:
+def threshold_transfer(
+    curves: Mapping[str, tuple[Any, Any]], pick: Callable[[np.ndarray, np.ndarray], float] = lowest_best
+) -> Transfer:
     """Carry the threshold that is picked on each set over to all sets.
 
-    Args:
-        curves: by set, rising thresholds [T] and the score at each, [T]; the sets may have different thresholds. A
-            threshold between two of a set is taken as the next higher one, as it cuts off nearly the same.
-        pick: (thresholds, scores) of one set to the threshold that is picked.
-
-    Returns:
-        The `Transfer`.
+    A set has rising thresholds [T] of its own, and the score at each. A threshold between two of them is taken as the
+    next higher one, as it cuts off nearly the same.
     """
     curves = {name: (np.asarray(at, np.float64), np.asarray(score, np.float64)) for name, (at, score) in curves.items()}
     thresholds = np.array([pick(at, score) for at, score in curves.values()])

@@ -1,10 +1,9 @@
-"""The pictures of a comparison: scores over the threshold, best thresholds of the sets, sweeps, classes.
-
-They have no legend of rows: the report explains the colours once, so that a figure can be small.
-"""
+"""The pictures of a comparison, small as they have no legend of rows: the report explains the colours once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,20 +11,14 @@ from matplotlib.lines import Line2D
 
 from .style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, new_figure, shortened
 
-WIDTH = 4.4
-"""Of a figure in inches: as wide as a phone's screen shows it without shrinking the letters."""
+WIDTH = 4.4  # inches: as wide as a phone's screen shows it without shrinking the letters
 MARKERS = "osD^vPX*"
+_CIRCLE: dict[str, Any] = {"marker": "o", "linestyle": "", "ms": 6, "mew": 1.6, "mfc": "white", "zorder": 5}
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A row of a comparison in a figure.
-
-    Attributes:
-        dashed: whether it is a control.
-        x: float [T].
-        mean: over the seeds, float [T]; `low` and `high` are the lowest and the highest of them.
-    """
+    """A row of a comparison, dashed if a control: its seeds' mean, lowest and highest over x, all float [T]."""
 
     label: str
     colour: str
@@ -41,27 +34,8 @@ def colour_of(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 
 
-def lines_figure(
-    lines: Sequence[Line],
-    *,
-    xlabel: str,
-    ylabel: str,
-    ylim: tuple[float, float] | None = (0, 1.02),
-    logarithmic: bool = False,
-    logarithmic_y: bool = False,
-    mark: str = "",
-) -> Figure:
-    """Draw one curve a row, the range of its seeds shaded.
-
-    Args:
-        lines: the rows.
-        xlabel: what is below the figure.
-        ylabel: what is beside it.
-        ylim: ends of the axis; None where the data decide.
-        logarithmic: of the abscissas.
-        logarithmic_y: of the ordinates.
-        mark: "max" or "min" for a circle at each curve's best point.
-    """
+def lines_figure(lines: Sequence[Line], *, mark: str = "", **settings: Any) -> Figure:
+    """Draw one curve a row, its seeds' range shaded, with the axes' settings; mark "max" or "min" circles the best."""
     figure = new_figure(WIDTH, 3.1)
     axes = bare(figure.add_subplot())
     for line in lines:
@@ -69,24 +43,15 @@ def lines_figure(
         axes.plot(line.x, line.mean, color=line.colour, linewidth=1.9, linestyle=DASHED if line.dashed else "-")
         if mark:
             best = int(np.argmax(line.mean) if mark == "max" else np.argmin(line.mean))
-            axes.plot(line.x[best], line.mean[best], "o", ms=6, mew=1.6, color=line.colour, mfc="white", zorder=5)
-    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
-    if logarithmic:
-        axes.set_xscale("log")
-    if logarithmic_y:
-        axes.set_yscale("log")
+            axes.plot(line.x[best], line.mean[best], **_CIRCLE, color=line.colour)
+    axes.set(**settings)
     axes.tick_params(which="minor", length=0)
     axes.margins(x=0.01)
     return figure
 
 
 def f_measure_figure(lines: Sequence[Line], beside: Sequence[Line] = ()) -> Figure:
-    """Draw precision (dotted), recall (dash-dotted) and F-measure of one row over the threshold (Fig. 4a of FLoss).
-
-    Args:
-        lines: the three, in this order; the largest F is a circle.
-        beside: the same of another row, drawn in grey.
-    """
+    """Draw precision (dotted), recall (dash-dotted) and F of a row over the threshold (Fig. 4a of FLoss)."""
     figure = new_figure(3.5, 2.7)
     axes = bare(figure.add_subplot())
     styles = ((DOTTED, 1.6), (DASH_DOTTED, 1.4), ("-", 2.1))
@@ -96,18 +61,13 @@ def f_measure_figure(lines: Sequence[Line], beside: Sequence[Line] = ()) -> Figu
         axes.plot(line.x, line.mean, color=line.colour, linewidth=width, linestyle=style)
     f = lines[-1]
     best = int(np.argmax(f.mean))
-    axes.plot(f.x[best], f.mean[best], "o", ms=6, mew=1.6, color=f.colour, mfc="white", zorder=5)
+    axes.plot(f.x[best], f.mean[best], **_CIRCLE, color=f.colour)
     axes.set(xlabel="Threshold", ylim=(0, 1.02), xlim=(0, 1))
     return figure
 
 
 def best_thresholds_figure(rows: Sequence[tuple[str, str, np.ndarray]], sets: Sequence[str]) -> Figure:
-    """Draw the best threshold of each set, its mean and its standard deviation over the sets (Fig. 3b of FLoss).
-
-    Args:
-        rows: label, colour and thresholds [seeds, sets] of each.
-        sets: their names.
-    """
+    """Draw each row's thresholds [seeds, sets], the best, their mean and deviation over sets (Fig. 3b of FLoss)."""
     figure = new_figure(WIDTH, 1.25 + 0.5 * len(rows))
     axes = bare(figure.add_subplot())
     axes.grid(visible=False, axis="y")
@@ -116,34 +76,23 @@ def best_thresholds_figure(rows: Sequence[tuple[str, str, np.ndarray]], sets: Se
         axes.plot([mean - deviation, mean + deviation], [place, place], color=colour, linewidth=7, alpha=0.22,
                   solid_capstyle="butt")  # fmt: skip
         axes.plot([mean, mean], [place - 0.28, place + 0.28], color=colour, linewidth=2.4)
-        for number, at in enumerate(thresholds.mean(axis=0)):
-            axes.plot(at, place, MARKERS[number % len(MARKERS)], color=colour, ms=6, mfc="none", mew=1.4)
+        for at, marker in zip(thresholds.mean(axis=0), cycle(MARKERS)):
+            axes.plot(at, place, marker, color=colour, ms=6, mfc="none", mew=1.4)
     axes.set_yticks(range(len(rows)), [label.replace(", ", ",\n") for label, *_ in rows])
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel="Best threshold")
-    handles = [
-        Line2D(
-            [], [], color=INK, marker=MARKERS[number % len(MARKERS)], mfc="none", linestyle="", label=shortened(name)
-        )
-        for number, name in enumerate(sets)
-    ]
+    look: dict[str, Any] = {"color": INK, "mfc": "none", "linestyle": ""}
+    handles = [Line2D([], [], label=shortened(name), marker=one, **look) for name, one in zip(sets, cycle(MARKERS))]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), **LEGEND)
     return figure
 
 
 def sweep_figure(values: Sequence[str], scores: Mapping[str, np.ndarray], *, xlabel: str) -> Figure:
-    """Draw scores over the values of a hyperparameter, evenly spaced (Fig. 4b of FLoss).
-
-    Args:
-        values: as they were written.
-        scores: float [values, seeds] by name.
-        xlabel: the hyperparameter.
-    """
+    """Draw scores, float [values, seeds] by name, over a hyperparameter's values, evenly spaced (Fig. 4b of FLoss)."""
     figure = new_figure(WIDTH, 3.0)
     axes = bare(figure.add_subplot())
     places = np.arange(len(values))
-    for (label, score), colour, style, marker in zip(
-        scores.items(), COLOURS, (DASHED, DASH_DOTTED, "-", DOTTED), "v^os"
-    ):
+    styles = (DASHED, DASH_DOTTED, "-", DOTTED)
+    for (label, score), colour, style, marker in zip(scores.items(), COLOURS, styles, "v^os"):
         axes.fill_between(places, score.min(axis=1), score.max(axis=1), color=colour, alpha=0.16, linewidth=0)
         axes.plot(places, score.mean(axis=1), color=colour, linestyle=style, linewidth=2, marker=marker, label=label)
     axes.set_xticks(places, values)
@@ -153,13 +102,7 @@ def sweep_figure(values: Sequence[str], scores: Mapping[str, np.ndarray], *, xla
 
 
 def classes_figure(rows: Sequence[tuple[str, str, np.ndarray]], names: Sequence[str], *, xlabel: str) -> Figure:
-    """Draw a score of each class, a dot a row; a line joins the lowest and the highest.
-
-    Args:
-        rows: label, colour and scores [classes], NaN where there is none.
-        names: of the classes.
-        xlabel: the score.
-    """
+    """Draw a score of each class, NaN where there is none, a dot a row; a line joins the lowest and the highest."""
     figure = new_figure(WIDTH, 0.9 + 0.3 * len(names))
     axes = bare(figure.add_subplot())
     axes.grid(visible=False, axis="y")
@@ -168,8 +111,8 @@ def classes_figure(rows: Sequence[tuple[str, str, np.ndarray]], names: Sequence[
         there = scores[:, place][~np.isnan(scores[:, place])]
         if there.size:
             axes.plot([there.min(), there.max()], [place, place], color="#BBBBBB", linewidth=1.2, zorder=1)
-    for number, (_, colour, score) in enumerate(rows):
-        axes.plot(score, np.arange(len(names)), MARKERS[number % len(MARKERS)], color=colour, ms=6, mew=0, alpha=0.9)
+    for (_, colour, score), marker in zip(rows, cycle(MARKERS)):
+        axes.plot(score, np.arange(len(names)), marker, color=colour, ms=6, mew=0, alpha=0.9)
     axes.set_yticks(range(len(names)), [shortened(name) for name in names])
     axes.set(ylim=(len(names) - 0.4, -0.6), xlabel=xlabel)
     return figure

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -357,18 +358,21 @@ def test_the_task_decides_the_flags_of_the_training():
             cli._read_options("compare", CompareOptions, ["--losses", "floss", "--test", "a", flag, "1"])
 
 
-def test_a_real_training_from_loss_to_report(config, tmp_path, monkeypatch):
+def test_a_real_training_from_loss_to_report(trained, config, tmp_path, monkeypatch):
     monkeypatch.setattr(Saliency, "baseline", "")  # a second training
-    arguments = ["compare", "--losses", "lovasz_hinge", "--data", "discs:train", "--test", "discs:test", "--quiet",
+    # The comparison goes on with a run that was trained with the very settings it asks for; others it would refuse.
+    run = tmp_path / "out/runs/floss-lr0.01-seed0"
+    shutil.copytree(trained.folder, run)
+    (tmp_path / "out/comparison.json").write_text('{"task": "saliency"}')
+    arguments = ["compare", "--losses", "floss", "--data", "discs:train", "--test", "discs:test", "--quiet",
                  "--learning-rates", "1e-2", "--out", str(tmp_path / "out"), "--train.backbone", "tiny",
-                 "--train.size", "32", "--train.batch-size", "6", "--train.epochs", "2"]  # fmt: skip
+                 "--train.size", "32", "--train.batch-size", "6", "--train.epochs", "3"]  # fmt: skip
     assert cli.main(arguments) == 0
     (line,) = rows_of(tmp_path / "out")
-    assert line["row"] == "lovasz_hinge"
+    assert line["row"] == "floss"
     assert float(line["image_iou_half"]) > 0.5, "it learnt"
     assert float(line["max_f"]) >= float(line["f_half"])
     assert 0 < float(line["step_seconds"]) < 5
-    run = tmp_path / "out/runs/lovasz_hinge-lr0.01-seed0"
     found = Saliency().measure(load_model(run), read_config(run / "config.json", SaliencyConfig),
                                open_source("discs:test"), (1.0, 4.0))  # fmt: skip
     assert found[0]["scalars"]["max_f"] == pytest.approx(float(line["max_f"]), abs=1e-6)
