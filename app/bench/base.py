@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -13,32 +12,23 @@ from ...trainers.tasks import CONFIGS, get_task
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
 
+# How a function is run, and whether XLA compiles it then.
 MODES = {"graph": False, "XLA": True}
-"""How a function is run, and whether XLA compiles it then."""
 
-Table = list[dict[str, Any]]
-"""Rows with equal keys."""
+Table = list[dict[str, Any]]  # rows with equal keys
 
 
-class Bench(ABC):
-    """The benchmarks of one task.
+class Bench:
+    """The benchmarks of one task: the tables by name, and the side and number of pictures where none are given.
 
-    Attributes:
-        name: of the task.
-        size: side of the pictures in pixels, where none is given.
-        batch_size: pictures a step, where none are given.
-        usual_for: the tables for which this task is meant where none is named; else it is the first that has one.
+    Where no task is named, a table is that of the task which it is `usual_for`, or else of the first that has it.
     """
 
     name: ClassVar[str]
     size: ClassVar[int]
     batch_size: ClassVar[int]
     usual_for: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    @abstractmethod
-    def tables(self) -> dict[str, Callable[[BenchOptions], Table]]:
-        """What can be measured, by name."""
+    tables: dict[str, Callable[[BenchOptions], Table]]
 
     @property
     def task(self) -> Any:
@@ -47,14 +37,8 @@ class Bench(ABC):
 
     def config(self, options: BenchOptions) -> Any:
         """Give the configuration of a training of the options' size on their data."""
-        config_class: Any = CONFIGS[self.name]
-        return config_class(
-            data=options.data,
-            backbone=options.backbone,
-            size=options.size,
-            batch_size=options.batch_size,
-            seed=options.seed,
-        )
+        shared = ("data", "backbone", "size", "batch_size", "seed")
+        return CONFIGS[self.name](**{name: getattr(options, name) for name in shared})
 
 
 def shape_of(options: BenchOptions) -> tuple[int, int, int]:
@@ -65,15 +49,7 @@ def shape_of(options: BenchOptions) -> tuple[int, int, int]:
 
 
 def interleaved(actions: Mapping[Any, Callable[[], object]], repeats: int) -> dict[Any, float]:
-    """Time actions in turns, so that a slow moment of the machine hits all of them.
-
-    Args:
-        actions: what to time, by name; each is called twice before, unmeasured.
-        repeats: measured calls of each.
-
-    Returns:
-        Median seconds by name.
-    """
+    """Time actions in turns, so that a slow moment of the machine hits all of them; gives median seconds by name."""
     # the first call traces and compiles, and the second is still slower than those that follow
     for action in [*actions.values(), *actions.values()]:
         action()
@@ -95,16 +71,11 @@ def ratio_rows(
     to: Callable[[Any], Any] | None = None,
     more: Mapping[Any, Mapping[str, Any]] | None = None,
 ) -> Table:
-    """Lay out times as rows.
+    """Lay out seconds by key, which is one name or a tuple of several, as rows of milliseconds and ratios.
 
-    Args:
-        times: seconds by key, a name or a tuple of names.
-        *names: what stands above the key's parts.
-        unit: what stands above the milliseconds.
-        images: pictures of each step, for a column of pictures a second; 0 for none.
-        ratio: what stands above the ratio.
-        to: from a key to the one that its time is compared with; by default the first.
-        more: further cells by key, which stand before the time.
+    `names`, `unit` and `ratio` stand above the columns. With `images`, the pictures of a step, there is a column of
+    pictures a second. `to` leads from a key to that with which it is compared, by default the first; `more` are
+    further cells by key.
     """
     first, rows = next(iter(times)), []
     for key, seconds in times.items():
@@ -116,11 +87,9 @@ def ratio_rows(
 
 
 def value_and_gradients(function: Callable, *, compiled: bool) -> Callable:
-    """Make of a loss the compiled function (fixed, watched) -> its value and the gradients of the watched.
+    """Make of a loss the function (fixed, watched) -> its value and the gradients of the watched.
 
-    Args:
-        function: (fixed, watched), two lists of tensors -> one or several scalars, which are added up.
-        compiled: whether XLA compiles it, or graph mode runs it.
+    It takes two lists of tensors and gives one or several scalars, which are added up; XLA compiles it if asked to.
     """
 
     @tf.function(jit_compile=compiled)
@@ -140,16 +109,13 @@ def loss_step(loss: Callable, labels: tf.Tensor, logits: tf.Tensor, *, compiled:
 
 
 def training_step(
-    model: keras.Model, config: Any, loss: Any, images: tf.Tensor, labels: tf.Tensor, *, jit_compile: bool = False
+    model: keras.Model, config: Any, loss: Any, labels: tf.Tensor, *, jit_compile: bool = False
 ) -> Callable[[], object]:
-    """Make an action of one step of a model's training on a batch of maps."""
+    """Make an action of one step of a model's training on a batch of maps, for pictures that are made up."""
+    shape = config.batch_size, config.size, config.size, 3
+    images = tf.cast(tf.random.stateless_uniform(shape, [config.seed, 2], 0, 256, tf.int32), tf.uint8)
     model.compile(optimizer=build_optimizer(config, 1000), loss=loss, jit_compile=jit_compile)
     return lambda: model.train_on_batch(images, labels)
-
-
-def random_pictures(shape: tuple[int, int, int], seed: int) -> tf.Tensor:
-    """Make up uint8 pictures [B, S, S, 3]."""
-    return tf.cast(tf.random.stateless_uniform((*shape, 3), [seed, 2], 0, 256, tf.int32), tf.uint8)
 
 
 def rate(stream: Iterator, count: int, batch_size: int) -> float:

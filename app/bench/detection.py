@@ -33,10 +33,8 @@ class DetectionBench(Bench):
     size, batch_size = 512, 4
     usual_for = ("losses", "train")
 
-    @property
-    def tables(self) -> dict[str, Callable[[BenchOptions], Table]]:
-        """Ranking losses, pipeline, training step and backbones."""
-        return {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models}
+    def __init__(self) -> None:
+        self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models}
 
     def data(self, options: BenchOptions) -> Table:
         """Time the training stream alone against the training step that eats it."""
@@ -69,8 +67,7 @@ def bench_models(options: BenchOptions) -> Table:
 
 
 def _focal(key: tuple[str, str]) -> tuple[str, str]:
-    what, _ = key
-    return ("loss alone, graph" if what == "loss alone, loop" else what), "focal"
+    return ("loss alone, graph" if key[0] == "loss alone, loop" else key[0]), "focal"
 
 
 def _losses_alone(model: keras.Model, batch: tuple) -> dict[tuple[str, str], Callable[[], object]]:

@@ -12,14 +12,7 @@ PROPERLY_RANKED = 1e-5
 
 
 class LoopResult(NamedTuple):
-    """What the loop computed.
-
-    Attributes:
-        value: the loss; of aLRP the sum of its parts.
-        gradient: with respect to the scores, float32 [N].
-        error_gradient: with respect to the localisation errors, float32 [N], or None.
-        pairs: how many pairs of a positive and a negative were compared.
-    """
+    """The loss (of aLRP the sum of its parts), its gradients float32 [N], and how many pairs were compared."""
 
     value: float
     gradient: np.ndarray
@@ -30,13 +23,9 @@ class LoopResult(NamedTuple):
 def loop_over_positives(
     labels: np.ndarray, scores: np.ndarray, errors: np.ndarray | None = None, *, delta: float = 1.0
 ) -> LoopResult:
-    """Compute AP-Loss, or aLRP where localisation errors are given, and its gradients.
+    """Compute AP-Loss, or aLRP where localisation errors [N] are given, and its gradients.
 
-    Args:
-        labels: int [N]: 1 positive, 0 negative, -1 ignored.
-        scores: float32 [N], logits.
-        errors: float32 [N], localisation errors, or None.
-        delta: half the width of the piecewise step.
+    `labels` are int [N], 1 positive, 0 negative, -1 ignored; `scores` logits [N]; `delta` is half the step's width.
     """
     positives = np.flatnonzero(labels == 1)
     own = scores[positives]
@@ -67,8 +56,7 @@ def loop_over_positives(
             np.add(to_negatives, step, out=to_negatives)
     gradient = np.zeros_like(scores)
     gradient[positives], gradient[kept] = to_positives, to_negatives
-    error_gradient = None
-    if errors is not None:
-        error_gradient = np.zeros_like(scores)
+    error_gradient = None if errors is None else np.zeros_like(scores)
+    if error_gradient is not None:
         error_gradient[positives] = slope
     return LoopResult(value, gradient, error_gradient, count * len(kept))

@@ -16,14 +16,11 @@ import tensorflow as tf
 from ... import losses
 from ..options import BenchOptions
 from .base import MODES, Table, interleaved, value_and_gradients
-from .loop import LoopResult, loop_over_positives
+from .loop import loop_over_positives
 
 log = logging.getLogger("metricfit")
 
-# What stands beside the registry's names: other hyperparameters.
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {"ap, interpolated": ("ap", {"interpolated": True})}
-SLOW = 4e9
-"""Pairs from which on the loop runs once."""
+SLOW = 4e9  # pairs from which on the loop runs once
 
 
 class Case(NamedTuple):
@@ -54,20 +51,22 @@ LOOPED = (SMALL, FRESH, LARGE)
 def bench_losses(options: BenchOptions) -> Table:
     """Time value and gradients of every detection loss, and of the loop, at several sizes; find its peak memory."""
     registered = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
-    names: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in registered} | VARIANTS
+    names: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in registered}
+    names["ap, interpolated"] = "ap", {"interpolated": True}
     steps = {
         (name, mode): value_and_gradients(_loss(*names[name]), compiled=compiled)
         for name in names
         for mode, compiled in MODES.items()
     }
-    loops = {("ap", "loop"): False, ("alrp", "loop"): True}
+    loops = {("ap", "loop"): 2, ("alrp", "loop"): 3}  # how many of labels, scores and errors it takes
     times: dict[tuple, dict[Case, float]] = {key: {} for key in [*steps, *loops]}
     speeds: dict[tuple, float] = {}
     for case in CASES:
         log.info("%s: timing %d losses", case, len(steps))
         batch = inputs(case, options.seed)
         actions: dict[tuple, Callable] = {key: partial(_run, step, *batch) for key, step in steps.items()}
-        looped = {key: partial(_loop, unified, *batch) for key, unified in loops.items() if case in LOOPED}
+        arrays = [tensor.numpy() for tensor in batch]
+        looped = {key: partial(loop_over_positives, *arrays[:count]) for key, count in loops.items() if case in LOOPED}
         if case.entries * case.positives < SLOW:
             actions |= looped
         for key, seconds in interleaved(actions, options.repeats).items():
@@ -78,8 +77,15 @@ def bench_losses(options: BenchOptions) -> Table:
             times[key].setdefault(case, time.perf_counter() - start)
             speeds[key] = max(speeds.get(key, 0), result.pairs / times[key][case])
             for mode in MODES:
-                _compare(case, result, _run(steps[key[0], mode], *batch))
-    rows = [_row(key, times, _alone(key, names, options.seed)) for key in steps]
+                value, (gradient, _) = _run(steps[key[0], mode], *batch)
+                error = np.abs(result.gradient - gradient.numpy()).sum() / np.abs(result.gradient).sum()
+                told = "%s: value %.6f, loop %.6f; gradients differ by %.1e"
+                log.info(told, case, float(value), result.value, error)
+    rows = []
+    for key in steps:
+        small, large = (_in_a_fresh_process(key, names, case, options.seed) for case in (TINY, HUGE))
+        alone = {"seconds": large.get("seconds"), "peak": large.get("bytes"), "fixed": small.get("bytes")}
+        rows.append(_row(key, times, alone))
     return [*rows, *(_row(key, times, {}, speeds[key]) for key in loops)]
 
 
@@ -129,24 +135,8 @@ def _run(step: Callable, labels: tf.Tensor, scores: tf.Tensor, errors: tf.Tensor
     return value, gradients
 
 
-def _loop(unified: bool, labels: tf.Tensor, scores: tf.Tensor, errors: tf.Tensor) -> LoopResult:
-    return loop_over_positives(labels.numpy(), scores.numpy(), errors.numpy() if unified else None)
-
-
-def _compare(case: Case, loop: LoopResult, ours: tuple[tf.Tensor, list]) -> None:
-    """Say how far ours is from the loop, in the sum of all differences."""
-    value, (gradient, _) = ours
-    error = np.abs(loop.gradient - gradient.numpy()).sum() / np.abs(loop.gradient).sum()
-    log.info("%s: value %.6f, loop %.6f; gradients differ by %.1e", case, float(value), loop.value, error)
-
-
-def _alone(key: tuple, names: dict, seed: int) -> dict:
-    """Find time and peak memory of the largest batch and of a small one, each in a process of its own."""
-    small, large = (_in_a_fresh_process(key, names, case, seed) for case in (TINY, HUGE))
-    return {"seconds": large.get("seconds"), "peak": large.get("bytes"), "fixed": small.get("bytes")}
-
-
 def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
+    """Find time and peak memory of one batch; empty where it fails."""
     log.info("%s: %s, %s, in a process of its own", case, *key)
     arguments = ", ".join(repr(argument) for argument in (*names[key[0]], key[1], list(case), seed))
     program = f"from {__name__} import print_peak; print_peak({arguments})"
@@ -160,20 +150,18 @@ def _in_a_fresh_process(key: tuple, names: dict, case: Case, seed: int) -> dict:
 
 def _row(key: tuple, times: dict, alone: dict, pairs: float | None = None) -> dict[str, Any]:
     mine, loop = times[key], times.get((key[0], "loop"), {})
-    row: dict[str, Any] = {"loss": key[0], "mode": key[1]}
-    row |= {f"{case}, ms": _times(mine.get(case), 1e3) for case in CASES}
-    row |= {f"loop / ours, {case}": _ratio(loop.get(case), mine.get(case)) for case in LOOPED}
-    row["N x4"] = _ratio(mine.get(MORE_ENTRIES), mine.get(SMALL))
-    row["P x4"] = _ratio(mine.get(MORE_POSITIVES), mine.get(SMALL))
-    row[f"{HUGE}, ms"] = _times(alone.get("seconds"), 1e3)
-    row["peak / scores"] = _ratio(alone.get("peak"), 4.0 * HUGE.entries)
-    row["fixed part of it"] = _ratio(alone.get("fixed"), 4.0 * HUGE.entries)
-    row["pairs/s"] = pairs
-    return row
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+    return {
+        "loss": key[0],
+        "mode": key[1],
+        **{f"{case}, ms": _ratio(mine.get(case), 1e-3) for case in CASES},
+        **{f"loop / ours, {case}": _ratio(loop.get(case), mine.get(case)) for case in LOOPED},
+        "N x4": _ratio(mine.get(MORE_ENTRIES), mine.get(SMALL)),
+        "P x4": _ratio(mine.get(MORE_POSITIVES), mine.get(SMALL)),
+        f"{HUGE}, ms": _ratio(alone.get("seconds"), 1e-3),
+        "peak / scores": _ratio(alone.get("peak"), 4.0 * HUGE.entries),
+        "fixed part of it": _ratio(alone.get("fixed"), 4.0 * HUGE.entries),
+        "pairs/s": pairs,
+    }
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:

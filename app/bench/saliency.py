@@ -17,19 +17,7 @@ from ...trainers.models.deeplab import build_deeplab
 from ...trainers.models.registry import serving
 from ...trainers.training.config import SaliencyConfig
 from ..options import BenchOptions
-from .base import (
-    MODES,
-    Bench,
-    Table,
-    against_step,
-    interleaved,
-    loss_step,
-    random_pictures,
-    rate,
-    ratio_rows,
-    shape_of,
-    training_step,
-)
+from .base import MODES, Bench, Table, against_step, interleaved, loss_step, rate, ratio_rows, shape_of, training_step
 
 
 class SaliencyBench(Bench):
@@ -38,11 +26,9 @@ class SaliencyBench(Bench):
     name = "saliency"
     size, batch_size = 192, 16
 
-    @property
-    def tables(self) -> dict[str, Callable[[BenchOptions], Table]]:
-        """Losses, pipeline, training step, networks and F-measure."""
-        return {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models,
-                "metrics": bench_metrics}  # fmt: skip
+    def __init__(self) -> None:
+        self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models,
+                       "metrics": bench_metrics}  # fmt: skip
 
     def data(self, options: BenchOptions) -> Table:
         """Time the training stream alone against the training step that eats it."""
@@ -59,10 +45,8 @@ class SaliencyBench(Bench):
     def train(self, options: BenchOptions) -> Table:
         """Time the training step for each loss, and with XLA."""
         config = self.config(options)
-        actions = {
-            f"{config.backbone}, {name}": _training_step(config, jit_compile=False, loss=name)
-            for name in ("cross_entropy", *(name for name in loss_names() if name != "cross_entropy"))
-        }
+        names = dict.fromkeys(["cross_entropy", *loss_names()])
+        actions = {f"{config.backbone}, {name}": _training_step(config, jit_compile=False, loss=name) for name in names}
         actions[f"{config.backbone}, floss, XLA"] = _training_step(config, jit_compile=True, loss="floss")
         return ratio_rows(interleaved(actions, options.repeats), "step", images=config.batch_size)
 
@@ -145,4 +129,4 @@ def _training_step(config: SaliencyConfig, *, jit_compile: bool, loss: str = "fl
     masks = tf.constant(np.random.default_rng(config.seed).random(shape) < 0.25, tf.int32)
     model = build_deeplab(config.backbone, size=config.size)
     built = losses.get(loss, from_logits=True, ignore_label=IGNORE)
-    return training_step(model, config, built, random_pictures(shape, config.seed), masks, jit_compile=jit_compile)
+    return training_step(model, config, built, masks, jit_compile=jit_compile)

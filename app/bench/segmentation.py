@@ -10,14 +10,13 @@ import tensorflow as tf
 from ... import losses
 from ...trainers.models.deeplab import build_deeplab
 from ..options import BenchOptions
-from .base import MODES, Bench, Table, interleaved, loss_step, random_pictures, ratio_rows, shape_of, training_step
+from .base import MODES, Bench, Table, interleaved, loss_step, ratio_rows, shape_of, training_step
 
 log = logging.getLogger("metricfit")
 
 CLASSES = 21
 SORT = "tf.sort of the errors"
 TRAINED_WITH = ("softmax_cross_entropy", "lovasz_softmax", "softmax_cross_entropy + lovasz_softmax", "lovasz_hinge")
-"""The losses of `bench train`; Lovász ones are binned, as they are by default."""
 
 
 class SegmentationBench(Bench):
@@ -26,30 +25,23 @@ class SegmentationBench(Bench):
     name = "segmentation"
     size, batch_size = 256, 4
 
-    @property
-    def tables(self) -> dict[str, Callable[[BenchOptions], Table]]:
-        """Losses and training step."""
-        return {"losses": bench_losses, "train": self.train}
+    def __init__(self) -> None:
+        self.tables = {"losses": bench_losses, "train": self.train}
 
     def train(self, options: BenchOptions) -> Table:
         """Time the training step of a DeepLab with each loss, in graph mode."""
         config = self.config(options)
         labels, _ = inputs(options)
-        images = random_pictures(shape_of(options), options.seed)
         actions = {}
         for loss in TRAINED_WITH:
             model = build_deeplab(config.backbone, size=config.size, class_names=[f"c{n}" for n in range(CLASSES)])
-            actions[loss] = training_step(
-                model, config, self.task.build_loss(replace(config, loss=loss)), images, labels
-            )
+            built = self.task.build_loss(replace(config, loss=loss))
+            actions[loss] = training_step(model, config, built, labels)
         return ratio_rows(interleaved(actions, options.repeats), "loss", images=config.batch_size)
 
 
 def bench_losses(options: BenchOptions) -> Table:
-    """Time value and gradients of the segmentation losses, and of the published formulation, against a sort.
-
-    The sort is of the errors of Lovász-Softmax, [classes, pixels].
-    """
+    """Time value and gradients of the losses, and of the published one, against a sort of [classes, pixels] errors."""
     labels, logits = inputs(options)
     pixels = tf.reshape(tf.nn.softmax(logits), [-1, CLASSES])
     errors = tf.abs(pixels - tf.one_hot(tf.reshape(labels, [-1]), CLASSES))
@@ -84,14 +76,9 @@ def inputs(options: BenchOptions) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def published_lovasz_softmax(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Compute Lovász-Softmax as published (Algorithm 1): one sort per class, differentiated by automatic means.
+    """Compute Lovász-Softmax of labels int32 [B, S, S] and logits [B, S, S, C] as published (Algorithm 1).
 
-    Args:
-        y_true: int32 [B, S, S].
-        y_pred: logits, float32 [B, S, S, C].
-
-    Returns:
-        The average over the classes with foreground, a scalar.
+    One sort per class, differentiated by automatic means; the average over the classes with foreground.
     """
     classes = y_pred.shape[-1]
     labels, probability = tf.reshape(y_true, [-1]), tf.reshape(tf.nn.softmax(y_pred), [-1, classes])

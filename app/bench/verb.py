@@ -31,11 +31,7 @@ def run(options: BenchOptions) -> int:
 
 
 def bench_of(options: BenchOptions) -> Bench:
-    """Find the task whose table is asked for.
-
-    Raises:
-        UsageError: the task has no such table.
-    """
+    """Find the task whose table is asked for."""
     having = [bench for bench in (task.bench() for task in TASKS.values()) if options.what in bench.tables]
     having.sort(key=lambda bench: options.what not in bench.usual_for)
     for bench in having:

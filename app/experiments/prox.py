@@ -98,12 +98,7 @@ def toy_paths(slope: float) -> dict[str, np.ndarray]:
 
 
 def last_layer(seed: int) -> list[dict[str, Any]]:
-    """Train a linear layer on fixed features by each method, with what suits it best on problem 0, on other problems.
-
-    Returns:
-        Rows of method, problem, rate, λ (infinite for a gradient) and the curve of `train`: all trials of problem 0,
-        best first, and the best setting on the others.
-    """
+    """Train a linear layer by each method: all trials (λ infinite for a gradient) on problem 0, the best elsewhere."""
     problems, rows = [_pictures(np.random.default_rng((seed, number))) for number in range(PROBLEMS)], []
 
     def row(name: str, problem: int, rate: float, regularization: float) -> dict[str, Any]:
@@ -117,13 +112,10 @@ def last_layer(seed: int) -> list[dict[str, Any]]:
 
 
 def train(masks: np.ndarray, features: np.ndarray, rate: float, regularization: float, momentum: float) -> np.ndarray:
-    """Train with the Lovász hinge averaged over the first half of the pictures, from least squares on.
+    """Train with the Lovász hinge of half of the pictures, from least squares; gives the Jaccard losses of the others.
 
     The proximal algorithm hands λ (m − prox(m)) back through the layer, in place of the gradient of the margins m: what
     it tends to for an infinite λ.
-
-    Returns:
-        The Jaccard loss of the other pictures before each step and at the end.
     """
     x, sign = features[:PICTURES], np.where(masks[:PICTURES], 1, -1)
     weights = np.linalg.lstsq(x.reshape(-1, FEATURES + 1), sign.ravel(), rcond=None)[0]

@@ -1,6 +1,7 @@
 """Losses of two pixels as surfaces: Fig. 1 and 2 of Berman et al., CVPR 2018, and Fig. 1 of Zhao et al., ICCV 2019."""
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,19 +73,12 @@ def floss_surfaces() -> list[Surface]:
 
 
 def surface(truth: Truth, value: Callable, limits: Pair, axis: str, corners: Pair | None = None) -> Surface:
-    """Compute a loss of two pixels on a grid.
+    """Compute a loss of two pixels on a grid: x, y and z [31, 31], with a title, and what is on both axes.
 
-    Args:
-        truth: the two labels.
-        value: (labels, what is on the axes), both [n, 1, 2], -> the loss of each of n pairs.
-        limits: of both axes.
-        axis: what is on them.
-        corners: where a pixel counts as right and as wrong, for the points of the discrete Jaccard loss.
-
-    Returns:
-        x, y and z of the surface, [31, 31], `corners` as (x, y, Jaccard loss), a title, and the name of the axes.
+    `value` gives the loss of n pairs from labels and what is on the axes, both [n, 1, 2]. At `corners` a pixel counts
+    as right and as wrong; of them come points (x, y, discrete Jaccard loss).
     """
-    axis_values = np.linspace(limits[0], limits[1], STEPS)
+    axis_values = np.linspace(*limits, STEPS)
     x, y = np.meshgrid(axis_values, axis_values, indexing="ij")
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2)
     labels = np.broadcast_to(np.array(truth, float), points.shape)
@@ -98,8 +92,7 @@ def _points(truth: Truth, corners: Pair | None) -> list[tuple[float, float, floa
         return []
     return [
         (corners[a], corners[b], (a + b) / max(sum(t or wrong for t, wrong in zip(truth, (a, b))), 1))
-        for a in (0, 1)
-        for b in (0, 1)
+        for a, b in product((0, 1), repeat=2)
     ]
 
 
@@ -115,10 +108,8 @@ def _draw(surfaces: list[Surface], rows: int, columns: int) -> Figure:
         axes.set_xlabel(f"{values['axis']} 1", fontsize=8.5, labelpad=-4)
         axes.set_ylabel(f"{values['axis']} 2", fontsize=8.5, labelpad=-4)
         axes.tick_params(labelsize=7, pad=-3)
-        for side in (axes.xaxis, axes.yaxis, axes.zaxis):
-            side.set_major_locator(
-                MaxNLocator(4, steps=[1, 2, 5, 10], prune="lower" if side is not axes.zaxis else None)
-            )
+        for side, prune in ((axes.xaxis, "lower"), (axes.yaxis, "lower"), (axes.zaxis, None)):
+            side.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], prune=prune))
         axes.view_init(elev=26, azim=-125 if values["axis"] != "d" else 55)
         axes.set_box_aspect(None, zoom=0.88)
     return figure

@@ -42,16 +42,10 @@ def make_circles(seed: int) -> Circles:
 
 
 def loss_curves(circles: Circles, biases: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute each loss of the model F = feature + b, foreground where F > 0, at every bias b, averaged over pictures.
-
-    Returns:
-        [biases] by the name of the loss, the Jaccard loss first.
-    """
+    """Compute each loss of the model F = feature + b, foreground where F > 0, at every bias b, the pictures' mean."""
     sign = np.where(circles.masks, 1, -1)
     masks = tf.constant(circles.masks)
-    curves: dict[str, list[float]] = {
-        name: [] for name in (JACCARD, "Lovász hinge", "soft IoU", "hinge", "cross-entropy")
-    }
+    names, rows = (JACCARD, "Lovász hinge", "soft IoU", "hinge", "cross-entropy"), []
     for bias in biases:
         scores = circles.features + np.float32(bias)
         found = scores > 0
@@ -63,25 +57,18 @@ def loss_curves(circles: Circles, biases: np.ndarray) -> dict[str, np.ndarray]:
             np.maximum(1 - sign * scores, 0),
             losses.cross_entropy(masks, scores, from_logits=True),
         )
-        for curve, value in zip(curves.values(), values):
-            curve.append(float(np.mean(value)))
-    return {name: np.array(curve) for name, curve in curves.items()}
+        rows.append([float(np.mean(value)) for value in values])
+    return dict(zip(names, np.transpose(rows)))
 
 
 def minima(curves: dict[str, np.ndarray], biases: np.ndarray) -> list[dict[str, Any]]:
     """Tell for each loss its best bias, and the Jaccard loss there beside the smallest."""
-    jaccard = curves[JACCARD]
     rows = []
     for name, curve in curves.items():
-        best = int(curve.argmin())
-        rows.append(
-            {
-                "loss": name,
-                "best bias": float(biases[best]),
-                "Jaccard loss there": float(jaccard[best]),
-                "above its minimum": float(jaccard[best] - jaccard.min()),
-            }
-        )
+        there = float(curves[JACCARD][curve.argmin()])
+        above = there - float(curves[JACCARD].min())
+        bias = float(biases[curve.argmin()])
+        rows.append({"loss": name, "best bias": bias, "Jaccard loss there": there, "above its minimum": above})
     return rows
 
 
@@ -90,9 +77,8 @@ def run(options: ExperimentOptions, folder: Path) -> list[Path]:
     circles = make_circles(options.seed)
     curves = loss_curves(circles, BIASES)
     rows = minima(curves, BIASES)
-    headings = list(rows[0])
     shown = [[f"{cell:.3f}" if isinstance(cell, float) else cell for cell in row.values()] for row in rows]
-    log.info("\n%s", grid([headings, *shown]))
+    log.info("\n%s", grid([list(rows[0]), *shown]))
     figure = save(draw(circles, curves), folder / "lovasz_synthetic.png")
     return [figure, write_csv(folder / "lovasz_synthetic.csv", rows)]
 

@@ -1,6 +1,7 @@
 """The verb `experiment`: what the papers show of their losses, computed anew, as figures and tables."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from ..options import ExperimentOptions
@@ -10,23 +11,14 @@ log = logging.getLogger("metricfit")
 
 
 def run(options: ExperimentOptions) -> int:
-    """Run one experiment; gives the exit code."""
-    log.info("\n%s", made(experiment(options, Path(options.out))))
-    return 0
-
-
-def experiment(options: ExperimentOptions, folder: Path) -> list[Path]:
-    """Write the figures and tables of what is asked for; gives their paths."""
+    """Write the figures and tables of one experiment; gives the exit code."""
+    write: Callable[[ExperimentOptions, Path], list[Path]]
     match options.what:
         case "lovasz-synthetic":
-            from . import synthetic
-
-            return synthetic.run(options, folder)
+            from .synthetic import run as write
         case "surfaces":
-            from . import surfaces
-
-            return surfaces.run(options, folder)
+            from .surfaces import run as write
         case "lovasz-prox":
-            from . import prox
-
-            return prox.run(options, folder)
+            from .prox import run as write
+    log.info("\n%s", made(write(options, Path(options.out))))
+    return 0
