@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import tyro
@@ -29,7 +28,7 @@ class Verb(NamedTuple):
 
 
 def _training(config: type[RunConfig]) -> Verb:
-    first, _, _ = (config.__doc__ or "").partition(":")
+    first = (config.__doc__ or "").partition(":")[0]
     return Verb(config, first[:1].lower() + first[1:])
 
 
@@ -49,68 +48,43 @@ VERBS = {
 }
 
 
-def handler(options: Any) -> Callable[[], int]:
+def handler(options: Any) -> Callable[[Any], int]:
     """Give what does what was typed. It is imported only now: help must not wait for TensorFlow."""
+    run: Callable[[Any], int]
     match options:
         case verbs.QuickstartOptions():
-            from . import quickstart
-
-            return partial(quickstart.run, options)
+            from .quickstart import run
         case RunConfig():
-            from . import train
-
-            return partial(train.run, options)
+            from .train import run
         case verbs.EvaluateOptions():
-            from . import evaluate
-
-            return partial(evaluate.run, options)
+            from .evaluate import run
         case CompareOptions():
-            from .compare import verb as compare
-
-            return partial(compare.run, options)
+            from .compare.verb import run
         case verbs.ExportOptions():
-            from . import export
-
-            return partial(export.run, options)
+            from .export import run
         case PredictOptions():
-            from . import predict
-
-            return partial(predict.predict_files, options)
+            from .predict import predict_files as run
         case DemoOptions():
-            from .live import demo
-
-            return partial(demo.run_demo, options)
+            from .live.demo import run_demo as run
         case verbs.DataCheckOptions():
-            from . import data
-
-            return partial(data.check, options)
+            from .data import check as run
         case verbs.DataShowOptions():
-            from . import data
-
-            return partial(data.show, options)
+            from .data import show as run
         case verbs.BenchOptions():
-            from .bench import verb as bench
-
-            return partial(bench.run, options)
+            from .bench.verb import run
         case verbs.ExperimentOptions():
-            from .experiments import verb as experiments
-
-            return partial(experiments.run, options)
+            from .experiments.verb import run
         case verbs.LossesOptions():
-            from . import losses
-
-            return partial(losses.run, options)
-    raise TypeError(f"no verb takes {type(options).__name__}")
+            from .losses import run
+        case _:
+            raise TypeError(f"no verb takes {type(options).__name__}")
+    return run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the program.
+    """Run the program with what was typed after its name; None takes the process's own.
 
-    Args:
-        arguments: what was typed after the program's name; None takes the process's own.
-
-    Returns:
-        The exit code: 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 interrupted.
+    Gives the exit code: 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 interrupted.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
@@ -126,41 +100,29 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read the output has enough of it: `metricfit --help | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except MetricfitError as error:
+    except Exception as error:  # nobody else is left to tell: one sentence and an exit code, and --debug for the rest
         if debug:
             raise
-        print(f"metricfit: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        if debug:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"metricfit: error: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    except Exception as error:  # nobody else is left to tell: one sentence and exit code 1, and --debug for the rest
-        if debug:
-            raise
-        print(
-            f"metricfit: unexpected error: {type(error).__name__}: {error} (the same command with --debug shows where)",
-            file=sys.stderr,
-        )
-        return 1
+        if isinstance(error, MetricfitError):
+            told = f"error: {error}"
+        elif isinstance(error, OSError):
+            told = f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+        else:
+            told = f"unexpected error: {type(error).__name__}: {error} (the same command with --debug shows where)"
+        print(f"metricfit: {told}", file=sys.stderr)
+        return error.exit_code if isinstance(error, MetricfitError) else 1
 
 
 def overview() -> str:
     """The help of the program as a whole."""
-    return "\n".join(
-        [
-            "usage: metricfit VERB ... [--debug]",
-            "",
-            "Train Keras models directly for the numbers they are judged by.",
-            "",
-            *_described(list(VERBS), "  "),
-            "",
-            "Start with:  metricfit quickstart",
-            "Then:        metricfit train saliency --data folder:PATH --loss floss --out runs/first",
-            "Help:        metricfit VERB --help",
-        ]
+    verbs_with_help = "\n".join(_described(list(VERBS), "  "))
+    return (
+        "usage: metricfit VERB ... [--debug]\n\n"
+        "Train Keras models directly for the numbers they are judged by.\n\n"
+        f"{verbs_with_help}\n\n"
+        "Start with:  metricfit quickstart\n"
+        "Then:        metricfit train saliency --data folder:PATH --loss floss --out runs/first\n"
+        "Help:        metricfit VERB --help"
     )
 
 
@@ -178,7 +140,7 @@ def _dispatch(arguments: list[str], debug: bool = False) -> int:
     _set_up_logging(getattr(options, "quiet", False))
     with contextlib.nullcontext() if debug else held_back_stderr():
         run = handler(options)
-    return run()
+    return run(options)
 
 
 def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
@@ -215,17 +177,16 @@ def _read_options(name: str, options_class: type, arguments: list[str]) -> Any:
 
 
 def _value_of(flag: str, arguments: list[str]) -> str | None:
-    for index, argument in enumerate(arguments):
-        if argument.startswith(flag + "="):
+    for argument, following in zip(arguments, [*arguments[1:], None]):
+        if argument == flag:
+            return following
+        if argument.startswith(f"{flag}="):
             return argument.partition("=")[2]
-        if argument == flag and index + 1 < len(arguments):
-            return arguments[index + 1]
     return None
 
 
 def _set_up_logging(quiet: bool) -> None:
-    for handler in list(log.handlers):
-        log.removeHandler(handler)
+    log.handlers.clear()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(logging.WARNING if quiet else logging.INFO)

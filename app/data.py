@@ -3,23 +3,20 @@
 import logging
 import shlex
 
+from ..trainers.data.example import Source
 from ..trainers.data.labels import LabelCoding, with_coding
 from ..trainers.data.scan.contact_sheet import contact_sheet
 from ..trainers.data.scan.scanner import counted, scan
 from ..trainers.data.sources import open_source, usual_needs
 from ..trainers.errors import DataError, UsageError
-from .options import DataCheckOptions, DataShowOptions
+from .options import DataCheckOptions, DataOptions, DataShowOptions
 from .reports import made
 
 log = logging.getLogger("metricfit")
 
 
 def check(options: DataCheckOptions) -> int:
-    """Scan a source and list every fault, repair and note; gives the exit code.
-
-    Raises:
-        DataError: If there are faults.
-    """
+    """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
     needs = _needs(options)
     faults = scan(_open(options, needs), needs=needs, quiet=options.quiet)
     log.info("%s", faults.report(limit=None))
@@ -33,13 +30,13 @@ def check(options: DataCheckOptions) -> int:
     return 0
 
 
-def _needs(options: DataCheckOptions | DataShowOptions) -> str:
+def _needs(options: DataOptions) -> str:
     if options.needs != "auto":
         return options.needs
     return "labels" if options.classes or options.ignore else usual_needs(options.source)
 
 
-def _open(options: DataCheckOptions | DataShowOptions, needs: str):
+def _open(options: DataOptions, needs: str) -> Source:
     """Open a source; class maps whose classes nobody names keep the values of their files."""
     if needs != "labels" and (options.classes or options.ignore):
         raise UsageError(f"--classes and --ignore are for labels, --needs is {needs}: leave one of them away")

@@ -27,22 +27,15 @@ from .tasks import TASKS as APP_TASKS
 
 log = logging.getLogger("metricfit")
 
+# Task -> options that say how its data are read; no other task has them.
 OF_DATA = {"segmentation": ("classes", "ignore")}
-"""Task -> options that say how its data are read; no other task has them."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's report on a source, and what was set.
-
-    Attributes:
-        report: of the model's task.
-        source: the data's name and number of examples.
-        summary: what metrics.json holds.
-    """
+    """A model's report on a source, and what metrics.json holds."""
 
     report: Report
-    source: str
     summary: dict[str, Any]
 
     def write(self, folder: Path) -> list[Path]:
@@ -54,31 +47,24 @@ def run(options: EvaluateOptions) -> int:
     """Measure a model and say what was found; gives the exit code."""
     evaluation = evaluate(options)
     paths = evaluation.write(Path(options.out) if options.out else report_folder(options))
-    log.info("\n%s\n", APP_TASKS[evaluation.summary["task"]].tables(evaluation.source, evaluation.report))
+    summary, report = evaluation.summary, evaluation.report
+    log.info("\n%s\n", APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report))
     log.info("%s", made(paths))
     return 0
 
 
 def evaluate(options: EvaluateOptions) -> Evaluation:
-    """Measure a model; writes nothing.
-
-    Raises:
-        UsageError: options that do not fit together or with the model, or no model.
-        DataError: examples that cannot be used.
-    """
+    """Measure a model; writes nothing."""
     _check_scale(options.logit_scale)
     Views(options.scales)  # refuses scales before a model is loaded
     runner = load_predictor(options.model).runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
+    coding = coding_of(options, runner) if task.needs == "labels" else None
     source = checked_source(
-        options.data,
-        needs=task.needs,
-        skip_bad=options.skip_bad,
-        strict=options.strict,
-        quiet=options.quiet,
-        coding=coding_of(options, runner) if task.needs == "labels" else None,
-    )
+        options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
+        coding=coding,
+    )  # fmt: skip
     settings = {name: getattr(options, name) for name in task.judging}
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
@@ -95,7 +81,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         "versions": versions(),
         **report.to_dict(),
     }
-    return Evaluation(report, f"{source.name} ({len(source)})", summary)
+    return Evaluation(report, summary)
 
 
 def _predictor(options: EvaluateOptions, runner: Runner, task: Task[Any, Any]) -> Any:
@@ -148,9 +134,8 @@ def _check_scale(text: str) -> None:
 def _logit_scale(options: EvaluateOptions, runner: Runner) -> float:
     if options.logit_scale != "best":
         return float(options.logit_scale)
-    settings = Path(options.model) / "config.json"
-    if Path(options.model).suffix == ".keras":
-        settings = Path(options.model).parent / "config.json"
+    model = Path(options.model)
+    settings = (model.parent if model.suffix == ".keras" else model) / "config.json"
     if not settings.is_file():
         raise UsageError("--logit-scale best needs a run, on whose own held-out data it is picked")
     config = replace(

@@ -23,21 +23,8 @@ def run(options: ExportOptions) -> int:
 
 def export(options: ExportOptions) -> ExportResult:
     """Export a run; see `export_run`."""
-    return export_run(
-        options.run,
-        options.to,
-        formats=options.formats,
-        quantize=options.quantize,
-        data=options.data,
-        val=options.val,
-        tests=options.test,
-        name=options.name,
-        data_terms=options.data_terms,
-        limits=options.limits,
-        overwrite=options.overwrite,
-        quiet=options.quiet,
-        seed=options.seed,
-    )
+    given = dict(vars(options))
+    return export_run(tests=given.pop("test"), **given)
 
 
 def files_table(result: ExportResult) -> str:

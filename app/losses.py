@@ -2,48 +2,37 @@
 
 import json
 import textwrap
+from collections.abc import Iterable
+from itertools import zip_longest
+from typing import Any
 
 from ..losses import LOSSES
 from .options import LossesOptions
 
-
-def run(options: LossesOptions) -> int:
-    """Print the registry; gives the exit code."""
-    rows = [
-        {
-            "name": entry.name,
-            "task": entry.task,
-            "optimises": entry.optimises,
-            "hyperparameters": entry.hyperparameters,
-            "reference": entry.reference,
-        }
-        for entry in LOSSES.values()
-    ]
-    if options.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        print(losses_table(rows))
-    return 0
-
-
 WIDTHS = {"name": 24, "task": 12, "optimises": 34, "hyperparameters": 34, "reference": 40}
 
 
-def losses_table(rows: list[dict]) -> str:
+def run(options: LossesOptions) -> int:
+    """Print the registry; gives the exit code."""
+    rows = [{key: getattr(entry, key) for key in WIDTHS} for entry in LOSSES.values()]
+    print(json.dumps(rows, indent=2) if options.json else losses_table(rows))
+    return 0
+
+
+def losses_table(rows: list[dict[str, Any]]) -> str:
     """Lay the registry out in wrapped columns under their headings, a blank line between losses."""
-    lines = ["  ".join(key.ljust(width) for key, width in WIDTHS.items()).rstrip()]
+    lines = [_line(WIDTHS)]
     for row in rows:
-        cells = {key: textwrap.wrap(_shown(row[key]), width) or [""] for key, width in WIDTHS.items()}
-        lines.append("")
-        for index in range(max(map(len, cells.values()))):
-            parts = [
-                (cells[key][index] if index < len(cells[key]) else "").ljust(width) for key, width in WIDTHS.items()
-            ]
-            lines.append("  ".join(parts).rstrip())
+        cells = [textwrap.wrap(_shown(row[key]), width) for key, width in WIDTHS.items()]
+        lines += ["", *map(_line, zip_longest(*cells, fillvalue=""))]
     return "\n".join(lines)
 
 
-def _shown(value) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={default!r}" for name, default in value.items())
-    return str(value)
+def _line(cells: Iterable[str]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS.values())).rstrip()
+
+
+def _shown(value: Any) -> str:
+    return (
+        ", ".join(f"{name}={default!r}" for name, default in value.items()) if isinstance(value, dict) else str(value)
+    )

@@ -22,9 +22,7 @@ Model = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL", help
 OptionalModel = Annotated[
     tyro.conf.Positional[str],
     tyro.conf.arg(
-        metavar="[MODEL]",
-        help=f"{_MODEL}; without one, saliency_lite0, which does.",
-        help_behavior_hint="(optional)",
+        metavar="[MODEL]", help=f"{_MODEL}; without one, saliency_lite0, which does.", help_behavior_hint="(optional)"
     ),
 ]
 Data = Annotated[

@@ -4,13 +4,15 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from ..export import ExportResult, export_run, load_runner, read_card
-from ..trainers.data.images import resize_image
+from ..export.runners.base import Runner
+from ..trainers.data.example import Source
 from ..trainers.data.sources import open_source
+from ..trainers.figures.panels import Look, Picture, panel_grid, shows
+from ..trainers.figures.rendering import to_png_array
 from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGE
 from ..trainers.tasks import get_task
@@ -24,10 +26,6 @@ from .show.pictures import write_picture
 from .tasks import TASKS
 
 log = logging.getLogger("metricfit")
-
-SCENES_SHOWN = 4
-PANEL_SIDE = 200
-GAP = 8
 
 
 def run(options: QuickstartOptions) -> int:
@@ -44,14 +42,13 @@ def run(options: QuickstartOptions) -> int:
     test = open_source("scenes:test")
     files = {"model.keras": result.folder / "model.keras", **exported.files}
     runners = {name: load_runner(path) for name, path in files.items()}
-    rows = []
-    for name, runner in runners.items():
-        report = saliency.evaluate(runner, test, label=name, quiet=options.quiet)
-        rows.append((name, report.scalars))
+    rows = [
+        (name, saliency.evaluate(runner, test, label=name, quiet=options.quiet).scalars)
+        for name, runner in runners.items()
+    ]
 
     log.info("\n4/4  draw")
-    runner = runners["model_int8.tflite"]
-    pictures = _draw(runner, test, folder / "pictures")
+    pictures = _draw(runners["model_int8.tflite"], test, folder / "pictures")
     log.info("\n%s\n", table(rows, metrics_of(*TASKS["saliency"].columns)))
     log.info("%s", made([result.folder, exported.folder, *pictures]))
     log.info(
@@ -64,20 +61,11 @@ def run(options: QuickstartOptions) -> int:
 
 def configuration(options: QuickstartOptions) -> SaliencyConfig:
     """The quickstart's training, as `metricfit train saliency` would be told it."""
-    pretrained = find_spec(IMAGENET_PACKAGE) is not None
+    flags = {name: getattr(options, name) for name in ("loss", "size", "epochs", "seed", "overwrite", "quiet")}
+    pretrained, out = find_spec(IMAGENET_PACKAGE) is not None, str(Path(options.out) / "run")
+    backbone, weights = ("efficientnet_lite0", "imagenet") if pretrained else ("mobilenet_v3_small", "none")
     return SaliencyConfig(
-        data="scenes:train",
-        val="scenes:val",
-        out=str(Path(options.out) / "run"),
-        loss=options.loss,
-        backbone="efficientnet_lite0" if pretrained else "mobilenet_v3_small",
-        weights="imagenet" if pretrained else "none",
-        size=options.size,
-        epochs=options.epochs,
-        learning_rate=1e-3,
-        seed=options.seed,
-        overwrite=options.overwrite,
-        quiet=options.quiet,
+        data="scenes:train", val="scenes:val", out=out, backbone=backbone, weights=weights, learning_rate=1e-3, **flags
     )
 
 
@@ -86,55 +74,34 @@ def _export(run_folder: Path, exported: Path, quiet: bool) -> ExportResult:
     if card.is_file() and card.stat().st_mtime > (run_folder / "model.keras").stat().st_mtime:
         log.info("%s is up to date", exported)
         return ExportResult(exported, read_card(card))
-    return export_run(
-        run_folder,
-        exported,
-        quantize=("none", "int8"),
-        data_terms="made-up scenes drawn by this program; free to use",
-        overwrite=True,
-        quiet=quiet,
-    )
+    terms = "made-up scenes drawn by this program; free to use"
+    return export_run(run_folder, exported, quantize=("none", "int8"), data_terms=terms, overwrite=True, quiet=quiet)
 
 
-def _draw(runner, test, folder: Path) -> list[Path]:
+def _draw(runner: Runner, test: Source, folder: Path) -> list[Path]:
     """One sheet of everything, and the cut-outs one by one; gives the paths, the sheet first."""
     fresh, shipped = Predictor(runner), load_predictor("")
-    indices = np.linspace(0, len(test) - 1, SCENES_SHOWN).astype(int)
+    indices = np.linspace(0, len(test) - 1, 4).astype(int)
     scenes = {f"scene_{index:03d}": test.load(int(index)).image for index in indices}
     photos = {f"photo_{name}": image for name, image in real_photos().items()}
 
-    paths, left, right = [], [], []
+    paths, above, below = [], [], []
     for name, image in tqdm({**scenes, **photos}.items(), desc="drawing", unit="image", disable=None, leave=False):
         found = fresh(image)
         assert isinstance(found, SaliencyMap)
         if name in scenes:
-            left.append([image, cv2.cvtColor((found.map * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB), found.draw()])
+            above.append(Picture(image, found.map, found.draw(), name))
         else:
-            right.append([image, found.draw(), shipped(image).draw()])
+            below.append(Picture(image, found.draw(), shipped(image).draw(), name))
         if found.mask.any():
             paths.append(found.save(folder / f"{name}_cutout.png", "cutout"))
-    columns = [_column(("scene, not trained on", "saliency", "overlay"), left)]
-    if right:
-        columns.append(_column(("photo", "this model", "the shipped model"), right))
-    return [write_picture(folder / "overview.png", np.hstack(columns)), *paths]
+    sheets = [_sheet(("scene, not trained on", "saliency", "overlay"), above)]
+    if below:
+        sheets.append(_sheet(("photo", "this model", "the shipped model"), below))
+    return [write_picture(folder / "overview.png", np.vstack(sheets)), *paths]
 
 
-def _column(headings, rows) -> np.ndarray:
-    """Rows of square pictures below their headings, on white."""
-    heading = np.hstack([_heading(text) for text in headings])
-    strips = [np.hstack([_panel(picture) for picture in row]) for row in rows]
-    return np.pad(np.vstack([heading, *strips]), ((0, GAP), (GAP, GAP), (0, 0)), constant_values=255)
-
-
-def _heading(text: str) -> np.ndarray:
-    strip = np.full((40, PANEL_SIDE + GAP, 3), 255, np.uint8)
-    return cv2.putText(strip, text, (2, 28), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
-
-
-def _panel(image: np.ndarray) -> np.ndarray:
-    """The middle square of a picture, in the sheet's size, with a gap to the right and below."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = np.ascontiguousarray(image[top : top + side, left : left + side])
-    return np.pad(resize_image(square, (PANEL_SIDE,) * 2), ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
+def _sheet(headings: tuple[str, ...], pictures: list[Picture]) -> np.ndarray:
+    """Draw rows of pictures below their headings."""
+    cells = [list(map(shows, picture[:3])) for picture in pictures]
+    return to_png_array(panel_grid(Look(headings, side=2.1, most=len(pictures)), pictures, cells), dpi=150)

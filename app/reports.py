@@ -11,17 +11,12 @@ from ..trainers.metrics.catalogue import Metric
 
 
 def table(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Sequence[Metric], corner: str = "") -> str:
-    """Lay out labelled figures as text, under the narrow headings of the catalogue.
-
-    Args:
-        rows: label, and numbers or `Spread`s by key; a missing one shows as "-".
-        columns: of which keys.
-        corner: what stands above the labels.
-    """
-    cells = [[corner, *(column.narrow for column in columns)]]
-    for label, values in rows:
-        cells.append([label, *(format(values[one.key], one.form) if one.key in values else "-" for one in columns)])
-    return grid(cells)
+    """Lay out labelled numbers or `Spread`s by key as text, `corner` above the labels; a missing one shows as "-"."""
+    cells = [
+        [label, *(format(values[one.key], one.form) if one.key in values else "-" for one in columns)]
+        for label, values in rows
+    ]
+    return grid([[corner, *(column.narrow for column in columns)], *cells])
 
 
 def grid(cells: Sequence[Sequence[str]]) -> str:
@@ -35,7 +30,7 @@ def grid(cells: Sequence[Sequence[str]]) -> str:
 
 
 def made(paths: Iterable[str | Path]) -> str:
-    """One line for each thing made, with its path."""
+    """Name each thing made in a line."""
     return "\n".join(f"made  {path}" for path in paths)
 
 

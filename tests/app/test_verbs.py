@@ -1,6 +1,7 @@
 """The verbs as typed, from one small run to its exported files: what they print, write and give back."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -149,9 +150,7 @@ def test_data_check_and_show(tmp_path, capsys):
 @pytest.mark.slow
 def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monkeypatch, capsys):
     def small(options):
-        return SaliencyConfig(
-            **{**vars(config), "out": f"{options.out}/run", "val": "discs:val", "epochs": 8, "quiet": True}
-        )
+        return replace(config, out=f"{options.out}/run", val="discs:val")
 
     monkeypatch.setattr(quickstart, "configuration", small)
     monkeypatch.setattr(quickstart, "open_source", lambda text: open_source(text.replace("scenes", "discs")))
