@@ -139,7 +139,6 @@ class Player:
         return True
 
     def _toggle_recording(self) -> None:
-        """Begin a recording in the output folder, or finish the one that runs."""
         demo = self.demo
         if demo.recording is not None:
             path = demo.stop_recording()

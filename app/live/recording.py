@@ -37,9 +37,8 @@ class Recording:
             raise MetricfitError(f"cannot record into {self.path} ({error.strerror}): choose another folder") from error
         self._queue: queue.Queue[tuple[np.ndarray, int] | None] = queue.Queue(WRITE_BEHIND)
         self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
+        self._size, self._closed = (0, 0), False
         self._error: BaseException | None = None
-        self._closed = False
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 

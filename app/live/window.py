@@ -40,9 +40,8 @@ def check_display() -> None:
     try:
         subprocess.run([sys.executable, "-c", _TRY_WINDOW], capture_output=True, timeout=30, check=True)
     except subprocess.SubprocessError as error:
-        raise MetricfitError(
-            f"no window opens on the display {place!r} (it does not answer, or refuses): {advice}"
-        ) from error
+        sentence = f"no window opens on the display {place!r} (it does not answer, or refuses): {advice}"
+        raise MetricfitError(sentence) from error
 
 
 class Window:
@@ -55,8 +54,7 @@ class Window:
     def __init__(self, title: str):
         # Qt would complain about its fonts on every start.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-        self._title = title
-        self._open = False
+        self._title, self._open = title, False
         self._picture = np.zeros((0, 0, 3), np.uint8)
         self._asked = self._canvas = (0, 0)
 

@@ -95,12 +95,9 @@ class DetectionApp(AppTask):
 
     def tables(self, label: str, report: DetectionReport) -> str:
         """Lay out AP, oLRP and threshold, the classes, and the bounds where they were measured."""
-        own = [(label, report.scalars)]
-        laid = [
-            table(own, metrics_of(*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho")),
-            table(own, metrics_of(*_OLRP, *_F1)),
-            table(report.class_scalars.items(), metrics_of(*self.class_columns)),
-        ]
+        figures = (*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho"), (*_OLRP, *_F1)
+        laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in figures]
+        laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
         if report.bounds:
             rows = [
                 ("as scored", report.scalars),
