@@ -25,9 +25,9 @@ from .pixelwise.ohem import cross_entropy_ohem as cross_entropy_ohem
 from .ranking.alrp import ALRPLoss as _ALRPLoss
 from .ranking.alrp import alrp_loss as alrp_loss
 from .ranking.ap import APLoss as _APLoss
+from .ranking.ap import AUCLoss as _AUCLoss
 from .ranking.ap import ap_loss as ap_loss
-from .ranking.auc import AUCLoss as _AUCLoss
-from .ranking.auc import auc_loss as auc_loss
+from .ranking.ap import auc_loss as auc_loss
 from .ranking.ndcg import NDCGLoss as _NDCGLoss
 from .ranking.ndcg import ndcg_loss as ndcg_loss
 from .ranking.rank_sort import RankSortLoss as _RankSortLoss

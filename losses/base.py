@@ -11,8 +11,7 @@ import tensorflow as tf
 from .checks import check_hyperparameters, shape_text
 from .tensors import Tensor
 
-# What tells about the labels of a call, and is no hyperparameter.
-_OF_THE_DATA = ("sample_weight", "one_hot")
+_OF_THE_DATA = ("sample_weight", "one_hot")  # what tells about the labels of a call, and is no hyperparameter
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,7 @@ class PixelLoss(KerasLoss):
     """A Keras loss over a function of (y_true, y_pred) that gives one value per image.
 
     `sample_weight` may hold a weight per image, [B] or [B, 1], which multiplies that image's loss, or a weight per
-    pixel, [B, H, W] or [B, H, W, 1], which the function takes into its sums: the images then count alike. Every
-    reduction of Keras is over the images. Mark pixels to leave out by `ignore_label`.
+    pixel, [B, H, W] or [B, H, W, 1], which the function takes into its sums. Keras' reductions are over the images.
     """
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -183,12 +181,10 @@ class AnchorLoss(KerasLoss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss: the sum of its parts."""
-        labels, localization = y_true, None
-        if isinstance(y_true, dict):
-            labels, localization = y_true.get("labels"), y_true.get(self.needs)
-        if labels is None:
+        given = y_true if isinstance(y_true, dict) else {"labels": y_true}
+        if given.get("labels") is None:
             raise ValueError(f"y_true of loss {self.name} must be labels, or a dict that holds them as 'labels'")
-        classification, localization = self.parts(labels, y_pred, localization)
+        classification, localization = self.parts(given["labels"], y_pred, given.get(self.needs))
         return classification if localization is None else classification + localization
 
     def parts(
@@ -197,13 +193,9 @@ class AnchorLoss(KerasLoss):
         """Compute the part that trains classes, and the part that trains boxes or None, each a scalar.
 
         Args:
-            labels: 1, 0 and −1, of the shape of `scores`.
-            scores: logits.
-            localization: what the loss `needs`, of the shape of `scores` or with 1 as its last axis.
+            labels: 1, 0 and −1, of the shape of `scores`, which are logits.
+            localization: what the loss `needs`, of the shape of `scores` or with 1 as its last axis; else ValueError.
             one_hot: as in `ap_loss`.
-
-        Raises:
-            ValueError: what the loss needs is missing, or the function refuses an argument.
         """
         ranks = "max_positives" in self.hyperparameters
         arguments = {**self.hyperparameters, **({"one_hot": one_hot} if ranks else {})}

@@ -51,12 +51,9 @@ class FadeLoss(keras.callbacks.Callback):
     That is saved with it: a continued training goes on where it was. Steps that run at once share their weights.
 
     Args:
-        to: the weights at the end, one for each part.
+        to: the weights at the end, one for each part. ValueError where a number is below 0.
         begin: the step until which the loss keeps its first weights.
         steps: over how many steps they change; 0 changes them at once.
-
-    Raises:
-        ValueError: a number is below 0.
     """
 
     def __init__(self, to: Sequence[float], *, begin: int = 0, steps: int) -> None:

@@ -15,10 +15,8 @@ class DeepSupervision(keras.losses.Loss):
     """The mean of one loss over the maps of a picture: side outputs and the one made of them.
 
     Hou et al., Deeply Supervised Salient Object Detection with Short Connections (DSS), CVPR 2017, section 3, sum where
-    this takes the mean: a learning rate then suits any number of maps. Every map is trained towards the same targets;
-    the loss keeps its own manners: reduction, dtype, sample weights.
-
-    Gradient: that of the loss, divided among the maps.
+    this takes the mean: a learning rate then suits any number of maps. The loss keeps its own reduction, dtype and
+    sample weights. Gradient: that of the loss, divided among the maps.
 
     Args:
         loss: a Keras loss of predictions [B, H, W].

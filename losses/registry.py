@@ -11,8 +11,7 @@ from .pixelwise.cross_entropy import BalancedCrossEntropy, CrossEntropy, Softmax
 from .pixelwise.focal import BinaryFocalLoss
 from .pixelwise.ohem import CrossEntropyOHEM
 from .ranking.alrp import ALRPLoss
-from .ranking.ap import APLoss
-from .ranking.auc import AUCLoss
+from .ranking.ap import APLoss, AUCLoss
 from .ranking.ndcg import NDCGLoss
 from .ranking.rank_sort import RankSortLoss
 from .region.floss import FLoss, LogFLoss
@@ -76,13 +75,13 @@ def read_sum(text: str) -> dict[str, float]:
     weights: dict[str, float] = {}
     for term in text.split("+"):
         factor, _, name = term.rpartition("*")
+        name = name.strip()
+        if name in weights:
+            raise ValueError(f"loss {name} stands twice in {text!r}")
         try:
-            weight = float(factor) if factor else 1.0
+            weights[name] = float(factor) if factor else 1.0
         except ValueError as error:
             raise ValueError(f"{term.strip()!r} in {text!r} must be a loss, or a number * a loss") from error
-        if name.strip() in weights:
-            raise ValueError(f"loss {name.strip()} stands twice in {text!r}")
-        weights[name.strip()] = weight
     return weights
 
 

@@ -12,9 +12,8 @@ from ..tensors import Tensor
 def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
     """Compute the focal loss (Lin et al., ICCV 2017) as Keras does, summed and divided by the number of positives.
 
-    Keras clips probabilities to [1e-7, 1 − 1e-7]: beyond logits of about ±16 there is no gradient.
-
-    Gradient: exact; with respect to `scores` only.
+    Gradient: exact; with respect to `scores` only. Keras clips probabilities to [1e-7, 1 − 1e-7]: there is none beyond
+    logits of about ±16.
 
     Args:
         labels: of any shape; this and `scores` as in `ap_loss`.
@@ -30,13 +29,9 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
     is_positive, is_negative, scores = check_anchors(labels, scores)
     counted = is_positive | is_negative
     # ignored scores may be anything: replaced before, so that no NaN comes back through the gradient
+    targets, scores = tf.cast(is_positive, tf.float32)[:, tf.newaxis], tf.where(counted, scores, 0)[:, tf.newaxis]
     losses = keras.losses.binary_focal_crossentropy(
-        tf.cast(is_positive, tf.float32)[:, tf.newaxis],
-        tf.where(counted, scores, 0)[:, tf.newaxis],
-        apply_class_balancing=True,
-        alpha=alpha,
-        gamma=gamma,
-        from_logits=True,
+        targets, scores, apply_class_balancing=True, alpha=alpha, gamma=gamma, from_logits=True
     )
     positives = tf.reduce_sum(tf.cast(is_positive, tf.int32))
     return tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)

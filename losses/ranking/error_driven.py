@@ -21,8 +21,7 @@ from .step_sums import StepSums
 Parts: TypeAlias = Callable[..., tuple[Tensor, ...]]  # of a `Ranking` and boxes: the values, then as many gradients
 # Slots for positives where their number is not given: this share of the entries, within this range.
 _SHARE, _RANGE = 128, (512, 8192)
-# A positive with fewer false positives than this is ranked properly: its gradient is 0.
-PROPERLY_RANKED = 1e-5
+PROPERLY_RANKED = 1e-5  # a positive with fewer false positives than this gets the gradient 0
 
 
 class Ranking:

@@ -43,8 +43,7 @@ def floss(
         is ignored gives loss 0 and gradient 0.
 
     Raises:
-        ValueError: a shape or a hyperparameter is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: a shape, a dtype or a hyperparameter is not one of these.
     """
     check_hyperparameters(beta2=beta2, empty_target=empty_target)
     pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
@@ -80,8 +79,7 @@ def log_floss(
 
     Args:
         y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `floss`, except for one:
-        empty_target: what an image with an empty mask gives. "paper": loss 0 and gradient 0. "suppress":
-            −log(1 − mean prediction), at least 0, which pushes all predictions down.
+        empty_target: "paper" gives an image with an empty mask loss 0; "suppress" −log(1 − mean prediction).
 
     Returns:
         The loss of each image, [B], at least 0, as `floss`.
@@ -100,11 +98,8 @@ def log_floss(
         true_positives = tf.maximum(sums.true_positives, floor * sums.positives)
         f_measure = tf.math.divide_no_nan((1 + beta2) * true_positives, denominator)
         # eq. 7 / F: dL/dp_i = 1 / H − y_i / TP
-        paper = Terms(
-            -tf.math.log(tf.where(sums.positives > 0, f_measure, 1)),
-            tf.math.reciprocal_no_nan(denominator),
-            tf.math.reciprocal_no_nan(true_positives),
-        )
+        value = -tf.math.log(tf.where(sums.positives > 0, f_measure, 1))
+        paper = Terms(value, tf.math.reciprocal_no_nan(denominator), tf.math.reciprocal_no_nan(true_positives))
         if empty_target == "paper":
             return choose_where_empty(sums, paper, 0, 0)
         # −log(1 − Σ w p / Σ w) has the slope 1 / Σ w (1 − p)

@@ -34,14 +34,13 @@ def lovasz_softmax(
     true errors' with the weights of their bins. With respect to `y_pred` only.
 
     Args:
-        y_true: bool, integer or float. For one of C classes each pixel [B, H, W] or [B, H, W, 1]: the number of the
-            class; another number is background to all classes. For many labels a pixel [B, H, W, C], and for C = 1: 1
-            foreground, anything else background.
+        y_true: bool, integer or float: the number of each pixel's class, [B, H, W] or [B, H, W, 1], of which another is
+            background to all classes; or, for many labels a pixel, [B, H, W, C], and for C = 1: 1 foreground, else not.
         y_pred: float [B, H, W, C], or [B, H, W] for C = 1: probabilities in [0, 1], or logits. C must be known.
         from_logits: whether `y_pred` holds logits. Of a class number the softmax is taken, else the sigmoid.
         per_image: whether each picture has a loss of its own; else the batch is taken as one picture (section 3.1).
-        classes: "present", the average over those with foreground; "all", over all of them; or a list of class numbers,
-            over those. A class without foreground, where it is not left out, has its largest error as its loss.
+        classes: "present", those with foreground, "all", or a list of class numbers: which are averaged. Without
+            foreground, the loss of a class is its largest error.
         class_weights: C numbers, 0 or more, for the average, or None where all weigh alike.
         ignore_label: the value of `y_true` whose pixels (entries, for many labels) are left out, or None.
         method: "exact" or "binned".
@@ -52,8 +51,7 @@ def lovasz_softmax(
         gradient, where no class counts or everything is ignored.
 
     Raises:
-        ValueError: a shape or a hyperparameter is not one of these.
-        TypeError: a dtype is not one of these.
+        ValueError, TypeError: a shape, a dtype or a hyperparameter is not one of these.
     """
     maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
     probability = maps.probability() if from_logits else maps.only_counted(maps.prediction)

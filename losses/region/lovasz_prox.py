@@ -40,13 +40,12 @@ def lovasz_prox(margins: ArrayLike, foreground: ArrayLike, *, regularization: fl
     counts = np.stack([(start == values[:, np.newaxis]).sum(axis=1) for start in starts], axis=1)
     while len(values):
         values, counts, slopes = _parted(values, counts, foreground.sum())
-        way = (
-            sum(  # of each group's pixels together, so far
-                np.add.reduceat(np.append(start[: count.sum()], 0.0), np.cumsum(count) - count) * (count > 0)
-                for start, count in zip(starts, counts.T)
-            )
-            - values * counts.sum(axis=1)
+        # of each group's pixels together, so far
+        begun = (
+            np.add.reduceat(np.append(start[: count.sum()], 0.0), np.cumsum(count) - count) * (count > 0)
+            for start, count in zip(starts, counts.T)
         )
+        way = sum(begun) - values * counts.sum(axis=1)
         # line 11: where the objective stops falling along the path
         stop = 1 / regularization - way @ slopes / (counts.sum(axis=1) @ slopes**2)
         closing, distance = slopes - np.append(slopes[1:], 0.0), values - np.append(values[1:], 0.0)

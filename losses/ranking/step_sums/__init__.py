@@ -27,14 +27,8 @@ class StepSums:
     all finite ones. A negative that is NaN lies below everything; a positive that is NaN gives NaN where it stands and
     counts in no other sum. There is no gradient: a loss gives its own by `tf.custom_gradient`.
 
-    Args:
-        scores: float32 [N].
-        is_negative: bool [N], the entries that are compared with the positives; what the others hold does not matter.
-        positive_scores: float32 [P].
-        positive_valid: bool [P], the slots that hold a positive.
-        delta: half the width of the step, above 0; taken within 1e-30 and 1e30.
-        float64: whether there is float64 to sum in, not pairs of float32 and integers; None: unless there is a TPU.
-        block: how many entries are looked at at a time.
+    What entries [N] hold that are not negative does not matter, nor what slots [P] hold that are not valid. `delta` is
+    taken within 1e-30 and 1e30. Without `float64` (None: on a TPU) sums are of float32 pairs and integers.
     """
 
     def __init__(
