@@ -553,7 +553,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "app/api.py",
         "tests/app/test_api.py::test_errors_are_those_of_the_command_line",
-        ('SET_FOR_EACH.intersection(flags.get("train", ()))', "()"),
+        ('SET_FOR_EACH.keys() & flags.get("train", ())', "()"),
     ),
     *of(
         "app/keywords.py",
