@@ -220,10 +220,10 @@ MUTANTS: list[Mutant] = [
         "trainers/figures/thresholds.py",
         "tests/trainers/figures",
         ("THRESHOLDS, result.precision,", "THRESHOLDS, result.recall,"),
-        ("_draw_band(axes, result.band, colour", "_draw_band(axes, (0, 1), colour"),
+        ("_figure(result.band, xlim", "_figure((0, 1), xlim"),
         ("if best > NEAR_ZERO:", "if best > 0:"),
         ("return best / 100, min(1.0, 3 * highest)", "return best, min(1.0, 3 * highest)"),
-        ("(result.lrp_threshold, result.lrp)", "(result.lrp_threshold, result.f1)"),
+        ("result.lrp_threshold, result.lrp)", "result.lrp_threshold, result.f1)"),
     ),
     *of(
         "trainers/figures/history.py",
@@ -243,7 +243,6 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/figures",
         ("confusion.sum(axis=1, keepdims=True)", "confusion.sum(axis=0, keepdims=True)"),
         ("np.argwhere(shares >= 0.005)", "np.argwhere(shares >= 0)"),
-        ("np.arange(len(there)) + (number", "np.arange(len(there)) - (number"),
     ),
     *of(
         "trainers/figures/rendering.py",

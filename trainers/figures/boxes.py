@@ -1,6 +1,7 @@
 """The panels of a detector: boxes found beside the true ones."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +10,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..colours import class_colours
 from ..metrics.matching import Found, Truth
-from .panels import Cell, Look, Picture, panel_grid
+from .panels import Look, Picture, panel_grid
 from .style import shortened
 
 MOST_NAMED, MOST_IN_LEGEND = 15, 12
@@ -29,19 +30,12 @@ def boxes_figure(
     shown = [one._replace(found=_surest(one.found, cuts)) for one in pictures]
     present = sorted({int(index) for one in shown for boxes in one[1:3] for index in boxes.classes})[:MOST_IN_LEGEND]
     colours = class_colours(len(class_names)) / 255
-    cells = [[_cell(one.image, boxes, class_names, colours) for boxes in (one.truth, one.found)] for one in shown]
+    draw = partial(_draw_boxes, class_names=class_names, colours=colours)
+    cells = [[partial(draw, image=one.image, marked=boxes) for boxes in (one.truth, one.found)] for one in shown]
     patches = [Patch(color=colours[index], label=shortened(class_names[index])) for index in present]
     lines = -(-len(present) // 6)
     columns = -(-len(present) // max(1, lines)) or 1
     return panel_grid(_LOOK, shown, cells, patches=patches, legend_columns=columns, title=title)
-
-
-def _cell(image: np.ndarray, boxes: Truth | Found, class_names: Sequence[str], colours: np.ndarray) -> Cell:
-    def draw(axes: Axes) -> None:
-        axes.imshow(image, interpolation="antialiased", aspect="equal")
-        _draw_boxes(axes, image.shape[:2], boxes, class_names, colours)
-
-    return draw
 
 
 def _surest(found: Found, thresholds: np.ndarray) -> Found:
@@ -52,9 +46,10 @@ def _surest(found: Found, thresholds: np.ndarray) -> Found:
 
 
 def _draw_boxes(
-    axes: Axes, shape: tuple[int, ...], marked: Truth | Found, class_names: Sequence[str], colours: np.ndarray
+    axes: Axes, image: np.ndarray, marked: Truth | Found, class_names: Sequence[str], colours: np.ndarray
 ) -> None:
-    """Frame boxes; name them, or where there are many, give their scores alone."""
+    """Frame boxes in a picture; name them, or where there are many, give their scores alone."""
+    axes.imshow(image, interpolation="antialiased", aspect="equal")
     named = len(marked.boxes) <= MOST_NAMED
     for index, (x0, y0, x1, y1) in enumerate(marked.boxes):
         counts = isinstance(marked, Found) or not marked.ignored[index]
@@ -68,11 +63,11 @@ def _draw_boxes(
         words += [_score(marked.scores[index])] if isinstance(marked, Found) else []
         if words:
             # Above the box, where there is room: a small object would vanish behind its name.
-            place = "bottom" if y0 > 0.06 * shape[0] else "top"
+            place = "bottom" if y0 > 0.06 * len(image) else "top"
             box = {"facecolor": own * 0.75 if counts else UNCOUNTED, "edgecolor": "none", "pad": 0.7}
             text = axes.text(x0, y0, " ".join(words), fontsize=5.5 if named else 4.5, color="white", va=place, bbox=box)
             text.set(clip_on=True, parse_math=False)
-    axes.set(xlim=(-0.5, shape[1] - 0.5), ylim=(shape[0] - 0.5, -0.5))
+    axes.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(len(image) - 0.5, -0.5))
 
 
 def _score(value: float) -> str:

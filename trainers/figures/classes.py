@@ -1,6 +1,6 @@
 """The pictures of a segmentation: class maps beside the true ones, IoU by class, confusion of the classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,33 +36,22 @@ def label_panels_figure(pictures: Sequence[Picture], class_names: Sequence[str],
     return panel_grid(_LOOK, pictures, cells, patches=patches, legend_columns=columns, title=title)
 
 
-def class_iou_figure(results: Mapping[str, JaccardResult], *, title: str = "") -> Figure:
-    """Draw the IoU of each class as bars, and the mean over the classes that the data have; by label, seven at most."""
-    if not 1 <= len(results) <= len(COLOURS):
-        raise ValueError(f"a figure of classes shows 1 to {len(COLOURS)} results, got {len(results)}")
-    (class_names, *others) = dict.fromkeys(result.class_names for result in results.values())
-    if others:
-        raise ValueError(f"results must be of the same classes, got {class_names} and {others[0]}")
-    there = [name for name in class_names if any("iou" in result.class_scalars[name] for result in results.values())]
-    thickness = 0.8 / len(results)
+def class_iou_figure(result: JaccardResult, label: str, *, title: str = "") -> Figure:
+    """Draw the IoU of each class as bars, and the mean over the classes that the data have."""
     mean, iou = CATALOGUE["dataset_miou_present"], CATALOGUE["iou"]
-    figure = new_figure(6.4, 1.2 + len(there) * max(0.26, 0.13 * len(results)))
+    values = {name: scores["iou"] for name, scores in result.class_scalars.items() if "iou" in scores}
+    figure = new_figure(6.4, 1.2 + len(values) * 0.26)
     axes = bare(figure.add_subplot())
     axes.grid(visible=False, axis="y")
-    for number, ((label, result), colour) in enumerate(zip(results.items(), COLOURS)):
-        values = [result.class_scalars[name].get("iou", np.nan) for name in there]
-        places = np.arange(len(there)) + (number - (len(results) - 1) / 2) * thickness
-        at = result.dataset_miou_present
-        axes.barh(places, values, thickness * 0.92, color=colour, label=f"{label}: {mean.heading} {mean.text(at)}")
-        axes.axvline(at, color=colour, linewidth=1, linestyle=":")
-        for place, value in zip(places, values):
-            if not np.isnan(value):
-                axes.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=7, color=INK)
-    axes.set_yticks(np.arange(len(there)), [shortened(name) for name in there])
+    score = f"{mean.heading} {mean.text(result.dataset_miou_present)}"
+    axes.barh(range(len(values)), list(values.values()), 0.736, color=COLOURS[0], label=f"{label}: {score}")
+    axes.axvline(result.dataset_miou_present, color=COLOURS[0], linewidth=1, linestyle=":")
+    for place, value in enumerate(values.values()):
+        axes.text(value + 0.008, place, f"{value:.2f}", va="center", fontsize=7, color=INK)
+    axes.set_yticks(range(len(values)), [shortened(name) for name in values])
     about = f"{iou.heading} over all pixels; dotted: mean of the classes"
-    axes.set(xlim=(0, 1.07), ylim=(len(there) - 0.5, -0.5), xlabel=about)
-    axes.set_xticks(np.linspace(0, 1, 6))
-    figure.legend(loc="outside upper left", title=title or None, alignment="left", ncols=2, **LEGEND)
+    axes.set(xlim=(0, 1.07), ylim=(len(values) - 0.5, -0.5), xticks=np.linspace(0, 1, 6), xlabel=about)
+    figure.legend(loc="outside upper left", title=title or None, alignment="left", **LEGEND)
     return figure
 
 
@@ -85,10 +74,8 @@ def confusion_figure(result: JaccardResult, *, title: str = "") -> Figure:
     if count <= MOST_WITH_NUMBERS:
         for row, column in np.argwhere(shares >= 0.005):
             value = shares[row, column]
-            axes.text(
-                column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=7,
-                color="white" if value > 0.55 else INK,
-            )  # fmt: skip
+            text = axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=7)
+            text.set_color("white" if value > 0.55 else INK)
     bar = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02, format=lambda value, _: f"{value:.0%}")
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=8, labelcolor=INK)

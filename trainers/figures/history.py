@@ -19,11 +19,7 @@ _NOT_QUANTITIES = ("epoch", "seconds", "training_seconds")
 
 
 def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: str = "") -> Figure:
-    """Draw one plot a quantity, training and validation (`val_...`) together; `NOT_IN_HISTORY` is left out.
-
-    A row an epoch has `epoch` and numbers or their texts, as in history.csv; empty texts are left out. ValueError for
-    none.
-    """
+    """Draw one plot a quantity, training and validation (`val_...`) together, of numbers or texts as in history.csv."""
     rows = list(rows)
     if not rows:
         raise ValueError("a history figure needs at least one epoch, got no rows")

@@ -31,15 +31,10 @@ class Thresholds(TypedDict):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Report(ABC):
-    """How good a model is on one source; subclasses are frozen dataclasses.
+    """How good a model is on one source; subclasses are frozen dataclasses."""
 
-    Attributes:
-        label: what the model is called in figures.
-        pictures: a few, to be drawn.
-    """
-
-    label: str = "model"
-    pictures: list[Picture] = field(default_factory=list)
+    label: str = "model"  # what it is called in figures
+    pictures: list[Picture] = field(default_factory=list)  # a few, to be drawn
 
     @property
     @abstractmethod

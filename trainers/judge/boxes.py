@@ -21,21 +21,13 @@ from .base import Judge, Report, Thresholds, known
 
 @dataclass(frozen=True, eq=False)
 class DetectionReport(Report):
-    """How good a detector is on one source.
-
-    Attributes:
-        coco: average precision.
-        lrp: optimal LRP, F1, and both over the threshold.
-        rho: correlation of the ranks by score and by IoU of the true positives; NaN where there are too few.
-        bounds: AP with the scores of the true positives dealt out in the worst and in the best order, where asked for.
-        model_classes: names of the model's classes, where they are not those of the source.
-    """
+    """How good a detector is on one source."""
 
     coco: CocoResult
     lrp: LRPResult
-    rho: float
-    bounds: CorrelationBounds | None = None
-    model_classes: tuple[str, ...] | None = None
+    rho: float  # correlation of the ranks by score and by IoU of the true positives; NaN where there are too few
+    bounds: CorrelationBounds | None = None  # AP with these scores dealt out anew, where asked for
+    model_classes: tuple[str, ...] | None = None  # where they are not those of the source
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -73,22 +65,16 @@ class DetectionReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Give all figures and curves."""
-        entries = {
-            "scalars": self.scalars,
-            "classes": self.class_scalars,
-            "images": self.coco.images,
-            "tau": self.lrp.tau,
-            "curves": {**self.coco.curves, **self.lrp.curves},
-        }
-        if self.bounds:
-            entries["correlation_bounds"] = asdict(self.bounds)
-        return entries
+        curves = {**self.coco.curves, **self.lrp.curves}
+        entries = {"scalars": self.scalars, "classes": self.class_scalars, "images": self.coco.images}
+        bounds = {"correlation_bounds": asdict(self.bounds)} if self.bounds else {}
+        return {**entries, "tau": self.lrp.tau, "curves": curves, **bounds}
 
     def figures(self, title: str = "") -> dict[str, Figure]:
         """Draw precision over recall, F1 and LRP over the threshold, and pictures with what reaches its threshold."""
         drawn = {
             "precision_recall": precision_recall_figure(self.coco, title=title),
-            "thresholds": confidence_figure({self.label: self.lrp}, title=title),
+            "thresholds": confidence_figure(self.lrp, self.label, title=title),
         }
         if self.pictures:
             cuts = self.class_thresholds
@@ -97,13 +83,10 @@ class DetectionReport(Report):
 
 
 class BoxJudge(Judge[Found, DetectionReport]):
-    """Judges boxes, as `Found`; options are those of `Judge`.
+    """Judges boxes, as `Found`, by the names of the examples' classes; options as in `Judge`.
 
-    Args:
-        class_names: the names of the examples' classes.
-        model_classes: the names of the classes that are found, brought together with the others by name: boxes of a
-            class that only the model knows are left out. By default they are the same.
-        correlation_bounds: whether to measure AP with the true positives' scores in the worst and the best order, too.
+    Boxes of a model with other classes are brought together with these by name, and left out where only the model knows
+    theirs. `correlation_bounds` measures AP with the true positives' scores in the worst and the best order, too.
     """
 
     def __init__(
@@ -112,11 +95,10 @@ class BoxJudge(Judge[Found, DetectionReport]):
         *,
         model_classes: Sequence[str] | None = None,
         correlation_bounds: bool = False,
-        start: int = 0,
         **options: Any,
     ):
-        super().__init__(start=start, **options)
-        self.coco, self.lrp = CocoAP(class_names, start=start), LRP(class_names, start=start)
+        super().__init__(**options)
+        self.coco, self.lrp = CocoAP(class_names, start=self._next), LRP(class_names, start=self._next)
         self.measures = {"coco": self.coco, "lrp": self.lrp}
         self.model_classes = None if model_classes is None else tuple(model_classes)
         self.correlation_bounds = correlation_bounds

@@ -46,7 +46,7 @@ class SegmentationReport(Report):
     def figures(self, title: str = "") -> dict[str, Figure]:
         """Draw IoU by class, the confusion of the classes, and the pictures."""
         drawn = {
-            "class_iou": class_iou_figure({self.label: self.jaccard}, title=title),
+            "class_iou": class_iou_figure(self.jaccard, self.label, title=title),
             "confusion": confusion_figure(self.jaccard, title=title),
         }
         if self.pictures:
@@ -55,16 +55,11 @@ class SegmentationReport(Report):
 
 
 class ClassJudge(Judge[np.ndarray, SegmentationReport]):
-    """Judges class maps, uint8 [H, W]; options are those of `Judge`.
+    """Judges class maps, uint8 [H, W], of the examples' classes; arguments as in `Jaccard` and `Judge`."""
 
-    Args:
-        class_names: the names of the classes, of examples and class maps alike.
-        batch_size: pictures in a row that are one batch of `batch_miou`.
-    """
-
-    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, start: int = 0, **options: Any):
-        super().__init__(start=start, **options)
-        self.jaccard = Jaccard(class_names, batch_size=batch_size, start=start)
+    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, **options: Any):
+        super().__init__(**options)
+        self.jaccard = Jaccard(class_names, batch_size=batch_size, start=self._next)
         self.measures = {"jaccard": self.jaccard}
 
     def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

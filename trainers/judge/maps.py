@@ -19,16 +19,10 @@ from .base import Judge, Report, Thresholds, known
 
 @dataclass(frozen=True, eq=False)
 class SaliencyReport(Report):
-    """How good a saliency model is on one source.
+    """How good a saliency model is on one source."""
 
-    Attributes:
-        results: the F-measure's results by convention: "curves" (precision and recall averaged over pictures, then
-            F: what papers report) and "images" (F of each picture, then averaged).
-        further: results of further measures by name, float64 [T] each.
-    """
-
-    results: dict[str, FMeasureResult]
-    further: dict[str, np.ndarray] = field(default_factory=dict)
+    results: dict[str, FMeasureResult]  # by convention, see `FMeasureCurve`; "curves" is what papers report
+    further: dict[str, np.ndarray] = field(default_factory=dict)  # of further measures by name, float64 [T]
 
     @property
     def scalars(self) -> dict[str, float]:
@@ -51,20 +45,16 @@ class SaliencyReport(Report):
         """Draw F, precision and recall over the threshold, and the pictures."""
         drawn = {}
         if self.results:
-            drawn["thresholds"] = threshold_figure({self.label: self.results["curves"]}, title=title)
+            drawn["thresholds"] = threshold_figure(self.results["curves"], self.label, title=title)
         if self.pictures:
             drawn["panels"] = panels_figure(self.pictures, title=title)
         return drawn
 
 
 class MapJudge(Judge[np.ndarray, SaliencyReport]):
-    """Judges maps, float32 [H, W] in [0, 1]; `beta2` and `protocol` as in `FMeasureCurve`.
+    """Judges maps, float32 [H, W] in [0, 1], by one or both `averages`; arguments as in `FMeasureCurve` and `Judge`.
 
-    Args:
-        logit_scale: the maps' logits are multiplied by this first; 1 leaves them alone.
-        averages: the conventions of the report.
-        further: measures that take in the same maps, by name.
-        **options: of `Judge`.
+    Maps are judged with their logits multiplied by `logit_scale`; `further` measures by name take in the same ones.
     """
 
     def __init__(

@@ -13,15 +13,10 @@ MULTIPLE = 32  # of which the side of every network input is one
 
 @dataclass(frozen=True)
 class Views:
-    """How a picture is shown to a model; UsageError for no scale, or one out of range.
+    """How a picture is shown to a model; UsageError for no scale, or one out of range."""
 
-    Attributes:
-        scales: factors on the size that a picture has in the model's own input, 0.05 to 4; the paper has 1, 0.75, 0.5.
-        flips: whether each is shown mirrored, too.
-    """
-
-    scales: Sequence[float] = (1.0,)
-    flips: bool = False
+    scales: Sequence[float] = (1.0,)  # factors on its size in the model's input, 0.05 to 4; the paper: 1, 0.75, 0.5
+    flips: bool = False  # whether each is shown mirrored, too
 
     def __post_init__(self) -> None:
         low, high = 0.05, 4
@@ -41,16 +36,12 @@ def averaged_scores(
     *,
     fitted: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """Average what a model says of each view, at the picture's own size: float32 [H, W, C] for each.
+    """Average what a model says of each view, at the picture's own size: float32 [H, W, C] for each picture.
 
     At scale s a picture is brought to the square of side s * size as it is to the model's input, and grey fills that up
-    to the next multiple of 32. Scores outside the picture are cut away, what is left is brought to the picture's own
-    size bilinearly, mirrored back, and averaged.
-
-    Args:
-        predict: from uint8 pictures [B, S, S, 3] to scores of the classes, float32 [B, S, S, C]; at scale 1, S is
-            `size`, at others as said.
-        fitted: the pictures as the model's own input, uint8 [B, size, size, 3], where they are at hand.
+    to the next multiple of 32: the side that `predict` gets. Scores outside the picture are cut away, what is left is
+    brought to its own size bilinearly, mirrored back, and averaged. `fitted` is the pictures as the model's own input,
+    if at hand.
     """
     means: list[np.ndarray] = [np.zeros((), np.float32)] * len(pictures)
     mirrorings = (False, True) if views.flips else (False,)
@@ -63,13 +54,10 @@ def averaged_scores(
                 batch = fitted
             else:
                 shown = (np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture for picture in pictures)
-                batch = np.stack([_filled_up(fit_image(picture, inner, resizing), side) for picture in shown])
+                margin = ((0, side - inner), (0, side - inner), (0, 0))
+                squares = [fit_image(picture, inner, resizing) for picture in shown]
+                batch = np.stack([np.pad(square, margin, constant_values=GREY) for square in squares])
             for index, scores in enumerate(predict(batch)):
                 scores = unfit_scores(scores[:inner, :inner], pictures[index].shape[:2], resizing)
                 means[index] = means[index] + (scores[:, ::-1] if mirrored else scores) * share
     return means
-
-
-def _filled_up(image: np.ndarray, side: int) -> np.ndarray:
-    margin = side - len(image)
-    return np.pad(image, ((0, margin), (0, margin), (0, 0)), constant_values=GREY) if margin else image

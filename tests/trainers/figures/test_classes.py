@@ -44,19 +44,11 @@ def test_the_palette_is_the_same_for_any_number_of_classes():
 
 
 def test_bars_are_the_iou_of_the_classes(result):
-    figure = class_iou_figure({"Lovász": result, "CE": result})
+    figure = class_iou_figure(result, "Lovász")
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["background", "car", "sign"]
-    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [10 / 14, 6 / 20, 0] * 2)
-    first, second = axes.containers
-    assert all(upper.get_y() < lower.get_y() for upper, lower in zip(first, second)), "as in the legend; y points down"
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [10 / 14, 6 / 20, 0])
     assert figure.legends[0].texts[0].get_text() == f"Lovász: mIoU {(10 / 14 + 6 / 20) / 3:.3f}"
-    with pytest.raises(ValueError, match="1 to 7 results, got 0"):
-        class_iou_figure({})
-    other = Jaccard(("a", "b"))
-    other.update(np.zeros((1, 1)), np.zeros((1, 1)))
-    with pytest.raises(ValueError, match="same classes"):
-        class_iou_figure({"one": result, "other": other.result()})
 
 
 def test_rows_of_a_confusion_add_up_to_one(result):

@@ -4,12 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 
 from metricfit.trainers.figures.history import history_figure
 from metricfit.trainers.figures.precision_recall import precision_recall_figure
 from metricfit.trainers.figures.rendering import to_png_array
-from metricfit.trainers.figures.style import COLOURS
 from metricfit.trainers.figures.thresholds import confidence_figure, threshold_figure
 from metricfit.trainers.metrics import LRP, CocoAP, FMeasureCurve, Found, Truth
 
@@ -26,23 +24,20 @@ def result(scale, seed=0):
 
 
 def test_threshold_figure_draws_every_curve_circle_and_band():
-    results = {"cross-entropy": result(2), "FLoss": result(9)}
-    figure = threshold_figure(results, title="val")
-    axes = figure.axes[0]
-    for scored, colour in zip(results.values(), COLOURS):
-        lines = [line for line in axes.lines if to_hex(line.get_color()) == colour.lower()]
-        curves = [line for line in lines if len(line.get_xdata()) == 256]
-        assert len(curves) == 3
-        assert [line.get_linestyle() for line in curves if np.array_equal(line.get_ydata(), scored.f)] == ["-"]
-        assert any(np.array_equal(line.get_ydata(), scored.precision) for line in curves)
-        assert any(np.array_equal(line.get_ydata(), scored.recall) for line in curves)
-        circle = next(line for line in lines if line.get_marker() == "o")
-        assert (circle.get_xdata()[0], circle.get_ydata()[0]) == (scored.optimal_threshold, scored.max_f)
-        assert any(tuple(line.get_xdata()) == scored.band for line in lines)
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts[1].startswith(f"FLoss: MaxF {results['FLoss'].max_f:.3f}")
-    with pytest.raises(ValueError, match="1 to 7"):
-        threshold_figure({})
+    scored = result(9)
+    figure = threshold_figure(scored, "FLoss", title="val")
+    lines = figure.axes[0].lines
+    curves = [line for line in lines if len(line.get_xdata()) == 256]
+    assert len(curves) == 3
+    assert [line.get_linestyle() for line in curves if np.array_equal(line.get_ydata(), scored.f)] == ["-"]
+    assert any(np.array_equal(line.get_ydata(), scored.precision) for line in curves)
+    assert any(np.array_equal(line.get_ydata(), scored.recall) for line in curves)
+    circle = next(line for line in lines if line.get_marker() == "o")
+    assert (circle.get_xdata()[0], circle.get_ydata()[0]) == (scored.optimal_threshold, scored.max_f)
+    assert any(tuple(line.get_xdata()) == scored.band for line in lines)
+    (text,) = figure.legends[0].get_texts()
+    at = f"{scored.max_f:.3f} at {scored.optimal_threshold:.2f}"
+    assert text.get_text() == f"FLoss: MaxF {at}, MeanF {scored.mean_f:.3f}"
 
 
 def curves(count, scale=1.0, classes=3):
@@ -56,25 +51,24 @@ def curves(count, scale=1.0, classes=3):
 def test_confidence_figure_is_logarithmic_where_scores_are_small():
     _, plain = curves(30)
     _, crowded = curves(30, scale=0.01)
-    figure = confidence_figure({"focal": plain, "alrp": crowded})
+    figure = confidence_figure(crowded, "alrp")
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
-    # From well below the lowest of the best thresholds to all that is found by either.
-    assert axes.get_xlim() == pytest.approx((crowded.f1_threshold / 100, 1.0))
-    left, right = confidence_figure({"alrp": crowded}).axes[0].get_xlim()
+    # From well below the best threshold to all that is found.
+    left, right = axes.get_xlim()
     last = crowded.thresholds[crowded.f1_curve > 0].max()
     assert (left, right) == pytest.approx((crowded.f1_threshold / 100, 3 * last))
     assert 0 < left < crowded.band[0] < crowded.band[1] < last < right < 0.05
     assert to_png_array(figure).std() > 5
-    (axes,) = confidence_figure({"focal": plain}).axes
+    (text,) = figure.legends[0].get_texts()
+    assert text.get_text() == f"alrp: F1 {crowded.f1:.3f} at {crowded.f1_threshold:.3g}, oLRP {crowded.olrp:.3f}"
+    (axes,) = confidence_figure(plain, "focal").axes
     assert (axes.get_xscale(), axes.get_xlim()) == ("linear", (0, 1))
     circles = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "o"]
     assert circles == [(plain.f1_threshold, plain.f1), (plain.lrp_threshold, plain.lrp)]
     nothing = LRP(("cat",))
     nothing.update(Truth(row(100), [0]), Found(np.zeros((0, 4)), [], []))
-    assert to_png_array(confidence_figure({"untrained": nothing.result()})).std() > 5
-    with pytest.raises(ValueError, match="1 to 7"):
-        confidence_figure({})
+    assert to_png_array(confidence_figure(nothing.result(), "untrained")).std() > 5
 
 
 def test_precision_recall_figure_averages_and_tells_classes_apart():
