@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,7 @@ MAX_DETECTIONS = 100
 
 @dataclass(frozen=True, eq=False)
 class CocoResult:
-    """What a set of detections scores, NaN where there is nothing to find; the catalogue explains the scalars.
-
-    `class_ap` and its kin are float64 [K]; `precision`, float64 [10, 101, K] by IoU threshold, recall and class, is the
-    highest at that recall or above.
-    """
+    """What a set of detections scores, NaN where there is nothing to find; the catalogue explains the scalars."""
 
     ap: float
     ap50: float
@@ -39,10 +36,10 @@ class CocoResult:
     ap_large: float
     ar: float
     class_names: tuple[str, ...]
-    class_ap: np.ndarray
+    class_ap: np.ndarray  # float64 [K], as those at one IoU
     class_ap50: np.ndarray
     class_ap75: np.ndarray
-    precision: np.ndarray
+    precision: np.ndarray  # float64 [10, 101, K] by IoU threshold, recall and class: highest at that recall or above
     images: int
 
     @property
@@ -71,9 +68,8 @@ class CocoResult:
 class CocoAP(Streaming):
     """Takes in pictures one by one, in pixels of the original picture, and scores them together.
 
-    Args:
-        class_names: names of the classes, by index.
-        start: position of the first picture in the data set: boxes of equal scores are ranked by the order of pictures.
+    Boxes of equal scores are ranked by the order of the pictures, of which `start` is the first one's place in the
+    data.
     """
 
     _settings = ("class_names",)
@@ -126,10 +122,7 @@ class CocoAP(Streaming):
 def to_coco_results(
     image_id: int | str, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Give the detections of one picture, as in `Found`, as entries of a COCO results file.
-
-    Category 1 is the first class; a `bbox` is (x, y, width, height) in hundredths of a pixel.
-    """
+    """Give the detections of one picture, as in `Found`, as entries of a COCO results file; the first class is 1."""
     found = Found(boxes, scores, classes)
     return [
         {
@@ -159,20 +152,16 @@ class _Evaluation(COCOeval):
         self._dts: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
         self.evalImgs: dict[tuple[int, int], list[Any]] = defaultdict(list)
         self.eval: dict[str, Any] = {}
-        number = 0  # identifiers begin at 1: 0 stands for no match
+        numbers = itertools.count(1)  # 0 stands for no match
         for image, (truth, found) in enumerate(self._pictures):
-            boxes = _xywh(truth.boxes)
-            for index, kind in enumerate(truth.classes):
-                number += 1
-                entry = {"id": number, "bbox": boxes[index], "area": truth.areas[index], "crowd": truth.crowd[index]}
+            for index, (kind, box) in enumerate(zip(truth.classes, _xywh(truth.boxes))):
+                entry = {"id": next(numbers), "bbox": box, "area": truth.areas[index], "crowd": truth.crowd[index]}
                 # `iscrowd` lets any number of detections meet the box, as VOC does with difficult ones, too.
                 entry["ignore"] = entry["iscrowd"] = int(truth.ignored[index])
                 self._gts[image, int(kind)].append(entry)
-            areas, boxes = box_areas(found.boxes), _xywh(found.boxes)
-            for index, kind in enumerate(found.classes):
-                number += 1
-                entry = {"id": number, "bbox": boxes[index], "area": areas[index], "score": found.scores[index]}
-                self._dts[image, int(kind)].append(entry)
+            columns = (found.classes, _xywh(found.boxes), box_areas(found.boxes), found.scores)
+            for kind, box, area, score in zip(*columns):
+                self._dts[image, int(kind)].append({"id": next(numbers), "bbox": box, "area": area, "score": score})
 
     def computeIoU(self, image: int, kind: int) -> Any:
         """Give IoU, with the rule for crowds where there is one, and not for difficult boxes."""

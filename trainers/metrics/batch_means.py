@@ -9,9 +9,9 @@ import numpy as np
 class BatchRun:
     """Images in a row of which it is not known yet where a batch begins: that depends on the images before them.
 
-    So every window of `batch_size` images is scored, and kept under the image that it began with, modulo `batch_size`.
-    What cannot be told before the parts are joined, the images at the head and at the tail, is kept as it is. `score`
-    takes the confusion matrix of a batch, gives float64 [2].
+    So every window of `batch_size` images is scored, and kept under the image that it began with, modulo `batch_size`;
+    the images at the head and at the tail are kept as they are. `score` takes a batch's confusion matrix, gives float64
+    [2].
     """
 
     def __init__(self, start: int, batch_size: int, score: Callable[[np.ndarray], np.ndarray]):

@@ -8,23 +8,14 @@ from ..errors import UsageError
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of a report: a new one is its measure and its entry here.
+    """A figure of a report: a new one is its measure and its entry here."""
 
-    Attributes:
-        key: its name in `scalars`, logs, JSON and CSV.
-        heading: its name for people, by itself.
-        form: how it is written, a format specification.
-        larger_is_better: None where neither way is.
-        explained: what it is, in a few words.
-        narrow: its heading in narrow tables, where what stands around it says the rest; by default `heading`.
-    """
-
-    key: str
-    heading: str
-    form: str
-    larger_is_better: bool | None
-    explained: str
-    narrow: str = ""
+    key: str  # its name in `scalars`, logs, JSON and CSV
+    heading: str  # its name for people, by itself
+    form: str  # how it is written, a format specification
+    larger_is_better: bool | None  # None where neither way is
+    explained: str  # what it is, in a few words
+    narrow: str = ""  # its heading where what stands around it says the rest; by default `heading`
 
     def __post_init__(self) -> None:
         if not self.narrow:
@@ -162,10 +153,8 @@ _TRAINING = (
     Metric("learning_rate", "learning rate", ".3g", None, "of the step, its schedule included"),
 )
 
-CATALOGUE = _Catalogue(
-    {metric.key: metric for group in (_MAPS, _CLASSES, _BOXES, _TRANSFER, _FILES, _TRAINING) for metric in group}
-)
-"""Key -> `Metric`; an unknown key is answered by UsageError with the nearest ones."""
+_ALL = (*_MAPS, *_CLASSES, *_BOXES, *_TRANSFER, *_FILES, *_TRAINING)
+CATALOGUE = _Catalogue({metric.key: metric for metric in _ALL})  # UsageError with the nearest ones for an unknown key
 
 
 def metrics_of(*keys: str) -> tuple[Metric, ...]:

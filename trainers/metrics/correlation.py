@@ -33,8 +33,7 @@ def rank_correlation(classes: Sequence[ClassMatches]) -> float:
 def correlation_bounds(classes: Sequence[ClassMatches]) -> CorrelationBounds:
     """Give AP between the worst and the best order of the true positives, class by class.
 
-    Who met which true box stays: at a higher IoU than the matching's a true positive counts where its own IoU reaches
-    that, so that AP at the IoU of the matching is the same in both.
+    Who met which true box stays: above the matching's IoU a true positive counts where its own IoU reaches that.
     """
     classes = [entries for entries in classes if entries.truths]
     return CorrelationBounds(lower=_with_order(classes, 1), upper=_with_order(classes, -1))

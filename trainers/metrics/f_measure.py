@@ -1,13 +1,4 @@
-"""F-measure over 256 thresholds, mean absolute error and threshold stability, streamed image by image in NumPy.
-
-Two conventions for the curve of a data set differ by up to some points: "curves" averages precision and recall over the
-images at each threshold, then takes F (the FLoss paper and its contemporaries); "images" averages the F of each image
-(newer toolboxes). Two protocols: "raw" scores the map as it is; "published" first stretches each to [0, 1] by its own
-extremes and truncates it to 8 bits, as the published toolboxes do.
-
-An image without salient pixels counts, with precision = recall = F = 0 at every threshold, as in these toolboxes. An
-image of ignored pixels only does not count.
-"""
+"""F-measure over 256 thresholds, mean absolute error and threshold stability, streamed image by image in NumPy."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -21,29 +12,23 @@ from .histogram import curves, f_measure, histograms, published, threshold_codes
 from .streaming import Streaming
 from .threshold_band import band_around
 
-AVERAGES = ("curves", "images")
-PROTOCOLS = ("raw", "published")
-UNDECIDED = (0.05, 0.95)
-"""A prediction is polarised when it lies outside of this interval."""
+AVERAGES, PROTOCOLS = ("curves", "images"), ("raw", "published")
+UNDECIDED = (0.05, 0.95)  # a prediction is polarised when it lies outside of this interval
 
 
 @dataclass(frozen=True, eq=False)
 class FMeasureResult:
-    """What a set of saliency maps scores; the catalogue explains the scalars.
-
-    `band` is the contiguous thresholds (low, high) around the optimal one with F >= 0.99 MaxF; the curves are float64
-    [256], by threshold.
-    """
+    """What a set of saliency maps scores; the catalogue explains the scalars."""
 
     max_f: float
     mean_f: float
     mae: float
     optimal_threshold: float
     mean_to_max: float
-    band: tuple[float, float]
+    band: tuple[float, float]  # the contiguous thresholds around the optimal one with F >= 0.99 MaxF
     band_width: float
     polarisation: float
-    precision: np.ndarray
+    precision: np.ndarray  # float64 [256] by threshold, as the other curves
     recall: np.ndarray
     f: np.ndarray
     images: int
@@ -83,23 +68,23 @@ def check_options(beta2: float, average: str, protocol: str) -> None:
     """Refuse options of the F-measure that are out of range."""
     if not beta2 > 0:
         raise ValueError(f"beta2 must be positive, got {beta2}")
-    if average not in AVERAGES:
-        raise ValueError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}")
-    check_protocol(protocol)
-
-
-def check_protocol(protocol: str) -> None:
-    """Refuse a protocol that is not one of `PROTOCOLS`."""
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
+    for name, value, choices in (("average", average, AVERAGES), ("protocol", protocol, PROTOCOLS)):
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 class FMeasureCurve(Streaming):
     """Accumulates saliency maps one by one: memory does not grow with the number of images.
 
+    An image without salient pixels counts, with precision = recall = F = 0 at every threshold, as in published
+    toolboxes. An image of ignored pixels only does not count.
+
     Args:
         beta2: weight of precision against recall, beta squared; the field takes 0.3.
-        average: "curves" or "images", see above, as `protocol`: "raw" or "published".
+        average: "curves" averages precision and recall over the images at each threshold, then takes F (the FLoss paper
+            and its contemporaries); "images" averages the F of each image (newer toolboxes): some points more or less.
+        protocol: "raw" scores the map as it is; "published" first stretches it to [0, 1] by its own extremes and cuts
+            it to 8 bits, as published toolboxes do.
 
     Raises:
         ValueError: an option out of range.
@@ -166,9 +151,7 @@ class FMeasureCurve(Streaming):
 def _as_mask(mask: np.ndarray) -> np.ndarray:
     """Give a mask as uint8, refusing what would wrap around."""
     mask = np.asarray(mask)
-    if mask.dtype == np.uint8:
-        return mask
-    if mask.dtype == bool:
+    if mask.dtype in (np.uint8, bool):
         return mask.view(np.uint8)
     if mask.size and not (mask.min() >= 0 and mask.max() <= 255):
         raise ValueError(f"mask must lie in 0 to 255, got {mask.min()} to {mask.max()}")

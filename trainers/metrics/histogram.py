@@ -5,11 +5,10 @@ import numpy as np
 
 from ..geometry import IGNORE
 
+# The thresholds of the field: a pixel is positive where p >= threshold.
 THRESHOLDS = np.arange(256, dtype=np.float32) / np.float32(255)
-"""The thresholds of the field, float32 [256]: 0/255, 1/255, ... 255/255. A pixel is positive where p >= threshold."""
-
+# A little over 255, so that `floor(p * BIN_SCALE)` is the bin of p or one too high, never too low.
 BIN_SCALE = np.float32(255 * (1 + 2.0**-21))
-"""A little over 255, so that `floor(p * BIN_SCALE)` is the bin of p or one too high, never too low."""
 
 
 def threshold_codes(saliency: np.ndarray) -> np.ndarray:

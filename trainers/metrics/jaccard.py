@@ -1,7 +1,6 @@
 """Intersection over union of class maps, streamed from one confusion matrix an image, in NumPy.
 
-Three means over the classes are in use, and differ by what the index of a class is taken of
-(lovasz_softmax.md, eq. 3 and 14, section 3.1):
+Three means over the classes differ by what a class's index is taken of (lovasz_softmax.md, eq. 3 and 14, section 3.1):
 
     dataset_miou    of all pixels of the data set: what benchmarks report;
     batch_miou      of the pixels of a few images together, then averaged over these batches;
@@ -29,8 +28,7 @@ def confusion_matrix(
 ) -> np.ndarray:
     """Count pixels by true class (row) and predicted class (column): int64 [classes, classes].
 
-    Labels are integers, 0..classes - 1 or `ignore`, and so, but for that, are the predicted classes, of the same shape;
-    ValueError for others.
+    Both are integers of one shape, 0..classes - 1, labels also `ignore`; ValueError for others.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape:
@@ -61,42 +59,30 @@ def mean_iou(confusion: np.ndarray, *, present: bool) -> np.ndarray:
     return (iou * there).sum(axis=-1) / there.sum(axis=-1)
 
 
+_MEANS = [f"{over}_miou{kind}" for over in ("dataset", "batch", "image") for kind in ("", "_present")]
+_FIGURES = (*_MEANS, "pixel_accuracy")
+
+
 @dataclass(frozen=True, eq=False)
 class JaccardResult:
-    """How well class maps agree; the catalogue explains the scalars.
+    """How well class maps agree; the catalogue explains the scalars."""
 
-    `confusion` is int64 [C, C], pixels by true (row) and predicted (column) class.
-    """
-
-    confusion: np.ndarray
+    confusion: np.ndarray  # int64 [C, C], pixels by true (row) and predicted (column) class
     class_names: tuple[str, ...]
+    dataset_miou: float
+    dataset_miou_present: float
     batch_miou: float
     batch_miou_present: float
     image_miou: float
     image_miou_present: float
+    pixel_accuracy: float
     batch_size: int
     images: int
 
     @property
-    def dataset_miou(self) -> float:
-        """The mean over all classes (eq. 14)."""
-        return float(mean_iou(self.confusion, present=False))
-
-    @property
-    def dataset_miou_present(self) -> float:
-        """The mean over the classes that the ground truth has."""
-        return float(mean_iou(self.confusion, present=True))
-
-    @property
-    def pixel_accuracy(self) -> float:
-        """The share of the pixels that are right."""
-        return float(np.trace(self.confusion) / self.confusion.sum())
-
-    @property
     def scalars(self) -> dict[str, float]:
         """The main figures by name."""
-        means = (f"{over}_miou{kind}" for over in ("dataset", "batch", "image") for kind in ("", "_present"))
-        return {name: float(getattr(self, name)) for name in (*means, "pixel_accuracy")}
+        return {name: getattr(self, name) for name in _FIGURES}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
@@ -116,26 +102,18 @@ class JaccardResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON-able data."""
-        return {
-            "scalars": self.scalars,
-            "classes": self.class_scalars,
-            "images": self.images,
-            "batch_size": self.batch_size,
-            "confusion": self.confusion.tolist(),
-        }
+        counts = {"images": self.images, "batch_size": self.batch_size, "confusion": self.confusion.tolist()}
+        return {"scalars": self.scalars, "classes": self.class_scalars, **counts}
 
 
 class Jaccard(Streaming):
-    """Adds images up, one confusion matrix each.
+    """Adds images up, one confusion matrix each; ValueError for no classes, or a batch of nothing.
 
     Args:
         class_names: the names of the classes.
         batch_size: how many images in a row are one batch of `batch_miou`; the last may have fewer.
         ignore: the label of pixels that do not count, or None.
         start: position of its first image in the data set: parts that are merged make the batches of one pass.
-
-    Raises:
-        ValueError: no classes, or a batch of nothing.
     """
 
     _settings = ("class_names", "batch_size", "ignore")
@@ -169,10 +147,12 @@ class Jaccard(Streaming):
         """Give what was counted so far; MetricfitError where no image has a pixel that counts."""
         if not self._images:
             raise MetricfitError("no pixel counts in any image, so there is nothing to measure: choose other data")
-        batch, batch_present = BatchRun.mean(self._runs).tolist()
-        image, image_present = (self._image_sums / self._images).tolist()
-        means = (batch, batch_present, image, image_present)
-        return JaccardResult(self._dataset.copy(), self.class_names, *means, self.batch_size, self._images)
+        means = (_both_means(self._dataset), BatchRun.mean(self._runs), self._image_sums / self._images)
+        accuracy = np.trace(self._dataset) / self._dataset.sum()
+        figures: dict[str, Any] = dict(zip(_FIGURES, np.append(np.concatenate(means), accuracy).tolist()))
+        return JaccardResult(
+            self._dataset.copy(), self.class_names, batch_size=self.batch_size, images=self._images, **figures
+        )
 
 
 def _both_means(confusion: np.ndarray) -> np.ndarray:

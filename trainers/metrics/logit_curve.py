@@ -1,7 +1,7 @@
 """F-measure over thresholds that are even in the logits, so that scaling the logits moves the curve and changes no F.
 
-The thresholds {0..255}/255 of the field lie within 5.5 of 0 in the logits. Of maps whose logits are larger than that,
-polarised by a loss or by a mere factor, they cut only the middle: what a wrong threshold costs looks smaller.
+Those of the field lie within 5.5 of 0: of maps with larger logits, polarised by a loss or by a mere factor, they cut
+only the middle, and what a wrong threshold costs looks smaller.
 """
 
 import numpy as np
@@ -11,10 +11,8 @@ from ..geometry import IGNORE
 from .histogram import curves, f_measure
 from .streaming import Streaming
 
-LEVELS = np.arange(-512, 513) / 32
-"""The thresholds, float64 [1025], from -16 to 16: beyond that, float32 cannot tell probabilities from 1."""
-ZERO = 512
-"""The place of the threshold 0, one half as a probability."""
+LEVELS = np.arange(-512, 513) / 32  # thresholds to +-16: beyond that, float32 cannot tell probabilities from 1
+ZERO = 512  # the place of the threshold 0, one half as a probability
 
 
 class LogitFMeasure(Streaming):

@@ -1,11 +1,8 @@
 """Localisation-recall-precision error and F1 over the score threshold, with the thresholds that are best and safe.
 
-Of the boxes with a score of at least s (Oksuz et al., ECCV 2018; eq. 6 of the aLRP paper):
-
-    LRP(s) = (FP + FN + sum over TP of (1 - IoU) / (1 - tau)) / (FP + FN + TP)
-
-and the optimal LRP (oLRP) of a class is its minimum over s. Ranking losses order scores without calibrating them: all
-of them may lie below 0.1. So optima and bands are looked for among the scores that occur, not on a grid.
+LRP(s) = (FP + FN + sum over TP of (1 - IoU) / (1 - tau)) / (FP + FN + TP) of the boxes with a score of at least s
+(Oksuz et al., ECCV 2018; eq. 6 of the aLRP paper), and the optimal LRP (oLRP) of a class is its minimum over s. Ranking
+losses order scores without calibrating them: so optima and bands are looked for among the scores that occur.
 """
 
 from collections.abc import Sequence
@@ -27,19 +24,10 @@ _COMPONENTS = ("localization", "false_positives", "false_negatives")
 class LRPResult:
     """What a set of detections scores, by class and by threshold; the catalogue explains the scalars.
 
-    Thresholds are NaN where nothing is found. Averages over classes leave out those without a box that counts. `f1`,
-    `lrp` and what belongs to them are of all classes together, under one threshold; there the false positives of such
-    classes count.
-
-    Attributes:
-        band: (low, high), the contiguous thresholds around `f1_threshold` with F1 >= 0.99 `f1`.
-        class_olrp: float64 [K], NaN for a class without truth, as its three components, of which the first two are NaN
-            without a true positive, too, and `class_threshold`, the lowest score at the class's optimum.
-        thresholds: float64 [T], those of the curves: {0..255}/255, up to 256 quantiles of all scores, as many of the
-            surest ones, four for each true box.
-        f1_curve: float64 [T], of all classes together, as `lrp_curve`; `class_f1_curve` and `class_lrp_curve` are
-            averaged over classes.
-        tau: least IoU of a true positive.
+    Thresholds are NaN where nothing is found. Averages over classes leave out those without a box that counts, which
+    are NaN in the columns by class, float64 [K]; so are localisation, false positives and threshold of one without true
+    positive. `f1`, `lrp` and what belongs to them are of all classes together, under one threshold; there the false
+    positives of classes without truth count.
     """
 
     olrp: float
@@ -48,7 +36,7 @@ class LRPResult:
     false_negatives: float
     f1: float
     f1_threshold: float
-    band: tuple[float, float]
+    band: tuple[float, float]  # the contiguous thresholds around that of F1 with F1 >= 0.99 of it
     mean_f1: float
     lrp: float
     lrp_threshold: float
@@ -57,13 +45,13 @@ class LRPResult:
     class_localization: np.ndarray
     class_false_positives: np.ndarray
     class_false_negatives: np.ndarray
-    class_threshold: np.ndarray
-    thresholds: np.ndarray
+    class_threshold: np.ndarray  # the lowest score at the class's optimum
+    thresholds: np.ndarray  # float64 [T], of the curves, see `_thresholds`
     f1_curve: np.ndarray
     lrp_curve: np.ndarray
-    class_f1_curve: np.ndarray
+    class_f1_curve: np.ndarray  # averaged over classes
     class_lrp_curve: np.ndarray
-    tau: float
+    tau: float  # least IoU of a true positive
 
     @property
     def scalars(self) -> dict[str, float]:
@@ -91,13 +79,7 @@ class LRPResult:
 
 
 class LRP(Streaming):
-    """Takes in pictures one by one; keeps a few numbers for each found box, in `matches`.
-
-    Args:
-        class_names: names of the classes, by index.
-        tau: least IoU of a true positive, in [0, 1); ValueError for others.
-        start: position of the first picture in the data set.
-    """
+    """Takes in pictures one by one, as `CocoAP`, and keeps a few numbers for each found box; tau in [0, 1)."""
 
     def __init__(self, class_names: Sequence[str], tau: float = 0.5, *, start: int = 0):
         if not 0 <= tau < 1:
@@ -150,19 +132,15 @@ class LRP(Streaming):
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What the n surest boxes score, for every n from 0 to N: arrays [N + 1], but for the falling `scores` [N].
-
-    `truths` is how many true boxes count, `error` the sum of 1 - IoU over the true positives, and `cuts`, int64 [D],
-    the n at which a threshold can cut: boxes of one score stay together.
-    """
+    """What the n surest boxes score, for every n from 0 to N: arrays [N + 1], but for the falling `scores` [N]."""
 
     scores: np.ndarray
-    truths: int
+    truths: int  # how many true boxes count
     true_positives: np.ndarray
-    error: np.ndarray
+    error: np.ndarray  # sum of 1 - IoU over the true positives
     f1: np.ndarray
     lrp: np.ndarray
-    cuts: np.ndarray
+    cuts: np.ndarray  # int64 [D], the n at which a threshold can cut: boxes of one score stay together
 
     @classmethod
     def over(cls, classes: Sequence[ClassMatches], tau: float) -> "Sweep":
@@ -179,15 +157,8 @@ class Sweep:
         # FP + FN + TP: everything found, and what was missed.
         everything = found + truths - true_positives
         wrong = everything - true_positives + error / (1 - tau)
-        return cls(
-            scores=scores,
-            truths=truths,
-            true_positives=true_positives,
-            error=error,
-            f1=2 * true_positives / np.maximum(found + truths, 1),
-            lrp=wrong / np.maximum(everything, 1),
-            cuts=np.flatnonzero(np.diff(scores, append=-1.0)) + 1,
-        )
+        f1, lrp = 2 * true_positives / np.maximum(found + truths, 1), wrong / np.maximum(everything, 1)
+        return cls(scores, truths, true_positives, error, f1, lrp, np.flatnonzero(np.diff(scores, append=-1.0)) + 1)
 
     def at(self, values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         """Read values [N + 1] at thresholds [T]: of the boxes with a score of at least that."""
@@ -204,14 +175,10 @@ class Sweep:
         if not self.true_positives[-1]:
             return 1.0, nan, nan, 1.0, nan
         n = self.cuts[_last_smallest(self.lrp[self.cuts])]
-        true_positives = self.true_positives[n]
-        return (
-            float(self.lrp[n]),
-            float(self.error[n] / true_positives) if true_positives else nan,
-            float(1 - true_positives / n),
-            float(1 - true_positives / self.truths),
-            float(self.scores[n - 1]),
-        )
+        hits = self.true_positives[n]
+        localization = float(self.error[n] / hits) if hits else nan
+        false_positives, false_negatives = float(1 - hits / n), float(1 - hits / self.truths)
+        return float(self.lrp[n]), localization, false_positives, false_negatives, float(self.scores[n - 1])
 
     def best_f1(self) -> tuple[float, float, tuple[float, float]]:
         """Give the largest F1, the lowest threshold that reaches it, and the band of thresholds around it."""
@@ -232,7 +199,7 @@ def _last_smallest(values: np.ndarray) -> int:
 
 
 def _thresholds(scores: np.ndarray, truths: int) -> np.ndarray:
-    """The thresholds of the field, and where the falling scores crowd, more of them.
+    """{0..255}/255, up to 256 quantiles of all the falling scores, and as many of the surest ones, four a true box.
 
     Most of a hundred boxes a picture are junk: the surest ones, among which the best threshold lies, have their own.
     """

@@ -13,54 +13,44 @@ from .streaming import Streaming
 FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1
 
 
-class Truth:
-    """The boxes that are in one picture.
+Given = np.ndarray | None
 
-    Attributes:
+
+class Truth:
+    """The boxes that are in one picture; ValueError for other shapes, or boxes that are not finite.
+
+    Args:
         boxes: float [n, 4] as (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive.
         classes: integer [n], 0-based.
         difficult: bool [n], boxes (VOC) that do not count: nobody misses them, and what meets them is no error.
         crowd: bool [n], boxes (COCO) around many objects: they do not count either, and a found box meets one when it
             lies inside of it.
         areas: float [n], pixels of each object, by which COCO tells small from large; by default those of the boxes.
-        ignored: bool [n], which boxes do not count.
-
-    Raises:
-        ValueError: other shapes, or boxes that are not finite.
     """
 
     def __init__(
-        self,
-        boxes: np.ndarray,
-        classes: np.ndarray,
-        difficult: np.ndarray | None = None,
-        crowd: np.ndarray | None = None,
-        areas: np.ndarray | None = None,
+        self, boxes: np.ndarray, classes: np.ndarray, difficult: Given = None, crowd: Given = None, areas: Given = None
     ):
         self.boxes, self.classes = _checked("true", boxes, classes)
-        self.difficult, self.crowd = _flags("difficult", difficult, len(boxes)), _flags("crowd", crowd, len(boxes))
+        none = np.zeros(len(self.boxes), bool)
+        self.difficult, self.crowd = _column("difficult", difficult, none), _column("crowd", crowd, none)
         self.ignored = self.difficult | self.crowd
-        self.areas = box_areas(self.boxes) if areas is None else np.asarray(areas, np.float64).reshape(-1)
-        if len(self.areas) != len(boxes):
-            raise ValueError(f"areas must have one entry for each of {len(boxes)} boxes, got {len(self.areas)}")
+        self.areas = _column("areas", areas, box_areas(self.boxes))
 
 
 class Found:
-    """The boxes that a detector found in one picture.
+    """The boxes that a detector found in one picture; ValueError for other shapes, or numbers that are not finite.
 
-    Attributes:
+    Args:
         boxes: float [n, 4] as (x0, y0, x1, y1) in pixels of the picture.
         scores: float [n], of any scale, higher is surer; in any order.
         classes: integer [n], 0-based.
-
-    Raises:
-        ValueError: other shapes, or numbers that are not finite.
     """
 
     def __init__(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray):
         self.boxes, self.classes = _checked("found", boxes, classes)
         self.scores = scores = np.asarray(scores, np.float64).reshape(-1)
-        if len(scores) != len(boxes) or not np.isfinite(scores).all():
+        if len(scores) != len(self.boxes) or not np.isfinite(scores).all():
             raise ValueError(f"found boxes need a finite score each, got {len(scores)} scores for {len(boxes)} boxes")
 
     def of_class(self, index: int) -> np.ndarray:
@@ -70,13 +60,11 @@ class Found:
 
 
 def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Match found to true boxes of one class in one picture, as COCO does.
+    """Match found to true boxes of one class in one picture, as COCO does, by IoU [n, m], found boxes by falling score.
 
     The surest found box takes the free true box it overlaps most, then the next one. Only where no box that counts is
-    left, a box that does not count may be met, by any number of found boxes. `iou` is [n, m], found boxes by falling
-    score.
-
-    Gives what becomes of each found box, int8 [n], and the true box that it meets, int64 [n], -1 where none.
+    left, a box that does not count may be met, by any number of found boxes. Gives what becomes of each found box, int8
+    [n], and the true box that it meets, int64 [n], -1 where none.
     """
     fate, met = np.full(len(iou), FALSE_POSITIVE, np.int8), np.full(len(iou), -1)
     if not iou.size:
@@ -95,23 +83,16 @@ def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple
 
 @dataclass(frozen=True, eq=False)
 class ClassMatches:
-    """What was found of one class in all pictures, surest first, without what met a box that does not count.
-
-    `iou` is that with the true box that was met, 0 for false positives; `truths` is how many true boxes count.
-    """
+    """What was found of one class in all pictures, surest first, without what met a box that does not count."""
 
     scores: np.ndarray
-    iou: np.ndarray
+    iou: np.ndarray  # with the true box that was met; 0 for false positives
     positive: np.ndarray
-    truths: int
+    truths: int  # how many true boxes count
 
 
 class Matches(Streaming):
-    """Matches of a data set, taken in picture by picture: a few numbers for each found box are kept.
-
-    `tau` is the least IoU of a true positive, `start` the position of the first picture in the data set: found boxes of
-    equal scores keep the pictures' order.
-    """
+    """Matches of a data set, IoU at least tau, from the position `start` in it: a few numbers for each found box."""
 
     _settings = ("class_names", "tau")
     _sums = ("images", "_truths")
@@ -181,8 +162,8 @@ def _checked(kind: str, boxes: np.ndarray, classes: np.ndarray) -> tuple[np.ndar
     return boxes, classes.astype(np.int64)
 
 
-def _flags(name: str, values: np.ndarray | None, count: int) -> np.ndarray:
-    flags = np.zeros(count, bool) if values is None else np.asarray(values, bool).reshape(-1)
-    if len(flags) != count:
-        raise ValueError(f"{name} must have one entry for each of {count} boxes, got {len(flags)}")
-    return flags
+def _column(name: str, values: Given, default: np.ndarray) -> np.ndarray:
+    values = default if values is None else np.asarray(values, default.dtype).reshape(-1)
+    if len(values) != len(default):
+        raise ValueError(f"{name} must have one entry for each of {len(default)} boxes, got {len(values)}")
+    return values

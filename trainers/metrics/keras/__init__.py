@@ -1,5 +1,1 @@
-"""The figures as Keras metrics, for `compile(metrics=[...])`; `metricfit.metrics` is what users import.
-
-All take batches, hold sums that add up over the replicas of `tf.distribute`, compile under XLA, and keep their sums in
-float32 or better whatever the dtype policy is.
-"""
+"""The figures as Keras metrics: batches, sums over replicas, XLA, at least float32; see `metricfit.metrics`."""

@@ -1,8 +1,7 @@
 """The E-measure: how well a binary map is aligned with the mask, pixel by pixel and as a whole.
 
 With f and g what the map and the mask differ from their means, the alignment of a pixel is 2 f g / (f^2 + g^2), its
-score (1 + alignment)^2 / 4 (Fan et al., IJCAI 2018, eq. 2 to 5). Four kinds of pixels are all there are, so that counts
-are enough for all thresholds at once.
+score (1 + alignment)^2 / 4 (Fan et al., IJCAI 2018, eq. 2 to 5). There are four kinds of pixels: counts are enough.
 """
 
 from typing import Unpack
@@ -36,10 +35,7 @@ class EMeasure(MapMetric):
         mean = masked_sum(saliency, valid) / tf.maximum(pixels[:, 0], 1)
         found = valid & (tf.cast(saliency, tf.float64) >= tf.minimum(2 * mean, 1)[:, None, None])
         adaptive = _score(count(found & positive)[:, None], count(found)[:, None], salient, pixels)
-        return [
-            (self.curve_sum, _score(hits, hits + background, salient, pixels)),
-            (self.adaptive_sum, adaptive[:, 0]),
-        ]
+        return [(self.curve_sum, _score(hits, hits + background, salient, pixels)), (self.adaptive_sum, adaptive[:, 0])]
 
     def result(self) -> dict[str, tf.Tensor]:
         """Give the scalars; zeros before the first image."""

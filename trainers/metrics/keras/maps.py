@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from ...geometry import IGNORE
-from ..f_measure import check_protocol
+from ..f_measure import PROTOCOLS
 from ..histogram import BIN_SCALE, THRESHOLDS
 
 Figures = list[tuple[Any, tf.Tensor]]  # what images [B] add to which variable of a metric
@@ -36,8 +36,9 @@ class MapMetric(keras.metrics.Metric):
         name: str | None = None,
         dtype: str = "float32",
     ):
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
         super().__init__(name=name or self.key, dtype=dtype)
-        check_protocol(protocol)
         self.protocol, self.from_logits, self.ignore_label = protocol, from_logits, ignore_label
         self.images = self.add_variable((), "zeros", name="images")
 
@@ -65,16 +66,13 @@ class MapMetric(keras.metrics.Metric):
         valid = tf.ones_like(y_true, tf.bool) if self.ignore_label is None else y_true != float(self.ignore_label)
         counted = tf.cast(tf.reduce_any(valid, axis=(1, 2)), self.dtype)
         weight = counted * image_weights(sample_weight, tf.shape(saliency)[0], self.dtype)
-        self._add(weight, self._figures(saliency, valid & (y_true > 0.5), valid))
+        for variable, values in self._figures(saliency, valid & (y_true > 0.5), valid):
+            variable.assign(variable + tf.tensordot(weight, tf.cast(values, self.dtype), axes=1))
         self.images.assign(self.images + tf.reduce_sum(weight))
 
     def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
         """Measure maps [B, H, W]: float32 in [0, 1], which pixels are salient (bool), and which count (bool)."""
         raise NotImplementedError
-
-    def _add(self, weight: tf.Tensor, figures: Figures) -> None:
-        for variable, values in figures:
-            variable.assign(variable + tf.tensordot(weight, tf.cast(values, self.dtype), axes=1))
 
     def _mean(self, variable: keras.Variable) -> tf.Tensor:
         """Average what was added up; 0 before the first image."""

@@ -22,8 +22,8 @@ class MIoU(keras.metrics.Metric):
         present: whether to average over the classes that the data set's, batch's or image's labels have; else over
             all, and one that is neither there nor predicted counts as 1.
         ignore_label: the label of pixels that do not count, or None.
-        name: name of the metric; by default that of the figure, such as `dataset_miou_present`.
-        dtype: dtype of the result and of the sums over images; pixels are counted in float64.
+        name: by default that of the figure, such as `dataset_miou_present`.
+        dtype: of the result and of the sums over images; pixels are counted in float64.
 
     Raises:
         ValueError: an option out of range.
@@ -68,9 +68,9 @@ class MIoU(keras.metrics.Metric):
             raise ValueError(f"y_true and y_pred must share one shape [B, H, W], got {y_true.shape} and {y_pred.shape}")
         batch = tf.shape(y_true)[0]
         confusion = self._confusion(y_true, y_pred, batch)
-        counted = tf.reduce_any(confusion > 0, axis=(1, 2))
         weights = image_weights(sample_weight, batch, "float64")
         if self.over == "image":
+            counted = tf.reduce_any(confusion > 0, axis=(1, 2))
             self._average(tf.where(counted, weights, 0), confusion)
             return
         confusion = tf.tensordot(weights, confusion, axes=1)
