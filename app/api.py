@@ -103,9 +103,9 @@ def export(run: Model, to: str | Path, **flags: Any) -> "ExportResult":
         MetricfitError: a conversion failed, or a file disagrees with the model.
     """
     with held_back_stderr():
-        from .export import export as write
+        from ..export import export_run
 
-    return write(options_from(ExportOptions, {"run": run, "to": to, **flags}, "export()"))
+    return export_run(**vars(options_from(ExportOptions, {"run": run, "to": to, **flags}, "export()")))
 
 
 def predict(

@@ -15,16 +15,10 @@ COLUMNS = ("megabytes", "latency_ms")
 
 def run(options: ExportOptions) -> int:
     """Export a run and say what was made; gives the exit code."""
-    result = export(options)
+    result = export_run(**vars(options))
     log.info("\n%s\n", files_table(result))
     log.info("%s", made(result.made))
     return 0
-
-
-def export(options: ExportOptions) -> ExportResult:
-    """Export a run; see `export_run`."""
-    given = dict(vars(options))
-    return export_run(tests=given.pop("test"), **given)
 
 
 def files_table(result: ExportResult) -> str:

@@ -1,22 +1,18 @@
-"""From a trained model to files that were compared with it.
-
-Everything comes when it is first asked for: `load_runner` and the card without TensorFlow, `export_run` with it.
-"""
+"""From a trained model to files that were compared with it; only `export_run` imports TensorFlow."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .card import ModelCard, read_card
+    from .card import ExportResult, ModelCard, read_card
     from .exporter import export_run
-    from .result import ExportResult
     from .runners.base import Runner
     from .runners.load import load_runner
 
 __all__ = ["ExportResult", "ModelCard", "Runner", "export_run", "load_runner", "read_card"]
 
 _ROOMS = {
-    "ExportResult": ".result",
+    "ExportResult": ".card",
     "ModelCard": ".card",
     "Runner": ".runners.base",
     "export_run": ".exporter",

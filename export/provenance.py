@@ -13,13 +13,12 @@ from ..trainers.training.run_folder import read_run, versions
 from .card import CARD_NAME
 from .formats.registry import FORMATS
 
-_UNSTATED_TERMS = "Not stated: ask whoever owns the training data before passing the model on."
-_SCENES_TERMS = "Made-up pictures drawn by metricfit itself: no terms."
-
 
 def terms_of(data: str) -> str:
     """Give the terms of training data about which the user says nothing."""
-    return _SCENES_TERMS if all_scenes(data) else _UNSTATED_TERMS
+    if all_scenes(data):
+        return "Made-up pictures drawn by metricfit itself: no terms."
+    return "Not stated: ask whoever owns the training data before passing the model on."
 
 
 def export_versions() -> dict[str, str]:
@@ -39,11 +38,7 @@ def command_lines(
     overwrite: bool,
     **values: str | Iterable[str] | None,
 ) -> tuple[str, ...]:
-    """Give the command lines that make an exported model, the earliest training first.
-
-    Args:
-        **values: one or several for the flag of that name; left out where empty.
-    """
+    """Give the command lines that make an exported model, the earliest training first; empty `values` are left out."""
     words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
     words += ["--quantize", *quantize] if any(FORMATS[name].quantized for name in formats) else []
     for name, value in values.items():

@@ -7,7 +7,7 @@ python, and a program for each kind of file that needs no more than its runtime.
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 from .card import ModelCard
 from .formats.registry import by_rank
 from .tasks import get_task
-from .tasks.base import Column, ExportTask
+from .tasks.base import Column
 
-_PAGES = Path(__file__).parent / "tasks"
+Cells = tuple[str, ...]
+
 _MOST_CLASSES = 20
 _SENTENCES = {
     "pad": "Pictures keep their shape: the longer side becomes $size pixels, the rest at the right or bottom is grey "
@@ -42,16 +43,29 @@ _SCALES = {
 def readme(card: ModelCard) -> str:
     """Write a complete card out as Markdown."""
     task = get_task(card.task)
-    blocks = {name: _filled(text, card) for name, text in _blocks(card.task).items()}
+    page = (Path(__file__).parent / "tasks" / f"{card.task}.md").read_text(encoding="utf-8")
+    _, *pieces = re.split(r"^<!-- (\w+) -->\n", page, flags=re.MULTILINE)
+    blocks = {name: _filled(text.removesuffix("\n"), card) for name, text in zip(pieces[::2], pieces[1::2])}
+    files = (
+        ("MB", lambda entry: f"{entry['bytes'] / 1e6:.2f}"),
+        ("ms", lambda entry: f"{entry['latency_ms']:.1f}"),
+        *(*task.measures, *task.agreements),
+    )
+    tests = [
+        ((f"`{name}`", f"`{source}`", str(test["images"])), test)
+        for name, entry in card.files.items()
+        for source, test in entry["tests"].items()
+    ]
+    further = "On further data, by which nothing was chosen, not the epoch and not the threshold above:"
     parts = [
         f"# {card.name}",
         blocks["introduction"],
         blocks["thresholds"],
         "## Files",
-        _files_table(card, task),
+        _table(("file",), files, [((f"`{name}`",), entry) for name, entry in card.files.items()]),
         f"{blocks['comparison']} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
-        *_tests(card, task),
+        *([further, _table(("file", "data", "pictures"), task.measures, tests)] if tests else []),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
         "## Use",
         "On the command line:",
@@ -70,12 +84,6 @@ def readme(card: ModelCard) -> str:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _blocks(task: str) -> dict[str, str]:
-    """Read the blocks of a task's page by name."""
-    _, *parts = re.split(r"^<!-- (\w+) -->\n", (_PAGES / f"{task}.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {name: text.removesuffix("\n") for name, text in zip(parts[::2], parts[1::2])}
 
 
 def _filled(text: str, card: ModelCard) -> str:
@@ -113,34 +121,8 @@ def _programs(card: ModelCard, blocks: dict[str, str]) -> list[str]:
     return [part for parts in programs.values() for part in parts]
 
 
-def _files_table(card: ModelCard, task: ExportTask) -> str:
-    columns = (
-        ("MB", lambda entry: f"{entry['bytes'] / 1e6:.2f}"),
-        ("ms", lambda entry: f"{entry['latency_ms']:.1f}"),
-        *task.measures,
-        *task.agreements,
-    )
-    return _table(("file",), columns, [((f"`{name}`",), entry) for name, entry in card.files.items()])
-
-
-def _tests(card: ModelCard, task: ExportTask) -> list[str]:
-    """What the files achieve on further data; nothing where they were not measured on any."""
-    rows = [
-        ((f"`{name}`", f"`{source}`", str(test["images"])), test)
-        for name, entry in card.files.items()
-        for source, test in entry["tests"].items()
-    ]
-    if not rows:
-        return []
-    table = _table(("file", "data", "pictures"), task.measures, rows)
-    return ["On further data, by which nothing was chosen, not the epoch and not the threshold above:", table]
-
-
-def _table(
-    headings: tuple[str, ...], columns: Iterable[Column], rows: Iterable[tuple[tuple[str, ...], dict[str, Any]]]
-) -> str:
-    """A table in Markdown: rows of (first cells, entry)."""
-    columns = tuple(columns)
-    headings = (*headings, *(heading for heading, _ in columns))
-    lines = [(*first, *(cell(entry) for _, cell in columns)) for first, entry in rows]
+def _table(first: Cells, columns: Sequence[Column], rows: Sequence[tuple[Cells, Mapping[str, Any]]]) -> str:
+    """A table in Markdown, of rows of first cells and an entry of the card."""
+    headings = (*first, *(heading for heading, _ in columns))
+    lines = [(*cells, *(cell(entry) for _, cell in columns)) for cells, entry in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in (headings, ("---",) * len(headings), *lines))

@@ -342,13 +342,13 @@ MUTANTS: list[Mutant] = [
         ("among = candidate_scores >= min(", "among = candidate_scores >= max("),
     ),
     *of(
-        "export/parity/maps.py",
+        "export/parity/agreement.py",
         "tests/export/test_parity.py",
         ("self.largest = max(self.largest, float(difference.max()))", "self.largest = float(difference.max())"),
         ("(abs(value), METRIC_DIFFERENCE)", "(-value, METRIC_DIFFERENCE)"),
         ("self._values += difference.size", "self._values = difference.size"),
+        ("not math.isfinite(value) or value", "value"),
     ),
-    *of("export/parity/agreement.py", "tests/export/test_parity.py", ("not math.isfinite(value) or value", "value")),
     *of(
         "export/runners/tflite.py",
         "tests/export/test_runner.py::test_foreign_quantised_inputs_are_rounded "
@@ -368,7 +368,7 @@ MUTANTS: list[Mutant] = [
         "export/exporter.py",
         "tests/export/test_export.py::test_only_training_pictures_reach_the_converter "
         "tests/export/test_export.py::test_the_representative_pictures_are_training_pictures",
-        ("if held_out == data:", "if not held_out:"),
+        ("elif held_out == source_text:", "elif not held_out:"),
         ("random.default_rng(seed).permutation(len(source))[:count]", "arange(len(source))"),
     ),
     *of(

@@ -8,38 +8,30 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..signatures import IMAGE, IMAGE_DESCRIPTION
+from ..signatures import IMAGE, KerasModel
 from .variant import Variant
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
     from ..card import ModelCard
     from ..runners.base import Runner
     from ..tasks.base import ExportTask
 
+Contents = tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]
+"""Shape, dtype, scale and zero point of a file's input, the same of its outputs by name, and its operators counted."""
+
 
 class Format(ABC):
-    """One kind of file that a model can become.
+    """One kind of file that a model can become."""
 
-    Attributes:
-        name: as typed after `--formats`.
-        kind: of its files in the card, and of their runners.
-        form: what one of them is called where a model is asked for.
-        variants: what can be written, by name.
-        quantized: whether `--quantize` chooses among the variants; otherwise all are written.
-        heading: what the README says above the program that runs a file without this package.
-        packages: distributions whose versions belong into the card.
-    """
-
-    name: ClassVar[str]
-    kind: ClassVar[str]
-    form: ClassVar[str]
-    variants: ClassVar[Mapping[str, Variant]]
-    quantized: ClassVar[bool] = False
-    heading: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]] = ()
+    name: ClassVar[str]  # as typed after `--formats`
+    kind: ClassVar[str]  # of its files in the card, and of their runners
+    form: ClassVar[str]  # what one of them is called where a model is asked for
+    variants: ClassVar[Mapping[str, Variant]]  # what can be written, by name
+    quantized: ClassVar[bool] = False  # whether `--quantize` chooses among the variants; otherwise all are written
+    heading: ClassVar[str]  # what the README says above the program that runs a file without this package
+    packages: ClassVar[tuple[str, ...]] = ()  # distributions whose versions belong into the card
 
     def chosen(self, quantize: Iterable[str]) -> list[Variant]:
         """Give the variants to write, of those that `--quantize` names."""
@@ -47,15 +39,11 @@ class Format(ABC):
 
     @abstractmethod
     def write(
-        self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
+        self, model: KerasModel, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
-        """Write files of a model, as `load_keras` gives it, into an existing folder.
+        """Write files of a model, as `load_keras` gives it, into an existing folder, or raise a MetricfitError.
 
-        Args:
-            pictures: training pictures, uint8 [n, S, S, 3], for variants that are calibrated.
-
-        Raises:
-            MetricfitError: it cannot be done.
+        Variants that are calibrated need training pictures, uint8 [n, S, S, 3].
         """
 
     @abstractmethod
@@ -72,33 +60,24 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def tensors(self, path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
-        """Give shape, dtype, scale and zero point of a file's input and (by name) outputs, and count its operators."""
+    def contents(self, path: Path) -> Contents:
+        """Look into a file."""
 
     def describe(self, path: Path, task: ExportTask) -> dict[str, Any]:
         """Give the card's facts about a file: bytes, sha256, input, outputs, operators (counted by name)."""
-        image, outputs, operators = self.tensors(path)
+        image, outputs, operators = self.contents(path)
         size, sha256 = digest(path)
         return {
             "bytes": size,
             "sha256": sha256,
-            "input": _described(IMAGE, IMAGE_DESCRIPTION, image),
-            "outputs": [_described(name, text, outputs[name]) for name, text in task.outputs.items()],
+            "input": {"name": IMAGE, "description": "[B, S, S, 3], RGB, 0 to 255", **image},
+            "outputs": [{"name": name, "description": text, **outputs[name]} for name, text in task.outputs.items()],
             "operators": operators,
         }
 
 
 def digest(path: str | Path) -> tuple[int, str]:
     """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names."""
-    path = Path(path)
-    files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
-    size, found = 0, hashlib.sha256()
-    for file in files:
-        content = file.read_bytes()
-        size += len(content)
-        found.update(content)
-    return size, found.hexdigest()
-
-
-def _described(name: str, description: str, tensor: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "description": description, **tensor}
+    files = sorted(file for file in (Path(path), *Path(path).rglob("*")) if file.is_file())
+    content = b"".join(file.read_bytes() for file in files)
+    return len(content), hashlib.sha256(content).hexdigest()

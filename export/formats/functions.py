@@ -10,34 +10,18 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from ..signatures import IMAGE, SIGNATURE, Stages, Tensors
 
 
-def write_function(
-    function: Callable[..., Tensors],
-    path: str | Path,
-    image: tf.TensorSpec | None = None,
-    others: Mapping[str, tf.TensorSpec] | None = None,
-) -> dict[str, tf.TensorSpec]:
-    """Write one function of an `image` as float32, or of `others` by name, as a SavedModel; as `write_stages`."""
-    if image is not None:
-        return write_stages(Stages(function), path, {IMAGE: image})
-    return write_stages(Stages(lambda tensors: function(**tensors)), path, others or {})
-
-
 def write_stages(stages: Stages, path: str | Path, specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
     """Write a SavedModel with a signature for each tail; the weights are in it once, which is several times faster.
 
-    Args:
-        specs: what every signature takes, by name; an `image` of any number type reaches the body as float32.
-
-    Returns:
-        Shape and dtype of each of the body's outputs, by name.
+    `specs` say what every signature takes, by name; an `image` of any number type reaches the body as float32. Gives
+    shape and dtype of each of the body's outputs, by name.
     """
     given = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
 
     @tf.function(input_signature=given)
     def with_variables(*tensors: tf.Tensor) -> Tensors:
-        if list(specs) == [IMAGE]:
-            return stages.body(tf.cast(tensors[0], tf.float32))
-        return stages.body(dict(zip(specs, tensors)))
+        named = dict(zip(specs, tensors))
+        return stages.body(**{name: tf.cast(one, tf.float32) if name == IMAGE else one for name, one in named.items()})
 
     concrete = with_variables.get_concrete_function()
     outputs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in concrete.structured_outputs.items()}

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trainers.machine import held_back_stderr
-from ..signatures import IMAGE, SIGNATURE
-from .base import Format
+from ..signatures import IMAGE, SIGNATURE, KerasModel
+from .base import Contents, Format
 from .variant import Variant
 
 if TYPE_CHECKING:
-    import keras
-    import numpy as np
-
-    from ..card import ModelCard
-    from ..runners.base import Runner
-    from ..tasks.base import ExportTask
-
-
-VARIANTS = {"saved_model": Variant("saved_model", "saved_model", rank=4, largest_difference=1e-3)}
+    from .base import ExportTask, ModelCard, Runner, np
 
 
 class SavedModel(Format):
@@ -29,11 +21,11 @@ class SavedModel(Format):
     name = "savedmodel"
     kind = "saved_model"
     form = "a SavedModel folder"
-    variants = VARIANTS
+    variants: ClassVar = {"saved_model": Variant("saved_model", "saved_model", rank=4, largest_difference=1e-3)}
     heading = "With TensorFlow alone:"
 
     def write(
-        self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
+        self, model: KerasModel, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
         """Write the folder."""
         import tensorflow as tf
@@ -56,12 +48,11 @@ class SavedModel(Format):
 
         return SavedModelRunner(path, card=card)
 
-    def tensors(self, path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
-        """Read the signatures and the graph."""
+    def contents(self, path: Path) -> Contents:
+        """Read the signatures, and the graph of the first one: the others are the same network."""
         import tensorflow as tf
 
         signatures = tf.saved_model.load(str(path)).signatures
-        # The first signature's graph alone: the others are the same network.
         first = signatures[SIGNATURE]
         definition = first.graph.as_graph_def()
         nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]

@@ -5,18 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..signatures import IMAGE
-from .base import Format
+from ..signatures import IMAGE, KerasModel
+from .base import Contents, Format
 from .variant import Variant
 
 if TYPE_CHECKING:
-    import keras
-    import numpy as np
-
-    from ..card import ModelCard
-    from ..runners.base import Runner
-    from ..tasks.base import ExportTask
-
+    from .base import ExportTask, ModelCard, Runner, np
 
 VARIANTS = {
     variant.name: variant
@@ -44,7 +38,7 @@ class TFLite(Format):
     packages = ("ai-edge-litert",)
 
     def write(
-        self, model: keras.Model, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
+        self, model: KerasModel, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
     ) -> None:
         """Convert the model in a process of its own."""
         from . import tflite_converter
@@ -61,7 +55,7 @@ class TFLite(Format):
 
         return TFLiteRunner(path, card=card, threads=threads)
 
-    def tensors(self, path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
+    def contents(self, path: Path) -> Contents:
         """Ask the interpreter for the tensors, and the file itself for its operators."""
         from ai_edge_litert.interpreter import Interpreter
 
@@ -69,9 +63,7 @@ class TFLite(Format):
 
         interpreter = Interpreter(str(path), num_threads=1)
         runners = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
-        outputs = {
-            name: _tensor(details) for runner in runners for name, details in runner.get_output_details().items()
-        }
+        outputs = {name: _tensor(found) for runner in runners for name, found in runner.get_output_details().items()}
         return _tensor(runners[0].get_input_details()[IMAGE]), outputs, read_operators(path)
 
 

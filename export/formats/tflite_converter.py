@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...trainers.errors import MetricfitError, UsageError, first_line
-from ..signatures import SIGNATURE
+from ...trainers.errors import MetricfitError, first_line
+from ..signatures import IMAGE, SIGNATURE, Stages
 from ..tasks.base import ExportTask
 from .float16 import halve_as_allowed
-from .functions import write_function
+from .functions import write_stages
 from .tflite_graphs import join, read_operators
 from .variant import Variant
 
@@ -28,22 +28,10 @@ _BYTES_IN, _FLOATS_IN, _TAILS, _PICTURES = "bytes_in", "floats_in", "tails", "pi
 
 
 def convert(
-    model: keras.Model,
-    folder: Path,
-    variants: Sequence[Variant],
-    pictures: np.ndarray | None = None,
-    *,
-    task: ExportTask,
+    model: keras.Model, folder: Path, variants: list[Variant], pictures: np.ndarray | None = None, *, task: ExportTask
 ) -> None:
-    """Convert a Keras model into .tflite files; arguments as in `Format.write`.
-
-    Raises:
-        UsageError: int8 without pictures.
-        MetricfitError: a conversion failed; says which.
-    """
+    """Convert a Keras model into .tflite files; arguments as in `Format.write`."""
     names = [variant.name for variant in variants]
-    if "int8" in names and (pictures is None or not len(pictures)):
-        raise UsageError("int8 needs training pictures to measure its ranges on: name them with --data")
     with tempfile.TemporaryDirectory() as scratch:
         _write_stages(model, Path(scratch), names, task)
         if pictures is not None:
@@ -60,7 +48,11 @@ def convert(
             f"the conversion to TFLite ({failed}) {how}: {reason}; leave it out of --quantize or change the model"
         )
     for variant, file in zip(variants, files.values()):
-        _refuse_other_operators(variant.name, read_operators(file))
+        if foreign := [name for name in read_operators(file) if name.startswith("CUSTOM:")]:
+            raise MetricfitError(
+                f"the TFLite file ({variant.name}) must hold built-in operators only, got {', '.join(foreign)}: "
+                "change the model"
+            )
         file.rename(file.with_name(variant.file))
 
 
@@ -71,17 +63,9 @@ def _write_stages(model: keras.Model, scratch: Path, variants: Sequence[str], ta
     kinds = {_BYTES_IN: tf.uint8} if set(variants) != {"int8"} else {}
     kinds |= {_FLOATS_IN: tf.float32} if "int8" in variants else {}
     for name, kind in kinds.items():
-        links = write_function(stages.body, scratch / name, tf.TensorSpec((1, size, size, 3), kind))
+        links = write_stages(Stages(stages.body), scratch / name, {IMAGE: tf.TensorSpec((1, size, size, 3), kind)})
     for signature, tail in stages.tails.items():
-        write_function(tail, scratch / _TAILS / signature, others=links)
-
-
-def _refuse_other_operators(variant: str, operators: dict[str, int]) -> None:
-    foreign = [name for name in operators if name.startswith("CUSTOM:")]
-    if foreign:
-        raise MetricfitError(
-            f"the TFLite file ({variant}) must hold built-in operators only, got {', '.join(foreign)}: change the model"
-        )
+        write_stages(Stages(tail), scratch / _TAILS / signature, links)
 
 
 def _converter(source: Path) -> tf.lite.TFLiteConverter:
@@ -105,30 +89,29 @@ def _convert_body(scratch: Path, variant: str) -> bytes:
     return converter.convert()
 
 
-def _main(scratch: str, folder: str, variants: str) -> int:
+def _main(scratch: Path, folder: Path, variants: str) -> int:
     """Convert each variant in turn and write its file; the last line on stdout says why one was refused."""
-    bodies: dict[str, bytes] = {}
+    whole: bytes | None = None
     tails: dict[str, bytes] | None = None
     for variant in variants.split(","):
         try:
             if tails is None:
                 # The first signature is what runners run, and so is the first graph.
-                folders = sorted((Path(scratch) / _TAILS).glob("*"), key=lambda folder: folder.name != SIGNATURE)
-                tails = {folder.name: _converter(folder).convert() for folder in folders}
+                sources = sorted((scratch / _TAILS).glob("*"), key=lambda source: source.name != SIGNATURE)
+                tails = {source.name: _converter(source).convert() for source in sources}
             if variant in ("none", "float16"):
-                bodies["none"] = bodies.get("none") or _convert_body(Path(scratch), "none")
+                body = whole = whole or _convert_body(scratch, "none")
+            else:
+                body = _convert_body(scratch, variant)
             if variant == "float16":
-                found = Path(scratch) / _PICTURES
-                bodies[variant] = halve_as_allowed(bodies["none"], np.load(found) if found.is_file() else None)
-            elif variant != "none":
-                bodies[variant] = _convert_body(Path(scratch), variant)
-            content = join(bodies[variant], tails) if tails else bodies[variant]
+                body = halve_as_allowed(body, np.load(scratch / _PICTURES))
+            content = join(body, tails) if tails else body
         except Exception as error:  # the parent turns whatever it is into one sentence
             print(first_line(error), flush=True)
             return _REFUSED
-        (Path(folder) / f"{variant}.tflite").write_bytes(content)
+        (folder / f"{variant}.tflite").write_bytes(content)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_main(*sys.argv[1:]))
+    sys.exit(_main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

@@ -49,15 +49,7 @@ def read_operators(path: str | Path) -> dict[str, int]:
 def join(body: bytes, tails: dict[str, bytes]) -> bytes:
     """Append the graphs of .tflite files to that of another: a signature for each, the body's weights in the file once.
 
-    Args:
-        body: a file with one subgraph and one signature.
-        tails: by signature, files whose signature's inputs have the names, shapes and types of the body's outputs.
-
-    Returns:
-        A file with the body's inputs, and a subgraph and signature for each tail with its outputs.
-
-    Raises:
-        MetricfitError: they do not fit together.
+    The inputs of the tails, by signature, have the names, shapes and types of the body's outputs.
     """
     whole = unpacked(body)
     graphs: list[schema.SubGraphT] = []

@@ -4,6 +4,8 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
+
 from ...trainers.errors import MetricfitError
 from ..formats.variant import Variant
 
@@ -21,13 +23,7 @@ class Agreement(ABC):
 
     @abstractmethod
     def add(self, expected: Any, found: Any, candidates: Any = None) -> None:
-        """Take in a batch of pictures.
-
-        Args:
-            expected: what the Keras model gives, see `Runner.__call__`.
-            found: what the file gives.
-            candidates: what `ExportTask.candidates` gives.
-        """
+        """Take in a batch: what Keras and the file give, see `Runner.__call__`, and `ExportTask.candidates`."""
 
     @abstractmethod
     def differences(self, variant: Variant) -> dict[str, float]:
@@ -38,24 +34,44 @@ class Agreement(ABC):
         """Say what a file is held to; `metrics` are its main ones minus those of the Keras model."""
 
 
-def hold_to(name: str, variant: Variant, limits: Limits) -> None:
-    """Refuse a file that differs from the Keras model by more than it may.
+class MapAgreement(Agreement):
+    """Compares maps of any number of channels.
 
-    Raises:
-        MetricfitError: a difference is too large or no number.
+    Float files must agree in every value; dynamic and int8 ones on average, and in the main metrics.
     """
+
+    def __init__(self) -> None:
+        self.largest, self._total, self._values = 0.0, 0.0, 0
+
+    def add(self, expected: np.ndarray, found: np.ndarray, candidates: Any = None) -> None:
+        """Take in the maps of a batch."""
+        difference = np.abs(found.astype(np.float64) - expected)
+        self.largest = max(self.largest, float(difference.max()))
+        self._total += float(difference.sum())
+        self._values += difference.size
+
+    def differences(self, variant: Variant) -> dict[str, float]:
+        """Give the largest and the mean one."""
+        return {"largest_difference": self.largest, "mean_difference": self._total / max(1, self._values)}
+
+    def limits(self, variant: Variant, metrics: dict[str, float]) -> Limits:
+        """Hold float files to the largest difference, others to the mean one and the metrics, better or worse."""
+        if variant.largest_difference is not None:
+            return {"largest difference": (self.largest, variant.largest_difference)}
+        limits: Limits = {"mean difference": (self.differences(variant)["mean_difference"], MEAN_DIFFERENCE)}
+        return limits | {f"difference in {name}": (abs(value), METRIC_DIFFERENCE) for name, value in metrics.items()}
+
+
+def hold_to(name: str, variant: Variant, limits: Limits) -> None:
+    """Refuse a file that differs from the Keras model by more than it may, or by no number."""
     for what, (value, limit) in limits.items():
         if not math.isfinite(value) or value > limit:
+            advice = (
+                "A model that is hardly trained yet does not survive 8 bits: train it longer, or export with "
+                "--quantize none float16"
+            )
             raise MetricfitError(
                 f"{name} does not agree with the Keras model: its {what} on the validation data must be at most "
-                f"{limit:g}, got {value:.3g}; nothing was exported. {_advice(variant)}"
+                f"{limit:g}, got {value:.3g}; nothing was exported. "
+                + (advice if variant.largest_difference is None else "Please report this as a bug")
             )
-
-
-def _advice(variant: Variant) -> str:
-    if variant.largest_difference is not None:
-        return "Please report this as a bug"
-    return (
-        "A model that is hardly trained yet does not survive 8 bits: train it longer, or export with "
-        "--quantize none float16"
-    )

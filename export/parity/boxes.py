@@ -6,6 +6,7 @@ every box of the reference is found, or hidden by a box found that is at least a
 other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,42 +23,37 @@ _SCORE_UNIT = 1e-3  # what float32 allows of a score, as BOX_DIFFERENCE of a sid
 _SLACK = 0.02  # of an IoU or a score that decides, where both sides differ within their tolerances
 _SURE = 0.1  # share of a picture's highest score from which on means are taken
 
+Array = np.ndarray
+Arrays = Sequence[np.ndarray]
+
 
 @dataclass
 class BoxAgreement(Agreement):
-    """How far an exported file's boxes are from the Keras model's.
+    """Compares boxes, in pixels of the input.
 
     Float files must agree in every box and score; dynamic and int8 ones in the scores on average, and in AP.
-
-    Attributes:
-        score: largest difference of a score from the reference's candidate nearest to it.
-        box: largest difference of a box's side from that candidate, in pixels of the input.
-        missing: detections of the reference that are neither found nor hidden.
-        doubled: boxes found that a surer one of their class should have hidden.
-        scores: differences of the scores of detections that both found, by class and IoU.
-        boxes: mean differences of their sides.
     """
 
-    score: float = 0.0
-    box: float = 0.0
-    missing: int = 0
-    doubled: int = 0
-    scores: list[float] = field(default_factory=list)
-    boxes: list[float] = field(default_factory=list)
+    score: float = 0.0  # the largest difference from the reference's candidate nearest to it
+    box: float = 0.0  # that of its sides
+    missing: int = 0  # detections of the reference that are neither found nor hidden
+    doubled: int = 0  # boxes found that a surer one of their class should have hidden
+    scores: list[float] = field(default_factory=list)  # differences of detections that both found, by class and IoU
+    boxes: list[float] = field(default_factory=list)  # mean differences of their sides
 
     def add(self, expected: tuple, found: tuple, candidates: Any = None) -> None:
         """Take in the boxes of a batch."""
-        boxes, scores = candidates
-        for index in range(len(boxes)):
-            limit = found[1].shape[1]
-            self.update((boxes[index], scores[index]), _counted(expected, index), _counted(found, index), limit)
+        for index, before_choice in enumerate(zip(*candidates)):
+            # Without what fills the detections up.
+            ours, theirs = ([part[index][: answer[3][index]] for part in answer[:3]] for answer in (found, expected))
+            self.update(before_choice, theirs, ours, found[1].shape[1])
 
     def differences(self, variant: Variant) -> dict[str, float]:
         """Give the mean ones, and the largest ones of float files."""
-        means = {"mean_score_difference": _mean(self.scores), "mean_box_difference": _mean(self.boxes)}
-        if variant.largest_difference is None:
-            return means
-        return means | {"largest_score_difference": self.score, "largest_box_difference": self.box}
+        largest = {"largest_score_difference": self.score, "largest_box_difference": self.box}
+        scores, boxes = (float(np.mean(values or [0.0])) for values in (self.scores, self.boxes))
+        means = {"mean_score_difference": scores, "mean_box_difference": boxes}
+        return means if variant.largest_difference is None else means | largest
 
     def limits(self, variant: Variant, metrics: dict[str, float]) -> Limits:
         """Hold float files to the largest differences, others to the mean one of scores and to AP."""
@@ -69,39 +65,30 @@ class BoxAgreement(Agreement):
                 "number of doubled boxes": (self.doubled, 0),
             }
         return {
-            "mean difference of a score": (_mean(self.scores), MEAN_DIFFERENCE),
+            "mean difference of a score": (self.differences(variant)["mean_score_difference"], MEAN_DIFFERENCE),
             # A file that is better than the model it came from is not refused.
             "loss of AP": (-metrics["ap"], METRIC_DIFFERENCE),
         }
 
-    def update(
-        self,
-        candidates: tuple[np.ndarray, ...],
-        reference: tuple[np.ndarray, ...],
-        found: tuple[np.ndarray, ...],
-        limit: int,
-    ) -> None:
+    def update(self, candidates: Arrays, reference: Arrays, found: Arrays, limit: int) -> None:
         """Take in one picture.
 
         Args:
             candidates: the reference's boxes [A, 4] and scores [A, C] before suppression.
-            reference: its boxes [n, 4], scores [n] and classes [n] after it.
+            reference: its boxes [n, 4], scores [n] and classes [n] after it, `limit` at most.
             found: the file's.
-            limit: how many detections there are at most.
         """
         boxes, scores, classes = found
         floor = _floor(candidates[1], scores, limit)
         for index in np.union1d(classes, reference[2]).astype(int):
             ours, theirs = classes == index, reference[2] == index
-            mine = boxes[ours], scores[ours]
-            self._nearest(candidates[0], candidates[1][:, index], *mine)
-            iou = box_iou(mine[0], mine[0])
+            self._nearest(candidates[0], candidates[1][:, index], boxes[ours], scores[ours])
+            iou = box_iou(boxes[ours], boxes[ours])
             self.doubled += int((np.triu(iou, 1) > NMS_IOU + _SLACK).any(axis=0).sum())
-            self._pair(*mine, reference[0][theirs], reference[1][theirs], floor, _SURE * reference[1].max(initial=0.0))
+            sure = _SURE * reference[1].max(initial=0.0)
+            self._pair(boxes[ours], scores[ours], reference[0][theirs], reference[1][theirs], floor, sure)
 
-    def _nearest(
-        self, candidate_boxes: np.ndarray, candidate_scores: np.ndarray, boxes: np.ndarray, scores: np.ndarray
-    ) -> None:
+    def _nearest(self, candidate_boxes: Array, candidate_scores: Array, boxes: Array, scores: Array) -> None:
         """Look for each detection of one class among the reference's candidates."""
         if not len(boxes):
             return
@@ -116,13 +103,7 @@ class BoxAgreement(Agreement):
             self.box = max(self.box, float(of_box[nearest]))
 
     def _pair(
-        self,
-        boxes: np.ndarray,
-        scores: np.ndarray,
-        reference_boxes: np.ndarray,
-        reference_scores: np.ndarray,
-        floor: float,
-        sure: float,
+        self, boxes: Array, scores: Array, reference_boxes: Array, reference_scores: Array, floor: float, sure: float
     ) -> None:
         """Look for each of the reference's detections of one class among those found."""
         for row, box, score in zip(box_iou(reference_boxes, boxes), reference_boxes, reference_scores):
@@ -135,19 +116,9 @@ class BoxAgreement(Agreement):
                 self.boxes.append(float(np.abs(boxes[best] - box).mean()))
 
 
-def _floor(candidate_scores: np.ndarray, scores: np.ndarray, limit: int) -> float:
+def _floor(candidate_scores: Array, scores: Array, limit: int) -> float:
     """Give the score up to which the limits of detections and of candidates may cut off other boxes than in a file."""
     floor = float(scores.min()) if len(scores) == limit else 0.0
     if candidate_scores.size > NMS_CANDIDATES:
         floor = max(floor, float(np.partition(candidate_scores, -NMS_CANDIDATES, axis=None)[-NMS_CANDIDATES]))
     return floor + _SLACK
-
-
-def _counted(found: tuple, index: int) -> tuple[np.ndarray, ...]:
-    """Give boxes, scores and classes of one picture, without what fills them up."""
-    count = int(found[3][index])
-    return tuple(part[index][:count] for part in found[:3])
-
-
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values or [0.0]))

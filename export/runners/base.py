@@ -12,23 +12,15 @@ from ..card import ModelCard
 from ..signatures import SIGNATURE
 from ..tasks.base import Answer, ExportTask, Facts
 
-# Where scores are cut when neither a card nor a run names the model's best threshold.
-DEFAULT_THRESHOLD = 0.5
-
 
 class Runner(ABC):
-    """A model from pictures to results.
-
-    Args:
-        facts: what its run or itself says where there is no card; by default what its task assumes.
+    """A model from pictures to results; what its run or itself says counts where there is no card.
 
     Attributes:
-        path: the file or folder that is run.
         kind: `keras`, or that of its format.
         task: name of its task, such as `saliency`.
         size: side S of the square input, in pixels.
-        card: the model's card, or None where there is none.
-        class_names: names of its classes by index; empty where nothing says them.
+        class_names: by index; empty where nothing says them.
         palette: one RGB triple in 0..255 per class; empty where nothing says them.
         resizing: how a picture becomes square, see `fit`: `stretch` or `pad`.
         threshold: where to cut its scores: the card's or the run's best threshold, else 0.5.
@@ -39,13 +31,7 @@ class Runner(ABC):
     kind: str
 
     def __init__(
-        self,
-        task: ExportTask,
-        path: str | Path,
-        *,
-        size: int,
-        card: ModelCard | None = None,
-        facts: Facts | None = None,
+        self, task: ExportTask, path: str | Path, size: int, card: ModelCard | None = None, facts: Facts | None = None
     ):
         self.path, self.size, self.card = Path(path), size, card
         self._task, self.task = task, task.name
@@ -57,9 +43,13 @@ class Runner(ABC):
             raise DataError(
                 f"the card of {path} says input_size {card.input_size}, the model takes {size}: export the model again"
             )
-        facts = _facts_of_card(card, self.path) if card else facts or task.facts
+        if card:
+            thresholds = card.files[self.path.name]["thresholds"] if self.path.name in card.files else card.thresholds
+            per_class = tuple(map(float, thresholds["per_class"]))
+            facts = Facts(card.class_names, card.palette, card.resizing, float(thresholds["optimal"]), per_class)
+        facts = facts or task.facts
         self.class_names, self.palette, self.resizing = facts.class_names, facts.palette, facts.resizing
-        self.threshold = DEFAULT_THRESHOLD if facts.threshold is None else facts.threshold
+        self.threshold = 0.5 if facts.threshold is None else facts.threshold
         self.thresholds = facts.per_class
         self.threshold_origin = "card" if card else "default" if facts.threshold is None else "run"
 
@@ -96,13 +86,7 @@ class Runner(ABC):
         return self._run(np.asarray(images), signature)
 
     def latency_ms(self, image: np.ndarray, *, repeats: int = 30, seconds: float = 3.0) -> float:
-        """Median time for one picture, in milliseconds.
-
-        Args:
-            image: uint8 [S, S, 3].
-            repeats: how often to run at most, after three runs that do not count.
-            seconds: how long to run at most.
-        """
+        """Median time for one picture uint8 [S, S, 3], in milliseconds, after three runs that do not count."""
         times: list[float] = []
         for _ in range(3):
             self(image[None])
@@ -116,15 +100,3 @@ class Runner(ABC):
     @abstractmethod
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
         """Run the model on checked pictures; gives the signature's outputs by name."""
-
-
-def _facts_of_card(card: ModelCard, path: Path) -> Facts:
-    entry = card.files.get(path.name)
-    thresholds = (entry or {"thresholds": card.thresholds})["thresholds"]
-    return Facts(
-        card.class_names,
-        card.palette,
-        card.resizing,
-        float(thresholds["optimal"]),
-        tuple(map(float, thresholds["per_class"])),
-    )

@@ -1,6 +1,5 @@
 """Runs Keras models, of any task."""
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +13,7 @@ from .base import Runner
 
 
 class KerasRunner(Runner):
-    """Runs a Keras model, as `load_keras` gives it.
-
-    Args:
-        facts: what is known about it; by default what it says itself.
-    """
+    """Runs a Keras model, as `load_keras` gives it, with what is known about it; by default what it says itself."""
 
     kind = "keras"
 
@@ -30,17 +25,14 @@ class KerasRunner(Runner):
         self.model = model
         stages = task.stages(model)
 
-        @functools.cache
         def function(signature: str) -> Callable[[np.ndarray], Tensors]:
-            serve = stages.serve(signature)
-
             @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
             def run(image: tf.Tensor) -> Tensors:
-                return serve(tf.cast(image, tf.float32))
+                return stages.serve(tf.cast(image, tf.float32), signature)
 
             return run
 
-        self._function = function
+        self._functions = {signature: function(signature) for signature in stages.tails or (SIGNATURE,)}
 
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
-        return {name: found.numpy() for name, found in self._function(signature)(images).items()}
+        return {name: found.numpy() for name, found in self._functions[signature](images).items()}

@@ -1,23 +1,17 @@
 """Any trained or exported model as one callable on raw pictures. TensorFlow is imported only where it runs."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...trainers.errors import DataError, UsageError, first_line
 from ...trainers.machine import held_back_stderr
 from ..card import CARD_NAME, ModelCard, read_card
 from ..formats.registry import FORMATS, by_rank
+from ..signatures import KerasModel
 from ..tasks import TASKS, alternatives, get_task
 from ..tasks.base import ExportTask
 from .base import Runner
-
-if TYPE_CHECKING:
-    import keras
-
-    from .keras import KerasRunner
 
 _FORMS = ["a run folder", "an exported model's folder", "a .keras file", *(known.form for known in FORMATS.values())]
 FORMS = f"{', '.join(_FORMS[:-1])} or {_FORMS[-1]}"
@@ -25,12 +19,10 @@ FORMS = f"{', '.join(_FORMS[:-1])} or {_FORMS[-1]}"
 
 
 def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
-    """Load a model from whatever a user names.
+    """Load a model from whatever a user names, see `FORMS`; of an exported model's folder the int8 file comes first.
 
-    Args:
-        path: a run folder, an exported model's folder (its int8 file comes first), a .keras file, or any file or folder
-            that an export holds. The card of an exported file is found beside it.
-        threads: threads for .tflite files; None takes the cores at hand, at most 4.
+    The card of an exported file is found beside it. `threads` are for .tflite files; by default the cores at hand, at
+    most 4.
 
     Raises:
         UsageError: there is nothing there, or it is no model of a task known here.
@@ -44,12 +36,11 @@ def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
     for known in FORMATS.values():
         if known.recognises(path):
             return known.open(path, card=_card_beside(path), threads=threads)
-    if path.is_file() and path.suffix == ".keras":
-        return _open_keras(path)
+    keras_file = path if path.suffix == ".keras" and path.is_file() else path / "model.keras"
+    if keras_file.is_file():
+        return _open_keras(keras_file)
     if path.is_file():
         raise UsageError(f"{path} is no model: expected {FORMS}")
-    if (path / "model.keras").is_file():
-        return _open_keras(path / "model.keras")
     exported = [path / variant.file for _, variant in by_rank() if (path / variant.file).exists()]
     if (path / CARD_NAME).is_file():
         _card_beside(path / CARD_NAME)
@@ -64,19 +55,11 @@ def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
     raise UsageError(f"{path} holds no model: expected {FORMS}")
 
 
-def load_keras(path: str | Path) -> tuple[keras.Model, ExportTask]:
-    """Load a model saved by Keras, in float32 and ready for inference.
+def load_keras(path: str | Path) -> tuple[KerasModel, ExportTask]:
+    """Load a `.keras` file, in float32 and ready for inference; gives the model as its task serves it, and the task.
 
-    Args:
-        path: a `.keras` file: a saliency model with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1], a
-            segmentation model that ends in `ClassLogits`, or a `RetinaNet`.
-
-    Returns:
-        The model as its task serves it, and the task.
-
-    Raises:
-        DataError: the file cannot be read.
-        UsageError: it is a model of another kind.
+    It holds a saliency model with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1], a segmentation model that
+    ends in `ClassLogits`, or a `RetinaNet`.
     """
     import keras
 
@@ -89,17 +72,11 @@ def load_keras(path: str | Path) -> tuple[keras.Model, ExportTask]:
     try:
         model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
-        ) from error
-    task = _task_of_model(model, path)
-    return in_float32(task.prepare(model)), task
-
-
-def _task_of_model(model: keras.Model, path: str | Path) -> ExportTask:
+        message = f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
+        raise DataError(message) from error
     for task in TASKS.values():
         if task.keras_size(model) is not None:
-            return task
+            return in_float32(task.prepare(model)), task
     shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     raise UsageError(
         f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output [B, S, S], one that 'metricfit "
@@ -107,7 +84,7 @@ def _task_of_model(model: keras.Model, path: str | Path) -> ExportTask:
     )
 
 
-def _open_keras(path: Path) -> KerasRunner:
+def _open_keras(path: Path) -> Runner:
     with held_back_stderr():
         from .keras import KerasRunner
 
@@ -123,19 +100,17 @@ def _open_keras(path: Path) -> KerasRunner:
 
 def _json(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where there is no such file."""
-    if not path.is_file():
-        return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
         raise DataError(f"{path} is not JSON ({error}): train again") from error
     return found if isinstance(found, dict) else {}
 
 
 def _card_beside(path: Path) -> ModelCard | None:
-    file = path.parent / CARD_NAME
-    if not file.is_file():
+    """Read the card of a file's folder, where there is one, of a task known here."""
+    if not (path.parent / CARD_NAME).is_file():
         return None
-    card = read_card(file)
+    card = read_card(path.parent / CARD_NAME)
     get_task(card.task)
     return card

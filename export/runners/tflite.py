@@ -12,9 +12,6 @@ from ..signatures import IMAGE, SIGNATURE
 from ..tasks import alternatives, task_of_outputs
 from .base import Runner
 
-# Small models lose speed on more threads than this.
-_MOST_THREADS = 4
-
 
 class TFLiteRunner(Runner):
     """Runs a .tflite file, picture by picture, with LiteRT and XNNPACK, by default on the cores at hand, at most 4."""
@@ -30,13 +27,11 @@ class TFLiteRunner(Runner):
                 self._interpreter = Interpreter(str(path), num_threads=self.threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise DataError(
-                f"{path} cannot be read as a TFLite model ({first_line(error)}): export it again"
-            ) from error
-        image, self._outputs = _tensors(self._interpreter, path)
-        self._input = image
+            message = f"{path} cannot be read as a TFLite model ({first_line(error)}): export it again"
+            raise DataError(message) from error
+        self._input, self._outputs = _tensors(self._interpreter, path)
         shapes = {name: details["shape"].tolist() for name, details in self._outputs.items()}
-        task, size = task_of_outputs(image["shape"].tolist(), shapes, path)
+        task, size = task_of_outputs(self._input["shape"].tolist(), shapes, path)
         super().__init__(task, path, size=size, card=card)
         self._tables = {name: _dequantisation(details) for name, details in self._outputs.items()}
 
@@ -46,8 +41,8 @@ class TFLiteRunner(Runner):
             answers = [run(**{IMAGE: _as_input(image[None], self._input)}) for image in images]
             return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
         found: dict[str, list[np.ndarray]] = {name: [] for name in self._outputs}
-        for index in range(len(images)):
-            self._interpreter.set_tensor(self._input["index"], _as_input(images[index : index + 1], self._input))
+        for image in images:
+            self._interpreter.set_tensor(self._input["index"], _as_input(image[None], self._input))
             self._interpreter.invoke()
             for name, details in self._outputs.items():
                 value, table = self._interpreter.get_tensor(details["index"])[0], self._tables[name]
@@ -56,22 +51,19 @@ class TFLiteRunner(Runner):
 
 
 def default_threads() -> int:
-    """Threads that a .tflite file runs on unless told otherwise: the cores at hand, at most 4."""
-    return min(_MOST_THREADS, cores())
+    """Threads that a .tflite file runs on unless told otherwise; on more than 4 small models lose speed."""
+    return min(4, cores())
 
 
 def _tensors(interpreter: Any, path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Give the details of a file's input, and of its outputs by name."""
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    inputs, signatures = interpreter.get_input_details(), interpreter.get_signature_list()
     if len(inputs) != 1:
         raise UsageError(f"{path} must have one input, got {len(inputs)}: expected a {alternatives()} model")
-    signatures = interpreter.get_signature_list()
     if len(signatures) == 1 or SIGNATURE in signatures:
         key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures))
-        outputs = interpreter.get_signature_runner(key).get_output_details()
-    else:
-        outputs = {details["name"]: details for details in outputs}
-    return inputs[0], outputs
+        return inputs[0], interpreter.get_signature_runner(key).get_output_details()
+    return inputs[0], {details["name"]: details for details in interpreter.get_output_details()}
 
 
 def _as_input(image: np.ndarray, details: dict[str, Any]) -> np.ndarray:

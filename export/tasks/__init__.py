@@ -13,11 +13,7 @@ TASKS: dict[str, ExportTask] = {task.name: task for task in (SaliencyExport(), S
 
 
 def get_task(name: str) -> ExportTask:
-    """Give a task by name.
-
-    Raises:
-        UsageError: a task that cannot be exported.
-    """
+    """Give a task by name, or the error for one that cannot be exported."""
     if name not in TASKS:
         raise UsageError(f"a {name} model cannot be run here: expected a {alternatives()} model")
     return TASKS[name]
@@ -30,11 +26,7 @@ def alternatives() -> str:
 
 
 def task_of_outputs(image: list, outputs: Mapping[str, list], path: str | Path) -> tuple[ExportTask, int]:
-    """Tell which task a file's signature is of, by its input's and outputs' shapes, and the side of the input.
-
-    Raises:
-        UsageError: none of them.
-    """
+    """Tell which task a file's signature is of, by its input's and outputs' shapes, and the side of the input."""
     for task in TASKS.values():
         if (size := task.find_size(image, outputs)) is not None:
             return task, size

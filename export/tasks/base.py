@@ -1,105 +1,61 @@
 """What is particular to a task in an export, and what all tasks share there. Imports no TensorFlow."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...trainers.metrics.catalogue import CATALOGUE
-from ..parity.agreement import Agreement
-from ..parity.maps import MapAgreement
-from ..signatures import Stages
-
-if TYPE_CHECKING:
-    import keras
-
-    from ...trainers.data.example import Source
+from ..parity.agreement import Agreement, MapAgreement
+from ..signatures import KerasModel, Stages
 
 Answer = np.ndarray | tuple[np.ndarray, ...]
 """What a runner gives for a batch of pictures, see `Runner.__call__`."""
 
-
-Column = tuple[str, Callable[[dict[str, Any]], str]]
+Column = tuple[str, Callable[[Mapping[str, Any]], str]]
 """A heading, and from a file's entry in the card (or one of its `tests`) to the cell."""
-
-
-class Runs(Protocol):
-    """What a task uses of a runner, see `Runner`."""
-
-    path: Path
-
-    def fit(self, image: np.ndarray) -> np.ndarray:
-        """Bring a picture to the input."""
-
-    def __call__(self, images: np.ndarray) -> Answer:
-        """Find what is in pictures."""
-
-    def outputs(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
-        """Run one of the signatures."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model knows about itself, or a run about its model.
-
-    Attributes:
-        class_names: names of the classes by index; empty where unknown.
-        palette: one RGB triple in 0..255 per class.
-        resizing: how pictures become square: `stretch` or `pad`.
-        threshold: where a run found it best to cut the scores, in [0, 1]; None where no run says so.
-        per_class: the best threshold of each class; empty where there is only one for all.
-    """
+    """What a model knows about itself, or a run about its model; see `Runner`."""
 
     class_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, ...], ...] = ()
     resizing: str = "stretch"
-    threshold: float | None = None
+    threshold: float | None = None  # None where no run says where it is best
     per_class: tuple[float, ...] = ()
 
 
 class ExportTask(ABC):
-    """One task in an export: how its models are told, cut, run, compared and tabulated. Its README is beside it.
+    """One task in an export: how its models are told, cut, run, compared and tabulated. Its README is beside it."""
 
-    Attributes:
-        name: as typed after `metricfit train`.
-        outputs: description of each output of the signatures, by name.
-        form: the same in a few words, for errors.
-        facts: what is assumed of a model that comes without run and card.
-        measures: columns of the README's tables: what a file achieves.
-        agreements: further columns of the table of files: how they agree with the Keras model.
-        columns: of the table that `metricfit export` prints: keys of the metric catalogue.
-        main: metrics whose difference from the Keras model's is in the card.
-        batch_size: pictures at a time when files are compared.
-    """
-
-    name: ClassVar[str]
-    outputs: ClassVar[Mapping[str, str]]
-    form: ClassVar[str]
-    facts: ClassVar[Facts] = Facts()
-    measures: ClassVar[tuple[Column, ...]]
-    agreements: ClassVar[tuple[Column, ...]]
-    columns: ClassVar[tuple[str, ...]]
-    main: ClassVar[tuple[str, ...]]
-    batch_size: ClassVar[int] = 16
+    name: ClassVar[str]  # as typed after `metricfit train`
+    outputs: ClassVar[Mapping[str, str]]  # description of each output of the signatures, by name
+    form: ClassVar[str]  # the same in a few words, for errors
+    facts: ClassVar[Facts] = Facts()  # what is assumed of a model that comes without run and card
+    measures: ClassVar[tuple[Column, ...]]  # of the README's tables: what a file achieves
+    agreements: ClassVar[tuple[Column, ...]]  # further ones of the files' table: how they agree with the Keras model
+    columns: ClassVar[tuple[str, ...]]  # of the table that `metricfit export` prints: keys of the metric catalogue
+    main: ClassVar[tuple[str, ...]]  # metrics whose difference from the Keras model's is in the card
+    batch_size: ClassVar[int] = 16  # pictures at a time when files are compared
+    second: ClassVar[str] = ""  # a further signature, whose outputs must be those of the first in other words
 
     @abstractmethod
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
         """Give the side of the input in pixels by the shapes of input and outputs; None where it is of another task."""
 
     @abstractmethod
-    def keras_size(self, model: keras.Model) -> int | None:
+    def keras_size(self, model: KerasModel) -> int | None:
         """Give the side of a Keras model's input in pixels; None where it is of another task."""
 
-    def prepare(self, model: keras.Model) -> keras.Model:
+    def prepare(self, model: KerasModel) -> KerasModel:
         """Give the model that is served."""
         return model
 
-    def keras_facts(self, model: keras.Model) -> Facts:
+    def keras_facts(self, model: KerasModel) -> Facts:
         """Say what a Keras model knows about itself."""
         return self.facts
 
@@ -108,7 +64,7 @@ class ExportTask(ABC):
         return facts
 
     @abstractmethod
-    def stages(self, model: keras.Model) -> Stages:
+    def stages(self, model: KerasModel) -> Stages:
         """Cut a Keras model into what is quantised and what is not."""
 
     def finish(self, outputs: dict[str, np.ndarray]) -> Answer:
@@ -120,13 +76,13 @@ class ExportTask(ABC):
         """Make what compares a file's answers with the Keras model's: value by value, unless a task knows better."""
         return MapAgreement()
 
-    def candidates(self, model: keras.Model) -> Callable[[np.ndarray], Any]:
+    def candidates(self, model: KerasModel) -> Callable[[np.ndarray], Any]:
         """Give what the agreement is told of a batch of pictures besides: a function of uint8 [B, S, S, 3]."""
         return lambda images: None
 
-    def contradiction(self, runner: Runs, source: Source) -> str | None:
-        """Say where an exported file contradicts itself on pictures of a source; None where it does not."""
-        return None
+    def contradiction(self, answer: Answer, others: Mapping[str, np.ndarray]) -> str:
+        """Say how the outputs of a file's signature `second` contradict what it gives; empty where they do not."""
+        return ""
 
     def judging(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Give the options of the trainers' judge, by a training's settings."""

@@ -1,29 +1,15 @@
 """Detection in an export: boxes out, decoding and suppression inside."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..signatures import SIGNATURE, Stages, Tensors
+from ..parity.agreement import Agreement
+from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
 from .base import ExportTask, Facts, figure, square_side
 
-if TYPE_CHECKING:
-    import keras
-    import tensorflow as tf
-
-    from ..parity.agreement import Agreement
-
-OUTPUTS = {
-    "boxes": "[B, K, 4], (x0, y0, x1, y1) in pixels of the S x S input, x1 and y1 exclusive",
-    "scores": "[B, K], 0 to 1, in falling order",
-    "classes": "[B, K], index into the card's class_names",
-    "count": "[B], how many of the K are boxes; behind them boxes and scores are 0 and classes -1",
-}
-_THRESHOLDS = ("f1_threshold", "lrp_threshold", "band_low", "band_high")
 _KINDS = {"boxes": np.float32, "scores": np.float32, "classes": np.int32, "count": np.int32}
 
 
@@ -31,12 +17,16 @@ class DetectionExport(ExportTask):
     """Detection; see `ExportTask`."""
 
     name = "detection"
-    outputs = OUTPUTS
+    outputs: ClassVar = {
+        "boxes": "[B, K, 4], (x0, y0, x1, y1) in pixels of the S x S input, x1 and y1 exclusive",
+        "scores": "[B, K], 0 to 1, in falling order",
+        "classes": "[B, K], index into the card's class_names",
+        "count": "[B], how many of the K are boxes; behind them boxes and scores are 0 and classes -1",
+    }
     main = ("ap", "ap50", "olrp")
     batch_size = 8
     form = "boxes [B, K, 4], scores [B, K], classes [B, K] and count [B]"
-    # How detectors are trained by default.
-    facts = Facts(resizing="pad")
+    facts = Facts(resizing="pad")  # as detectors are trained by default
     measures = (figure("ap"), figure("ap50"), figure("olrp"))
     agreements = (
         figure("ap_difference", "parity", "+.4f"),
@@ -44,14 +34,8 @@ class DetectionExport(ExportTask):
         ("box difference", lambda entry: f"{_difference(entry, 'box')} px"),
     )
     columns = (
-        "ap",
-        "ap50",
-        "olrp",
-        "ap_difference",
-        "largest_score_difference",
-        "largest_box_difference",
-        "mean_score_difference",
-        "mean_box_difference",
+        *("ap", "ap50", "olrp", "ap_difference"),
+        *("largest_score_difference", "largest_box_difference", "mean_score_difference", "mean_box_difference"),
     )
 
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
@@ -59,16 +43,16 @@ class DetectionExport(ExportTask):
         fits = set(outputs) == set(self.outputs) and len(outputs["boxes"]) == 3 and outputs["boxes"][2] == 4
         return square_side(image) if fits else None
 
-    def keras_size(self, model: keras.Model) -> int | None:
+    def keras_size(self, model: KerasModel) -> int | None:
         """Look for what a `RetinaNet` knows about itself."""
         needed = ("size", "class_names", "resizing", "anchors")
         return int(model.size) if all(hasattr(model, name) for name in needed) else None
 
-    def keras_facts(self, model: keras.Model) -> Facts:
+    def keras_facts(self, model: KerasModel) -> Facts:
         """Ask the model for names and resizing."""
         from ...trainers.colours import class_colours
 
-        palette = tuple(tuple(colour) for colour in class_colours(len(model.class_names)).tolist())
+        palette = tuple(map(tuple, class_colours(len(model.class_names)).tolist()))
         return Facts(tuple(model.class_names), palette, model.resizing)
 
     def run_facts(self, facts: Facts, metrics: dict[str, Any]) -> Facts:
@@ -80,14 +64,20 @@ class DetectionExport(ExportTask):
         per_class = tuple(float(classes.get(name, {}).get("threshold", optimal)) for name in facts.class_names)
         return replace(facts, threshold=float(optimal), per_class=per_class)
 
-    def stages(self, model: keras.Model) -> Stages:
+    def stages(self, model: KerasModel) -> Stages:
         """Give the heads' raw outputs apart from what makes boxes of them."""
+        import tensorflow as tf
+
         from ...trainers.models.detector.detect import detections
+
+        def heads(image: tf.Tensor) -> Tensors:
+            found = model(image, training=False)
+            return {"logits": tf.cast(found["classification"], tf.float32), "deltas": tf.cast(found["box"], tf.float32)}
 
         def finish(logits: tf.Tensor, deltas: tf.Tensor) -> Tensors:
             return dict(zip(self.outputs, detections(logits, deltas, model.anchors, model.size)))
 
-        return Stages(_heads(model), {SIGNATURE: finish})
+        return Stages(heads, {SIGNATURE: finish})
 
     def finish(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """Give boxes, scores, classes and count."""
@@ -99,44 +89,27 @@ class DetectionExport(ExportTask):
 
         return BoxAgreement()
 
-    def candidates(self, model: keras.Model) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-        """Give all boxes and scores before any choice among them."""
-        return candidates(model)
+    def candidates(self, model: KerasModel) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
+        """Give all boxes, float32 [B, A, 4] in pixels and cut at the edges, and scores [B, A, C] before any choice."""
+        import tensorflow as tf
+
+        from ...trainers.models.detector.detect import decode_boxes
+
+        heads = self.stages(model).body
+
+        @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)])
+        def all_boxes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            found = heads(tf.cast(images, tf.float32))
+            return decode_boxes(found["deltas"], model.anchors, model.size), tf.sigmoid(found["logits"])
+
+        return lambda images: tuple(part.numpy() for part in all_boxes(images))
 
     def figures(self, scalars: Mapping[str, float]) -> dict[str, float]:
         """Give the figures without the thresholds."""
-        return {name: float(value) for name, value in scalars.items() if name not in _THRESHOLDS}
+        thresholds = ("f1_threshold", "lrp_threshold", "band_low", "band_high")
+        return {name: float(value) for name, value in scalars.items() if name not in thresholds}
 
 
-def _difference(entry: dict[str, Any], of: str) -> str:
+def _difference(entry: Mapping[str, Any], of: str) -> str:
     kind = "largest" if f"largest_{of}_difference" in entry["parity"] else "mean"
     return f"{kind} {entry['parity'][f'{kind}_{of}_difference']:.1e}"
-
-
-def _heads(model: keras.Model) -> Callable[[Any], Tensors]:
-    import tensorflow as tf
-
-    def heads(image: tf.Tensor) -> Tensors:
-        found = model(image, training=False)
-        return {"logits": tf.cast(found["classification"], tf.float32), "deltas": tf.cast(found["box"], tf.float32)}
-
-    return heads
-
-
-def candidates(model: keras.Model) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-    """Make the function from uint8 pictures [B, S, S, 3] to all boxes of a `RetinaNet` before any choice among them.
-
-    It gives boxes float32 [B, A, 4], in pixels of the input and cut at its edges, and scores float32 [B, A, C].
-    """
-    import tensorflow as tf
-
-    from ...trainers.models.detector.detect import decode_boxes
-
-    heads = _heads(model)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)])
-    def all_boxes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = heads(tf.cast(images, tf.float32))
-        return decode_boxes(found["deltas"], model.anchors, model.size), tf.sigmoid(found["logits"])
-
-    return lambda images: tuple(part.numpy() for part in all_boxes(images))

@@ -1,34 +1,25 @@
 """Saliency in an export: one map out, compared value by value."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
-from ..signatures import Stages
+from ..signatures import KerasModel, Stages, Tensors
 from .base import ExportTask, Facts, figure, square_side
 
-if TYPE_CHECKING:
-    import keras
-
 OUTPUT = "saliency"
-OUTPUTS = {OUTPUT: "[B, S, S], how salient each pixel is, 0 to 1"}
 
 
 class SaliencyExport(ExportTask):
     """Saliency; see `ExportTask`."""
 
     name = "saliency"
-    outputs = OUTPUTS
+    outputs: ClassVar = {OUTPUT: "[B, S, S], how salient each pixel is, 0 to 1"}
     form = f"{OUTPUT} [B, S, S]"
     facts = Facts(class_names=("background", "salient"), palette=((0, 0, 0), (255, 255, 255)))
     main = ("max_f", "mean_f", "mae")
     measures = (
-        figure("max_f"),
-        figure("mean_f"),
-        figure("mae"),
-        figure("mean_to_max", form=".3f"),
+        *(figure("max_f"), figure("mean_f"), figure("mae"), figure("mean_to_max", form=".3f")),
         ("threshold", lambda entry: f"{entry['thresholds']['optimal']:.3f}"),
         ("band", lambda entry: "{:.3f}-{:.3f}".format(*entry["thresholds"]["band"])),
     )
@@ -44,7 +35,7 @@ class SaliencyExport(ExportTask):
         size = square_side(image)
         return size if size and [list(shape)[1:] for shape in outputs.values()] == [[size, size]] else None
 
-    def keras_size(self, model: keras.Model) -> int | None:
+    def keras_size(self, model: KerasModel) -> int | None:
         """Look for logits of the input's size, [B, S, S] or [B, S, S, 1]."""
         shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if not isinstance(shape, tuple) or not isinstance(output, tuple):
@@ -52,7 +43,7 @@ class SaliencyExport(ExportTask):
         size = square_side(list(shape))
         return size if size and output[1:] in ((size, size), (size, size, 1)) else None
 
-    def prepare(self, model: keras.Model) -> keras.Model:
+    def prepare(self, model: KerasModel) -> KerasModel:
         """Drop a last axis of one channel."""
         import keras
 
@@ -67,11 +58,14 @@ class SaliencyExport(ExportTask):
         optimal = metrics.get("curves", {}).get("optimal_threshold")
         return facts if optimal is None else replace(facts, threshold=float(optimal))
 
-    def stages(self, model: keras.Model) -> Stages:
+    def stages(self, model: KerasModel) -> Stages:
         """All of it is quantised."""
         import tensorflow as tf
 
-        return Stages(lambda image: {OUTPUT: tf.sigmoid(tf.cast(model(image, training=False), tf.float32))})
+        def body(image: tf.Tensor) -> Tensors:
+            return {OUTPUT: tf.sigmoid(tf.cast(model(image, training=False), tf.float32))}
+
+        return Stages(body)
 
     def judging(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Judge by the convention that papers report, with the training's own weight of precision."""

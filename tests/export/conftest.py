@@ -32,7 +32,7 @@ def exported(tmp_path_factory, run_folder, further):
         run_folder,
         folder,
         quantize=("none", "float16", "dynamic", "int8"),
-        tests=(further,),
+        test=(further,),
         data_terms="CC0",
         limits="Squares alone.",
         quiet=True,

@@ -28,7 +28,6 @@ from metricfit.export.parity.boxes import BoxAgreement
 from metricfit.export.parity.comparison import Measured, check
 from metricfit.export.runners.load import load_keras
 from metricfit.export.tasks import get_task
-from metricfit.export.tasks.detection import candidates
 from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import MetricfitError
@@ -145,7 +144,7 @@ def test_the_network_s_own_outputs_agree(pictures, tmp_path):
     found = run(image=pictures[:1])
     np.testing.assert_allclose(found["logits"], heads["classification"], atol=1e-4)
     np.testing.assert_allclose(found["deltas"], heads["box"], atol=1e-5)
-    boxes, scores = candidates(model)(pictures[:1])
+    boxes, scores = task.candidates(model)(pictures[:1])
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(-np.asarray(heads["classification"], np.float64))), atol=1e-6)
     np.testing.assert_allclose(boxes, decode_boxes(heads["box"], model.anchors, SIZE), atol=1e-4)
 

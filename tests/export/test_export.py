@@ -17,7 +17,7 @@ from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
 from metricfit.export.formats import float16, tflite_converter
 from metricfit.export.formats.float16 import halve_as_allowed, halve_kernels
-from metricfit.export.formats.functions import write_function
+from metricfit.export.formats.functions import write_stages
 from metricfit.export.formats.saved_model import SavedModel
 from metricfit.export.formats.tflite import VARIANTS
 from metricfit.export.formats.tflite_graphs import read_operators
@@ -352,8 +352,8 @@ def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
     logits = keras.layers.Reshape((SIZE, SIZE))(keras.layers.Conv2D(1, 1)(Digamma()(image)))
     model = keras.Model(image, logits)
     spec = tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8)
-    write_function(get_task("saliency").stages(model).body, tmp_path / "bytes_in", spec)
-    assert tflite_converter._main(str(tmp_path), str(tmp_path), "none") == 3
+    write_stages(get_task("saliency").stages(model), tmp_path / "bytes_in", {"image": spec})
+    assert tflite_converter._main(tmp_path, tmp_path, "none") == 3
     assert "Digamma" in capfd.readouterr().out.splitlines()[-1]
     assert not list(tmp_path.glob("*.tflite"))
 

@@ -7,9 +7,8 @@ import pytest
 
 from metricfit.export.formats.registry import FORMATS, QUANTIZATIONS, by_rank
 from metricfit.export.formats.tflite import VARIANTS
-from metricfit.export.parity.agreement import hold_to
+from metricfit.export.parity.agreement import MapAgreement, hold_to
 from metricfit.export.parity.comparison import Measured, check
-from metricfit.export.parity.maps import MapAgreement
 from metricfit.export.provenance import command_lines
 from metricfit.export.tasks import get_task
 from metricfit.trainers.errors import MetricfitError
