@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..runners.base import Runner
     from ..tasks.base import ExportTask
 
+    Pictures = np.ndarray | None
+
+Variants = list[Variant]
 Contents = tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]
 """Shape, dtype, scale and zero point of a file's input, the same of its outputs by name, and its operators counted."""
 
@@ -38,9 +41,7 @@ class Format(ABC):
         return [self.variants[name] for name in (quantize if self.quantized else self.variants)]
 
     @abstractmethod
-    def write(
-        self, model: KerasModel, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
-    ) -> None:
+    def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
         """Write files of a model, as `load_keras` gives it, into an existing folder, or raise a MetricfitError.
 
         Variants that are calibrated need training pictures, uint8 [n, S, S, 3].

@@ -19,7 +19,6 @@ CUTS = (8192, 16384, 32768, 65536, 131072, 262144, 524288)
 HEADROOM = 2.5e-3
 """Largest difference of a score on training pictures; pictures that nobody saw differ up to four times as much."""
 _OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
-_KERNEL = 1
 
 
 def halve_as_allowed(content: bytes, pictures: np.ndarray) -> bytes:
@@ -69,7 +68,8 @@ def halve_kernels(content: bytes, smallest: int) -> bytes:
         code.version = 3
         model.operatorCodes.append(code)
     for graph in model.subgraphs:
-        kernels = dict.fromkeys(int(op.inputs[_KERNEL]) for op in graph.operators if op.opcodeIndex in with_kernel)
+        # The second input of each is its kernel.
+        kernels = dict.fromkeys(int(op.inputs[1]) for op in graph.operators if op.opcodeIndex in with_kernel)
         widening = []
         for kernel in kernels:
             data = model.buffers[graph.tensors[kernel].buffer].data

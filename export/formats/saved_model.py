@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trainers.machine import held_back_stderr
 from ..signatures import IMAGE, SIGNATURE, KerasModel
-from .base import Contents, Format
+from .base import Contents, Format, Variants
 from .variant import Variant
 
 if TYPE_CHECKING:
-    from .base import ExportTask, ModelCard, Runner, np
+    from .base import ExportTask, ModelCard, Pictures, Runner
 
 
 class SavedModel(Format):
@@ -24,9 +24,7 @@ class SavedModel(Format):
     variants: ClassVar = {"saved_model": Variant("saved_model", "saved_model", rank=4, largest_difference=1e-3)}
     heading = "With TensorFlow alone:"
 
-    def write(
-        self, model: KerasModel, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
-    ) -> None:
+    def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
         """Write the folder."""
         import tensorflow as tf
 

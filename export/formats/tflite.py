@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..signatures import IMAGE, KerasModel
-from .base import Contents, Format
+from .base import Contents, Format, Variants
 from .variant import Variant
 
 if TYPE_CHECKING:
-    from .base import ExportTask, ModelCard, Runner, np
+    from .base import ExportTask, ModelCard, Pictures, Runner
 
 VARIANTS = {
     variant.name: variant
@@ -37,9 +37,7 @@ class TFLite(Format):
     heading = "With the TFLite runtime alone (every .tflite file holds built-in operators only):"
     packages = ("ai-edge-litert",)
 
-    def write(
-        self, model: KerasModel, folder: Path, variants: list[Variant], task: ExportTask, pictures: np.ndarray | None
-    ) -> None:
+    def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
         """Convert the model in a process of its own."""
         from . import tflite_converter
 

@@ -79,13 +79,16 @@ class BoxAgreement(Agreement):
             found: the file's.
         """
         boxes, scores, classes = found
-        floor = _floor(candidates[1], scores, limit)
+        # Up to this score the limits of detections and of candidates may cut off other boxes than in a file.
+        floor = float(scores.min()) if len(scores) == limit else 0.0
+        if candidates[1].size > NMS_CANDIDATES:
+            floor = max(floor, float(np.partition(candidates[1], -NMS_CANDIDATES, axis=None)[-NMS_CANDIDATES]))
+        floor, sure = floor + _SLACK, _SURE * reference[1].max(initial=0.0)
         for index in np.union1d(classes, reference[2]).astype(int):
             ours, theirs = classes == index, reference[2] == index
             self._nearest(candidates[0], candidates[1][:, index], boxes[ours], scores[ours])
             iou = box_iou(boxes[ours], boxes[ours])
             self.doubled += int((np.triu(iou, 1) > NMS_IOU + _SLACK).any(axis=0).sum())
-            sure = _SURE * reference[1].max(initial=0.0)
             self._pair(boxes[ours], scores[ours], reference[0][theirs], reference[1][theirs], floor, sure)
 
     def _nearest(self, candidate_boxes: Array, candidate_scores: Array, boxes: Array, scores: Array) -> None:
@@ -114,11 +117,3 @@ class BoxAgreement(Agreement):
                 best = int(row.argmax())
                 self.scores.append(abs(float(scores[best]) - float(score)))
                 self.boxes.append(float(np.abs(boxes[best] - box).mean()))
-
-
-def _floor(candidate_scores: Array, scores: Array, limit: int) -> float:
-    """Give the score up to which the limits of detections and of candidates may cut off other boxes than in a file."""
-    floor = float(scores.min()) if len(scores) == limit else 0.0
-    if candidate_scores.size > NMS_CANDIDATES:
-        floor = max(floor, float(np.partition(candidate_scores, -NMS_CANDIDATES, axis=None)[-NMS_CANDIDATES]))
-    return floor + _SLACK
