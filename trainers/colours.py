@@ -4,16 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-BACKGROUND = (33, 33, 38)
-"""Nearly black, for what is no object."""
+BACKGROUND = (33, 33, 38)  # nearly black, for what is no object
 
 
 def class_colours(count: int) -> np.ndarray:
-    """Give colours that are easy to tell apart.
-
-    Returns:
-        uint8 [count, 3], RGB.
-    """
+    """Give RGB colours that are easy to tell apart, uint8 [count, 3]."""
     from matplotlib.colors import hsv_to_rgb
 
     # Steps of the golden ratio keep neighbouring classes apart, however many there are.
@@ -23,11 +18,7 @@ def class_colours(count: int) -> np.ndarray:
 
 
 def class_palette(class_names: Sequence[str]) -> np.ndarray:
-    """Give the colours of the classes of a class map: nearly black for a first class called background.
-
-    Returns:
-        uint8 [number of classes, 3], RGB.
-    """
+    """Give the colours of a class map's classes, uint8 [n, 3]: nearly black for a first class called background."""
     palette = class_colours(len(class_names))
     if class_names and class_names[0] == "background":
         palette[0] = BACKGROUND

@@ -4,22 +4,14 @@ import numpy as np
 
 from .errors import UsageError
 
-IGNORE = 255
-"""The value of mask and label pixels that neither train nor count."""
-
-IGNORED, PADDING = -2, -1
-"""Codes among the classes of a batch: a box that neither trains nor counts, and no box."""
-
+IGNORE = 255  # the value of mask and label pixels that neither train nor count
+IGNORED, PADDING = -2, -1  # codes among the classes of a batch: a box that neither trains nor counts, and no box
+# `pad` keeps a picture's shape and fills up with grey at the right or bottom; `stretch` does not keep it.
 RESIZINGS = ("pad", "stretch")
-"""`pad` keeps a picture's shape and fills up with grey at the right or bottom; `stretch` does not keep it."""
 
 
 def check_size(size: int, multiple: int = 32) -> None:
-    """Refuse a side of a network's input, in pixels, that is not a multiple of what the network halves.
-
-    Raises:
-        UsageError: another size.
-    """
+    """Raise UsageError for a side of a network's input, in pixels, that is not a multiple of what it halves."""
     if size < multiple or size % multiple:
         nearest = max(multiple, round(size / multiple) * multiple)
         raise UsageError(f"the size must be a multiple of {multiple}, got {size}: try {nearest}")
@@ -31,15 +23,9 @@ def box_areas(boxes: np.ndarray) -> np.ndarray:
 
 
 def box_iou(boxes: np.ndarray, others: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
-    """Give the intersection over union of every box with every other one.
+    """Give the IoU of all boxes [n, 4] with all others [m, 4], float64 [n, m] in [0, 1]; 0 where both are empty.
 
-    Args:
-        boxes: [n, 4].
-        others: [m, 4].
-        crowd: bool [m]: with these others the intersection is set against the area of the box alone, as COCO does.
-
-    Returns:
-        float64 [n, m] in [0, 1]; 0 where both boxes are empty.
+    With others that are a crowd (bool [m]) the intersection is set against the box's own area, as COCO does.
     """
     boxes, others = np.asarray(boxes, np.float64), np.asarray(others, np.float64)
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])

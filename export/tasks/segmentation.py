@@ -38,14 +38,14 @@ class SegmentationExport(ExportTask):
 
     def keras_size(self, model: KerasModel) -> int | None:
         """Look for the layer that makes logits of classes."""
-        from ...trainers.models.layers.class_logits import logits_layer
+        from ...trainers.models.layers.logits import logits_layer
 
         return model.input_shape[1] if logits_layer(model) else None
 
     def keras_facts(self, model: KerasModel) -> Facts:
         """Ask that layer for names and resizing."""
         from ...trainers.colours import class_palette
-        from ...trainers.models.layers.class_logits import logits_layer
+        from ...trainers.models.layers.logits import logits_layer
 
         layer = logits_layer(model)
         if layer is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from metricfit.trainers.models.layers.class_logits import ClassLogits
+from metricfit.trainers.models.layers.logits import ClassLogits
 
 CLASS_NAMES = ("background", "red", "blue")
 SIZE = 64

@@ -6,11 +6,11 @@ import keras_cv
 from ..geometry import check_size
 from .backbones.builders import resnet34
 from .backbones.weights import load_backbone_weights
-from .layers.side_outputs import SideOutputs
+from .layers.logits import SideOutputs
 from .preparation import picture_input, prepare_for_training
 
+# What BASNet's encoder is made of, its four stages without the stem; KerasCV's takes ResNets of basic blocks only.
 BACKBONE = "resnet34"
-"""What BASNet's encoder is made of, its four stages without the stem; KerasCV's takes ResNets of basic blocks only."""
 
 
 def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float = 0.95) -> keras.Model:
@@ -20,13 +20,8 @@ def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float
     module that corrects the finest of them. The refined map is the one that is given; all eight are trained. KerasCV
     has 512 channels in every stage of the decoder, at full resolution too: a network for GPUs.
 
-    Args:
-        size: as in `build_deeplab`, as are batch_norm_momentum and what is raised.
-        weights: first weights of the ResNet34: none, or a file.
-
-    Returns:
-        A saliency model as `build_deeplab` gives; in training to [B, size, size, 8]: the refined map, then the side
-        outputs, the finest first (see `SideOutputs`).
+    A saliency model as of `build_deeplab`, in training to [B, size, size, 8]: the refined map, then the side outputs,
+    the finest first. First weights of the ResNet34 are none, or a file.
     """
     check_size(size)
     features = resnet34((None, None, 3))

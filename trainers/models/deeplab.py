@@ -6,17 +6,15 @@ import keras
 import keras_cv
 
 from .backbones.builders import PREPROCESSING
-from .backbones.pretrained import load_backbone
-from .layers.class_logits import ClassLogits
-from .layers.pooling import PyramidPooling
+from .backbones.weights import load_backbone
+from .layers.logits import ClassLogits
 from .preparation import picture_input, prepare_for_training
 
 # Dilations in units of P5's pixels (stride 32): wider ones would see only padding at 192 to 320 px.
 ASPP_DILATIONS = (1, 2, 3)
 WIDTHS = {"mobilenet_v3_small": (96, 48), "mobilenet_v3_large": (128, 64)}
 _DEFAULT_WIDTHS = (192, 96)
-CLASS_LAYER = "head_logits"
-"""The layer whose weights are the classes' own."""
+CLASS_LAYER = "head_logits"  # the layer whose weights are the classes' own
 
 
 def build_deeplab(
@@ -34,25 +32,15 @@ def build_deeplab(
 ) -> keras.Model:
     """Build a DeepLabV3+ (Chen et al., ECCV 2018) that maps pictures to logits.
 
+    From `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 [B, size, size, number of classes], or
+    [B, size, size] without classes (saliency). Backbone, size, weights and what is raised are as in `load_backbone`.
+
     Args:
-        backbone: a key of `BACKBONES`.
-        size: side of the square input, in pixels; a multiple of 32.
-        weights: first weights of the backbone, see `load_backbone_weights`.
-        class_names: names of the classes, one output map for each; none (saliency) makes one map without last axis.
         resizing: how pictures become the input of a model with classes, "pad" or "stretch"; it is only remembered.
         aspp_channels: width of the atrous spatial pyramid pooling; None takes what suits the backbone.
         head_channels: width of the decoder, likewise.
-        aspp_dilations: dilation rates of the pyramid pooling, in pixels of the stride-32 map.
+        aspp_dilations: of the pyramid pooling, in pixels of the stride-32 map.
         dropout: share of the pooled features that is dropped in training.
-        batch_norm_momentum: how slowly moving statistics move, in [0, 1).
-
-    Returns:
-        A model from `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 logits [B, size, size]
-        (saliency) or [B, size, size, number of classes].
-
-    Raises:
-        UsageError: unknown backbone or weights, or a size that is not a multiple of 32.
-        MetricfitError: the weights could not be read.
     """
     features = load_backbone(backbone, size, weights)
     default_aspp, default_head = WIDTHS.get(backbone, _DEFAULT_WIDTHS)
@@ -74,6 +62,20 @@ def build_deeplab(
         outputs = keras.layers.Reshape((size, size), dtype="float32", name="logits")(outputs)
     model = keras.Model(image, outputs, name=f"deeplab_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
+
+
+@keras.saving.register_keras_serializable(package="metricfit")
+class PyramidPooling(keras_cv.layers.SpatialPyramidPooling):
+    """KerasCV's pyramid pooling with its image-level branch, a single pixel, added to zeros instead of resized.
+
+    The numbers are the same. XLA's gradient of a resize knows float32 only, and would refuse mixed precision.
+    """
+
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        """Pool [B, H, W, C] into [B, H, W, num_channels]."""
+        *local, pooled = (branch(inputs, training=training) for branch in self.aspp_parallel_channels)
+        everywhere = pooled + keras.ops.zeros_like(local[0])
+        return self.projection(keras.ops.concatenate([*local, everywhere], axis=-1), training=training)
 
 
 def _logit_head(channels: int, classes: int) -> keras.Sequential:

@@ -4,8 +4,8 @@ import keras
 
 from .backbones.builders import PREPROCESSING
 from .backbones.levels import BackboneLevels
-from .backbones.pretrained import load_backbone
-from .layers.side_outputs import SideOutputs
+from .backbones.weights import load_backbone
+from .layers.logits import SideOutputs
 from .preparation import picture_input, prepare_for_training
 
 SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (512, 7)}
@@ -13,8 +13,7 @@ SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (
 
 SHORT_CONNECTIONS = {"P1": ("P2", "P3", "P4", "P5"), "P2": ("P4", "P5"), "P3": ("P4", "P5")}
 """Which deeper side outputs each one is told of: the paper's pattern without its first side output (stride 1)."""
-FUSED_LAYER = "fused"
-"""The layer whose output is the map that is given."""
+FUSED_LAYER = "fused"  # the layer whose output is the map that is given
 
 
 def build_dss(
@@ -35,14 +34,9 @@ def build_dss(
     and the map that is given is the fused one alone, where the paper averages its probabilities with those of three
     side outputs. What is given must be logits, and any mean of the sides' logits is a sum that the fusion can learn.
 
-    Args:
-        backbone: as in `build_deeplab`, as are size, weights, batch_norm_momentum and what is raised.
-        width: factor on the paper's widths of the side outputs (`SIDES`), which suit VGG16: whole ones would hold more
-            parameters than the backbone.
-
-    Returns:
-        A saliency model as `build_deeplab` gives; in training to [B, size, size, 1 + levels]: the fused map, then those
-        of P1 to P5 as far as the backbone has them (see `SideOutputs`).
+    A saliency model as of `build_deeplab`, in training to [B, size, size, 1 + levels]: the fused map, then those of P1
+    to P5 as far as the backbone has them. `width` is a factor on the paper's widths of the side outputs (`SIDES`),
+    which suit VGG16: whole ones would hold more parameters than the backbone.
     """
     features = load_backbone(backbone, size, weights)
     levels = [level for level in SIDES if level in features.pyramid_level_inputs]
@@ -52,8 +46,9 @@ def build_dss(
     # The deepest first: shallower ones take from it.
     for level, level_map in reversed(list(zip(levels, maps))):
         own = _score(level_map, level, width)
-        deeper = {other: sides[other] for other in SHORT_CONNECTIONS.get(level, ())}
-        sides[level] = _connected(own, deeper, level) if deeper else own
+        others = SHORT_CONNECTIONS.get(level, ())
+        deeper = [_enlarged(sides[other], own.shape[1], f"{other}_to_{level}") for other in others]
+        sides[level] = _sum([own, *deeper], f"{level}_connected") if deeper else own
     enlarged = [_enlarged(sides[level], size, f"{level}_enlarged") for level in levels]
     model = keras.Model(image, SideOutputs()([_sum(enlarged, FUSED_LAYER), *enlarged]), name=f"dss_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
@@ -68,12 +63,6 @@ def _score(level_map: keras.KerasTensor, level: str, width: float) -> keras.Kera
         level_map = keras.layers.BatchNormalization(name=f"{level}_norm{index}")(convolution(level_map))
         level_map = keras.layers.ReLU(name=f"{level}_relu{index}")(level_map)
     return keras.layers.Conv2D(1, 1, dtype="float32", name=f"{level}_score")(level_map)
-
-
-def _connected(own: keras.KerasTensor, deeper: dict[str, keras.KerasTensor], level: str) -> keras.KerasTensor:
-    """A side output's score beside deeper ones of its size, weighted and summed."""
-    enlarged = [_enlarged(score, own.shape[1], f"{other}_to_{level}") for other, score in deeper.items()]
-    return _sum([own, *enlarged], f"{level}_connected")
 
 
 def _enlarged(score: keras.KerasTensor, side: int, name: str) -> keras.KerasTensor:

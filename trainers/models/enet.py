@@ -8,7 +8,7 @@ import keras
 from ..errors import UsageError
 from ..geometry import check_size
 from .deeplab import CLASS_LAYER
-from .layers.class_logits import ClassLogits
+from .layers.logits import ClassLogits
 from .layers.unpooling import DepthToSpace, PadChannels, Unpooling
 from .preparation import picture_input, prepare_for_training
 
@@ -24,9 +24,7 @@ STAGES = (
 )
 """Number, width and bottlenecks of each stage: the paper's Table 1 without its initial block and last convolution."""
 
-MULTIPLE = 8
-"""What the side of the input is a multiple of."""
-
+MULTIPLE = 8  # what the side of the input is a multiple of
 _DROPOUT = {1: 0.01}  # and 0.1 in all later stages
 _REDUCTION = 4
 
@@ -38,19 +36,17 @@ def build_enet(
 
     Encoder and decoder are one model, trained at once. The decoder puts values where the encoder's max-pooling found
     them (`Unpooling`); the last, full convolution of 2x2 at stride 2 is written as a 1x1 one and a rearrangement, which
-    is the same but for a bias for each of the four places.
-
-    Args:
-        size: a multiple of 8; class_names, resizing, batch_norm_momentum and the model are as in `build_deeplab`.
-
-    Raises:
-        UsageError: a size that is not a multiple of 8, or no class.
+    is the same but for a bias for each of the four places. UsageError for a size that is not a multiple of 8, or no
+    class; the rest is as in `build_deeplab`.
     """
     check_size(size, MULTIPLE)
     if not class_names:
         raise UsageError("ENet needs the names of its classes")
     image, scaled = picture_input(size, 1 / 255.0)
-    features = _initial_block(scaled)
+    # Figure 2a: 13 filters of stride 2 beside the max-pooled picture, [B, S/2, S/2, 16].
+    filtered = keras.layers.Conv2D(13, 3, 2, "same", use_bias=False, name="initial_convolution")(scaled)
+    shrunk = keras.layers.MaxPooling2D(2, name="initial_pooling")(scaled)
+    features = _activated(keras.layers.Concatenate(name="initial")([filtered, shrunk]), "initial")
     pooled: list[keras.KerasTensor] = []  # what each max-pooling was given, the last first to be undone
     for stage, channels, kinds in STAGES:
         # As in the paper, the block that changes the resolution has the number 0.
@@ -64,13 +60,6 @@ def build_enet(
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 
 
-def _initial_block(image: keras.KerasTensor) -> keras.KerasTensor:
-    """Figure 2a: 13 filters of stride 2 beside the max-pooled picture, [B, S/2, S/2, 16]."""
-    filtered = keras.layers.Conv2D(13, 3, 2, "same", use_bias=False, name="initial_convolution")(image)
-    pooled = keras.layers.MaxPooling2D(2, name="initial_pooling")(image)
-    return _activated(keras.layers.Concatenate(name="initial")([filtered, pooled]), "initial")
-
-
 def _bottleneck(
     features: keras.KerasTensor, name: str, kind: str, channels: int, dropout: float, pooled: list[keras.KerasTensor]
 ) -> keras.KerasTensor:
@@ -80,8 +69,7 @@ def _bottleneck(
     step = 2 if kind == "downsampling" else 1
     branch = keras.layers.Conv2D(internal, step, step, use_bias=False, name=f"{name}_reduction")(features)
     branch = _convolution(_activated(branch, f"{name}_reduction"), name, kind, internal)
-    branch = _activated(branch, f"{name}_convolution")
-    branch = _projection(branch, f"{name}_expansion", channels)
+    branch = _projection(_activated(branch, f"{name}_convolution"), f"{name}_expansion", channels)
     branch = keras.layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(branch)
     if kind == "downsampling":
         pooled.append(features)

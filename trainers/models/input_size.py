@@ -9,12 +9,7 @@ _BUILT = ("build_config", "build_input_shape")
 
 
 def at_size(model: keras.Model, size: int) -> keras.Model:
-    """Build a model anew for another input, with copies of its weights.
-
-    Args:
-        model: from [B, S, S, 3], as `build_deeplab` and `build_enet` make it.
-        size: side of the other input in pixels, a multiple of what the network halves: 32 fits all of them.
-    """
+    """Build a model of classes anew for inputs [B, size, size, 3], with copies of its weights; 32 divides the size."""
     side = model.input_shape[1]
     copy = keras.saving.deserialize_keras_object(_resized(keras.saving.serialize_keras_object(model), side, size))
     copy.set_weights(model.get_weights())

@@ -3,40 +3,26 @@
 A new network is its file (or folder) here and its entry in `MODELS`.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import UsageError
 
+Builder = Callable[..., Any]  # from settings of a training's configuration, by their names, to a Keras model
+
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of network.
+    """A kind of network; `load` gives its builder, and imports TensorFlow."""
 
-    Attributes:
-        builder: where it is built, as "file.function" below this folder.
-        tasks: which tasks it serves.
-        title: its name in its paper.
-        explained: what it is, for `--help`.
-        settings: fields of a training's configuration, besides `size`, that its builder takes under the same names.
-        backbone: what it is always made of; empty where that is chosen, or there is none.
-        sums_maps: whether its map is the sum of several, so that no single convolution makes its logits.
-    """
-
-    builder: str
+    load: Callable[[], Builder]
     tasks: tuple[str, ...]
-    title: str
-    explained: str
-    settings: tuple[str, ...] = ()
-    backbone: str = ""
-    sums_maps: bool = False
-
-    def load(self) -> Callable[..., Any]:
-        """Give its builder; this imports TensorFlow."""
-        module, function = self.builder.rsplit(".", 1)
-        return getattr(importlib.import_module(f".{module}", __package__), function)
+    title: str  # its name in its paper
+    explained: str  # what it is, for `--help`
+    settings: tuple[str, ...] = ()  # fields of a training's configuration, besides `size`, that the builder takes
+    backbone: str = ""  # what it is always made of; empty where that is chosen, or there is none
+    sums_maps: bool = False  # its map is the sum of several, so that no single convolution makes its logits
 
     def build(self, config: Any, **more: Any) -> Any:
         """Build the Keras model that a training's configuration describes; `more` is what its data say."""
@@ -44,25 +30,55 @@ class Architecture:
         return self.load()(**{name: getattr(config, name) for name in names}, **more)
 
 
+def _deeplab() -> Builder:
+    from .deeplab import build_deeplab
+
+    return build_deeplab
+
+
+def _dss() -> Builder:
+    from .dss import build_dss
+
+    return build_dss
+
+
+def _basnet() -> Builder:
+    from .basnet import build_basnet
+
+    return build_basnet
+
+
+def _enet() -> Builder:
+    from .enet import build_enet
+
+    return build_enet
+
+
+def _retinanet() -> Builder:
+    from .detector.retinanet import build_retinanet
+
+    return build_retinanet
+
+
 _PYRAMID_POOLING = ("aspp_dilations", "aspp_channels", "head_channels")
 _ANCHORS = ("scales_per_octave", "anchor_scale", "assignment")
 MODELS = {
     "deeplab": Architecture(
-        "deeplab.build_deeplab",
+        _deeplab,
         ("saliency", "segmentation"),
         "DeepLabV3+",
         "DeepLabV3+ on --backbone",
         ("backbone", "weights", "resizing", *_PYRAMID_POOLING),
     ),
     "dss": Architecture(
-        "dss.build_dss",
+        _dss,
         ("saliency",),
         "DSS",
         "side outputs on every level of --backbone, joined by short connections, with the loss on each",
         ("backbone", "weights"),
     ),
     "basnet": Architecture(
-        "basnet.build_basnet",
+        _basnet,
         ("saliency",),
         "BASNet",
         "BASNet on ResNet34 with the loss on its eight outputs: large, for GPUs",
@@ -71,14 +87,10 @@ MODELS = {
         sums_maps=True,
     ),
     "enet": Architecture(
-        "enet.build_enet",
-        ("segmentation",),
-        "ENet",
-        "ENet: small and quick, without pretrained weights",
-        ("resizing",),
+        _enet, ("segmentation",), "ENet", "ENet: small and quick, without pretrained weights", ("resizing",)
     ),
     "retinanet": Architecture(
-        "detector.retinanet.build_retinanet",
+        _retinanet,
         ("detection",),
         "RetinaNet",
         "RetinaNet on --backbone",
@@ -99,16 +111,7 @@ def explained(task: str) -> str:
 
 
 def check_settings(task: str, model: str, config: Any) -> None:
-    """Refuse what a training's configuration sets for another network than its own.
-
-    Args:
-        task: what is trained.
-        model: a key of `MODELS`.
-        config: the configuration, a dataclass whose fields all have defaults.
-
-    Raises:
-        UsageError: a setting that the network does not have, or weights that there are not for its backbone.
-    """
+    """Raise UsageError where a training's configuration sets what its network does not have, or weights of another."""
     chosen, defaults = MODELS[model], type(config)()
     for field in fields(config):
         having = [name for name, architecture in serving(task).items() if field.name in architecture.settings]

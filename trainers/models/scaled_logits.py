@@ -12,15 +12,8 @@ def scale_and_shift_logits(model: keras.Model, *, scale: float, threshold: float
     """Turn a model's logits z into scale (z − logit(threshold)), in place: order and MaxF of its maps stay.
 
     A map is thereby polarised around a threshold without training. The network gets no new layer: kernel and bias of
-    the convolution that makes the logits change, and all that follows it is linear and keeps constants.
-
-    Args:
-        model: a DeepLab or DSS of one map; of DSS the map that is given changes, the side outputs do not.
-        scale: above 0.
-        threshold: the probability that becomes one half, in (0, 1).
-
-    Raises:
-        ValueError: the model has no such convolution, as BASNet, which sums several maps.
+    the convolution that makes the logits change, and all that follows it is linear and keeps constants. Side outputs
+    of a DSS do not change. ValueError where there is no such convolution, as in BASNet, which sums several maps.
     """
     layers = {layer.name: layer for layer in model._flatten_layers()}
     layer = layers.get(CLASS_LAYER) or layers.get(FUSED_LAYER)

@@ -11,17 +11,9 @@ def transfer_by_class(
 ) -> None:
     """Give a model the weights of a trained one; classes are brought together by their names.
 
-    Classes that the trained one does not know keep their first weights, as does nothing else.
-
-    Args:
-        model: what is given weights.
-        trained: the same network, with other classes.
-        last: those weights of `model` whose last axis is over its classes, or over anchors times classes.
-        new: names of the model's classes.
-        old: names of the trained one's classes.
-
-    Raises:
-        ValueError: the networks differ.
+    Classes that the trained one does not know keep their first weights, as does nothing else. `last` are those weights
+    of `model` whose last axis is over its classes (`new`), or over anchors times classes; `old` names the trained
+    one's. ValueError where the networks differ.
     """
     if len(trained.weights) != len(model.weights):
         raise ValueError("not the same network")

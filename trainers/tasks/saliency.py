@@ -20,7 +20,7 @@ from ..judge.maps import MapJudge, SaliencyReport, to_logits
 from ..metrics import ImageIoU, LogitFMeasure, best_logit_scale
 from ..metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from ..metrics.logit_curve import LEVELS, ZERO
-from ..models.layers.side_outputs import has_side_outputs
+from ..models.layers.logits import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
 from ..training.callbacks import MetricReport

@@ -25,7 +25,7 @@ from ..judge.classes import ClassJudge, SegmentationReport
 from ..judge.views import Views
 from ..models.deeplab import CLASS_LAYER
 from ..models.input_size import at_size
-from ..models.layers.class_logits import ClassLogits, logits_layer
+from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig, check_range, parse_loss_options

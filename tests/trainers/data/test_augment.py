@@ -6,11 +6,9 @@ import pytest
 
 from metricfit.trainers.data.augmentation.colours import colour_matrix
 from metricfit.trainers.data.augmentation.masks import augment, crop_window
-from metricfit.trainers.data.augmentation.settings import Augmentation
+from metricfit.trainers.data.augmentation.settings import NO_AUGMENTATION, Augmentation
 from metricfit.trainers.data.images import resize_image, resize_mask
 from metricfit.trainers.errors import UsageError
-
-from .plain import NO_AUGMENTATION
 
 GEOMETRY = Augmentation(brightness=0, contrast=0, saturation=0, hue=0)
 

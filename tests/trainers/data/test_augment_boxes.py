@@ -12,11 +12,9 @@ from metricfit.trainers.data.augmentation.boxes import (
     cropped_window,
     expanded_window,
 )
-from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
+from metricfit.trainers.data.augmentation.settings import NO_BOX_AUGMENTATION, Augmentation, BoxAugmentation
 from metricfit.trainers.data.fit import GREY, fit_boxes, fit_image, fit_scale
 from metricfit.trainers.errors import UsageError
-
-from .plain import NO_BOX_AUGMENTATION
 
 STRONG = BoxAugmentation(vertical_flip=True, max_expand=3, brightness=0, contrast=0, saturation=0, hue=0)
 

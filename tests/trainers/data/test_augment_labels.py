@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data.augmentation.labels import augment_labels
-from metricfit.trainers.data.augmentation.settings import LabelAugmentation
+from metricfit.trainers.data.augmentation.settings import NO_LABEL_AUGMENTATION, LabelAugmentation
 from metricfit.trainers.data.fit import GREY, fit_image, fit_labels, unfit_scores
 from metricfit.trainers.errors import UsageError
-
-from .plain import NO_LABEL_AUGMENTATION
 
 COLOURS = np.array([[20, 40, 60], [200, 90, 10], [70, 210, 130]], np.uint8)
 STILL = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}

@@ -8,7 +8,8 @@ from PIL import Image
 
 from metricfit.trainers.colours import class_colours
 from metricfit.trainers.data.example import Example, Source
-from metricfit.trainers.data.scan.contact_sheet import contact_sheet, draw_example
+from metricfit.trainers.data.scan.contact_sheet import contact_sheet
+from metricfit.trainers.data.scan.drawing import draw_example
 from metricfit.trainers.errors import DataError, UsageError
 
 

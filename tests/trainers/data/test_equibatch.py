@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.augmentation.settings import LabelAugmentation
+from metricfit.trainers.data.augmentation.settings import NO_LABEL_AUGMENTATION, LabelAugmentation
 from metricfit.trainers.data.batches.equibatch import Equibatch
 from metricfit.trainers.data.batches.order import names_of_step
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
@@ -13,8 +13,6 @@ from metricfit.trainers.data.labels import LabelCoding, class_counts, with_codin
 from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
-
-from .plain import NO_LABEL_AUGMENTATION
 
 CLASSES = 5
 

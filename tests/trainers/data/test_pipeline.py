@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from metricfit.trainers.data.augmentation.masks import augment
-from metricfit.trainers.data.augmentation.settings import Augmentation
+from metricfit.trainers.data.augmentation.settings import NO_AUGMENTATION, NO_LABEL_AUGMENTATION, Augmentation
 from metricfit.trainers.data.batches.order import names_of_step, steps_per_epoch
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
@@ -20,8 +20,6 @@ from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
-
-from .plain import NO_AUGMENTATION, NO_LABEL_AUGMENTATION
 
 
 class Coded(Source):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from metricfit.trainers.data.augmentation.boxes import augment_boxes
-from metricfit.trainers.data.augmentation.settings import BoxAugmentation
+from metricfit.trainers.data.augmentation.settings import NO_BOX_AUGMENTATION, BoxAugmentation
 from metricfit.trainers.data.batches.order import names_of_step
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
@@ -17,8 +17,6 @@ from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
-
-from .plain import NO_BOX_AUGMENTATION
 
 
 class Boxed(Source):

@@ -14,7 +14,7 @@ from metricfit.trainers.metrics.keras.f_measure import FirstMapFMeasure, FMeasur
 from metricfit.trainers.models import basnet
 from metricfit.trainers.models.basnet import build_basnet
 from metricfit.trainers.models.dss import build_dss
-from metricfit.trainers.models.layers.side_outputs import SideOutputs, has_side_outputs
+from metricfit.trainers.models.layers.logits import SideOutputs, has_side_outputs
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.callbacks import read_history
 from metricfit.trainers.training.config import SaliencyConfig

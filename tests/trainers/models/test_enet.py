@@ -10,7 +10,7 @@ import tensorflow as tf
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.enet import build_enet
-from metricfit.trainers.models.layers.class_logits import logits_layer
+from metricfit.trainers.models.layers.logits import logits_layer
 from metricfit.trainers.models.layers.unpooling import DepthToSpace, Unpooling
 from metricfit.trainers.models.precision import dtype_policy
 from metricfit.trainers.tasks import get_task

@@ -11,9 +11,8 @@ import tensorflow as tf
 from metricfit.trainers.errors import MetricfitError, UsageError
 from metricfit.trainers.models.backbones.builders import BACKBONES, efficientnet_lite0
 from metricfit.trainers.models.backbones.weights import load_backbone_weights, read_pytorch_tensors
-from metricfit.trainers.models.deeplab import build_deeplab
-from metricfit.trainers.models.layers.class_logits import logits_layer
-from metricfit.trainers.models.layers.pooling import PyramidPooling
+from metricfit.trainers.models.deeplab import PyramidPooling, build_deeplab
+from metricfit.trainers.models.layers.logits import logits_layer
 
 
 @pytest.fixture(scope="module")

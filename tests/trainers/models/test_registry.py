@@ -77,7 +77,7 @@ def test_another_network_is_one_entry(monkeypatch):
         weights: str = "none"
         depth: int = 3
 
-    monkeypatch.setitem(MODELS, "deep", Architecture("deep.build", ("saliency",), "Deep", "of --depth", ("depth",)))
+    monkeypatch.setitem(MODELS, "deep", Architecture(lambda: dict, ("saliency",), "Deep", "of --depth", ("depth",)))
     assert list(serving("saliency")) == ["deeplab", "dss", "basnet", "deep"]
     assert explained("saliency").endswith("; or deep, of --depth.")
     with pytest.raises(UsageError, match="--depth is for --model deep, DeepLabV3\\+ has no such part"):

@@ -15,7 +15,7 @@ from metricfit.trainers.data.labels import class_counts
 from metricfit.trainers.data.scan.scanner import checked_source
 from metricfit.trainers.errors import DataError, UsageError
 from metricfit.trainers.models.deeplab import build_deeplab
-from metricfit.trainers.models.layers.class_logits import logits_layer
+from metricfit.trainers.models.layers.logits import logits_layer
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.predictor import CompiledModel
 from metricfit.trainers.training.config import SegmentationConfig

@@ -46,9 +46,13 @@ class _MaskViews:
 # The fields of the last base come first.
 @dataclass(frozen=True)
 class Augmentation(ColourSettings, _MaskViews):
-    """How strongly training examples are varied."""
+    """How strongly training examples are varied; see `NO_AUGMENTATION` for not at all."""
 
     RANGES = (("min_scale", 0.01, 1), *ColourSettings.RANGES)
+
+
+NO_AUGMENTATION = Augmentation(flip=False, min_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
+"""Examples are only resized, as in evaluation."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class _LabelViews:
 # The fields of the last base come first.
 @dataclass(frozen=True)
 class LabelAugmentation(ColourSettings, _LabelViews):
-    """How strongly pictures with class maps are varied."""
+    """How strongly pictures with class maps are varied; see `NO_LABEL_AUGMENTATION` for hardly at all."""
 
     RANGES = (("min_scale", 0.05, 20), ("max_scale", 0.05, 20), *ColourSettings.RANGES)
 
@@ -72,6 +76,12 @@ class LabelAugmentation(ColourSettings, _LabelViews):
         super().__post_init__()
         if self.min_scale > self.max_scale:
             raise UsageError(f"min_scale must be at most max_scale, got {self.min_scale} and {self.max_scale}")
+
+
+NO_LABEL_AUGMENTATION = LabelAugmentation(
+    flip=False, min_scale=1.0, max_scale=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
+)
+"""Pictures have the size of evaluation; where they do not fill the input, their place in it is random."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,12 @@ class _BoxViews:
 # The fields of the last base come first.
 @dataclass(frozen=True)
 class BoxAugmentation(ColourSettings, _BoxViews):
-    """How strongly training examples with boxes are varied."""
+    """How strongly training examples with boxes are varied; see `NO_BOX_AUGMENTATION` for not at all."""
 
     RANGES = (("min_scale", 0.05, 1), ("max_expand", 1, 16), *ColourSettings.RANGES)
+
+
+NO_BOX_AUGMENTATION = BoxAugmentation(
+    flip=False, min_scale=1.0, max_expand=1.0, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
+)
+"""Examples are only fitted to the input, as in evaluation."""

@@ -14,11 +14,10 @@ from tqdm import tqdm
 from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...files import written_beside
-from ..example import NEEDS, Example, Source
-from ..images import resize_image
+from ..example import NEEDS, Source
 from ..targets import TARGETS
-from ..targets.base import Target
 from ..targets.labels import LabelTarget
+from .drawing import draw_example, drawn_targets
 from .scanner import load_checked
 
 _CELL = 240
@@ -57,22 +56,6 @@ def _class_name(class_names: Sequence[str], index: int, length: int) -> str:
     return _shortened(class_names[index] if index < len(class_names) else f"class {index}", length)
 
 
-def _drawn_targets(example: Example) -> list[Target[Any]]:
-    """Give the targets that are drawn: a mask hides labels."""
-    there = [target for name, target in TARGETS.items() if getattr(example, name) is not None]
-    return [target for target in there if not (target.name == "labels" and example.mask is not None)]
-
-
-def draw_example(example: Example, cell: int = _CELL, class_names: Sequence[str] = ()) -> np.ndarray:
-    """Draw what is known about a picture into it, uint8 [h, w, 3] with the longer side `cell`; see `Target.draw`."""
-    scale = cell / max(example.image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in example.image.shape[:2])
-    canvas = resize_image(example.image, (height, width)).copy()
-    for target in _drawn_targets(example):
-        target.draw(canvas, example, class_names)
-    return canvas
-
-
 def _tile(source: Source, index: int, needs: str) -> _Tile:
     name = _shortened(source.names[index], 30)
     try:
@@ -87,7 +70,7 @@ def _tile(source: Source, index: int, needs: str) -> _Tile:
     elif example.boxes is not None and example.classes is not None:
         scale = _CELL / max(height, width)
         boxes = [(x * scale, y * scale, int(c)) for (x, y, *_), c in zip(example.boxes, example.classes)]
-    there = chain(*(target.caption(example, source.class_names) for target in _drawn_targets(example)))
+    there = chain(*(target.caption(example, source.class_names) for target in drawn_targets(example)))
     drawn = draw_example(example, _CELL, source.class_names)
     return _Tile(name, ", ".join([f"{width}x{height}", *there]), drawn, classes=classes, boxes=boxes)
 

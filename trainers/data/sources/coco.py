@@ -102,6 +102,7 @@ class CocoSource(Source):
         self.notes = (*notes, *alike(self.class_names))
 
     def __len__(self) -> int:
+        """Give the number of pictures."""
         return len(self._records)
 
     def load(self, index: int) -> Example:
@@ -157,7 +158,8 @@ class CocoSource(Source):
 def open_coco(rest: str, needs: str) -> CocoSource:
     """Open `IMAGES,JSON`, the folder of the pictures and a file in COCO's instances format, in the order of its images.
 
-    Boxes are as COCO has them: [x, y, width, height] becomes (x, y, x + width, y + height).
+    The classes are the categories in the order of their ids, whatever these are. Boxes are as COCO has them: [x, y,
+    width, height] becomes (x, y, x + width, y + height). A picture without annotations has no boxes.
     """
     folder, path = _folder_and_json(rest)
     source = CocoSource(f"coco:{rest}", folder, path, needs)

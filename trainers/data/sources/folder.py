@@ -138,9 +138,11 @@ def _splits(path: Path) -> list[str]:
 
 
 def open_folder(rest: str, needs: str) -> FolderSource:
-    """Open `PATH[:SPLIT]`, in alphabetical order or in that of the list `PATH/SPLIT.txt`, or what `PATH/SPLIT/` holds.
+    """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
-    With `needs="none"` a plain folder of pictures will do.
+    The images lie in `PATH/images` and their masks or labels, by equal stem, in `PATH/masks` or `PATH/labels`;
+    `PATH/SPLIT.txt` names those of a split, one in each line, with or without extension. Or the same lies below
+    `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
     """
     path, split = path_and_split(rest)
     listed, base = None, path

@@ -262,6 +262,7 @@ class Scenes(Source):
         self.box_bound = _MOST_OBJECTS
 
     def __len__(self) -> int:
+        """Give the number of pictures."""
         return len(self.names)
 
     def load(self, index: int) -> Example:

@@ -223,9 +223,11 @@ def known_splits(base: Path) -> list[str]:
 
 
 def open_voc(rest: str, needs: str) -> VocSource:
-    """Open `PATH[:SPLIT]`, in alphabetical order or in that of the list `PATH/ImageSets/Main/SPLIT.txt`.
+    """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
-    As VOC has it, pixels count from 1 and xmax, ymax belong to the box: it is (xmin - 1, ymin - 1, xmax, ymax) here.
+    The pictures lie in `PATH/JPEGImages`, an XML file of the same stem for each in `PATH/Annotations`, and
+    `PATH/ImageSets/Main/SPLIT.txt` names those of a split. As VOC has it, pixels count from 1 and xmax, ymax belong to
+    the box: a box is (xmin - 1, ymin - 1, xmax, ymax) here. A picture whose annotation names no object has no boxes.
     """
     base, split = path_and_split(rest, "voc")
     if not (base / IMAGES).is_dir() or (needs == "boxes" and not (base / ANNOTATIONS).is_dir()):

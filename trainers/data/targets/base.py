@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -29,12 +29,12 @@ class Array:
     given: str
 
 
-@dataclass(frozen=True, eq=False)
 class Facts(ABC):
     """What a scan finds out about one kind of target; those of more examples are added up."""
 
+    @abstractmethod
     def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        """Give the facts of the examples of both."""
 
     def line(self, class_names: Sequence[str]) -> str:
         """Say what there is, in one line; empty where there is nothing to say."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -42,7 +42,14 @@ class BoxFacts(Facts):
         return sum(self.classes.values())
 
     def __add__(self, other: "BoxFacts") -> "BoxFacts":
-        return replace(super().__add__(other), most=max(self.most, other.most))
+        return BoxFacts(
+            self.pictures + other.pictures,
+            self.empty + other.empty,
+            max(self.most, other.most),
+            self.classes + other.classes,
+            self.ignored + other.ignored,
+            self.tiny + other.tiny,
+        )
 
     def line(self, class_names: Sequence[str]) -> str:
         """Say how many boxes there are of each class."""

@@ -33,6 +33,15 @@ class LabelFacts(Facts):
         """The number of pixels that train and count."""
         return int(self.pixels.sum())
 
+    def __add__(self, other: "LabelFacts") -> "LabelFacts":
+        return LabelFacts(
+            self.pixels + other.pixels,
+            self.pictures + other.pictures,
+            self.ignored + other.ignored,
+            self.total + other.total,
+            self.empty + other.empty,
+        )
+
     def line(self, class_names: Sequence[str]) -> str:
         """Say which share of the pixels each class has."""
         shares = self.pixels / max(1, self.counted)

@@ -24,6 +24,9 @@ class MaskFacts(Facts):
     empty: int
     full: int
 
+    def __add__(self, other: "MaskFacts") -> "MaskFacts":
+        return MaskFacts(self.masks + other.masks, self.empty + other.empty, self.full + other.full)
+
     def notes(self, class_names: Sequence[str]) -> list[str]:
         """See `Facts`."""
         notes = []

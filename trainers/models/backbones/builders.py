@@ -8,11 +8,6 @@ import keras_cv
 
 InputShape = tuple[int | None, int | None, int]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-_MOBILENET_COMMON = {"include_rescaling": False, "alpha": 1.0}
-
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class EfficientNetLiteFeatures(keras_cv.models.EfficientNetLiteBackbone):
@@ -53,7 +48,7 @@ def mobilenet_v3_small(input_shape: InputShape) -> keras.Model:
         stackwise_stride=[2, 2, 1, 2, 1, 1, 1, 1, 2, 1, 1],
         stackwise_se_ratio=[0.25, None, None] + [0.25] * 8,
         stackwise_activation=["relu"] * 3 + ["hard_swish"] * 8,
-        **_MOBILENET_COMMON,
+        include_rescaling=False,
     )
 
 
@@ -67,7 +62,7 @@ def mobilenet_v3_large(input_shape: InputShape) -> keras.Model:
         stackwise_stride=[1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1],
         stackwise_se_ratio=[None] * 3 + [0.25] * 3 + [None] * 4 + [0.25] * 5,
         stackwise_activation=["relu"] * 6 + ["hard_swish"] * 9,
-        **_MOBILENET_COMMON,
+        include_rescaling=False,
     )
 
 
@@ -104,13 +99,9 @@ CLASSIFIER_TOPS = ("top_conv", "top_bn", "Conv_1", "Conv_1_BatchNorm")
 
 # Factor and offset per channel that turn 0-255 into what the backbone's published weights were trained on.
 _UNIT_RANGE = ([1 / 255.0] * 3, [0.0] * 3)
+_DEVIATIONS = (0.229, 0.224, 0.225)
 _STANDARDISED = (
-    [1 / (255.0 * std) for std in IMAGENET_STD],
-    [-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD)],
+    [1 / (255.0 * deviation) for deviation in _DEVIATIONS],
+    [-mean / deviation for mean, deviation in zip((0.485, 0.456, 0.406), _DEVIATIONS)],
 )
-PREPROCESSING: dict[str, tuple[list[float], list[float]]] = {
-    "efficientnet_lite0": _STANDARDISED,
-    "mobilenet_v3_small": _UNIT_RANGE,
-    "mobilenet_v3_large": _UNIT_RANGE,
-    "resnet50": _UNIT_RANGE,
-}
+PREPROCESSING = {**dict.fromkeys(BACKBONES, _UNIT_RANGE), "efficientnet_lite0": _STANDARDISED}

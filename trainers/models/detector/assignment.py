@@ -8,8 +8,8 @@ import tensorflow as tf
 from ...geometry import IGNORED, PADDING
 from .anchors import STRIDES, AnchorGrid
 
+# Label of an anchor that finds nothing; one that takes no part in training is labelled `IGNORED`, as boxes are.
 BACKGROUND = PADDING
-"""Label of an anchor that finds nothing; one that takes no part in training is labelled `IGNORED`, as boxes are."""
 
 POSITIVE_IOU = 0.5
 NEGATIVE_IOU = 0.4
@@ -24,18 +24,11 @@ _WINDOW = 5
 
 
 class Targets(NamedTuple):
-    """What each anchor of a batch is to predict; no gradient flows through it.
+    """What each anchor of a batch is to predict; no gradient flows through it."""
 
-    Attributes:
-        labels: int32 [B, A]: a class, `BACKGROUND` or `IGNORED`.
-        matched: int32 [B, A]: index of the anchor's ground truth; 0 where it has none.
-        boxes: float32 [B, A, 4]: the ground truth's box, xyxy in pixels; the anchor itself where it has none, so that
-            everything computed from it is finite.
-    """
-
-    labels: tf.Tensor
-    matched: tf.Tensor
-    boxes: tf.Tensor
+    labels: tf.Tensor  # a class, `BACKGROUND` or `IGNORED`, int32 [B, A]
+    matched: tf.Tensor  # index of the anchor's ground truth, int32 [B, A]; 0 where it has none
+    boxes: tf.Tensor  # that box, float32 [B, A, 4]; the anchor itself where it has none, so that all is finite
 
 
 def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Targets:
@@ -47,21 +40,12 @@ def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Tar
     the largest IoU wins, then the lower index; the others choose again among the anchors that nobody took so.
 
     An anchor that no object has is ignored, too, if a share of `IGNORED_OVERLAP` or more of its area lies inside an
-    `IGNORED` box (as it does where their IoU is that large).
-
-    Args:
-        boxes: float [B, M, 4], xyxy in pixels; objects, ignored boxes and padding in any order.
-        classes: integer [B, M]: a class, `IGNORED`, or `PADDING`, whose boxes are not looked at.
-        grid: the anchors.
-
-    Returns:
-        The targets. Static shapes as far as the arguments have them.
-
-    Raises:
-        ValueError: a shape is not one of these.
+    `IGNORED` box (as it does where their IoU is that large). Boxes are float [B, M, 4], xyxy in pixels; objects,
+    ignored boxes and padding in any order. Classes are integer [B, M]: a class, `IGNORED`, or `PADDING`, whose boxes
+    are not looked at. ValueError where a shape is another.
     """
     boxes, classes = _checked(boxes, classes)
-    anchors = _Anchors(grid)
+    anchors = tf.constant(grid.boxes())
     best, proposal = _compared(anchors, boxes, classes >= 0)
     forced = _forced(anchors, boxes, classes >= 0, proposal)
     matched = tf.where(forced >= 0, forced, best.index)
@@ -77,14 +61,12 @@ def assign_by_atss(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Ta
     centre. Those are positive whose IoU with it is at least the candidates' mean plus their standard deviation (with
     n - 1, as in the authors' code), and whose centre lies inside it. An anchor of several objects goes to the one of
     the largest IoU, then to the lower index. As in the paper, an object may be left without an anchor: one so small
-    that no anchor's centre lies inside.
-
-    Arguments and `IGNORED` boxes as in `assign_by_iou`.
+    that no anchor's centre lies inside. Arguments and `IGNORED` boxes as in `assign_by_iou`.
     """
     boxes, classes = _checked(boxes, classes)
-    anchors = _Anchors(grid)
+    anchors = tf.constant(grid.boxes())
     candidates = _nearest(boxes, grid)
-    found = tf.gather(anchors.boxes, candidates)
+    found = tf.gather(anchors, candidates)
     overlap = _iou(found, boxes[:, :, None])
     mean = tf.reduce_mean(overlap, axis=-1, keepdims=True)
     variance = tf.reduce_sum(tf.square(overlap - mean), axis=-1, keepdims=True) / max(candidates.shape[-1] - 1, 1)
@@ -103,28 +85,6 @@ class _Best(NamedTuple):
 
     overlap: tf.Tensor
     index: tf.Tensor
-
-
-class _Anchors:
-    """The anchors as constants: all boxes [A, 4], and corners and areas [1, 1, A] to compare with [B, m, 1]."""
-
-    def __init__(self, grid: AnchorGrid) -> None:
-        self.boxes = tf.constant(grid.boxes())
-        self.corners = [side[None, None] for side in tf.unstack(self.boxes, axis=-1)]
-        self.areas = _area(self.boxes)[None, None]
-
-    def intersections(self, boxes: tf.Tensor) -> tf.Tensor:
-        """Areas that the boxes [B, m, 4] share with each anchor, [B, m, A]."""
-        ax0, ay0, ax1, ay1 = self.corners
-        x0, y0, x1, y1 = (side[..., None] for side in tf.unstack(boxes, axis=-1))
-        width = tf.minimum(ax1, x1) - tf.maximum(ax0, x0)
-        height = tf.minimum(ay1, y1) - tf.maximum(ay0, y0)
-        return tf.maximum(width, 0.0) * tf.maximum(height, 0.0)
-
-    def iou(self, boxes: tf.Tensor) -> tf.Tensor:
-        """IoU of the boxes [B, m, 4] with each anchor, [B, m, A]."""
-        shared = self.intersections(boxes)
-        return shared / (self.areas + _area(boxes)[..., None] - shared)
 
 
 def _checked(boxes: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -158,14 +118,14 @@ def _in_chunks(
 
 
 def _compared(
-    anchors: _Anchors, boxes: tf.Tensor, used: tf.Tensor, free: tf.Tensor | None = None
+    anchors: tf.Tensor, boxes: tf.Tensor, used: tf.Tensor, free: tf.Tensor | None = None
 ) -> tuple[_Best, _Best]:
     """The best of the used boxes for each anchor, and the best of the free anchors for each used box."""
-    batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.boxes.shape[0]
+    batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.shape[0]
 
     def step(start: tf.Tensor, part: tf.Tensor, part_used: tf.Tensor, *best: tf.Tensor) -> tuple[tf.Tensor, ...]:
         overlap, index, box_overlap, box_index = best
-        iou = tf.where(part_used, anchors.iou(part), -1.0)
+        iou = tf.where(part_used, _iou(anchors, part[:, :, None]), -1.0)
         larger = tf.reduce_max(iou, axis=1)
         index = tf.where(larger > overlap, start + tf.argmax(iou, axis=1, output_type=tf.int32), index)
         if free is not None:
@@ -183,13 +143,13 @@ def _compared(
     return _Best(overlap, index), _Best(box_overlap, box_index)
 
 
-def _forced(anchors: _Anchors, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _Best) -> tf.Tensor:
+def _forced(anchors: tf.Tensor, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _Best) -> tf.Tensor:
     """Index of the object that took each anchor as its best one, [B, A]; -1 where none did.
 
     In rounds: every waiting object proposes to the best free anchor, the best proposal to each is taken, the other
     objects wait for the next round. There is a second one only where two objects want the same anchor.
     """
-    batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.boxes.shape[0]
+    batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.shape[0]
     order = tf.range(count)
 
     def another(taken: tf.Tensor, waiting: tf.Tensor, overlap: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -201,10 +161,8 @@ def _forced(anchors: _Anchors, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _
         # Who takes nothing writes to a place behind the last anchor.
         target = tf.where(waiting & ~lost, index, total)
         rows = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(target))
-        taken = tf.pad(taken, [[0, 0], [0, 1]])
-        taken = tf.tensor_scatter_nd_max(
-            taken, tf.stack([rows, target], axis=-1), tf.broadcast_to(order, tf.shape(target))
-        )[:, :-1]
+        places, takers = tf.stack([rows, target], axis=-1), tf.broadcast_to(order, tf.shape(target))
+        taken = tf.tensor_scatter_nd_max(tf.pad(taken, [[0, 0], [0, 1]]), places, takers)[:, :-1]
         waiting &= lost
         _, proposal = _compared(anchors, boxes, waiting, taken < 0)
         return taken, waiting, *proposal
@@ -213,38 +171,32 @@ def _forced(anchors: _Anchors, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _
     return tf.while_loop(lambda taken, waiting, *_: tf.reduce_any(waiting), another, state)[0]
 
 
-def _covered(anchors: _Anchors, boxes: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+def _covered(anchors: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     """Whether an anchor lies on an ignored box, bool [B, A]."""
 
     def step(start: tf.Tensor, part: tf.Tensor, used: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor]:
         # Implied by an IoU of as much.
-        much = anchors.intersections(part) >= IGNORED_OVERLAP * anchors.areas
+        much = _intersection(anchors, part[:, :, None]) >= IGNORED_OVERLAP * _area(anchors)
         return (covered | tf.reduce_any(much & used, axis=1),)
 
-    start = tf.zeros([tf.shape(boxes)[0], anchors.boxes.shape[0]], tf.bool)
+    start = tf.zeros([tf.shape(boxes)[0], anchors.shape[0]], tf.bool)
     return _in_chunks(boxes, classes == IGNORED, step, (start,))[0]
 
 
 def _nearest(boxes: tf.Tensor, grid: AnchorGrid) -> tf.Tensor:
     """Indices of the anchors at the locations nearest to each box's centre, [B, M, candidates]."""
-    x, y = (0.5 * (boxes[..., axis] + boxes[..., axis + 2])[..., None] for axis in (0, 1))
+    centres = 0.5 * (boxes[..., :2] + boxes[..., 2:])[..., None]
     found, before = [], 0
     for side, stride in zip(grid.sides, STRIDES):
         window = min(side, _WINDOW)
-
-        def line(
-            centre: tf.Tensor, side: int = side, stride: int = stride, window: int = window
-        ) -> tuple[tf.Tensor, tf.Tensor]:
-            """Rows or columns round a centre, and their squared distances."""
-            first = tf.cast(tf.floor(centre / stride), tf.int32) - window // 2
-            lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
-            return lines, tf.square((tf.cast(lines, tf.float32) + 0.5) * stride - centre)
-
-        (columns, across), (rows, down) = line(x), line(y)
+        first = tf.cast(tf.floor(centres / stride), tf.int32) - window // 2
+        # Columns and rows round a centre, and their squared distances, [B, M, 2, window].
+        lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
+        across, down = tf.unstack(tf.square((tf.cast(lines, tf.float32) + 0.5) * stride - centres), axis=2)
         distances = tf.reshape(down[..., :, None] + across[..., None, :], [-1, boxes.shape[1], window * window])
         _, nearest = tf.math.top_k(-distances, min(ATSS_LOCATIONS, side * side))
-        row = tf.gather(rows, nearest // window, batch_dims=2)
-        column = tf.gather(columns, nearest % window, batch_dims=2)
+        column = tf.gather(lines[:, :, 0], nearest % window, batch_dims=2)
+        row = tf.gather(lines[:, :, 1], nearest // window, batch_dims=2)
         first = before + (row * side + column) * grid.per_location
         every = first[..., None] + tf.range(grid.per_location)
         found.append(tf.reshape(every, [-1, boxes.shape[1], nearest.shape[-1] * grid.per_location]))
@@ -265,24 +217,26 @@ def _largest(candidates: tf.Tensor, overlap: tf.Tensor, total: int) -> _Best:
 
 
 def _targets(
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
-    anchors: _Anchors,
-    matched: tf.Tensor,
-    positive: tf.Tensor,
-    ignored: tf.Tensor,
+    boxes: tf.Tensor, classes: tf.Tensor, anchors: tf.Tensor, matched: tf.Tensor, found: tf.Tensor, ignored: tf.Tensor
 ) -> Targets:
-    matched = tf.where(positive, matched, 0)
+    matched = tf.where(found, matched, 0)
     labels = tf.where(ignored, IGNORED, BACKGROUND)
-    labels = tf.where(positive, tf.gather(classes, matched, batch_dims=1), labels)
-    found = tf.where(positive[..., None], tf.gather(boxes, matched, batch_dims=1), anchors.boxes)
-    return Targets(*(tf.stop_gradient(tensor) for tensor in (labels, matched, found)))
+    labels = tf.where(found, tf.gather(classes, matched, batch_dims=1), labels)
+    boxes = tf.where(found[..., None], tf.gather(boxes, matched, batch_dims=1), anchors)
+    return Targets(*(tf.stop_gradient(tensor) for tensor in (labels, matched, boxes)))
 
 
-def _iou(boxes: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    low, high = tf.maximum(boxes[..., :2], other[..., :2]), tf.minimum(boxes[..., 2:], other[..., 2:])
-    shared = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
-    return shared / (_area(boxes) + _area(other) - shared)
+def _iou(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+    shared = _intersection(anchors, boxes)
+    return shared / (_area(anchors) + _area(boxes) - shared)
+
+
+def _intersection(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+    """Areas that anchors and boxes of shapes [..., 4] that broadcast share."""
+    ax0, ay0, ax1, ay1 = tf.unstack(anchors, axis=-1)
+    x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
+    width, height = tf.minimum(ax1, x1) - tf.maximum(ax0, x0), tf.minimum(ay1, y1) - tf.maximum(ay0, y0)
+    return tf.maximum(width, 0.0) * tf.maximum(height, 0.0)
 
 
 def _area(boxes: tf.Tensor) -> tf.Tensor:

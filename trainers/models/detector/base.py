@@ -1,6 +1,6 @@
 """A detector over anchors: how it is trained by losses that look at the whole batch, and what it gives."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -9,14 +9,13 @@ import tensorflow as tf
 from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_iou
-from ...geometry import RESIZINGS
 from .anchors import AnchorGrid
 from .assignment import ASSIGNMENTS, Targets
 from .detect import decode_boxes, detections
 from .loss import BOX_LOSSES, class_labels, detector_loss
 
+# Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4).
 INITIAL_BALANCE = 50.0
-"""Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4)."""
 
 
 class AnchorDetector(keras.Model):
@@ -25,22 +24,8 @@ class AnchorDetector(keras.Model):
     Inputs are `image` [B, S, S, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] deltas,
     "classification": float32 [B, A, C] logits}`, see `detect.detections`. `fit` and `evaluate` take batches
     `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32 [B, M]})`, padded by class -1; boxes of
-    class -2 are ignored. `predict` gives finished detections.
-
-    Args:
-        inputs: of a functional model, `{"images": tensor}`.
-        outputs: of a functional model, as above.
-        grid: the anchors.
-        assignment: a key of `ASSIGNMENTS`.
-        class_names: names of the classes, without background.
-        resizing: "pad" or "stretch".
-        **kwargs: name and trainable, as of `keras.Model`.
-
-    Attributes:
-        size: side of the input in pixels.
-        anchor_grid: the anchors.
-        anchors: their boxes, float32 array [A, 4], xyxy in pixels.
-        box_weight: weight of the localisation part of the loss, a scalar that is saved with the weights.
+    class -2 are ignored. `predict` gives finished detections. `box_weight`, of the localisation part of the loss, is a
+    scalar that is saved with the weights.
     """
 
     jit_compile: bool
@@ -58,18 +43,14 @@ class AnchorDetector(keras.Model):
     ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.size, self.class_names, self.resizing = grid.size, class_names, resizing
-        self.anchor_grid, self.anchors = grid, grid.boxes()
-        self.assignment = assignment
-        self.box_weight = self.add_weight(
-            shape=(), initializer="ones", trainable=False, dtype="float32", name="box_weight"
-        )
+        self.anchor_grid, self.anchors, self.assignment = grid, grid.boxes(), assignment
+        self.box_weight = self.add_weight((), "ones", dtype="float32", trainable=False, name="box_weight")
         self._trackers: list[keras.metrics.Mean] | None = None
 
     def call(self, images: Any, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
         """Compute the raw outputs of pictures."""
         # Keras warns where a mere tensor comes for an input that has a name.
-        images = images if isinstance(images, dict) else {"images": images}
-        return super().call(images, training=training, mask=mask)
+        return super().call(images if isinstance(images, dict) else {"images": images}, training=training, mask=mask)
 
     def assign(self, boxes: tf.Tensor, classes: tf.Tensor) -> Targets:
         """Tell what each anchor is to find of boxes [B, M, 4] of classes [B, M]."""
@@ -86,18 +67,9 @@ class AnchorDetector(keras.Model):
     ) -> None:
         """Configure the training; what is minimised is classification + box_weight * localisation.
 
-        Args:
-            optimizer: as in `keras.Model.compile`.
-            loss: an `AnchorLoss`, or its name in `losses.LOSSES`.
-            box_loss: one of `BOX_LOSSES`, see `detector_loss`; None takes "giou" for a loss that localises itself
-                (aLRP) and "smooth_l1" for all others.
-            box_weight: constant weight of the localisation part.
-            self_balancing: whether the callback `SelfBalancing` sets the weight instead.
-            **kwargs: run_eagerly, steps_per_execution, jit_compile and auto_scale_loss of `keras.Model.compile`.
-
-        Raises:
-            ValueError: the loss or a box loss that does not fit it is unknown, the weight is negative, or metrics are
-                given: what is found is measured by a callback.
+        The loss is an `AnchorLoss` or its name in `losses.LOSSES`, the box loss one of `BOX_LOSSES`, see
+        `detector_loss`: None takes "giou" for a loss that localises itself (aLRP), "smooth_l1" for all others. With
+        self-balancing the callback `SelfBalancing` sets the weight, which is constant otherwise.
         """
         if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
             raise ValueError("a detector is measured by the callback EpochReport, not by metrics of compile")
@@ -114,24 +86,14 @@ class AnchorDetector(keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
         self._anchor_loss, self.box_loss, self.self_balancing = loss, box_loss, self_balancing
         self.box_weight.assign(INITIAL_BALANCE if self_balancing else box_weight)
-        self._compile_arguments = {
-            "loss": loss,
-            "box_loss": box_loss,
-            "box_weight": box_weight,
-            "self_balancing": self_balancing,
-            "run_eagerly": self.run_eagerly,
-            "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self.jit_compile,
-        }
+        own = {"loss": loss, "box_loss": box_loss, "box_weight": box_weight, "self_balancing": self_balancing}
+        of_keras = {name: getattr(self, name) for name in ("run_eagerly", "steps_per_execution", "jit_compile")}
+        self._compile_arguments = own | of_keras
         if self._trackers is None:
             self._trackers = [keras.metrics.Mean(name=f"{part}_loss") for part in ("classification", "localization")]
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """Train as `keras.Model.fit` does.
-
-        Raises:
-            ValueError: compiled for self-balancing, but nothing sets the weight.
-        """
+        """Train as `keras.Model.fit` does; ValueError when compiled for self-balancing, but nothing sets the weight."""
         callbacks = kwargs.get("callbacks", args[5] if len(args) > 5 else None)
         callbacks = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
         balanced = any(getattr(callback, "sets_box_weight", False) for callback in callbacks)
@@ -146,9 +108,8 @@ class AnchorDetector(keras.Model):
         if sample_weight is not None:
             raise ValueError("a detector's loss ranks the batch as a whole and takes no sample_weight")
         targets = self.assign(y["boxes"], y["classes"])
-        parts = detector_loss(
-            self._anchor_loss, self.box_loss, targets, y_pred["classification"], y_pred["box"], self.anchors
-        )
+        logits, deltas = y_pred["classification"], y_pred["box"]
+        parts = detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)
         for tracker, part in zip(self._trackers or (), parts):
             tracker.update_state(part, sample_weight=tf.shape(y["boxes"])[0])
         return parts[0] + self.box_weight * parts[1]
@@ -158,20 +119,11 @@ class AnchorDetector(keras.Model):
         weight = tf.identity(self.box_weight.value)
         return {**super().train_step(data), "box_weight": weight}
 
-    def examine(
-        self, images: tf.Tensor, y: Mapping[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    def examine(self, images: tf.Tensor, y: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         """What the classification part of the loss does to each logit of a batch.
 
-        Args:
-            images: [B, S, S, 3].
-            y: boxes and classes, as in training.
-
-        Returns:
-            labels: int8 [B, A, C]: 1, 0 and -1.
-            logits: float32 [B, A, C].
-            gradients: of the classification part with respect to the logits, float32 [B, A, C].
-            iou: float32 [B, A]: of each positive anchor's box with its object.
+        Gives labels int8 [B, A, C], as of `class_labels`; logits and the part's gradients by them, float32 [B, A, C];
+        and the IoU of each positive anchor's box with its object, float32 [B, A].
         """
         targets = self.assign(y["boxes"], y["classes"])
         outputs = self(images, training=False)
@@ -202,21 +154,10 @@ class AnchorDetector(keras.Model):
         if not self.compiled:
             return None
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        return {
-            name: keras.saving.serialize_keras_object(value)
-            for name, value in {"optimizer": optimizer, **self._compile_arguments}.items()
-        }
+        arguments = {"optimizer": optimizer, **self._compile_arguments}
+        return {name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()}
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile with what `get_compile_config` gave."""
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
         self.optimizer.build(self.trainable_variables)
-
-
-def check_detector(class_names: Sequence[str], assignment: str, resizing: str) -> None:
-    """Raise ValueError unless there are classes, and the assignment and the resizing exist."""
-    if not class_names:
-        raise ValueError("a detector needs at least one class name, got none")
-    for name, value, choices in (("assignment", assignment, ASSIGNMENTS), ("resizing", resizing, RESIZINGS)):
-        if value not in choices:
-            raise ValueError(f"unknown {name} {value}: choose one of {', '.join(choices)}")

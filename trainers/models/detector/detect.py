@@ -7,30 +7,18 @@ import math
 
 import tensorflow as tf
 
-VARIANCES = (0.1, 0.1, 0.2, 0.2)
-"""A network's deltas are (dx, dy, dw, dh) divided by these."""
-
+VARIANCES = (0.1, 0.1, 0.2, 0.2)  # a network's deltas are (dx, dy, dw, dh) divided by these
+# Bound of |dw| and |dh|: no box is more than 62.5 times larger or smaller than its anchor.
 LARGEST_LOG_RATIO = math.log(1000 / 16)
-"""Bound of |dw| and |dh|: no box is more than 62.5 times larger or smaller than its anchor."""
-
-NMS_IOU = 0.5
-"""Of two boxes of one class that overlap more, the one with the lower score goes."""
-
-NMS_CANDIDATES = 1000
-"""Pairs of anchor and class, of a picture's highest scores, that enter the suppression."""
-
+NMS_IOU = 0.5  # of two boxes of one class that overlap more, the one with the lower score goes
+NMS_CANDIDATES = 1000  # pairs of anchor and class, of a picture's highest scores, that enter the suppression
 _NO_SCORE = -3.4e38
 
 
 def encode_boxes(boxes: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
-    """Describe boxes relative to anchors (Girshick et al., R-CNN, CVPR 2014, appendix C), divided by `VARIANCES`.
+    """Describe boxes by anchors (Girshick et al., R-CNN, CVPR 2014, appendix C) as deltas (dx, dy, dw, dh) [..., 4].
 
-    Args:
-        boxes: float [..., 4], xyxy in pixels, of positive width and height.
-        anchors: float [..., 4] of a shape that broadcasts, likewise.
-
-    Returns:
-        Deltas (dx, dy, dw, dh), of the boxes' dtype, [..., 4].
+    Both are xyxy in pixels, of positive width and height, and of shapes [..., 4] that broadcast.
     """
     x, y, width, height = _centres(boxes)
     anchor_x, anchor_y, anchor_width, anchor_height = _centres(anchors)
@@ -44,21 +32,13 @@ def encode_boxes(boxes: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
 
 
 def decode_boxes(deltas: tf.Tensor, anchors: tf.Tensor, size: int | None = None) -> tf.Tensor:
-    """Undo `encode_boxes`; finite for all finite deltas.
-
-    Args:
-        deltas: float [..., 4], (dx, dy, dw, dh).
-        anchors: float [..., 4] of a shape that broadcasts, xyxy in pixels.
-        size: side of the square input in pixels, to which the boxes are clipped; None does not clip.
-
-    Returns:
-        Boxes of the deltas' dtype, [..., 4], xyxy in pixels.
-    """
-    dx, dy, dw, dh = (delta * variance for delta, variance in zip(tf.unstack(deltas, axis=-1), VARIANCES))
+    """Undo `encode_boxes`, and clip to a square input of so many pixels if told; finite for all finite deltas."""
+    dx, dy, *log_ratios = (delta * variance for delta, variance in zip(tf.unstack(deltas, axis=-1), VARIANCES))
+    dw, dh = (tf.clip_by_value(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO) for ratio in log_ratios)
     anchor_x, anchor_y, anchor_width, anchor_height = _centres(anchors)
     x, y = anchor_x + dx * anchor_width, anchor_y + dy * anchor_height
-    half_width = 0.5 * anchor_width * tf.exp(_bounded(dw))
-    half_height = 0.5 * anchor_height * tf.exp(_bounded(dh))
+    half_width = 0.5 * anchor_width * tf.exp(dw)
+    half_height = 0.5 * anchor_height * tf.exp(dh)
     boxes = tf.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=-1)
     return boxes if size is None else tf.minimum(tf.maximum(boxes, 0.0), float(size))
 
@@ -76,26 +56,12 @@ def detections(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.
 
-    The order is that of the logits, so scores that saturate at 1 stay in order. Boxes wholly outside are left out.
+    The order is that of the logits, so scores that saturate at 1 stay in order. Boxes wholly outside are left out, and
+    those that score no more than the threshold, in [0, 1). Logits are [B, A, C] with static A and C, deltas [B, A, 4]
+    (see `encode_boxes`), anchors [A, 4], xyxy in pixels of a square input of this size.
 
-    Args:
-        logits: float32 [B, A, C].
-        deltas: float32 [B, A, 4], see `decode_boxes`.
-        anchors: float32 [A, 4], xyxy in pixels.
-        size: side of the square input in pixels.
-        max_detections: K, boxes a picture at most.
-        candidates: pairs of anchor and class, of the highest scores, that enter the suppression.
-        iou_threshold: see `NMS_IOU`.
-        score_threshold: boxes must score more, in [0, 1).
-
-    Returns:
-        boxes: float32 [B, K, 4], xyxy in pixels, clipped to the input.
-        scores: float32 [B, K] in [0, 1], falling.
-        classes: int32 [B, K].
-        count: int32 [B], how many are detections; behind them boxes and scores are 0 and classes -1.
-
-    Raises:
-        ValueError: the numbers of anchors and classes are not static, or a threshold is out of range.
+    Gives boxes float32 [B, K, 4], xyxy in pixels, clipped to the input; scores float32 [B, K] in [0, 1], falling;
+    classes int32 [B, K]; and int32 [B], how many are detections: behind them boxes and scores are 0, classes -1.
     """
     logits, deltas, anchors = (tf.convert_to_tensor(tensor, tf.float32) for tensor in (logits, deltas, anchors))
     batch, anchor_count, class_count = logits.shape
@@ -142,14 +108,9 @@ def detections(
     boxes, scores, classes, count = tf.map_fn(one_picture, (logits, deltas), fn_output_signature=kinds)
     return (
         tf.ensure_shape(boxes, [batch, max_detections, 4]),
-        tf.ensure_shape(scores, [batch, max_detections]),
-        tf.ensure_shape(classes, [batch, max_detections]),
+        *(tf.ensure_shape(each, [batch, max_detections]) for each in (scores, classes)),
         tf.ensure_shape(count, [batch]),
     )
-
-
-def _bounded(log_ratio: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(log_ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
 
 
 def _centres(boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -20,21 +20,11 @@ def class_labels(targets: Targets, class_count: int) -> tf.Tensor:
 def detector_loss(
     loss: AnchorLoss, box_loss: str, targets: Targets, logits: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Compute the two parts of a detector's loss, in float32.
+    """Compute a detector's loss in float32: classification, of logits [B, A, C], and localisation, of deltas [B, A, 4].
 
-    Args:
-        loss: of the scores.
-        box_loss: one of `BOX_LOSSES`. With a loss that localises itself (aLRP) "iou" or "giou" is the error it ranks.
-            Otherwise "smooth_l1" is summed over the four deltas, "iou" and "giou" are 1 - IoU and 1 - GIoU of the
-            decoded boxes, each averaged over the positive anchors of the batch.
-        targets: of the batch.
-        logits: float [B, A, C].
-        deltas: float [B, A, 4], see `decode_boxes`.
-        anchors: float32 [A, 4], xyxy in pixels.
-
-    Returns:
-        classification: a scalar; its gradient reaches the logits only.
-        localization: a scalar, 0 without positives; its gradient reaches the deltas only.
+    With a loss that localises itself (aLRP) the box loss "iou" or "giou" is the error that it ranks. Otherwise
+    "smooth_l1" is summed over the four deltas, "iou" and "giou" are 1 - IoU and 1 - GIoU of the decoded boxes, each
+    averaged over the positive anchors of the batch, 0 without any. Each part's gradient reaches its own input only.
     """
     logits, deltas = tf.cast(logits, tf.float32), tf.cast(deltas, tf.float32)
     labels = class_labels(targets, logits.shape[-1])
@@ -51,15 +41,9 @@ def detector_loss(
     classification, localization = loss.parts(labels, logits, quality, one_hot=True)
     if localization is None:
         positive = tf.cast(targets.labels >= 0, tf.float32)
-        distances = _distances(box_loss, targets.boxes, decoded, deltas, anchors)
+        if box_loss == "smooth_l1":
+            distances = smooth_l1(encode_boxes(targets.boxes, anchors), deltas)
+        else:
+            distances = 1.0 - (aligned_giou if box_loss == "giou" else aligned_iou)(decoded, targets.boxes)
         localization = tf.math.divide_no_nan(tf.reduce_sum(distances * positive), tf.reduce_sum(positive))
     return classification, localization
-
-
-def _distances(box_loss: str, boxes: tf.Tensor, decoded: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
-    """How far each anchor's box is from what it is to find, [B, A]."""
-    if box_loss == "smooth_l1":
-        return smooth_l1(encode_boxes(boxes, anchors), deltas)
-    if box_loss == "giou":
-        return 1.0 - aligned_giou(decoded, boxes)
-    return 1.0 - aligned_iou(decoded, boxes)

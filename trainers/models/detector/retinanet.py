@@ -6,70 +6,39 @@ from typing import Any
 import keras
 
 from ...errors import UsageError
+from ...geometry import RESIZINGS
 from ..backbones.builders import PREPROCESSING
-from ..backbones.pretrained import load_backbone
+from ..backbones.weights import load_backbone
 from ..precision import dtype_policy
 from ..preparation import prepare_for_training
 from .anchors import AnchorGrid
-from .base import AnchorDetector, check_detector
+from .assignment import ASSIGNMENTS
+from .base import AnchorDetector
 from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
 
 
 def build_retinanet(
-    backbone: str = "efficientnet_lite0",
-    *,
-    size: int,
-    class_names: Sequence[str],
-    weights: str = "none",
-    **settings: Any,
+    backbone: str = "efficientnet_lite0", *, size: int, class_names: Sequence[str], weights: str = "none", **more: Any
 ) -> "RetinaNet":
-    """Build a RetinaNet (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017).
+    """Build a RetinaNet (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017), with `more` of its settings.
 
-    Args:
-        backbone: a key of `BACKBONES`.
-        size: side of the square input, in pixels; a multiple of 32.
-        class_names: names of the classes, without background.
-        weights: first weights of the backbone, see `load_backbone_weights`.
-        **settings: of `RetinaNet`.
-
-    Raises:
-        UsageError: an unknown backbone, weights, assignment or resizing, a size that is not a multiple of 32, no
-            classes, or a number out of range.
-        MetricfitError: the weights could not be read.
+    Backbone, size, weights and what is raised are as in `load_backbone`; UsageError for settings out of range, too.
     """
     features = load_backbone(backbone, size, weights)
+    more |= {"preprocessing": PREPROCESSING[backbone], "name": f"retinanet_{backbone}"}
     try:
-        return RetinaNet(
-            features,
-            class_names=class_names,
-            preprocessing=PREPROCESSING[backbone],
-            name=f"retinanet_{backbone}",
-            **settings,
-        )
+        return RetinaNet(features, class_names=class_names, **more)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class RetinaNet(AnchorDetector):
-    """A feature pyramid on a backbone, and two heads that all of its levels share.
+    """A feature pyramid on a KerasCV backbone for inputs [S, S, 3], and two heads that all of its levels share.
 
-    Args:
-        backbone: a KerasCV backbone for inputs [S, S, 3]; what lies behind its P5 is left out.
-        class_names: names of the classes, without background.
-        preprocessing: factor and offset per channel, or one for all, from 0-255 to what the backbone takes.
-        scales_per_octave: see `AnchorGrid`; with three aspect ratios each.
-        channels: width of the feature pyramid and the heads.
-        head_layers: convolutions of each head before the last one.
-        anchor_scale: see `AnchorGrid`.
-        assignment: a key of `ASSIGNMENTS`.
-        resizing: how pictures are brought to the input's size, "pad" or "stretch"; it is only remembered.
-        batch_norm_momentum: see `prepare_for_training`.
-        dtype: dtype policy of pyramid and heads; None takes Keras' global one.
-        **kwargs: name and trainable, as of `keras.Model`.
-
-    Raises:
-        ValueError: an argument is out of range.
+    Preprocessing is a factor and an offset per channel, or one for all, from 0-255 to what the backbone takes; scales
+    and anchor_scale as in `AnchorGrid`; channels the width of pyramid and heads; head_layers the convolutions of each
+    head before the last one; resizing is only remembered; dtype None takes Keras' global policy.
     """
 
     def __init__(
@@ -89,7 +58,11 @@ class RetinaNet(AnchorDetector):
         **kwargs: Any,
     ) -> None:
         class_names = tuple(str(name) for name in class_names)
-        check_detector(class_names, assignment, resizing)
+        if not class_names:
+            raise ValueError("a detector needs at least one class name, got none")
+        for name, choice, choices in (("assignment", assignment, ASSIGNMENTS), ("resizing", resizing, RESIZINGS)):
+            if choice not in choices:
+                raise ValueError(f"unknown {name} {choice}: choose one of {', '.join(choices)}")
         for name, value, least in (("channels", channels, 1), ("head_layers", head_layers, 0)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
@@ -97,9 +70,8 @@ class RetinaNet(AnchorDetector):
         policy = keras.dtype_policies.get(dtype)
         head = {"channels": channels, "layers": head_layers, "sides": grid.sides, "dtype": policy}
         pyramid = FeaturePyramid(channels, dtype=policy, name="feature_pyramid")
-        classification_head = PredictionHead(
-            grid.per_location * len(class_names), prior=PRIOR, name="classification_head", **head
-        )
+        scores_a_place = grid.per_location * len(class_names)
+        classification_head = PredictionHead(scores_a_place, prior=PRIOR, name="classification_head", **head)
         box_head = PredictionHead(grid.per_location * 4, name="box_head", **head)
         with dtype_policy("float32"):  # that of the outputs, in every precision
             levels = backbone_levels(backbone, preprocessing, policy)
@@ -112,15 +84,8 @@ class RetinaNet(AnchorDetector):
                 "box": keras.layers.Concatenate(axis=1, name="box")(boxes),
                 "classification": keras.layers.Concatenate(axis=1, name="classification")(scores),
             }
-            super().__init__(
-                {"images": images},
-                outputs,
-                grid=grid,
-                assignment=assignment,
-                class_names=class_names,
-                resizing=resizing,
-                **kwargs,
-            )
+            told: dict[str, Any] = {"assignment": assignment, "class_names": class_names, "resizing": resizing}
+            super().__init__({"images": images}, outputs, grid=grid, **told, **kwargs)
         self.dtype_policy = policy
         self.feature_pyramid, self.classification_head, self.box_head = pyramid, classification_head, box_head
         self._arguments = {
@@ -146,12 +111,8 @@ class RetinaNet(AnchorDetector):
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal model."""
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-            **self._arguments,
-        }
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RetinaNet":

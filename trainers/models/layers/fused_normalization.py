@@ -30,11 +30,9 @@ def fuse(layer: keras.layers.BatchNormalization) -> None:
             is_training=True,
         )
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
-        momentum = layer.momentum
-        layer.moving_mean.assign(layer.moving_mean * momentum + mean * (1 - momentum))
-        # The kernel gives the unbiased variance, Keras keeps the plain one.
-        plain_variance = variance * (count - 1) / count
-        layer.moving_variance.assign(layer.moving_variance * momentum + plain_variance * (1 - momentum))
+        variance = variance * (count - 1) / count  # the kernel gives the unbiased one, Keras keeps the plain one
+        for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+            moving.assign(moving * layer.momentum + value * (1 - layer.momentum))
         return outputs
 
     layer.call = call

@@ -33,10 +33,6 @@ class Unpooling(keras.layers.Layer):
         placed.append(tf.where(free, values, nothing))
         return tf.nn.depth_to_space(tf.concat(placed, axis=-1), 2)
 
-    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
-        """Give the shape of what was pooled."""
-        return tuple(input_shape[1])
-
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class DepthToSpace(keras.layers.Layer):
@@ -49,11 +45,6 @@ class DepthToSpace(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Rearrange."""
         return tf.nn.depth_to_space(inputs, self.block)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Give [B, n H, n W, C]."""
-        batch, height, width, channels = input_shape
-        return batch, height * self.block, width * self.block, channels // self.block**2
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal layer."""
@@ -71,10 +62,6 @@ class PadChannels(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Give [B, H, W, C + extra]."""
         return tf.pad(inputs, [[0, 0], [0, 0], [0, 0], [0, self.extra]])
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Give [B, H, W, C + extra]."""
-        return (*input_shape[:-1], input_shape[-1] + self.extra)
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal layer."""
