@@ -217,6 +217,37 @@ MUTANTS: list[Mutant] = [
         ("model not in having and changed", "model not in having and False"),
     ),
     *of(
+        "trainers/models/transfer.py",
+        "tests/trainers/models/test_transfer.py",
+        ("-1, len(old)", "len(old), -1"),
+        ("if name in old:", "if index < len(old):"),
+        ("if id(variable) in of_classes:", "if False:"),
+    ),
+    *of(
+        "trainers/models/scaled_logits.py",
+        "tests/trainers/models/test_scaled_logits.py",
+        ("scale * (bias - math.log", "(bias - math.log"),
+        ("threshold / (1 - threshold)", "threshold"),
+    ),
+    *of(
+        "trainers/models/input_size.py",
+        "tests/trainers/judge/test_views.py",
+        ("if key not in _BUILT", "if key"),
+        ("copy.set_weights(model.get_weights())", "pass"),
+    ),
+    *of(
+        "trainers/models/precision.py",
+        "tests/trainers/models/test_retinanet.py",
+        ("copy.set_weights(model.get_weights())", "pass"),
+    ),
+    *of(
+        "trainers/geometry.py",
+        "tests/trainers/data/test_fit.py tests/trainers/models/test_enet.py",
+        ("np.where(crowd[None], area, union)", "np.where(crowd[None], union, area)"),
+        (".clip(0).prod(axis=-1)\n    area", ".prod(axis=-1)\n    area"),
+        ("round(size / multiple)", "(size // multiple + 1)"),
+    ),
+    *of(
         "trainers/figures/thresholds.py",
         "tests/trainers/figures",
         ("THRESHOLDS, result.precision,", "THRESHOLDS, result.recall,"),
@@ -503,13 +534,9 @@ MUTANTS: list[Mutant] = [
         ("resize_map(found[:height, :width], shape)", "resize_map(found, shape)"),
     ),
     *of(
-        "trainers/data/targets/base.py",
-        "tests/trainers/data/test_labels.py tests/trainers/data/test_scan.py tests/trainers/data/test_scan_boxes.py",
-        ("getattr(self, field.name) + getattr(other, field.name)", "getattr(self, field.name)"),
-    ),
-    *of(
         "trainers/data/targets/labels.py",
         "tests/trainers/data/test_labels.py tests/trainers/data/test_contact_sheet.py",
+        ("self.empty + other.empty", "self.empty"),
         ("present - {0} if has_background(class_names)", "present - {0} if class_names"),
     ),
     *of(
