@@ -93,7 +93,7 @@ def value_and_gradients(function: Callable, *, compiled: bool) -> Callable:
     """
 
     @tf.function(jit_compile=compiled)
-    def step(fixed, watched):
+    def step(fixed: list[tf.Tensor], watched: list[tf.Tensor]) -> tuple[tf.Tensor, Any]:
         with tf.GradientTape() as tape:
             tape.watch(watched)
             value = tf.reduce_sum(tf.stack(function(fixed, watched)))
