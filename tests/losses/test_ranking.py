@@ -292,3 +292,20 @@ def test_hard_negatives_at_plus_and_minus_zero_are_equally_hard():
         tape.watch(scores)
         value = losses.cross_entropy_ohem([1, 0, 0], scores, negatives_per_positive=1)
     np.testing.assert_allclose(tape.gradient(value, scores)[1:], [0.25, 0.25])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_lowest_window_that_begins_at_zero_holds_nothing_that_does_not_count(mode):
+    # subnormal numbers are taken for 0, so that there is none between 0 and the numbers below it
+    labels, scores = tf.constant([1, 1, 0, -1]), tf.constant([1.0, 1.5, 1.0, 1.5])
+
+    @MODES[mode]
+    def gradient(labels, scores):
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            loss = losses.ap_loss(labels, scores, delta=1.0)
+        return tape.gradient(loss, scores)
+
+    # FP/rank: (1/2) / (1 + 3/4 + 1/2) and (1/4) / (1 + 1/4 + 1/4), each halved
+    expected = [-1 / 9, -1 / 12, 1 / 9 + 1 / 12, 0]
+    np.testing.assert_allclose(gradient(labels, scores), expected, rtol=0, atol=1e-6)

@@ -18,7 +18,9 @@ class EdgeLookup:
         self.edges, self._first = edges, edges[0]
         used = edges < far
         last = tf.reduce_max(tf.where(used, edges, edges[0]))
-        self._below = tf.math.nextafter(edges[0], tf.constant(-np.inf, tf.float32))
+        # subnormal numbers are taken for 0: the next one below 0 is not
+        below = tf.math.nextafter(edges[0], tf.constant(-np.inf, tf.float32))
+        self._below = tf.minimum(below, self._first - np.finfo(np.float32).tiny)
         # so many that few cells hold several edges, unless filling the table would take longer than searching
         cells = least(32 * least(count, 1 << 15), most(numbers // 8, 1 << 14))
         self._last_cell = tf.cast(cells - 1, tf.float32)
