@@ -12,14 +12,14 @@ def build(outputs):
 
 
 def test_classes_are_brought_together_by_name_at_every_anchor():
-    model, trained = build(2 * 3), build(2 * 2)
+    model, trained = build(5 * 3), build(5 * 2)
     trained.set_weights([np.random.default_rng(0).normal(size=weight.shape) for weight in trained.get_weights()])
     first = model.get_weights()
     transfer_by_class(model, trained, model.get_layer("last").weights, ("new", "b", "a"), ("a", "b"))
     for given, own in zip(model.get_weights()[:2], trained.get_weights()):
         np.testing.assert_array_equal(given, own)
     for given, own, before in zip(model.get_weights()[2:], trained.get_weights()[2:], first[2:]):
-        given, own, before = (part.reshape(*part.shape[:-1], 2, -1) for part in (given, own, before))
+        given, own, before = (part.reshape(*part.shape[:-1], 5, -1) for part in (given, own, before))
         np.testing.assert_array_equal(given[..., 1:], own[..., ::-1])
         np.testing.assert_array_equal(given[..., 0], before[..., 0], "what is new keeps its start")
 
