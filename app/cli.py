@@ -82,10 +82,7 @@ def handler(options: Any) -> Callable[[Any], int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the program with what was typed after its name; None takes the process's own.
-
-    Gives the exit code: 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 interrupted.
-    """
+    """Run the program; gives 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]

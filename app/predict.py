@@ -42,10 +42,7 @@ def predict(options: PredictOptions) -> dict[str, Any]:
 
 
 class Prediction:
-    """One pass over pictures: iterating predicts them one by one, writes each, and ends with results.json.
-
-    Arguments as in `metricfit.predict`.
-    """
+    """One pass over pictures, arguments as in `metricfit.predict`: iterating writes each, and last results.json."""
 
     def __init__(
         self,

@@ -56,11 +56,7 @@ class Result(ABC):
         return ""
 
     def at(self, threshold: float | Threshold) -> Self:
-        """Cut the same scores at another threshold, which serves all classes where it is a number.
-
-        Raises:
-            UsageError: a number outside [0, 1].
-        """
+        """Cut the same scores at another threshold, one number serving all classes; UsageError outside [0, 1]."""
         if not isinstance(threshold, Threshold):
             if not 0.0 <= threshold <= 1.0:
                 raise UsageError(f"expected a threshold from 0 to 1, got {threshold}")
@@ -68,11 +64,7 @@ class Result(ABC):
         return replace(self, threshold=threshold)
 
     def draw(self, view: str = "") -> np.ndarray:
-        """Draw a view, by default the first of `views`: uint8 [H, W, 3], RGB.
-
-        Raises:
-            UsageError: no such view.
-        """
+        """Draw a view, by default the first: uint8 [H, W, 3], RGB; UsageError where there is no such view."""
         view = view or next(iter(self.views))
         if view not in self.views:
             raise UsageError(f"{type(self).__name__} has no view {view!r}: choose one of {', '.join(self.views)}")
@@ -92,12 +84,7 @@ class Result(ABC):
         return figure
 
     def save(self, path: str | Path, view: str = "") -> Path:
-        """Write a view as a picture in its own size: .png or .jpg; gives the path. See `draw` for the views.
-
-        Raises:
-            UsageError: no such view, or another suffix.
-            MetricfitError: it cannot be written.
-        """
+        """Write a view as .png or .jpg; UsageError for another view or suffix, MetricfitError if that fails."""
         path = Path(path)
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"expected a picture file ending in {', '.join(SUFFIXES)}, got {path}")

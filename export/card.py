@@ -121,11 +121,7 @@ class ExportResult:
 
 
 def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
-    """Make a card of what `ModelCard.to_dict` gives, or gave in an earlier version, which is brought up to date.
-
-    Raises:
-        DataError: an unknown version, a missing or unknown field, a wrong type or value; names the field.
-    """
+    """Make a card of what `ModelCard.to_dict` gives, or gave in an earlier version; DataError names the wrong field."""
     if not isinstance(values, dict):
         raise DataError(f"{where} must hold a JSON object, got {type(values).__name__}")
     version = values.get("schema_version")
@@ -150,11 +146,7 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
 
 
 def read_card(path: str | Path) -> ModelCard:
-    """Read a card.json, or that of a folder.
-
-    Raises:
-        DataError: no such file, not JSON, or not in the schema; names the field.
-    """
+    """Read a card.json, or that of a folder; DataError where there is none, or names the field that is wrong."""
     path = Path(path)
     path = path / CARD_NAME if path.is_dir() else path
     try:

@@ -160,10 +160,7 @@ def export_run(
 def representative_pictures(
     source: Source, fit: Callable[[np.ndarray], np.ndarray], *, count: int = 128, seed: int = 0, quiet: bool = False
 ) -> tuple[np.ndarray, list[str]]:
-    """Choose `count` training pictures at most to measure int8's ranges on, uint8 [n, S, S, 3], and give their names.
-
-    `fit` brings a picture uint8 [H, W, 3] to the network's input, as in training.
-    """
+    """Choose `count` training pictures at most to measure int8's ranges on, uint8 [n, S, S, 3], and their names."""
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
     bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet or None, leave=False, delay=1)
     return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]

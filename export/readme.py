@@ -1,8 +1,4 @@
-"""The page for people beside an exported model's card.
-
-What a task says stands in the Markdown file beside its class, in blocks: introduction, thresholds, comparison, usage,
-python, and a program for each kind of file that needs no more than its runtime.
-"""
+"""The page for people beside a model's card, of the blocks in the Markdown file beside the class of its task."""
 
 import json
 import re

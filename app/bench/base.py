@@ -87,10 +87,7 @@ def ratio_rows(
 
 
 def value_and_gradients(function: Callable, *, compiled: bool) -> Callable:
-    """Make of a loss the function (fixed, watched) -> its value and the gradients of the watched.
-
-    It takes two lists of tensors and gives one or several scalars, which are added up; XLA compiles it if asked to.
-    """
+    """Make of a loss the function of lists of tensors (fixed, watched) -> its sum and the gradients of the watched."""
 
     @tf.function(jit_compile=compiled)
     def step(fixed: list[tf.Tensor], watched: list[tf.Tensor]) -> tuple[tf.Tensor, Any]:

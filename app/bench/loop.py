@@ -1,8 +1,4 @@
-"""The straightforward way to AP-Loss and aLRP, to be compared with: a loop over the positives, in NumPy.
-
-Chen et al., CVPR 2019, Algorithm 1 without interpolation, and Oksuz et al., NeurIPS 2020, eq. 10 to 14: one positive
-after another is compared with all negatives that can matter to any, in place.
-"""
+"""AP-Loss (Chen et al., CVPR 2019, Algorithm 1) and aLRP (Oksuz et al., NeurIPS 2020) as loops over positives."""
 
 from typing import NamedTuple
 
@@ -23,10 +19,8 @@ class LoopResult(NamedTuple):
 def loop_over_positives(
     labels: np.ndarray, scores: np.ndarray, errors: np.ndarray | None = None, *, delta: float = 1.0
 ) -> LoopResult:
-    """Compute AP-Loss, or aLRP where localisation errors [N] are given, and its gradients.
-
-    `labels` are int [N], 1 positive, 0 negative, -1 ignored; `scores` logits [N]; `delta` is half the step's width.
-    """
+    """Compute AP-Loss of labels int [N] and logits [N], or aLRP where errors [N] are given, and its gradients."""
+    # labels are 1 positive, 0 negative, -1 ignored; `delta` is half the step's width
     positives = np.flatnonzero(labels == 1)
     own = scores[positives]
     # the usual filter: a negative below every positive's reach touches nothing

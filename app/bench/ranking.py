@@ -90,10 +90,7 @@ def bench_losses(options: BenchOptions) -> Table:
 
 
 def inputs(case: Case, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Make up labels int8, logits float32 and localisation errors float32, all [N], the positives spread evenly.
-
-    With classes the first two are [N / classes, classes] and the errors [N / classes, 1].
-    """
+    """Make up labels int8 and logits, [N] or [N / classes, classes], and box errors, [N] or [N / classes, 1]."""
     entries, positives, fresh, classes = case
     where = np.linspace(0, entries - 1, positives).astype(np.int32)[:, np.newaxis]
     labels = tf.scatter_nd(where, tf.ones([positives], tf.int8), [entries])

@@ -76,10 +76,7 @@ def inputs(options: BenchOptions) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def published_lovasz_softmax(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Compute Lovász-Softmax of labels int32 [B, S, S] and logits [B, S, S, C] as published (Algorithm 1).
-
-    One sort per class, differentiated by automatic means; the average over the classes with foreground.
-    """
+    """Compute Lovász-Softmax as published (Algorithm 1) of labels int32 [B, S, S] and logits [B, S, S, C]."""
     classes = y_pred.shape[-1]
     labels, probability = tf.reshape(y_true, [-1]), tf.reshape(tf.nn.softmax(y_pred), [-1, classes])
     values, present = [], []

@@ -112,11 +112,8 @@ def last_layer(seed: int) -> list[dict[str, Any]]:
 
 
 def train(masks: np.ndarray, features: np.ndarray, rate: float, regularization: float, momentum: float) -> np.ndarray:
-    """Train with the Lovász hinge of half of the pictures, from least squares; gives the Jaccard losses of the others.
-
-    The proximal algorithm hands λ (m − prox(m)) back through the layer, in place of the gradient of the margins m: what
-    it tends to for an infinite λ.
-    """
+    """Train with the Lovász hinge of half of the pictures, from least squares; gives the others' Jaccard losses."""
+    # The proximal algorithm hands λ (m − prox(m)) back, in place of the gradient of the margins m: its limit for λ → ∞.
     x, sign = features[:PICTURES], np.where(masks[:PICTURES], 1, -1)
     weights = np.linalg.lstsq(x.reshape(-1, FEATURES + 1), sign.ravel(), rcond=None)[0]
     velocity, curve = np.zeros(FEATURES + 1), [_jaccard_loss(weights, masks[PICTURES:], features[PICTURES:])]

@@ -73,11 +73,8 @@ def floss_surfaces() -> list[Surface]:
 
 
 def surface(truth: Truth, value: Callable, limits: Pair, axis: str, corners: Pair | None = None) -> Surface:
-    """Compute a loss of two pixels on a grid: x, y and z [31, 31], with a title, and what is on both axes.
-
-    `value` gives the loss of n pairs from labels and what is on the axes, both [n, 1, 2]. At `corners` a pixel counts
-    as right and as wrong; of them come points (x, y, discrete Jaccard loss).
-    """
+    """Compute a loss of two pixels on a grid, x, y and z [31, 31]; `value` takes labels and axes, both [n, 1, 2]."""
+    # At `corners` a pixel counts as right and as wrong; of them come points (x, y, discrete Jaccard loss).
     axis_values = np.linspace(*limits, STEPS)
     x, y = np.meshgrid(axis_values, axis_values, indexing="ij")
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2)

@@ -22,11 +22,7 @@ def run_demo(options: DemoOptions) -> int:
 
 
 def play(options: DemoOptions) -> DemoSummary:
-    """Run the demo until the source ends, the user quits, or `--frames` is reached; gives what was done.
-
-    A recording is finished and keeps its frames however the run ends, by an error or Ctrl-C too. What cannot be read
-    is named by a DataError when all else is done.
-    """
+    """Run the demo to its end and give what was done; a recording is finished however that comes, by an error too."""
     if options.frames is not None and options.frames < 1:
         raise UsageError(f"expected --frames of at least 1, got {options.frames}")
     model = find_model(options.model)
@@ -53,10 +49,7 @@ def play(options: DemoOptions) -> DemoSummary:
 
 
 def _headless(demo: Demo) -> None:
-    """Go once through the source as fast as possible.
-
-    Pictures are drawn into files unless they are recorded; a video or camera that is not recorded is only measured.
-    """
+    """Go once through the source as fast as possible; pictures not recorded become files, videos are only measured."""
     options, source, summary = demo.options, demo.source, demo.summary
     to_files = source.stepped and demo.recording is None
     only_measured = not source.stepped and demo.recording is None

@@ -58,10 +58,7 @@ def legend(labels: Iterable[Label]) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, bool]]]]) -> str:
-    """Lay out figures: each row has its HTML for the first column, and (text, whether it is the best) for the others.
-
-    On a phone each row becomes a card.
-    """
+    """Lay out rows, cards on a phone: HTML for the first column, (text, whether it is the best) for each other."""
     head = "".join(f"<th>{html.escape(text)}</th>" for text in headings)
     lines = []
     for first, cells in rows:

@@ -23,10 +23,7 @@ _FONT = re.compile(r"'DejaVu Sans'(?:, *(?:'[^']*'|[\w-]+))*")
 
 
 def to_svg(figure: Figure, name: str, title: str) -> str:
-    """Draw a figure in the colours of `figures.style` as an <svg> element without fixed size.
-
-    `name` tells its parts from those of the page's other figures, and `title` says what it shows, for who cannot see.
-    """
+    """Draw a figure as <svg> without fixed size; `name` sets its parts apart, `title` is for who cannot see."""
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})

@@ -1,8 +1,4 @@
-"""Pictures drawn from an image and the boxes found in it: boxes with names, a spotlight on them, everything found.
-
-All views take uint8 [H, W, 3] RGB, `Boxes` in pixels of that image, and the level from which a score counts: a number,
-or one for each class. They return new arrays of the same size.
-"""
+"""New pictures uint8 [H, W, 3] RGB of an image and its `Boxes`, in its pixels, that reach a level, or one by class."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,8 +1,4 @@
-"""Pictures drawn from an image and the class of each of its pixels: tinted picture, plain class map, confidence.
-
-All views take uint8 [H, W, 3] RGB, `PixelClasses` of the same size, and the level that a pixel's confidence must
-reach: less sure pixels show no class. They return new arrays of the same size.
-"""
+"""New pictures uint8 [H, W, 3] RGB of an image and its `PixelClasses`; less sure ones than the level show none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

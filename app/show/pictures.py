@@ -36,11 +36,7 @@ def is_source(text: str) -> bool:
 
 
 def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
-    """List the pictures that files, folders, patterns and sources name, each once, in this order.
-
-    A folder gives the pictures in it (or in its `images/`, when it has none of its own), sorted by name. Arrays are
-    pictures themselves, called picture-1, picture-2 and so on by their place.
-    """
+    """List the pictures that files, folders (or their `images/`), patterns, sources and arrays name, each once."""
     found: dict[str, Picture] = {}
     for number, given in enumerate(inputs, 1):
         if isinstance(given, np.ndarray):
@@ -84,11 +80,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def unique_stems(names: Sequence[str]) -> list[str]:
-    """Give every picture a stem of its own, so that equal names from two folders do not overwrite each other.
-
-    The first of equal stems keeps its name, the others get -2, -3 and so on. They differ even where upper and lower
-    case are the same.
-    """
+    """Give every picture a stem of its own, even where case is ignored: of equal ones, later get -2, -3 and so on."""
     paths = [Path(name) for name in names]
     own = [path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name for path in paths]
     reserved = {stem.casefold() for stem in own}

@@ -42,10 +42,7 @@ class Format(ABC):
 
     @abstractmethod
     def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
-        """Write files of a model, as `load_keras` gives it, into an existing folder, or raise a MetricfitError.
-
-        Variants that are calibrated need training pictures, uint8 [n, S, S, 3].
-        """
+        """Write files into a folder, or raise a MetricfitError; calibration needs pictures uint8 [n, S, S, 3]."""
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:
@@ -53,12 +50,7 @@ class Format(ABC):
 
     @abstractmethod
     def open(self, path: Path, *, card: ModelCard | None = None, threads: int | None = None) -> Runner:
-        """Make a runner of a file, with its card, and on so many threads where the format can be told.
-
-        Raises:
-            DataError: it cannot be read.
-            UsageError: it is no model of a task known here.
-        """
+        """Make a runner of a file; DataError where it cannot be read, UsageError where it is of no known task."""
 
     @abstractmethod
     def contents(self, path: Path) -> Contents:

@@ -1,8 +1,4 @@
-"""Half-precision weights for a .tflite file, with everything that is small left in float32.
-
-TensorFlow's own float16 conversion rounds every constant: scalars, such as the 1/255 of the preprocessing,
-biases and first layers too. They are a few percent of a file and make most of its error.
-"""
+"""Half-precision weights for a .tflite file; what is small, and makes most of the error, stays in float32."""
 
 from collections.abc import Callable
 
@@ -22,10 +18,7 @@ _OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV
 
 
 def halve_as_allowed(content: bytes, pictures: np.ndarray) -> bytes:
-    """Store as many kernels of a float32 .tflite file in float16 as the model bears within `HEADROOM`.
-
-    Rounding counts most where few weights see everything. It is measured on training pictures, uint8 [n, S, S, 3].
-    """
+    """Store as many kernels of a float32 .tflite file in float16 as pictures uint8 [n, S, S, 3] allow by `HEADROOM`."""
     for cut in CUTS:
         halved = halve_kernels(content, cut)
         whole_scores, halved_scores = _scorer(content), _scorer(halved)
@@ -54,10 +47,7 @@ def _scorer(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def halve_kernels(content: bytes, smallest: int) -> bytes:
-    """Store a float32 .tflite file's kernels of `smallest` elements and more in float16.
-
-    They are widened again when the model is loaded, and it computes in float32.
-    """
+    """Store a float32 .tflite file's kernels of `smallest` elements and more in float16; it computes in float32."""
     model = unpacked(content)
     codes = {max(code.builtinCode, code.deprecatedBuiltinCode): index for index, code in enumerate(model.operatorCodes)}
     with_kernel = {codes.get(getattr(schema.BuiltinOperator, name)) for name in _OPERATORS}

@@ -11,11 +11,8 @@ from ..signatures import IMAGE, SIGNATURE, Stages, Tensors
 
 
 def write_stages(stages: Stages, path: str | Path, specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
-    """Write a SavedModel with a signature for each tail; the weights are in it once, which is several times faster.
-
-    `specs` say what every signature takes, by name; an `image` of any number type reaches the body as float32. Gives
-    shape and dtype of each of the body's outputs, by name.
-    """
+    """Write a SavedModel with a signature for each tail, of inputs `specs`; gives specs of the body's outputs."""
+    # An `image` of any number type reaches the body as float32; the weights are written once, which is much faster.
     given = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
 
     @tf.function(input_signature=given)

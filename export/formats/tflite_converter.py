@@ -1,7 +1,4 @@
-"""From a Keras model to .tflite files of built-in operators, in a process of its own.
-
-The converter can end its process with an error that no `try` catches.
-"""
+"""From a Keras model to .tflite files, in a process of its own, which the converter can end beyond any `try`."""
 
 import subprocess
 import sys

@@ -1,8 +1,4 @@
-"""What is inside of .tflite files: counted, changed, and several files joined into one.
-
-A converter quantises a whole file or nothing of it. A detector's network bears 8 bits, the arithmetic that turns its
-outputs into boxes does not, so each is converted by itself.
-"""
+"""Counts, changes and joins .tflite files: a network bears 8 bits, the arithmetic behind it is converted apart."""
 
 from collections import Counter
 from pathlib import Path

@@ -35,10 +35,7 @@ class Agreement(ABC):
 
 
 class MapAgreement(Agreement):
-    """Compares maps of any number of channels.
-
-    Float files must agree in every value; dynamic and int8 ones on average, and in the main metrics.
-    """
+    """Compares maps: float files must agree in every value, others on average and in the main metrics."""
 
     def __init__(self) -> None:
         self.largest, self._total, self._values = 0.0, 0.0, 0

@@ -29,10 +29,7 @@ Arrays = Sequence[np.ndarray]
 
 @dataclass
 class BoxAgreement(Agreement):
-    """Compares boxes, in pixels of the input.
-
-    Float files must agree in every box and score; dynamic and int8 ones in the scores on average, and in AP.
-    """
+    """Compares boxes, in pixels of the input: float files must agree in every one, others in mean scores and in AP."""
 
     score: float = 0.0  # the largest difference from the reference's candidate nearest to it
     box: float = 0.0  # that of its sides
@@ -71,13 +68,8 @@ class BoxAgreement(Agreement):
         }
 
     def update(self, candidates: Arrays, reference: Arrays, found: Arrays, limit: int) -> None:
-        """Take in one picture.
-
-        Args:
-            candidates: the reference's boxes [A, 4] and scores [A, C] before suppression.
-            reference: its boxes [n, 4], scores [n] and classes [n] after it, `limit` at most.
-            found: the file's.
-        """
+        """Take in one picture: candidates are all boxes [A, 4] and scores [A, C] before suppression."""
+        # The other two are boxes [n, 4], scores [n] and classes [n] after it, `limit` at most.
         boxes, scores, classes = found
         # Up to this score the limits of detections and of candidates may cut off other boxes than in a file.
         floor = float(scores.min()) if len(scores) == limit else 0.0

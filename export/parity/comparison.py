@@ -72,10 +72,7 @@ def compare(
 
 
 def check(task: ExportTask, name: str, variant: Variant, reference: Measured, measured: Measured) -> dict[str, float]:
-    """Hold an exported file to its tolerance by what it and the Keras model did on the same data.
-
-    Gives the differences, for the card; those of metrics are the file's minus the Keras model's.
-    """
+    """Hold an exported file to its tolerance; gives the differences from the Keras model's values, for the card."""
     agreement = measured.agreement
     assert agreement is not None
     metrics = {metric: measured.metrics[metric] - reference.metrics[metric] for metric in task.main}

@@ -56,11 +56,7 @@ def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
 
 
 def load_keras(path: str | Path) -> tuple[KerasModel, ExportTask]:
-    """Load a `.keras` file, in float32 and ready for inference; gives the model as its task serves it, and the task.
-
-    It holds a saliency model with input [B, S, S, 3] and logits [B, S, S] or [B, S, S, 1], a segmentation model that
-    ends in `ClassLogits`, or a `RetinaNet`.
-    """
+    """Load a `.keras` file of a known task, in float32; gives the model as its task serves it, and the task."""
     import keras
 
     # Importing them registers the project's losses and models with Keras.

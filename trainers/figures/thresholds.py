@@ -38,10 +38,7 @@ def threshold_figure(result: FMeasureResult, label: str, *, title: str = "") -> 
 
 
 def confidence_figure(result: LRPResult, label: str, *, title: str = "") -> Figure:
-    """Draw F1 and LRP over the score threshold, of all classes together.
-
-    Where the best threshold lies near 0, as ranking losses may have it, the axis is logarithmic.
-    """
+    """Draw F1 and LRP of all classes over the score threshold, on a logarithmic axis where the best lies near 0."""
     f1, best, lrp, olrp = metrics_of("f1", "f1_threshold", "lrp", "olrp")
     left, right = _range_of_thresholds(result)
     figure, axes = _figure(

@@ -1,7 +1,4 @@
-"""Precise numbers, of twice float32's digits: float64 tensors, or pairs of float32 where there is no float64 (TPUs).
-
-The functions take either kind; both kinds have `+`, `-` and `*`.
-"""
+"""Precise numbers with `+`, `-` and `*`: float64 tensors, or float32 pairs where there is no float64 (TPUs)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
