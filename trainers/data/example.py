@@ -82,11 +82,7 @@ class Source(ABC):
 
     @abstractmethod
     def load(self, index: int) -> Example:
-        """Load one example; thread-safe, and the same bytes every time.
-
-        Raises:
-            DataError: its files cannot be used.
-        """
+        """Load one example, the same bytes every time; thread-safe. DataError where its files cannot be used."""
 
     def partner_name(self, index: int) -> str:
         """Name the mask or label file of an example, or the example where there is no such file."""

@@ -1,8 +1,4 @@
-"""How a picture, its boxes and its class map become the square input of a network, and how what is found comes back.
-
-Training, evaluation, prediction and the demo all go through here. Boxes are (x0, y0, x1, y1) in pixels, x1 and y1
-exclusive.
-"""
+"""How pictures, boxes (x0, y0, x1, y1) and class maps become the square input of a network, and come back."""
 
 import cv2
 import numpy as np
@@ -56,10 +52,7 @@ def fit_boxes(boxes: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def unfit_boxes(boxes: np.ndarray, scale: tuple[float, float], size: tuple[int, int]) -> np.ndarray:
-    """Bring boxes [n, 4] found in the square input back to a picture (height, width), and cut them at its edges.
-
-    One that lies wholly within the padding has no area.
-    """
+    """Bring boxes [n, 4] in pixels of the square input back to a picture (height, width), cut at its edges."""
     height, width = size
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4) / [*scale, *scale]
     return np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)

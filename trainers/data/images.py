@@ -47,11 +47,7 @@ def _open(path: Readable, upright: bool = True) -> Image.Image:
 
 
 def read_image(path: Readable, *, upright: bool = True) -> np.ndarray:
-    """Read a picture as every part of the program sees it: uint8 [H, W, 3], RGB.
-
-    EXIF rotation is applied if `upright`; grey, palette, 16-bit (scaled to 8 bits) and CMYK files become RGB;
-    transparency is laid over white.
-    """
+    """Read a picture as uint8 [H, W, 3], RGB, turned as EXIF says if `upright`; transparency is laid over white."""
     image = _open(path, upright)
     if image.mode in _SIXTEEN_BIT:
         values = np.asarray(image).astype(np.int64)
@@ -78,11 +74,7 @@ _INSTEAD = {
 
 
 def read_mask(path: Readable, *, kind: str = "mask") -> np.ndarray:
-    """Read the index values of a mask or class map as they are stored, uint8 [H, W].
-
-    Palette files give their indices, 1-bit files 0 and 1, grey files their values; colour files are taken when their
-    channels agree. `kind` says in errors what it is, `mask` or `labels`.
-    """
+    """Read the index or grey values of a mask or class map as stored, uint8 [H, W]; `kind` is its name in errors."""
     image = _open(path)
     if image.mode in ("LA", "PA", "La"):
         return np.ascontiguousarray(np.asarray(image)[..., 0])
@@ -112,8 +104,8 @@ def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_na
 def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
     """Turn the two values of a mask file uint8 [H, W] into 0 and 1; the larger one is salient.
 
-    A mask of one value is all background when that is 0, and all salient otherwise. There is no threshold: a mask of
-    more values (smoothed edges, JPEG compression) is refused, because where its border lies is not ours to choose.
+    A mask of one value is background when that is 0, salient otherwise; one of more values is refused, because where
+    its border lies is not ours to choose.
     """
     present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
     if len(present) > 2:
@@ -126,10 +118,7 @@ def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a picture uint8 [h, w, 3] or [h, w] to `size` (height, width), each axis by itself.
-
-    It is averaged over areas where it shrinks, bilinear where it grows.
-    """
+    """Resize uint8 [h, w, 3] or [h, w] to (height, width), averaged where it shrinks, bilinear where it grows."""
     height, width = size
     smaller = (min(height, image.shape[0]), min(width, image.shape[1]))
     if smaller != image.shape[:2]:

@@ -16,10 +16,7 @@ from .subset import Subset
 
 @dataclass(frozen=True)
 class LabelCoding:
-    """What a user says about the values of label files: a file of names, and values to ignore besides 255.
-
-    Without a file for `read_class_names`, the names are those that the source has.
-    """
+    """What a user says of label files: a file of names, or None for the source's, and values to ignore besides 255."""
 
     classes: str | None = None
     ignore: tuple[int, ...] = ()
@@ -104,10 +101,7 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
 
 
 def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
-    """Give the pixels of each class in each example, int64 [n, C]: what samplers and class weights are made from.
-
-    Counted whenever an example is loaded, so after a scan nothing is loaded again.
-    """
+    """Count the pixels of each class in each example, int64 [n, C]; after a scan nothing is loaded again."""
     indices = np.arange(len(source))
     while isinstance(source, Subset):
         indices, source = source.indices[indices], source.source

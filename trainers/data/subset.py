@@ -37,10 +37,7 @@ class Subset(Source):
 
 
 def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:
-    """Split training data into what trains and what chooses (checkpoints, thresholds), leaving the test data alone.
-
-    Each example with `index % every == every - 1` chooses, the others train.
-    """
+    """Split training data into what trains and what chooses, which has `index % every == every - 1`."""
     if every < 2:
         raise UsageError(f"every must be at least 2, so that something is left to train on; got {every}")
     if len(source) < every:

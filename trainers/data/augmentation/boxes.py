@@ -1,7 +1,4 @@
-"""Augmentation of pictures with boxes in the manner of SSD: zoom out, crop by overlap, mirror, recolour.
-
-After Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3.6.
-"""
+"""Augmentation of pictures with boxes in the manner of SSD (Liu et al., ECCV 2016, sections 2.2 and 3.6)."""
 
 import cv2
 import numpy as np
@@ -35,9 +32,8 @@ def expanded_window(size: tuple[int, int], rng: Rng, max_expand: float) -> np.nd
 def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: Rng, min_scale: float) -> np.ndarray:
     """Choose a crop that overlaps some box by at least an IoU drawn from `OVERLAPS`, and holds the centre of one.
 
-    Sides are a share of `min_scale` to 1 of the window's, drawn each by itself, with an aspect within 1/2..2 of the
-    window's. In one of seven cases, and where none of 50 draws fits, the window (int64 [4]) stays. Without boxes any
-    crop fits.
+    Each side is a share of `min_scale` to 1 of the window's. Without boxes any crop fits; in one of seven cases, and
+    where none of 50 draws fits, the window (int64 [4]) stays.
     """
     if min_scale >= 1:
         return window
@@ -75,14 +71,11 @@ def augment_boxes(
     *,
     ignored: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Zoom, crop, mirror and recolour one example, and fit it to the input.
+    """Zoom, crop, mirror and recolour one example, and fit it to the input; arguments are those of `Target.augment`.
 
-    A box stays when its centre is inside the crop, cut at the crop's edges, unless the crop or zoom leaves a side below
-    `MIN_SIDE`. Where the whole picture stays, so does every box. A box to ignore has no say in where the crop is, and
-    stays while any part of it is seen: its objects are still there, and must not become background.
-
-    The arguments are those of `Target.augment`, and `ignored` bool [n], which boxes neither train nor count. Gives
-    uint8 [size, size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
+    A box stays when its centre is inside the crop, unless a side falls below `MIN_SIDE`. A box to ignore (`ignored`,
+    bool [n]) has no say in where the crop is, and stays while any part of it is seen. Gives uint8 [size, size, 3];
+    float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
     """
     whole = np.array([0, 0, image.shape[1], image.shape[0]])
     window = expanded_window(image.shape[:2], rng, settings.max_expand)

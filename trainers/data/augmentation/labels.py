@@ -22,13 +22,10 @@ def augment_labels(
     *,
     wanted: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rescale, crop or pad, mirror and recolour one example (the patches of lovasz_softmax.md, section 4.3).
+    """Rescale, crop or pad, mirror and recolour one example; the arguments are those of `Target.augment`.
 
-    The picture is brought to the size that it has in evaluation (`fitted_size`) times a random factor, and a
-    random square of it is taken; beyond its edges the square is grey, and its labels are 255 (ignore).
-
-    The arguments are those of `Target.augment`. Where even the largest factor leaves no pixel of the wanted class, the
-    picture keeps its own pixels.
+    A random square is taken of the picture at its `fitted_size` times a random factor; beyond the edges it is grey, and
+    its labels are 255 (ignore). Where no factor leaves a pixel of the wanted class, all pixels stay.
     """
     fitted = fitted_size(labels.shape[:2], size, resizing)
     scaled, pixel = _rescaled(labels, fitted, rng, settings, wanted)

@@ -13,12 +13,7 @@ _MAX_ASPECT = 4 / 3
 
 
 def crop_window(mask: np.ndarray, rng: Rng, min_scale: float) -> tuple[slice, slice]:
-    """Choose the rows and columns of a picture that stay.
-
-    The share of the area is uniform in [min_scale, 1], and the aspect at most a third off the picture's own. A crop
-    that loses everything salient of a picture that has it is drawn again; after five such crops the whole picture
-    stays.
-    """
+    """Choose the rows and columns that stay, with something salient: a share of the area within [min_scale, 1]."""
     height, width = mask.shape
     salient = (mask != 0) & (mask != IGNORE)
     for _ in range(_CROP_TRIALS):
@@ -38,10 +33,7 @@ def crop_window(mask: np.ndarray, rng: Rng, min_scale: float) -> tuple[slice, sl
 def augment(
     image: np.ndarray, mask: np.ndarray, size: int, rng: Rng, settings: Augmentation, resizing: str = "stretch"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crop, fit, mirror and recolour one example; see `Target.augment`.
-
-    The mask has only values that it had before, and 255 (ignore) in the padding.
-    """
+    """Crop, fit, mirror and recolour one example as `Target.augment` says; the mask is 255 (ignore) in the padding."""
     if settings.min_scale < 1:
         window = crop_window(mask, rng, settings.min_scale)
         image, mask = image[window], mask[window]

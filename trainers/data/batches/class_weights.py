@@ -8,13 +8,11 @@ KINDS = ("none", "balanced", "log")
 
 
 def class_weights(counts: np.ndarray, kind: str) -> list[float]:
-    """Compute a weight for each class, scaled such that the mean weight over all pixels is 1.
+    """Compute a weight for each class from its pixels in each example, int [n, C]; the mean over all pixels is 1.
 
-    Args:
-        counts: int [n, C], the pixels of each class in each example; see `labels.class_counts`.
-        kind: "balanced", the median frequency over the frequency of the class, which is its share of the pixels of the
-            examples that have it (Eigen and Fergus, ICCV 2015, section 6.3.2); or "log", 1 / ln(1.02 + share of all
-            pixels) (Paszke et al., ENet, 2016, section 5.2). A class without a pixel gets 0.
+    The kind is "balanced", the median frequency over that of the class, which is its share of the pixels of the
+    examples that have it (Eigen and Fergus, ICCV 2015, section 6.3.2), or "log", 1 / ln(1.02 + share of all pixels)
+    (Paszke et al., ENet, 2016, section 5.2). A class without a pixel gets 0.
     """
     counts = np.asarray(counts, np.float64)
     pixels = counts.sum(axis=0)

@@ -10,13 +10,9 @@ from ...errors import DataError, UsageError
 class Equibatch:
     """Which example stands where in a training stream that visits one class after the other.
 
-    The cycle is one permutation of the classes by the seed, the same in every round, so that any |C| consecutive
-    positions name each class once. Position p is the (p // |C|)-th visit to its class; the visits of a class go through
-    the examples that have it, permuted anew by (seed, class, round). A patch must then be cropped such that a pixel of
-    the class stays; see `Target.augment`.
-
-    From counts int [n, C], the pixels of each class in each example; `cycle` int64 [K] are the classes in the order in
-    which they are visited, without those that no example has.
+    From counts int [n, C], the pixels of each class in each example. `cycle`, int64 [K], is one permutation of the
+    classes that occur, the same in every round; the visits of a class go through the examples that have it, permuted
+    anew by (seed, class, round). The crop must then keep a pixel of the class; see `Target.augment`.
     """
 
     def __init__(self, counts: np.ndarray, seed: int):

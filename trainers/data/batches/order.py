@@ -17,11 +17,7 @@ class Sampler(Protocol):
 
 
 class Order:
-    """The order of the endless training stream.
-
-    Each epoch is a permutation of the source by (seed, epoch), cut to whole batches; of a source smaller than a batch,
-    as many permutations as fill one.
-    """
+    """The endless training stream: each epoch is a permutation by (seed, epoch), cut to whole batches."""
 
     def __init__(self, length: int, batch_size: int, seed: int):
         if length < 1:
@@ -59,9 +55,6 @@ def steps_per_epoch(source: Source, batch_size: int) -> int:
 
 
 def names_of_step(source: Source, step: int, batch_size: int, seed: int) -> list[str]:
-    """Compute which examples the training stream delivers at a step, without loading anything.
-
-    Step 0 is the first batch of the first epoch; `batch_size` and `seed` are those of the stream.
-    """
+    """Compute which examples the training stream delivers at a step, counted from 0, without loading anything."""
     order = Order(len(source), batch_size, seed)
     return [source.names[order[position][1]] for position in range(step * batch_size, (step + 1) * batch_size)]

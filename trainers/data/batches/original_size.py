@@ -21,10 +21,7 @@ def original_size_examples(
     description: str = "evaluate",
     resizing: str = "stretch",
 ) -> Iterator[tuple[np.ndarray, list[Example]]]:
-    """Go through a source once: images uint8 [b, size, size, 3], and the b examples they come from.
-
-    The last batch may have fewer than `batch_size`; `description` is what the progress bar says.
-    """
+    """Go through a source once: images uint8 [b, size, size, 3], b at most `batch_size`, and the b examples."""
     if batch_size < 1:
         raise UsageError(f"batch_size must be at least 1, got {batch_size}")
 

@@ -20,8 +20,7 @@ Prepare = Callable[[int], Sequence[np.ndarray]]
 class DecodedCache:
     """Decoded examples of a source in memory, up to a limit; safe to use from several threads.
 
-    The first examples to come stay. An epoch visits each example once, so throwing the oldest out would lose each just
-    before its next use. A limit of 0 keeps nothing.
+    The first to come stay: an epoch visits each once, so the oldest would be lost just before its next use.
     """
 
     def __init__(self, source: Source, target: Target[Any], limit_mib: float):
@@ -46,11 +45,7 @@ class DecodedCache:
 
 
 class _Calls:
-    """The Python calls that tf.data has running.
-
-    An iterator that nobody reads any more still fills its buffers. A call that enters Python after the interpreter has
-    gone aborts the process, so at exit the remaining calls are cut short and waited for.
-    """
+    """The Python calls that tf.data has running, waited for at exit: a later call aborts the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

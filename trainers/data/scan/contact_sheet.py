@@ -85,11 +85,7 @@ def contact_sheet(
     title: str = "",
     quiet: bool = True,
 ) -> ContactSheet:
-    """Draw examples spread evenly over a source onto one page.
-
-    An example that cannot be used gets a cell that says why. `needs` is what is drawn in, one of `NEEDS`;
-    everything there is when empty, where a mask hides labels.
-    """
+    """Draw examples spread evenly over a source onto one page; what is drawn in is one of `NEEDS`, or all if empty."""
     from matplotlib.figure import Figure
 
     path = Path(path)

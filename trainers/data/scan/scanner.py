@@ -111,8 +111,7 @@ def _look_at(source: Source, index: int, needs: str) -> tuple[tuple[str, ...], d
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     """Decode every example of a source once and report what cannot be used, and what targets there are.
 
-    Decoding is the only check that finds a truncated file; it runs in a thread per core. Faults are in the order of the
-    examples, structural ones first. `needs` is one of `NEEDS`; everything there is when empty.
+    Faults are in the order of the examples, structural ones first; an empty `needs` stands for everything there is.
     """
     found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
     found.class_names, found.remarks = source.class_names, tuple(source.notes)

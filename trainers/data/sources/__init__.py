@@ -16,13 +16,9 @@ from .voc import open_voc
 
 @dataclass(frozen=True)
 class SourceKind:
-    """One kind of source.
+    """One kind of source: `form` is how it is written, and `open` takes what follows the colon and one of `NEEDS`.
 
-    Attributes:
-        form: how it is written.
-        open: opens what follows the colon, asked for one of `NEEDS`.
-        holds: the kinds of targets that its examples can have.
-        usual: tells what a source is usually asked for; the first that it holds when None.
+    `holds` are the kinds of targets that its examples can have; `usual` tells which is asked for, None being the first.
     """
 
     form: str

@@ -23,13 +23,11 @@ WRONG_SIZE_BOXLESS = "annotation without boxes and with a wrong picture size, th
 def mend_boxes(
     boxes: np.ndarray, size: tuple[int, int], *, first_pixel: int = 0
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Bring boxes as they are written to pixels of their picture.
+    """Bring boxes float64 [n, 4] as they are written, finite, to pixels of their picture (height, width).
 
-    Inverted corners are swapped and what hangs over the edge is cut; a box whose corners coincide in x or in y, and one
-    wholly outside, are left out. Boxes are float64 [n, 4] as (x0, y0, x1, y1), finite; with a `first_pixel` of 0 pixels
-    count from 0 and x1, y1 are exclusive, with 1 they count from 1 and x1, y1 belong to the box.
-
-    Gives float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k], which boxes these are; a text for each repair.
+    Swaps inverted corners, cuts at the edges and leaves out boxes without area. A `first_pixel` of 1 means that pixels
+    count from 1 and x1, y1 belong to the box. Gives float32 [k, 4], pixels from 0, x1 and y1 exclusive; int64 [k],
+    which boxes these are; a text for each repair.
     """
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
     has_extent = (low < high).all(axis=1)
@@ -50,9 +48,8 @@ def check_stated_size(
 ) -> tuple[str, ...]:
     """Compare the (height, width) that an annotation states, if any, with the upright picture's; give the repair.
 
-    Boxes (float64 [n, 4], as written) for a picture of another size would lie in the wrong places, so that is refused;
-    unless there are none, or some box fits the picture and not the stated size, which shows that only the statement is
-    wrong. `annotation` and `image` are for the errors.
+    Another size is refused, unless there are no boxes (float64 [n, 4], as written), or some box fits the picture and
+    not the stated size, which shows that only the statement is wrong.
     """
     if stated is not None and min(stated) < 0:
         raise DataError(
@@ -88,11 +85,7 @@ class Files:
         self.stems = sorted(self._exact)
 
     def stem_of(self, name: str, partners: "Files | None" = None) -> str | None:
-        """Give the stem that a name means: itself, or the only one that is the same but for the case of letters.
-
-        The name is one of `partners`: what has a partner of exactly its own name is not meant by another, and nothing
-        is meant by two.
-        """
+        """Give the only stem that a name, one of `partners`, means: itself, or the same but for the case of letters."""
         if name in self._exact:
             return name
         alike, rivals = self._folded.get(name.casefold(), set()), set()

@@ -80,10 +80,7 @@ def _plain(file_name: str) -> str:
 
 
 class CocoSource(Source):
-    """Pictures of a folder with the objects that a JSON file in COCO's instances format lists.
-
-    Classes are the categories in the order of their ids; names are the file names, as the JSON file has them.
-    """
+    """Pictures of a folder with the objects of a JSON file in COCO's instances format, classes in the order of ids."""
 
     def __init__(self, name: str, folder: Path, path: Path, needs: str):
         self.name = name
@@ -158,8 +155,7 @@ class CocoSource(Source):
 def open_coco(rest: str, needs: str) -> CocoSource:
     """Open `IMAGES,JSON`, the folder of the pictures and a file in COCO's instances format, in the order of its images.
 
-    The classes are the categories in the order of their ids, whatever these are. Boxes are as COCO has them: [x, y,
-    width, height] becomes (x, y, x + width, y + height). A picture without annotations has no boxes.
+    Boxes [x, y, width, height] become (x, y, x + width, y + height); a picture without annotations has no boxes.
     """
     folder, path = _folder_and_json(rest)
     source = CocoSource(f"coco:{rest}", folder, path, needs)

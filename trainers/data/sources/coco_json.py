@@ -24,12 +24,9 @@ class Record:
 
 
 class Instances:
-    """A JSON file, parsed once.
+    """A JSON file, parsed once: category id -> (class, name), and image id -> what it says of that picture.
 
-    Attributes:
-        classes: category id -> (class, name); the classes count from 0 in the order of the ids.
-        records: image id -> what it says of that picture, in its order.
-        faults: (name, sentence) for what is said of no picture.
+    Classes count from 0 in the order of the ids; `faults` are (name, sentence) for what is said of no picture.
     """
 
     def __init__(self, path: Path):

@@ -44,11 +44,7 @@ def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str,
 
 
 class FolderSource(Source):
-    """Pictures in a folder, with masks or labels of the same stem beside it; their names are the stems.
-
-    A mask file holds two values, of which the larger is salient (see `binary_mask`). Files that do not fit are kept in
-    the list; loading them raises, and a scan reports them.
-    """
+    """Pictures in a folder, named by their stems, with masks or labels of the same stem beside it."""
 
     def __init__(
         self, name: str, base: Path, images: Sequence[Path], needs: str, listed: Path | None, class_names: Sequence[str]
@@ -140,9 +136,8 @@ def _splits(path: Path) -> list[str]:
 def open_folder(rest: str, needs: str) -> FolderSource:
     """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
-    The images lie in `PATH/images` and their masks or labels, by equal stem, in `PATH/masks` or `PATH/labels`;
-    `PATH/SPLIT.txt` names those of a split, one in each line, with or without extension. Or the same lies below
-    `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
+    Images lie in `PATH/images`, masks or labels of equal stem in `PATH/masks` or `PATH/labels`, and `PATH/SPLIT.txt`
+    has a name a line; or all lies below `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
     """
     path, split = path_and_split(rest)
     listed, base = None, path

@@ -12,10 +12,7 @@ from ..example import SEPARATOR, Example, Source
 
 
 class JoinedSource(Source):
-    """The examples of several sources, one source after the other; made by `join_sources`.
-
-    What a source says is said for all of them, with the source's name before it.
-    """
+    """The examples of several sources, one source after the other; what a source says has its name before it."""
 
     def __init__(self, sources: Sequence[Source], class_names: Sequence[str], renumber: bool = False):
         self.class_names = tuple(class_names)

@@ -9,10 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Place:
-    """Where files of one kind lie: an archive without its ending (or a folder of that name), and the end of a path.
-
-    Any path within the archive will do where `folder` is empty.
-    """
+    """Where files lie: an archive without its ending (or such a folder), and the end of a path, empty for any."""
 
     archive: str
     folder: str = ""
@@ -22,8 +19,7 @@ class Place:
 class Part:
     """Images and masks that are published together, paired by stem; without a split, lists divide them.
 
-    The first of the (images, masks) places whose archives are there and hold images is read. Where both are the same,
-    the .jpg files are images and the .png files masks.
+    The first (images, masks) places that hold images are read; where both are the same, .png files are the masks.
     """
 
     places: Sequence[tuple[Place, Place]]
@@ -34,9 +30,7 @@ class Part:
 class Layout:
     """One data set; `pairs` is how many are published, `citation` is BibTeX.
 
-    Attributes:
-        lists: split -> file names of its list, without ending (.txt with one name in each line, or .mat).
-        without_mask: stems of images that were published without a mask, and are left out.
+    `lists` maps a split to the names of its lists, without ending; `without_mask` are stems to leave out.
     """
 
     title: str

@@ -1,7 +1,4 @@
-"""Seven saliency data sets as one TFDS builder: `saliency_sets/ecssd` and so on, from archives that a person downloads.
-
-They lie in TFDS's `manual_dir` (`downloads/manual` below the data folder), or in the configuration's folder there.
-"""
+"""Seven saliency data sets as one TFDS builder, `saliency_sets/ecssd` and so on, from archives in `manual_dir`."""
 
 import io
 import re
@@ -223,10 +220,7 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(one, stems) for split, (one, stems) in splits.items()}
 
     def find_splits(self, manual: Path) -> dict[str, tuple[_Pairs, list[str]]]:
-        """Find the archives, pair their files and read the lists, without decoding a picture or writing anything.
-
-        Gives split -> its archive's pairs and the stems that belong to it; raises DataError where they do not fit.
-        """
+        """Find split -> its archive's pairs and the stems that belong to it, without decoding or writing anything."""
         folders = [manual / self.builder_config.name, manual]
         pairs = [_find_pairs(self.layout, part, folders) for part in self.layout.parts]
         splits = {part.split or "full": (one, one.stems) for part, one in zip(self.layout.parts, pairs)}

@@ -92,11 +92,7 @@ _OUTLINES = {"round": _round, "ring": _round, "polygon": _polygon, "blob": _blob
 
 
 def outlines(rng: Rng, shape: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Draw one of `SHAPES`, about 2 units wide around the origin.
-
-    Returns:
-        The outlines that are filled, and those that are cut out again: float64 [points, 2] each, x right, y down.
-    """
+    """Draw a shape about 2 units wide: the outlines to fill and those to cut out again, float64 [points, 2], y down."""
     holes = []
     if shape == "animal":
         filled, turn = _animal(rng), rng.normal(0, 0.25)
@@ -118,11 +114,8 @@ def fill(canvas: np.ndarray, parts: list[np.ndarray], value: int, centre: ArrayL
 def shade(coverage: np.ndarray, light: np.ndarray, relief: np.ndarray | None = None, depth: float = 24.0) -> np.ndarray:
     """Light a flat outline as if it were a rounded solid: float32 [h, w], a factor around 1 for the colours.
 
-    Args:
-        coverage: uint8 [h, w], 255 inside.
-        light: float [3], the unit vector towards the light (x right, y down, z to the viewer).
-        relief: float32 [h, w], bumps added to the surface in pixels; or None.
-        depth: distance from the edge, in pixels, at which the surface becomes flat.
+    From coverage uint8 [h, w], 255 inside; the unit vector float [3] towards the light, x right, y down, z to the
+    viewer; bumps float32 [h, w] and the depth from the edge at which the surface becomes flat, both in pixels.
     """
     inside = (coverage > 127).view(np.uint8)
     distance = np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, 3) * np.float32(1 / depth), 1)

@@ -14,10 +14,7 @@ TILE = 512
 
 @lru_cache(maxsize=1)
 def noise_tiles() -> tuple[np.ndarray, ...]:
-    """Make the periodic fractal noise that every texture samples, from rough to smooth, always the same.
-
-    Four float32 [2 TILE, 2 TILE] fields of period TILE, mean 0.5 and standard deviation 0.2.
-    """
+    """Make the periodic noise of all textures: float32 [2 TILE, 2 TILE] each, mean 0.5, standard deviation 0.2."""
     rng = np.random.default_rng(20190805)
     frequency = np.fft.fftfreq(TILE)
     radius = np.hypot(frequency[:, None], frequency[None, : TILE // 2 + 1])
@@ -41,10 +38,7 @@ def grain_tile() -> np.ndarray:
 
 
 def noise(rng: Rng, height: int, width: int, scale: float, tile: int | None = None) -> np.ndarray:
-    """Cut a random window out of a noise tile (a random one when None) and scale it: float32, mostly within [0, 1].
-
-    `scale` is tile pixels a picture pixel; above 1 is finer. Windows larger than the tile are cut to it.
-    """
+    """Cut noise, float32 mostly in [0, 1], out of a tile or any; `scale` is tile pixels a picture pixel."""
     tiles = noise_tiles()
     field = tiles[int(rng.integers(len(tiles))) if tile is None else tile]
     rows, columns = (int(np.clip(round(side * scale), 4, TILE)) for side in (height, width))
@@ -58,10 +52,7 @@ def noise(rng: Rng, height: int, width: int, scale: float, tile: int | None = No
 
 
 def palette(rng: Rng, count: int) -> np.ndarray:
-    """Draw the colours of one picture, the same for objects and for what is behind them.
-
-    float32 [count, 3] in [0, 1], RGB: a few related hues, mostly muted.
-    """
+    """Draw the colours of one picture, float32 [count, 3] in [0, 1], RGB: a few related hues, mostly muted."""
     hues = (rng.uniform(0, 360) + rng.choice([0.0, 25.0, 150.0, 180.0, 210.0], count) + rng.normal(0, 18, count)) % 360
     saturation = np.clip(rng.beta(1.5, 3.2, count), 0.03, 0.9)
     value = rng.uniform(0.18, 0.95, count)
@@ -115,10 +106,7 @@ _STEPS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
 
 
 def texture(rng: Rng, height: int, width: int, colours: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Paint one material, float32 [height, width, 3] in [0, 1], RGB, with two of the colours float32 [n, 3].
-
-    With a scale above 1, the pattern is finer.
-    """
+    """Paint a material, float32 [height, width, 3] in [0, 1], RGB, with two of the colours float32 [n, 3]."""
     pattern = PATTERNS[int(rng.integers(len(PATTERNS)))]
     rows = np.arange(height, dtype=np.float32)[:, None]
     columns = np.arange(width, dtype=np.float32)[None, :]

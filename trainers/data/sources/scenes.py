@@ -1,9 +1,4 @@
-"""Embedded data: photo-like pictures drawn from a seed and an index, always the same, with everything the tasks need.
-
-Objects and what is behind them take their colours and materials from the same draw, so no colour tells them apart.
-What makes an object salient is what does so in photos: it is large, whole, in focus, and lit as one solid before soft
-clutter.
-"""
+"""Embedded data: photo-like pictures drawn from a seed and an index, in which no colour tells objects apart."""
 
 from dataclasses import replace
 
@@ -28,10 +23,7 @@ _MIN_VISIBLE = 0.6  # share of an object that must stay visible behind the ones 
 
 
 def scene(seed: int, index: int, *, size: int = 256) -> Example:
-    """Draw picture `index` of the series `seed`, with mask, labels, boxes and classes; always the same bytes.
-
-    `size` is the longer side in pixels; the shorter is 3/4, 4/5 or all of it, upright or across.
-    """
+    """Draw picture `index` of the series `seed`, always the same bytes; `size` is the longer side in pixels."""
     if not 64 <= size <= TILE:
         raise ValueError(f"size must lie in 64..{TILE} pixels, got {size}")
     rng = np.random.default_rng([seed, index])
@@ -246,8 +238,7 @@ def _lay(picture: np.ndarray, layer: np.ndarray, coverage: np.ndarray) -> None:
 class Scenes(Source):
     """The embedded source, `scenes[:train|val|test]`, of pictures whose longer side has `size` pixels.
 
-    Classes are "background" and the families of shapes; asked for boxes, the families alone, and no masks. How many
-    boxes a picture has shows only when it is drawn, so that there is a bound and no counts.
+    Classes are "background" and the families of shapes; asked for boxes, the families alone, and no masks.
     """
 
     def __init__(self, split: str = "train", *, size: int = 256, needs: str = "mask"):

@@ -1,8 +1,4 @@
-"""TensorFlow Datasets as a source: `tfds:NAME[:SPLIT]`, with random access.
-
-Data are read from TFDS's own folder (`TFDS_DATA_DIR`, by default `~/tensorflow_datasets`), prepared in the file format
-`array_record`, the one with random access. Nothing is downloaded here.
-"""
+"""TensorFlow Datasets as a source: `tfds:NAME[:SPLIT]`, prepared as `array_record`; nothing is downloaded here."""
 
 import os
 import re
@@ -77,11 +73,9 @@ MAPPINGS: dict[str, Mapping] = {
 
 
 class TfdsSource(Source):
-    """A split of a prepared TFDS data set.
+    """A split of a prepared TFDS data set; its names are the texts of the naming feature, or numbers.
 
-    Classes are `background`, `salient` for masks, and those of the data set's own labels for boxes and class maps;
-    names are the texts of the naming feature, or numbers. All records are gone through once for the names, without
-    decoding their pictures.
+    Classes are `background`, `salient` for masks, and those of the data set's own labels for boxes and class maps.
     """
 
     def __init__(self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str):
@@ -171,10 +165,7 @@ def usual_of_tfds(rest: str) -> str:
 
 
 def open_tfds(rest: str, needs: str) -> TfdsSource:
-    """Open `NAME[:SPLIT]`, such as `oxford_iiit_pet:train`; without a split it is `train`, or the only one.
-
-    The project's own `saliency_sets` are prepared from their archives when they are not yet; all others must have been.
-    """
+    """Open `NAME[:SPLIT]`, by default `train` or the only split; only `saliency_sets` are prepared if need be."""
     import tensorflow_datasets as tfds
 
     name, _, split = rest.partition(":")

@@ -80,9 +80,7 @@ def _stated_size(root: Element) -> tuple[int, int] | None:
 class VocSource(Source):
     """Pictures with the objects that an XML file of the same stem names; their names are the stems.
 
-    Classes are the lines of `PATH/classes.txt` where there is one; otherwise the names that occur in any annotation of
-    a picture of `PATH`, sorted, so that all splits agree. Files that do not fit are kept in the list; loading them
-    raises, and a scan reports them.
+    Classes are the lines of `PATH/classes.txt`, or else the names in all annotations of pictures of `PATH`, sorted.
     """
 
     def __init__(self, name: str, base: Path, needs: str, split: str = ""):
@@ -225,9 +223,8 @@ def known_splits(base: Path) -> list[str]:
 def open_voc(rest: str, needs: str) -> VocSource:
     """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
-    The pictures lie in `PATH/JPEGImages`, an XML file of the same stem for each in `PATH/Annotations`, and
-    `PATH/ImageSets/Main/SPLIT.txt` names those of a split. As VOC has it, pixels count from 1 and xmax, ymax belong to
-    the box: a box is (xmin - 1, ymin - 1, xmax, ymax) here. A picture whose annotation names no object has no boxes.
+    Pictures lie in `PATH/JPEGImages`, XML files of the same stem in `PATH/Annotations`, names of a split in
+    `PATH/ImageSets/Main/SPLIT.txt`. Pixels count from 1 in VOC: a box is (xmin - 1, ymin - 1, xmax, ymax) here.
     """
     base, split = path_and_split(rest, "voc")
     if not (base / IMAGES).is_dir() or (needs == "boxes" and not (base / ANNOTATIONS).is_dir()):

@@ -68,11 +68,7 @@ class Target(ABC, Generic[SettingsT]):
     drawn: ClassVar[str]
 
     def of(self, example: Example, source: Source) -> Arrays:
-        """Take the parts out of an example.
-
-        Raises:
-            DataError: it has no such target; the source is named in the error.
-        """
+        """Take the parts out of an example; a DataError that names the source where it has no such target."""
         values = getattr(example, self.name)
         if values is None:
             raise DataError(f"{example.name} of {source.name} has no {self.name}: choose a source that has them")
@@ -85,11 +81,7 @@ class Target(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
-        """Bring a picture and its parts to the square input: the picture, and the parts in pixels of the input.
-
-        Raises:
-            UsageError: no such resizing, or a size below 1.
-        """
+        """Bring a picture and its parts to the square input, the parts in its pixels; UsageError as `fit_image`."""
 
     @abstractmethod
     def unfit(self, found: Any, size: int, resizing: str, shape: tuple[int, int]) -> Any:
@@ -98,9 +90,6 @@ class Target(ABC, Generic[SettingsT]):
         From saliency float32 [size, size], scores of classes float32 [size, size, C], or (boxes [K, 4], scores [K],
         classes [K], count), how many of the K are boxes; to float32 [height, width], float32 [height, width, C], or
         (boxes float32 [count, 4], scores [count], classes [count]).
-
-        Raises:
-            UsageError: as `fit`.
         """
 
     @abstractmethod
@@ -117,9 +106,6 @@ class Target(ABC, Generic[SettingsT]):
         """Vary a picture and its parts alike, and bring them to the square input as `fit` does.
 
         The same state of `rng` gives the same bytes. Of class maps, at least one pixel of the class `wanted` stays.
-
-        Raises:
-            UsageError: as `fit`.
         """
 
     @abstractmethod
@@ -127,20 +113,11 @@ class Target(ABC, Generic[SettingsT]):
         """Say what stands in a batch beside pictures of `size` pixels a side, with `room` for boxes in each."""
 
     def room(self, source: Source, wanted: int | None = None) -> int:
-        """Give the room for boxes in each picture of a batch: what is wanted, or what the source needs.
-
-        Raises:
-            UsageError: less than 1 is wanted.
-            DataError: an example is known to have more boxes than that.
-        """
+        """Give the room for boxes in each picture: what is wanted, from 1, or what the source needs."""
         return 0
 
     def check_room(self, source: Source, index: int, parts: Arrays, room: int) -> None:
-        """Refuse an example with more boxes than there is room for.
-
-        Raises:
-            DataError: it has more.
-        """
+        """Refuse, by a DataError, an example with more boxes than there is room for."""
 
     def padded(self, parts: Arrays, room: int) -> Arrays:
         """Bring the parts of one picture to the shapes and dtypes of `layout`."""
@@ -148,11 +125,7 @@ class Target(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def check(self, example: Example, class_names: Sequence[str]) -> None:
-        """Refuse what cannot be used; the example must have the target.
-
-        Raises:
-            DataError: it does not fit its picture, or holds what it must not.
-        """
+        """Refuse, by a DataError, a target that does not fit its picture or holds what it must not."""
 
     @abstractmethod
     def facts(self, example: Example, class_names: Sequence[str]) -> Facts | None:

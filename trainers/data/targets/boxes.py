@@ -215,10 +215,7 @@ def _check_room(source: Source, index: int, count: int, room: int) -> None:
 
 
 def most_boxes(source: Source) -> int:
-    """Count the boxes of the example that has most, as its annotation is written: what all must have room for.
-
-    Cheap where a source knows its `box_counts`, or a `box_bound` that none exceeds; otherwise every example is loaded.
-    """
+    """Count the boxes, as written, of the example that has most; cheap with a source's `box_counts` or `box_bound`."""
     if source.box_counts is not None:
         return int(max(source.box_counts, default=0))
     if source.box_bound is not None:
@@ -228,10 +225,7 @@ def most_boxes(source: Source) -> int:
 
 
 def refuse_without_boxes(source: Source) -> None:
-    """Refuse data in which no box counts, before any work is put into them.
-
-    Cheap: the first that counts ends the search, and examples known to have none (`box_counts`) are not loaded.
-    """
+    """Refuse data in which no box counts, before any work is put into them; the first that counts ends the search."""
     for index in range(len(source)):
         if source.box_counts is None or source.box_counts[index]:
             example = source.load(index)
