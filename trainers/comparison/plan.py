@@ -45,8 +45,7 @@ class Sweep:
 class Plan:
     """A whole comparison: losses, and the sources on which every model is evaluated, once.
 
-    Every training is told `config`; loss, options, learning rate, seed and folder are set for each. Several learning
-    rates are tried for each loss, equally long, on the selection split; sweeps take that of their loss.
+    Each loss is trained with several learning rates, equally long, judged on the selection split; sweeps take the best.
     """
 
     config: RunConfig

@@ -44,11 +44,7 @@ def lowest_best(at: np.ndarray, score: np.ndarray) -> float:
 
 
 def middle_of_band(at: np.ndarray, score: np.ndarray) -> float:
-    """Pick the middle one of the thresholds around the best that are nearly as good (see `band_around`).
-
-    Where a curve is flat, chance decides which of its thresholds is the best; its middle is far from both falls. It is
-    counted in thresholds, not measured, and so it is the same one when all thresholds are scaled.
-    """
+    """Pick the middle, by count, of the thresholds around the best that are nearly as good (see `band_around`)."""
     first, last = band_around(score, int(np.argmax(score)))
     return float(at[(first + last) // 2])
 
@@ -56,11 +52,7 @@ def middle_of_band(at: np.ndarray, score: np.ndarray) -> float:
 def threshold_transfer(
     curves: Mapping[str, tuple[Any, Any]], pick: Callable[[np.ndarray, np.ndarray], float] = lowest_best
 ) -> Transfer:
-    """Carry the threshold that is picked on each set over to all sets.
-
-    A set has rising thresholds [T] of its own, and the score at each. A threshold between two of them is taken as the
-    next higher one, as it cuts off nearly the same.
-    """
+    """Carry the threshold picked on each set, of its rising ones [T] with their scores, to all, as the next higher."""
     curves = {name: (np.asarray(at, np.float64), np.asarray(score, np.float64)) for name, (at, score) in curves.items()}
     thresholds = np.array([pick(at, score) for at, score in curves.values()])
     scores = np.empty((len(curves), len(curves)))

@@ -68,8 +68,7 @@ class CocoResult:
 class CocoAP(Streaming):
     """Takes in pictures one by one, in pixels of the original picture, and scores them together.
 
-    Boxes of equal scores are ranked by the order of the pictures, of which `start` is the first one's place in the
-    data.
+    Boxes of equal scores are ranked by the order of the pictures; `start` is the first one's place in the data.
     """
 
     _settings = ("class_names",)

@@ -9,9 +9,8 @@ import numpy as np
 class BatchRun:
     """Images in a row of which it is not known yet where a batch begins: that depends on the images before them.
 
-    So every window of `batch_size` images is scored, and kept under the image that it began with, modulo `batch_size`;
-    the images at the head and at the tail are kept as they are. `score` takes a batch's confusion matrix, gives float64
-    [2].
+    So every window of `batch_size` images is scored, and kept under its first image's place modulo `batch_size`.
+    `score` takes a batch's confusion matrix, gives float64 [2].
     """
 
     def __init__(self, start: int, batch_size: int, score: Callable[[np.ndarray], np.ndarray]):

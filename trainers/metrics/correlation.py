@@ -18,10 +18,7 @@ class CorrelationBounds:
 
 
 def rank_correlation(classes: Sequence[ClassMatches]) -> float:
-    """Give rho in [-1, 1]: Pearson's correlation between the ranks by score and by IoU of the true positives.
-
-    Averaged over the classes; NaN where no class has two true positives that differ in both.
-    """
+    """Correlate (Pearson) the true positives' ranks by score and IoU, averaged over classes; NaN where none has two."""
     found = []
     for entries in classes:
         scores, iou = _ranks(entries.scores[entries.positive]), _ranks(entries.iou[entries.positive])
@@ -31,10 +28,7 @@ def rank_correlation(classes: Sequence[ClassMatches]) -> float:
 
 
 def correlation_bounds(classes: Sequence[ClassMatches]) -> CorrelationBounds:
-    """Give AP between the worst and the best order of the true positives, class by class.
-
-    Who met which true box stays: above the matching's IoU a true positive counts where its own IoU reaches that.
-    """
+    """Give AP between the worst and the best order of the true positives, which keep the true boxes they met."""
     classes = [entries for entries in classes if entries.truths]
     return CorrelationBounds(lower=_with_order(classes, 1), upper=_with_order(classes, -1))
 

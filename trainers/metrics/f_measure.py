@@ -74,20 +74,16 @@ def check_options(beta2: float, average: str, protocol: str) -> None:
 
 
 class FMeasureCurve(Streaming):
-    """Accumulates saliency maps one by one: memory does not grow with the number of images.
+    """Accumulates saliency maps one by one; ValueError for an option out of range.
 
-    An image without salient pixels counts, with precision = recall = F = 0 at every threshold, as in published
-    toolboxes. An image of ignored pixels only does not count.
+    An image without salient pixels counts, with precision = recall = F = 0; one of ignored pixels only does not.
 
     Args:
         beta2: weight of precision against recall, beta squared; the field takes 0.3.
-        average: "curves" averages precision and recall over the images at each threshold, then takes F (the FLoss paper
-            and its contemporaries); "images" averages the F of each image (newer toolboxes): some points more or less.
+        average: "curves" averages precision and recall over the images at each threshold, then takes F (as in the FLoss
+            paper); "images" averages the F of each image, as newer toolboxes do.
         protocol: "raw" scores the map as it is; "published" first stretches it to [0, 1] by its own extremes and cuts
             it to 8 bits, as published toolboxes do.
-
-    Raises:
-        ValueError: an option out of range.
     """
 
     _settings = ("beta2", "average", "protocol")
@@ -100,15 +96,7 @@ class FMeasureCurve(Streaming):
         self._error = self._polarised = 0.0
 
     def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
-        """Score one map.
-
-        Args:
-            saliency: float [H, W] in [0, 1]; or uint8 [H, W], as read from a saved map.
-            mask: bool or integer [H, W] with 0 background, 1 salient, 255 ignore.
-
-        Raises:
-            ValueError: shapes that differ, predictions outside of [0, 1] or not finite, other mask values.
-        """
+        """Score one map [H, W], float in [0, 1] or uint8, by a mask of 0, 1 and 255 (ignore); ValueError for others."""
         saliency, mask = np.asarray(saliency), _as_mask(mask)
         if saliency.dtype == np.float16:
             saliency = saliency.astype(np.float32)

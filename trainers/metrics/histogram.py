@@ -19,10 +19,7 @@ def threshold_codes(saliency: np.ndarray) -> np.ndarray:
 
 
 def published(saliency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stretch a map to [0, 1] by its own extremes and truncate it to 8 bits, as the published toolboxes do.
-
-    Takes uint8 (a saved map) or floats in [0, 1], of which a constant map stays as it is; gives floats, and uint8 bins.
-    """
+    """Stretch a map, uint8 or float in [0, 1], by its extremes unless constant; gives floats, and uint8 bins."""
     if saliency.dtype != np.uint8:
         stretched = _stretch(saliency, saliency.min(), saliency.max())
         return stretched, (stretched * 255).astype(np.uint8)

@@ -8,10 +8,7 @@ from .streaming import Streaming
 
 
 class ImageIoU(Streaming):
-    """Accumulates saliency maps one by one; an image of ignored pixels only does not count.
-
-    An image without salient pixels scores 1 where nothing is predicted and 0 elsewhere (0/0 = 1, as in `Jaccard`).
-    """
+    """Accumulates saliency maps; 0/0 = 1 as in `Jaccard`, and an image of ignored pixels only does not count."""
 
     _sums = ("images", "_sum")
 

@@ -1,10 +1,8 @@
 """Intersection over union of class maps, streamed from one confusion matrix an image, in NumPy.
 
-Three means over the classes differ by what a class's index is taken of (lovasz_softmax.md, eq. 3 and 14, section 3.1):
-
-    dataset_miou    of all pixels of the data set: what benchmarks report;
-    batch_miou      of the pixels of a few images together, then averaged over these batches;
-    image_miou      of the pixels of one image, then averaged over the images.
+The means over the classes take an index of all pixels of the data set (`dataset_miou`, what benchmarks report), or of
+those of a few images (`batch_miou`) or one (`image_miou`), then averaged (lovasz_softmax.md, eq. 3 and 14, section
+3.1).
 
 A class that is not in their ground truth counts 0/0 = 1 when it is not predicted either, and 0 when it is;
 `..._present` leaves it out. Ignored pixels do not count, and neither does an image of ignored pixels alone.
@@ -26,10 +24,7 @@ from .streaming import Streaming
 def confusion_matrix(
     labels: np.ndarray, predicted: np.ndarray, classes: int, *, ignore: int | None = IGNORE
 ) -> np.ndarray:
-    """Count pixels by true class (row) and predicted class (column): int64 [classes, classes].
-
-    Both are integers of one shape, 0..classes - 1, labels also `ignore`; ValueError for others.
-    """
+    """Count pixels by true (row) and predicted class (column): int64 [classes, classes]; ValueError for others."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape:
         raise ValueError(f"labels and predicted classes must share one shape, got {labels.shape} and {predicted.shape}")
@@ -111,9 +106,9 @@ class Jaccard(Streaming):
 
     Args:
         class_names: the names of the classes.
-        batch_size: how many images in a row are one batch of `batch_miou`; the last may have fewer.
+        batch_size: images in a row that are one batch of `batch_miou`; the last may have fewer.
         ignore: the label of pixels that do not count, or None.
-        start: position of its first image in the data set: parts that are merged make the batches of one pass.
+        start: position of its first image in the data set, by which merged parts make the batches of one pass.
     """
 
     _settings = ("class_names", "batch_size", "ignore")

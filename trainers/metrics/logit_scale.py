@@ -17,8 +17,7 @@ def best_logit_scale(
 ) -> tuple[float, dict[float, float]]:
     """Choose the factor on the logits that is best for MeanF, the first of equals, and give the MeanF of every one.
 
-    Scaling moves no pixel over another, so MaxF hardly changes, but predictions move towards 0 and 1. `pairs` gives,
-    when called, an iterable of (logits float [H, W], mask [H, W] with 0, 1, 255); it is read once.
+    `pairs` gives, when called, an iterable of (logits float [H, W], mask [H, W] with 0, 1, 255); it is read once.
     """
     if not factors or not all(factor > 0 for factor in factors):
         raise ValueError(f"factors must be positive numbers, got {factors}")

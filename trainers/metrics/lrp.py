@@ -1,8 +1,7 @@
-"""Localisation-recall-precision error and F1 over the score threshold, with the thresholds that are best and safe.
+"""Localisation-recall-precision error (LRP) and F1 over the score threshold s, with thresholds that are best and safe.
 
-LRP(s) = (FP + FN + sum over TP of (1 - IoU) / (1 - tau)) / (FP + FN + TP) of the boxes with a score of at least s
-(Oksuz et al., ECCV 2018; eq. 6 of the aLRP paper), and the optimal LRP (oLRP) of a class is its minimum over s. Ranking
-losses order scores without calibrating them: so optima and bands are looked for among the scores that occur.
+LRP(s) = (FP + FN + sum over TP of (1 - IoU) / (1 - tau)) / (FP + FN + TP) (Oksuz et al., ECCV 2018; eq. 6 of the aLRP
+paper); the optimal LRP (oLRP) of a class is its minimum over s.
 """
 
 from collections.abc import Sequence
@@ -22,12 +21,11 @@ _COMPONENTS = ("localization", "false_positives", "false_negatives")
 
 @dataclass(frozen=True, eq=False)
 class LRPResult:
-    """What a set of detections scores, by class and by threshold; the catalogue explains the scalars.
+    """What a set of detections scores, by class (float64 [K]) and by threshold; the catalogue explains the scalars.
 
-    Thresholds are NaN where nothing is found. Averages over classes leave out those without a box that counts, which
-    are NaN in the columns by class, float64 [K]; so are localisation, false positives and threshold of one without true
-    positive. `f1`, `lrp` and what belongs to them are of all classes together, under one threshold; there the false
-    positives of classes without truth count.
+    What is undefined is NaN: a class without a box that counts, which averages leave out; thresholds where nothing is
+    found; localisation, false positives and threshold of a class without true positive. `f1`, `lrp` and what belongs to
+    them are of all classes together, under one threshold; there the false positives of classes without truth count.
     """
 
     olrp: float
@@ -199,10 +197,7 @@ def _last_smallest(values: np.ndarray) -> int:
 
 
 def _thresholds(scores: np.ndarray, truths: int) -> np.ndarray:
-    """{0..255}/255, up to 256 quantiles of all the falling scores, and as many of the surest ones, four a true box.
-
-    Most of a hundred boxes a picture are junk: the surest ones, among which the best threshold lies, have their own.
-    """
+    """{0..255}/255, up to 256 quantiles of all the falling scores, and as many of the surest ones, four a true box."""
     crowds = [scores[: 4 * truths], scores] if scores.size else []
     quantiles = [np.quantile(crowd, np.linspace(0, 1, 256), method="nearest") for crowd in crowds]
     return np.unique(np.concatenate([THRESHOLDS.astype(np.float64), *quantiles]))

@@ -23,8 +23,7 @@ class Truth:
         boxes: float [n, 4] as (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive.
         classes: integer [n], 0-based.
         difficult: bool [n], boxes (VOC) that do not count: nobody misses them, and what meets them is no error.
-        crowd: bool [n], boxes (COCO) around many objects: they do not count either, and a found box meets one when it
-            lies inside of it.
+        crowd: bool [n], boxes (COCO) around many objects: they do not count either; a found box inside of one meets it.
         areas: float [n], pixels of each object, by which COCO tells small from large; by default those of the boxes.
     """
 
@@ -39,13 +38,7 @@ class Truth:
 
 
 class Found:
-    """The boxes that a detector found in one picture; ValueError for other shapes, or numbers that are not finite.
-
-    Args:
-        boxes: float [n, 4] as (x0, y0, x1, y1) in pixels of the picture.
-        scores: float [n], of any scale, higher is surer; in any order.
-        classes: integer [n], 0-based.
-    """
+    """Boxes found in one picture: float [n, 4] xyxy in pixels, scores [n] of any scale and order, classes 0-based."""
 
     def __init__(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray):
         self.boxes, self.classes = _checked("found", boxes, classes)
@@ -62,9 +55,8 @@ class Found:
 def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Match found to true boxes of one class in one picture, as COCO does, by IoU [n, m], found boxes by falling score.
 
-    The surest found box takes the free true box it overlaps most, then the next one. Only where no box that counts is
-    left, a box that does not count may be met, by any number of found boxes. Gives what becomes of each found box, int8
-    [n], and the true box that it meets, int64 [n], -1 where none.
+    Each takes the free true box it overlaps most; where none is left, one that does not count, which many may meet.
+    Gives what becomes of each found box, int8 [n], and the true box that it meets, int64 [n], -1 where none.
     """
     fate, met = np.full(len(iou), FALSE_POSITIVE, np.int8), np.full(len(iou), -1)
     if not iou.size:

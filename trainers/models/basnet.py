@@ -16,10 +16,7 @@ BACKBONE = "resnet34"
 def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float = 0.95) -> keras.Model:
     """Build a BASNet (Qin et al., BASNet: Boundary-Aware Salient Object Detection, CVPR 2019), 109 M parameters.
 
-    An encoder and decoder whose seven stages (bridge and six of the decoder) each give a side output, and a refinement
-    module that corrects the finest of them. The refined map is the one that is given; all eight are trained. KerasCV
-    has 512 channels in every stage of the decoder, at full resolution too: a network for GPUs.
-
+    Bridge and decoder give seven side outputs; a refinement module corrects the finest, and that map is what is given.
     A saliency model as of `build_deeplab`, in training to [B, size, size, 8]: the refined map, then the side outputs,
     the finest first. First weights of the ResNet34 are none, or a file.
     """

@@ -37,8 +37,8 @@ def build_deeplab(
 
     Args:
         resizing: how pictures become the input of a model with classes, "pad" or "stretch"; it is only remembered.
-        aspp_channels: width of the atrous spatial pyramid pooling; None takes what suits the backbone.
-        head_channels: width of the decoder, likewise.
+        aspp_channels: width of the atrous spatial pyramid pooling, as `head_channels` of the decoder; None suits the
+            backbone.
         aspp_dilations: of the pyramid pooling, in pixels of the stride-32 map.
         dropout: share of the pooled features that is dropped in training.
     """
@@ -66,10 +66,7 @@ def build_deeplab(
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class PyramidPooling(keras_cv.layers.SpatialPyramidPooling):
-    """KerasCV's pyramid pooling with its image-level branch, a single pixel, added to zeros instead of resized.
-
-    The numbers are the same. XLA's gradient of a resize knows float32 only, and would refuse mixed precision.
-    """
+    """KerasCV's pyramid pooling with its image-level branch added to zeros: XLA's resize has float32 gradients only."""
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Pool [B, H, W, C] into [B, H, W, num_channels]."""

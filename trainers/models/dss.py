@@ -26,17 +26,15 @@ def build_dss(
 ) -> keras.Model:
     """Build a DSS (Hou et al., Deeply Supervised Salient Object Detection with Short Connections, CVPR 2017).
 
-    A side output is two convolutions and a score, A, on one level of the backbone. A shallow one, which sees detail,
-    adds to its own score those of deeper ones, which know where the objects are: R(m) = A(m) + sum of r(i, m) R(i) over
-    its short connections. The fused output is a learned sum of all R, enlarged to the picture's size.
+    Each level of the backbone has a side output, two convolutions and a score A. A shallow one adds those of deeper
+    ones: R(m) = A(m) + sum of r(i, m) R(i) over its short connections. The fused output is a learned sum of all R,
+    enlarged.
 
     Different from the paper: the backbone, hence no side output at stride 1; batch normalisation in the side outputs;
-    and the map that is given is the fused one alone, where the paper averages its probabilities with those of three
-    side outputs. What is given must be logits, and any mean of the sides' logits is a sum that the fusion can learn.
+    and the fused map alone is given, as logits, where the paper averages probabilities with three side outputs.
 
     A saliency model as of `build_deeplab`, in training to [B, size, size, 1 + levels]: the fused map, then those of P1
-    to P5 as far as the backbone has them. `width` is a factor on the paper's widths of the side outputs (`SIDES`),
-    which suit VGG16: whole ones would hold more parameters than the backbone.
+    to P5 as far as the backbone has them. `width` is a factor on the paper's widths of the side outputs (`SIDES`).
     """
     features = load_backbone(backbone, size, weights)
     levels = [level for level in SIDES if level in features.pyramid_level_inputs]

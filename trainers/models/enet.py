@@ -34,10 +34,9 @@ def build_enet(
 ) -> keras.Model:
     """Build an ENet (Paszke et al., arXiv:1606.02147, 2016; the Lovász paper's ref. 22), 0.37 M parameters.
 
-    Encoder and decoder are one model, trained at once. The decoder puts values where the encoder's max-pooling found
-    them (`Unpooling`); the last, full convolution of 2x2 at stride 2 is written as a 1x1 one and a rearrangement, which
-    is the same but for a bias for each of the four places. UsageError for a size that is not a multiple of 8, or no
-    class; the rest is as in `build_deeplab`.
+    Encoder and decoder are trained at once. The last, full convolution of 2x2 at stride 2 is a 1x1 one and a
+    rearrangement, the same but for a bias for each of the four places. UsageError for a size that is not a multiple of
+    8, or no class; the rest is as in `build_deeplab`.
     """
     check_size(size, MULTIPLE)
     if not class_names:

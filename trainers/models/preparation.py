@@ -18,9 +18,8 @@ def picture_input(size: int, scale: Sequence[float] | float, offset: Sequence[fl
 def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.95) -> keras.Model:
     """Set what a saved model does not remember: XLA's permission, float32 resizing, what is frozen, how BatchNorm runs.
 
-    Keras marks bilinear resizing as not compilable on TensorFlow; XLA has compiled it since TensorFlow 2.14. A
-    backbone's classifier top feeds nothing here and is frozen, so that no optimizer looks for its gradients. KerasCV's
-    MobileNetV3 has a momentum of 0.999, which the moving statistics of a few hundred steps do not fill.
+    A backbone's classifier top feeds nothing here and is frozen. KerasCV's MobileNetV3 has a momentum of 0.999, which
+    the moving statistics of a few hundred steps do not fill.
     """
     for layer in model._flatten_layers():
         layer.supports_jit = True

@@ -1,7 +1,4 @@
-"""The networks that trainings can choose. Imports no TensorFlow, since command lines are made of it.
-
-A new network is its file (or folder) here and its entry in `MODELS`.
-"""
+"""The networks that trainings can choose. Imports no TensorFlow, since command lines are made of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields

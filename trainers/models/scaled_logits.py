@@ -9,11 +9,10 @@ from .dss import FUSED_LAYER
 
 
 def scale_and_shift_logits(model: keras.Model, *, scale: float, threshold: float) -> None:
-    """Turn a model's logits z into scale (z − logit(threshold)), in place: order and MaxF of its maps stay.
+    """Turn a model's logits z into scale (z − logit(threshold)), in place, by the last convolution's kernel and bias.
 
-    A map is thereby polarised around a threshold without training. The network gets no new layer: kernel and bias of
-    the convolution that makes the logits change, and all that follows it is linear and keeps constants. Side outputs
-    of a DSS do not change. ValueError where there is no such convolution, as in BASNet, which sums several maps.
+    Side outputs of a DSS do not change. ValueError where no convolution makes the logits, as in BASNet, which sums
+    maps.
     """
     layers = {layer.name: layer for layer in model._flatten_layers()}
     layer = layers.get(CLASS_LAYER) or layers.get(FUSED_LAYER)

@@ -9,11 +9,10 @@ import numpy as np
 def transfer_by_class(
     model: keras.Model, trained: keras.Model, last: Iterable[keras.Variable], new: Sequence[str], old: Sequence[str]
 ) -> None:
-    """Give a model the weights of a trained one; classes are brought together by their names.
+    """Give a model the weights of a trained one; classes are brought together by name, new ones keep their weights.
 
-    Classes that the trained one does not know keep their first weights, as does nothing else. `last` are those weights
-    of `model` whose last axis is over its classes (`new`), or over anchors times classes; `old` names the trained
-    one's. ValueError where the networks differ.
+    `last` are those weights of `model` whose last axis is over its classes (`new`), or over anchors times classes;
+    `old` names the trained one's. ValueError where the networks differ.
     """
     if len(trained.weights) != len(model.weights):
         raise ValueError("not the same network")

@@ -93,13 +93,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     @abstractmethod
     def initialise(self, model: keras.Model, trained: keras.Model, config: ConfigT | None = None) -> None:
-        """Give a model the weights of a trained one, changed as the configuration asks for.
-
-        Classes are brought together by their names; of those that are new the first weights are kept.
-
-        Raises:
-            ValueError: the networks differ in more than size and classes.
-        """
+        """Give a model the weights of a trained one, classes by name; ValueError if the networks differ."""
 
     @abstractmethod
     def compile_model(
@@ -115,10 +109,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     def judge(self, source: Source, class_names: Sequence[str] = (), **options: Any) -> Judge[Any, ReportT]:
         """Make the judge of a model with these classes on a source, as `judged_source` gives it, or a part of it.
 
-        Options are those in `judging`, those of `judge.base.Judge`, and `batch_size`.
-
-        Raises:
-            UsageError: an option out of range.
+        Options are those in `judging`, those of `judge.base.Judge`, and `batch_size`; UsageError out of range.
         """
 
     @abstractmethod
@@ -214,16 +205,11 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
         Args:
             model: a Keras model, or a `Predictor`.
-            source: examples with the target.
+            source: examples with the target, or DataError; MetricfitError where nothing in it counts.
             batch_size: pictures a call of the model; of class maps also a batch of `batch_miou`.
             label: name of the model in figures.
             quiet: no progress bar.
-            **options: those in `judging`.
-
-        Raises:
-            UsageError: an option out of range, or a class of the source that the model does not know.
-            DataError: an example without the target.
-            MetricfitError: nothing in the source counts.
+            **options: those in `judging`; UsageError out of range, or for a class that the model does not know.
         """
         views, predictor = self.views(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)
@@ -245,10 +231,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     def train(self, config: ConfigT) -> run.RunResult:
         """Train, or continue, one run; gives where everything is and how good it got.
 
-        Raises:
-            UsageError: settings that do not fit together.
-            DataError: examples that cannot be used.
-            DivergedError: the loss stopped being a number.
+        UsageError for settings that do not fit together, DataError for unusable examples, DivergedError if loss is no
+        number.
         """
         run.check(config)
         self.check(config)
@@ -311,9 +295,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     ) -> list[dict[str, Any]]:
         """Give what a comparison keeps of one model on one set, JSON-able, for each factor on its logits.
 
-        That is `scalars` and `curves` by name, `classes` with figures by name where there are classes, `images`, and
-        `pictures`, a few examples as data URIs: `name`, `image`, `truth`, `found`. It is a single one where scaling the
-        logits changes nothing.
+        That is `scalars`, `curves`, `classes` by name, `images`, and `pictures`, a few examples as data URIs: `name`,
+        `image`, `truth`, `found`. It is a single one where scaling the logits changes nothing.
         """
         report = self.evaluate(model, source, batch_size=config.batch_size, label=config.loss, quiet=config.quiet)
         return [self.measurement(report)]

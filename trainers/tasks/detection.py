@@ -110,11 +110,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         model.compile(optimizer=optimizer, loss=self.build_loss(config), jit_compile=config.jit_compile, **boxes)
 
     def predictor(self, model: keras.Model, **options: Any) -> CompiledModel:
-        """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what is found, by `detections` with these options.
-
-        That is boxes float32 [B, K, 4] in pixels of the input, scores float32 [B, K] in falling order, classes int32
-        [B, K] and their count int32 [B].
-        """
+        """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
         anchors = tf.constant(model.anchors)
 
         @tf.function(reduce_retracing=True)

@@ -9,11 +9,7 @@ import numpy as np
 
 
 class Predictor(Protocol):
-    """A `CompiledModel`, or a runner of an exported file, with names of its classes where it has some.
-
-    Called with uint8 pictures [B, size, size, 3], fitted by `resizing` ("pad" or "stretch"), it gives NumPy arrays, as
-    `judge.feeding.found_in` takes them.
-    """
+    """A `CompiledModel`, or a runner of an exported file: uint8 pictures [B, size, size, 3] to NumPy arrays."""
 
     size: int
     resizing: str

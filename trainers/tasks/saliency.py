@@ -127,10 +127,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
     def measure(
         self, model: AnyModel, config: SaliencyConfig, source: Source, scales: Sequence[float] = (1.0,)
     ) -> list[dict[str, Any]]:
-        """As `Task.measure`: at each scale of the logits, but every picture is predicted once.
-
-        The curves have the field's 256 thresholds, but for `logit_f`, whose thresholds are `scale` times `LEVELS`.
-        """
+        """As `Task.measure`, in one pass at the field's 256 thresholds, and for `logit_f` at `scale` times `LEVELS`."""
         shared: dict[str, Any] = {"beta2": config.beta2, "averages": ("curves",), "shown": evenly_spread(len(source))}
         judges = [MapJudge(**shared, logit_scale=scale, further={"image_iou": ImageIoU()}) for scale in scales]
         plain = MapJudge(averages=(), further={"logit_f": LogitFMeasure(config.beta2)})

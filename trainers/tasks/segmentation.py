@@ -89,8 +89,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     def build_loss(self, config: SegmentationConfig, weights: list[float] | None = None) -> keras.losses.Loss:
         """Make the configured loss, on logits and with the ignore label of class maps, weighted by class.
 
-        Where there is a fading, it is a `Combined` of both losses that begins with all of the first. Of the configured
-        options each takes those that it has.
+        Where there is a fading, it is a `Combined` of both losses that begins with all of the first.
         """
         written = {"--fade-from": config.fade_from} if config.fade_from is not None else {}
         written["--loss"] = config.loss
@@ -131,8 +130,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     def predictor(self, model: keras.Model) -> CompiledModel:
         """Compile a model to uint8 pictures [B, S, S, 3] -> probabilities float32 [B, S, S, C].
 
-        S is the side of the model's input, or another multiple of 32, for which the model is built anew with the
-        weights that it has at the first such call.
+        S is the side of the model's input, or another multiple of 32, for which the model is built anew.
         """
 
         @functools.cache

@@ -8,12 +8,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class PolynomialFall(keras.optimizers.schedules.LearningRateSchedule):
-    """base (1 - k / steps)^power at step k (lovasz_softmax.md, eq. 16), after a linear rise over the first steps.
-
-    Args:
-        steps: steps of the whole training; the rate is 0 from there on.
-        warmup: steps of the rise, which multiplies the fall; 0 is eq. 16 alone.
-    """
+    """base (1 - k / steps)^power at step k (lovasz_softmax.md, eq. 16), times a linear rise over `warmup` steps."""
 
     def __init__(self, base: float, steps: int, power: float = 0.9, warmup: int = 0):
         self.base, self.steps, self.power, self.warmup = base, steps, power, warmup

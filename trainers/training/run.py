@@ -90,10 +90,7 @@ def fit(
     shown: Sequence[str],
     **data: Any,
 ) -> bool:
-    """Run Keras' fit from epoch `first` on with what watches every training; gives whether it was interrupted.
-
-    Of the validation's metrics in `shown`, the first picks the best epoch; `data` are further arguments of Keras' fit.
-    """
+    """Run Keras' fit from epoch `first` on, the first of `shown` picks the best; gives whether it was interrupted."""
     averaged, logs = AveragedWeights(), folder / "tensorboard"
     spent = sum(row["seconds"] for row in read_history(folder / "history.csv")) if first else 0.0
     limit = TimeLimit(config.minutes, spent_seconds=spent)

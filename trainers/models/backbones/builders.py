@@ -11,10 +11,7 @@ InputShape = tuple[int | None, int | None, int]
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class EfficientNetLiteFeatures(keras_cv.models.EfficientNetLiteBackbone):
-    """EfficientNet-Lite whose P5 is the last stage's output instead of the classifier's 1280-channel top.
-
-    A pyramid pooling on the top would hold more than half of all parameters of a DeepLab.
-    """
+    """EfficientNet-Lite whose P5 is the last stage's output instead of the classifier's 1280-channel top."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

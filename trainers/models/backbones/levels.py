@@ -10,11 +10,7 @@ from ..precision import dtype_policy
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class BackboneLevels(keras.layers.Layer):
-    """From pictures [B, S, S, 3] to a list of feature maps, one for each level; what lies behind them is left out.
-
-    Levels are keys of a KerasCV backbone's `pyramid_level_inputs`. It is saved as the arguments of the backbone:
-    KerasCV's MobileNetV3 cannot be put together from its saved layers.
-    """
+    """From pictures [B, S, S, 3] to a list of feature maps, one for each key of `pyramid_level_inputs` in levels."""
 
     def __init__(self, backbone: keras.Model, levels: Sequence[str], **more: Any) -> None:
         super().__init__(**more)

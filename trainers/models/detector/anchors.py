@@ -12,8 +12,8 @@ ASPECT_RATIOS = (0.5, 1.0, 2.0)  # width over height
 class AnchorGrid:
     """Anchors of a square input, in the order of the network's outputs: level, row, column, anchor.
 
-    The square ones of a level measure anchor_scale * stride * 2^(k / scales_per_octave) pixels for k = 0, 1 ... (Lin et
-    al., Focal Loss for Dense Object Detection, ICCV 2017, section 4). ValueError where a number is out of range.
+    The square ones measure anchor_scale * stride * 2^(k / scales_per_octave) pixels for k = 0, 1 ... (Lin et al., Focal
+    Loss for Dense Object Detection, ICCV 2017, section 4). ValueError where a number is out of range.
     """
 
     size: int

@@ -32,17 +32,13 @@ class Targets(NamedTuple):
 
 
 def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Targets:
-    """Match anchors by fixed thresholds, with at least one anchor for each object.
+    """Match anchors by fixed thresholds (Lin et al., ICCV 2017, section 4), with at least one anchor for each object.
 
-    An anchor belongs to the object it overlaps most if their IoU is `POSITIVE_IOU` or more, and is background below
-    `NEGATIVE_IOU`; between them it is ignored (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017,
-    section 4). Moreover, each object gets the anchor that overlaps it most. Where several objects want the same one,
-    the largest IoU wins, then the lower index; the others choose again among the anchors that nobody took so.
+    An anchor belongs to the object it overlaps most if their IoU is `POSITIVE_IOU` or more, is background below
+    `NEGATIVE_IOU`, and ignored between them or with `IGNORED_OVERLAP` of its area inside an `IGNORED` box. Each object
+    also gets its best anchor: of several that want one the largest IoU wins, then the lower index; others choose again.
 
-    An anchor that no object has is ignored, too, if a share of `IGNORED_OVERLAP` or more of its area lies inside an
-    `IGNORED` box (as it does where their IoU is that large). Boxes are float [B, M, 4], xyxy in pixels; objects,
-    ignored boxes and padding in any order. Classes are integer [B, M]: a class, `IGNORED`, or `PADDING`, whose boxes
-    are not looked at. ValueError where a shape is another.
+    Boxes are float [B, M, 4], xyxy in pixels; classes integer [B, M]: a class, `IGNORED` or `PADDING`, in any order.
     """
     boxes, classes = _checked(boxes, classes)
     anchors = tf.constant(grid.boxes())
@@ -57,11 +53,10 @@ def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Tar
 def assign_by_atss(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Targets:
     """Match anchors by adaptive training sample selection (Zhang et al., CVPR 2020, Algorithm 1).
 
-    An object's candidates are the anchors at the `ATSS_LOCATIONS` locations of each level that are nearest to its
-    centre. Those are positive whose IoU with it is at least the candidates' mean plus their standard deviation (with
-    n - 1, as in the authors' code), and whose centre lies inside it. An anchor of several objects goes to the one of
-    the largest IoU, then to the lower index. As in the paper, an object may be left without an anchor: one so small
-    that no anchor's centre lies inside. Arguments and `IGNORED` boxes as in `assign_by_iou`.
+    Candidates are the anchors at the `ATSS_LOCATIONS` locations of each level nearest to an object's centre. Those are
+    positive whose IoU is at least the candidates' mean plus standard deviation (with n - 1), and whose centre is
+    inside; of several objects the largest IoU wins, then the lower index. Arguments and `IGNORED` boxes as in
+    `assign_by_iou`.
     """
     boxes, classes = _checked(boxes, classes)
     anchors = tf.constant(grid.boxes())
@@ -144,11 +139,7 @@ def _compared(
 
 
 def _forced(anchors: tf.Tensor, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _Best) -> tf.Tensor:
-    """Index of the object that took each anchor as its best one, [B, A]; -1 where none did.
-
-    In rounds: every waiting object proposes to the best free anchor, the best proposal to each is taken, the other
-    objects wait for the next round. There is a second one only where two objects want the same anchor.
-    """
+    """Index of the object that took each anchor as its best one, [B, A], in rounds of proposals; -1 where none did."""
     batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.shape[0]
     order = tf.range(count)
 

@@ -22,10 +22,9 @@ class AnchorDetector(keras.Model):
     """A network with a box and a score of each class for every anchor.
 
     Inputs are `image` [B, S, S, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] deltas,
-    "classification": float32 [B, A, C] logits}`, see `detect.detections`. `fit` and `evaluate` take batches
-    `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32 [B, M]})`, padded by class -1; boxes of
-    class -2 are ignored. `predict` gives finished detections. `box_weight`, of the localisation part of the loss, is a
-    scalar that is saved with the weights.
+    "classification": float32 [B, A, C] logits}`, see `detect.detections`, which `predict` applies. `fit` and `evaluate`
+    take batches `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32 [B, M]})`, padded by class -1;
+    boxes of class -2 are ignored. `box_weight`, of the localisation part of the loss, is saved with the weights.
     """
 
     jit_compile: bool
@@ -67,9 +66,9 @@ class AnchorDetector(keras.Model):
     ) -> None:
         """Configure the training; what is minimised is classification + box_weight * localisation.
 
-        The loss is an `AnchorLoss` or its name in `losses.LOSSES`, the box loss one of `BOX_LOSSES`, see
-        `detector_loss`: None takes "giou" for a loss that localises itself (aLRP), "smooth_l1" for all others. With
-        self-balancing the callback `SelfBalancing` sets the weight, which is constant otherwise.
+        The loss is an `AnchorLoss` or its name in `losses.LOSSES`, the box loss one of `BOX_LOSSES`: None takes "giou"
+        for a loss that localises itself (aLRP), "smooth_l1" for others. With self-balancing the callback
+        `SelfBalancing` sets the weight, which is constant otherwise.
         """
         if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
             raise ValueError("a detector is measured by the callback EpochReport, not by metrics of compile")
@@ -120,9 +119,9 @@ class AnchorDetector(keras.Model):
         return {**super().train_step(data), "box_weight": weight}
 
     def examine(self, images: tf.Tensor, y: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        """What the classification part of the loss does to each logit of a batch.
+        """Give what the classification part of the loss does to each logit of a batch.
 
-        Gives labels int8 [B, A, C], as of `class_labels`; logits and the part's gradients by them, float32 [B, A, C];
+        That is labels int8 [B, A, C] as of `class_labels`; logits and the part's gradients by them, float32 [B, A, C];
         and the IoU of each positive anchor's box with its object, float32 [B, A].
         """
         targets = self.assign(y["boxes"], y["classes"])

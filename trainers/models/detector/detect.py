@@ -1,7 +1,4 @@
-"""From a detector's raw outputs to boxes: one implementation for evaluation, SavedModel and TFLite.
-
-Only operations that TFLite has as built-ins are used.
-"""
+"""From a detector's raw outputs to boxes, of operations that TFLite has as built-ins only."""
 
 import math
 
@@ -16,10 +13,7 @@ _NO_SCORE = -3.4e38
 
 
 def encode_boxes(boxes: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
-    """Describe boxes by anchors (Girshick et al., R-CNN, CVPR 2014, appendix C) as deltas (dx, dy, dw, dh) [..., 4].
-
-    Both are xyxy in pixels, of positive width and height, and of shapes [..., 4] that broadcast.
-    """
+    """Describe boxes by anchors, both xyxy in pixels, as deltas [..., 4] (Girshick et al., CVPR 2014, appendix C)."""
     x, y, width, height = _centres(boxes)
     anchor_x, anchor_y, anchor_width, anchor_height = _centres(anchors)
     deltas = (
@@ -56,9 +50,9 @@ def detections(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.
 
-    The order is that of the logits, so scores that saturate at 1 stay in order. Boxes wholly outside are left out, and
-    those that score no more than the threshold, in [0, 1). Logits are [B, A, C] with static A and C, deltas [B, A, 4]
-    (see `encode_boxes`), anchors [A, 4], xyxy in pixels of a square input of this size.
+    Logits are [B, A, C] with static A and C, deltas [B, A, 4] (see `encode_boxes`), anchors [A, 4], xyxy in pixels of a
+    square input of this size. Boxes wholly outside and scores up to the threshold, in [0, 1), are left out. The order
+    is that of the logits, so scores that saturate at 1 stay in order.
 
     Gives boxes float32 [B, K, 4], xyxy in pixels, clipped to the input; scores float32 [B, K] in [0, 1], falling;
     classes int32 [B, K]; and int32 [B], how many are detections: behind them boxes and scores are 0, classes -1.

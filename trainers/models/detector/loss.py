@@ -22,9 +22,9 @@ def detector_loss(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Compute a detector's loss in float32: classification, of logits [B, A, C], and localisation, of deltas [B, A, 4].
 
-    With a loss that localises itself (aLRP) the box loss "iou" or "giou" is the error that it ranks. Otherwise
-    "smooth_l1" is summed over the four deltas, "iou" and "giou" are 1 - IoU and 1 - GIoU of the decoded boxes, each
-    averaged over the positive anchors of the batch, 0 without any. Each part's gradient reaches its own input only.
+    A loss that localises itself (aLRP) ranks the box loss. Otherwise "smooth_l1" (sum of four deltas), "iou" or "giou"
+    (1 - IoU, 1 - GIoU) is averaged over the batch's positive anchors, 0 without any. Gradients reach their own input
+    only.
     """
     logits, deltas = tf.cast(logits, tf.float32), tf.cast(deltas, tf.float32)
     labels = class_labels(targets, logits.shape[-1])

@@ -20,10 +20,7 @@ def backbone_levels(backbone: keras.Model, preprocessing: Sequence[Any], policy:
 
 
 class FeaturePyramid(keras.layers.Layer):
-    """Feature pyramid (Lin et al., CVPR 2017) from {"P3", "P4", "P5"} to a list of the levels P3 to P7.
-
-    KerasCV's has 256 channels and states P5's size for P6 and P7, so that it fits few input sizes.
-    """
+    """Feature pyramid (Lin et al., CVPR 2017) from {"P3", "P4", "P5"} to a list of the levels P3 to P7."""
 
     def __init__(self, channels: int, **more: Any) -> None:
         super().__init__(**more)
@@ -50,9 +47,8 @@ class FeaturePyramid(keras.layers.Layer):
 class PredictionHead(keras.layers.Layer):
     """A few 3x3 convolutions, the same for all levels, each normalised level by level, and a last one in float32.
 
-    With normalisation a training of some hundred steps gets further; what is normalised differs from level to level.
-    The head tells levels apart by the `sides` of their maps: those of one side share normalisations. `outputs` is the
-    width of the last convolution; `prior` what the sigmoid of every output is at the start, None near one half.
+    Levels are told apart by the `sides` of their maps. `outputs` is the width of the last convolution; `prior` what the
+    sigmoid of every output is at the start, None near one half.
     """
 
     def __init__(

@@ -20,10 +20,7 @@ from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
 def build_retinanet(
     backbone: str = "efficientnet_lite0", *, size: int, class_names: Sequence[str], weights: str = "none", **more: Any
 ) -> "RetinaNet":
-    """Build a RetinaNet (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017), with `more` of its settings.
-
-    Backbone, size, weights and what is raised are as in `load_backbone`; UsageError for settings out of range, too.
-    """
+    """Build a RetinaNet (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017); see also `load_backbone`."""
     features = load_backbone(backbone, size, weights)
     more |= {"preprocessing": PREPROCESSING[backbone], "name": f"retinanet_{backbone}"}
     try:
@@ -37,8 +34,8 @@ class RetinaNet(AnchorDetector):
     """A feature pyramid on a KerasCV backbone for inputs [S, S, 3], and two heads that all of its levels share.
 
     Preprocessing is a factor and an offset per channel, or one for all, from 0-255 to what the backbone takes; scales
-    and anchor_scale as in `AnchorGrid`; channels the width of pyramid and heads; head_layers the convolutions of each
-    head before the last one; resizing is only remembered; dtype None takes Keras' global policy.
+    and anchor_scale are as in `AnchorGrid`; channels is the width of pyramid and heads; head_layers counts the
+    convolutions of each head before the last; resizing is only remembered; dtype None takes Keras' global policy.
     """
 
     def __init__(

@@ -9,11 +9,9 @@ _DTYPES = (tf.float32, tf.float16, tf.bfloat16)
 
 
 def fuse(layer: keras.layers.BatchNormalization) -> None:
-    """Let a layer normalise its training batches by TensorFlow's fused kernel.
+    """Let a layer normalise its training batches by TensorFlow's fused kernel, for speed on CPUs.
 
-    Keras composes batch normalisation of a dozen element-wise operators, each with its own pass over the activations
-    and its own gradient, which is a good part of a training step on CPUs. Outputs, exact gradients and moving
-    statistics stay the same up to rounding. The layer is saved as what it is, and inference and every input
+    Outputs, gradients and moving statistics stay the same up to rounding, and the layer is saved as what it is. Inputs
     that the kernel does not take (masks, other ranks or dtypes, a channel axis that is not the last) go the plain way.
     """
     plain = functools.partial(type(layer).call, layer)

@@ -31,10 +31,7 @@ def logits_layer(model: keras.Model) -> ClassLogits | None:
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class SideOutputs(keras.layers.Layer):
-    """Gives all of its maps in training, stacked for `losses.DeepSupervision`, and the first alone otherwise.
-
-    So validation, averaged weights, saving and export see what any saliency model has: one output.
-    """
+    """Gives all of its maps in training, stacked for `losses.DeepSupervision`, and the first alone otherwise."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**{"name": "logits", "dtype": "float32", **more})

@@ -8,13 +8,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class Unpooling(keras.layers.Layer):
-    """Undoes a 2x2 max-pooling (SegNet's indices): each value goes where the maximum was, 0 elsewhere.
-
-    The place is found again by comparison, so no indices are kept. Where several are largest the first one is taken, in
-    the order of rows, as pooling with indices does.
-
-    Gradient: exact, to the values; what was pooled has none.
-    """
+    """Undoes a 2x2 max-pooling: each value goes where the (first) maximum was, 0 elsewhere; its gradient is exact."""
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Bring values [B, H, W, C], beside what was pooled [B, 2H, 2W, C], to [B, 2H, 2W, C]."""

@@ -16,14 +16,11 @@ class BestModel(keras.callbacks.Callback):
     """Writes the model whenever the watched number improves: the averaged weights if the optimizer averages.
 
     Args:
-        path: the file to write, `.keras`: architecture and weights without optimizer, loss and metrics.
+        path: the `.keras` file to write: architecture and weights without optimizer, loss and metrics, or ValueError.
         monitor: a name in the logs of an epoch.
         mode: "max" or "min".
         record: the JSON file that keeps the best value, so that a resumed training does not overwrite a better model;
             None puts it beside, `model.best.json`. It counts only while `path` exists.
-
-    Raises:
-        ValueError: another mode, or a path that does not end in .keras.
     """
 
     def __init__(

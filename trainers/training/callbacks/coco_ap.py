@@ -21,19 +21,16 @@ class CocoAPCallback(EpochReport):
     It must stand before the callbacks that read these logs, such as `keras.callbacks.ModelCheckpoint`.
 
     Args:
-        data: batches (images [B, H, W, 3], {"boxes": [B, n, 4], "classes": [B, n]}) that can be read again each epoch,
-            such as a `tf.data.Dataset`; boxes are (x0, y0, x1, y1) in pixels of the images, those of a class below 0
-            are padding. Or a source with boxes: it is judged in pixels of its own pictures.
-        class_names: names of the model's classes, by index; by default those of the source.
+        data: batches (images [B, H, W, 3], {"boxes": [B, n, 4], "classes": [B, n]}) that can be read again each epoch;
+            boxes are (x0, y0, x1, y1) in pixels of the images, those of a class below 0 are padding. Or a source with
+            boxes: it is judged in pixels of its own pictures.
+        class_names: names of the model's classes, by index; by default those of the source, and required with batches.
         find: from (model, images) to boxes float [B, K, 4], scores [B, K] in [0, 1], classes [B, K] and count [B], how
             many of the K are boxes; by default `predict` gives a dict of `boxes`, `confidence`,
             `classes` or `labels`, and `num_detections`, as KerasCV's detectors do.
-        size: with a source: side of the model's input in pixels.
+        size: side of the model's input in pixels, required with a source.
         resizing: with a source: how a picture becomes the input, "pad" or "stretch".
         batch_size: with a source: pictures that are predicted at once.
-
-    Raises:
-        UsageError: a source without the size of the input, or batches without names of the classes.
     """
 
     def __init__(

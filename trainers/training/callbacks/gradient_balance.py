@@ -16,10 +16,9 @@ from .averaged import averaged_weights
 class RankingWatch(keras.callbacks.Callback):
     """Examines a detector on fixed batches after each epoch, with the weights that validation sees.
 
-    It writes the scalars `gradient_balance`, the sum of |dL/ds| over the negatives divided by that over the positives,
-    of the classification part with respect to the logits (Oksuz et al., NeurIPS 2020, Figure 4; 1 for AP-Loss and
-    aLRP), and `rank_correlation`: Pearson's correlation between the ranks by score and by IoU of the positive anchors,
-    averaged over the classes. What is undefined, as without positives, is left out.
+    It writes `gradient_balance`, the sum of |dL/ds| over the negatives divided by that over the positives (Oksuz et
+    al., NeurIPS 2020, Figure 4; 1 for AP-Loss and aLRP), and `rank_correlation`: Pearson's correlation between the
+    ranks by score and by IoU of the positive anchors, averaged over the classes. What is undefined is left out.
 
     Args:
         batches: held-out batches, as the model trains on; gone through once an epoch, each ranked by itself.

@@ -15,13 +15,8 @@ from ...metrics.keras.f_measure import FMeasure
 class MetricReport:
     """Reports the `FMeasure` that a saliency model was compiled with, and maps of a few fixed pictures.
 
-    It is for an `EpochReport` with `add_logs=False`.
-
-    Args:
-        images: uint8 [N, S, S, 3], RGB, as the model takes them.
-        masks: integer [N, S, S] with 0, 1 and 255 (ignore).
-        names: names of the pictures.
-        batch_size: how many are predicted at once.
+    It is for an `EpochReport` with `add_logs=False`. Images are uint8 [N, S, S, 3], RGB, as the model takes them; masks
+    integer [N, S, S] with 0, 1 and 255 (ignore).
     """
 
     def __init__(

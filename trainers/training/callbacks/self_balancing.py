@@ -11,13 +11,9 @@ from ...errors import MetricfitError
 class SelfBalancing(keras.callbacks.Callback):
     """Self-balancing (Oksuz et al., NeurIPS 2020, section 4.2): both parts of the loss are to train alike.
 
-    The weight of the localisation part is `initial` in the first epoch, then (mean loss)/(mean localisation part) of
-    the epoch before, both of the unweighted parts. An epoch without any positive leaves it as it is. It is a weight of
-    the model, so that a checkpoint keeps it: put this callback before `TrainingCheckpoint`. The logs' `box_weight` is
-    the one that the epoch was trained with.
-
-    Raises:
-        ValueError: the initial weight is not above 0.
+    The weight of the localisation part is `initial` (above 0) in the first epoch, then (mean loss)/(mean localisation
+    part) of the epoch before, both unweighted; an epoch without any positive leaves it as it is. The model keeps it:
+    put this callback before `TrainingCheckpoint`. The logs' `box_weight` is the one that the epoch was trained with.
     """
 
     sets_box_weight = True

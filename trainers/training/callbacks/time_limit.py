@@ -7,17 +7,13 @@ import keras
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends a training cleanly at the end of an epoch, when the next one would not fit into the time.
+    """Ends a training cleanly at the end of an epoch, when the next one would not fit into the time; one always runs.
 
-    The next epoch is expected to take as long as the shortest so far, with validation and callbacks: the first one of a
-    process is longer, as TensorFlow compiles. One epoch always runs.
+    The next epoch is expected to take as long as the shortest so far, with validation and callbacks.
 
     Args:
-        minutes: time for the training; None sets no limit.
+        minutes: time for the training, above 0; None sets no limit.
         spent_seconds: what an interrupted part of this training has taken already.
-
-    Raises:
-        ValueError: minutes that are not positive.
     """
 
     def __init__(self, minutes: float | None, spent_seconds: float = 0.0) -> None:
