@@ -56,9 +56,17 @@ def __dir__() -> list[str]:
 class _Verb(ModuleType):
     """A subpackage that can be called: `metricfit.export` is the room, and the verb, too."""
 
+    @property
+    def _verb(self) -> Any:
+        return importlib.import_module("metricfit.app.api").export
+
+    @property
+    def __signature__(self) -> Any:
+        return importlib.import_module("inspect").signature(self._verb)
+
     def __call__(self, *arguments: Any, **flags: Any) -> Any:
         """Call the verb; see `metricfit.app.api.export`."""
-        return importlib.import_module("metricfit.app.api").export(*arguments, **flags)
+        return self._verb(*arguments, **flags)
 
 
 class _Package(ModuleType):

@@ -93,7 +93,7 @@ class ExportResult:
     """An exported model: where it is, what it is and achieves."""
 
     folder: Path
-    card: ModelCard
+    card: ModelCard = field(repr=False)
 
     @property
     def files(self) -> dict[str, Path]:

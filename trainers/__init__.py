@@ -10,3 +10,9 @@ def __getattr__(name: str) -> Any:
     if name in CONFIGS:
         return get_task(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from .tasks import CONFIGS
+
+    return sorted([*globals(), *CONFIGS])

@@ -86,7 +86,7 @@ def test_export_is_a_room_and_a_verb(first):
     [
         (metricfit.train, RunConfig, {"task", "flags"}),
         (metricfit.evaluate, EvaluateOptions, set()),
-        (inspect.unwrap(metricfit.app.api.export), ExportOptions, set()),
+        (metricfit.export, ExportOptions, set()),
         (metricfit.predict, PredictOptions, set()),
         (metricfit.compare, CompareOptions, set()),
     ],
@@ -126,6 +126,8 @@ def test_evaluate_gives_what_the_verb_writes(trained, tmp_path, capsys, monkeypa
     assert cli.main(["evaluate", str(trained.folder), "--data", "discs:test", "--out", "typed", "--quiet"]) == 0
     again = metricfit.evaluate(str(trained.folder), "discs:test", out=tmp_path / "called", quiet=True)
     assert again.scalars == report.scalars
+    assert repr(report).startswith("SaliencyReport(max_f=")
+    assert len(repr(trained)) < 1000, "a notebook shows it"
     assert (tmp_path / "typed/metrics.json").read_text() == (tmp_path / "called/metrics.json").read_text()
     assert {path.name for path in Path("typed").iterdir()} == {path.name for path in Path("called").iterdir()}
     with pytest.raises(UsageError, match="--scales is for segmentation models"):

@@ -13,7 +13,7 @@ from .outcome import Row
 from .plan import Plan, Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """All that was found."""
 
@@ -24,6 +24,9 @@ class Comparison:
     trials: dict[str, list[Record]]  # by loss those of the tried learning rates
     tests: tuple[str, ...]
     examples: dict[str, int]  # how many pictures the sets have, and `training`
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.task}: {', '.join(row.label for row in self.rows)}; on {', '.join(self.tests)})"
 
     @property
     def scalars(self) -> dict[str, dict[str, dict[str, float]]]:

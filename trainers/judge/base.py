@@ -29,12 +29,16 @@ class Thresholds(TypedDict):
     per_class: list[float]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Report(ABC):
     """How good a model is on one source; subclasses are frozen dataclasses."""
 
     label: str = "model"  # what it is called in figures
     pictures: list[Picture] = field(default_factory=list)  # a few, to be drawn
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name}={value:.4g}" for name, value in self.scalars.items())
+        return f"{type(self).__name__}({figures})"
 
     @property
     @abstractmethod

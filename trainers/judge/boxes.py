@@ -19,7 +19,7 @@ from ..metrics.matching import Found, Truth
 from .base import Judge, Report, Thresholds, known
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DetectionReport(Report):
     """How good a detector is on one source."""
 

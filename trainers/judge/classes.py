@@ -13,7 +13,7 @@ from ..metrics.jaccard import Jaccard, JaccardResult
 from .base import Judge, Report, Thresholds, known
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SegmentationReport(Report):
     """How good a segmentation is on one source: intersection over union, and the confusion of the classes."""
 

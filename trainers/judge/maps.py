@@ -17,7 +17,7 @@ from ..metrics.logit_scale import sigmoid
 from .base import Judge, Report, Thresholds, known
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SaliencyReport(Report):
     """How good a saliency model is on one source."""
 
