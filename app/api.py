@@ -34,12 +34,13 @@ Model = str | Path
 
 
 @keywords_of(RunConfig, further=True)
-def train(task: str, data: str = "scenes:train", **flags: Any) -> "RunResult":
+def train(task: str, data: str | Path | None = None, **flags: Any) -> "RunResult":
     """Train a model, or continue its training; see `metricfit train TASK --help`.
 
     Args:
         task: saliency, segmentation or detection.
-        data: training data, as `--data` takes them: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT] and others.
+        data: training data, as `--data` takes them: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT] and others;
+            None takes those of `config`, or scenes:train.
         **flags: the other flags, `-` written as `_`: `out` (the run folder), `loss`, `val`, `epochs`, `weights`,
             `augmentation={...}` and more, and those of the task alone. Settings of another training are the defaults
             where `config` names its config.json.
@@ -53,10 +54,9 @@ def train(task: str, data: str = "scenes:train", **flags: Any) -> "RunResult":
         DivergedError: the loss stopped being a number.
     """
     _check_task(task)
-    config = options_from(CONFIGS[task], {"data": data, **flags}, "train()")
-    with held_back_stderr():
-        found = get_task(task)
-    return found.train(config)
+    given = flags if data is None else {"data": data, **flags}
+    config = options_from(CONFIGS[task], given, "train()")
+    return get_task(task).train(config)
 
 
 @keywords_of(EvaluateOptions)

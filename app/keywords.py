@@ -9,6 +9,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..trainers.training.config import filled, is_required, read_config
 
 OptionsT = TypeVar("OptionsT")
@@ -19,16 +21,28 @@ def options_from(options_class: type[OptionsT], given: Mapping[str, Any], call: 
     """Make an options object, a frozen dataclass whose fields are the keywords; errors name the function called.
 
     Paths and numbers are taken where a text is expected, lists and single values where several are, and mappings for
-    the options below another, such as `augmentation={"flip": 0.0}`, and for NAME=VALUE. `config` names a file whose
+    the options below another, such as `augmentation={"flip": False}`, and for NAME=VALUE. `config` names a file whose
     settings are the defaults, where there is such a field.
     """
     hints = typing.get_type_hints(options_class)
     values = {name: _converted(value, hints.get(name)) for name, value in given.items()}
     options = filled(options_class, values, call)
     if values.get("config"):
-        kept: Any = read_config(values["config"], options_class)
-        options = dataclasses.replace(kept, **{name: getattr(options, name) for name in values})
+        options = _over(read_config(values["config"], options_class), options, values)
     return options
+
+
+def _over(kept: Any, options: Any, given: Mapping[str, Any]) -> Any:
+    """Give kept options with those of `options` that are given, also of the options below others."""
+    return dataclasses.replace(
+        kept,
+        **{
+            name: _over(getattr(kept, name), getattr(options, name), value)
+            if isinstance(value, Mapping) and dataclasses.is_dataclass(getattr(kept, name))
+            else getattr(options, name)
+            for name, value in given.items()
+        },
+    )
 
 
 def keywords_of(options_class: type, *, further: bool = False) -> Callable[[FunctionT], FunctionT]:
@@ -52,17 +66,26 @@ def keywords_of(options_class: type, *, further: bool = False) -> Callable[[Func
 
 def _converted(value: Any, hint: Any) -> Any:
     """Bring a Python value to what the flag's text would have become."""
+    value = _plain(value) if isinstance(value, np.generic) else value
     kinds = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     several = any(typing.get_origin(kind) is tuple for kind in kinds)
     if several and isinstance(value, Mapping):
         return tuple(f"{name}={setting}" for name, setting in value.items())
-    if several and isinstance(value, str | int | float):
-        return (value,)
+    if several and isinstance(value, list | tuple):
+        return tuple(_plain(one) for one in value)
+    if several and isinstance(value, str | int | float | os.PathLike):
+        return _converted([value], hint)
     if str in kinds and isinstance(value, os.PathLike):
         return os.fspath(value)
     if str in kinds and isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:g}"
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -584,7 +584,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "app/keywords.py",
         "tests/app/test_api.py::test_keywords_become_what_the_flags_give",
-        ('f"{value:g}"', 'f"{value:.0f}"'),
+        ('return f"{value:g}" if', 'return f"{value:.0f}" if'),
     ),
     *of(
         "app/live/player.py",

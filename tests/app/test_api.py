@@ -19,6 +19,7 @@ from metricfit.app.options import EvaluateOptions, ExportOptions
 from metricfit.export import ExportResult
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.config import RunConfig, SaliencyConfig
 
 from ..conftest import registered
@@ -96,7 +97,7 @@ def test_signatures_have_the_flags_with_their_defaults(function, options, more):
     assert set(shown) - more == {field.name for field in fields(options)}
     for field in fields(options):
         # A task is always named, and writing always asked for.
-        if field.default is not MISSING and field.name not in ("task", "test"):
+        if field.default is not MISSING and field.name not in ("task", "test", "data"):
             assert shown[field.name].default == field.default
     assert str(inspect.signature(metricfit.load)).startswith("(model: ")
 
@@ -116,6 +117,16 @@ def test_a_config_gives_the_defaults(trained):
         SaliencyConfig, {"config": trained.folder / "config.json", "epochs": 9, "data": "discs:other"}, "train()"
     )
     assert (found.epochs, found.data, found.backbone, found.size) == (9, "discs:other", "tiny", 32)
+
+
+def test_what_is_not_given_stays_as_a_config_has_it(tmp_path, monkeypatch):
+    file, seen = tmp_path / "config.json", []
+    file.write_text('{"config": {"data": "discs:mine", "size": 64, "augmentation": {"flip": false}}}')
+    monkeypatch.setattr(type(get_task("saliency")), "train", lambda self, config: seen.append(config))
+    metricfit.train("saliency", config=file, augmentation={"brightness": 0.5})
+    metricfit.train("saliency")
+    assert (seen[0].data, seen[0].size, seen[1].data) == ("discs:mine", 64, "scenes:train")
+    assert (seen[0].augmentation.flip, seen[0].augmentation.brightness) == (False, 0.5)
 
 
 def test_evaluate_gives_what_the_verb_writes(trained, tmp_path, capsys, monkeypatch):
@@ -233,6 +244,13 @@ def test_keywords_become_what_the_flags_give(tmp_path):
     assert (made.loss_options, made.learning_rate) == (("beta2=0.8", "mode=x"), 1)
     made = metricfit.app.keywords.options_from(EvaluateOptions, {"model": "m", "logit_scale": 2.5}, "evaluate()")
     assert made.logit_scale == "2.5"
+    given = {"model": Path("m"), "logit_scale": 1.23456789, "batch_size": np.int64(2), "ignore": [np.uint8(3)]}
+    made = metricfit.app.keywords.options_from(EvaluateOptions, given, "evaluate()")
+    assert (made.model, made.logit_scale, made.batch_size, made.ignore) == ("m", "1.23456789", 2, (3,))
+    made = metricfit.app.keywords.options_from(
+        CompareOptions, {"losses": "floss", "test": [Path("a"), "b"]}, "compare()"
+    )
+    assert made.test == ("a", "b")
     with pytest.raises(UsageError, match=r"evaluate\(\) needs model"):
         metricfit.app.keywords.options_from(EvaluateOptions, {}, "evaluate()")
 

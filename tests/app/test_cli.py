@@ -66,6 +66,13 @@ def test_module_and_script_are_the_same_program():
     assert typed("--version").stdout == f"metricfit {metricfit.__version__}\n"
 
 
+def test_a_training_says_nothing_of_the_libraries(tmp_path):
+    done = typed("train", "saliency", "--data", f"folder:{tmp_path / 'none'}", "--out", str(tmp_path / "run"))
+    assert done.returncode == 3
+    assert done.stderr.startswith("metricfit: error: ")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

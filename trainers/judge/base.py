@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Self, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ from ..data.example import Example
 from ..errors import DataError
 from ..figures.panels import Picture
 from ..figures.rendering import save
-from ..metrics.streaming import Streaming
+from ..metrics.streaming import Streaming, check_same
 
 PICTURES = 6  # that a report keeps to be drawn
 
@@ -79,6 +79,7 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         label: name of the model in figures.
     """
 
+    settings: ClassVar[tuple[str, ...]] = ()  # what merged judges must share, besides what their measures must
     measures: dict[str, Streaming]
 
     def __init__(self, *, start: int = 0, shown: Iterable[int] = (), label: str = "model"):
@@ -95,10 +96,14 @@ class Judge(ABC, Generic[FoundT, ReportT]):
 
     def merge(self, other: Self) -> None:
         """Take in what a judge of another part of the data set did; ValueError where it judges otherwise."""
-        if type(other) is not type(self) or list(other.measures) != list(self.measures):
+        if other is self or type(other) is not type(self) or list(other.measures) != list(self.measures):
             raise ValueError(f"{type(self).__name__} merges with one of the same measures, got {type(other).__name__}")
-        for name, measure in self.measures.items():
-            measure.merge(other.measures[name])
+        check_same(self, other, self.settings)
+        pairs = [(measure, other.measures[name]) for name, measure in self.measures.items()]
+        for measure, theirs in pairs:  # before anything is added up: a refusal leaves all as it was
+            measure.check(theirs)
+        for measure, theirs in pairs:
+            measure.merge(theirs)
         self._pictures |= other._pictures
         self._next = max(self._next, other._next)
 

@@ -89,6 +89,8 @@ class BoxJudge(Judge[Found, DetectionReport]):
     theirs. `correlation_bounds` measures AP with the true positives' scores in the worst and the best order, too.
     """
 
+    settings = ("model_classes", "correlation_bounds")
+
     def __init__(
         self,
         class_names: Sequence[str],

@@ -57,6 +57,8 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
     Maps are judged with their logits multiplied by `logit_scale`; `further` measures by name take in the same ones.
     """
 
+    settings = ("logit_scale",)
+
     def __init__(
         self,
         *,

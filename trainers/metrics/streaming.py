@@ -1,6 +1,7 @@
 """What all streaming measures share: two of them that took in different pictures can be merged."""
 
-from typing import ClassVar, Self
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 
 class Streaming:
@@ -11,14 +12,23 @@ class Streaming:
 
     def merge(self, other: Self) -> None:
         """Take in all that another measure took in; ValueError where that measures something else, or otherwise."""
+        self.check(other)
+        self._take_in(other)
+
+    def check(self, other: Self) -> None:
+        """Refuse what `merge` refuses."""
         if type(other) is not type(self):
             raise ValueError(f"{type(self).__name__} merges with its own kind only, got {type(other).__name__}")
-        for name in self._settings:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
-                raise ValueError(f"merged measures must share {name}, got {mine} and {theirs}")
-        self._take_in(other)
+        check_same(self, other, self._settings)
 
     def _take_in(self, other: Self) -> None:
         for name in self._sums:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def check_same(mine: Any, theirs: Any, names: Iterable[str]) -> None:
+    """Refuse, with ValueError, two measures or judges that differ in one of the settings named."""
+    for name in names:
+        first, second = getattr(mine, name), getattr(theirs, name)
+        if first != second:
+            raise ValueError(f"merged measures must share {name}, got {first} and {second}")

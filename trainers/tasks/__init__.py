@@ -4,6 +4,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..machine import held_back_stderr
 from ..training.config import DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ CONFIGS: dict[str, type[RunConfig]] = {
 
 @functools.cache
 def _tasks() -> "dict[str, Task[Any, Any]]":
-    from .detection import Detection
-    from .saliency import Saliency
-    from .segmentation import Segmentation
+    with held_back_stderr():
+        from .detection import Detection
+        from .saliency import Saliency
+        from .segmentation import Segmentation
 
     return {task.name: task for task in (Saliency(), Segmentation(), Detection())}
 

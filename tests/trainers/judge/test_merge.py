@@ -137,7 +137,21 @@ def test_only_equal_judges_merge():
         MapJudge().merge(ClassJudge(NAMES))
     with pytest.raises(ValueError, match="same measures"):
         MapJudge().merge(map_judge())
+    with pytest.raises(ValueError, match="must share logit_scale"):
+        MapJudge().merge(MapJudge(logit_scale=2.0))
+    with pytest.raises(ValueError, match="must share correlation_bounds"):
+        BoxJudge(("a",)).merge(BoxJudge(("a",), correlation_bounds=True))
     with pytest.raises(ValueError, match="must share beta2"):
         MapJudge().merge(MapJudge(beta2=1.0))
     with pytest.raises(ValueError, match="must share class_names"):
         ClassJudge(NAMES).merge(ClassJudge(NAMES[:2]))
+
+
+def test_a_merge_that_is_refused_leaves_all_as_it_was():
+    judges = [MapJudge(further={"logits": LogitFMeasure(beta2=beta2)}) for beta2 in (0.3, 0.7)]
+    example = Example(np.zeros((4, 4, 3), np.uint8), mask=np.eye(4, dtype=np.uint8))
+    for judge in judges:
+        judge.update(example, np.eye(4, dtype=np.float32))
+    with pytest.raises(ValueError, match="must share beta2"):
+        judges[0].merge(judges[1])
+    assert judges[0].result().results["curves"].images == 1
