@@ -12,11 +12,7 @@ from .errors import MetricfitError
 
 @contextlib.contextmanager
 def written_beside(path: str | Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and rename it to `path` when the block ends without an error.
-
-    The name ends as `path` does, since writers choose the format by it. The folder is made when missing;
-    MetricfitError where that or the writing is refused.
-    """
+    """Give a path beside `path`, of the same ending, renamed to it on success; MetricfitError where refused."""
     path = Path(path)
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:

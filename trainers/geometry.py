@@ -23,10 +23,7 @@ def box_areas(boxes: np.ndarray) -> np.ndarray:
 
 
 def box_iou(boxes: np.ndarray, others: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
-    """Give the IoU of all boxes [n, 4] with all others [m, 4], float64 [n, m] in [0, 1]; 0 where both are empty.
-
-    With others that are a crowd (bool [m]) the intersection is set against the box's own area, as COCO does.
-    """
+    """Give the IoU of boxes [n, 4] with others [m, 4], float64 [n, m]; with a crowd, over the box's own area."""
     boxes, others = np.asarray(boxes, np.float64), np.asarray(others, np.float64)
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])

@@ -21,10 +21,7 @@ def workers() -> int:
 
 @contextlib.contextmanager
 def held_back_stderr() -> Iterator[None]:
-    """Hold back what TensorFlow's libraries print about the machine; an unexpected error lets it out.
-
-    They write to the process's own stderr before any logging is set up, so that no setting of theirs reaches it.
-    """
+    """Hold back what TensorFlow's libraries print to stderr about the machine; an unexpected error lets it out."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

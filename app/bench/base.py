@@ -19,10 +19,7 @@ Table = list[dict[str, Any]]  # rows with equal keys
 
 
 class Bench:
-    """The benchmarks of one task: the tables by name, and the side and number of pictures where none are given.
-
-    Where no task is named, a table is that of the task which it is `usual_for`, or else of the first that has it.
-    """
+    """The benchmarks of one task; a table without a task is the one it is `usual_for`, or the first that has it."""
 
     name: ClassVar[str]
     size: ClassVar[int]

@@ -24,10 +24,7 @@ SLOW = 4e9  # pairs from which on the loop runs once
 
 
 class Case(NamedTuple):
-    """A batch of so many entries and positives; fresh where all logits lie within delta of each other.
-
-    With `classes` the entries are rows of so many, at most one of them positive, and a row has one box.
-    """
+    """A batch of so many entries and positives, logits within delta if fresh; `classes` makes rows, each one box."""
 
     entries: int
     positives: int

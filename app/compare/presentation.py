@@ -16,11 +16,7 @@ from .tables import Figures, LabelledRow
 
 
 class Presentation(ABC):
-    """One task in the report; all but what stands here is the same for all.
-
-    The opening has a heading, a text, and a table with the figures `lead` of each test set, `overall` behind them. Each
-    test set has a table of `columns`. Thresholds are picked by `score`, for people; it is empty where there are none.
-    """
+    """One task in the report: its texts, `lead` figures and columns, and the score that picks thresholds, if any."""
 
     heading: ClassVar[str] = "What scaling cannot move"
     opening: ClassVar[str]

@@ -19,11 +19,7 @@ WRITE_BEHIND = 8
 
 
 class Recording:
-    """A video file that grows beside its place and is renamed when closed.
-
-    The first picture sets the size; others are fitted into it. What was written plays, however the run ended, once it
-    is closed. What failed in the thread is raised by the next call.
-    """
+    """A video file that grows beside its place and is renamed when closed; the first picture sets the size."""
 
     def __init__(self, path: str | Path, fps: float):
         self.path, self.fps, self.frames = Path(path), fps, 0
@@ -43,11 +39,7 @@ class Recording:
         self._thread.start()
 
     def write(self, picture: np.ndarray, seconds: float | None = None) -> None:
-        """Add a picture, uint8 [H, W, 3] RGB, which must not be changed afterwards.
-
-        With the seconds since the start of the recording it is repeated or left out, so that the video keeps the pace
-        of a camera; without them it is one frame.
-        """
+        """Add a picture, uint8 [H, W, 3] RGB, never changed after; with seconds the video keeps a camera's pace."""
         self._check()
         repeats = 1 if seconds is None else int(seconds * self.fps) + 1 - self.frames
         if repeats > 0:

@@ -45,11 +45,7 @@ def check_display() -> None:
 
 
 class Window:
-    """A window that can be resized, opened by the first picture.
-
-    Pictures keep their aspect. The window takes the size of a picture of another shape than the one before; once the
-    user (or the window manager) has chosen another size, that stays, and pictures get black bars.
-    """
+    """A window that takes the size of its pictures until the user chooses another; they keep their aspect."""
 
     def __init__(self, title: str):
         # Qt would complain about its fonts on every start.

@@ -9,10 +9,7 @@ Colour = tuple[int, int, int]  # RGB, in 0..255
 
 
 def write_text(panel: np.ndarray, text: str, start: int, size: int, colour: Colour, weight: int = 400) -> None:
-    """Write one line, its first letter in column `start`, on the middle of a panel uint8 [h, w, 3] RGB, in place.
-
-    The letters are `size` pixels high; a weight of 400 is regular, 700 bold.
-    """
+    """Write a line from column `start` on the middle of a panel uint8 [h, w, 3] RGB, `size` pixels high, in place."""
     # Half the height of a capital below the middle.
     baseline = panel.shape[0] // 2 + round(size * 0.36)
     cv2.putText(panel, text, (start, baseline), colour, _font(), size, weight)

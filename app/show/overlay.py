@@ -1,8 +1,4 @@
-"""Pictures drawn from an image and its saliency map: overlay, cut-out, blurred background, raw map.
-
-All views take uint8 [H, W, 3] RGB and float32 [H, W] in [0, 1], and return new arrays of the same size. A pixel is
-foreground where `saliency >= threshold`. They are built from look-up tables and 8-bit blends, to cost little per frame.
-"""
+"""Views of an image uint8 [H, W, 3] RGB and its saliency float32 [H, W] in [0, 1]: new arrays of the same size."""
 
 from collections.abc import Callable
 from functools import lru_cache

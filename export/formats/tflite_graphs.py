@@ -43,10 +43,7 @@ def read_operators(path: str | Path) -> dict[str, int]:
 
 
 def join(body: bytes, tails: dict[str, bytes]) -> bytes:
-    """Append the graphs of .tflite files to that of another: a signature for each, the body's weights in the file once.
-
-    The inputs of the tails, by signature, have the names, shapes and types of the body's outputs.
-    """
+    """Append tails, by signature, to the graph of the body whose outputs they take; its weights are there once."""
     whole = unpacked(body)
     graphs: list[schema.SubGraphT] = []
     signatures: list[schema.SignatureDefT] = []

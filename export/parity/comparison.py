@@ -35,10 +35,7 @@ class Measured:
 def compare(
     task: ExportTask, reference: KerasRunner, files: dict[str, Runner], source: Source, config: dict, *, quiet: bool
 ) -> tuple[Measured, dict[str, Measured]]:
-    """Run the Keras model and the exported files, by name, over the same data; gives what it and each file did.
-
-    A file that gives values which are no numbers, or contradicts itself, is refused.
-    """
+    """Run the Keras model and the files, by name, over the same data; refuses a file that gives no numbers."""
     trained = get_trained_task(task.name)
     source = trained.judged_source(source, reference.class_names)
     for runner, index in itertools.product(files.values(), range(min(8, len(source))) if task.second else ()):

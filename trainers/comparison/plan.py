@@ -43,10 +43,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole comparison: losses, and the sources on which every model is evaluated, once.
-
-    Each loss is trained with several learning rates, equally long, judged on the selection split; sweeps take the best.
-    """
+    """A whole comparison; each loss has several learning rates, equally long, judged on the selection split."""
 
     config: RunConfig
     entries: tuple[Entry, ...]

@@ -33,10 +33,7 @@ def fit_scale(size: tuple[int, int], side: int, resizing: str = "pad") -> tuple[
 
 
 def fit_image(image: np.ndarray, side: int, resizing: str = "pad") -> np.ndarray:
-    """Bring a picture uint8 [H, W, 3] to the square input, uint8 [side, side, 3]; not changed in place.
-
-    With `pad` it is at the top left, and grey (114) beside or below it; with `stretch` it fills the square.
-    """
+    """Bring uint8 [H, W, 3] to a new uint8 [side, side, 3]; `pad` puts it at the top left of grey (114)."""
     height, width = fitted_size(image.shape[:2], side, resizing)
     image = resize_image(image, (height, width))
     if (height, width) == (side, side):

@@ -102,11 +102,7 @@ def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_na
 
 
 def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
-    """Turn the two values of a mask file uint8 [H, W] into 0 and 1; the larger one is salient.
-
-    A mask of one value is background when that is 0, salient otherwise; one of more values is refused, because where
-    its border lies is not ours to choose.
-    """
+    """Turn a mask uint8 [H, W] into 0 and 1, salient: the larger value, or a single one above 0; refuses a third."""
     present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
     if len(present) > 2:
         listed = ", ".join(str(value) for value in present[:4]) + (", ..." if len(present) > 4 else "")

@@ -78,10 +78,7 @@ class CodedLabels(View):
 
 
 def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
-    """Turn the values of a source's class maps into indices of its `class_names` and 255, and refuse all others.
-
-    A value that is to be ignored and has a name is no class: the classes behind it move up by one.
-    """
+    """Turn label values into indices of `class_names` and 255, refusing others; an ignored name is no class."""
     own = tuple(source.class_names)
     names = read_class_names(coding.classes, most=MOST_CLASSES) if coding.classes else own
     if not names:

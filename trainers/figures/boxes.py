@@ -22,10 +22,7 @@ _LOOK = Look(("Truth", "Found"), side=2.9, most=2, gap=0.06, legend=0.25)
 def boxes_figure(
     pictures: Sequence[Picture], class_names: Sequence[str], *, thresholds: float | np.ndarray = 0.5, title: str = ""
 ) -> Figure:
-    """Draw pictures twice: with the true boxes (`Truth`), and with those found (`Found`) that reach a threshold.
-
-    There is one threshold, or one for each class [K]; a class has one colour everywhere, what does not count is grey.
-    """
+    """Draw pictures with the true boxes, and with those found that reach the threshold, or their class's of [K]."""
     cuts = np.broadcast_to(thresholds, len(class_names))
     shown = [one._replace(found=_surest(one.found, cuts)) for one in pictures]
     present = sorted({int(index) for one in shown for boxes in one[1:3] for index in boxes.classes})[:MOST_IN_LEGEND]

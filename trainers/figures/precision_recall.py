@@ -11,10 +11,7 @@ from .style import COLOURS, DASH_DOTTED, DASHED, HEADING, LEGEND, bare, new_figu
 
 
 def precision_recall_figure(result: CocoResult, *, title: str = "") -> Figure:
-    """Draw precision over recall: averaged over classes at IoU .5, .75 and .9, and at IoU .5 by class.
-
-    Of more than seven classes the best three and the worst three have colours, the others are grey.
-    """
+    """Draw precision over recall at three IoUs, and at .5 by class; of many the best and the worst have colours."""
     ap, there = CATALOGUE["ap"], np.flatnonzero(~np.isnan(result.class_ap50)).tolist()
     figure = new_figure(9.4 if len(there) > 1 else 5.2, 4.1, title)
     left, *others = [bare(axes) for axes in figure.subplots(1, 2 if len(there) > 1 else 1, squeeze=False)[0]]

@@ -52,10 +52,7 @@ class SaliencyReport(Report):
 
 
 class MapJudge(Judge[np.ndarray, SaliencyReport]):
-    """Judges maps, float32 [H, W] in [0, 1], by one or both `averages`; arguments as in `FMeasureCurve` and `Judge`.
-
-    Maps are judged with their logits multiplied by `logit_scale`; `further` measures by name take in the same ones.
-    """
+    """Judges maps float32 [H, W] in [0, 1], logits times `logit_scale`; options as in `FMeasureCurve` and `Judge`."""
 
     settings = ("logit_scale",)
 

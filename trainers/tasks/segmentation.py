@@ -87,10 +87,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         transfer_by_class(model, trained, last, new.class_names, names)
 
     def build_loss(self, config: SegmentationConfig, weights: list[float] | None = None) -> keras.losses.Loss:
-        """Make the configured loss, on logits and with the ignore label of class maps, weighted by class.
-
-        Where there is a fading, it is a `Combined` of both losses that begins with all of the first.
-        """
+        """Make the configured loss on logits, weighted by class; a fading is a `Combined` that begins with one."""
         written = {"--fade-from": config.fade_from} if config.fade_from is not None else {}
         written["--loss"] = config.loss
         taken = {flag: _hyperparameters(flag, text) for flag, text in written.items()}
@@ -128,10 +125,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         model.compile(optimizer=optimizer, loss=self.build_loss(config, weights), jit_compile=config.jit_compile)
 
     def predictor(self, model: keras.Model) -> CompiledModel:
-        """Compile a model to uint8 pictures [B, S, S, 3] -> probabilities float32 [B, S, S, C].
-
-        S is the side of the model's input, or another multiple of 32, for which the model is built anew.
-        """
+        """Compile a model to uint8 [B, S, S, 3] -> probabilities float32 [B, S, S, C]; S may be any multiple of 32."""
 
         @functools.cache
         def compiled(side: int) -> Callable[[tf.Tensor], tf.Tensor]:

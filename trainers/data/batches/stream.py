@@ -18,10 +18,7 @@ Prepare = Callable[[int], Sequence[np.ndarray]]
 
 
 class DecodedCache:
-    """Decoded examples of a source in memory, up to a limit; safe to use from several threads.
-
-    The first to come stay: an epoch visits each once, so the oldest would be lost just before its next use.
-    """
+    """Decoded examples in memory, the first to come up to a limit; safe to use from several threads."""
 
     def __init__(self, source: Source, target: Target[Any], limit_mib: float):
         self.source, self.target = source, target

@@ -109,10 +109,7 @@ def _look_at(source: Source, index: int, needs: str) -> tuple[tuple[str, ...], d
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
-    """Decode every example of a source once and report what cannot be used, and what targets there are.
-
-    Faults are in the order of the examples, structural ones first; an empty `needs` stands for everything there is.
-    """
+    """Decode every example once; gives faults in their order, and what targets there are. No `needs` means all."""
     found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
     found.class_names, found.remarks = source.class_names, tuple(source.notes)
     with ThreadPoolExecutor(workers()) as pool:

@@ -16,10 +16,7 @@ from .voc import open_voc
 
 @dataclass(frozen=True)
 class SourceKind:
-    """One kind of source: `form` is how it is written, and `open` takes what follows the colon and one of `NEEDS`.
-
-    `holds` are the kinds of targets that its examples can have; `usual` tells which is asked for, None being the first.
-    """
+    """A kind of source: how it is written and opened, the targets it can hold, and which is asked for by default."""
 
     form: str
     open: Callable[[str, str], Source]

@@ -153,10 +153,7 @@ class CocoSource(Source):
 
 
 def open_coco(rest: str, needs: str) -> CocoSource:
-    """Open `IMAGES,JSON`, the folder of the pictures and a file in COCO's instances format, in the order of its images.
-
-    Boxes [x, y, width, height] become (x, y, x + width, y + height); a picture without annotations has no boxes.
-    """
+    """Open `IMAGES,JSON`, a folder and a file in COCO's instances format, in the order of its images."""
     folder, path = _folder_and_json(rest)
     source = CocoSource(f"coco:{rest}", folder, path, needs)
     if not len(source) and not source.structural_faults:

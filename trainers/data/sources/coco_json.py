@@ -24,10 +24,7 @@ class Record:
 
 
 class Instances:
-    """A JSON file, parsed once: category id -> (class, name), and image id -> what it says of that picture.
-
-    Classes count from 0 in the order of the ids; `faults` are (name, sentence) for what is said of no picture.
-    """
+    """A parsed JSON file: category id -> (class from 0, name), image id -> what it says; faults (name, sentence)."""
 
     def __init__(self, path: Path):
         self.path = path

@@ -17,10 +17,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Part:
-    """Images and masks that are published together, paired by stem; without a split, lists divide them.
-
-    The first (images, masks) places that hold images are read; where both are the same, .png files are the masks.
-    """
+    """Images and masks paired by stem, in the first places that hold images; without a split, lists divide them."""
 
     places: Sequence[tuple[Place, Place]]
     split: str = ""
@@ -28,10 +25,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """One data set; `pairs` is how many are published, `citation` is BibTeX.
-
-    `lists` maps a split to the names of its lists, without ending; `without_mask` are stems to leave out.
-    """
+    """One data set of so many `pairs`: BibTeX, names of lists by split, and the stems left out, `without_mask`."""
 
     title: str
     pairs: int

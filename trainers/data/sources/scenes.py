@@ -236,10 +236,7 @@ def _lay(picture: np.ndarray, layer: np.ndarray, coverage: np.ndarray) -> None:
 
 
 class Scenes(Source):
-    """The embedded source, `scenes[:train|val|test]`, of pictures whose longer side has `size` pixels.
-
-    Classes are "background" and the families of shapes; asked for boxes, the families alone, and no masks.
-    """
+    """The embedded source, longer sides `size` pixels; asked for boxes, classes are the families, without masks."""
 
     def __init__(self, split: str = "train", *, size: int = 256, needs: str = "mask"):
         if split not in SPLITS:

@@ -73,10 +73,7 @@ MAPPINGS: dict[str, Mapping] = {
 
 
 class TfdsSource(Source):
-    """A split of a prepared TFDS data set; its names are the texts of the naming feature, or numbers.
-
-    Classes are `background`, `salient` for masks, and those of the data set's own labels for boxes and class maps.
-    """
+    """A split of a prepared TFDS data set; classes are its own, for masks `background` and `salient`."""
 
     def __init__(self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str):
         self.name = name

@@ -78,10 +78,7 @@ def _stated_size(root: Element) -> tuple[int, int] | None:
 
 
 class VocSource(Source):
-    """Pictures with the objects that an XML file of the same stem names; their names are the stems.
-
-    Classes are the lines of `PATH/classes.txt`, or else the names in all annotations of pictures of `PATH`, sorted.
-    """
+    """Pictures and their XML files; classes are the lines of `PATH/classes.txt`, or all names in them, sorted."""
 
     def __init__(self, name: str, base: Path, needs: str, split: str = ""):
         self.name = name

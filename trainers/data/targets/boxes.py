@@ -23,11 +23,7 @@ TINY = 64
 
 @dataclass(frozen=True, eq=False)
 class BoxFacts(Facts):
-    """How many pictures there are and how many of them are `empty`, and how many boxes of what they have.
-
-    `most` is the most boxes in one picture; `classes` maps a class to the number of its boxes that train and count,
-    among which some are `tiny` (see `TINY`); difficult boxes and crowds are `ignored`.
-    """
+    """Pictures, the `empty` ones, the most boxes in one, boxes that count by class, `tiny` and `ignored` ones."""
 
     pictures: int = 0
     empty: int = 0

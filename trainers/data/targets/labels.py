@@ -17,10 +17,7 @@ from .drawing import has_background, hatch_ignored, tint
 
 @dataclass(frozen=True, eq=False)
 class LabelFacts(Facts):
-    """How many pixels there are of each class, int64 [C], and how many examples have one of it, int64 [C].
-
-    `ignored` counts the pixels that neither train nor count, `empty` the examples of `total` that have no others.
-    """
+    """Pixels and examples of each class, int64 [C], pixels ignored, and `empty` examples, which have no others."""
 
     pixels: np.ndarray
     pictures: np.ndarray

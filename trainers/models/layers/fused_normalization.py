@@ -9,11 +9,7 @@ _DTYPES = (tf.float32, tf.float16, tf.bfloat16)
 
 
 def fuse(layer: keras.layers.BatchNormalization) -> None:
-    """Let a layer normalise its training batches by TensorFlow's fused kernel, for speed on CPUs.
-
-    Outputs, gradients and moving statistics stay the same up to rounding, and the layer is saved as what it is. Inputs
-    that the kernel does not take (masks, other ranks or dtypes, a channel axis that is not the last) go the plain way.
-    """
+    """Let a layer normalise training batches by TensorFlow's fused kernel where that takes them, for speed on CPUs."""
     plain = functools.partial(type(layer).call, layer)
 
     def call(inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:

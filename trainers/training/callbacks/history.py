@@ -11,10 +11,7 @@ from ...files import written_beside
 
 
 class HistoryCSV(keras.callbacks.Callback):
-    """Writes `epoch` (from 1), `seconds`, `learning_rate`, `training_seconds` (until validation) and the epoch's logs.
-
-    A training that is resumed at an earlier epoch drops the rows from there on; the columns may differ between rows.
-    """
+    """Writes `epoch` (from 1), seconds, learning rate and logs; resuming drops the rows from there on."""
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
