@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy as np
@@ -44,13 +45,16 @@ def check_display() -> None:
         raise MetricfitError(sentence) from error
 
 
+SETTLING_SECONDS = 3.0
+
+
 class Window:
     """A window that takes the size of its pictures until the user chooses another; they keep their aspect."""
 
     def __init__(self, title: str):
         # Qt would complain about its fonts on every start.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-        self._title, self._open = title, False
+        self._title, self._open, self._opened = title, False, 0.0
         self._picture = np.zeros((0, 0, 3), np.uint8)
         self._asked = self._canvas = (0, 0)
 
@@ -60,7 +64,7 @@ class Window:
         if not self._open:
             # OpenCV's own WINDOW_KEEPRATIO keeps the ratio of the first picture.
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
-            self._open = True
+            self._open, self._opened = True, time.monotonic()
             self._resize(shape)
         elif shape != self._picture.shape[:2] and _close(self._measure(), self._asked):
             self._resize(shape)
@@ -91,7 +95,9 @@ class Window:
         if self._open and not self._is_there():
             self._open = False
             return "quit"
-        if self._open and self._measure() != self._canvas:
+        # What is shown before a busy system has put the window up is lost, and a still picture comes only once.
+        settling = time.monotonic() < self._opened + SETTLING_SECONDS
+        if self._open and (settling or self._measure() != self._canvas):
             self._draw()
         if code < 0 or code in ARROWS:
             return ARROWS.get(code)
