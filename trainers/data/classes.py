@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, UsageError
+from ..text import composed, read_text
 from .example import IGNORE, Example, Source, View
 
 MOST_CLASSES = IGNORE
@@ -15,13 +16,8 @@ MOST_CLASSES = IGNORE
 
 def read_class_names(path: str | Path, *, most: int | None = None) -> tuple[str, ...]:
     """Read the names of classes: line n, counted from 0 and without empty lines, names the class n."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the class names {path} cannot be read ({error}): give a text file, one name a line"
-        ) from error
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    lines = map(str.strip, composed(read_text(path)).splitlines())
+    names = tuple(line for line in lines if line)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path} names the class {', '.join(twice)} twice: give each class a name of its own")

@@ -242,3 +242,14 @@ def test_paths(tmp_path):
         opened(f"coco:{folder / 'images'},other.json")
     with pytest.raises(UsageError, match="hold boxes, not labels"):
         opened("coco:a,b", needs="labels")
+
+
+def test_names_that_unicode_writes_in_two_ways_are_one(tmp_path):
+    images = [image(1, "m\u00f6we.jpg"), image(2, "sub/e\u0301.jpg")]
+    cats = [{"id": 1, "name": "mo\u0308we"}]
+    text = write(
+        tmp_path, images, [annotation(1, 1, 1, [2, 3, 9, 9])], cats, files=["mo\u0308we.jpg", "sub/\u00e9.jpg"]
+    )
+    source = opened(text)
+    assert source.class_names == ("m\u00f6we",)
+    assert [source.load(index).repairs for index in (0, 1)] == [(), ()]

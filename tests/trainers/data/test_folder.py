@@ -156,3 +156,40 @@ def test_what_cannot_be_opened(tmp_path):
         open_source(f"folder:{tmp_path}:val")
     with pytest.raises(DataError, match="name of a split"):
         open_source(f"folder:{tmp_path}:")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "ä\r\nb\r\n".encode("utf-16"),
+        "ä\r\nb\r\n".encode("cp1252"),
+        "\ufeffä.png\r\nimages\\b.png  \r\n".encode(),
+        'C:\\photos\\ä.jpg\n"b"\n'.encode(),
+        "/images/ä.jpg /masks/ä.png\n/images/b.jpg /masks/b.png\n".encode(),
+        "images/ä.jpg,masks/ä.png\r\nimages/b.jpg,masks/b.png".encode(),
+        "a\u0308\nb\n".encode(),
+    ],
+)
+def test_split_lists_as_editors_and_shells_write_them(tmp_path, data):
+    write_pairs(tmp_path, ["ä", "b", "c"])
+    (tmp_path / "train.txt").write_bytes(data)
+    source = open_source(f"folder:{tmp_path}:train")
+    assert (source.names, list(source.structural_faults)) == (["ä", "b"], [])
+
+
+def test_a_list_whose_encoding_nobody_can_tell_is_refused(tmp_path):
+    write_pairs(tmp_path, ["a", "b"])
+    (tmp_path / "train.txt").write_bytes("a\nmöwe\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"train\.txt is not written in UTF-8 \(line 2 .*encoding UTF-8"):
+        open_source(f"folder:{tmp_path}:train")
+
+
+def test_names_that_unicode_writes_in_two_ways_are_one(tmp_path):
+    write_pairs(tmp_path, ["mo\u0308we"])
+    (tmp_path / "masks" / "mo\u0308we.png").rename(tmp_path / "masks" / "m\u00f6we.png")
+    source = open_source(f"folder:{tmp_path}")
+    assert source.names == ["m\u00f6we"]
+    assert not scan(source, quiet=True).faults
+    Image.fromarray(picture()).save(tmp_path / "images" / "m\u00f6we.png")
+    with pytest.raises(DataError, match="share the stem"):
+        open_source(f"folder:{tmp_path}").load(0)

@@ -150,7 +150,7 @@ BAD = {
     "bomb": (BOMB, "declares XML entities"),
     "reader": (OUTSIDE_FILE, "declares XML entities"),
     "cut": ("<annotation><object>", "cannot be read as XML"),
-    "binary": ("\x00\x01", "cannot be read as XML"),
+    "binary": ("\x00\x01", "cannot be read as text"),
     "page": ("<html><body/></html>", "holds <html>, expected <annotation>"),
     "nameless": (f"<annotation>{thing(' ', 1, 2, 3, 4)}</annotation>", "object 1 of .* has no <name>"),
     "boxless": ("<annotation><object><name>cat</name></object></annotation>", "has nothing as <bndbox/xmin>"),
@@ -250,3 +250,27 @@ def test_folders_that_are_none(tmp_path):
     (tmp_path / "VOCdevkit" / "VOC2007" / "classes.txt").write_text("cat")
     with pytest.raises(DataError, match="holds no pictures"):
         opened(tmp_path / "VOCdevkit" / "VOC2007")
+
+
+def test_lists_names_and_annotations_in_any_encoding(tmp_path):
+    write(tmp_path, "mo\u0308we", ("mo\u0308we", 3, 4, 20, 18))
+    for stem, encoding, declared in (("b", "utf-16", "utf-8"), ("c", "cp1252", "windows-1252"), ("d", "utf-8-sig", "")):
+        write(tmp_path, stem, ("m\u00f6we", 3, 4, 20, 18))
+        path = tmp_path / "Annotations" / f"{stem}.xml"
+        front = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+        path.write_bytes((front + path.read_text(encoding="utf-8")).encode(encoding))
+    write_list(tmp_path, "train", "")
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_bytes("m\u00f6we  1\r\nb.jpg\r\nc\r\nd\r\n".encode("utf-16"))
+    source = opened(tmp_path, "train")
+    assert (source.names, source.class_names) == (["m\u00f6we", "b", "c", "d"], ("m\u00f6we",))
+    assert not source.structural_faults
+    assert [source.load(index).repairs for index in range(4)] == [()] * 4
+
+
+def test_an_annotation_in_an_encoding_that_nobody_can_tell_is_a_fault(tmp_path):
+    write(tmp_path, "a", CAT)
+    write(tmp_path, "b", CAT, text=" ")
+    (tmp_path / "Annotations" / "b.xml").write_bytes("<annotation>\n<x>\u00f6</x></annotation>".encode("cp1252"))
+    ((name, sentence),) = scan(opened(tmp_path), quiet=True).faults
+    assert name == "b"
+    assert re.search(r"b\.xml is not written in UTF-8 \(line 2 .*encoding UTF-8", sentence)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
+from ...text import composed, folded
 
 SLACK = 0.1
 """How far a box may lie over the edge, in pixels, before that is a repair: some files round to a hundredth."""
@@ -73,24 +74,26 @@ def check_stated_size(
 
 
 class Files:
-    """Files by stem, with or without the right case of letters; `stems` are sorted, each once."""
+    """Files by stem, with or without the right case of letters; `stems` are composed (NFC), sorted, each once."""
 
     def __init__(self, paths: Iterable[Path]):
         self.paths = list(paths)
         self._exact: dict[str, list[Path]] = {}
         self._folded: dict[str, set[str]] = {}
         for path in self.paths:
-            self._exact.setdefault(path.stem, []).append(path)
-            self._folded.setdefault(path.stem.casefold(), set()).add(path.stem)
+            stem = composed(path.stem)
+            self._exact.setdefault(stem, []).append(path)
+            self._folded.setdefault(folded(stem), set()).add(stem)
         self.stems = sorted(self._exact)
 
     def stem_of(self, name: str, partners: "Files | None" = None) -> str | None:
         """Give the only stem that a name, one of `partners`, means: itself, or the same but for the case of letters."""
+        name = composed(name)
         if name in self._exact:
             return name
-        alike, rivals = self._folded.get(name.casefold(), set()), set()
+        alike, rivals = self._folded.get(folded(name), set()), set()
         if partners is not None:
-            rivals = partners._folded.get(name.casefold(), set()) - self._exact.keys() - {name}
+            rivals = partners._folded.get(folded(name), set()) - self._exact.keys() - {name}
             alike = alike - partners._exact.keys()
         return next(iter(alike)) if len(alike) == 1 and not rivals else None
 
@@ -112,7 +115,7 @@ def alike(class_names: tuple[str, ...]) -> list[str]:
     """Say, as a note each, which class names differ in the case of letters only."""
     groups: dict[str, list[str]] = {}
     for name in class_names:
-        groups.setdefault(name.casefold(), []).append(name)
+        groups.setdefault(folded(name), []).append(name)
     return [
         f"{' and '.join(names)} are different classes: is that meant?" for names in groups.values() if len(names) > 1
     ]

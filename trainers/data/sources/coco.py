@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import DataError, UsageError
 from ...geometry import box_areas
+from ...text import composed, folded
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, read_image
 from .annotations import CASE, alike, check_stated_size, mend_boxes
@@ -25,10 +26,10 @@ class _Folder:
         self._last: dict[str, list[tuple[str, Path]]] = defaultdict(list)
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file():
-                name = path.relative_to(folder).as_posix()
+                name = composed(path.relative_to(folder).as_posix())
                 self._exact[name] = path
-                self._folded[name.casefold()].append(path)
-                self._last[path.name.casefold()].append((f"/{name.casefold()}", path))
+                self._folded[folded(name)].append(path)
+                self._last[folded(path.name)].append((f"/{folded(name)}", path))
 
     def find_all(self, file_names: Sequence[str], listed: Path) -> list[Path | DataError]:
         """Give the path of each picture, or why it cannot be had; no two get the same one."""
@@ -44,11 +45,11 @@ class _Folder:
         """Folders in front may be left out or be too many, but those that both have must agree."""
         if name in self._exact:
             return [self._exact[name]]
-        folded = f"/{name.casefold()}"
-        return self._folded.get(name.casefold()) or [
+        wanted = f"/{folded(name)}"
+        return self._folded.get(folded(name)) or [
             path
-            for other, path in self._last.get(PurePosixPath(name).name.casefold(), [])
-            if other.endswith(folded) or folded.endswith(other)
+            for other, path in self._last.get(folded(PurePosixPath(name).name), [])
+            if other.endswith(wanted) or wanted.endswith(other)
         ]
 
     def _one(
@@ -74,8 +75,8 @@ class _Folder:
 
 
 def _plain(file_name: str) -> str:
-    """Write a path with slashes, and without steps to where it is or above."""
-    parts = file_name.replace("\\", "/").split("/")
+    """Write a path composed, with slashes, and without steps to where it is or above."""
+    parts = composed(file_name).replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
@@ -108,7 +109,9 @@ class CocoSource(Source):
         path = self._paths[index]
         if isinstance(path, DataError):
             raise DataError(str(path))
-        repairs: tuple[str, ...] = (CASE,) if path.name != PurePosixPath(_plain(record.file_name)).name else ()
+        repairs: tuple[str, ...] = (
+            (CASE,) if composed(path.name) != PurePosixPath(_plain(record.file_name)).name else ()
+        )
         if not self._with_boxes:
             return Example(read_image(path), name=record.file_name, repairs=repairs)
         boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)

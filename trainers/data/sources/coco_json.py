@@ -1,11 +1,11 @@
 """What a JSON file in COCO's instances format says, checked as far as that goes without pictures."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...text import composed, read_json
 
 Fields = dict[str, Any]
 
@@ -38,11 +38,7 @@ class Instances:
         self._add_annotations(content["annotations"])
 
     def _parsed(self) -> dict[str, list[Fields]]:
-        try:
-            with self.path.open(encoding="utf-8-sig") as file:
-                content = json.load(file)
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{self.path} cannot be read as JSON ({error}): write or download it again") from error
+        content = read_json(self.path)
         parts = ("images", "annotations", "categories")
         missing = [part for part in parts if not isinstance(content, dict) or not _is_records(content.get(part))]
         if missing:
@@ -55,7 +51,7 @@ class Instances:
     def _categories(self, categories: list[Fields]) -> dict[int, tuple[int, str]]:
         """Map category id -> (class, name); the classes count from 0 in the order of the ids."""
         try:
-            names = {category["id"]: str(category["name"]).strip() for category in categories}
+            names = {category["id"]: composed(str(category["name"])).strip() for category in categories}
             ids = sorted(names)
         except (KeyError, TypeError) as error:
             raise DataError(f"a category of {self.path} lacks a usable id or name: give it both") from error

@@ -1,10 +1,12 @@
 """Pictures and masks in folders: `folder:PATH[:SPLIT]`."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ...errors import DataError, UsageError
+from ...text import composed, read_text
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, binary_mask, check_sizes, picture_files, read_image, read_mask
@@ -16,7 +18,7 @@ PARTNERS = {"mask": "masks", "labels": "labels"}
 def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
     grouped: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
-        grouped[path.stem].append(path)
+        grouped[composed(path.stem)].append(path)
     return grouped
 
 
@@ -30,8 +32,9 @@ def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str,
     """Read a split's list: the stem that each entry means -> the entry, and what is at fault as (entry, sentence)."""
     chosen: dict[str, str] = {}
     faults = []
-    for entry in filter(None, map(str.strip, path.read_text(encoding="utf-8-sig", errors="replace").splitlines())):
-        stem = meant(entry)
+    text = read_text(path, lambda text: all(_meant(entry, meant) for entry in _entries(text) if not entry.isascii()))
+    for entry in _entries(text):
+        stem = _meant(entry, meant)
         if stem is None:
             faults.append((entry, f"{path} names {entry}, and there is no such picture: correct the list"))
         elif stem in chosen:
@@ -41,6 +44,17 @@ def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str,
     if not chosen and not faults:
         raise DataError(f"{path} is empty: write the name of one picture in each line")
     return chosen, tuple(faults)
+
+
+def _entries(text: str) -> list[str]:
+    return [entry for line in composed(text).splitlines() if (entry := line.strip(" \t\"'\ufeff"))]
+
+
+def _meant(entry: str, meant: Callable[[str], str | None]) -> str | None:
+    """Give the stem that a line means; it may name a picture and its partner, which have the same stem."""
+    columns = re.split(r"[\s,;]+", entry)
+    pair = len(columns) > 1 and len(set(map(stem_of, columns))) == 1
+    return meant(entry) or (meant(columns[0]) if pair else None)
 
 
 class FolderSource(Source):
@@ -68,13 +82,15 @@ class FolderSource(Source):
                 if stem not in self._same_stem
             )
         self._images = images
-        self.names = [path.stem if len(self._same_stem[path.stem]) == 1 else path.name for path in images]
+        stems = [composed(path.stem) for path in images]
+        self.names = [stem if len(self._same_stem[stem]) == 1 else path.name for stem, path in zip(stems, images)]
 
     def __len__(self) -> int:
         return len(self._images)
 
     def _partner(self, path: Path) -> Path:
-        images, partners = self._same_stem[path.stem], self._partners.get(path.stem, [])
+        stem = composed(path.stem)
+        images, partners = self._same_stem[stem], self._partners.get(stem, [])
         for paths in (images, partners):
             if len(paths) > 1:
                 others = " and ".join(other.name for other in paths[1:])

@@ -15,6 +15,7 @@ from absl import logging
 from PIL import Image
 
 from ...errors import DataError, MetricfitError
+from ...text import decode_text
 from ..images import check_sizes, read_image, read_mask
 from .archives import Archive, NamedBytes, open_archive
 from .folder import stem_of
@@ -127,7 +128,7 @@ def _files(places: tuple[Place, Place], images: Archive, masks: Archive) -> tupl
 def _read_list(file: NamedBytes) -> list[str]:
     """Read the stems in a .txt (a name in each line) or a .mat (a cell array of names)."""
     if str(file).endswith(".txt"):
-        entries: Iterable[object] = file.read().decode("utf-8-sig").splitlines()
+        entries: Iterable[object] = decode_text(file.read(), file).splitlines()
     else:
         entries = np.concatenate([np.ravel(value) for key, value in _loadmat(file).items() if not key.startswith("__")])
     return [stem_of(str(entry).strip()) for entry in entries if str(entry).strip()]

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
+from ...text import composed, read_text
 from ..classes import read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
@@ -31,21 +32,21 @@ class Annotation:
 def read_annotation(path: Path) -> Annotation:
     """Read one XML file."""
     from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import parse
+    from defusedxml.ElementTree import fromstring
 
     try:
-        root = parse(path).getroot()
+        root = fromstring(read_text(path))
     except DefusedXmlException as error:
         raise DataError(
             f"{path} declares XML entities, which no annotation needs and some attacks use: remove the declarations"
         ) from error
-    except (ParseError, OSError, ValueError, LookupError) as error:
+    except (ParseError, ValueError) as error:
         raise DataError(f"{path} cannot be read as XML ({error}): write the annotation again") from error
     if root.tag != "annotation":
         raise DataError(f"{path} holds <{root.tag}>, expected <annotation> as Pascal VOC has it: replace the file")
     names, boxes, difficult = [], [], []
     for number, item in enumerate(root.iter("object"), start=1):
-        name = (item.findtext("name") or "").strip()
+        name = composed(item.findtext("name") or "").strip()
         if not name:
             raise DataError(f"object {number} of {path} has no <name>: add it, or remove the object")
         names.append(name)
@@ -176,7 +177,7 @@ class VocSource(Source):
         annotation = self._annotations[file]
         if isinstance(annotation, DataError):
             raise DataError(str(annotation))
-        recased = recased or file.stem != stem
+        recased = recased or composed(file.stem) != stem
         classes = self._classes(annotation, file)
         image = read_image(path)
         resized = check_stated_size(annotation.size, image.shape[:2], annotation.boxes, file, path)
