@@ -14,7 +14,7 @@ from ..trainers.data.sources import open_source
 from ..trainers.figures.panels import Look, Picture, panel_grid, shows
 from ..trainers.figures.rendering import to_png_array
 from ..trainers.metrics.catalogue import metrics_of
-from ..trainers.models.backbones.weights import IMAGENET_PACKAGE
+from ..trainers.models.backbones.weights import IMAGENET_PACKAGES
 from ..trainers.tasks import get_task
 from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
@@ -62,7 +62,7 @@ def run(options: QuickstartOptions) -> int:
 def configuration(options: QuickstartOptions) -> SaliencyConfig:
     """The quickstart's training, as `metricfit train saliency` would be told it."""
     flags = {name: getattr(options, name) for name in ("loss", "size", "epochs", "seed", "overwrite", "quiet")}
-    pretrained, out = find_spec(IMAGENET_PACKAGE) is not None, str(Path(options.out) / "run")
+    pretrained, out = find_spec(IMAGENET_PACKAGES["efficientnet_lite0"]) is not None, str(Path(options.out) / "run")
     backbone, weights = ("efficientnet_lite0", "imagenet") if pretrained else ("mobilenet_v3_small", "none")
     return SaliencyConfig(
         data="scenes:train", val="scenes:val", out=out, backbone=backbone, weights=weights, learning_rate=1e-3, **flags

@@ -54,7 +54,7 @@ class RunConfig:
     loss_options: tuple[str, ...] = ()
     """Hyperparameters of the loss as NAME=VALUE, such as beta2=0.8."""
     backbone: str = "efficientnet_lite0"
-    """efficientnet_lite0, mobilenet_v3_small, mobilenet_v3_large or resnet50."""
+    """efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, mobilenet_v3_small, mobilenet_v3_large, resnet50."""
     weights: str = "none"
     """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5."""
     init: str | None = None

@@ -1,6 +1,7 @@
 """DeepLab builders: shapes, saving, XLA, weights from files and from a PyTorch pickle."""
 
 import pickle
+from pathlib import Path
 
 import keras
 import keras_cv
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.errors import MetricfitError, UsageError
-from metricfit.trainers.models.backbones.builders import BACKBONES, efficientnet_lite0
-from metricfit.trainers.models.backbones.weights import load_backbone_weights, read_pytorch_tensors
+from metricfit.trainers.models.backbones.builders import BACKBONES, PREPROCESSING, efficientnet_lite0
+from metricfit.trainers.models.backbones.weights import IMAGENET_PACKAGES, load_backbone_weights, read_pytorch_tensors
 from metricfit.trainers.models.deeplab import PyramidPooling, build_deeplab
 from metricfit.trainers.models.layers.logits import logits_layer
 
@@ -119,13 +121,22 @@ def test_weights_from_a_file(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_weights_from_the_imagenet_package():
-    model = efficientnet_lite0((64, 64, 3))
-    load_backbone_weights(model, "efficientnet_lite0", "imagenet")
-    assert model.get_layer("stem_conv").get_weights()[0].shape == (3, 3, 3, 32)
+@pytest.mark.parametrize("backbone", list(IMAGENET_PACKAGES))
+def test_weights_from_an_imagenet_package_know_a_cat(backbone, caplog):
+    package = pytest.importorskip(IMAGENET_PACKAGES[backbone])
+    model = BACKBONES[backbone]((224, 224, 3))
+    with caplog.at_level("INFO", "metricfit"):
+        load_backbone_weights(model, backbone, "imagenet")
+    assert "Apache-2.0" in caplog.text
     variances = [layer.get_weights()[3] for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert all((variance >= 0).all() for variance in variances), "moving variances stand in the fourth place"
     assert all(not np.allclose(variance, 1) for variance in variances), "every layer was filled"
+    (file,) = Path(package.__file__).parent.glob("models/*.pth")
+    *_, kernel, bias = read_pytorch_tensors(file).values()
+    cat = resize_image(pytest.importorskip("skimage.data").chelsea(), (224, 224)).astype("float32")
+    scale, offset = PREPROCESSING[backbone]
+    pooled = model((cat * np.float32(scale) + np.float32(offset))[None]).numpy().mean(axis=(1, 2))
+    assert set(np.argsort(-(pooled @ kernel.T + bias)[0])[:3]) == {281, 282, 285}, "tabby, tiger and Egyptian cat"
 
 
 @pytest.mark.parametrize(
@@ -133,8 +144,10 @@ def test_weights_from_the_imagenet_package():
     [
         ("efficientnet_lite0", "best", "none of: none, imagenet, preset:NAME"),
         ("efficientnet_lite0", "missing.weights.h5", "no weights at missing.weights.h5"),
-        ("mobilenet_v3_small", "imagenet", "exists for efficientnet_lite0 only"),
+        ("mobilenet_v3_small", "imagenet", "exists for efficientnet_lite0, efficientnet_lite1 and efficientnet_lite2"),
         ("mobilenet_v3_small", "preset:resnet50", "KerasCV has no preset resnet50"),
+        ("mobilenet_v3_small", "preset:mobilenet_v3_small", "choose one of .*mobilenet_v3_small_imagenet"),
+        ("efficientnet_lite0", "preset:efficientnetlite_b0", "no weights for efficientnet_lite0 .*--weights imagenet"),
     ],
 )
 def test_weights_that_do_not_exist(backbone, weights, sentence):

