@@ -41,6 +41,8 @@ def _open(options: DataOptions, needs: str) -> Source:
     if needs != "labels" and (options.classes or options.ignore):
         raise UsageError(f"--classes and --ignore are for labels, --needs is {needs}: leave one of them away")
     source = open_source(options.source, needs=needs)
+    for line in source.recognised:
+        log.info("%s", line)
     if needs == "labels" and (source.class_names or options.classes or options.ignore):
         return with_coding(source, LabelCoding(options.classes, options.ignore))
     return source

@@ -9,7 +9,10 @@ from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.tasks import CONFIGS
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
-_FORMS = "scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT]"
+_FORMS = (
+    "a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON, "
+    "tfds:NAME[:SPLIT] or auto:PATH[:SPLIT]"
+)
 _MODEL = (
     "Run folder, exported folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program"
 )

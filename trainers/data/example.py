@@ -30,6 +30,7 @@ class Example:
         crowd: bool [n], boxes around many objects at once, which neither train nor count (COCO); None is none.
         areas: float32 [n], the pixels of each object itself, where the data say so (COCO); None leaves the boxes' own.
         repairs: what was mended on reading, a few words for each time.
+        adapted: what was done to it because the user asked for it, a few words each.
     """
 
     image: np.ndarray
@@ -42,6 +43,7 @@ class Example:
     crowd: np.ndarray | None = None
     areas: np.ndarray | None = None
     repairs: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()
 
 
 def ignored_boxes(example: Example) -> np.ndarray:
@@ -65,6 +67,7 @@ class Source(ABC):
         structural_faults: (name, sentence) for what no example stands for, such as a mask without a picture.
         repaired: what was mended in all examples together -> how often; `Example.repairs` tells it by example.
         notes: what is no fault and yet worth knowing, a sentence each.
+        recognised: which layout was recognised where none was named, a line for each source.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Source(ABC):
     structural_faults: Sequence[tuple[str, str]] = ()
     repaired: Mapping[str, int] = {}
     notes: Sequence[str] = ()
+    recognised: Sequence[str] = ()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -97,6 +101,7 @@ class View(Source):
         self.name, self.class_names, self.names = source.name, source.class_names, source.names
         self.box_counts, self.box_bound = source.box_counts, source.box_bound
         self.structural_faults, self.repaired, self.notes = source.structural_faults, source.repaired, source.notes
+        self.recognised = source.recognised
 
     def __len__(self) -> int:
         return len(self.source)

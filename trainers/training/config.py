@@ -41,8 +41,8 @@ class RunConfig:
     """What every task's training can be told."""
 
     data: str = "scenes:train"
-    """Training data: scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON or tfds:NAME[:SPLIT], or
-    several of these as "A + B"."""
+    """Training data: a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT],
+    coco:IMAGES,JSON, tfds:NAME[:SPLIT] or auto:PATH[:SPLIT], or several of these as "A + B"."""
     val: str | None = None
     """Data that pick the best epoch; without it every tenth training example is held out for that."""
     out: str = "runs/latest"

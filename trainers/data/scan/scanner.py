@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ...errors import DataError
 from ...machine import workers
 from ..example import Example, Source
+from ..file_coding import FileCoding
 from ..labels import LabelCoding, with_coding
 from ..sources import all_scenes, open_source
 from ..subset import Subset
@@ -146,6 +147,7 @@ def checked_source(
     strict: bool = False,
     quiet: bool = False,
     coding: LabelCoding | None = None,
+    files: FileCoding | None = None,
 ) -> Source:
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
@@ -154,14 +156,17 @@ def checked_source(
         skip_bad: leave faulty examples out and log all of them as a warning, instead of stopping.
         strict: stop on repaired examples too; wins over `skip_bad`.
         coding: for labels, what the values of the files mean; by default what the source says.
+        files: how masks and labels are written in files.
 
     Raises:
         UsageError: there is no such source.
         DataError: the data are missing, or faulty and not to be skipped, or nothing is left.
     """
-    source = open_source(text, needs=needs)
+    source = open_source(text, needs=needs, files=files)
     if needs == "labels":
         source = with_coding(source, coding or LabelCoding())
+    for line in source.recognised:
+        log.info("%s", line)
     if all_scenes(text):
         # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
         return source

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...errors import UsageError
 from ..example import NEEDS, Source
+from ..file_coding import FileCoding
 from .coco import open_coco
 from .folder import open_folder
 from .joined import join_sources
+from .layouts.auto import open_auto, usual_of_auto
 from .scenes import open_scenes
 from .tfds import open_tfds, usual_of_tfds
 from .voc import open_voc
@@ -16,20 +19,25 @@ from .voc import open_voc
 
 @dataclass(frozen=True)
 class SourceKind:
-    """A kind of source: how it is written and opened, the targets it can hold, and which is asked for by default."""
+    """A kind of source: how it is written and opened, the targets it can hold, and which is asked for by default.
+
+    Where the meaning of its files can be said (`coded`), `open` is told that, a `FileCoding`, after what is needed.
+    """
 
     form: str
-    open: Callable[[str, str], Source]
+    open: Callable[..., Source]
     holds: tuple[str, ...] = ("mask", "labels", "boxes")
     usual: Callable[[str], str] | None = None
+    coded: bool = False
 
 
 SOURCES: dict[str, SourceKind] = {
     "scenes": SourceKind("scenes[:train|val|test]", open_scenes),
-    "folder": SourceKind("folder:PATH[:SPLIT]", open_folder, ("mask", "labels")),
+    "folder": SourceKind("folder:PATH[:SPLIT]", open_folder, ("mask", "labels"), coded=True),
     "voc": SourceKind("voc:PATH[:SPLIT]", open_voc, ("boxes",)),
     "coco": SourceKind("coco:IMAGES,JSON", open_coco, ("boxes",)),
     "tfds": SourceKind("tfds:NAME[:SPLIT]", open_tfds, usual=usual_of_tfds),
+    "auto": SourceKind("auto:PATH[:SPLIT]", open_auto, usual=usual_of_auto, coded=True),
 }
 """A new kind is its file and one line here. Nothing heavy is imported before a source is opened."""
 
@@ -38,29 +46,49 @@ FORMS = ", ".join(kind.form for kind in SOURCES.values())
 
 
 def split_texts(text: str) -> list[str]:
-    """Take `A + B`, as `open_source` takes it, apart; a plus sign that no kind of source follows is part of a path."""
-    kinds = "|".join(map(re.escape, SOURCES))
-    return re.split(rf"\s+\+\s+(?=(?:{kinds})(?::|\s|$))", text.strip())
+    """Take `A + B`, as `open_source` takes it, apart; a plus sign that no source follows is part of a path."""
+    first, *others = re.split(r"(\s+\+\s+)", text.strip())
+    parts = [first]
+    for plus, other in zip(others[::2], others[1::2]):
+        one_path = kind_and_rest(parts[-1])[1] + plus + other
+        if kind_and_rest(other)[0] and not Path(one_path).expanduser().exists():
+            parts.append(other)
+        else:
+            parts[-1] += plus + other
+    return parts
+
+
+def kind_and_rest(text: str) -> tuple[str, str]:
+    """Tell the kind of one source, "" where it is none, from the rest; a path that exists is of the kind `auto`."""
+    name, colon, rest = text.strip().partition(":")
+    path = Path(text.strip()).expanduser()
+    if name in SOURCES and (colon or not path.exists() or name == "scenes"):
+        return name, rest
+    # A split may follow a path, which may hold colons itself.
+    if text.strip() and (path.exists() or (colon and Path(str(path).rpartition(":")[0]).is_dir())):
+        return "auto", text.strip()
+    return "", text
 
 
 def all_scenes(text: str) -> bool:
     """Tell whether a source is of nothing but embedded scenes, which are drawn and have no files."""
-    return all(one.partition(":")[0] == "scenes" for one in split_texts(text))
+    return all(kind_and_rest(one)[0] == "scenes" for one in split_texts(text))
 
 
 def usual_needs(text: str) -> str:
     """Tell what a source is usually asked for: `boxes` for detection data, otherwise `mask`."""
-    name, _, rest = split_texts(text)[0].partition(":")
-    if name not in SOURCES:
+    name, rest = kind_and_rest(split_texts(text)[0])
+    if not name:
         return "mask"
     kind = SOURCES[name]
     return kind.usual(rest) if kind.usual else kind.holds[0]
 
 
-def open_source(text: str, *, needs: str = "mask") -> Source:
+def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = None) -> Source:
     """Open the source that a text names: one of `FORMS`, or several with " + " between them, which become one.
 
-    Every example must have what is needed, `none` being pictures only. Examples are loaded when asked for.
+    Every example must have what is needed, `none` being pictures only. Examples are loaded when asked for. A bare path
+    is `auto:PATH`. `files` says how masks and labels are written, for the sources that read files of these.
 
     Raises:
         UsageError: no such kind of source, split or need, or a kind that does not hold what is needed.
@@ -70,16 +98,19 @@ def open_source(text: str, *, needs: str = "mask") -> Source:
         raise UsageError(f"a source can be asked for {', '.join(NEEDS)}; got needs={needs!r}")
     texts = split_texts(text)
     if len(texts) > 1:
-        return join_sources([open_source(one, needs=needs) for one in texts], needs)
-    name, _, rest = text.strip().partition(":")
-    if name not in SOURCES:
-        raise UsageError(f"expected a data source such as {FORMS}, or several as 'A + B'; got {text!r}")
+        return join_sources([open_source(one, needs=needs, files=files) for one in texts], needs)
+    name, rest = kind_and_rest(text)
+    if not name:
+        raise UsageError(
+            f"expected a data source such as {FORMS}, several as 'A + B', or the path of a folder; got {text!r}, and "
+            f"there is no such path (from {Path.cwd()})"
+        )
     kind = SOURCES[name]
     if needs not in (*kind.holds, "none"):
         holds = " or ".join(_PLURALS[held] for held in kind.holds)
         others = [other.form for other in SOURCES.values() if needs in other.holds and len(other.holds) < len(_PLURALS)]
         raise UsageError(f"{name} sources hold {holds}, not {_PLURALS[needs]}: use {' or '.join(others)} for these")
-    return kind.open(rest, needs)
+    return kind.open(rest, needs, files or FileCoding()) if kind.coded else kind.open(rest, needs)
 
 
 _PLURALS = {"mask": "masks", "labels": "labels", "boxes": "boxes"}

@@ -2,20 +2,26 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import DataError, UsageError
 from ...text import composed, read_text
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
-from ..images import PICTURE_SUFFIXES, binary_mask, check_sizes, picture_files, read_image, read_mask
+from ..file_coding import FileCoding
+from ..images import PICTURE_SUFFIXES, picture_files, read_image
+from ..partner_files import LabelReader, MaskReader, PartnerReader
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
 
+SALIENCY = ("background", "salient")
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
+
+def by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Give the files of each stem, in their order."""
     grouped: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         grouped[composed(path.stem)].append(path)
@@ -58,66 +64,79 @@ def _meant(entry: str, meant: Callable[[str], str | None]) -> str | None:
 
 
 class FolderSource(Source):
-    """Pictures in a folder, named by their stems, with masks or labels of the same stem beside it."""
+    """Pictures with masks or labels, each found by a name that both have, by default the stems of their files."""
 
     def __init__(
-        self, name: str, base: Path, images: Sequence[Path], needs: str, listed: Path | None, class_names: Sequence[str]
+        self,
+        name: str,
+        images: Mapping[str, Sequence[Path]],
+        partners: Mapping[str, Sequence[Path]] | None,
+        needs: str,
+        read: PartnerReader | None = None,
+        *,
+        listed: Path | None = None,
+        class_names: Sequence[str] = (),
+        wanted: str = "*",
     ):
+        """Take the files of each name.
+
+        Args:
+            partners: None, with `read`, for pictures alone.
+            read: gives what a partner says of its picture, and what was done to it at the user's wish.
+            listed: a split's list of names; by default all pictures are taken, in the order given.
+            wanted: where the partner of a picture is expected, with * for its name.
+        """
         self.name, self.class_names = name, tuple(class_names)
-        self._kind = needs
-        self._partner_folder = base / PARTNERS[needs] if needs in PARTNERS else None
-        self._partners = _by_stem(picture_files(self._partner_folder) if self._partner_folder else ())
-        self._same_stem = _by_stem(images)
+        self._kind, self._read, self._wanted = needs, read, wanted
+        self._files, self._partners = images, partners or {}
+        chosen = list(images)
         if listed is not None:
             # A stem may itself contain a dot: the whole entry is tried before its ending is cut off.
-            chosen, self.structural_faults = read_list(
-                listed, lambda entry: next((stem for stem in (entry, stem_of(entry)) if stem in self._same_stem), None)
+            entries, self.structural_faults = read_list(
+                listed, lambda entry: next((stem for stem in (entry, stem_of(entry)) if stem in images), None)
             )
-            images = [path for stem in chosen for path in self._same_stem[stem]]
+            chosen = list(entries)
         else:
             self.structural_faults = tuple(
                 (path.name, f"{needs} {path} has no image of the same name: add the image, or remove the file")
-                for stem, paths in self._partners.items()
+                for key, paths in self._partners.items()
                 for path in paths
-                if stem not in self._same_stem
+                if key not in images
             )
-        self._images = images
-        stems = [composed(path.stem) for path in images]
-        self.names = [stem if len(self._same_stem[stem]) == 1 else path.name for stem, path in zip(stems, images)]
+        self._images = [(key, path) for key in chosen for path in images[key]]
+        self.names = [key if len(images[key]) == 1 else key + path.suffix for key, path in self._images]
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def _partner(self, path: Path) -> Path:
-        stem = composed(path.stem)
-        images, partners = self._same_stem[stem], self._partners.get(stem, [])
+    def _partner(self, key: str, path: Path) -> Path:
+        images, partners = self._files[key], self._partners.get(key, [])
         for paths in (images, partners):
             if len(paths) > 1:
                 others = " and ".join(other.name for other in paths[1:])
                 raise DataError(
-                    f"{paths[0]} and {others} share the stem {path.stem}, so pairs cannot be told: "
+                    f"{paths[0]} and {others} share the stem {key}, so pairs cannot be told: "
                     "keep one, and remove or rename the rest"
                 )
         if not partners:
-            wanted = f"{self._partner_folder}/{path.stem}.png"
+            wanted = self._wanted.replace("*", key)
             raise DataError(f"image {path} has no {self._kind} {wanted}: add it, or remove the image")
         return partners[0]
 
     def partner_name(self, index: int) -> str:
         """See `Source`; raises DataError where there is no such file, or more than one."""
-        return str(self._partner(self._images[index]))
+        return str(self._partner(*self._images[index]))
 
     def load(self, index: int) -> Example:
         """See `Source`."""
-        path, name = self._images[index], self.names[index]
-        if self._partner_folder is None:
+        (key, path), name = self._images[index], self.names[index]
+        if self._read is None:
             return Example(read_image(path), name=name)
-        partner = self._partner(path)
-        image, values = read_image(path), read_mask(partner, kind=self._kind)
-        check_sizes(image, values, path, partner, self._kind)
-        if self._kind == "mask":
-            return Example(image, mask=binary_mask(values, partner), name=name)
-        return Example(image, labels=values, name=name)
+        partner = self._partner(key, path)
+        image = read_image(path)
+        values, adapted = self._read(partner, image, path)
+        target: dict[str, Any] = {self._kind: values}
+        return Example(image, name=name, adapted=adapted, **target)
 
 
 def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
@@ -138,6 +157,16 @@ def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
     raise DataError(f"there is no folder {rest}: check the path (from {Path.cwd()})")
 
 
+def _two_folders(rest: str) -> tuple[Path, Path] | None:
+    """Tell the two folders of `IMAGES,MASKS` apart, which may hold commas themselves; None where it is one path."""
+    if Path(rest).expanduser().is_dir():
+        return None
+    parts = rest.split(",")
+    pairs = ((",".join(parts[:cut]), ",".join(parts[cut:])) for cut in range(1, len(parts)))
+    folders = ((Path(first).expanduser(), Path(second).expanduser()) for first, second in pairs if first and second)
+    return next(((first, second) for first, second in folders if first.is_dir() and second.is_dir()), None)
+
+
 def no_split(path: Path, split: str, lacking: str, known: Sequence[str]) -> DataError:
     """Say that a folder lacks a split, and which it has."""
     advice = f"it has {', '.join(known)}" if known else "leave the split away"
@@ -149,12 +178,17 @@ def _splits(path: Path) -> list[str]:
     return sorted({*lists, *(folder.parent.name for folder in path.glob("*/images"))})
 
 
-def open_folder(rest: str, needs: str) -> FolderSource:
+def open_folder(rest: str, needs: str, files: FileCoding) -> FolderSource:
     """Open `PATH[:SPLIT]`, in alphabetical order or in the order of the split's list.
 
     Images lie in `PATH/images`, masks or labels of equal stem in `PATH/masks` or `PATH/labels`, and `PATH/SPLIT.txt`
     has a name a line; or all lies below `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
+    `IMAGES,MASKS` names any two folders instead.
     """
+    if pair := _two_folders(rest):
+        images_found, partners_found = (by_stem(picture_files(folder)) for folder in pair)
+        wanted, name = f"{pair[1]}/*.png", f"folder:{rest}"
+        return pixel_source(name, pair[1].parent, images_found, partners_found, needs, files, wanted=wanted)
     path, split = path_and_split(rest)
     listed, base = None, path
     if split and (path / f"{split}.txt").is_file():
@@ -179,7 +213,26 @@ def open_folder(rest: str, needs: str) -> FolderSource:
             f"{folder} has no {base / PARTNERS[needs]} beside it: put the {PARTNERS[needs]} there, with the stems "
             "of their images"
         )
-    class_names: tuple[str, ...] = ("background", "salient") if needs == "mask" else ()
-    if needs == "labels" and (path / "classes.txt").is_file():
-        class_names = read_class_names(path / "classes.txt", most=MOST_CLASSES)
-    return FolderSource(f"folder:{rest}", base, images, needs, listed, class_names)
+    beside = base / PARTNERS.get(needs, "")
+    partners = by_stem(picture_files(beside)) if needs in PARTNERS else None
+    wanted = f"{beside}/*.png"
+    return pixel_source(f"folder:{rest}", path, by_stem(images), partners, needs, files, listed=listed, wanted=wanted)
+
+
+def pixel_source(
+    name: str,
+    base: Path,
+    images: Mapping[str, Sequence[Path]],
+    partners: Mapping[str, Sequence[Path]] | None,
+    needs: str,
+    files: FileCoding,
+    **more: Any,
+) -> FolderSource:
+    """Make the source of pictures and their mask or label files, whose classes `base`/classes.txt may name."""
+    if needs == "mask":
+        return FolderSource(name, images, partners, needs, MaskReader(files), class_names=SALIENCY, **more)
+    if needs == "labels":
+        listed = base / "classes.txt"
+        class_names = read_class_names(listed, most=MOST_CLASSES) if listed.is_file() else ()
+        return FolderSource(name, images, partners, needs, LabelReader(files), class_names=class_names, **more)
+    return FolderSource(name, images, None, needs, **more)

@@ -24,6 +24,7 @@ class JoinedSource(Source):
             (f"{source.name}/{name}", sentence) for source in sources for name, sentence in source.structural_faults
         )
         self.notes = tuple(f"{source.name}: {note}" for source in sources for note in source.notes)
+        self.recognised = tuple(line for source in sources for line in source.recognised)
         counts = [source.box_counts for source in self._parts]
         known = [each for each in counts if each is not None]
         if len(known) == len(counts):

@@ -1,0 +1,82 @@
+"""`auto:PATH` and bare paths: which layout is taken, how it is said, and what is refused."""
+
+import pytest
+
+from metricfit.trainers.data.sources import open_source, split_texts, usual_needs
+from metricfit.trainers.errors import DataError, UsageError
+
+
+@pytest.mark.parametrize("text", ["photos", "./photos", "auto:photos"])
+def test_a_bare_path_is_recognised_and_said_in_one_line(pairs_at, tmp_path, monkeypatch, text):
+    pairs_at("photos/images/*.jpg", "photos/masks/*.png")
+    monkeypatch.chdir(tmp_path)
+    source = open_source(text)
+    said = f"{text.removeprefix('auto:')}: images/ and masks/ of equal names, 3 pairs (folder)"
+    assert source.recognised == (said,)
+    assert list(source.names) == ["a", "b", "c"]
+    assert source.load(0).mask.sum() == 4
+
+
+def test_bare_paths_are_joined_and_a_plus_sign_may_be_part_of_one(pairs_at, tmp_path, monkeypatch):
+    for name in ("one", "two", "one + more"):
+        pairs_at(f"{name}/images/*.jpg", f"{name}/masks/*.png")
+    monkeypatch.chdir(tmp_path)
+    assert split_texts("one + two") == ["one", "two"]
+    assert split_texts("one + scenes:val + two") == ["one", "scenes:val", "two"]
+    assert split_texts("one + more") == ["one + more"]
+    assert split_texts("one + nothing") == ["one + nothing"]
+    assert len(open_source("one + two").recognised) == 2
+
+
+def test_a_folder_called_like_a_kind_of_source_is_a_folder(pairs_at, tmp_path, monkeypatch):
+    pairs_at("voc/images/*.jpg", "voc/masks/*.png")
+    monkeypatch.chdir(tmp_path)
+    assert len(open_source("voc")) == 3
+    assert len(open_source("scenes")) > 100
+
+
+def test_two_equally_good_readings_are_not_chosen_between(pairs_at, tmp_path):
+    pairs_at("images/*.jpg", "gt/*.png")
+    pairs_at("images/*.jpg", "alpha/*.png")
+    with pytest.raises(
+        DataError, match=r"can be read in 2 ways, as images/ and alpha/ .* or images/ and gt/ "
+    ) as caught:
+        open_source(str(tmp_path))
+    written = f"folder:{tmp_path}/images,{tmp_path}/gt"
+    assert written in str(caught.value)
+    assert len(open_source(written)) == 3
+
+
+def test_the_better_of_two_readings_is_taken(pairs_at, tmp_path):
+    pairs_at("images/*.jpg", "gt/*.png")
+    pairs_at("images/*.jpg", "alpha/*.png", stems="ab")
+    assert "images/ and gt/" in open_source(str(tmp_path)).recognised[0]
+    pairs_at("images/*.jpg", "masks/*.png", stems="a")
+    assert "images/ and masks/" in open_source(str(tmp_path)).recognised[0]
+
+
+def test_nothing_recognised_says_what_is_there_and_what_would_be_read(picture_at, tmp_path):
+    picture_at("holiday/a.jpg")
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(DataError) as caught:
+        open_source(str(tmp_path))
+    for part in ("no masks recognised", "1 .txt, holiday/ (1 .jpg)", "images/ and masks/", "folder:IMAGES,MASKS"):
+        assert part in str(caught.value)
+    with pytest.raises(UsageError, match="there is no such path"):
+        open_source(f"{tmp_path}/nowhere")
+
+
+def test_splits_are_named_and_one_must_be_chosen(pairs_at, tmp_path):
+    for split in ("train", "valid"):
+        pairs_at(f"{split}/images/*.jpg", f"{split}/masks/*.png")
+    with pytest.raises(DataError, match=rf"parts train, valid .*: name one, {tmp_path}:train, {tmp_path}:valid"):
+        open_source(str(tmp_path))
+    for split in ("valid", "val"):
+        assert "valid/images/" in open_source(f"{tmp_path}:{split}").recognised[0]
+
+
+def test_what_a_folder_is_usually_asked_for(pairs_at, tmp_path):
+    pairs_at("masked/images/*.jpg", "masked/masks/*.png")
+    pairs_at("labelled/images/*.jpg", "labelled/labels/*.png")
+    assert usual_needs(f"{tmp_path}/masked") == "mask"
+    assert usual_needs(f"{tmp_path}/labelled") == "labels"

@@ -1,0 +1,1 @@
+"""Layouts of data that are recognised by themselves; `registry.py` says how to add one."""

@@ -1,0 +1,80 @@
+"""`auto:PATH[:SPLIT]`, and a bare path: the layout is recognised."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ....errors import DataError
+from ...example import Source
+from ...file_coding import FileCoding
+from ..folder import path_and_split
+from .base import Asked, Reading, Tree
+from .registry import LAYOUTS
+
+_WORDS = {"mask": "masks", "labels": "class maps", "boxes": "boxes", "none": "pictures"}
+_USUAL = ("mask", "boxes", "labels")
+
+
+def open_auto(rest: str, needs: str, files: FileCoding) -> Source:
+    """Open `PATH[:SPLIT]` as the layout that is recognised for what is needed; `Source.recognised` says which."""
+    path, split = path_and_split(rest, "auto")
+    tree, asked = Tree(path, split), Asked(f"auto:{rest}", needs, files)
+    found = _readings(tree, asked)
+    if not found:
+        raise DataError(_nothing(tree, asked))
+    reading = _chosen(tree, found)
+    if reading.splits:
+        named = ", ".join(f"{path}:{name}" for name in reading.splits)
+        raise DataError(f"{path} has the parts {', '.join(reading.splits)} ({reading.says}): name one, {named}")
+    source = reading.open()
+    source.recognised = (f"{rest}: {reading.says}",)
+    return source
+
+
+def usual_of_auto(rest: str) -> str:
+    """Tell which kind of target is recognised most surely in a folder; masks where none is."""
+    path, split = path_and_split(rest, "auto")
+    tree = Tree(path, split)
+    best = {needs: _readings(tree, Asked(rest, needs)) for needs in _USUAL}
+    found = {needs: _rank(readings[0]) for needs, readings in best.items() if readings}
+    return max(found, key=lambda needs: found[needs], default="mask")
+
+
+def _rank(reading: Reading) -> tuple[int, int]:
+    return reading.sure, reading.count
+
+
+def _readings(tree: Tree, asked: Asked) -> list[Reading]:
+    """Give the readings, the surest first, each with the name of its layout."""
+    found = [
+        replace(reading, says=f"{reading.says} ({layout.name})")
+        for layout in LAYOUTS
+        if asked.needs in layout.holds
+        for reading in layout.readings(tree, asked)
+    ]
+    return sorted(found, key=_rank, reverse=True)
+
+
+def _chosen(tree: Tree, found: list[Reading]) -> Reading:
+    first, *others = found
+    rivals = [first, *(other for other in others if _rank(other) == _rank(first))]
+    if len(rivals) == 1:
+        return first
+    ways = " or ".join(reading.says for reading in rivals)
+    written = [reading.written for reading in rivals if reading.written]
+    advice = f"write {' or '.join(written)}" if written else "leave one of them in a folder of its own"
+    raise DataError(f"{tree.root} can be read in {len(rivals)} ways, as {ways}: {advice}")
+
+
+def _nothing(tree: Tree, asked: Asked) -> str:
+    known = "; ".join(layout.looks for layout in LAYOUTS if asked.needs in layout.holds)
+    part = f" for the part {tree.split}" if tree.split else ""
+    others = [
+        f"with {_WORDS[needs]} it is {readings[0].says}"
+        for needs in _USUAL
+        if needs != asked.needs and (readings := _readings(tree, replace(asked, needs=needs)))
+    ]
+    hint = f" ({'; '.join(others)})" if others else ""
+    return (
+        f"no {_WORDS[asked.needs]} recognised in {Path(tree.root)}{part}, found {tree.inventory()}{hint}: expected "
+        f"{known}; docs/data.md shows each, and folder:IMAGES,MASKS takes any two folders"
+    )

@@ -1,0 +1,111 @@
+"""What a recogniser of layouts looks at and gives: the files below a folder, what is wanted of them, a reading."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from ...example import Source
+from ...file_coding import FileCoding
+from ...images import PICTURE_SUFFIXES
+
+GUESSED, SIMILAR, NAMED, DECLARED = range(4)
+"""How sure a reading is: by the names of files alone, by names like the usual ones, by the very names of the layout,
+by a file that only its tool writes."""
+
+_DEEPEST = 6
+_MOST_LISTED = 6
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted: the source's `name`, `mask`, `labels`, `boxes` or `none`, and how files are written."""
+
+    name: str
+    needs: str
+    files: FileCoding = field(default_factory=FileCoding)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read what lies below a folder.
+
+    Attributes:
+        says: what was recognised, in a few words: "images/ and masks/ of equal names, 60 pairs".
+        count: how many pictures would be read with what is needed.
+        sure: GUESSED, SIMILAR, NAMED or DECLARED; the surest reading is taken, of these the one of most pictures.
+        open: opens the source.
+        splits: the parts of which one must be named, where none was; such a reading is not opened.
+        written: how a user writes this very reading, where that can be written.
+    """
+
+    says: str
+    count: int
+    sure: int
+    open: Callable[[], Source]
+    splits: tuple[str, ...] = ()
+    written: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout of files: its name, what it looks like, which targets it holds, and what finds its readings."""
+
+    name: str
+    looks: str
+    holds: tuple[str, ...]
+    readings: "Callable[[Tree, Asked], Iterable[Reading]]"
+
+
+class Tree:
+    """The files below a folder, without hidden ones, listed once; `split` is the part that a user names, or empty.
+
+    Folders are named by their paths below the root, with slashes: "" is the root itself, then "train", "train/images".
+    """
+
+    def __init__(self, root: Path, split: str = ""):
+        self.root, self.split = root, split
+
+    @cached_property
+    def folders(self) -> dict[str, list[Path]]:
+        """Give each folder's files, sorted by name; links are followed, but not in circles."""
+        return dict(sorted(self._walk(self.root, (os.path.realpath(self.root),))))
+
+    def _walk(self, folder: Path, above: tuple[str, ...]) -> Iterator[tuple[str, list[Path]]]:
+        with os.scandir(folder) as entries:
+            known = sorted((entry for entry in entries if not _hidden(entry.name)), key=lambda entry: entry.name)
+        name = folder.relative_to(self.root).as_posix()
+        yield "" if name == "." else name, [folder / entry.name for entry in known if entry.is_file()]
+        for entry in known:
+            real = os.path.realpath(entry.path)
+            if entry.is_dir() and real not in above and len(above) < _DEEPEST:
+                yield from self._walk(folder / entry.name, (*above, real))
+
+    def files(self, *endings: str, folder: str | None = None) -> list[Path]:
+        """Give the files whose names end so, in any case of letters, in one folder or anywhere."""
+        places = self.folders.values() if folder is None else [self.folders.get(folder, [])]
+        return [path for files in places for path in files if path.name.lower().endswith(endings)]
+
+    def pictures(self, folder: str | None = None) -> list[Path]:
+        """Give the pictures of one folder, or all."""
+        return self.files(*PICTURE_SUFFIXES, folder=folder)
+
+    def called(self, *names: str) -> list[str]:
+        """Give the folders whose last part is one of these names, in any case of letters."""
+        return [folder for folder in self.folders if folder.rpartition("/")[2].lower() in names]
+
+    def inventory(self) -> str:
+        """Say which folders and files there are, for errors."""
+        texts = []
+        for folder, files in self.folders.items():
+            endings = Counter(path.suffix.lower() or path.name for path in files).most_common(3)
+            held = ", ".join(f"{count} {ending}" for ending, count in endings)
+            texts += [f"{folder}/ ({held})" if folder else held] * bool(files)
+        more = len(texts) - _MOST_LISTED
+        return ", ".join(texts[:_MOST_LISTED]) + (f" and {more} more folders" if more > 0 else "") or "no files"
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")

@@ -1,0 +1,16 @@
+"""The layouts that `auto:PATH` and bare paths recognise.
+
+To add one: a function `readings(tree, asked)` in a file of this folder, and a `Layout` in `LAYOUTS` below. The function
+looks at the names in the `Tree` (it opens files only where names cannot tell, and few of them), and gives a `Reading`
+for each way in which the folder can be read, none where it is another layout's. A reading opens one of the sources that
+exist, with parameters (`FolderSource`, `CocoSource`, ...), and is as `sure` as what it has seen. Where `tree.split` is
+named it is about that part alone; where none is named and there are several, `splits` lists them.
+"""
+
+from .base import Layout
+from .pairs import pair_readings, picture_readings
+
+LAYOUTS = (
+    Layout("folder", "images/ and masks/ or labels/ of equal names", ("mask", "labels"), pair_readings),
+    Layout("pictures", "pictures", ("none",), picture_readings),
+)
