@@ -42,14 +42,14 @@ def iou_matrix(boxes, anchor_boxes):
     return np.array([[iou(anchor, box) for anchor in anchor_boxes] for box in boxes], np.float32)
 
 
-def forced_matches(overlaps):
-    """For each object its own anchor, in rounds of proposals; None where no anchor overlaps it."""
+def forced_matches(overlaps, taken=()):
+    """For each object an anchor of its own that is not taken, in rounds of proposals; None where none overlaps it."""
     own = [None] * len(overlaps)
     waiting = list(range(len(overlaps)))
     while waiting:
         proposals = {}
         for index in waiting:
-            free = [a for a in range(overlaps.shape[1]) if a not in own]
+            free = [a for a in range(overlaps.shape[1]) if a not in own and a not in taken]
             best = max(free, key=lambda a: (overlaps[index, a], -a))
             if overlaps[index, best] > 0:
                 proposals.setdefault(best, []).append(index)
@@ -92,8 +92,8 @@ def by_iou(boxes, classes, anchor_boxes):
     return np.array(labels), np.array(matched)
 
 
-def by_atss(boxes, classes, anchor_boxes, levels, per_location):
-    """Labels and matched index of one image; see `assign_by_atss`."""
+def by_atss(boxes, classes, anchor_boxes, levels, per_location, forced=True):
+    """Labels and matched index of one image; see `assign_by_atss`. Unless `forced`, by the paper's rule alone."""
     centres = 0.5 * (anchor_boxes[:, :2] + anchor_boxes[:, 2:])
     owner = {}
     for index, label in enumerate(classes):
@@ -115,6 +115,12 @@ def by_atss(boxes, classes, anchor_boxes, levels, per_location):
             inside = (centres[anchor] > box[:2]).all() and (centres[anchor] < box[2:]).all()
             if overlap >= threshold and inside and overlap > owner.get(anchor, (-1, None))[0]:
                 owner[anchor] = (overlap, index)
+    if forced:
+        lacking = sorted(set(np.flatnonzero(np.array(classes) >= 0).tolist()) - {index for _, index in owner.values()})
+        overlaps = iou_matrix(boxes[lacking], anchor_boxes).reshape(len(lacking), len(anchor_boxes))
+        for index, anchor in zip(lacking, forced_matches(overlaps, set(owner))):
+            if anchor is not None:
+                owner[anchor] = (1.0, index)
     ignored = covered(boxes, classes, anchor_boxes)
     labels = [classes[owner[a][1]] if a in owner else (-2 if ignored[a] else -1) for a in range(len(anchor_boxes))]
     return np.array(labels), np.array([owner[a][1] if a in owner else 0 for a in range(len(anchor_boxes))])

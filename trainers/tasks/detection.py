@@ -1,6 +1,8 @@
 """Detection: a picture in, boxes with classes and scores out; trained by ranking losses, judged by COCO AP and oLRP."""
 
+import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import tensorflow as tf
 from ... import losses
 from ..colours import class_palette, hexadecimal_palette
 from ..data.example import Source
+from ..data.fit import fit_boxes, fit_scale
 from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
@@ -20,6 +23,9 @@ from ..errors import UsageError
 from ..figures.thumbnails import SIDE, thumbnail
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
+from ..machine import workers
+from ..models.detector.anchors import AnchorGrid
+from ..models.detector.assignment import left_out_by_atss
 from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import RankingWatch, SelfBalancing
@@ -27,7 +33,11 @@ from ..training.config import DetectionConfig, check_range, parse_loss_options
 from .base import Task
 from .predictor import CompiledModel
 
+log = logging.getLogger("metricfit")
+
 BALANCED_PICTURES = 16
+LOOKED_AT = 512
+"""Of larger training sets so many pictures tell how many boxes are too thin for the anchors."""
 SELF_BALANCED = ("alrp",)
 """Losses whose boxes' part is weighted by self-balancing unless a weight is given."""
 WATCHED = ("gradient_balance", "rank_correlation")
@@ -108,6 +118,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         boxes = {"box_loss": self.box_loss(config), "box_weight": config.box_weight or 1.0}
         boxes["self_balancing"] = _self_balancing(config)
         model.compile(optimizer=optimizer, loss=self.build_loss(config), jit_compile=config.jit_compile, **boxes)
+        if config.assignment == "atss" and (thin := thin_note(config, training)):
+            log.info("%s", thin)
 
     def predictor(self, model: keras.Model, **options: Any) -> CompiledModel:
         """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
@@ -176,6 +188,31 @@ class Detection(Task[DetectionConfig, DetectionReport]):
                 if value.tag in found:
                     found[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
         return {name: [values[step] for step in sorted(values)] for name, values in found.items() if values}
+
+
+def thin_note(config: DetectionConfig, training: Source) -> str:
+    """Say how many boxes ATSS leaves out at this size, so that each trains one anchor alone; empty where it is none."""
+    grid = AnchorGrid(config.size, config.scales_per_octave, config.anchor_scale)
+
+    def left_out(index: int) -> np.ndarray:
+        example = training.load(index)
+        boxes, classes = TARGETS["boxes"].of(example, training)
+        if not (counts := classes >= 0).any():
+            return np.zeros(0, bool)
+        height, width = example.image.shape[:2]
+        boxes = fit_boxes(boxes[counts], fit_scale((height, width), config.size, config.resizing))
+        return np.asarray(left_out_by_atss(boxes[None], classes[None, counts], grid))[0]
+
+    looked_at = evenly_spread(len(training), LOOKED_AT)
+    with ThreadPoolExecutor(workers()) as pool:
+        found = np.concatenate(list(pool.map(left_out, looked_at)))
+    if not found.any():
+        return ""
+    where = f" of {len(looked_at)} training pictures" if len(looked_at) < len(training) else ""
+    return (
+        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the anchors at --size {config.size}: "
+        "each trains only the one that fits best; a larger --size or a smaller --anchor-scale gives them more"
+    )
 
 
 def _self_balancing(config: DetectionConfig) -> bool:

@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 from metricfit.trainers.models.detector.anchors import AnchorGrid
-from metricfit.trainers.models.detector.assignment import ASSIGNMENTS, assign_by_atss, assign_by_iou
+from metricfit.trainers.models.detector.assignment import (
+    ASSIGNMENTS,
+    assign_by_atss,
+    assign_by_iou,
+    left_out_by_atss,
+)
 from tests.reference import assignment as reference
 
 GRID = AnchorGrid(96, scales_per_octave=1, anchor_scale=4.0)
@@ -128,6 +133,34 @@ def test_every_object_has_an_anchor():
     labels, matched, _ = assigned(assign_by_iou, boxes, np.arange(30))
     assert set(labels[labels >= 0]) == set(range(30)), "three alike and a very flat one included"
     np.testing.assert_array_equal(labels[labels >= 0], matched[labels >= 0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_papers_rule_stands_where_it_finds_anchors(seed):
+    boxes, classes = random_batch(seed, 96, images=1)
+    by_paper, owners = reference.by_atss(boxes[0], classes[0], ANCHORS, LEVELS, 3, forced=False)
+    labels, matched, _ = assigned(assign_by_atss, boxes[0], classes[0])
+    found = by_paper >= 0
+    np.testing.assert_array_equal(labels[found], by_paper[found])
+    np.testing.assert_array_equal(matched[found], owners[found])
+    others = labels[~found] >= 0
+    left_out = [index for index, label in enumerate(classes[0]) if label >= 0 and index not in owners[found]]
+    assert sorted(matched[~found][others]) == left_out, "one anchor each, which was nobody's"
+    np.testing.assert_array_equal(np.flatnonzero(left_out_by_atss(boxes, classes, GRID)[0]), left_out)
+
+
+def test_thin_objects_have_an_anchor_too():
+    """Of boxes of 7x100 at 384 pixels some hold no centre of an anchor, and ATSS alone leaves them out."""
+    rng, grid = np.random.default_rng(0), AnchorGrid(384, 1)
+    low = rng.uniform(0, [377, 284], (100, 2))
+    boxes = np.concatenate([low, low + [7, 100]], axis=1).astype(np.float32)[None]
+    classes = np.zeros((1, 100), np.int32)
+    left_out = left_out_by_atss(boxes, classes, grid).numpy()[0]
+    assert 5 < left_out.sum() < 20
+    labels, matched, _ = (part.numpy()[0] for part in assign_by_atss(boxes, classes, grid))
+    each = np.bincount(matched[labels >= 0], minlength=100)
+    assert each.min() == 1
+    assert (each[left_out] == 1).all()
 
 
 def test_of_two_that_want_one_anchor_the_closer_one_gets_it():

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.data import sources
+from metricfit.trainers.data.example import Example
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.detector.retinanet import build_retinanet
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.tasks.detection import Detection
+from metricfit.trainers.tasks.detection import Detection, thin_note
 from metricfit.trainers.training.config import DetectionConfig
 from metricfit.trainers.training.saved import load_model
 
 from ...conftest import registered
+from ...reference import assignment as reference
 
 detection = get_task("detection")
 
@@ -103,6 +105,34 @@ def test_the_saved_model_finds_the_discs(trained, config):
     assert model.resizing == "pad"
     report = detection.evaluate(model, sources.open_source("discs:other", needs="boxes"), quiet=True)
     assert report.scalars["ap50"] > 0.3
+
+
+class Needles(sources.Source):
+    """A box of 5x90 and one of 40x40 in each picture of 320x320; ignored ones besides."""
+
+    name, class_names, names = "needles", ("needle",), tuple(map(str, range(8)))
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        x = 1.7 + 2.9 * index
+        boxes = np.array([[x, 20, x + 5, 110], [100, x, 140, x + 40], [x, 20, x + 5, 110]], np.float32)
+        crowd = np.array([False, False, True])
+        return Example(np.zeros((320, 320, 3), np.uint8), boxes=boxes, classes=np.zeros(3, np.int32), crowd=crowd)
+
+
+def test_what_is_too_thin_for_the_anchors_is_counted(config):
+    needles, (anchors, levels) = Needles(), reference.anchors(320, 1, 4.0)
+    lacking = 0
+    for example in map(needles.load, range(len(needles))):
+        labels, matched = reference.by_atss(example.boxes[:2], [0, 0], anchors, levels, 3, forced=False)
+        lacking += 2 - len(set(matched[labels >= 0]))
+    assert lacking
+    assert thin_note(replace(config, size=320, anchor_scale=4.0), needles).startswith(
+        f"{lacking} of 16 boxes are too thin or small for the anchors at --size 320: each trains only"
+    )
+    assert thin_note(config, sources.open_source("discs:train", needs="boxes")) == ""
 
 
 @pytest.mark.parametrize(

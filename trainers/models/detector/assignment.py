@@ -43,7 +43,8 @@ def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Tar
     boxes, classes = _checked(boxes, classes)
     anchors = tf.constant(grid.boxes())
     best, proposal = _compared(anchors, boxes, classes >= 0)
-    forced = _forced(anchors, boxes, classes >= 0, proposal)
+    nobodys = tf.fill(tf.shape(best.index), -1)
+    forced = _forced(anchors, boxes, classes >= 0, nobodys, proposal)
     matched = tf.where(forced >= 0, forced, best.index)
     positive = (forced >= 0) | (best.overlap >= POSITIVE_IOU)
     undecided = (best.overlap >= NEGATIVE_IOU) | _covered(anchors, boxes, classes)
@@ -55,21 +56,23 @@ def assign_by_atss(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Ta
 
     Candidates are the anchors at the `ATSS_LOCATIONS` locations of each level nearest to an object's centre. Those are
     positive whose IoU is at least the candidates' mean plus standard deviation (with n - 1), and whose centre is
-    inside; of several objects the largest IoU wins, then the lower index. Arguments and `IGNORED` boxes as in
-    `assign_by_iou`.
+    inside; of several objects the largest IoU wins, then the lower index. An object that this leaves without an anchor,
+    as it does thin ones, gets its best of those that are free, in the rounds of `assign_by_iou`. Arguments and
+    `IGNORED` boxes as there.
     """
     boxes, classes = _checked(boxes, classes)
     anchors = tf.constant(grid.boxes())
-    candidates = _nearest(boxes, grid)
-    found = tf.gather(anchors, candidates)
-    overlap = _iou(found, boxes[:, :, None])
-    mean = tf.reduce_mean(overlap, axis=-1, keepdims=True)
-    variance = tf.reduce_sum(tf.square(overlap - mean), axis=-1, keepdims=True) / max(candidates.shape[-1] - 1, 1)
-    centre = 0.5 * (found[..., :2] + found[..., 2:])
-    inside = tf.reduce_all((centre > boxes[:, :, None, :2]) & (centre < boxes[:, :, None, 2:]), axis=-1)
-    chosen = inside & (overlap >= mean + tf.sqrt(variance)) & (classes >= 0)[..., None]
-    best = _largest(candidates, tf.where(chosen, overlap, -1.0), len(grid))
-    return _targets(boxes, classes, anchors, best.index, best.overlap >= 0, _covered(anchors, boxes, classes))
+    owner = _atss_owner(boxes, classes, anchors, grid)
+    waiting = (classes >= 0) & ~_owns_some(owner, boxes.shape[1])
+    owner = _forced(anchors, boxes, waiting, owner)
+    return _targets(boxes, classes, anchors, owner, owner >= 0, _covered(anchors, boxes, classes))
+
+
+def left_out_by_atss(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> tf.Tensor:
+    """Tell which objects get an anchor only because none is to go without, bool [B, M]; see `assign_by_atss`."""
+    boxes, classes = _checked(boxes, classes)
+    owner = _atss_owner(boxes, classes, tf.constant(grid.boxes()), grid)
+    return (classes >= 0) & ~_owns_some(owner, boxes.shape[1])
 
 
 ASSIGNMENTS = {"iou": assign_by_iou, "atss": assign_by_atss}
@@ -138,12 +141,41 @@ def _compared(
     return _Best(overlap, index), _Best(box_overlap, box_index)
 
 
-def _forced(anchors: tf.Tensor, boxes: tf.Tensor, waiting: tf.Tensor, proposal: _Best) -> tf.Tensor:
-    """Index of the object that took each anchor as its best one, [B, A], in rounds of proposals; -1 where none did."""
+def _atss_owner(boxes: tf.Tensor, classes: tf.Tensor, anchors: tf.Tensor, grid: AnchorGrid) -> tf.Tensor:
+    """Index of the object that each anchor finds by the paper's rule, [B, A]; -1 where none."""
+    candidates = _nearest(boxes, grid)
+    found = tf.gather(anchors, candidates)
+    overlap = _iou(found, boxes[:, :, None])
+    mean = tf.reduce_mean(overlap, axis=-1, keepdims=True)
+    variance = tf.reduce_sum(tf.square(overlap - mean), axis=-1, keepdims=True) / max(candidates.shape[-1] - 1, 1)
+    centre = 0.5 * (found[..., :2] + found[..., 2:])
+    inside = tf.reduce_all((centre > boxes[:, :, None, :2]) & (centre < boxes[:, :, None, 2:]), axis=-1)
+    chosen = inside & (overlap >= mean + tf.sqrt(variance)) & (classes >= 0)[..., None]
+    best = _largest(candidates, tf.where(chosen, overlap, -1.0), len(grid))
+    return tf.where(best.overlap >= 0, best.index, -1)
+
+
+def _owns_some(owner: tf.Tensor, count: int) -> tf.Tensor:
+    """Whether each of `count` objects is the owner of an anchor, bool [B, M]."""
+    batch, total = tf.shape(owner)[0], owner.shape[1]
+    rows = tf.broadcast_to(tf.range(batch)[:, None], [batch, total])
+    # Anchors of nobody are noted in front of the first object.
+    places = tf.stack([rows, owner + 1], axis=-1)
+    return tf.scatter_nd(places, tf.ones_like(owner), [batch, count + 1])[:, 1:] > 0
+
+
+def _forced(
+    anchors: tf.Tensor, boxes: tf.Tensor, waiting: tf.Tensor, taken: tf.Tensor, proposal: _Best | None = None
+) -> tf.Tensor:
+    """Give each waiting object its best free anchor, in rounds of proposals: whose each anchor [B, A] is, -1 nobody's.
+
+    Anchors that are `taken` stay so. The first proposal is computed unless it is known.
+    """
     batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.shape[0]
     order = tf.range(count)
 
-    def another(taken: tf.Tensor, waiting: tf.Tensor, overlap: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def decided(taken: tf.Tensor, waiting: tf.Tensor, proposal: _Best) -> tuple[tf.Tensor, tf.Tensor]:
+        overlap, index = proposal
         waiting &= overlap > 0
         mine, other = overlap[:, :, None], overlap[:, None]
         beaten = (other > mine) | ((other == mine) & (order < order[:, None]))
@@ -154,12 +186,13 @@ def _forced(anchors: tf.Tensor, boxes: tf.Tensor, waiting: tf.Tensor, proposal: 
         rows = tf.broadcast_to(tf.range(batch)[:, None], tf.shape(target))
         places, takers = tf.stack([rows, target], axis=-1), tf.broadcast_to(order, tf.shape(target))
         taken = tf.tensor_scatter_nd_max(tf.pad(taken, [[0, 0], [0, 1]]), places, takers)[:, :-1]
-        waiting &= lost
-        _, proposal = _compared(anchors, boxes, waiting, taken < 0)
-        return taken, waiting, *proposal
+        return taken, waiting & lost
 
-    state = (tf.fill([batch, total], -1), waiting, *proposal)
-    return tf.while_loop(lambda taken, waiting, *_: tf.reduce_any(waiting), another, state)[0]
+    def another(taken: tf.Tensor, waiting: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return decided(taken, waiting, _compared(anchors, boxes, waiting, taken < 0)[1])
+
+    state = (taken, waiting) if proposal is None else decided(taken, waiting, proposal)
+    return tf.while_loop(lambda _, waiting: tf.reduce_any(waiting), another, state)[0]
 
 
 def _covered(anchors: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
