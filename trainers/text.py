@@ -84,8 +84,8 @@ def _decoded(data: bytes, name: object, fits: Callable[[str], bool] | None) -> s
             return text
     line = data.count(b"\n", 0, place) + 1
     raise DataError(
-        f"{name} is not written in UTF-8 (line {line} holds the byte 0x{data[place]:02x}): open it in an editor and save "
-        "it with the encoding UTF-8"
+        f"{name} is not written in UTF-8 (line {line} holds the byte 0x{data[place]:02x}): open it in an editor and "
+        "save it with the encoding UTF-8"
     )
 
 

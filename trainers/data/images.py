@@ -1,24 +1,22 @@
 """Reading and resizing pictures: one loader and one resize for training, evaluation, prediction and the demo."""
 
-import struct
+import logging
 from pathlib import Path
-from typing import IO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..errors import DataError
+from .decoding import FRAMES, HEIF_SUFFIXES, Readable, bits_of, decode, few_bits, has_heif, to_eight_bits
 
-# What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), others from broken headers.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, Image.DecompressionBombError)
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
-Readable = str | Path | IO[bytes]
-"""A path, or a file that is open already, such as one within an archive."""
+log = logging.getLogger("metricfit")
 
 PICTURE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif", ".jp2",
+    *(HEIF_SUFFIXES if has_heif() else ()),
 )  # fmt: skip
 """What a folder's pictures are recognised by, in any case of letters."""
 
@@ -32,38 +30,41 @@ def picture_files(folder: Path) -> list[Path]:
     )
 
 
-def _open(path: Readable, upright: bool = True) -> Image.Image:
-    """Decode a file completely, and turn it upright or leave it as stored."""
-    try:
-        image = Image.open(path)
-        image.load()
-        if upright:
-            ImageOps.exif_transpose(image, in_place=True)
-    except FileNotFoundError as error:
-        raise DataError(f"no image at {path}: check the path") from error
-    except _BROKEN as error:
-        raise DataError(f"{path} cannot be read as an image ({error}): replace it") from error
-    return image
+def read_image(path: Readable, *, upright: bool = True, repairs: list[str] | None = None) -> np.ndarray:
+    """Read a picture as uint8 [H, W, 3], RGB, turned as EXIF says if `upright`; transparency is laid over white.
 
-
-def read_image(path: Readable, *, upright: bool = True) -> np.ndarray:
-    """Read a picture as uint8 [H, W, 3], RGB, turned as EXIF says if `upright`; transparency is laid over white."""
-    image = _open(path, upright)
+    What was mended is added to `repairs`, a few words each, or logged where nobody asks for it.
+    """
+    image, mended = decode(path, upright)
     if image.mode in _SIXTEEN_BIT:
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise DataError(
                 f"{path} holds integers in {values.min()}..{values.max()}, a picture has 8 or 16 bits: save it so"
             )
-        grey = ((values * 255 + 32767) // 65535).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+        bits = bits_of(values)
+        _tell(path, (*mended, *[few_bits(bits)] * (bits < 16)), repairs)
+        return np.repeat(to_eight_bits(values, bits)[..., None], 3, axis=2)
     if image.mode == "F":
-        raise DataError(f"{path} holds floating-point values of unknown range: save it as an 8- or 16-bit picture")
+        values = np.asarray(image)
+        raise DataError(
+            f"{path} holds floating-point values ({values.min():g} to {values.max():g}), and which of them is white is "
+            "not known: save it as an 8- or 16-bit picture"
+        )
+    _tell(path, mended, repairs)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
     return np.array(image.convert("RGB"))
+
+
+def _tell(path: Readable, mended: tuple[str, ...], repairs: list[str] | None) -> None:
+    if repairs is not None:
+        repairs.extend(mended)
+    else:
+        for repair in mended:
+            log.warning("repaired: %s: %s", path, repair)
 
 
 _INSTEAD = {
@@ -73,9 +74,12 @@ _INSTEAD = {
 }
 
 
-def read_mask(path: Readable, *, kind: str = "mask") -> np.ndarray:
+def read_mask(path: Readable, *, kind: str = "mask", repairs: list[str] | None = None) -> np.ndarray:
     """Read the index or grey values of a mask or class map as stored, uint8 [H, W]; `kind` is its name in errors."""
-    image = _open(path)
+    image, mended = decode(path)
+    if FRAMES in mended:
+        raise DataError(f"{path} holds several pictures, a {kind} is one: save the one that is meant")
+    _tell(path, mended, repairs)
     if image.mode in ("LA", "PA", "La"):
         return np.ascontiguousarray(np.asarray(image)[..., 0])
     values = np.array(image)
@@ -95,9 +99,15 @@ def read_mask(path: Readable, *, kind: str = "mask") -> np.ndarray:
 def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_name: object, kind: str = "mask") -> None:
     """Refuse a mask that has not the size of its (upright) image."""
     if mask.shape != image.shape[:2]:
+        advice = ": resize one of them"
+        if mask.shape == image.shape[1::-1]:
+            advice = (
+                " (the two are turned: is the picture's EXIF rotation the reason?): turn the "
+                f"{kind} as the picture is shown, or store the picture upright without that rotation"
+            )
         raise DataError(
             f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
-            f"{image.shape[1]}x{image.shape[0]}: resize one of them"
+            f"{image.shape[1]}x{image.shape[0]}{advice}"
         )
 
 

@@ -1,5 +1,7 @@
 """Reading every kind of file that cameras and tools write, and the resize that all parts share."""
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from metricfit.trainers.data.images import read_image, read_mask, resize_image, resize_map, resize_mask
-from metricfit.trainers.errors import DataError
+from metricfit.trainers.data import decoding
+from metricfit.trainers.data.decoding import CUT_OFF, FRAMES
+from metricfit.trainers.data.images import check_sizes, read_image, read_mask, resize_image, resize_map, resize_mask
+from metricfit.trainers.errors import DataError, UsageError
 
 CORNERS = np.array(
     [[[250, 10, 10], [10, 250, 10], [10, 10, 250]], [[250, 250, 10], [10, 250, 250], [200, 200, 200]]], np.uint8
@@ -203,3 +207,140 @@ def test_16_bits_become_8_by_rounding(tmp_path):
     values = np.array([[0, 200, 65535, 32767]], np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
     assert read_image(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 1, 255, 127]
+
+
+def smooth(height=64, width=80):
+    noise = np.random.default_rng(3).integers(0, 256, (height // 8, width // 8, 3)).astype(np.uint8)
+    return cv2.resize(noise, (width, height))
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+@pytest.mark.parametrize("name", ["grey.png", "grey.tif", "colour.png", "colour.tif", "turned.png"])
+def test_few_bits_in_16_are_brought_to_the_full_range(tmp_path, bits, name):
+    picture = smooth()
+    picture[0, 0] = 255
+    deep = (picture.astype(np.uint16) << (bits - 8)) | (picture >> max(0, 16 - bits))
+    if name.startswith("grey"):
+        Image.fromarray(deep[..., 0]).save(tmp_path / name)
+    else:
+        cv2.imwrite(str(tmp_path / name), deep[..., ::-1])
+    if name == "turned.png":
+        data, exif = (tmp_path / name).read_bytes(), Image.Exif()
+        exif[0x0112] = 6
+        chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\x00\x00")
+        chunk = (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+        (tmp_path / name).write_bytes(data[:33] + chunk + data[33:])
+        picture = UPRIGHT[6](picture)
+    repairs = []
+    found = read_image(tmp_path / name, repairs=repairs)
+    expected = np.repeat(picture[..., :1], 3, 2) if name.startswith("grey") else picture
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert repairs == [f"{bits} bits stored in 16, brought to the full range"]
+
+
+def test_16_bits_that_are_used_stay_as_they_are(tmp_path):
+    picture = smooth()
+    for name, values in (("full", picture.astype(np.uint16) * 257), ("black", np.zeros_like(picture, np.uint16))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), values[..., ::-1])
+        repairs = []
+        assert np.abs(read_image(tmp_path / f"{name}.png", repairs=repairs).astype(int) - (values >> 8)).max() <= 1
+        assert repairs == []
+
+
+def test_transparency_of_few_bits_stays(tmp_path):
+    deep = np.dstack([smooth().astype(np.uint16) * 16, np.full((64, 80), 65535, np.uint16)])
+    cv2.imwrite(str(tmp_path / "a.png"), deep[..., [2, 1, 0, 3]])
+    assert np.abs(read_image(tmp_path / "a.png").astype(int) - smooth()).max() <= 1
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_is_mended_only_when_no_row_is_missing(tmp_path, progressive):
+    Image.fromarray(smooth()).save(tmp_path / "whole.jpg", quality=95, progressive=progressive)
+    data, whole = (tmp_path / "whole.jpg").read_bytes(), read_image(tmp_path / "whole.jpg")
+    for cut in (1, 2):
+        repairs = []
+        (tmp_path / "a.jpg").write_bytes(data[:-cut])
+        np.testing.assert_array_equal(read_image(tmp_path / "a.jpg", repairs=repairs), whole)
+        assert repairs == [CUT_OFF]
+    for cut in (4, 20, 1000):
+        (tmp_path / "a.jpg").write_bytes(data[:-cut])
+        with pytest.raises(DataError, match=r"a\.jpg .*ends early, \d+ of 64 rows are not whole.*replace it"):
+            read_image(tmp_path / "a.jpg")
+
+
+def test_what_is_mended_is_logged_where_nobody_asks_for_it(tmp_path, caplog):
+    Image.fromarray(np.full((4, 4), 4000, np.uint16)).save(tmp_path / "a.tif")
+    with caplog.at_level("WARNING", "metricfit"):
+        read_image(tmp_path / "a.tif")
+    assert "a.tif: 12 bits stored in 16" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "webp", "png"])
+def test_of_several_pictures_the_first_is_taken_and_said(tmp_path, suffix):
+    first, second = (Image.fromarray(smooth() // part) for part in (1, 2))
+    first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second], lossless=True)
+    repairs = []
+    assert np.abs(read_image(tmp_path / f"a.{suffix}", repairs=repairs).astype(int) - smooth()).mean() < 12
+    assert repairs == [FRAMES]
+    with pytest.raises(DataError, match="holds several pictures, a mask is one"):
+        read_mask(tmp_path / f"a.{suffix}")
+
+
+def test_pictures_above_pillows_limit_are_too_large_and_can_be_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    Image.fromarray(smooth()).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="a.png is too large, 0 megapixels where 0 are allowed: shrink it.*MEGAPIXELS="):
+        read_image(tmp_path / "a.png")
+    monkeypatch.setenv("METRICFIT_MAX_MEGAPIXELS", "0.1")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), smooth())
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    monkeypatch.setenv("METRICFIT_MAX_MEGAPIXELS", "many")
+    with pytest.raises(UsageError, match="METRICFIT_MAX_MEGAPIXELS must be a number"):
+        read_image(tmp_path / "a.png")
+
+
+def test_photos_of_phones_are_read_whatever_they_are_called(tmp_path, monkeypatch):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(Image.fromarray(smooth())).save(tmp_path / "a.heic", quality=100)
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "a.heic").read_bytes())
+    expected = np.asarray(pillow_heif.open_heif(tmp_path / "a.heic"))
+    assert np.abs(expected[0, 0].astype(int) - smooth()[0, 0]).max() <= 4
+    for name in ("a.heic", "b.jpg"):
+        np.testing.assert_array_equal(read_image(tmp_path / name), expected)
+    monkeypatch.setattr(decoding, "has_heif", lambda: False)
+    monkeypatch.setattr(Image, "ID", [kind for kind in Image.ID if kind != "HEIF"])
+    with pytest.raises(DataError, match=r"b\.jpg is a HEIC photo: install .*metricfit\[heic\].*or save it as JPEG"):
+        read_image(tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.jpg", b"", "it is empty"),
+        ("a.jpg", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS: run git lfs pull"),
+        ("a.jpg", b"\n<!DOCTYPE html><html>", "it is a web page"),
+        ("a.png", b"%PDF-1.4", "it is a PDF"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42", "it is a video"),
+        ("a.CR2", b"II*\0", "is a raw photo of a camera: develop it, and save it as JPEG or PNG"),
+    ],
+)
+def test_what_is_no_picture_says_what_it_is(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=reason):
+        read_image(tmp_path / name)
+
+
+def test_colours_in_floating_point_say_so(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.tif"), smooth().astype(np.float32) / 255)
+    with pytest.raises(DataError, match="colours in floating point"):
+        read_image(tmp_path / "a.tif")
+    Image.fromarray(smooth()[..., 0] / np.float32(255)).save(tmp_path / "b.tif")
+    with pytest.raises(DataError, match=r"b\.tif holds floating-point values \(.*save it as an 8- or 16-bit picture"):
+        read_image(tmp_path / "b.tif")
+
+
+def test_masks_of_pictures_as_stored_name_the_rotation():
+    with pytest.raises(DataError, match=r"m\.png is 8x6, its image a\.jpg is 6x8 \(the two are turned: .*EXIF"):
+        check_sizes(np.zeros((8, 6, 3), np.uint8), np.zeros((6, 8), np.uint8), "a.jpg", "m.png")
+    with pytest.raises(DataError, match="resize one of them"):
+        check_sizes(np.zeros((8, 6, 3), np.uint8), np.zeros((6, 9), np.uint8), "a.jpg", "m.png")

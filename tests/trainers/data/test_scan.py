@@ -95,12 +95,15 @@ def test_lists_that_name_what_is_not_there(tmp_path):
     assert list(kept.names) == ["a", "b"]
 
 
-def test_a_list_that_is_no_text_names_what_is_not_there(tmp_path):
-    write_pairs(tmp_path, ["a"])
-    (tmp_path / "train.txt").write_bytes("a\nbärchen\n".encode("latin-1"))
+def test_a_list_in_an_old_code_page_names_what_is_not_there(tmp_path):
+    write_pairs(tmp_path, ["a", "möwe"])
+    (tmp_path / "train.txt").write_bytes("a\nmöwe\nbärchen\n".encode("latin-1"))
     ((name, sentence),) = scan(open_source(f"folder:{tmp_path}:train"), quiet=True).faults
-    assert name == "b\ufffdrchen"
+    assert name == "bärchen"
     assert "there is no such picture: correct the list" in sentence
+    (tmp_path / "train.txt").write_bytes("a\nbärchen\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"train\.txt is not written in UTF-8 \(line 2 "):
+        open_source(f"folder:{tmp_path}:train")
 
 
 def test_nothing_left_is_an_error(tmp_path):

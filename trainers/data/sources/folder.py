@@ -38,7 +38,7 @@ def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str,
     """Read a split's list: the stem that each entry means -> the entry, and what is at fault as (entry, sentence)."""
     chosen: dict[str, str] = {}
     faults = []
-    text = read_text(path, lambda text: all(_meant(entry, meant) for entry in _entries(text) if not entry.isascii()))
+    text = read_text(path, lambda text: any(_meant(entry, meant) for entry in _entries(text) if not entry.isascii()))
     for entry in _entries(text):
         stem = _meant(entry, meant)
         if stem is None:

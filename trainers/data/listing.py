@@ -1,0 +1,46 @@
+"""What lies in a folder beside the pictures that can be read, said in words."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from .decoding import HEIF_SUFFIXES, RAW_SUFFIXES
+from .images import PICTURE_SUFFIXES
+
+_REMEDIES = {
+    HEIF_SUFFIXES: "HEIC with pip install 'metricfit[heic]', or save them as JPEG",
+    RAW_SUFFIXES: "raw photos of a camera must be developed: save them as JPEG or PNG",
+    (".svg", ".pdf", ".psd", ".ai", ".eps"): "drawings and documents must be exported as PNG",
+    (".exr", ".hdr", ".jxl", ".dcm", ".nii", ".mha", ".fits"): "save them as PNG or TIFF of 8 or 16 bits",
+    (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mts"): "of videos, take out the frames that are meant",
+}
+"""Endings of what holds a picture and is not read here -> what to do."""
+
+
+def passed_over(paths: Iterable[Path], where: object) -> tuple[str, ...]:
+    """Say in a sentence, if there is need, which files hold pictures and are not read, and what to do about them."""
+    remedies = {suffix: text for suffixes, text in _REMEDIES.items() for suffix in suffixes}
+    found = sorted(
+        path
+        for path in paths
+        if (suffix := path.suffix.lower()) in remedies
+        and suffix not in PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
+    if not found:
+        return ()
+    names = ", ".join(path.name for path in found[:3]) + ", ..." * (len(found) > 3)
+    files = "1 file is" if len(found) == 1 else f"{len(found)} files are"
+    advice = "; ".join(dict.fromkeys(remedies[path.suffix.lower()] for path in found))
+    return (f"{files} not read in {where}: {names} ({advice})",)
+
+
+def contents(folder: Path) -> str:
+    """Say what a folder holds, for an error that misses something there."""
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    folders = [f"{path.name}/" for path in paths if path.is_dir()]
+    endings = Counter(path.suffix.lower() or "without ending" for path in paths if not path.is_dir())
+    files = [f"{count} {ending}" for ending, count in endings.most_common(4)]
+    shown = ", ".join([*folders[:6], *["..."] * (len(folders) > 6), *files])
+    return f"it holds {shown}" if shown else "it is empty"
