@@ -14,6 +14,7 @@ from .presentation import Presentation
 from .sweeps import sweep_sections
 from .tables import LabelledRow, labelled, spread_table
 from .transfer import transfer_section
+from .verdict import verdict
 
 
 def report(comparison: Comparison, presentation: Presentation) -> str:
@@ -22,6 +23,7 @@ def report(comparison: Comparison, presentation: Presentation) -> str:
     title = f"{comparison.task.capitalize()}: {len(comparison.plan.entries)} losses side by side"
     parts = [
         f"<h1>{html.escape(title)}</h1>",
+        verdict(comparison, rows, presentation),
         _setting(comparison),
         f"<h2>{presentation.heading}</h2>",
         paragraph(presentation.opening),
