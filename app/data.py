@@ -22,7 +22,7 @@ def check(options: DataCheckOptions) -> int:
     log.info("%s", faults.report(limit=None))
     if faults.repaired:
         log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
-    if faults.faults:
+    if faults.sentences:
         raise DataError(
             f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed, or let a training or "
             "evaluation leave those examples out with --skip-bad"

@@ -1,5 +1,6 @@
 """`metricfit predict`: picture files -> what the model finds in them, drawn and as JSON."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from .reports import made
 from .results import Result
 from .show.pictures import Input, find_pictures, unique_stems
 from .tasks import TASKS
+
+log = logging.getLogger("metricfit")
 
 RESULTS = "results.json"
 SCHEMA_VERSION = 1
@@ -33,6 +36,9 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     )  # fmt: skip
     for _ in prediction:
         pass
+    for repair, names in prediction.repaired.items():
+        shown = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+        log.warning("repaired: %s (%d of %d pictures: %s)", repair, len(names), len(prediction.pictures), shown)
     if not options.quiet:
         if done := len(prediction.entries):
             print(f"{done} of {len(prediction.pictures)} pictures, {prediction.threshold.explained}")
@@ -61,6 +67,7 @@ class Prediction:
         self.threshold = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
         self.entries: list[dict[str, Any]] = []  # by picture, what results.json says about it
         self.failures: list[dict[str, str]] = []  # name and error of what could not be read
+        self.repaired: dict[str, list[str]] = {}  # what was mended on reading -> the names of the pictures
         self.summary: dict[str, Any] = {}  # what results.json holds
         self.paths: list[Path] = []  # what was made
 
@@ -89,6 +96,8 @@ class Prediction:
                 except DataError as error:
                     self.failures.append({"name": picture.name, "error": str(error)})
                 else:
+                    for repair in picture.repairs:
+                        self.repaired.setdefault(repair, []).append(picture.name)
                     result = self.predictor(image, picture.name).at(self.threshold)
                     if writer is not None:
                         self.entries.append(writer.add(result, stem))

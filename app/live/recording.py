@@ -25,7 +25,8 @@ class Recording:
         self.path, self.fps, self.frames = Path(path), fps, 0
         if self.path.suffix.lower() not in CODECS or self.path.is_dir():
             raise UsageError(f"expected a video file ending in {', '.join(CODECS)} to record into, got {self.path}")
-        self._part = self.path.with_name(f"{self.path.stem}.part{self.path.suffix}")
+        # FFmpeg takes what stands before a colon in a relative path for a protocol.
+        self._part = self.path.absolute().with_name(f"{self.path.stem}.part{self.path.suffix}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._part.touch()

@@ -1,5 +1,6 @@
 """Video files."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,8 @@ class Video(Capture):
 
     def _open(self) -> cv2.VideoCapture:
         with quiet_opencv():
-            capture = cv2.VideoCapture(self.name, cv2.CAP_FFMPEG)
+            # FFmpeg takes what stands before a colon in a relative path for a protocol.
+            capture = cv2.VideoCapture(os.path.abspath(self.name), cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise DataError(
                 f"{self.name} cannot be read as a video: check that it plays elsewhere, or convert it to .mp4 (H.264)"

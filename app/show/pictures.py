@@ -2,8 +2,9 @@
 
 import glob
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from PIL import Image
 
 from ...trainers.data.example import Source
 from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
+from ...trainers.data.listing import no_pictures, passed_over
 from ...trainers.data.sources import FORMS, SOURCES, open_source
-from ...trainers.errors import DataError, UsageError
+from ...trainers.errors import UsageError
 from ...trainers.files import written_beside
 from .lettering import Colour
+
+log = logging.getLogger("metricfit")
 
 Input = str | Path | np.ndarray
 """What pictures are given as: a file, folder, pattern or source, or uint8 [H, W, 3]."""
@@ -24,10 +28,14 @@ Input = str | Path | np.ndarray
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's path as found or name in a source, and what loads it: uint8 [H, W, 3] RGB, or a DataError."""
+    """A picture's path as found or name in a source, and what loads it: uint8 [H, W, 3] RGB, or a DataError.
+
+    What loading had to mend is added to `repairs`, a few words each.
+    """
 
     name: str
     load: Callable[[], np.ndarray]
+    repairs: list[str] = field(default_factory=list)
 
 
 def is_source(text: str) -> bool:
@@ -52,31 +60,44 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
             # Models train on the scenes of the other split.
             source = open_source("scenes:test" if text == "scenes" else text, needs="none")
             for index, name in enumerate(source.names):
-                found[f"{text}/{name}"] = Picture(name, partial(_image_of, source, index))
+                repairs: list[str] = []
+                found[f"{text}/{name}"] = Picture(name, partial(_image_of, source, index, repairs), repairs)
+            for note in source.notes:
+                log.warning("%s", note)
             continue
         elif glob.has_magic(text):
             matches = map(Path, sorted(glob.glob(text, recursive=True)))
-            if not (files := [path for path in matches if path.suffix.lower() in PICTURE_SUFFIXES]):
-                raise UsageError(f"expected pictures, no picture matches {text!r}: check the pattern")
+            matched = list(matches)
+            files = [path for path in matched if path.suffix.lower() in PICTURE_SUFFIXES]
+            others = passed_over(matched, text)
+            if not files:
+                raise UsageError("; ".join((f"no picture matches {text!r}: check the pattern", *others)))
+            for sentence in others:
+                log.warning("%s", sentence)
         else:
             raise UsageError(
                 f"expected a picture, a folder, a pattern or a source ({FORMS}); found nothing at {text!r}: "
                 "check the path"
             )
         for path in files:
-            found[str(path.resolve())] = Picture(str(path), partial(read_image, path))
+            repairs = []
+            found[str(path.resolve())] = Picture(str(path), partial(read_image, path, repairs=repairs), repairs)
     return list(found.values())
 
 
-def _image_of(source: Source, index: int) -> np.ndarray:
-    return source.load(index).image
+def _image_of(source: Source, index: int, repairs: list[str]) -> np.ndarray:
+    example = source.load(index)
+    repairs.extend(example.repairs)
+    return example.image
 
 
 def _in_folder(folder: Path) -> list[Path]:
     for place in (folder, folder / "images"):
         if place.is_dir() and (files := picture_files(place)):
+            for sentence in passed_over(place.iterdir(), place):
+                log.warning("%s", sentence)
             return files
-    raise DataError(f"expected pictures in {folder}, found none: give a folder of .jpg, .png, .webp or .tif files")
+    raise no_pictures(folder)
 
 
 def unique_stems(names: Sequence[str]) -> list[str]:

@@ -167,3 +167,19 @@ def test_sources_and_usage(tmp_path, capsys):
         predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "file"))
     predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
     assert f"made  {tmp_path / 'out/results.json'}" in capsys.readouterr().out.splitlines()
+
+
+def test_what_was_mended_and_what_is_not_read_is_said(tmp_path, caplog):
+    for number in range(5):
+        Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64)).save(tmp_path / f"{number}.tif")
+    save(tmp_path / "a.png", disc(20, 20, 10, 5))
+    (tmp_path / "b.NEF").write_bytes(b"x")
+    with caplog.at_level("WARNING", "metricfit"):
+        predict(_options(tmp_path, tmp_path))
+        predict(_options(tmp_path, tmp_path / "*", out=tmp_path / "out2"))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 4
+    for passed, repaired in (lines[:2], lines[2:]):
+        assert "1 file is not read" in passed
+        assert "b.NEF (raw photos" in passed
+        assert repaired.startswith("repaired: 12 bits stored in 16, brought to the full range (5 of 6 pictures: ")

@@ -14,6 +14,7 @@ from typing import IO
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 
 from ..errors import DataError, UsageError
 
@@ -47,14 +48,14 @@ def decode(path: Readable, upright: bool = True) -> tuple[Image.Image, tuple[str
         # Pillow would open many of them, and give the thumbnail.
         raise DataError(f"{path} is a raw photo of a camera: develop it, and save it as JPEG or PNG")
     try:
-        image = _opened(path)
-        image, repairs = _first_frame(path, image)
-        deep = ";16" in str(image.tile[:1]) and image.mode in ("RGB", "RGBA")
-        turn = image.getexif().get(_ORIENTATION) if deep else None
+        file, repairs = _first_frame(path, _opened(path))
+        image: Image.Image = file
+        deep = ";16" in str(file.tile[:1]) and file.mode in ("RGB", "RGBA")
+        turn = file.getexif().get(_ORIENTATION) if deep else None
         try:
-            image.load()
+            file.load()
         except OSError as error:
-            if image.format not in ("JPEG", "MPO") or "truncated" not in str(error):
+            if file.format not in ("JPEG", "MPO") or "truncated" not in str(error):
                 raise
             image, repairs = _completed_jpeg(path), (*repairs, CUT_OFF)
         if deep and (found := _few_bits_of_colours(path)):
@@ -72,7 +73,7 @@ def decode(path: Readable, upright: bool = True) -> tuple[Image.Image, tuple[str
     return image, repairs
 
 
-def _opened(path: Readable) -> Image.Image:
+def _opened(path: Readable) -> ImageFile:
     try:
         return Image.open(path)
     except Image.UnidentifiedImageError:
@@ -128,7 +129,7 @@ def _too_large(path: Readable, error: Image.DecompressionBombError) -> DataError
     )
 
 
-def _first_frame(path: Readable, image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _first_frame(path: Readable, image: ImageFile) -> tuple[ImageFile, tuple[str, ...]]:
     """Tell whether a file holds several pictures; the second ones in photos (MPO) are previews."""
     try:
         several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1

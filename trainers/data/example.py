@@ -68,6 +68,7 @@ class Source(ABC):
         repaired: what was mended in all examples together -> how often; `Example.repairs` tells it by example.
         notes: what is no fault and yet worth knowing, a sentence each.
         recognised: which layout was recognised where none was named, a line for each source.
+        ignores: whether 255 in its label files is known to mean ignore, so that nobody need ask what it means.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Source(ABC):
     repaired: Mapping[str, int] = {}
     notes: Sequence[str] = ()
     recognised: Sequence[str] = ()
+    ignores: bool = False
 
     @abstractmethod
     def __len__(self) -> int:
@@ -92,6 +94,10 @@ class Source(ABC):
         """Name the mask or label file of an example, or the example where there is no such file."""
         return self.names[index]
 
+    def doubts(self) -> Sequence[str]:
+        """Say, once all examples were loaded, what only all of them show to be wrong: a sentence each."""
+        return ()
+
 
 class View(Source):
     """Another source, whose examples are changed when they are loaded; the rest is as that source has it."""
@@ -101,7 +107,7 @@ class View(Source):
         self.name, self.class_names, self.names = source.name, source.class_names, source.names
         self.box_counts, self.box_bound = source.box_counts, source.box_bound
         self.structural_faults, self.repaired, self.notes = source.structural_faults, source.repaired, source.notes
-        self.recognised = source.recognised
+        self.recognised, self.ignores = source.recognised, source.ignores
 
     def __len__(self) -> int:
         return len(self.source)

@@ -40,6 +40,8 @@ class CodedLabels(View):
         counting = [value for value in range(len(value_names)) if value not in ignore]
         self._table[counting] = np.arange(len(counting))
         self._counts = np.full((len(source), len(counting)), -1, np.int64)
+        self._ignore = tuple(ignore)
+        self._held = np.zeros((len(source), 256), bool)
 
     def load(self, index: int) -> Example:
         """See `Source`; values that are neither classes nor ignored are refused, too."""
@@ -48,6 +50,7 @@ class CodedLabels(View):
         if example.labels is None:
             raise DataError(f"{example.name} of {self.name} has no labels: choose a source that has them")
         values = np.bincount(example.labels.ravel(), minlength=256)
+        self._held[index] = values > 0
         unknown = np.flatnonzero((values > 0) & ~self._known)
         if len(unknown):
             raise DataError(self._complaint(index, unknown.tolist()))
@@ -61,10 +64,45 @@ class CodedLabels(View):
         classes = f"0 ({names[0]}) to {len(names) - 1} ({names[-1]})" if len(names) > 1 else f"0 ({names[0]})"
         held = f"the value {listed}" if len(unknown) == 1 else f"{len(unknown)} other values ({listed})"
         advice = "save the index of the class of each pixel"
-        if len(unknown) <= 4:
+        if self._from_one(self._held[index]):
+            advice = f"no pixel is 0, so the numbers may begin with 1: {self._mend_from_one()}"
+        elif len(unknown) == 1 and len(names) == 2 and not self._held[index][1]:
+            advice = f"save 1 instead if that is {names[1]}, or leave these pixels out with --ignore {unknown[0]}"
+        elif len(unknown) <= 4:
             values = " ".join(map(str, unknown))
             advice = f"add the missing names to the classes, or leave these pixels out with --ignore {values}"
         return f"labels {self.partner_name(index)} hold {held}, the classes are {classes}: {advice}"
+
+    def _from_one(self, held: np.ndarray) -> bool:
+        """Tell whether values look as if the first class were 1: none is 0, and some is the number of classes."""
+        next_value = len(self._value_names)
+        return not held[0] and bool(held[next_value]) and not self._known[next_value]
+
+    def _mend_from_one(self) -> str:
+        return (
+            f"subtract 1 from all of them, or if 0 is a class that no pixel has, put its name before "
+            f"{self._value_names[0]} in the list of classes"
+        )
+
+    def doubts(self) -> list[str]:
+        """See `Source`."""
+        held, names = np.asarray(self._held.any(axis=0)), self._value_names
+        if self._from_one(held):
+            return [
+                f"the label files of {self.name} hold {len(names)} and no 0, the classes are 0 ({names[0]}) to "
+                f"{len(names) - 1} ({names[-1]}), so their numbers begin with 1: {self._mend_from_one()}"
+            ]
+        counting = [value for value in range(len(names)) if value not in self._ignore]
+        absent = [names[value] for value in counting if not held[value]]
+        # A class that was saved as 255 is the last one, or all that there is besides a background.
+        replaced = absent and (absent == [names[counting[-1]]] or len(absent) == len(counting) - 1)
+        if not held[IGNORE] or IGNORE in self._ignore or self.source.ignores or not replaced:
+            return []
+        return [
+            f"the label files of {self.name} hold 255, which is ignored, and no pixel of {', '.join(absent[:3])}"
+            f"{', ...' if len(absent) > 3 else ''}: if 255 is such a class, save its index instead "
+            f"({names.index(absent[-1])} for {absent[-1]}); if 255 means ignore, say so with --ignore 255"
+        ]
 
     def counts(self, indices: Sequence[int] | np.ndarray, *, quiet: bool = False) -> np.ndarray:
         """Give the pixels of each class in some examples, int64 [n, C]; those not loaded so far are loaded now."""

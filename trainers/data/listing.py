@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import DataError
 from .decoding import HEIF_SUFFIXES, RAW_SUFFIXES
 from .images import PICTURE_SUFFIXES
 
@@ -44,3 +45,12 @@ def contents(folder: Path) -> str:
     files = [f"{count} {ending}" for ending, count in endings.most_common(4)]
     shown = ", ".join([*folders[:6], *["..."] * (len(folders) > 6), *files])
     return f"it holds {shown}" if shown else "it is empty"
+
+
+def no_pictures(folder: Path) -> DataError:
+    """Say that a folder holds no picture that can be read, and what it holds instead."""
+    return DataError(
+        f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}); {contents(folder)}"
+        + "".join(f"; {sentence}" for sentence in passed_over(folder.iterdir(), folder))
+        + ": give the folder that holds them"
+    )

@@ -67,11 +67,16 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """As `Task.check_data`."""
         if len(training.class_names) < 2:
             raise UsageError(f"{training.name} has the class {training.class_names[0]} alone: segmentation needs two")
-        for source in (training, selection):
-            # The first example with a pixel that counts ends the search.
-            if not any((known(source.load(index), "labels") != IGNORE).any() for index in range(len(source))):
+        for source, least in ((training, 2), (selection, 1)):
+            seen = _classes_seen(source, least)
+            if not seen:
                 raise DataError(
                     f"no pixel of {source.name} counts, all are ignored: choose other data or another --ignore"
+                )
+            if len(seen) < least:
+                raise DataError(
+                    f"all pixels of {source.name} that count are {training.class_names[min(seen)]}, and nothing can be "
+                    "learnt: look at the label files (metricfit data show), and at what --ignore leaves"
                 )
 
     def source_options(self, config: SegmentationConfig) -> dict[str, Any]:
@@ -179,6 +184,16 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         ]
         figures = {"scalars": report.scalars, "classes": report.class_scalars, "images": report.jaccard.images}
         return {**figures, "palette": hexadecimal_palette(names), "pictures": pictures}
+
+
+def _classes_seen(source: Source, enough: int) -> set[int]:
+    """Give the classes of a source's pixels, or so many of them: the first examples mostly end the search."""
+    seen: set[int] = set()
+    for index in range(len(source)):
+        seen |= set(np.unique(known(source.load(index), "labels")).tolist()) - {IGNORE}
+        if len(seen) >= enough:
+            break
+    return seen
 
 
 def _class_layer(model: keras.Model) -> ClassLogits:

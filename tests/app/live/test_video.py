@@ -87,6 +87,23 @@ def test_a_video_gives_every_frame_in_order_and_again(tmp_path):
     assert not [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
 
 
+@pytest.mark.parametrize("name", ["12:30.mp4", "50% möwe %02d.mp4", "rtsp:a.mp4", "-a.mp4", "a|b.mp4"])
+def test_a_video_of_any_name_is_read_and_written(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "in.mp4", frames=4).rename(name)
+    source = open_frames(name)
+    frames = _drain(source)
+    source.close()
+    assert [len(frames), {frame.name for frame in frames}] == [4, {name}]
+    recording = Recording(f"out {name}", 10.0)
+    for frame in frames:
+        recording.write(frame.image)
+    recording.close()
+    again = open_frames(f"out {name}")
+    assert len(_drain(again)) == 4
+    again.close()
+
+
 def test_what_is_no_video_is_named(tmp_path):
     (tmp_path / "in.mp4").write_text("not a video")
     with pytest.raises(DataError, match=r"in\.mp4 cannot be read"):
@@ -199,7 +216,7 @@ def test_inputs_are_found_once_and_named_apart(tmp_path):
     assert unique_stems(["a/x.png", "b/x.png", "c/x-2.png"]) == ["x", "x-3", "x-2"], "names that are there come first"
     assert pictures[0].load().shape == (20, 20, 3)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="found none"):
+    with pytest.raises(DataError, match=r"holds no pictures .*; it is empty: give the folder"):
         find_pictures([tmp_path / "empty"])
     with pytest.raises(UsageError, match="nothing at"):
         find_pictures([tmp_path / "none.png"])

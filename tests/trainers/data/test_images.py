@@ -289,7 +289,9 @@ def test_of_several_pictures_the_first_is_taken_and_said(tmp_path, suffix):
 def test_pictures_above_pillows_limit_are_too_large_and_can_be_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     Image.fromarray(smooth()).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png is too large, 0 megapixels where 0 are allowed: shrink it.*MEGAPIXELS="):
+    with pytest.raises(
+        DataError, match=r"a\.png is too large, 0 megapixels where 0 are allowed: shrink it.*MEGAPIXELS="
+    ):
         read_image(tmp_path / "a.png")
     monkeypatch.setenv("METRICFIT_MAX_MEGAPIXELS", "0.1")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), smooth())

@@ -48,7 +48,7 @@ def test_values_become_classes_and_ignored_ones_255(streets):
 
 
 def test_an_ignored_value_with_a_name_is_no_class(streets):
-    source = opened(streets, 0, 3)
+    source = opened(streets, 0, 3, 255)
     assert source.class_names == ("road", "car")
     expected = np.full((24, 32), 255, np.uint8)
     expected[0, :5] = 1
@@ -192,3 +192,56 @@ def test_cityscapes_has_the_classes_of_its_benchmark(monkeypatch, tmp_path):
     assert source.class_names[labels[33]] == "bicycle"
     # Benchmark's own list of what does not count: vehicles of the camera, borders, static and dynamic things, ...
     np.testing.assert_array_equal(np.flatnonzero(labels == 255), [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30])
+
+
+def two_classes(folder, *values, names="sky\nroad\n"):
+    """Write a label file of each list of values, and the names of the classes."""
+    write_pairs(folder, [f"p{number}" for number in range(len(values))], "labels")
+    for number, held in enumerate(values):
+        labels = np.resize(np.array(held, np.uint8), (24, 32))
+        Image.fromarray(labels).save(folder / "labels" / f"p{number}.png")
+    (folder / "classes.txt").write_text(names)
+    return f"folder:{folder}"
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "said"),
+    [
+        ([[0, 255], [0, 255]], "sky\nroad\n", r"hold 255, which is ignored, and no pixel of road: .*1 for road"),
+        ([[255], [0]], "sky\nroad\n", "hold 255"),
+        ([[1, 255]], "sky\nroad\n", r"no pixel of sky: .*0 for sky"),
+        ([[0, 1], [0, 255]], "sky\nroad\ncar\n", r"no pixel of car: .*2 for car.*--ignore 255"),
+        ([[0, 255]], "sky\nroad\ncar\ndog\ncat\n", r"no pixel of road, car, dog, \.\.\.: "),
+    ],
+)
+def test_255_in_place_of_a_class_stops_the_run(tmp_path, values, names, said):
+    text = two_classes(tmp_path, *values, names=names)
+    for more in ({}, {"skip_bad": True}):
+        with pytest.raises(DataError, match=said):
+            checked_source(text, needs="labels", quiet=True, **more)
+    assert len(checked_source(text, needs="labels", coding=LabelCoding(ignore=(255,)), quiet=True)) == len(values)
+
+
+@pytest.mark.parametrize("values", [[[0, 1], [255]], [[0], [0]], [[0, 2, 255]], [[1, 2, 255]]])
+def test_255_that_can_only_mean_ignore_does_not(tmp_path, values):
+    names = "sky\nroad\n" if 2 not in values[0] else "sky\nroad\ncar\n"
+    checked_source(two_classes(tmp_path, *values, names=names), needs="labels", quiet=True)
+
+
+def test_numbers_that_begin_with_1_are_told_and_not_left_out(tmp_path):
+    text = two_classes(tmp_path, [1, 2, 3], [1, 2], [2], names="sky\nroad\ncar\n")
+    for more in ({}, {"skip_bad": True}):
+        with pytest.raises(DataError) as caught:
+            checked_source(text, needs="labels", quiet=True, **more)
+        told = str(caught.value)
+        assert "hold 3 and no 0, the classes are 0 (sky) to 2 (car), so their numbers begin with 1: subtract 1" in told
+        assert "p0.png hold the value 3" in told
+        assert "--ignore" not in told
+    (tmp_path / "classes.txt").write_text("nothing\nsky\nroad\ncar\n")
+    checked_source(text, needs="labels", quiet=True)
+
+
+def test_another_value_for_the_second_of_two_classes_is_not_to_be_ignored(tmp_path):
+    text = two_classes(tmp_path, [0, 128])
+    with pytest.raises(DataError, match=r"hold the value 128, .*: save 1 instead if that is road, or leave"):
+        checked_source(text, needs="labels", quiet=True)

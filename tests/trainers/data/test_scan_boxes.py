@@ -16,7 +16,8 @@ NAMES = ("cat", "dog", "fox")
 def example(boxes, classes=None, **more):
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
     classes = np.array([0] * len(boxes) if classes is None else classes, np.int32)
-    return Example(np.zeros((100, 200, 3), np.uint8), boxes=boxes, classes=classes, name="a", **more)
+    image = np.tile(np.arange(200, dtype=np.uint8)[:, None], (100, 1, 3))
+    return Example(image, boxes=boxes, classes=classes, name="a", **more)
 
 
 @pytest.mark.parametrize(

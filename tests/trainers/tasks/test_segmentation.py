@@ -251,3 +251,15 @@ def test_validation_data_may_number_the_classes_otherwise(config, monkeypatch):
     monkeypatch.setitem(sources.SOURCES, "turned", sources.SourceKind("turned:SPLIT", Turned))
     _, selection = segmentation.open_sources(replace(config, val="turned:train"))
     np.testing.assert_array_equal(selection.load(3).labels, colours().load(3).labels)
+
+
+def test_data_of_one_class_are_not_trained_on(config, tmp_path, monkeypatch):
+    load = Colours.load
+    monkeypatch.setattr(
+        Colours,
+        "load",
+        lambda self, index: replace((example := load(self, index)), labels=np.minimum(example.labels, 0)),
+    )
+    with pytest.raises(DataError, match=r"all pixels of colours:train that count are background, and nothing can be"):
+        segmentation.train(replace(config, out=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
@@ -20,6 +21,9 @@ from ..targets.base import Facts
 
 log = logging.getLogger("metricfit")
 
+DARK = 12
+"""A picture without any value of so much is nearly black."""
+
 
 @dataclass
 class Faults:
@@ -30,6 +34,8 @@ class Faults:
         repaired: what was mended on reading -> how often; `repaired_in` has the names of the examples.
         facts: kind of target -> what there is of it in the usable examples that have it.
         remarks: what the source itself finds worth knowing, a sentence each.
+        doubts: what all examples together show to be wrong, a sentence each: no run goes on with it.
+        dull: what is odd about pictures themselves, a few words -> the names of the examples.
     """
 
     source: str
@@ -40,16 +46,24 @@ class Faults:
     facts: dict[str, Facts] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    doubts: Sequence[str] = ()
+    dull: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def sentences(self) -> list[str]:
         """What is wrong, each thing once: one sentence may be about several examples."""
-        return list(dict.fromkeys(sentence for _, sentence in self.faults))
+        return [*self.doubts, *dict.fromkeys(sentence for _, sentence in self.faults)]
 
     @property
     def notes(self) -> list[str]:
         """What is no fault and yet worth knowing, a sentence each."""
-        return [*self.remarks, *(note for facts in self.facts.values() for note in facts.notes(self.class_names))]
+        dull = [
+            f"{len(names)} of {counted(self.total, 'picture')} {'is' if len(names) == 1 else 'are'} {kind}: "
+            f"look whether that is meant ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for kind, names in self.dull.items()
+        ]
+        facts = [note for facts in self.facts.values() for note in facts.notes(self.class_names)]
+        return [*self.remarks, *dull, *facts]
 
     @property
     def hopeless(self) -> bool:
@@ -75,6 +89,8 @@ class Faults:
 
     def raise_if_any(self, skip_bad: bool = False, strict: bool = False, limit: int = 5) -> None:
         """Stop the run when the data do not allow it."""
+        if self.doubts:
+            raise DataError(f"{self.report(limit)}\nmend them: what all files together show cannot be left out")
         if strict and (self.faults or self.repaired):
             raise DataError(f"{self.report(limit)}\nmend them: --strict lets neither faults nor repairs pass")
         if self.faults and not skip_bad:
@@ -98,15 +114,22 @@ def load_checked(source: Source, index: int, needs: str = "") -> Example:
     return example
 
 
-def _look_at(source: Source, index: int, needs: str) -> tuple[tuple[str, ...], dict[str, Facts]] | DataError:
-    """Give the repairs of one example and what there is of each kind of target, or its fault."""
+def _dull(image: np.ndarray) -> str:
+    """Say what is odd about a picture itself, or nothing."""
+    if image.max(initial=0) < DARK:
+        return f"black or nearly so, no value is above {DARK - 1} of 255"
+    return "of one colour throughout" if (image == image[:1, :1]).all() else ""
+
+
+def _look_at(source: Source, index: int, needs: str) -> tuple[tuple[str, ...], dict[str, Facts], str] | DataError:
+    """Give the repairs of one example, what there is of each kind of target and what is odd, or its fault."""
     try:
         example = load_checked(source, index, needs)
     except DataError as error:
         return error
     there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
     facts = {target.name: target.facts(example, source.class_names) for target in there}
-    return example.repairs, {kind: found for kind, found in facts.items() if found is not None}
+    return example.repairs, {kind: found for kind, found in facts.items() if found is not None}, _dull(example.image)
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -121,12 +144,15 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
             if isinstance(look, DataError):
                 found.faults.append((name, str(look)))
                 continue
-            repairs, there = look
+            repairs, there, odd = look
+            if odd:
+                found.dull.setdefault(odd, []).append(name)
             for kind in repairs:
                 found.repaired[kind] = found.repaired.get(kind, 0) + 1
                 found.repaired_in.setdefault(kind, []).append(name)
             for kind, facts in there.items():
                 found.facts[kind] = found.facts[kind] + facts if kind in found.facts else facts
+    found.doubts = source.doubts()
     return found
 
 

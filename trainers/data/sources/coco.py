@@ -12,6 +12,7 @@ from ...geometry import box_areas
 from ...text import composed, folded
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, read_image
+from ..listing import passed_over
 from .annotations import CASE, alike, check_stated_size, mend_boxes
 from .coco_json import Instances, Record
 
@@ -97,7 +98,7 @@ class CocoSource(Source):
         self._paths = pictures.find_all(self.names, path)
         more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
         notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
-        self.notes = (*notes, *alike(self.class_names))
+        self.notes = (*notes, *passed_over(folder.rglob("*"), folder), *alike(self.class_names))
 
     def __len__(self) -> int:
         """Give the number of pictures."""
@@ -109,14 +110,14 @@ class CocoSource(Source):
         path = self._paths[index]
         if isinstance(path, DataError):
             raise DataError(str(path))
-        repairs: tuple[str, ...] = (
-            (CASE,) if composed(path.name) != PurePosixPath(_plain(record.file_name)).name else ()
-        )
+        recased = composed(path.name) != PurePosixPath(_plain(record.file_name)).name
+        repairs = [CASE] * recased
         if not self._with_boxes:
-            return Example(read_image(path), name=record.file_name, repairs=repairs)
+            image = read_image(path, repairs=repairs)
+            return Example(image, name=record.file_name, repairs=tuple(repairs))
         boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)
         classes = np.array([self._class(record, number) for number in range(len(record.boxes))], np.int32)
-        image = read_image(path)
+        image = read_image(path, repairs=repairs)
         size = image.shape[:2]
         repairs += check_stated_size(record.size, size, boxes, f"{record.file_name} in {self._path}", path)
         boxes, kept, mended = mend_boxes(boxes, size)
@@ -128,7 +129,7 @@ class CocoSource(Source):
             name=record.file_name,
             crowd=crowd if crowd.any() else None,
             areas=np.where(np.isnan(areas), box_areas(boxes), areas) if (areas > 0).any() else None,
-            repairs=repairs + mended,
+            repairs=(*repairs, *mended),
         )
 
     def _corners(self, record: Record, number: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
 from ..file_coding import FileCoding
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
+from ..listing import contents, no_pictures, passed_over
 from ..partner_files import LabelReader, MaskReader, PartnerReader
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
@@ -103,6 +104,8 @@ class FolderSource(Source):
                 for path in paths
                 if key not in images
             )
+        folders = sorted({path.parent for paths in images.values() for path in paths})
+        self.notes = tuple(note for folder in folders for note in passed_over(folder.iterdir(), folder))
         self._images = [(key, path) for key in chosen for path in images[key]]
         self.names = [key if len(images[key]) == 1 else key + path.suffix for key, path in self._images]
 
@@ -130,13 +133,14 @@ class FolderSource(Source):
     def load(self, index: int) -> Example:
         """See `Source`."""
         (key, path), name = self._images[index], self.names[index]
+        repairs: list[str] = []
         if self._read is None:
-            return Example(read_image(path), name=name)
+            return Example(read_image(path, repairs=repairs), name=name, repairs=tuple(repairs))
         partner = self._partner(key, path)
-        image = read_image(path)
+        image = read_image(path, repairs=repairs)
         values, adapted = self._read(partner, image, path)
         target: dict[str, Any] = {self._kind: values}
-        return Example(image, name=name, adapted=adapted, **target)
+        return Example(image, name=name, repairs=tuple(repairs), adapted=adapted, **target)
 
 
 def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
@@ -203,15 +207,18 @@ def open_folder(rest: str, needs: str, files: FileCoding) -> FolderSource:
             advice = f"put the pictures into {folder} and their {PARTNERS[needs]} beside it"
             if not split and (known := _splits(path)):
                 advice = f"name one of its splits, {', '.join(known)}"
-            raise DataError(f"expected {folder} with {base / PARTNERS[needs]}, and there is no {folder}: {advice}")
+            raise DataError(
+                f"expected {folder} with {base / PARTNERS[needs]}, and there is no {folder} ({contents(base)}): "
+                f"{advice}"
+            )
         folder = base
     images = picture_files(folder)
     if not images:
-        raise DataError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}): check the path")
+        raise no_pictures(folder)
     if needs != "none" and not (base / PARTNERS[needs]).is_dir():
         raise DataError(
-            f"{folder} has no {base / PARTNERS[needs]} beside it: put the {PARTNERS[needs]} there, with the stems "
-            "of their images"
+            f"{folder} has no {base / PARTNERS[needs]} beside it ({contents(base)}): put the {PARTNERS[needs]} there, "
+            "with the stems of their images"
         )
     beside = base / PARTNERS.get(needs, "")
     partners = by_stem(picture_files(beside)) if needs in PARTNERS else None

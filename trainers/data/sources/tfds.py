@@ -75,6 +75,8 @@ MAPPINGS: dict[str, Mapping] = {
 class TfdsSource(Source):
     """A split of a prepared TFDS data set; classes are its own, for masks `background` and `salient`."""
 
+    ignores = True
+
     def __init__(self, name: str, builder: Any, data: Records, split: str, mapping: Mapping, needs: str):
         self.name = name
         self.class_names = {"mask": ("background", "salient"), "labels": tuple(mapping.classes.values())}.get(needs, ())
@@ -100,28 +102,29 @@ class TfdsSource(Source):
         name, record = self.names[index], self._data[index]
         image_name = f"{self._mapping.image} of {name} in {self.name}"
         # TFDS gives pictures as their pixels are stored, and boxes for these.
-        image = read_image(NamedBytes(record[self._mapping.image], image_name), upright=self._needs != "boxes")
+        encoded, repairs = NamedBytes(record[self._mapping.image], image_name), list[str]()
+        image = read_image(encoded, upright=self._needs != "boxes", repairs=repairs)
         if self._needs == "boxes":
-            return self._with_boxes(image, record[self._mapping.objects], name)
+            return self._with_boxes(image, record[self._mapping.objects], name, repairs)
         if self._needs not in ("mask", "labels"):
-            return Example(image, name=name)
+            return Example(image, name=name, repairs=tuple(repairs))
         feature = self._mapping.mask if self._needs == "mask" else self._mapping.labels
         mask_name = f"{feature} of {name} in {self.name}"
         values = read_mask(NamedBytes(record[feature], mask_name), kind=self._needs)
         check_sizes(image, values, image_name, mask_name, self._needs)
         values = self._recode(values, mask_name)
         if self._needs == "mask":
-            return Example(image, mask=values, name=name)
-        return Example(image, labels=values, name=name)
+            return Example(image, mask=values, name=name, repairs=tuple(repairs))
+        return Example(image, labels=values, name=name, repairs=tuple(repairs))
 
-    def _with_boxes(self, image: np.ndarray, objects: dict[str, Any], name: str) -> Example:
+    def _with_boxes(self, image: np.ndarray, objects: dict[str, Any], name: str, repairs: list[str]) -> Example:
         height, width = image.shape[:2]
         shares = np.array(objects["bbox"], np.float64).reshape(-1, 4)
         if not np.isfinite(shares).all():
             raise DataError(f"a bbox of {name} in {self.name} holds no number: prepare the data set again")
         # Shares of the sides as (y, x, y, x) in float32; no data set says more than hundredths of a pixel.
         written = np.round(shares[:, [1, 0, 3, 2]] * [width, height, width, height], 2)
-        boxes, kept, repairs = mend_boxes(written, (height, width), first_pixel=self._mapping.first_pixel)
+        boxes, kept, mended = mend_boxes(written, (height, width), first_pixel=self._mapping.first_pixel)
         difficult, crowd = (
             np.array(objects.get(key, np.zeros(len(shares))), bool)[kept] for key in ("is_difficult", "is_crowd")
         )
@@ -133,7 +136,7 @@ class TfdsSource(Source):
             difficult=difficult if difficult.any() else None,
             crowd=crowd if crowd.any() else None,
             areas=np.array(objects["area"], np.float32)[kept] if "area" in objects else None,
-            repairs=repairs,
+            repairs=(*repairs, *mended),
         )
 
     def _recode(self, values: np.ndarray, mask_name: str) -> np.ndarray:

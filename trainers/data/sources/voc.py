@@ -12,7 +12,8 @@ from ...errors import DataError
 from ...text import composed, read_text
 from ..classes import read_class_names
 from ..example import Example, Source
-from ..images import PICTURE_SUFFIXES, picture_files, read_image
+from ..images import picture_files, read_image
+from ..listing import contents, no_pictures, passed_over
 from .annotations import CASE, Files, alike, check_stated_size, mend_boxes
 from .folder import no_split, path_and_split, read_list, stem_of
 
@@ -105,12 +106,13 @@ class VocSource(Source):
         self.class_names = ()
         self.box_counts = []
         self._with_boxes = needs == "boxes"
+        self.notes = passed_over((base / IMAGES).iterdir(), base / IMAGES)
         if self._with_boxes:
             self._annotations = self._read_annotations()
             self.class_names = self._find_class_names()
             self._class_of = {class_name: index for index, class_name in enumerate(self.class_names)}
             self.box_counts = [self._box_count(stem) for stem in self.names]
-            self.notes = self._find_notes(split)
+            self.notes += self._find_notes(split)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -165,9 +167,10 @@ class VocSource(Source):
         """See `Source`."""
         stem = self.names[index]
         path = self._images.file(stem)
-        recased = stem in self._recased
+        recased, repairs = stem in self._recased, list[str]()
         if not self._with_boxes:
-            return Example(read_image(path), name=stem, repairs=(CASE,) * recased)
+            image = read_image(path, repairs=repairs)
+            return Example(image, name=stem, repairs=(CASE,) * recased + tuple(repairs))
         file = self._files.find(stem, self._images)
         if file is None:
             raise DataError(
@@ -179,7 +182,7 @@ class VocSource(Source):
             raise DataError(str(annotation))
         recased = recased or composed(file.stem) != stem
         classes = self._classes(annotation, file)
-        image = read_image(path)
+        image = read_image(path, repairs=repairs)
         resized = check_stated_size(annotation.size, image.shape[:2], annotation.boxes, file, path)
         boxes, kept, mended = mend_boxes(annotation.boxes, image.shape[:2], first_pixel=1)
         difficult = annotation.difficult[kept]
@@ -189,7 +192,7 @@ class VocSource(Source):
             classes=classes[kept],
             name=stem,
             difficult=difficult if difficult.any() else None,
-            repairs=(CASE,) * recased + resized + mended,
+            repairs=(CASE,) * recased + tuple(repairs) + resized + mended,
         )
 
     def _classes(self, annotation: Annotation, file: Path) -> np.ndarray:
@@ -227,11 +230,14 @@ def open_voc(rest: str, needs: str) -> VocSource:
     base, split = path_and_split(rest, "voc")
     if not (base / IMAGES).is_dir() or (needs == "boxes" and not (base / ANNOTATIONS).is_dir()):
         below = sorted(folder.parent for depth in ("*", "*/*") for folder in base.glob(f"{depth}/{IMAGES}"))
-        advice = f"did you mean voc:{below[0]}?" if below else "check the path"
-        raise DataError(f"expected the folders {IMAGES} and {ANNOTATIONS} in {base}, and they are not there: {advice}")
+        advice = f"did you mean voc:{below[0]}?" if below else "give the folder that holds both"
+        raise DataError(
+            f"expected the folders {IMAGES} and {ANNOTATIONS} in {base}, and they are not there ({contents(base)}): "
+            f"{advice}"
+        )
     if split and not (base / LISTS / f"{split}.txt").is_file():
         raise no_split(base, split, f"{LISTS / split}.txt", known_splits(base))
     source = VocSource(f"voc:{rest}", base, needs, split)
     if not len(source) and not source.structural_faults:
-        raise DataError(f"{base / IMAGES} holds no pictures ({', '.join(PICTURE_SUFFIXES)}): check the path")
+        raise no_pictures(base / IMAGES)
     return source

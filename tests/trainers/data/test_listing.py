@@ -1,0 +1,74 @@
+"""What cannot be read is never passed over in silence: folders say what they hold beside their pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metricfit.trainers.data import listing
+from metricfit.trainers.data.images import PICTURE_SUFFIXES
+from metricfit.trainers.data.listing import contents, no_pictures, passed_over
+from metricfit.trainers.data.scan.scanner import scan
+from metricfit.trainers.data.sources import open_source
+
+from .test_folder import write_pairs
+
+
+@pytest.fixture
+def without_heif(monkeypatch):
+    monkeypatch.setattr(
+        listing, "PICTURE_SUFFIXES", tuple(ending for ending in PICTURE_SUFFIXES if "hei" not in ending)
+    )
+
+
+def test_what_holds_pictures_and_is_not_read_is_said_with_the_remedy(tmp_path, without_heif):
+    for name in ("a.jpg", "b.HEIC", "c.heif", "d.CR2", "e.mp4", "f.svg", ".g.heic", "notes.txt", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "h.dng").mkdir()
+    (sentence,) = passed_over(tmp_path.iterdir(), tmp_path)
+    assert sentence.startswith(f"5 files are not read in {tmp_path}: b.HEIC, c.heif, d.CR2, ... (HEIC with pip install")
+    assert "'metricfit[heic]'" in sentence
+    assert "raw photos of a camera must be developed" in sentence
+    assert "of videos, take out the frames" in sentence
+    assert "exported as PNG" in sentence
+    (sentence,) = passed_over([tmp_path / "d.CR2"], "in")
+    assert sentence.startswith("1 file is not read in in: d.CR2 (raw photos")
+    assert passed_over([tmp_path / "a.jpg", tmp_path / "notes.txt"], "in") == ()
+
+
+def test_photos_of_phones_count_as_pictures_with_the_extra(tmp_path):
+    pytest.importorskip("pillow_heif")
+    (tmp_path / "b.HEIC").write_bytes(b"x")
+    assert passed_over(tmp_path.iterdir(), tmp_path) == ()
+
+
+def test_the_contents_of_a_folder_are_said(tmp_path):
+    assert contents(tmp_path) == "it is empty"
+    (tmp_path / "Images").mkdir()
+    for name in ("a.txt", "b.txt", "README", ".hidden"):
+        (tmp_path / name).write_bytes(b"")
+    assert contents(tmp_path) == "it holds Images/, 2 .txt, 1 without ending"
+    (tmp_path / "a.nef").write_bytes(b"")
+    error = str(no_pictures(tmp_path))
+    assert "it holds Images/" in error
+    assert "1 file is not read" in error
+    assert error.endswith("give the folder that holds them")
+
+
+def test_every_source_of_files_notes_it(tmp_path):
+    write_pairs(tmp_path, ["a"])
+    (tmp_path / "images" / "b.CR2").write_bytes(b"x")
+    for needs in ("mask", "none"):
+        (note,) = open_source(f"folder:{tmp_path}", needs=needs).notes
+        assert "b.CR2" in note
+    assert "b.CR2" in scan(open_source(f"folder:{tmp_path}"), quiet=True).report()
+
+
+def test_black_pictures_and_those_of_one_colour_are_noted(tmp_path):
+    write_pairs(tmp_path, ["a", "b", "c", "d"])
+    for stem, value in (("a", 0), ("b", 9), ("c", 130)):
+        Image.fromarray(np.full((24, 32, 3), value, np.uint8)).save(tmp_path / "images" / f"{stem}.png")
+    notes = scan(open_source(f"folder:{tmp_path}"), quiet=True).notes
+    assert notes[0] == (
+        "2 of 4 pictures are black or nearly so, no value is above 11 of 255: look whether that is meant (a, b)"
+    )
+    assert notes[1] == "1 of 4 pictures is of one colour throughout: look whether that is meant (c)"
