@@ -23,10 +23,8 @@ def check(options: DataCheckOptions) -> int:
     if faults.repaired:
         log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
     if faults.sentences:
-        raise DataError(
-            f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed, or let a training or "
-            "evaluation leave those examples out with --skip-bad"
-        )
+        or_skip = "" if faults.doubts else ", or let a training or evaluation leave those examples out with --skip-bad"
+        raise DataError(f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed{or_skip}")
     return 0
 
 

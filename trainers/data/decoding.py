@@ -207,6 +207,8 @@ def _reason(path: Readable, error: Exception) -> str:
     head = _head(path)
     if not head:
         return "it is empty"
+    if _is_heif(path):
+        return "it is a damaged HEIC photo"
     if head[4:8] == b"ftyp":
         return "it is a video, or a photo of a kind that Pillow does not know"
     known = (text for start, text in _FOREIGN.items() if head.lstrip().lower().startswith(start.lower()))

@@ -115,3 +115,7 @@ class View(Source):
     def partner_name(self, index: int) -> str:
         """As the source has it."""
         return self.source.partner_name(index)
+
+    def doubts(self) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.doubts()

@@ -85,7 +85,10 @@ class CodedLabels(View):
         )
 
     def doubts(self) -> list[str]:
-        """See `Source`."""
+        """See `Source`; adds what values are there in place of others."""
+        return [*self.source.doubts(), *self._doubts()]
+
+    def _doubts(self) -> list[str]:
         held, names = np.asarray(self._held.any(axis=0)), self._value_names
         if self._from_one(held):
             return [

@@ -253,3 +253,105 @@ def test_names_that_unicode_writes_in_two_ways_are_one(tmp_path):
     source = opened(text)
     assert source.class_names == ("m\u00f6we",)
     assert [source.load(index).repairs for index in (0, 1)] == [(), ()]
+
+
+PAIR = [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]
+TWO = [image(1, "a.jpg"), image(2, "b.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("images", "annotations", "categories"),
+    [
+        (TWO, [annotation(1, "1", 0, [2, 3, 9, 9]), annotation(2, "2", 1, [2, 3, 9, 9])], PAIR),
+        (TWO, [annotation(1, 1, "0", [2, 3, 9, 9]), annotation(2, 2, "1", [2, 3, 9, 9])], PAIR),
+        (TWO, [annotation(1, 1.0, 0.0, [2, 3, 9, 9]), annotation(2, 2.0, 1.0, [2, 3, 9, 9])], PAIR),
+        (
+            [image("0001", "a.jpg"), image("0002", "b.jpg")],
+            [annotation(1, 1, 0, [2, 3, 9, 9]), annotation(2, 2, 1, [2, 3, 9, 9])],
+            [{"id": "0", "name": "cat"}, {"id": "1", "name": "dog"}],
+        ),
+    ],
+)
+def test_ids_as_text_or_with_a_decimal_point_are_the_numbers_that_they_are(tmp_path, images, annotations, categories):
+    source = opened(write(tmp_path, images, annotations, categories))
+    assert [source.load(index).classes.tolist() for index in (0, 1)] == [[0], [1]]
+    as_text = any(
+        isinstance(value, str) for entry in images + annotations for key, value in entry.items() if "id" in key
+    )
+    assert any("ids" in note and "as text" in note for note in source.notes) == as_text
+
+
+def test_ids_as_text_are_in_the_order_of_their_numbers(tmp_path):
+    categories = [{"id": "10", "name": "ten"}, {"id": "9", "name": "nine"}, {"id": "9x", "name": "odd"}][:2]
+    assert opened(write(tmp_path, TWO, [], categories)).class_names == ("nine", "ten")
+
+
+def test_two_ids_that_are_one_number_are_a_fault(tmp_path):
+    source = opened(write(tmp_path, [image(1, "a.jpg"), image("1", "b.jpg")], [], PAIR))
+    assert "two images of the id 1" in source.structural_faults[0][1]
+
+
+def test_ids_that_are_missing_are_said_so(tmp_path):
+    lonely = {"id": 7, "category_id": 0, "bbox": [1, 1, 5, 5]}
+    unnamed = {"id": 8, "image_id": 1, "bbox": [1, 1, 5, 5]}
+    told = scan(opened(write(tmp_path, TWO, [lonely, unnamed], PAIR)), quiet=True).report()
+    assert "annotation 7 for no image, it has no image_id" in told
+    assert "annotation 8 of a.jpg in" in told
+    assert "has no category_id: add the category" in told
+
+
+@pytest.mark.parametrize(
+    ("used", "listed", "told"),
+    [
+        ((0, 1, 2), (1, 2, 3), "use the categories 0 to 2, listed are 1 to 3"),
+        ((1, 2), (0, 1), "use the categories 1 to 2, listed are 0 to 1"),
+        ((1, 2, 3), (1, 2, 3), ""),
+        ((0, 5), (1, 2, 3), ""),
+    ],
+)
+def test_categories_that_count_from_another_number_stop_every_run(tmp_path, used, listed, told):
+    categories = [{"id": id_, "name": f"name {id_}"} for id_ in listed]
+    annotations = [annotation(id_, 1 + id_ % 2, id_, [2, 3, 9, 9]) for id_ in used]
+    text = write(tmp_path, TWO, annotations, categories)
+    assert [told in doubt for doubt in opened(text).doubts()] == [True] * bool(told)
+    if told:
+        with pytest.raises(DataError, match=told):
+            checked_source(text, needs="boxes", skip_bad=True, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "areas", "told"),
+    [
+        ([[8, 4, 30, 20], [16, 10, 31, 23], [1, 1, 8, 7]], None, r"corners \[x0, y0, x1, y1\]"),
+        ([[4, 4, 12, 12], [1, 1, 9, 9]], [64, 64], r"corners \[x0, y0, x1, y1\]"),
+        ([[26, 18, 12, 12], [25, 19, 14, 10], [10, 10, 4, 4]], None, "centres with sizes"),
+        ([[4, 4, 12, 12], [1, 1, 9, 9]], [144, 81], ""),
+        ([[4, 4, 12, 12], [20, 10, 14, 9]], None, ""),
+        ([[2, 3, 18, 15]], [100], ""),
+        ([[20, 10, 20, 20]], None, ""),
+        ([], None, ""),
+    ],
+)
+def test_boxes_that_are_written_in_another_way_stop_every_run(tmp_path, boxes, areas, told):
+    areas = areas or [None] * len(boxes)
+    annotations = [annotation(n, 1 + n % 2, 3, box, area=area) for n, (box, area) in enumerate(zip(boxes, areas))]
+    text = write(tmp_path, TWO, annotations)
+    assert len(opened(text).doubts()) == bool(told)
+    if told:
+        with pytest.raises(DataError, match=f"instances.json are not .*fit as {told}"):
+            checked_source(text, needs="boxes", skip_bad=True, quiet=True)
+        assert len(opened(f"{text} + scenes:val").doubts()) == 1
+
+
+@pytest.mark.parametrize("box", [[0.25, 0.25, 0.375, 0.5], [0.5, 0.5, 0.9, 0.9], [0, 0, 0.999, 1]])
+def test_boxes_in_shares_of_the_picture_are_refused(tmp_path, box):
+    text = write(tmp_path, TWO, [annotation(1, 1, 3, box), annotation(2, 2, 3, [2, 3, 9, 9])])
+    ((name, sentence),) = scan(opened(text), quiet=True).faults
+    assert name == "a.jpg"
+    assert "shares of the picture" in sentence
+    assert sentence.endswith("multiply x and width by 32, y and height by 24")
+
+
+@pytest.mark.parametrize("box", [[0, 0, 1, 1], [0.5, 0.5, 1, 6], [0, 0, 2, 1.5]])
+def test_small_boxes_in_a_corner_are_none(tmp_path, box):
+    assert not scan(opened(write(tmp_path, TWO, [annotation(1, 1, 3, box)])), quiet=True).faults

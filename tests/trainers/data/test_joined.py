@@ -10,6 +10,8 @@ from metricfit.trainers.data.sources import SourceKind, open_source, split_texts
 from metricfit.trainers.data.targets.boxes import most_boxes
 from metricfit.trainers.errors import DataError, UsageError
 
+from .test_folder import write_pairs
+
 
 class Boxes(Source):
     """Two pictures with one box of each class, made of what follows the colon."""
@@ -100,3 +102,11 @@ def test_a_plus_sign_in_a_path_is_part_of_it():
     assert usual_needs("voc:x + coco:y,z.json") == "boxes"
     with pytest.raises(UsageError, match="expected a data source"):
         open_source("nonsense + scenes:val")
+
+
+def test_one_source_in_two_spellings_is_named_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_pairs(tmp_path / "photos", ["a"])
+    for other in ("folder:photos", "folder:./photos", f"folder:{tmp_path}/photos", "folder:photos/"):
+        with pytest.raises(UsageError, match="is named twice"):
+            open_source(f"folder:photos + {other}")

@@ -274,3 +274,9 @@ def test_an_annotation_in_an_encoding_that_nobody_can_tell_is_a_fault(tmp_path):
     ((name, sentence),) = scan(opened(tmp_path), quiet=True).faults
     assert name == "b"
     assert re.search(r"b\.xml is not written in UTF-8 \(line 2 .*encoding UTF-8", sentence)
+
+
+def test_boxes_in_shares_of_the_picture_are_refused(tmp_path):
+    write(tmp_path, "a", ("cat", 0.1, 0.2, 0.5, 0.75), ("cat", 0, 0, 1, 1))
+    ((_, sentence),) = scan(opened(tmp_path), quiet=True).faults
+    assert re.search(r"all boxes of .*a\.xml lie within 0 to 1, as shares .*multiply x and width by 32", sentence)

@@ -50,8 +50,13 @@ def check_stated_size(
     """Compare the (height, width) that an annotation states, if any, with the upright picture's; give the repair.
 
     Another size is refused, unless there are no boxes (float64 [n, 4], as written), or some box fits the picture and
-    not the stated size, which shows that only the statement is wrong.
+    not the stated size, which shows that only the statement is wrong. Boxes in shares of the picture are refused.
     """
+    if len(boxes) and min(size) > 2 and (boxes >= 0).all() and (boxes <= 1.5).all() and (boxes[:, 2:] % 1 != 0).any():
+        raise DataError(
+            f"all boxes of {annotation} lie within 0 to 1, as shares of the picture do and pixels do not: multiply x "
+            f"and width by {size[1]}, y and height by {size[0]}"
+        )
     if stated is not None and min(stated) < 0:
         raise DataError(
             f"{annotation} states a picture of {stated[1]}x{stated[0]}, which no picture has: correct it, or leave it "

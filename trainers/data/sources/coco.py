@@ -1,6 +1,5 @@
 """Boxes in the layout of COCO's instances: `coco:IMAGES,JSON`."""
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, read_image
 from ..listing import passed_over
 from .annotations import CASE, alike, check_stated_size, mend_boxes
+from .box_coding import numbers
 from .coco_json import Instances, Record
 
 
@@ -98,11 +98,16 @@ class CocoSource(Source):
         self._paths = pictures.find_all(self.names, path)
         more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
         notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
-        self.notes = (*notes, *passed_over(folder.rglob("*"), folder), *alike(self.class_names))
+        self._doubts = instances.doubts if self._with_boxes else []
+        self.notes = (*notes, *instances.notes, *passed_over(folder.rglob("*"), folder), *alike(self.class_names))
 
     def __len__(self) -> int:
         """Give the number of pictures."""
         return len(self._records)
+
+    def doubts(self) -> list[str]:
+        """See `Source`."""
+        return self._doubts
 
     def load(self, index: int) -> Example:
         """See `Source`."""
@@ -133,26 +138,24 @@ class CocoSource(Source):
         )
 
     def _corners(self, record: Record, number: int) -> np.ndarray:
-        corners, bbox = np.full(4, np.nan), record.boxes[number]
-        # Text and truth values would pass as numbers, and the keys of an object as a list.
-        if isinstance(bbox, list) and len(bbox) == 4 and all(type(value) in (int, float) for value in bbox):
-            with contextlib.suppress(OverflowError):
-                x, y, width, height = map(float, bbox)
-                corners = np.array([x, y, x + width, y + height])
-        if not np.isfinite(corners).all():
+        box = numbers(record.boxes[number])
+        if box is None:
             raise DataError(
                 f"annotation {record.ids[number]} of {record.file_name} in {self._path} has the bbox "
                 f"{record.boxes[number]}, expected [x, y, width, height]: correct it, or remove the annotation"
             )
-        return corners
+        x, y, width, height = box
+        return np.array([x, y, x + width, y + height])
 
     def _class(self, record: Record, number: int) -> int:
         try:
             return self._classes[record.categories[number]]
         except (KeyError, TypeError):
+            category = record.categories[number]
+            has = "no category_id" if category is None else f"the category {category!r}, which is not listed there"
             raise DataError(
-                f"annotation {record.ids[number]} of {record.file_name} in {self._path} has the category "
-                f"{record.categories[number]}, which is not listed there: add the category, or remove the annotation"
+                f"annotation {record.ids[number]} of {record.file_name} in {self._path} has {has}: add the category, "
+                "or remove the annotation"
             ) from None
 
 

@@ -1,11 +1,13 @@
 """What a JSON file in COCO's instances format says, checked as far as that goes without pictures."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
 from ...text import composed, read_json
+from .box_coding import other_coding
 
 Fields = dict[str, Any]
 
@@ -28,6 +30,7 @@ class Instances:
 
     def __init__(self, path: Path):
         self.path = path
+        self._text_ids = False
         content = self._parsed()
         self.classes = self._categories(content["categories"])
         self.records: dict[object, Record] = {}
@@ -36,6 +39,8 @@ class Instances:
         for number, image in enumerate(content["images"]):
             self._add_image(image, number)
         self._add_annotations(content["annotations"])
+        self.notes = (f"some ids in {path} are written as text: they are read as numbers",) * self._text_ids
+        self.doubts = [*self._shifted(), *self._other_boxes()]
 
     def _parsed(self) -> dict[str, list[Fields]]:
         content = read_json(self.path)
@@ -51,11 +56,12 @@ class Instances:
     def _categories(self, categories: list[Fields]) -> dict[int, tuple[int, str]]:
         """Map category id -> (class, name); the classes count from 0 in the order of the ids."""
         try:
-            names = {category["id"]: composed(str(category["name"])).strip() for category in categories}
+            numbered = [self._id(category["id"]) for category in categories]
+            names = {id_: composed(str(category["name"])).strip() for id_, category in zip(numbered, categories)}
             ids = sorted(names)
         except (KeyError, TypeError) as error:
             raise DataError(f"a category of {self.path} lacks a usable id or name: give it both") from error
-        for what, values in (("id", [category["id"] for category in categories]), ("name", list(names.values()))):
+        for what, values in (("id", numbered), ("name", list(names.values()))):
             twice = sorted({str(value) for value in values if values.count(value) > 1})
             if twice:
                 raise DataError(f"{self.path} has two categories of the {what} {', '.join(twice)}: keep one")
@@ -63,8 +69,42 @@ class Instances:
             raise DataError(f"{self.path} has no categories: add them, with id and name")
         return {id_: (index, names[id_]) for index, id_ in enumerate(ids)}
 
+    def _id(self, value: Any) -> Any:
+        """Read an id that tools have written as text, or with a decimal point, as the number that it is."""
+        if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value):
+            self._text_ids = True
+            return int(value)
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    def _shifted(self) -> list[str]:
+        """Say when the annotations count the categories from another number than the list of them."""
+        used = {id_ for record in self.records.values() for id_ in record.categories if isinstance(id_, int)}
+        listed = [id_ for id_ in self.classes if isinstance(id_, int)]
+        if not used or used <= set(listed) or len(listed) < len(self.classes):
+            return []
+        shifts = {min(listed) - min(used), max(listed) - max(used)}
+        if shifts not in ({1}, {-1}):
+            return []
+        return [
+            f"the annotations in {self.path} use the categories {min(used)} to {max(used)}, listed are {min(listed)} "
+            f"to {max(listed)}: one of the two counts from another number, correct it in all of them"
+        ]
+
+    def _other_boxes(self) -> list[str]:
+        """Say when the boxes are written in another way."""
+        boxes = [
+            (bbox, record.size, area)
+            for record in self.records.values()
+            for bbox, area in zip(record.boxes, record.areas)
+        ]
+        coding = other_coding(boxes)
+        return [
+            f"the boxes in {self.path} are not [x, y, width, height] with x and y at the top left, as COCO has it: so "
+            f"read, they reach beyond their pictures or differ from their areas, but all fit as {coding}: convert them"
+        ] * bool(coding)
+
     def _add_image(self, image: Fields, number: int) -> None:
-        id_, file_name = image.get("id"), image.get("file_name")
+        id_, file_name = self._id(image.get("id")), image.get("file_name")
         if id_ is None or not isinstance(id_, (int, str)) or not isinstance(file_name, str) or not file_name:
             text = f"image number {number + 1} of {self.path} lacks its id or file_name: add it, or remove the image"
             self.faults.append((f"image number {number + 1}", text))
@@ -81,19 +121,21 @@ class Instances:
     def _add_annotations(self, annotations: list[Fields]) -> None:
         strangers = []
         for annotation in annotations:
-            image_id = annotation.get("image_id")
+            image_id = self._id(annotation.get("image_id"))
             record = self.records.get(image_id) if isinstance(image_id, (int, str)) else None
             if record is None:
                 strangers.append(annotation)
                 continue
             record.ids.append(annotation.get("id"))
             record.boxes.append(annotation.get("bbox"))
-            record.categories.append(annotation.get("category_id"))
+            record.categories.append(self._id(annotation.get("category_id")))
             record.crowd.append(annotation.get("iscrowd") in (1, "1"))
             area = annotation.get("area")
             record.areas.append(float(area) if isinstance(area, (int, float)) and 0 < area < 1e12 else float("nan"))
         if strangers:
-            first = f"the first is annotation {strangers[0].get('id')} for image {strangers[0].get('image_id')}"
+            image_id = strangers[0].get("image_id")
+            first = f"the first is annotation {strangers[0].get('id')} for "
+            first += "no image, it has no image_id" if image_id is None else f"image {image_id}"
             text = (
                 f"{len(strangers)} of {len(annotations)} annotations in {self.path} are for images that it does not "
                 f"list ({first}): list the images, or remove the annotations"

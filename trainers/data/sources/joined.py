@@ -1,5 +1,6 @@
 """Several sources as one: what is trained on may lie in several places."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ class JoinedSource(Source):
         self.structural_faults = tuple(
             (f"{source.name}/{name}", sentence) for source in sources for name, sentence in source.structural_faults
         )
+        self.ignores = all(source.ignores for source in sources)
         self.notes = tuple(f"{source.name}: {note}" for source in sources for note in source.notes)
         self.recognised = tuple(line for source in sources for line in source.recognised)
         counts = [source.box_counts for source in self._parts]
@@ -42,6 +44,10 @@ class JoinedSource(Source):
         name = source.partner_name(within)
         return self.names[index] if name == source.names[within] else name
 
+    def doubts(self) -> list[str]:
+        """As the sources have them."""
+        return [doubt for source in self._parts for doubt in source.doubts()]
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         index = range(len(self))[index]
@@ -60,10 +66,16 @@ def _bound(source: Source) -> int | None:
     return source.box_bound
 
 
+def _place(source: Source) -> tuple[str, str]:
+    """Write a source so that `folder:photos`, `folder:./photos` and `folder:photos/` are the same."""
+    kind, _, rest = source.name.partition(":")
+    return kind, os.path.realpath(os.path.expanduser(rest))
+
+
 def join_sources(sources: Sequence[Source], needs: str) -> JoinedSource:
     """Put sources one after the other; boxes of classes of the same name become one class."""
-    texts = [source.name for source in sources]
-    twice = [text for index, text in enumerate(texts) if text in texts[:index]]
+    places = [_place(source) for source in sources]
+    twice = [source.name for index, source in enumerate(sources) if places[index] in places[:index]]
     if twice:
         raise UsageError(f"{twice[0]} is named twice: name each source once")
     class_names = sources[0].class_names

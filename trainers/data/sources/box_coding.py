@@ -1,0 +1,38 @@
+"""Boxes that were written in another way than their format says, which all of them together show."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+BEYOND = 1.1
+"""A box that reaches so many times as far as its picture is no slip of the hand."""
+
+
+def numbers(bbox: object) -> tuple[float, ...] | None:
+    """Give the four numbers of a bbox; text and truth values would pass as numbers, an object's keys as a list."""
+    if isinstance(bbox, list) and len(bbox) == 4 and all(type(value) in (int, float) for value in bbox):
+        return tuple(map(float, bbox)) if all(abs(value) < 1e12 for value in bbox) else None
+    return None
+
+
+def other_coding(boxes: Iterable[tuple[object, tuple[int, int] | None, float]]) -> str:
+    """Tell what boxes are that cannot all be [x, y, width, height], in a few words; empty where they can.
+
+    Args:
+        boxes: for each its bbox as written, the (height, width) of its picture where that is stated, and its area or
+            not a number.
+    """
+    known = [(*box, size[1], size[0], area) for bbox, size, area in boxes if size and (box := numbers(bbox))]
+    table = np.array(known, np.float64).reshape(-1, 7)
+    table = table[(table[:, 4:6] > 0).all(axis=1)]
+    first, second, corner, area = table[:, :2], table[:, 2:4], table[:, 4:6], table[:, 6]
+    beyond = (first + second > BEYOND * corner).any(axis=1)
+    often = beyond.sum() >= max(2, len(table) / 3)
+    corners = (second > first).all() and (first >= -1).all() and (second <= corner + 1).all()
+    spans, products = (second - first).prod(axis=1), second.prod(axis=1)
+    by_area = np.isclose(area, spans, 0.01) & ~np.isclose(area, products, 0.1)
+    if len(table) and corners and (often or by_area.all()):
+        return "corners [x0, y0, x1, y1]"
+    if often and (first - second / 2 >= -1).all() and (first + second / 2 <= corner + 1).all():
+        return "centres with sizes [x, y, width, height], x and y in the middle of the box"
+    return ""
