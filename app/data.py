@@ -5,6 +5,8 @@ import shlex
 
 from ..trainers.data.example import Source
 from ..trainers.data.labels import LabelCoding, with_coding
+from ..trainers.data.pixel_files.coding import FileCoding
+from ..trainers.data.scan.causes import told_together
 from ..trainers.data.scan.contact_sheet import contact_sheet
 from ..trainers.data.scan.scanner import counted, scan
 from ..trainers.data.sources import open_source, usual_needs
@@ -19,7 +21,7 @@ def check(options: DataCheckOptions) -> int:
     """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
     needs = _needs(options)
     faults = scan(_open(options, needs), needs=needs, quiet=options.quiet)
-    log.info("%s", faults.report(limit=None))
+    log.info("%s", faults.report(limit=None, names=None if options.all else 3))
     if faults.repaired:
         log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
     if faults.sentences:
@@ -31,19 +33,37 @@ def check(options: DataCheckOptions) -> int:
 def _needs(options: DataOptions) -> str:
     if options.needs != "auto":
         return options.needs
-    return "labels" if options.classes or options.ignore else usual_needs(options.source)
+    if options.classes or options.ignore or options.colours:
+        return "labels"
+    return "mask" if options.mask_threshold is not None else usual_needs(options.source)
 
 
 def _open(options: DataOptions, needs: str) -> Source:
     """Open a source; class maps whose classes nobody names keep the values of their files."""
-    if needs != "labels" and (options.classes or options.ignore):
-        raise UsageError(f"--classes and --ignore are for labels, --needs is {needs}: leave one of them away")
-    source = open_source(options.source, needs=needs)
+    if needs != "labels" and (options.classes or options.ignore or options.colours):
+        raise UsageError(
+            f"--classes, --ignore and --colours are for labels, --needs is {needs}: leave one of them away"
+        )
+    files = FileCoding(options.mask_threshold, options.resize_masks, options.colours)
+    source = open_source(options.source, needs=needs, files=files)
     for line in source.recognised:
         log.info("%s", line)
     if needs == "labels" and (source.class_names or options.classes or options.ignore):
         return with_coding(source, LabelCoding(options.classes, options.ignore))
     return source
+
+
+def _reading_flags(options: DataOptions) -> list[str]:
+    """Give the flags that say how the files are read."""
+    values = {
+        name: getattr(options, name) for name in ("classes", "ignore", "mask_threshold", "resize_masks", "colours")
+    }
+    words = []
+    for name, value in values.items():
+        if value not in (None, False, ()):
+            given = () if value is True else value if isinstance(value, tuple) else (value,)
+            words += [f"--{name.replace('_', '-')}", *map(str, given)]
+    return words
 
 
 def show(options: DataShowOptions) -> int:
@@ -52,14 +72,14 @@ def show(options: DataShowOptions) -> int:
     source = _open(options, needs)
     sheet = contact_sheet(source, options.out, needs=needs, count=options.count, quiet=options.quiet)
     log.info("%s", made([sheet.path]))
-    structural = [sentence for _, sentence in source.structural_faults]
+    structural = told_together(source.structural_faults)
     unusable = f"{len(sheet.faults)} of the {counted(sheet.shown, 'example')} shown cannot be used"
     lines = [unusable] if sheet.faults else []
     lines += structural[:3]
     if len(structural) > 3:
         lines.append(f"... and {len(structural) - 3} more such faults")
     if lines:
-        flag = "" if needs == usual else f" --needs {needs}"
-        lines.append(f"every fault:  metricfit data check {shlex.quote(options.source)}{flag}")
+        words = [options.source, *([] if needs == usual else ["--needs", needs]), *_reading_flags(options)]
+        lines.append(f"every fault:  metricfit data check {shlex.join(words)}")
         log.warning("%s", "\n".join(lines))
     return 0

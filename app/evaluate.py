@@ -8,6 +8,7 @@ from typing import Any
 
 from ..export.runners.base import Runner
 from ..export.runners.keras import KerasRunner
+from ..trainers.data.pixel_files.coding import FileCoding
 from ..trainers.data.scan.scanner import checked_source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import UsageError
@@ -19,7 +20,7 @@ from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.tasks.base import Task
 from ..trainers.training.config import SaliencyConfig, read_config
 from ..trainers.training.run_folder import versions
-from .coding import coding_of
+from .coding import coding_of, files_of
 from .options import EvaluateOptions
 from .predictor import load_predictor
 from .reports import made
@@ -27,8 +28,11 @@ from .tasks import TASKS as APP_TASKS
 
 log = logging.getLogger("metricfit")
 
-# Task -> options that say how its data are read; no other task has them.
-OF_DATA = {"segmentation": ("classes", "ignore")}
+# Task -> options that say how its data are read.
+OF_DATA = {
+    "saliency": ("mask_threshold", "resize_masks"),
+    "segmentation": ("classes", "ignore", "colours", "resize_masks"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,11 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     runner = load_predictor(options.model).runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
-    coding = coding_of(options, runner) if task.needs == "labels" else None
+    files = files_of(options, runner) if task.name in OF_DATA else FileCoding()
+    coding = coding_of(options, runner, files) if task.needs == "labels" else None
     source = checked_source(
         options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
-        coding=coding,
+        coding=coding, files=files,
     )  # fmt: skip
     settings = {name: getattr(options, name) for name in task.judging}
     if "logit_scale" in settings:
@@ -99,7 +104,7 @@ def _predictor(options: EvaluateOptions, runner: Runner, task: Task[Any, Any]) -
 def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
     defaults = EvaluateOptions(model="")
     for other in CONFIGS:
-        for name in (*get_task(other).judging, *OF_DATA.get(other, ())):
+        for name in {*get_task(other).judging, *OF_DATA.get(other, ())} - {*OF_DATA.get(task, ())}:
             if other != task and getattr(options, name) != getattr(defaults, name):
                 raise UsageError(
                     f"--{name.replace('_', '-')} is for {other} models, {options.model} is a {task} model: leave it out"

@@ -7,6 +7,7 @@ import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.tasks import CONFIGS
+from ..trainers.training.config import Colours, MaskThreshold, ResizeMasks
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
 _FORMS = (
@@ -67,6 +68,9 @@ class EvaluateOptions:
     default what the data or the model's run say."""
     ignore: tuple[int, ...] | None = None
     """Segmentation: values of the label files that do not count, besides 255; by default those of the model's run."""
+    mask_threshold: MaskThreshold = None
+    resize_masks: ResizeMasks = False
+    colours: Colours = None
     scales: tuple[float, ...] = (1.0,)
     """Segmentation: factors on the model's input size at which each picture is seen; probabilities are averaged."""
     flips: bool = False
@@ -102,6 +106,9 @@ class ExportOptions:
     """Data with masks or boxes on which every file is compared and measured; by default the run's selection data."""
     test: Sources = ()
     """Further data, by which nothing was chosen: every file is measured on them for the card. Give it once for each."""
+    mask_threshold: MaskThreshold = None
+    resize_masks: ResizeMasks = False
+    colours: Colours = None
     name: str | None = None
     """The model's name in its card; by default the folder's."""
     data_terms: str = ""
@@ -121,12 +128,16 @@ class DataOptions:
 
     source: Source
     needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
-    """What each example must have: auto takes labels where --classes or --ignore is given, boxes for voc: and coco:,
-    masks elsewhere; none takes pictures alone."""
+    """What each example must have: auto takes labels where --classes, --ignore or --colours is given, masks with
+    --mask-threshold, boxes for voc: and coco:, what is recognised in a folder, and masks elsewhere; none takes pictures
+    alone."""
     classes: str | None = None
     """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
     ignore: tuple[int, ...] = ()
     """Labels: values of the label files that neither train nor count, besides 255."""
+    mask_threshold: MaskThreshold = None
+    resize_masks: ResizeMasks = False
+    colours: Colours = None
     quiet: Quiet = False
 
 
@@ -134,8 +145,11 @@ class DataOptions:
 class DataCheckOptions(DataOptions):
     """Scan data for faults: unreadable pictures, missing partners, masks of another size, boxes that are none.
 
-    Example: metricfit data check folder:photos
+    Example: metricfit data check photos --mask-threshold 0.5
     """
+
+    all: bool = False
+    """Name every file of faults that several have, not three."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ def export_run(
     data: str | None = None,
     val: str | None = None,
     test: Iterable[str] = (),
+    mask_threshold: float | None = None,
+    resize_masks: bool = False,
+    colours: str | None = None,
     name: str | None = None,
     data_terms: str = "",
     limits: str = "",
@@ -69,12 +72,14 @@ def export_run(
             raise UsageError(f"{to} holds an exported model: choose another --to, or replace it with --overwrite")
     model_file, settings = _open_run(run, data)
     config = settings["config"]
+    coding = {"mask_threshold": mask_threshold, "resize_masks": resize_masks, "colours": colours}
+    reading = config | {flag: value for flag, value in coding.items() if value}
     model, task = load_keras(model_file)
     if settings["task"] not in (None, task.name):
         raise UsageError(f"{model_file} is a {task.name} model in a {settings['task']} run: train again")
     # What the run held out stays held out, also when other data calibrate.
     source_text, held_out, val_text = data or config["data"], config["data"], val or config.get("val")
-    open_source = _opener(task.name, config, quiet)
+    open_source = _opener(task.name, reading, quiet)
     training = open_source(source_text)
     if val_text:
         validation = open_source(val_text)
@@ -85,7 +90,7 @@ def export_run(
     test_sources = {text: open_source(text) for text in test}
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed, overwrite=overwrite,
-        data=data, val=val, test=test, name=name, data_terms=data_terms, limits=limits,
+        data=data, val=val, test=test, **coding, name=name, data_terms=data_terms, limits=limits,
     )  # fmt: skip
 
     with (

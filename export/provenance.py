@@ -36,14 +36,15 @@ def command_lines(
     quantize: Iterable[str],
     seed: int,
     overwrite: bool,
-    **values: str | Iterable[str] | None,
+    **values: str | float | Iterable[str] | None,
 ) -> tuple[str, ...]:
     """Give the command lines that make an exported model, the earliest training first; empty `values` are left out."""
     words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
     words += ["--quantize", *quantize] if any(FORMATS[name].quantized for name in formats) else []
     for name, value in values.items():
-        several = (value,) if isinstance(value, str) else value or ()
-        words += [word for one in several if one for word in (f"--{name.replace('_', '-')}", one)]
+        flag = f"--{name.replace('_', '-')}"
+        several = (value,) if isinstance(value, str | int | float) else value or ()
+        words += [word for one in several if one for word in ((flag,) if one is True else (flag, str(one)))]
     words += ["--seed", str(seed)] if seed else []
     words += ["--overwrite"] if overwrite else []
     if not run.is_dir():

@@ -69,8 +69,8 @@ def _tell(path: Readable, mended: tuple[str, ...], repairs: list[str] | None) ->
 
 _INSTEAD = {
     "mask": "a mask has one channel or a palette: save the class or object index of each pixel",
-    "labels": "labels are the class index of each pixel, grey or with a palette: turn each colour into the index of "
-    "its class, as docs/data.md shows",
+    "labels": "labels are the class index of each pixel, grey or with a palette: say with --colours FILE which colour "
+    "is which class, as docs/data.md shows",
 }
 
 
@@ -109,18 +109,6 @@ def check_sizes(image: np.ndarray, mask: np.ndarray, image_name: object, mask_na
             f"{kind} {mask_name} is {mask.shape[1]}x{mask.shape[0]}, its image {image_name} is "
             f"{image.shape[1]}x{image.shape[0]}{advice}"
         )
-
-
-def binary_mask(values: np.ndarray, mask_name: object) -> np.ndarray:
-    """Turn a mask uint8 [H, W] into 0 and 1, salient: the larger value, or a single one above 0; refuses a third."""
-    present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
-    if len(present) > 2:
-        listed = ", ".join(str(value) for value in present[:4]) + (", ..." if len(present) > 4 else "")
-        raise DataError(
-            f"mask {mask_name} holds {len(present)} values ({listed}), "
-            f"a saliency mask holds two, for background and salient: threshold it and save it as PNG"
-        )
-    return (values == present[-1]).astype(np.uint8) if present[-1] > 0 else np.zeros_like(values)
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ... import losses
 from ..data.example import IGNORE, Example, Source
+from ..data.pixel_files.coding import FileCoding
 from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..errors import UsageError
@@ -49,6 +50,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         """As `Task.check`."""
         _check_beta2(config.beta2)
         self.build_loss(config)
+        self.source_options(config)
         check_range(config, ["init_logit_scale"], lambda value: value > 0, "above 0")
         if not 0 < config.init_threshold < 1:
             raise UsageError(f"--init-threshold must lie between 0 and 1, got {config.init_threshold}")
@@ -59,6 +61,10 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
             if MODELS[config.model].sums_maps:
                 raise UsageError(f"{flags} are not for --model {config.model}, which sums several maps")
         super().check(config)
+
+    def source_options(self, config: SaliencyConfig) -> dict[str, Any]:
+        """As `Task.source_options`."""
+        return {"files": FileCoding(config.mask_threshold, config.resize_masks)}
 
     def build_loss(self, config: SaliencyConfig) -> keras.losses.Loss:
         """Make the configured loss, which must be one of a single map, on logits and with the ignore label of masks."""

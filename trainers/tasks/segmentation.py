@@ -17,6 +17,7 @@ from ..data.batches.equibatch import Equibatch
 from ..data.classes import with_class_names
 from ..data.example import IGNORE, Source
 from ..data.labels import LabelCoding, class_counts
+from ..data.pixel_files.coding import FileCoding
 from ..data.targets import TARGETS
 from ..errors import DataError, UsageError
 from ..figures.thumbnails import flat, thumbnail
@@ -81,7 +82,8 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
 
     def source_options(self, config: SegmentationConfig) -> dict[str, Any]:
         """As `Task.source_options`."""
-        return {"coding": LabelCoding(config.classes, config.ignore)}
+        files = FileCoding(resize=config.resize_masks, colours=config.colours)
+        return {"coding": LabelCoding(config.classes, config.ignore), "files": files}
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: SegmentationConfig | None = None) -> None:
         """As `Task.initialise`; a saliency model that shares backbone and widths lends all but its map, too."""

@@ -27,6 +27,25 @@ else:
         for task in ("saliency", "segmentation")
     )
 
+# How masks and labels are written; the verbs that read data have these, too.
+MaskThreshold = Annotated[
+    float | None,
+    tyro.conf.arg(
+        help="Masks with shades, such as grey, JPEG or 16-bit ones: the share of their range from which a pixel is "
+        "salient, such as 0.5. Without it such masks are faults."
+    ),
+]
+ResizeMasks = Annotated[
+    bool, tyro.conf.arg(help="Bring masks and labels of another size to that of their picture; without it, faults.")
+]
+Colours = Annotated[
+    str | None,
+    tyro.conf.arg(
+        help="Labels in colour: a file that maps colours to classes, with R G B NAME in each line, as CSV or JSON, or "
+        "CVAT's labelmap.txt."
+    ),
+]
+
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
 NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
 
@@ -106,6 +125,8 @@ class SaliencyConfig(RunConfig):
 
     loss: str = "floss"
     model: SaliencyModel = "deeplab"
+    mask_threshold: MaskThreshold = None
+    resize_masks: ResizeMasks = False
     beta2: float = 0.3
     """Weight of precision against recall in the F-measure that is reported (the field's 0.3)."""
     init_threshold: float = 0.5
@@ -134,6 +155,8 @@ class SegmentationConfig(RunConfig):
     the data say: classes.txt in a folder."""
     ignore: tuple[int, ...] = ()
     """Values of the label files that neither train nor count, besides 255."""
+    colours: Colours = None
+    resize_masks: ResizeMasks = False
     equibatch: bool = False
     """Cycle over the classes: of as many patches in a row as there are classes, each has a pixel in at least one."""
     class_weights: Literal["none", "balanced", "log"] = "none"

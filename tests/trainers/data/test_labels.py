@@ -78,7 +78,7 @@ def test_every_fault_names_its_file_and_what_to_do(streets):
     told = str(caught.value)
     assert "4 examples, 5 faults" in told
     assert f"{labels / 'a.png'} is a colour picture (RGB), labels are the class index of each pixel" in told
-    assert "turn each colour into the index of its class, as docs/data.md shows" in told
+    assert "say with --colours FILE which colour is which class, as docs/data.md shows" in told
     assert f"labels {labels / 'b.png'} hold 252 other values (3, 4, 5, 6, ...)" in told
     assert "save the index of the class of each pixel" in told
     assert f"image {streets / 'images' / 'c.png'} has no labels {labels / 'c.png'}" in told

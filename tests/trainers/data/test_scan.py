@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from metricfit.trainers.data.example import Example, Source
+from metricfit.trainers.data.scan.causes import told_together
 from metricfit.trainers.data.scan.scanner import Faults, checked_source, scan, usable
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.targets.boxes import BoxFacts
@@ -63,7 +64,7 @@ def test_every_fault_is_found_and_named(tmp_path):
 def test_the_run_stops_or_goes_on_with_a_notice(tmp_path, caplog):
     break_everything(tmp_path)
     text = f"folder:{tmp_path}"
-    with pytest.raises(DataError, match=r"11 examples, 9 faults\n(.*\n){5}.*4 more\n.*--skip-bad"):
+    with pytest.raises(DataError, match=r"11 examples, 9 faults\n(.*\n){5}.*3 more\n.*--skip-bad"):
         checked_source(text, quiet=True)
     with pytest.raises(DataError, match="--strict"):
         checked_source(text, skip_bad=True, strict=True, quiet=True)
@@ -197,9 +198,41 @@ def test_any_source_is_checked_and_repairs_are_counted():
 
 
 def test_report_is_cut_at_its_limit():
-    faults = Faults("x", 20, [(str(number), f"sentence {number}.") for number in range(12)])
+    faults = Faults("x", 20, [(str(number), f"sentence of kind {'abcdefghijkl'[number]}.") for number in range(12)])
     assert faults.report(limit=10).splitlines()[-1] == "  ... and 2 more"
-    assert "sentence 11." in faults.report(limit=None)
+    assert "kind l." in faults.report(limit=None)
+
+
+def test_faults_of_one_cause_are_one_line_with_three_names(tmp_path, caplog):
+    stems = [f"photo {number:03}" for number in range(7)]
+    write_pairs(tmp_path, stems)
+    for number, stem in enumerate(stems[:5]):
+        shades = np.arange(24 * 32, dtype=np.uint16).reshape(24, 32) % (20 + number)
+        Image.fromarray(shades.astype(np.uint8)).save(tmp_path / "masks" / f"{stem}.png")
+    Image.new("L", (20 + number, 10)).save(tmp_path / "masks" / f"{stems[5]}.png")
+    with pytest.raises(DataError) as caught:
+        checked_source(f"folder:{tmp_path}", quiet=True)
+    heading, shades, size, advice = str(caught.value).splitlines()
+    assert heading.endswith("7 examples, 6 faults")
+    assert shades.startswith("  5 times (photo 000, photo 001, photo 002 and 2 more): mask ")
+    assert "photo 005.png is 24x10" in size
+    assert "--skip-bad" in advice
+    assert len(checked_source(f"folder:{tmp_path}", skip_bad=True, quiet=True)) == 1
+    assert all(stem in caplog.text for stem in stems[:6]), "what is left out is named in full"
+
+
+def test_different_causes_stay_apart():
+    sentences = [
+        "holds the class cat",
+        "holds the class dog",
+        "holds 3 values (0, 1, 2)",
+        "holds 5 values (0, 1, 9, ...)",
+    ]
+    told = told_together([(str(number), sentence) for number, sentence in enumerate(sentences)])
+    assert told == [*sentences[:2], f"2 times (2, 3): {sentences[2]}"]
+    assert told_together([("a.png", "a.png and a.jpg share a"), ("a.jpg", "a.png and a.jpg share a")]) == [
+        "a.png and a.jpg share a"
+    ]
 
 
 def test_scenes_are_not_drawn_to_be_scanned(monkeypatch):

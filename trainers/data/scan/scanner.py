@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -12,12 +12,13 @@ from tqdm import tqdm
 from ...errors import DataError
 from ...machine import workers
 from ..example import Example, Source
-from ..file_coding import FileCoding
 from ..labels import LabelCoding, with_coding
+from ..pixel_files.coding import FileCoding
 from ..sources import all_scenes, open_source
 from ..subset import Subset
 from ..targets import TARGETS
 from ..targets.base import Facts
+from .causes import told_together
 
 log = logging.getLogger("metricfit")
 
@@ -32,6 +33,7 @@ class Faults:
     Attributes:
         faults: (name of the example or file, one sentence) for everything that cannot be used.
         repaired: what was mended on reading -> how often; `repaired_in` has the names of the examples.
+        adapted: what was done to files because of how they are -> the names of the examples.
         facts: kind of target -> what there is of it in the usable examples that have it.
         remarks: what the source itself finds worth knowing, a sentence each.
         doubts: what all examples together show to be wrong, a sentence each: no run goes on with it.
@@ -43,6 +45,7 @@ class Faults:
     faults: list[tuple[str, str]] = field(default_factory=list)
     repaired: dict[str, int] = field(default_factory=dict)
     repaired_in: dict[str, list[str]] = field(default_factory=dict)
+    adapted: dict[str, list[str]] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
@@ -70,20 +73,22 @@ class Faults:
         """Whether there is nothing to be learnt: no salient pixel, no pixel or no box that counts, in any example."""
         return any(facts.hopeless for facts in self.facts.values())
 
-    def report(self, limit: int | None = 10) -> str:
-        """Say what was found in a heading, and a line for each fault (at most `limit`), repair and note."""
-        sentences = self.sentences
-        shown = sentences if limit is None else sentences[:limit]
-        lines = [f"{self.source}: {counted(self.total, 'example')}, {counted(len(sentences), 'fault')}"]
-        lines += [f"  {sentence}" for sentence in shown]
-        if len(sentences) > len(shown):
-            lines.append(f"  ... and {len(sentences) - len(shown)} more")
+    def report(self, limit: int | None = 10, names: int | None = 3) -> str:
+        """Say what was found in a heading, and a line for each cause of faults (at most `limit`), repair and note.
+
+        Of several examples to which the same happened, so many `names` are said; None says all.
+        """
+        causes = [*self.doubts, *told_together(self.faults, names)]
+        shown = causes if limit is None else causes[:limit]
+        lines = [f"{self.source}: {counted(self.total, 'example')}, {counted(len(self.sentences), 'fault')}"]
+        lines += [f"  {line}" for line in shown]
+        if len(causes) > len(shown):
+            lines.append(f"  ... and {len(causes) - len(shown)} more")
         lines += [f"  {line}" for facts in self.facts.values() if (line := facts.line(self.class_names))]
+        most = 20 if limit is None else 3
         for kind, times in self.repaired.items():
-            names = list(dict.fromkeys(self.repaired_in.get(kind, ())))
-            shown = names[: 20 if limit is None else 3]
-            where = f": {', '.join(shown)}{', ...' if len(names) > len(shown) else ''}" if names else ""
-            lines.append(f"  repaired: {kind} ({counted(times, 'time')}{where})")
+            lines.append(f"  repaired: {kind} ({_often(times, self.repaired_in.get(kind, ()), most)})")
+        lines += [f"  done: {kind} ({_often(len(done), done, 3)})" for kind, done in self.adapted.items()]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
@@ -95,6 +100,13 @@ class Faults:
             raise DataError(f"{self.report(limit)}\nmend them: --strict lets neither faults nor repairs pass")
         if self.faults and not skip_bad:
             raise DataError(f"{self.report(limit)}\nmend them, or leave them out with --skip-bad")
+
+
+def _often(times: int, names: Sequence[str], most: int) -> str:
+    """Say how often, and in which examples; these may be unknown."""
+    once = list(dict.fromkeys(names))
+    where = f": {', '.join(once[:most])}{', ...' if len(once) > most else ''}" if once else ""
+    return counted(times, "time") + where
 
 
 def counted(number: int, noun: str) -> str:
@@ -114,6 +126,15 @@ def load_checked(source: Source, index: int, needs: str = "") -> Example:
     return example
 
 
+class _Look(NamedTuple):
+    """What one example is like: its repairs, what was done to it, facts by kind of target, and what is odd about it."""
+
+    repairs: tuple[str, ...]
+    adapted: tuple[str, ...]
+    facts: dict[str, Facts]
+    odd: str
+
+
 def _dull(image: np.ndarray) -> str:
     """Say what is odd about a picture itself, or nothing."""
     if image.max(initial=0) < DARK:
@@ -121,15 +142,16 @@ def _dull(image: np.ndarray) -> str:
     return "of one colour throughout" if (image == image[:1, :1]).all() else ""
 
 
-def _look_at(source: Source, index: int, needs: str) -> tuple[tuple[str, ...], dict[str, Facts], str] | DataError:
-    """Give the repairs of one example, what there is of each kind of target and what is odd, or its fault."""
+def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
+    """Look at one example, or give its fault."""
     try:
         example = load_checked(source, index, needs)
     except DataError as error:
         return error
     there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
     facts = {target.name: target.facts(example, source.class_names) for target in there}
-    return example.repairs, {kind: found for kind, found in facts.items() if found is not None}, _dull(example.image)
+    known = {kind: found for kind, found in facts.items() if found is not None}
+    return _Look(example.repairs, example.adapted, known, _dull(example.image))
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -144,9 +166,11 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
             if isinstance(look, DataError):
                 found.faults.append((name, str(look)))
                 continue
-            repairs, there, odd = look
+            repairs, adapted, there, odd = look
             if odd:
                 found.dull.setdefault(odd, []).append(name)
+            for kind in adapted:
+                found.adapted.setdefault(kind, []).append(name)
             for kind in repairs:
                 found.repaired[kind] = found.repaired.get(kind, 0) + 1
                 found.repaired_in.setdefault(kind, []).append(name)
@@ -201,7 +225,7 @@ def checked_source(
     kept = usable(source, faults)
     if faults.faults:
         left_out = f"{len(source) - len(kept)} of {counted(len(source), 'example')} left out"
-        log.warning("--skip-bad: %s\n%s", left_out, faults.report(limit=None))
-    elif faults.repaired or faults.notes:
+        log.warning("--skip-bad: %s\n%s", left_out, faults.report(limit=None, names=None))
+    elif faults.repaired or faults.adapted or faults.notes:
         log.log(logging.WARNING if faults.hopeless else logging.INFO, "%s", faults.report())
     return kept

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ..example import NEEDS, Source
-from ..file_coding import FileCoding
+from ..pixel_files.coding import FileCoding
 from .coco import open_coco
 from .folder import open_folder
 from .joined import join_sources

@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...errors import DataError, UsageError
 from ...text import composed, read_text
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
-from ..file_coding import FileCoding
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
 from ..listing import contents, no_pictures, passed_over
-from ..partner_files import LabelReader, MaskReader, PartnerReader
+from ..pixel_files.base import PixelReader
+from ..pixel_files.coding import FileCoding
+from ..pixel_files.colours import read_colours
+from ..pixel_files.labels import LabelReader
+from ..pixel_files.masks import MaskReader
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
@@ -73,22 +78,24 @@ class FolderSource(Source):
         images: Mapping[str, Sequence[Path]],
         partners: Mapping[str, Sequence[Path]] | None,
         needs: str,
-        read: PartnerReader | None = None,
+        read: PixelReader | None = None,
         *,
         listed: Path | None = None,
         class_names: Sequence[str] = (),
         wanted: str = "*",
+        picture: Callable[..., np.ndarray] = read_image,
     ):
         """Take the files of each name.
 
         Args:
             partners: None, with `read`, for pictures alone.
-            read: gives what a partner says of its picture, and what was done to it at the user's wish.
+            read: gives what a partner says of its picture.
             listed: a split's list of names; by default all pictures are taken, in the order given.
             wanted: where the partner of a picture is expected, with * for its name.
+            picture: reads the pictures.
         """
         self.name, self.class_names = name, tuple(class_names)
-        self._kind, self._read, self._wanted = needs, read, wanted
+        self._kind, self._read, self._wanted, self._picture = needs, read, wanted, picture
         self._files, self._partners = images, partners or {}
         chosen = list(images)
         if listed is not None:
@@ -133,14 +140,14 @@ class FolderSource(Source):
     def load(self, index: int) -> Example:
         """See `Source`."""
         (key, path), name = self._images[index], self.names[index]
-        repairs: list[str] = []
+        mended: list[str] = []
         if self._read is None:
-            return Example(read_image(path, repairs=repairs), name=name, repairs=tuple(repairs))
+            return Example(self._picture(path, repairs=mended), name=name, repairs=tuple(mended))
         partner = self._partner(key, path)
-        image = read_image(path, repairs=repairs)
-        values, adapted = self._read(partner, image, path)
-        target: dict[str, Any] = {self._kind: values}
-        return Example(image, name=name, repairs=tuple(repairs), adapted=adapted, **target)
+        image = self._picture(path, repairs=mended)
+        read = self._read(partner, image, path)
+        target: dict[str, Any] = {self._kind: read.values}
+        return Example(image, name=name, repairs=(*mended, *read.repairs), adapted=read.adapted, **target)
 
 
 def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
@@ -233,13 +240,20 @@ def pixel_source(
     partners: Mapping[str, Sequence[Path]] | None,
     needs: str,
     files: FileCoding,
+    *,
+    trimap: bool = False,
     **more: Any,
 ) -> FolderSource:
-    """Make the source of pictures and their mask or label files, whose classes `base`/classes.txt may name."""
+    """Make the source of pictures and their mask or label files; `base`/classes.txt or the colours name the classes."""
     if needs == "mask":
-        return FolderSource(name, images, partners, needs, MaskReader(files), class_names=SALIENCY, **more)
-    if needs == "labels":
-        listed = base / "classes.txt"
-        class_names = read_class_names(listed, most=MOST_CLASSES) if listed.is_file() else ()
-        return FolderSource(name, images, partners, needs, LabelReader(files), class_names=class_names, **more)
-    return FolderSource(name, images, None, needs, **more)
+        return FolderSource(
+            name, images, partners, needs, MaskReader(files, trimap=trimap), class_names=SALIENCY, **more
+        )
+    if needs != "labels":
+        return FolderSource(name, images, None, needs, **more)
+    colours = read_colours(files.colours) if files.colours else None
+    listed = base / "classes.txt"
+    class_names: tuple[str, ...] = colours.names if colours else ()
+    if not colours and listed.is_file():
+        class_names = read_class_names(listed, most=MOST_CLASSES)
+    return FolderSource(name, images, partners, needs, LabelReader(files, colours), class_names=class_names, **more)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ....errors import DataError
+from ....errors import DataError, MetricfitError
 from ...example import Source
-from ...file_coding import FileCoding
+from ...pixel_files.coding import FileCoding
 from ..folder import path_and_split
 from .base import Asked, Reading, Tree
 from .registry import LAYOUTS
@@ -35,8 +35,18 @@ def usual_of_auto(rest: str) -> str:
     path, split = path_and_split(rest, "auto")
     tree = Tree(path, split)
     best = {needs: _readings(tree, Asked(rest, needs)) for needs in _USUAL}
-    found = {needs: _rank(readings[0]) for needs, readings in best.items() if readings}
-    return max(found, key=lambda needs: found[needs], default="mask")
+    found = {needs: readings[0] for needs, readings in best.items() if readings}
+    usual = max(found, key=lambda needs: _rank(found[needs]), default="mask")
+    rivals = "mask" in found and "labels" in found and _rank(found["mask"]) == _rank(found["labels"])
+    return "labels" if usual == "mask" and rivals and not _fits(found["mask"]) and _fits(found["labels"]) else usual
+
+
+def _fits(reading: Reading) -> bool:
+    """Tell whether the first example can be used so."""
+    try:
+        return bool(reading.open().load(0))
+    except (MetricfitError, IndexError):
+        return False
 
 
 def _rank(reading: Reading) -> tuple[int, int]:

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from ...example import Source
-from ...file_coding import FileCoding
 from ...images import PICTURE_SUFFIXES
+from ...pixel_files.coding import FileCoding
 
-GUESSED, SIMILAR, NAMED, DECLARED = range(4)
-"""How sure a reading is: by the names of files alone, by names like the usual ones, by the very names of the layout,
-by a file that only its tool writes."""
+POSSIBLE, GUESSED, SIMILAR, NAMED, DECLARED = range(5)
+"""How sure a reading is: by what is in the files, by the names of files alone, by names like the usual ones, by the
+very names of the layout, by a file that only its tool writes."""
 
 _DEEPEST = 6
 _MOST_LISTED = 6
@@ -35,7 +35,7 @@ class Reading:
     Attributes:
         says: what was recognised, in a few words: "images/ and masks/ of equal names, 60 pairs".
         count: how many pictures would be read with what is needed.
-        sure: GUESSED, SIMILAR, NAMED or DECLARED; the surest reading is taken, of these the one of most pictures.
+        sure: from POSSIBLE to DECLARED; the surest reading is taken, of these the one of most pictures.
         open: opens the source.
         splits: the parts of which one must be named, where none was; such a reading is not opened.
         written: how a user writes this very reading, where that can be written.

@@ -75,6 +75,20 @@ def same_split(one: str, other: str) -> bool:
     return _SPLIT_OF.get(one.lower(), one.lower()) == _SPLIT_OF.get(other.lower(), other.lower())
 
 
+_TAIL = re.compile(r"^(?P<key>.+?)[-_. ](?P<word>[A-Za-z]+|ground[-_ ]?truth)$", re.IGNORECASE)
+# CamVid writes x_L.png beside x.png.
+_LETTERS = _words("l m p")
+_IMAGE_TAILS = IMAGE_WORDS | _words("sat")
+
+
+def tail_of(stem: str) -> tuple[str, str, str]:
+    """Tell what the last word of a file's stem says: the stem without it, `partner`, `image` or no role, the word."""
+    found = _TAIL.match(stem)
+    word = re.sub("[^a-z]", "", found["word"].lower()) if found else ""
+    role = "partner" if word in PARTNER_WORDS | _LETTERS else "image" if word in _IMAGE_TAILS else ""
+    return (found["key"], role, word) if found and role else (stem, "", "")
+
+
 @dataclass(frozen=True)
 class Affixes:
     """What the stems of one kind of file have before and behind what their pairs share."""
@@ -91,17 +105,17 @@ class Affixes:
         return f"{self.head}*{self.tail}"
 
 
-def find_affixes(images: set[str], partners: set[str]) -> tuple[Affixes, Affixes, int]:
-    """Find what must be taken from the stems of pictures and of masks so that the most agree, and how many do."""
-    best = (Affixes(), Affixes(), len(images & partners))
-    if best[2] >= 0.9 * min(len(images), len(partners)):
+def find_affixes(images: set[str], partners: set[str]) -> tuple[Affixes, Affixes]:
+    """Find what must be taken from the stems of pictures and of masks so that the most agree."""
+    best, most = (Affixes(), Affixes()), len(images & partners)
+    if most >= 0.9 * min(len(images), len(partners)):
         return best
     for of_image in _common(images):
         keys = {of_image.key(stem) for stem in images}
         for of_partner in _common(partners):
             count = len(keys & {of_partner.key(stem) for stem in partners})
-            if count > best[2]:
-                best = (of_image, of_partner, count)
+            if count > most:
+                best, most = (of_image, of_partner), count
     return best
 
 

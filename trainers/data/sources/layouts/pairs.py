@@ -1,42 +1,49 @@
-"""Pictures and their masks or class maps: in two folders, once or for each split, or side by side in one."""
+"""Pictures and their masks or class maps in two folders, whatever these are called, once or for each split."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from PIL import Image
+
 from ....text import composed
+from ...pixel_files.coding import FileCoding
 from ..folder import FolderSource, pixel_source
 from .base import GUESSED, NAMED, SIMILAR, Asked, Reading, Tree
 from .names import OWN_WORDS, TRIMAP_WORDS, Affixes, Place, find_affixes, place_of, same_split, split_of
 
 Context = tuple[str, ...]
+Keyed = dict[str, list[Path]]
+
+PLAIN = (Affixes(), Affixes())
+COLOUR_FILES = ("label_colors.txt", "label_colours.txt", "class_dict.csv", "labelmap.txt", "colors.txt", "colours.txt")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures and partners that belong together, and where they lie."""
+    """Pictures and partners that belong together, the folders of both, and what their paths share."""
 
     context: Context
     images: Sequence[Path]
     partners: Sequence[Path]
-    places: tuple[str, str] = ("", "")
+    places: tuple[str, str]
 
 
 def pair_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
-    """Find folders of pictures beside folders of masks or class maps, whatever they are called."""
+    """Find folders of pictures beside folders of masks or class maps."""
     places = [place_of(folder) for folder in tree.folders if tree.pictures(folder)]
     own = OWN_WORDS[asked.needs]
     variants: dict[tuple[str, str], list[Group]] = defaultdict(list)
     for images, partners in _beside(places):
-        group = Group(partners.context, tree.pictures(images.folder), tree.pictures(partners.folder),
-                      (images.folder, partners.folder))  # fmt: skip
+        folders = images.folder, partners.folder
+        group = Group(partners.context, tree.pictures(folders[0]), tree.pictures(folders[1]), folders)
         variants[images.word, partners.word].append(group)
     found = [
-        (partner_word, reading)
-        for (image_word, partner_word), groups in variants.items()
-        for reading in group_readings(tree, asked, groups, _sure(image_word, partner_word, own))
+        (word, reading)
+        for (image_word, word), groups in variants.items()
+        for reading in group_readings(tree, asked, groups, _sure(image_word, word, own), trimap=word in TRIMAP_WORDS)
     ]
     # Where a folder is called after what is needed, others beside it are something else.
     named = [reading for word, reading in found if word in own]
@@ -66,24 +73,42 @@ def _beside(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
         yield from ((free[0], place) for place in lonely)
 
 
-def group_readings(tree: Tree, asked: Asked, groups: Sequence[Group], sure: int, looks: str = "") -> Iterator[Reading]:
-    """Give the reading of groups that are one data set, or of that of its splits which is named."""
-    chosen, splits, listed = _of_split(tree, groups)
-    affixes = _shared_affixes(chosen)
-    if not affixes[2]:
+def group_readings(
+    tree: Tree, asked: Asked, groups: Sequence[Group], sure: int, *, trimap: bool = False
+) -> Iterator[Reading]:
+    """Give the reading of groups that are one data set, or of that split of them which is named."""
+    chosen, splits, listed = chosen_groups(tree, groups)
+    affixes = find_affixes(
+        {composed(path.stem) for group in chosen for path in group.images},
+        {composed(path.stem) for group in chosen for path in group.partners},
+    )
+    images, partners = files_by_key(chosen, affixes)
+    count = len(images.keys() & partners.keys())
+    if not count:
         return
-    count = affixes[2]
-    places = looks or _said(chosen)
-    named = "" if affixes[:2] == (Affixes(), Affixes()) and not looks else f", {affixes[0]} with {affixes[1]}"
-    says = f"{places}{named or ' of equal names'}, {count} pair{'' if count == 1 else 's'}"
+    says = f"{_places(chosen)}{_names(chosen, affixes)}, {count} pair{'' if count == 1 else 's'}"
     written = ""
-    if len(chosen) == 1 and chosen[0].places[0] != chosen[0].places[1]:
+    if len(chosen) == 1 and len(set(chosen[0].places)) == 2:
         written = "folder:" + ",".join(str(tree.root / place) for place in chosen[0].places)
-    opens = partial(_open, tree, asked, chosen, affixes[:2], listed)
-    yield Reading(says, count, sure, opens, splits, written)
+    coded, note = _coded(tree, asked, partners)
+    base, folder = tree.root, tree.root / chosen[0].places[1]
+    wanted = f"{folder}/{affixes[1].head}*{affixes[1].tail}.png"
+    opens = partial(
+        pixel_source,
+        asked.name,
+        base,
+        images,
+        partners,
+        asked.needs,
+        coded,
+        listed=listed,
+        wanted=wanted,
+        trimap=trimap,
+    )
+    yield Reading(says + note, count, sure, opens, splits, written)
 
 
-def _of_split(tree: Tree, groups: Sequence[Group]) -> tuple[list[Group], tuple[str, ...], Path | None]:
+def chosen_groups(tree: Tree, groups: Sequence[Group]) -> tuple[list[Group], tuple[str, ...], Path | None]:
     """Choose the groups of the split that is named, or say which there are to choose from; a list may choose names."""
     splits = tuple(dict.fromkeys(filter(None, (split_of(group.context) for group in groups))))
     whole = [group for group in groups if not split_of(group.context)]
@@ -97,50 +122,56 @@ def _of_split(tree: Tree, groups: Sequence[Group]) -> tuple[list[Group], tuple[s
         if same_split(split_of(group.context), tree.split)
         or tree.split.lower() in (part.lower() for place in group.places for part in place.split("/"))
     ]
-    if named:
-        return named, (), None
     lists = [path for path in tree.files(".txt") if path.stem == tree.split]
-    return (whole, (), lists[0]) if lists else ([], (), None)
+    return (named, (), None) if named or not lists else (whole, (), lists[0])
 
 
-def _shared_affixes(groups: Sequence[Group]) -> tuple[Affixes, Affixes, int]:
-    of_image, of_partner, _ = find_affixes(
-        {composed(path.stem) for group in groups for path in group.images},
-        {composed(path.stem) for group in groups for path in group.partners},
-    )
-    count = sum(
-        len(
-            {of_image.key(composed(path.stem)) for path in group.images}
-            & {of_partner.key(composed(path.stem)) for path in group.partners}
-        )
-        for group in groups
-    )
-    return of_image, of_partner, count
-
-
-def _said(groups: Sequence[Group]) -> str:
-    first = groups[0]
-    places = " and ".join(f"{place}/" if place else "the folder itself" for place in first.places)
-    return places if len(groups) == 1 else f"{places} and {len(groups) - 1} more such"
-
-
-def _open(
-    tree: Tree, asked: Asked, groups: Sequence[Group], affixes: tuple[Affixes, Affixes], listed: Path | None
-) -> FolderSource:
-    images: dict[str, list[Path]] = defaultdict(list)
-    partners: dict[str, list[Path]] = defaultdict(list)
+def files_by_key(groups: Sequence[Group], affixes: tuple[Affixes, Affixes] = PLAIN) -> tuple[Keyed, Keyed]:
+    """Give the pictures and the partners by what their names share, with the path in front where there are several."""
+    images: Keyed = defaultdict(list)
+    partners: Keyed = defaultdict(list)
     for group in groups:
         before = "/".join((*group.context, "")) if len(groups) > 1 else ""
         for found, paths, affix in ((images, group.images, affixes[0]), (partners, group.partners, affixes[1])):
             for path in paths:
                 found[before + affix.key(composed(path.stem))].append(path)
-    return pixel_source(asked.name, tree.root, images, partners, asked.needs, asked.files, listed=listed)
+    return dict(images), dict(partners)
+
+
+def _places(groups: Sequence[Group]) -> str:
+    images, partners = (f"{place}/" if place else "the folder itself" for place in groups[0].places)
+    said = f"{images} and {partners}" if images != partners else f"pictures and masks side by side in {images}"
+    return said if len(groups) == 1 else f"{said} and {len(groups) - 1} more such"
+
+
+def _names(groups: Sequence[Group], affixes: tuple[Affixes, Affixes]) -> str:
+    if affixes != PLAIN:
+        return f", {affixes[0]} with {affixes[1]}"
+    if len(set(groups[0].places)) == 2:
+        return " of equal names"
+    endings = (group_paths[0].suffix.lower() for group_paths in (groups[0].images, groups[0].partners))
+    return ", {} with {} of equal names".format(*endings)
+
+
+def _coded(tree: Tree, asked: Asked, partners: Keyed) -> tuple[FileCoding, str]:
+    """Add the file that maps colours to classes, where one lies there and the labels are in colour."""
+    found = [path for path in tree.files(*COLOUR_FILES) if path.name.lower() in COLOUR_FILES]
+    if asked.needs != "labels" or asked.files.colours or not found:
+        return asked.files, ""
+    try:
+        with Image.open(next(iter(partners.values()))[0]) as opened:
+            in_colour = opened.mode in ("RGB", "RGBA", "P")
+    except (OSError, ValueError, SyntaxError):
+        in_colour = False
+    if not in_colour:
+        return asked.files, ""
+    return replace(asked.files, colours=str(found[0])), f", colours by {found[0].name}"
 
 
 def picture_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find the pictures alone: folders that are not called after masks or class maps."""
     folders = [folder for folder in tree.folders if tree.pictures(folder) and place_of(folder).role != "partner"]
-    images: dict[str, list[Path]] = defaultdict(list)
+    images: Keyed = defaultdict(list)
     for path in (path for folder in folders for path in tree.pictures(folder)):
         images[path.relative_to(tree.root).with_suffix("").as_posix() if len(folders) > 1 else path.stem].append(path)
     if images:

@@ -9,8 +9,12 @@ named it is about that part alone; where none is named and there are several, `s
 
 from .base import Layout
 from .pairs import pair_readings, picture_readings
+from .side_by_side import alpha_readings, equal_readings, tail_readings
 
 LAYOUTS = (
     Layout("folder", "images/ and masks/ or labels/ of equal names", ("mask", "labels"), pair_readings),
+    Layout("side by side", "x.jpg beside x_mask.png", ("mask", "labels"), tail_readings),
+    Layout("side by side", "x.jpg beside x.png", ("mask", "labels"), equal_readings),
+    Layout("alpha", "pictures with the mask in their alpha", ("mask",), alpha_readings),
     Layout("pictures", "pictures", ("none",), picture_readings),
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 
 @dataclass(frozen=True)

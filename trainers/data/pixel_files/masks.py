@@ -1,0 +1,153 @@
+"""Masks as people save them: with two values, with shades, of 16 bits, as trimaps, or in a picture's alpha."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ...errors import DataError
+from ..example import IGNORE
+from .base import LOSSY, PixelValues, colour_codes, decoded, fitted, listed
+from .coding import FileCoding
+
+TRIMAP = "trimap, what is neither background nor salient ignored"
+FROM_ALPHA = "mask taken from alpha"
+BLANK = "picture without background where its alpha is 0, which no camera gives"
+_MIDDLE = (127, 128)
+
+
+class MaskReader:
+    """Reads mask files: 0 background, 1 salient, 255 ignore.
+
+    Of two values the larger is salient, or a single one above 0. 0, 127 or 128 and 255 are a trimap, and in `trimap`
+    files everything between the ends is ignored. Other shades are cut where the user says, and refused otherwise.
+    """
+
+    def __init__(self, files: FileCoding, *, trimap: bool = False):
+        self._files, self._trimap = files, trimap
+
+    def __call__(self, path: Path, image: np.ndarray, image_path: Path) -> PixelValues:
+        """See `PixelReader`."""
+        opened, repairs = decoded(path)
+        values, top, adapted = _shades(opened, path)
+        mask, done = self.cut(values, top, image, path, image_path, opened.format in LOSSY)
+        return PixelValues(mask, adapted + done, repairs)
+
+    def cut(
+        self, values: np.ndarray, top: float, image: np.ndarray, path: Path, image_path: Path, lossy: bool
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Make the mask of shades [h, w] between 0 and `top`, of the size of its picture; tells what was done."""
+        present, threshold = np.unique(values), self._files.threshold
+        if len(present) > 2 and threshold is not None and not self._trimap:
+            limit = threshold * top
+            if present[-1] < limit and not lossy:
+                raise DataError(
+                    f"mask {path} holds {len(present)} values up to {present[-1]:g} of {top:g}, so nothing in it is "
+                    f"salient at --mask-threshold {threshold:g}: if these are numbers of objects or classes, save 1 or "
+                    "255 where the picture is salient"
+                )
+            shades, done = fitted(values, image, path, image_path, self._files, "mask", _resized)
+            return (shades >= limit).astype(np.uint8), (f"mask with shades, cut at {threshold:g}", *done)
+        if self._trimap or _is_trimap(present, top):
+            mask = np.select([values <= 0, values >= top], [0, 1], IGNORE).astype(np.uint8)
+            adapted: tuple[str, ...] = (TRIMAP,) * bool((mask == IGNORE).any())
+        elif len(present) > 2:
+            raise DataError(
+                f"mask {path} holds {len(present)} values ({listed(present)}), a saliency mask holds two, for "
+                "background and salient: threshold it and save it as PNG, or say where its border lies with "
+                "--mask-threshold 0.5"
+            )
+        else:
+            mask, adapted = (values == present[-1]).astype(np.uint8) * np.uint8(present[-1] > 0), ()
+        mask, done = fitted(mask, image, path, image_path, self._files, "mask")
+        return mask, adapted + done
+
+
+class AlphaReader(MaskReader):
+    """Reads masks out of the alpha of the very pictures."""
+
+    def __call__(self, path: Path, image: np.ndarray, image_path: Path) -> PixelValues:
+        """See `PixelReader`."""
+        opened, _ = decoded(path)
+        if not opened.has_transparency_data:
+            raise DataError(f"{path} has no alpha, in which the others have their masks: add it, or remove the picture")
+        alpha = np.asarray(opened.convert("RGBA"))[..., 3]
+        mask, done = self.cut(alpha, 255, image, path, image_path, opened.format in LOSSY)
+        blank = (mask == 0).any() and len(np.unique(colour_codes(image[mask == 0]))) == 1
+        return PixelValues(mask, (FROM_ALPHA, *done, *(BLANK,) * bool(blank)))
+
+
+def read_opaque(path: Path, *, repairs: list[str]) -> np.ndarray:
+    """Read a picture as uint8 [H, W, 3], RGB, without regard to its alpha; what was mended is added to `repairs`."""
+    opened, mended = decoded(path)
+    repairs.extend(mended)
+    return np.array(opened.convert("RGBA"))[..., :3]
+
+
+def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    smaller = tuple(min(pair) for pair in zip(size, values.shape))
+    shades = cv2.resize(values.astype(np.float32), smaller[::-1], interpolation=cv2.INTER_AREA)
+    return cv2.resize(shades, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _is_trimap(present: np.ndarray, top: float) -> bool:
+    """Tell a trimap by its values; with no background or nothing salient in sight it may look like a mask."""
+    values = present.tolist()
+    return top == 255 and any(values in ([0, middle, 255], [middle, 255]) for middle in _MIDDLE)
+
+
+def _shades(opened: Image.Image, path: Path) -> tuple[np.ndarray, float, tuple[str, ...]]:
+    """Give the values [H, W] of a mask's only channel, the top of their range, and where they were taken from."""
+    if opened.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
+        return _with_alpha(opened, path)
+    values = np.asarray(opened)
+    if values.ndim == 3:
+        return _grey(values, opened.mode, path), 255, ()
+    if opened.mode == "P" and opened.palette is not None:
+        # Two colours of a palette are two values whatever they look like; shades are what they look like.
+        looks = np.asarray(opened.convert("RGB"))
+        many = len(np.unique(values)) > 2 and (looks == looks[..., :1]).all()
+        return (looks[..., 0] if many else values), 255, ()
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8), 1, ()
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f" and np.isfinite(values).all() and low >= 0 and high <= 255:
+        return values, 1 if high <= 1 else 255, ()
+    if values.dtype.kind not in "iu" or low < 0 or high > 65535:
+        raise DataError(f"mask {path} holds values in {low}..{high}, expected 0..255, 0..65535 or 0..1: save it so")
+    return values, 255 if values.dtype == np.uint8 or high <= 255 else 65535, ()
+
+
+def _grey(values: np.ndarray, mode: str, path: Path) -> np.ndarray:
+    """Give the shades of a mask in colour: its channels agree, or there is one colour besides black."""
+    colours = values[..., :3]
+    if mode in ("RGB", "RGBA"):
+        if (colours == colours[..., :1]).all():
+            return np.ascontiguousarray(colours[..., 0])
+        lit = colours.any(axis=-1)
+        if len(np.unique(colour_codes(colours[lit]))) == 1:
+            return np.where(lit, 255, 0).astype(np.uint8)
+    raise DataError(
+        f"{path} is a colour picture ({mode}), a mask has one channel, a palette, or one colour besides black: save "
+        "255 where the picture is salient and 0 elsewhere"
+    )
+
+
+def _with_alpha(opened: Image.Image, path: Path) -> tuple[np.ndarray, float, tuple[str, ...]]:
+    """Take the mask from the channel that says something, alpha or shades; refuse two that say different things."""
+    values = np.asarray(opened.convert("RGBA"))
+    alpha = values[..., 3]
+    if alpha.min() == alpha.max():
+        return _grey(values, "RGBA", path), 255, ()
+    seen = values[alpha > 0][:, :3]
+    if len(np.unique(colour_codes(seen))) == 1 or (seen != seen[:, :1]).any():
+        # One colour cut out, or a cut-out of the picture itself.
+        return alpha, 255, (FROM_ALPHA,)
+    grey = _grey(values, "RGBA", path)
+    if np.array_equal(grey > 127, alpha > 127):
+        return alpha, 255, (FROM_ALPHA,)
+    raise DataError(
+        f"mask {path} has shades and an alpha that disagree, and either could be the mask: save the one that is meant "
+        "alone"
+    )

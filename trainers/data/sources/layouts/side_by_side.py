@@ -1,0 +1,84 @@
+"""Pictures and their masks or class maps in one folder: x.jpg with x_mask.png or x.png, or with the mask in alpha."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ...pixel_files.masks import AlphaReader, read_opaque
+from ..folder import SALIENCY, FolderSource
+from .base import GUESSED, POSSIBLE, SIMILAR, Asked, Reading, Tree
+from .names import place_of, tail_of
+from .pairs import Group, chosen_groups, files_by_key, group_readings
+
+_LOSSY = (".jpg", ".jpeg", ".jfif")
+_LOSSLESS = (".png", ".bmp", ".gif", ".tif", ".tiff")
+_LOOKED_AT = 3
+
+
+def tail_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
+    """Find x.jpg with x_mask.png, x_L.png, x_seg.png and such, in one folder or in one for each split."""
+    groups, letters = [], True
+    for folder in tree.folders:
+        images, partners = [], []
+        tails = {path: tail_of(path.stem) for path in tree.pictures(folder)}
+        keys = {key if role == "image" else path.stem for path, (key, role, _) in tails.items() if role != "partner"}
+        for path, (key, role, word) in tails.items():
+            if role == "partner" and key in keys:
+                partners.append(path)
+                letters &= len(word) == 1
+            else:
+                images.append(path)
+        if partners:
+            groups.append(Group(place_of(folder).context, images, partners, (folder, folder)))
+    if groups:
+        yield from group_readings(tree, asked, groups, GUESSED if letters else SIMILAR)
+
+
+def equal_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
+    """Find x.jpg, the picture, with x.png, its mask, in one folder or in one for each split."""
+    groups = []
+    for folder in tree.folders:
+        images = tree.files(*_LOSSY, folder=folder)
+        stems = {path.stem for path in images}
+        partners = [path for path in tree.files(*_LOSSLESS, folder=folder) if path.stem in stems]
+        if partners:
+            groups.append(Group(place_of(folder).context, images, partners, (folder, folder)))
+    if groups:
+        yield from group_readings(tree, asked, groups, GUESSED)
+
+
+def alpha_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
+    """Find pictures with the mask in their alpha."""
+    groups = []
+    for folder in tree.folders:
+        paths, place = tree.pictures(folder), place_of(folder)
+        if paths and place.role != "partner" and _have_alpha(paths):
+            groups.append(Group(place.context, paths, paths, (folder, folder)))
+    chosen, splits, listed = chosen_groups(tree, groups)
+    count = sum(len(group.images) for group in chosen)
+
+    def opened() -> FolderSource:
+        found = files_by_key(chosen)[0]
+        return FolderSource(
+            asked.name, found, found, "mask", AlphaReader(asked.files), listed=listed, class_names=SALIENCY,
+            picture=read_opaque,
+        )  # fmt: skip
+
+    if count:
+        yield Reading(f"{count} pictures with the mask in their alpha", count, POSSIBLE, opened, splits)
+
+
+def _have_alpha(paths: Sequence[Path]) -> bool:
+    """Tell whether some of the files, spread over all, have an alpha that is not the same everywhere."""
+    for path in paths[:: max(1, len(paths) // _LOOKED_AT)][:_LOOKED_AT]:
+        try:
+            with Image.open(path) as opened:
+                if not opened.has_transparency_data:
+                    return False
+                low, high = opened.convert("RGBA").getchannel("A").getextrema()
+        except (OSError, ValueError, SyntaxError):
+            return False
+        if low == high:
+            return False
+    return True
