@@ -11,8 +11,9 @@ from ..trainers.training.config import Colours, MaskThreshold, ResizeMasks
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
 _FORMS = (
-    "a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], coco:IMAGES,JSON, "
-    "tfds:NAME[:SPLIT] or auto:PATH[:SPLIT]"
+    "a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], "
+    "yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT] or "
+    "auto:PATH[:SPLIT]"
 )
 _MODEL = (
     "Run folder, exported folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program"

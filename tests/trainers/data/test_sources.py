@@ -148,5 +148,5 @@ def test_a_subset_knows_the_counts_that_its_source_knows():
 
 
 def test_boxes_are_not_in_a_plain_folder(tmp_path):
-    with pytest.raises(UsageError, match=r"not boxes: use voc:PATH\[:SPLIT\] or coco:IMAGES,JSON"):
+    with pytest.raises(UsageError, match=r"not boxes: use voc:PATH\[:SPLIT\], yolo:PATH\[:SPLIT\], coco:IMAGES,JSON"):
         open_source(f"folder:{tmp_path}", needs="boxes")

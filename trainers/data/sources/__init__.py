@@ -8,13 +8,16 @@ from pathlib import Path
 from ...errors import UsageError
 from ..example import NEEDS, Source
 from ..pixel_files.coding import FileCoding
-from .coco import open_coco
+from .boxes.coco import open_coco
+from .boxes.cvat import open_cvat
+from .boxes.labelme import open_labelme
+from .boxes.voc import open_voc
+from .boxes.yolo import open_yolo
 from .folder import open_folder
 from .joined import join_sources
 from .layouts.auto import open_auto, usual_of_auto
 from .scenes import open_scenes
 from .tfds import open_tfds, usual_of_tfds
-from .voc import open_voc
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,10 @@ SOURCES: dict[str, SourceKind] = {
     "scenes": SourceKind("scenes[:train|val|test]", open_scenes),
     "folder": SourceKind("folder:PATH[:SPLIT]", open_folder, ("mask", "labels"), coded=True),
     "voc": SourceKind("voc:PATH[:SPLIT]", open_voc, ("boxes",)),
+    "yolo": SourceKind("yolo:PATH[:SPLIT]", open_yolo, ("boxes",)),
     "coco": SourceKind("coco:IMAGES,JSON", open_coco, ("boxes",)),
+    "labelme": SourceKind("labelme:PATH[:SPLIT]", open_labelme, ("boxes",)),
+    "cvat": SourceKind("cvat:PATH[:SPLIT]", open_cvat, ("boxes",)),
     "tfds": SourceKind("tfds:NAME[:SPLIT]", open_tfds, usual=usual_of_tfds),
     "auto": SourceKind("auto:PATH[:SPLIT]", open_auto, usual=usual_of_auto, coded=True),
 }
@@ -109,7 +115,7 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
     if needs not in (*kind.holds, "none"):
         holds = " or ".join(_PLURALS[held] for held in kind.holds)
         others = [other.form for other in SOURCES.values() if needs in other.holds and len(other.holds) < len(_PLURALS)]
-        raise UsageError(f"{name} sources hold {holds}, not {_PLURALS[needs]}: use {' or '.join(others)} for these")
+        raise UsageError(f"{name} sources hold {holds}, not {_PLURALS[needs]}: use {', '.join(others)} for these")
     return kind.open(rest, needs, files or FileCoding()) if kind.coded else kind.open(rest, needs)
 
 

@@ -1,6 +1,6 @@
 """What the readers of box annotations share: boxes are mended where that is safe, and every repair is said."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +78,20 @@ def check_stated_size(
     )
 
 
-class Files:
-    """Files by stem, with or without the right case of letters; `stems` are composed (NFC), sorted, each once."""
+def stem_of_file(path: Path) -> str:
+    """Give the stem of a file, composed (NFC)."""
+    return composed(path.stem)
 
-    def __init__(self, paths: Iterable[Path]):
-        self.paths = list(paths)
+
+class Files:
+    """Files by stem, or what else `key` takes to be one, with or without the right case of letters; `stems` sorted."""
+
+    def __init__(self, paths: Iterable[Path], key: Callable[[Path], str] = stem_of_file):
+        self.paths, self.key = list(paths), key
         self._exact: dict[str, list[Path]] = {}
         self._folded: dict[str, set[str]] = {}
         for path in self.paths:
-            stem = composed(path.stem)
+            stem = key(path)
             self._exact.setdefault(stem, []).append(path)
             self._folded.setdefault(folded(stem), set()).add(stem)
         self.stems = sorted(self._exact)

@@ -17,7 +17,7 @@ from .box_coding import numbers
 from .coco_json import Instances, Record
 
 
-class _Folder:
+class PictureFolder:
     """The pictures below a folder, found by the names that JSON files give them; `unlisted` is how many are not."""
 
     def __init__(self, folder: Path):
@@ -94,7 +94,7 @@ class CocoSource(Source):
         self.names = [record.file_name for record in self._records]
         self.box_counts = [len(record.boxes) for record in self._records]
         self.structural_faults = tuple(instances.faults) if self._with_boxes else ()
-        pictures = _Folder(folder)
+        pictures = PictureFolder(folder)
         self._paths = pictures.find_all(self.names, path)
         more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
         notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
@@ -159,16 +159,15 @@ class CocoSource(Source):
             ) from None
 
 
-def open_coco(rest: str, needs: str) -> CocoSource:
-    """Open `IMAGES,JSON`, a folder and a file in COCO's instances format, in the order of its images."""
-    folder, path = _folder_and_json(rest)
-    source = CocoSource(f"coco:{rest}", folder, path, needs)
+def open_instances(name: str, folder: Path, path: Path, needs: str) -> CocoSource:
+    """Open pictures and a file in COCO's instances format, in the order of its images."""
+    source = CocoSource(name, folder, path, needs)
     if not len(source) and not source.structural_faults:
         raise DataError(f"{path} lists no images: check that it is the right file")
     return source
 
 
-def _folder_and_json(rest: str) -> tuple[Path, Path]:
+def folder_and_json(rest: str) -> tuple[Path, Path]:
     """Tell the two paths apart, which may hold commas themselves."""
     parts = rest.split(",")
     texts = [(",".join(parts[:cut]), ",".join(parts[cut:])) for cut in range(len(parts) - 1, 0, -1)]

@@ -32,6 +32,8 @@ class Instances:
         self.path = path
         self._text_ids = False
         content = self._parsed()
+        headings = _headings(content)
+        content["categories"] = [one for one in content["categories"] if one.get("name") not in headings]
         self.classes = self._categories(content["categories"])
         self.records: dict[object, Record] = {}
         self.faults: list[tuple[str, str]] = []
@@ -39,7 +41,9 @@ class Instances:
         for number, image in enumerate(content["images"]):
             self._add_image(image, number)
         self._add_annotations(content["annotations"])
-        self.notes = (f"some ids in {path} are written as text: they are read as numbers",) * self._text_ids
+        self.notes = [f"some ids in {path} are written as text: they are read as numbers"] * self._text_ids
+        said = "is a heading of the others and has no box: it is no class"
+        self.notes += [f"the category {name} {said}" for name in headings]
         self.doubts = [*self._shifted(), *self._other_boxes()]
 
     def _parsed(self) -> dict[str, list[Fields]]:
@@ -141,6 +145,20 @@ class Instances:
                 f"list ({first}): list the images, or remove the annotations"
             )
             self.faults.append((f"{self.path.name} (annotations)", text))
+
+
+def _headings(content: dict[str, list[Fields]]) -> list[str]:
+    """Find the category without a box to which all others belong: Roboflow writes one."""
+    used = {str(one.get("category_id")) for one in content["annotations"]}
+    categories = content["categories"]
+    return [
+        str(one.get("name"))
+        for one in categories
+        if len(categories) > 1
+        and one.get("supercategory") in (None, "", "none")
+        and str(one.get("id")) not in used
+        and all(other.get("supercategory") == one.get("name") for other in categories if other is not one)
+    ]
 
 
 def _size(image: Fields) -> tuple[int, int] | None:

@@ -7,6 +7,11 @@ exist, with parameters (`FolderSource`, `CocoSource`, ...), and is as `sure` as 
 named it is about that part alone; where none is named and there are several, `splits` lists them.
 """
 
+from ..boxes.coco import coco_readings
+from ..boxes.cvat import cvat_readings
+from ..boxes.labelme import labelme_readings
+from ..boxes.voc import voc_readings
+from ..boxes.yolo import yolo_readings
 from .base import Layout
 from .pairs import pair_readings, picture_readings
 from .side_by_side import alpha_readings, equal_readings, tail_readings
@@ -16,5 +21,10 @@ LAYOUTS = (
     Layout("side by side", "x.jpg beside x_mask.png", ("mask", "labels"), tail_readings),
     Layout("side by side", "x.jpg beside x.png", ("mask", "labels"), equal_readings),
     Layout("alpha", "pictures with the mask in their alpha", ("mask",), alpha_readings),
+    Layout("voc", "pictures and XML files as Pascal VOC has them", ("boxes",), voc_readings),
+    Layout("yolo", "data.yaml, or pictures and text files as YOLO has them", ("boxes",), yolo_readings),
+    Layout("coco", "pictures and a JSON file as COCO has it", ("boxes",), coco_readings),
+    Layout("labelme", "pictures and JSON files of labelme", ("boxes",), labelme_readings),
+    Layout("cvat", "pictures and annotations.xml of CVAT", ("boxes",), cvat_readings),
     Layout("pictures", "pictures", ("none",), picture_readings),
 )

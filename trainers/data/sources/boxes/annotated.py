@@ -1,0 +1,140 @@
+"""Pictures with what an annotation tool wrote about each: one source for all formats that are read beforehand."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ....errors import DataError
+from ...example import Example, Source
+from ...images import Readable, read_image
+from ..annotations import CASE, alike, check_stated_size, mend_boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """What is written about one picture.
+
+    Attributes:
+        file: where it is written, for errors.
+        names: the class of each object.
+        boxes: float64 [n, 4] as (x0, y0, x1, y1), as written: pixels, or `shares` of the picture's sides.
+        difficult: bool [n].
+        size: the picture's (height, width), where it is stated.
+        repairs: what was mended on reading.
+        picture: the picture's path as the file says it, where it does.
+    """
+
+    file: object
+    names: tuple[str, ...]
+    boxes: np.ndarray
+    difficult: np.ndarray
+    size: tuple[int, int] | None = None
+    shares: bool = False
+    repairs: tuple[str, ...] = ()
+    picture: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """A picture, its name, and what is written about it; or why one of the two cannot be had."""
+
+    name: str
+    picture: Path | Callable[[], Readable] | DataError
+    annotation: Annotation | DataError
+    recased: bool = False
+
+
+def nothing_written(file: object) -> Annotation:
+    """Give the annotation of a picture without objects."""
+    return Annotation(file, (), np.zeros((0, 4)), np.zeros(0, bool), shares=True)
+
+
+class AnnotatedSource(Source):
+    """Pictures and their objects; asked for pictures alone, it opens no annotation.
+
+    Pixels count from `first_pixel`; `listed` is the file that names the classes, for errors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pictures: Sequence[Annotated],
+        class_names: Sequence[str],
+        *,
+        with_boxes: bool = True,
+        first_pixel: int = 0,
+        listed: object = "the list of classes",
+        faults: Iterable[tuple[str, str]] = (),
+        notes: Iterable[str] = (),
+    ):
+        self.name, self.class_names = name, tuple(class_names)
+        self.names = [one.name for one in pictures]
+        self.structural_faults, self.notes = tuple(faults), (*notes, *alike(self.class_names))
+        self._pictures, self._with_boxes, self._first_pixel, self._listed = pictures, with_boxes, first_pixel, listed
+        self._class_of = {class_name: index for index, class_name in enumerate(self.class_names)}
+        if with_boxes:
+            read = (one.annotation for one in pictures)
+            self.box_counts = [len(said.names) if isinstance(said, Annotation) else 0 for said in read]
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def load(self, index: int) -> Example:
+        """See `Source`."""
+        one = self._pictures[index]
+        if isinstance(one.picture, DataError):
+            raise DataError(str(one.picture))
+        picture = one.picture if isinstance(one.picture, Path) else one.picture()
+        repairs = [CASE] * one.recased
+        if not self._with_boxes:
+            image = read_image(picture, repairs=repairs)
+            return Example(image, name=one.name, repairs=tuple(repairs))
+        if isinstance(one.annotation, DataError):
+            raise DataError(str(one.annotation))
+        said = one.annotation
+        classes = self._classes(said)
+        image = read_image(picture, repairs=repairs)
+        size = (image.shape[0], image.shape[1])
+        written = said.boxes
+        resized: tuple[str, ...] = ()
+        if said.shares:
+            written = written * [size[1], size[0], size[1], size[0]]
+        else:
+            resized = check_stated_size(said.size, size, written, said.file, picture)
+        boxes, kept, mended = mend_boxes(written, size, first_pixel=self._first_pixel)
+        difficult = said.difficult[kept]
+        return Example(
+            image,
+            boxes=boxes,
+            classes=classes[kept],
+            name=one.name,
+            difficult=difficult if difficult.any() else None,
+            repairs=tuple(repairs) + said.repairs + resized + mended,
+        )
+
+    def _classes(self, said: Annotation) -> np.ndarray:
+        unknown = sorted(set(said.names) - set(self._class_of))
+        if unknown:
+            raise DataError(
+                f"{said.file} names the class {', '.join(unknown)}, {self._listed} lists "
+                f"{', '.join(self.class_names)}: correct one of them"
+            )
+        return np.array([self._class_of[name] for name in said.names], np.int32)
+
+
+Read = dict[Path, Annotation | DataError]
+"""What is in each annotation file, or why it cannot be read."""
+
+
+def read_all(files: Iterable[Path], read: Callable[[Path], Annotation], name: str) -> Read:
+    """Read annotation files."""
+    found: Read = {}
+    for path in tqdm(list(files), desc=f"read {name}", unit="file", disable=None, delay=2, leave=False):
+        try:
+            found[path] = read(path)
+        except DataError as error:
+            found[path] = error
+    return found
