@@ -35,6 +35,7 @@ _ORIENTATION = 0x0112
 _LIMIT = threading.Lock()
 # Up to the limit itself a picture is simply read.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 
 
 def has_heif() -> bool:
@@ -50,7 +51,7 @@ def decode(path: Readable, upright: bool = True) -> tuple[Image.Image, tuple[str
     try:
         file, repairs = _first_frame(path, _opened(path))
         image: Image.Image = file
-        deep = ";16" in str(file.tile[:1]) and file.mode in ("RGB", "RGBA")
+        deep = file.mode in ("RGB", "RGBA") and _may_be_deep(file)
         turn = file.getexif().get(_ORIENTATION) if deep else None
         try:
             file.load()
@@ -97,6 +98,12 @@ def _opened(path: Readable) -> ImageFile:
 
     register_heif_opener()
     return Image.open(_again(path))
+
+
+def _may_be_deep(file: ImageFile) -> bool:
+    """Tell whether colours may have 16 bits: TIFF and PNG name their order of bytes, PPM its largest value."""
+    stored = str(file.tile[:1])
+    return ";16" in stored or "65535" in stored or file.format == "JPEG2000"
 
 
 def _again(path: Readable) -> Readable:

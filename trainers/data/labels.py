@@ -66,11 +66,12 @@ class CodedLabels(View):
         advice = "save the index of the class of each pixel"
         if self._from_one(self._held[index]):
             advice = f"no pixel is 0, so the numbers may begin with 1: {self._mend_from_one()}"
-        elif len(unknown) == 1 and len(names) == 2 and not self._held[index][1]:
-            advice = f"save 1 instead if that is {names[1]}, or leave these pixels out with --ignore {unknown[0]}"
         elif len(unknown) <= 4:
             values = " ".join(map(str, unknown))
-            advice = f"add the missing names to the classes, or leave these pixels out with --ignore {values}"
+            mend = "add the missing names to the classes"
+            if len(names) > 1 and not self._held[index][1 : len(names)].any():
+                mend = f"save the index of each class instead, such as 1 for {names[1]}"
+            advice = f"{mend}, or leave these pixels out with --ignore {values}"
         return f"labels {self.partner_name(index)} hold {held}, the classes are {classes}: {advice}"
 
     def _from_one(self, held: np.ndarray) -> bool:

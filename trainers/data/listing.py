@@ -47,6 +47,12 @@ def contents(folder: Path) -> str:
     return f"it holds {shown}" if shown else "it is empty"
 
 
+def surroundings(path: Path) -> str:
+    """Say what lies where a path leads that is not there, for an error that misses it."""
+    place = next((parent for parent in path.absolute().parents if parent.is_dir()), Path.cwd())
+    return f"looked in {place}: {contents(place)}"
+
+
 def no_pictures(folder: Path) -> DataError:
     """Say that a folder holds no picture that can be read, and what it holds instead."""
     return DataError(

@@ -3,7 +3,6 @@
 import ast
 import dataclasses
 import difflib
-import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import tyro
 
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
-from ..errors import UsageError
+from ..errors import DataError, UsageError
 from ..models.registry import explained, serving
+from ..text import read_json
 
 if TYPE_CHECKING:
     SaliencyModel = str
@@ -268,9 +268,9 @@ def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
 def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
     """Read a configuration from a run's config.json, or from a file with the fields at its top."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--config {path} cannot be read: {error}") from error
+        found = read_json(path)
+    except DataError as error:
+        raise UsageError(f"--config: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
     return filled(config_class, found.get("config", found), str(path))

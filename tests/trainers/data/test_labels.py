@@ -241,7 +241,14 @@ def test_numbers_that_begin_with_1_are_told_and_not_left_out(tmp_path):
     checked_source(text, needs="labels", quiet=True)
 
 
-def test_another_value_for_the_second_of_two_classes_is_not_to_be_ignored(tmp_path):
-    text = two_classes(tmp_path, [0, 128])
-    with pytest.raises(DataError, match=r"hold the value 128, .*: save 1 instead if that is road, or leave"):
-        checked_source(text, needs="labels", quiet=True)
+def test_other_values_for_classes_are_first_of_all_to_be_saved_anew(tmp_path):
+    for names, values, told in (
+        ("sky\nroad\n", [0, 128], "hold the value 128"),
+        ("sky\nroad\ncar\ndog\n", [0, 85, 170, 255], r"hold 2 other values \(85, 170\)"),
+        ("sky\nroad\ncar\n", [0, 38, 75], r"hold 2 other values \(38, 75\)"),
+    ):
+        text = two_classes(tmp_path, values, names=names)
+        with pytest.raises(
+            DataError, match=f"{told}, .*: save the index of each class instead, such as 1 for road, or"
+        ):
+            checked_source(text, needs="labels", quiet=True)

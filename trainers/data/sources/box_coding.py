@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+Written = tuple[object, tuple[int, int] | None, float]
+"""A bbox as written, the (height, width) of its picture where that is known, and its area or not a number."""
+
 BEYOND = 1.1
 """A box that reaches so many times as far as its picture is no slip of the hand."""
 
@@ -15,16 +18,9 @@ def numbers(bbox: object) -> tuple[float, ...] | None:
     return None
 
 
-def other_coding(boxes: Iterable[tuple[object, tuple[int, int] | None, float]]) -> str:
-    """Tell what boxes are that cannot all be [x, y, width, height], in a few words; empty where they can.
-
-    Args:
-        boxes: for each its bbox as written, the (height, width) of its picture where that is stated, and its area or
-            not a number.
-    """
-    known = [(*box, size[1], size[0], area) for bbox, size, area in boxes if size and (box := numbers(bbox))]
-    table = np.array(known, np.float64).reshape(-1, 7)
-    table = table[(table[:, 4:6] > 0).all(axis=1)]
+def other_coding(boxes: Iterable[Written]) -> str:
+    """Tell what boxes are that cannot all be [x, y, width, height], in a few words; empty where they can."""
+    table = _table(boxes)
     first, second, corner, area = table[:, :2], table[:, 2:4], table[:, 4:6], table[:, 6]
     beyond = (first + second > BEYOND * corner).any(axis=1)
     often = beyond.sum() >= max(2, len(table) / 3)
@@ -35,4 +31,20 @@ def other_coding(boxes: Iterable[tuple[object, tuple[int, int] | None, float]]) 
         return "corners [x0, y0, x1, y1]"
     if often and (first - second / 2 >= -1).all() and (first + second / 2 <= corner + 1).all():
         return "centres with sizes [x, y, width, height], x and y in the middle of the box"
+    if often and ((first + second)[:, ::-1] <= corner + 1).all():
+        return "rows before columns [y, x, height, width]"
     return ""
+
+
+def counts_from_one(boxes: Iterable[Written]) -> bool:
+    """Tell whether boxes look as if pixels counted from 1: none begins at 0, and some end one pixel beyond."""
+    table = _table(boxes)
+    first, ends = table[:, :2], table[:, :2] + table[:, 2:4]
+    return bool((first >= 1).all() and (ends == table[:, 4:6] + 1).any() and (ends <= table[:, 4:6] + 1).all())
+
+
+def _table(boxes: Iterable[Written]) -> np.ndarray:
+    """Give a row for each usable box: its four numbers, the width and height of its picture, its area."""
+    known = [(*box, size[1], size[0], area) for bbox, size, area in boxes if size and (box := numbers(bbox))]
+    table = np.array(known, np.float64).reshape(-1, 7)
+    return table[(table[:, 4:6] > 0).all(axis=1)]

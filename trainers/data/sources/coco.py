@@ -11,7 +11,7 @@ from ...geometry import box_areas
 from ...text import composed, folded
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, read_image
-from ..listing import passed_over
+from ..listing import passed_over, surroundings
 from .annotations import CASE, alike, check_stated_size, mend_boxes
 from .box_coding import numbers
 from .coco_json import Instances, Record
@@ -98,7 +98,7 @@ class CocoSource(Source):
         self._paths = pictures.find_all(self.names, path)
         more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
         notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
-        self._doubts = instances.doubts if self._with_boxes else []
+        self._instances = instances
         self.notes = (*notes, *instances.notes, *passed_over(folder.rglob("*"), folder), *alike(self.class_names))
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class CocoSource(Source):
 
     def doubts(self) -> list[str]:
         """See `Source`."""
-        return self._doubts
+        return self._instances.doubts() if self._with_boxes else []
 
     def load(self, index: int) -> Example:
         """See `Source`."""
@@ -125,6 +125,7 @@ class CocoSource(Source):
         image = read_image(path, repairs=repairs)
         size = image.shape[:2]
         repairs += check_stated_size(record.size, size, boxes, f"{record.file_name} in {self._path}", path)
+        record.seen = (size[0], size[1])
         boxes, kept, mended = mend_boxes(boxes, size)
         crowd, areas = np.array(record.crowd, bool)[kept], np.array(record.areas, np.float32)[kept]
         return Example(
@@ -179,4 +180,5 @@ def folder_and_json(rest: str) -> tuple[Path, Path]:
             return folder, path
     folder, path = pairs[0]
     missing = f"folder {folder}" if not folder.is_dir() else f"file {path}"
-    raise DataError(f"there is no {missing}: check the path (from {Path.cwd()})")
+    gone = path if folder.is_dir() else folder
+    raise DataError(f"there is no {missing}: check the path ({surroundings(gone)})")

@@ -7,17 +7,21 @@ from typing import Any
 
 from ...errors import DataError
 from ...text import composed, read_json
-from .box_coding import other_coding
+from .box_coding import Written, counts_from_one, other_coding
 
 Fields = dict[str, Any]
 
 
 @dataclass(eq=False)
 class Record:
-    """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors."""
+    """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors.
+
+    `size` is as stated, `seen` that of the picture once it was loaded.
+    """
 
     file_name: str
     size: tuple[int, int] | None
+    seen: tuple[int, int] | None = None
     ids: list[Any] = field(default_factory=list)
     boxes: list[Any] = field(default_factory=list)
     categories: list[Any] = field(default_factory=list)
@@ -44,7 +48,8 @@ class Instances:
         self.notes = [f"some ids in {path} are written as text: they are read as numbers"] * self._text_ids
         said = "is a heading of the others and has no box: it is no class"
         self.notes += [f"the category {name} {said}" for name in headings]
-        self.doubts = [*self._shifted(), *self._other_boxes()]
+        if counts_from_one(self._written()):
+            self.notes.append(f"boxes in {path} may count pixels from 1 where COCO counts from 0: none begins at 0")
 
     def _parsed(self) -> dict[str, list[Fields]]:
         content = read_json(self.path)
@@ -80,6 +85,17 @@ class Instances:
             return int(value)
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
+    def doubts(self) -> list[str]:
+        """Say what all annotations together show to be wrong."""
+        return [*self._shifted(), *self._other_boxes()]
+
+    def _written(self) -> list[Written]:
+        return [
+            (bbox, record.seen or record.size, area)
+            for record in self.records.values()
+            for bbox, area in zip(record.boxes, record.areas)
+        ]
+
     def _shifted(self) -> list[str]:
         """Say when the annotations count the categories from another number than the list of them."""
         used = {id_ for record in self.records.values() for id_ in record.categories if isinstance(id_, int)}
@@ -96,12 +112,7 @@ class Instances:
 
     def _other_boxes(self) -> list[str]:
         """Say when the boxes are written in another way."""
-        boxes = [
-            (bbox, record.size, area)
-            for record in self.records.values()
-            for bbox, area in zip(record.boxes, record.areas)
-        ]
-        coding = other_coding(boxes)
+        coding = other_coding(self._written())
         return [
             f"the boxes in {self.path} are not [x, y, width, height] with x and y at the top left, as COCO has it: so "
             f"read, they reach beyond their pictures or differ from their areas, but all fit as {coding}: convert them"

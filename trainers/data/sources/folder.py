@@ -13,7 +13,7 @@ from ...text import composed, read_text
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
-from ..listing import contents, no_pictures, passed_over
+from ..listing import contents, no_pictures, passed_over, surroundings
 from ..pixel_files.base import PixelReader
 from ..pixel_files.coding import FileCoding
 from ..pixel_files.colours import read_colours
@@ -165,7 +165,7 @@ def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
                 f"write {kind}:{head} or {kind}:{head}:train"
             )
         return Path(head).expanduser(), split
-    raise DataError(f"there is no folder {rest}: check the path (from {Path.cwd()})")
+    raise DataError(f"there is no folder {rest}: check the path ({surroundings(path)})")
 
 
 def _two_folders(rest: str) -> tuple[Path, Path] | None:
