@@ -325,6 +325,7 @@ def test_categories_that_count_from_another_number_stop_every_run(tmp_path, used
         ([[8, 4, 30, 20], [16, 10, 31, 23], [1, 1, 8, 7]], None, r"corners \[x0, y0, x1, y1\]"),
         ([[4, 4, 12, 12], [1, 1, 9, 9]], [64, 64], r"corners \[x0, y0, x1, y1\]"),
         ([[26, 18, 12, 12], [25, 19, 14, 10], [10, 10, 4, 4]], None, "centres with sizes"),
+        ([[4, 22, 8, 9], [2, 25, 8, 5], [1, 1, 9, 9]], None, r"rows before columns \[y, x, height, width\]"),
         ([[4, 4, 12, 12], [1, 1, 9, 9]], [144, 81], ""),
         ([[4, 4, 12, 12], [20, 10, 14, 9]], None, ""),
         ([[2, 3, 18, 15]], [100], ""),
@@ -355,3 +356,27 @@ def test_boxes_in_shares_of_the_picture_are_refused(tmp_path, box):
 @pytest.mark.parametrize("box", [[0, 0, 1, 1], [0.5, 0.5, 1, 6], [0, 0, 2, 1.5]])
 def test_small_boxes_in_a_corner_are_none(tmp_path, box):
     assert not scan(opened(write(tmp_path, TWO, [annotation(1, 1, 3, box)])), quiet=True).faults
+
+
+def test_sizes_that_nobody_states_are_those_of_the_pictures(tmp_path):
+    bare = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    boxes = [[8, 4, 30, 20], [16, 10, 31, 23]]
+    text = write(tmp_path, bare, [annotation(n, n, 3, box) for n, box in enumerate(boxes, 1)])
+    with pytest.raises(DataError, match=r"all fit as corners"):
+        checked_source(text, needs="boxes", skip_bad=True, quiet=True)
+
+
+def test_pixels_that_may_count_from_1_are_noted(tmp_path):
+    boxes = [[1, 1, 32, 24], [5, 4, 9, 9]]
+    for shift in (0, 1):
+        boxes = [[x - shift, y - shift, w, h] for x, y, w, h in boxes]
+        source = opened(write(tmp_path, TWO, [annotation(n, n, 3, box) for n, box in enumerate(boxes, 1)]))
+        assert any("may count pixels from 1" in note for note in source.notes) == (shift == 0)
+
+
+def test_what_is_there_instead_is_said(tmp_path):
+    write(tmp_path, TWO, [])
+    with pytest.raises(
+        DataError, match=r"no folder .*photos: check the path \(looked in .*: it holds images/, 1 .json"
+    ):
+        opened(f"coco:{tmp_path}/photos,{tmp_path}/instances.json")
