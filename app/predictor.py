@@ -8,7 +8,7 @@ import numpy as np
 from .. import saved_models
 from ..export.runners.base import Runner
 from ..trainers.data.fit import fit_image
-from ..trainers.data.images import read_image
+from ..trainers.data.images import over_white, read_image
 from ..trainers.errors import UsageError
 from .results import Result
 from .show.threshold import Threshold
@@ -18,9 +18,10 @@ __all__ = ["Predictor", "find_model", "load_predictor", "resolve_threshold", "sh
 
 
 class Predictor:
-    """A model that takes pictures of any size.
+    """A model that takes pictures of any size, from any number of threads.
 
-    A picture is resized exactly as training did, and the result is brought back to the picture's own size.
+    A picture is resized exactly as training did, and the result is brought back to the picture's own size. Handed to
+    another process, it is loaded there anew from its file.
 
     Args:
         runner: as `export.load_runner` gives it.
@@ -53,22 +54,28 @@ class Predictor:
         """Find what is in one picture.
 
         Args:
-            image: a file, or uint8 [H, W, 3], RGB, any size; kept in the result.
+            image: a file, or uint8 [H, W, 3], RGB, any size; or [H, W, 4] with transparency, which the model sees
+                over white and a cut-out keeps. The result holds it.
             path: what the result calls the picture; by default the file's path.
 
         Returns:
             `SaliencyMap`, `ClassMap` or `Detections`, by the model's task.
 
         Raises:
-            ValueError: `image` is not uint8 [H, W, 3].
+            ValueError: `image` is not uint8 [H, W, 3] or [H, W, 4].
             DataError: the file cannot be read.
         """
         if isinstance(image, str | Path):
-            image, path = read_image(image), path or str(image)
-        if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"image must be uint8 of shape [H, W, 3], got {image.dtype} {image.shape}")
+            image, path = read_image(image, transparency=True), path or str(image)
+        if image.ndim != 3 or image.shape[-1] not in (3, 4) or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"image must be uint8 of shape [H, W, 3] or [H, W, 4], got {image.dtype} {image.shape}")
+        rgba = image if image.shape[-1] == 4 else None
+        image = image if rgba is None else over_white(rgba)
         found = self._run(fit_image(image, self.runner.size, self.runner.resizing))
-        return self.task.restore(found, self.runner, image, self.threshold, path)
+        return self.task.restore(found, self.runner, self.threshold, image=image, path=path, rgba=rgba)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _loaded_again, (self.runner.path.resolve(), self.runner.threads, self.threshold)
 
     def __repr__(self) -> str:
         return f"<Predictor of {self.runner.path}: {self.task.name}, {self.runner.size} px>"
@@ -84,6 +91,12 @@ def load_predictor(path: str | Path = "", *, threshold: float | None = None, thr
     from ..export import load_runner
 
     return Predictor(load_runner(find_model(path), threads=threads), threshold)
+
+
+def _loaded_again(path: Path, threads: int | None, threshold: Threshold) -> Predictor:
+    predictor = load_predictor(path, threads=threads)
+    predictor.threshold = threshold
+    return predictor
 
 
 def find_model(path: str | Path) -> Path:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..trainers.data.images import resize_image, resize_map
 from ..trainers.errors import MetricfitError, UsageError
 from .show import overlay, overlay_boxes, overlay_classes
+from .show.parts import Parts, connected_parts
 from .show.pictures import write_indices, write_picture
 from .show.threshold import Threshold
 
@@ -33,6 +35,7 @@ class Result(ABC):
         image: the picture, uint8 [H, W, 3], RGB.
         threshold: where scores are cut: the user's, or the model's best one; see `at`.
         path: the picture's file or its name in a source; empty for a bare array.
+        rgba: the picture with its transparency, uint8 [H, W, 4], where it has some: `image` is that over white.
         views: the drawing functions by name; the first is what is drawn by default.
         titles: what the views are called.
     """
@@ -40,6 +43,7 @@ class Result(ABC):
     image: np.ndarray = field(kw_only=True)
     threshold: Threshold = field(kw_only=True)
     path: str = field(default="", kw_only=True)
+    rgba: np.ndarray | None = field(default=None, kw_only=True)
 
     views: ClassVar[Mapping[str, View]]
     titles: ClassVar[Mapping[str, str]]
@@ -55,6 +59,11 @@ class Result(ABC):
         """What is in the picture, in a word or two; empty where that is a matter of the picture."""
         return ""
 
+    @property
+    @abstractmethod
+    def objects(self) -> overlay_boxes.Boxes:
+        """The objects that reach the threshold: `boxes`, `scores` and `classes`, with a length."""
+
     def at(self, threshold: float | Threshold) -> Self:
         """Cut the same scores at another threshold, one number serving all classes; UsageError outside [0, 1]."""
         if not isinstance(threshold, Threshold):
@@ -63,12 +72,17 @@ class Result(ABC):
             threshold = replace(self.threshold, value=float(threshold), origin="given", per_class=())
         return replace(self, threshold=threshold)
 
-    def draw(self, view: str = "") -> np.ndarray:
-        """Draw a view, by default the first: uint8 [H, W, 3], RGB; UsageError where there is no such view."""
+    def draw(self, view: str = "", *, objects: bool = False) -> np.ndarray:
+        """Draw a view, by default the first, with frames around the objects if asked: uint8 [H, W, 3], RGB.
+
+        Raises:
+            UsageError: there is no such view.
+        """
         view = view or next(iter(self.views))
         if view not in self.views:
             raise UsageError(f"{type(self).__name__} has no view {view!r}: choose one of {', '.join(self.views)}")
-        return self.views[view](self.image, self._drawn, self.threshold.levels)
+        picture = self._view(view)
+        return overlay_boxes.frame_objects(picture, self.objects) if objects and not self._framed else picture
 
     def plot(self, view: str = "", *, title: str | None = None) -> "Figure":
         """Draw a view into a Matplotlib figure, its title by default what was found; see `draw`."""
@@ -83,18 +97,19 @@ class Result(ABC):
         axes.set_title(self._caption if title is None else title, fontsize=9)
         return figure
 
-    def save(self, path: str | Path, view: str = "") -> Path:
-        """Write a view as .png or .jpg; UsageError for another view or suffix, MetricfitError if that fails."""
+    def save(self, path: str | Path, view: str = "", *, objects: bool = False) -> Path:
+        """Write a view, see `draw`, as .png or .jpg; UsageError for another of them, MetricfitError if that fails."""
         path = Path(path)
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"expected a picture file ending in {', '.join(SUFFIXES)}, got {path}")
-        return self._write(path, view)
+        return self._write(path, view, objects)
 
     def resized(self, size: tuple[int, int]) -> Self:
         """Give the result for the picture in another size (height, width)."""
         if size == self.size:
             return self
-        return replace(self, image=resize_image(self.image, size), **self._resized(size))
+        rgba = None if self.rgba is None else resize_image(self.rgba, size)
+        return replace(self, image=resize_image(self.image, size), rgba=rgba, **self._resized(size))
 
     def to_dict(self) -> dict[str, Any]:
         """Give what JSON can hold: the picture's `width` and `height`, and what was found above the threshold."""
@@ -129,13 +144,13 @@ class Result(ABC):
     def _caption(self) -> str:
         return ", ".join(filter(None, (self.summary, self.threshold.text)))
 
-    @property
-    def _drawn(self) -> Any:
-        """What the views take beside picture and levels."""
-        return self
+    _framed: ClassVar[bool] = False  # whether the views have frames around the objects already
 
-    def _write(self, path: Path, view: str) -> Path:
-        return write_picture(path, self.draw(view))
+    def _view(self, view: str) -> np.ndarray:
+        return self.views[view](self.image, self, self.threshold.levels)
+
+    def _write(self, path: Path, view: str, objects: bool) -> Path:
+        return write_picture(path, self.draw(view, objects=objects))
 
     @abstractmethod
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
@@ -159,11 +174,33 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
 
     Attributes:
         map: float32 [H, W] in [0, 1].
+        boxes: float32 [n, 4], the boxes of the connected parts of the foreground as (x0, y0, x1, y1), largest first.
+        scores: float32 [n], the mean saliency of each.
     """
 
     map: np.ndarray
 
     views, titles = overlay.VIEWS, overlay.TITLES
+
+    @property
+    def summary(self) -> str:
+        """How many objects there are."""
+        return _counted(len(self.objects), "object", "s")
+
+    @cached_property
+    def objects(self) -> Parts:
+        """The connected parts of the foreground, largest first, without specks (`show.parts.SMALLEST`)."""
+        return connected_parts({0: self.mask}, self.map, class_names=("object",), colours=(overlay.FRAME,))
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """See the class."""
+        return self.objects.boxes
+
+    @property
+    def scores(self) -> np.ndarray:
+        """See the class."""
+        return self.objects.scores
 
     @property
     def mask(self) -> np.ndarray:
@@ -175,21 +212,26 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
         return _masks([0] if self.mask.any() else [], labels, self.map, ("salient",))
 
     def _facts(self) -> dict[str, Any]:
-        return describe(self.mask)
+        objects = [{name: one[name] for name in ("score", "box", "share")} for one in _parts(self.objects)]
+        return {**describe(self.mask), "objects": objects}
 
     @property
-    def _drawn(self) -> np.ndarray:
-        return self.map
+    def _uncut(self) -> np.ndarray:
+        return self.image if self.rgba is None else self.rgba
 
-    def _write(self, path: Path, view: str) -> Path:
+    def _view(self, view: str) -> np.ndarray:
+        image = self._uncut if view == "cutout" else self.image
+        return self.views[view](image, self.map, self.threshold.value)
+
+    def _write(self, path: Path, view: str, objects: bool) -> Path:
         if view == "mask":
             picture = self.mask
         elif view == "saliency":
             picture = np.rint(self.map * 255.0).clip(0, 255).astype(np.uint8)
         elif view == "cutout" and path.suffix.lower() == ".png":
-            picture = overlay.cut_out(self.image, self.map, self.threshold.value)
+            picture = overlay.cut_out(self._uncut, self.map, self.threshold.value)
         else:
-            picture = self.draw(view)
+            picture = self.draw(view, objects=objects)
         return write_picture(path, picture)
 
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
@@ -225,6 +267,14 @@ class ClassMap(Result, overlay_classes.PixelClasses):
 
     views, titles = overlay_classes.VIEWS, overlay_classes.TITLES
 
+    @cached_property
+    def objects(self) -> Parts:
+        """The connected parts of each class but the background, largest first, without specks."""
+        level = self.threshold.value
+        labels, seen = overlay_classes.shown_labels(self, level), self.shares(level)
+        masks = {one: (labels == one).view(np.uint8) for one in seen if self.class_names[one] != "background"}
+        return connected_parts(masks, self.confidence, class_names=self.class_names, colours=self.colours)
+
     @property
     def summary(self) -> str:
         """How many classes are seen."""
@@ -236,11 +286,12 @@ class ClassMap(Result, overlay_classes.PixelClasses):
 
     def _facts(self) -> dict[str, Any]:
         shares, names = self.shares(self.threshold.value).items(), self.class_names
-        return {"classes": [{"class": names[one], "index": one, "share": round(share, 6)} for one, share in shares]}
+        classes = [{"class": names[one], "index": one, "share": round(share, 6)} for one, share in shares]
+        return {"classes": classes, "objects": _parts(self.objects)}
 
-    def _write(self, path: Path, view: str) -> Path:
+    def _write(self, path: Path, view: str, objects: bool) -> Path:
         if view != "indices":
-            return super()._write(path, view)
+            return super()._write(path, view, objects)
         if path.suffix.lower() != ".png":
             raise UsageError(f"indices of classes are written as .png, which keeps them exact; got {path}")
         return write_indices(path, overlay_classes.shown_labels(self, self.threshold.value), self.colours)
@@ -260,6 +311,12 @@ class Detections(Result, overlay_boxes.Boxes):
     """
 
     views, titles = overlay_boxes.VIEWS, overlay_boxes.TITLES
+    _framed = True
+
+    @property
+    def objects(self) -> Self:
+        """The same as `shown`."""
+        return self.shown
 
     @property
     def shown(self) -> Self:
@@ -277,13 +334,7 @@ class Detections(Result, overlay_boxes.Boxes):
         return {"xyxy": shown.boxes, "confidence": shown.scores, **classes}
 
     def _facts(self) -> dict[str, Any]:
-        found = zip(*(part.tolist() for part in (self.shown.boxes, self.shown.scores, self.shown.classes)))
-        return {
-            "objects": [
-                {"class": self.name(index), "score": float(f"{score:.6g}"), "box": [round(side, 2) for side in box]}
-                for box, score, index in found
-            ]
-        }
+        return {"objects": _listed(self.shown)}
 
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
         scale = size[1] / self.size[1], size[0] / self.size[0]
@@ -297,6 +348,21 @@ def describe(mask: np.ndarray) -> dict[str, Any]:
         "salient_share": round(cv2.countNonZero(mask) / mask.size, 6),
         "bounding_box": [x, y, x + width, y + height] if width else None,
     }
+
+
+def _listed(found: overlay_boxes.Boxes) -> list[dict[str, Any]]:
+    """Give objects as JSON has them."""
+    each = zip(*(part.tolist() for part in (found.boxes, found.scores, found.classes)))
+    return [
+        {"class": found.name(index), "score": float(f"{score:.6g}"), "box": [round(side, 2) for side in box]}
+        for box, score, index in each
+    ]
+
+
+def _parts(found: Parts) -> list[dict[str, Any]]:
+    """Give parts as JSON has them, with their share of the picture."""
+    shares = found.shares.tolist()
+    return [{**one, "share": round(share, 6)} for one, share in zip(_listed(found), shares, strict=True)]
 
 
 def _counted(count: int, noun: str, plural: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from .errors import MetricfitError
@@ -21,21 +22,49 @@ def workers() -> int:
 
 @contextlib.contextmanager
 def held_back_stderr() -> Iterator[None]:
-    """Hold back what TensorFlow's libraries print to stderr about the machine; an unexpected error lets it out."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-            if "tensorflow" in sys.modules:  # its first look for devices has something to say, too
-                sys.modules["tensorflow"].config.list_physical_devices()
-        except MetricfitError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    """Hold back what TensorFlow's libraries print to stderr about the machine; an unexpected error lets it out.
+
+    Where several threads hold it back, the last to end lets go: each for itself would leave it with another's file.
+    """
+    _holding.begin()
+    try:
+        yield
+        if "tensorflow" in sys.modules:  # its first look for devices has something to say, too
+            sys.modules["tensorflow"].config.list_physical_devices()
+    except MetricfitError:
+        _holding.end()
+        raise
+    except BaseException:
+        _holding.end(shown=True)
+        raise
+    else:
+        _holding.end()
+
+
+class _Holding:
+    """The process's one stderr while it goes into a file, and how many hold it."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders = threading.Lock(), 0
+
+    def begin(self) -> None:
+        with self._lock:
+            self._holders += 1
+            if self._holders == 1:
+                sys.stderr.flush()
+                self._kept, self._held = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115
+                os.dup2(self._held.fileno(), 2)
+
+    def end(self, *, shown: bool = False) -> None:
+        with self._lock:
+            if shown:
+                self._held.seek(0)
+                os.write(self._kept, self._held.read())
+            self._holders -= 1
+            if self._holders == 0:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._held.close()
+
+
+_holding = _Holding()

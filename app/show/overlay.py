@@ -9,6 +9,7 @@ import numpy as np
 TINT, TINT_STRENGTH = (20, 215, 190), 0.34
 BACKGROUND_LIGHT = 0.62
 CONTOUR = (255, 255, 255)
+FRAME = (255, 176, 32)  # around objects
 BOARD = (236, 204)  # the two greys of the checkerboard
 
 
@@ -31,13 +32,22 @@ def overlay(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.nda
 
 
 def cut_out(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
-    """Cut the foreground out: uint8 [H, W, 4] RGBA, transparent outside, its edge smooth over a pixel or two."""
-    return np.dstack([image, _soft(foreground(saliency, threshold), 1)])
+    """Cut the foreground out: uint8 [H, W, 4] RGBA, transparent outside, its edge smooth over a pixel or two.
+
+    `image` may be RGBA itself: the cut-out is nowhere less transparent than that.
+    """
+    return np.dstack([image[..., :3], _opacity(image, saliency, threshold)])
 
 
 def on_checkerboard(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
     """Show the cut-out over a checkerboard, as image editors show transparency."""
-    return _blend(image, _board(*image.shape[:2]), _soft(foreground(saliency, threshold), 1))
+    front = np.ascontiguousarray(image[..., :3])
+    return _blend(front, _board(*image.shape[:2]), _opacity(image, saliency, threshold))
+
+
+def _opacity(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
+    alpha = _soft(foreground(saliency, threshold), 1)
+    return cv2.min(alpha, np.ascontiguousarray(image[..., 3])) if image.shape[-1] == 4 else alpha
 
 
 def blurred_background(image: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:

@@ -28,7 +28,7 @@ Input = str | Path | np.ndarray
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's path as found or name in a source, and what loads it: uint8 [H, W, 3] RGB, or a DataError.
+    """A picture's path as found or name in a source, and what loads it: uint8 RGB or RGBA, or a DataError.
 
     What loading had to mend is added to `repairs`, a few words each.
     """
@@ -81,7 +81,8 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
             )
         for path in files:
             repairs = []
-            found[str(path.resolve())] = Picture(str(path), partial(read_image, path, repairs=repairs), repairs)
+            load = partial(read_image, path, transparency=True, repairs=repairs)
+            found[str(path.resolve())] = Picture(str(path), load, repairs)
     return list(found.values())
 
 

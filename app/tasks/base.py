@@ -66,11 +66,11 @@ class AppTask(ABC):
     def check(self, found: Any, runner: Runner) -> None:
         """Raise a UsageError when what the runner gives for one picture is not from a model of this task."""
 
-    def restore(self, found: Any, runner: Runner, image: np.ndarray, threshold: Threshold, path: str) -> Result:
-        """Bring what the runner gives for one picture into the picture's own pixels."""
+    def restore(self, found: Any, runner: Runner, threshold: Threshold, image: np.ndarray, **about: Any) -> Result:
+        """Bring what the runner gives for one picture into the picture's own pixels; the result says `about`, too."""
         height, width = image.shape[:2]
         restored = TARGETS[self.target].unfit(found, runner.size, runner.resizing, (height, width))
-        return self._result(restored, runner, image=image, threshold=threshold, path=path)
+        return self._result(restored, runner, image=image, threshold=threshold, **about)
 
     @abstractmethod
     def _result(self, found: Any, runner: Runner, **about: Any) -> Result:

@@ -1,20 +1,22 @@
 """What all runners share: one callable on raw pictures, whatever file it comes from. Imports no TensorFlow."""
 
+import os
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from ...trainers.data.fit import fit_image
-from ...trainers.errors import DataError, UsageError
+from ...trainers.errors import DataError, MetricfitError, UsageError
 from ..card import ModelCard
 from ..signatures import SIGNATURE
 from ..tasks.base import Answer, ExportTask, Facts
 
 
 class Runner(ABC):
-    """A model from pictures to results; what its run or itself says counts where there is no card.
+    """A model from pictures to results, for any number of threads; its run or itself says what no card does.
 
     Attributes:
         kind: `keras`, or that of its format.
@@ -26,14 +28,18 @@ class Runner(ABC):
         threshold: where to cut its scores: the card's or the run's best threshold, else 0.5.
         thresholds: the best threshold of each class by index; empty where one serves all.
         threshold_origin: where they come from: `card`, `run`, or `default` where neither names one.
+        threads: CPU threads of a .tflite file; None for others.
     """
 
     kind: str
+    threads: int | None = None
+    forks: ClassVar[bool] = False  # whether it goes on in a process forked from the one that loaded it
 
     def __init__(
         self, task: ExportTask, path: str | Path, size: int, card: ModelCard | None = None, facts: Facts | None = None
     ):
         self.path, self.size, self.card = Path(path), size, card
+        self._process = os.getpid()
         self._task, self.task = task, task.name
         if card and card.task != task.name:
             raise DataError(
@@ -70,7 +76,13 @@ class Runner(ABC):
 
         Raises:
             UsageError: images of another shape or type.
+            MetricfitError: TensorFlow has it, and this process was forked from the one that loaded it.
         """
+        if not self.forks and self._process != os.getpid():
+            raise MetricfitError(
+                f"{self.path} was loaded before this process was forked, and TensorFlow does not run in a fork: load "
+                "it in each process, start them by multiprocessing's 'spawn', or take a .tflite file"
+            )
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (self.size, self.size, 3):
             raise UsageError(

@@ -11,43 +11,55 @@ from ..card import ModelCard
 from ..signatures import IMAGE, SIGNATURE
 from ..tasks import alternatives, task_of_outputs
 from .base import Runner
+from .lending import Lending
 
 
 class TFLiteRunner(Runner):
-    """Runs a .tflite file, picture by picture, with LiteRT and XNNPACK, by default on the cores at hand, at most 4."""
+    """Runs a .tflite file, picture by picture, with LiteRT and XNNPACK, by default on the cores at hand, at most 4.
 
-    kind = "tflite"
+    An interpreter serves one thread at a time: calls from several get one each while the cores last, and take turns
+    beyond that. The file is read once, so that all of them are of one model, whatever becomes of it.
+    """
+
+    kind, forks = "tflite", True
 
     def __init__(self, path: str | Path, *, card: ModelCard | None = None, threads: int | None = None):
-        from ai_edge_litert.interpreter import Interpreter
-
         self.threads = threads or default_threads()
         try:
-            with held_back_stderr():
-                self._interpreter = Interpreter(str(path), num_threads=self.threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self._content = Path(path).read_bytes()
+            self._interpreters = Lending(self._open, most=max(1, cores() // self.threads))
+            with self._interpreters.lent() as interpreter:
+                self._input, self._outputs = _tensors(interpreter, path)
+        except (OSError, ValueError, RuntimeError) as error:
             message = f"{path} cannot be read as a TFLite model ({first_line(error)}): export it again"
             raise DataError(message) from error
-        self._input, self._outputs = _tensors(self._interpreter, path)
         shapes = {name: details["shape"].tolist() for name, details in self._outputs.items()}
         task, size = task_of_outputs(self._input["shape"].tolist(), shapes, path)
         super().__init__(task, path, size=size, card=card)
         self._tables = {name: _dequantisation(details) for name, details in self._outputs.items()}
 
+    def _open(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with held_back_stderr():
+            interpreter = Interpreter(model_content=self._content, num_threads=self.threads)
+            interpreter.allocate_tensors()
+        return interpreter
+
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
-        if signature != SIGNATURE:
-            run = self._interpreter.get_signature_runner(signature)
-            answers = [run(**{IMAGE: _as_input(image[None], self._input)}) for image in images]
-            return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-        found: dict[str, list[np.ndarray]] = {name: [] for name in self._outputs}
-        for image in images:
-            self._interpreter.set_tensor(self._input["index"], _as_input(image[None], self._input))
-            self._interpreter.invoke()
-            for name, details in self._outputs.items():
-                value, table = self._interpreter.get_tensor(details["index"])[0], self._tables[name]
-                found[name].append(value if table is None else table[value.view(np.uint8)])
-        return {name: np.stack(values) for name, values in found.items()}
+        with self._interpreters.lent() as interpreter:
+            if signature != SIGNATURE:
+                run = interpreter.get_signature_runner(signature)
+                answers = [run(**{IMAGE: _as_input(image[None], self._input)}) for image in images]
+                return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+            found: dict[str, list[np.ndarray]] = {name: [] for name in self._outputs}
+            for image in images:
+                interpreter.set_tensor(self._input["index"], _as_input(image[None], self._input))
+                interpreter.invoke()
+                for name, details in self._outputs.items():
+                    value, table = interpreter.get_tensor(details["index"])[0], self._tables[name]
+                    found[name].append(value if table is None else table[value.view(np.uint8)])
+            return {name: np.stack(values) for name, values in found.items()}
 
 
 def default_threads() -> int:

@@ -46,7 +46,7 @@ def test_the_model_sees_what_training_sees():
     np.testing.assert_array_equal(seen[-1][0], resize_image(image, (64, 64)))
 
 
-@pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))])
+@pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4, 3))])
 def test_other_arrays_are_refused(image):
     with pytest.raises(ValueError, match="uint8"):
         Predictor(BrightnessRunner())(image)
@@ -125,3 +125,64 @@ def test_a_shipped_model_is_found_by_its_name_where_no_file_has_it(monkeypatch, 
 def test_a_model_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"none\.tflite"):
         load_predictor(tmp_path / "none.tflite")
+
+
+def _transparent(path, mode="RGBA", **settings):
+    """A picture that is opaque red in a square, half so above it, and transparent elsewhere."""
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[16:48, 16:48], pixels[8:16, 16:48] = (220, 210, 200, 255), (220, 210, 200, 128)
+    image = Image.fromarray(pixels)
+    if mode == "P":
+        image = Image.fromarray((pixels[..., 3] > 200).astype(np.uint8), "P")
+        image.putpalette([9, 9, 9, 220, 210, 200] + 254 * [0, 0, 0])
+        settings["transparency"] = 0
+    image.convert(mode).save(path, **settings)
+    return pixels[..., 3] if mode != "P" else np.where(pixels[..., 3] > 200, 255, 0)
+
+
+EXIF_TURNED = Image.Exif()
+EXIF_TURNED[0x0112] = 6
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "settings"),
+    [
+        ("a.png", "RGBA", {}),
+        ("grey.png", "LA", {}),
+        ("palette.png", "P", {}),
+        ("a.gif", "P", {}),
+        ("a.webp", "RGBA", {"lossless": True}),
+        ("turned.png", "RGBA", {"exif": EXIF_TURNED}),
+        ("a.tif", "RGBA", {}),
+    ],
+)
+def test_a_cutout_is_never_less_transparent_than_the_picture(tmp_path, name, mode, settings):
+    alpha = _transparent(tmp_path / name, mode, **settings)
+    alpha = np.rot90(alpha, -1) if "exif" in settings else alpha
+    found = Predictor(BrightnessRunner())(tmp_path / name)
+    assert found.image.shape == (64, 64, 3)
+    cut = np.asarray(Image.open(found.save(tmp_path / "cut.png", "cutout")))
+    assert found.mask.all(), "white around it is as bright"
+    np.testing.assert_array_equal(cut[..., 3], alpha)
+    visible = alpha > 0
+    # Its own colours, and not those over white.
+    np.testing.assert_allclose(cut[visible][:, 0], 212 if mode == "LA" else 220, atol=2)
+    board = found.draw("cutout")
+    assert board[alpha == 0].min() > 190, "the checkerboard"
+    np.testing.assert_allclose(board[alpha == 255][:, 0], 212 if mode == "LA" else 220, atol=2)
+
+
+def test_an_opaque_picture_with_an_alpha_channel_is_like_any_other(tmp_path):
+    Image.fromarray(disc()).convert("RGBA").save(tmp_path / "a.png")
+    found = Predictor(BrightnessRunner())(tmp_path / "a.png")
+    assert found.rgba is None
+    np.testing.assert_array_equal(found.image, disc())
+
+
+def test_an_array_may_be_transparent():
+    picture = np.dstack([disc(), np.zeros((120, 160), np.uint8)])
+    picture[40:80, 60:100, 3] = 255
+    found = Predictor(BrightnessRunner())(picture)
+    assert found.image[0, 0].tolist() == [255, 255, 255]
+    assert found.resized((60, 80)).rgba.shape == (60, 80, 4)
+    assert found.draw("cutout").shape == (120, 160, 3)

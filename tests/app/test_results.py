@@ -111,7 +111,7 @@ def test_what_json_says(saliency, classes, objects):
     assert [entry["class"] for entry in classes.at(0.5).to_dict()["classes"]] == ["road"]
     assert [entry["class"] for entry in found[2]["objects"]] == ["disc", "twin"]
     assert repr(objects) == "<Detections of a picture, 160x120: 2 objects, thresholds 0.250 to 0.500>"
-    assert repr(saliency) == "<SaliencyMap of in/disc.png, 160x120: threshold 0.50>"
+    assert repr(saliency) == "<SaliencyMap of in/disc.png, 160x120: 1 object, threshold 0.50>"
     assert classes.at(0.5).summary == "1 class"
 
 
@@ -188,7 +188,7 @@ def test_without_supervision_the_error_says_how_to_install_it(objects, monkeypat
 def test_of_equal_probabilities_the_first_class_is_taken():
     runner = SimpleNamespace(size=8, resizing="stretch", class_names=("a", "b", "c"), palette=())
     scores = np.tile(np.float32([0.25, 0.375, 0.375]), (8, 8, 1))
-    found = SegmentationApp().restore(scores, runner, np.zeros((8, 8, 3), np.uint8), Threshold(0.0), "")
+    found = SegmentationApp().restore(scores, runner, Threshold(0.0), np.zeros((8, 8, 3), np.uint8))
     assert (found.labels == 1).all()
     assert (found.confidence == 0.375).all()
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import types
 
 import pytest
@@ -58,3 +59,26 @@ def test_an_error_that_explains_itself_does_not(capfd):
         os.write(2, b"chatter")
         raise UsageError("no such model")
     assert capfd.readouterr().err == ""
+
+
+def test_threads_that_end_in_any_order_leave_stderr_as_it_was(capfd):
+    first_may_end, second_holds = threading.Event(), threading.Event()
+
+    def first():
+        with held_back_stderr():
+            first_may_end.wait(5)
+
+    def second():
+        with held_back_stderr():
+            second_holds.set()
+            thread.join(5)
+            os.write(2, b"chatter")
+
+    thread, other = threading.Thread(target=first), threading.Thread(target=second)
+    thread.start()
+    other.start()
+    second_holds.wait(5)
+    first_may_end.set()
+    other.join(5)
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"

@@ -30,10 +30,19 @@ def picture_files(folder: Path) -> list[Path]:
     )
 
 
-def read_image(path: Readable, *, upright: bool = True, repairs: list[str] | None = None) -> np.ndarray:
+def over_white(image: np.ndarray) -> np.ndarray:
+    """Lay a picture uint8 [H, W, 4], RGBA, over white: uint8 [H, W, 3]."""
+    white = Image.new("RGBA", (image.shape[1], image.shape[0]), (255, 255, 255, 255))
+    return np.array(Image.alpha_composite(white, Image.fromarray(image)).convert("RGB"))
+
+
+def read_image(
+    path: Readable, *, upright: bool = True, transparency: bool = False, repairs: list[str] | None = None
+) -> np.ndarray:
     """Read a picture as uint8 [H, W, 3], RGB, turned as EXIF says if `upright`; transparency is laid over white.
 
-    What was mended is added to `repairs`, a few words each, or logged where nobody asks for it.
+    With `transparency` it is kept where a pixel has some: uint8 [H, W, 4], RGBA. What was mended is added to `repairs`,
+    a few words each, or logged where nobody asks for it.
     """
     image, mended = decode(path, upright)
     if image.mode in _SIXTEEN_BIT:
@@ -53,9 +62,9 @@ def read_image(path: Readable, *, upright: bool = True, repairs: list[str] | Non
         )
     _tell(path, mended, repairs)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
+        # Premultiplied grey, as some editors save it, has no way of its own to RGBA.
+        rgba = np.array((image.convert("LA") if image.mode == "La" else image).convert("RGBA"))
+        return rgba if transparency and (rgba[..., 3] < 255).any() else over_white(rgba)
     return np.array(image.convert("RGB"))
 
 
