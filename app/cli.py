@@ -15,6 +15,7 @@ from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import RunConfig, read_config
 from . import options as verbs
 from .compare.options import CompareOptions, options_of
+from .datasets.options import DataConvertOptions, DataSplitOptions
 from .live.options import DemoOptions, PredictOptions
 
 log = logging.getLogger("metricfit")
@@ -42,6 +43,8 @@ VERBS = {
     "demo": Verb(DemoOptions, "live overlay on a webcam, video or folder"),
     "data check": Verb(verbs.DataCheckOptions, "scan data for faults"),
     "data show": Verb(verbs.DataShowOptions, "draw a contact sheet"),
+    "data split": Verb(DataSplitOptions, "divide data into train, val and test"),
+    "data convert": Verb(DataConvertOptions, "write data in another layout"),
     "bench": Verb(verbs.BenchOptions, "measure speed as ratios"),
     "experiment": Verb(verbs.ExperimentOptions, "figures of the papers, computed anew"),
     "losses": Verb(verbs.LossesOptions, "list the losses"),
@@ -70,6 +73,10 @@ def handler(options: Any) -> Callable[[Any], int]:
             from .data import check as run
         case verbs.DataShowOptions():
             from .data import show as run
+        case DataSplitOptions():
+            from .datasets.split import run
+        case DataConvertOptions():
+            from .datasets.convert import run
         case verbs.BenchOptions():
             from .bench.verb import run
         case verbs.ExperimentOptions():

@@ -19,8 +19,8 @@ log = logging.getLogger("metricfit")
 
 def check(options: DataCheckOptions) -> int:
     """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
-    needs = _needs(options)
-    faults = scan(_open(options, needs), needs=needs, quiet=options.quiet)
+    needs = needs_of(options)
+    faults = scan(open_data(options, needs), needs=needs, quiet=options.quiet)
     log.info("%s", faults.report(limit=None, names=None if options.all else 3))
     if faults.repaired:
         log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
@@ -30,7 +30,8 @@ def check(options: DataCheckOptions) -> int:
     return 0
 
 
-def _needs(options: DataOptions) -> str:
+def needs_of(options: DataOptions) -> str:
+    """Tell what each example must have."""
     if options.needs != "auto":
         return options.needs
     if options.classes or options.ignore or options.colours:
@@ -38,19 +39,25 @@ def _needs(options: DataOptions) -> str:
     return "mask" if options.mask_threshold is not None else usual_needs(options.source)
 
 
-def _open(options: DataOptions, needs: str) -> Source:
+def open_data(options: DataOptions, needs: str) -> Source:
     """Open a source; class maps whose classes nobody names keep the values of their files."""
+    coding, files = coding_of_data(options, needs)
+    source = open_source(options.source, needs=needs, files=files)
+    for line in source.recognised:
+        log.info("%s", line)
+    if needs == "labels" and (source.class_names or options.classes or options.ignore):
+        return with_coding(source, coding)
+    return source
+
+
+def coding_of_data(options: DataOptions, needs: str) -> tuple[LabelCoding, FileCoding]:
+    """Give what is said of how the files are written."""
     if needs != "labels" and (options.classes or options.ignore or options.colours):
         raise UsageError(
             f"--classes, --ignore and --colours are for labels, --needs is {needs}: leave one of them away"
         )
     files = FileCoding(options.mask_threshold, options.resize_masks, options.colours)
-    source = open_source(options.source, needs=needs, files=files)
-    for line in source.recognised:
-        log.info("%s", line)
-    if needs == "labels" and (source.class_names or options.classes or options.ignore):
-        return with_coding(source, LabelCoding(options.classes, options.ignore))
-    return source
+    return LabelCoding(options.classes, options.ignore), files
 
 
 def _reading_flags(options: DataOptions) -> list[str]:
@@ -68,8 +75,8 @@ def _reading_flags(options: DataOptions) -> list[str]:
 
 def show(options: DataShowOptions) -> int:
     """Draw a contact sheet of a source and say what of it cannot be used; gives the exit code."""
-    usual, needs = usual_needs(options.source), _needs(options)
-    source = _open(options, needs)
+    usual, needs = usual_needs(options.source), needs_of(options)
+    source = open_data(options, needs)
     sheet = contact_sheet(source, options.out, needs=needs, count=options.count, quiet=options.quiet)
     log.info("%s", made([sheet.path]))
     structural = told_together(source.structural_faults)

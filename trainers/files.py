@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,22 @@ def written_beside(path: str | Path) -> Iterator[Path]:
         # Below a file instead of a folder even this is refused.
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_beside(path: str | Path) -> Iterator[Path]:
+    """Give a new folder beside `path`, renamed to it on success and removed otherwise; MetricfitError where refused."""
+    path = Path(path)
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        beside.rename(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise MetricfitError(f"cannot write {path} ({reason}): check the folder and the space left") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> Path:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -94,6 +95,10 @@ class Source(ABC):
         """Name the mask or label file of an example, or the example where there is no such file."""
         return self.names[index]
 
+    def picture_file(self, index: int) -> Path | None:
+        """Give the file of an example's picture, where it has one of its own that is the whole picture."""
+        return None
+
     def doubts(self) -> Sequence[str]:
         """Say, once all examples were loaded, what only all of them show to be wrong: a sentence each."""
         return ()
@@ -115,6 +120,10 @@ class View(Source):
     def partner_name(self, index: int) -> str:
         """As the source has it."""
         return self.source.partner_name(index)
+
+    def picture_file(self, index: int) -> Path | None:
+        """As the source has it."""
+        return self.source.picture_file(index)
 
     def doubts(self) -> Sequence[str]:
         """As the source has them."""

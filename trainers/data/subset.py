@@ -1,6 +1,7 @@
 """Some examples of a source, and the split into what trains and what chooses."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -34,6 +35,10 @@ class Subset(Source):
     def partner_name(self, index: int) -> str:
         """As the source has it."""
         return self.source.partner_name(int(self.indices[index]))
+
+    def picture_file(self, index: int) -> Path | None:
+        """As the source has it."""
+        return self.source.picture_file(int(self.indices[index]))
 
 
 def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:

@@ -8,14 +8,15 @@ from pathlib import Path
 from ...errors import UsageError
 from ..example import NEEDS, Source
 from ..pixel_files.coding import FileCoding
-from .boxes.coco import open_coco
+from .boxes.coco import lists_of_coco, open_coco
 from .boxes.cvat import open_cvat
 from .boxes.labelme import open_labelme
-from .boxes.voc import open_voc
+from .boxes.voc import lists_of_voc, open_voc
 from .boxes.yolo import open_yolo
-from .folder import open_folder
+from .folder import folder_of, open_folder
 from .joined import join_sources
 from .layouts.auto import open_auto, usual_of_auto
+from .listed import Listed, without_list
 from .scenes import open_scenes
 from .tfds import open_tfds, usual_of_tfds
 
@@ -25,6 +26,7 @@ class SourceKind:
     """A kind of source: how it is written and opened, the targets it can hold, and which is asked for by default.
 
     Where the meaning of its files can be said (`coded`), `open` is told that, a `FileCoding`, after what is needed.
+    `lists` tells where lists of its parts belong.
     """
 
     form: str
@@ -32,18 +34,19 @@ class SourceKind:
     holds: tuple[str, ...] = ("mask", "labels", "boxes")
     usual: Callable[[str], str] | None = None
     coded: bool = False
+    lists: Callable[[str], Path] | None = None
 
 
 SOURCES: dict[str, SourceKind] = {
     "scenes": SourceKind("scenes[:train|val|test]", open_scenes),
-    "folder": SourceKind("folder:PATH[:SPLIT]", open_folder, ("mask", "labels"), coded=True),
-    "voc": SourceKind("voc:PATH[:SPLIT]", open_voc, ("boxes",)),
-    "yolo": SourceKind("yolo:PATH[:SPLIT]", open_yolo, ("boxes",)),
-    "coco": SourceKind("coco:IMAGES,JSON", open_coco, ("boxes",)),
-    "labelme": SourceKind("labelme:PATH[:SPLIT]", open_labelme, ("boxes",)),
-    "cvat": SourceKind("cvat:PATH[:SPLIT]", open_cvat, ("boxes",)),
+    "folder": SourceKind("folder:PATH[:SPLIT]", open_folder, ("mask", "labels"), coded=True, lists=folder_of),
+    "voc": SourceKind("voc:PATH[:SPLIT]", open_voc, ("boxes",), lists=lists_of_voc),
+    "yolo": SourceKind("yolo:PATH[:SPLIT]", open_yolo, ("boxes",), lists=folder_of),
+    "coco": SourceKind("coco:IMAGES,JSON", open_coco, ("boxes",), lists=lists_of_coco),
+    "labelme": SourceKind("labelme:PATH[:SPLIT]", open_labelme, ("boxes",), lists=folder_of),
+    "cvat": SourceKind("cvat:PATH[:SPLIT]", open_cvat, ("boxes",), lists=folder_of),
     "tfds": SourceKind("tfds:NAME[:SPLIT]", open_tfds, usual=usual_of_tfds),
-    "auto": SourceKind("auto:PATH[:SPLIT]", open_auto, usual=usual_of_auto, coded=True),
+    "auto": SourceKind("auto:PATH[:SPLIT]", open_auto, usual=usual_of_auto, coded=True, lists=folder_of),
 }
 """A new kind is its file and one line here. Nothing heavy is imported before a source is opened."""
 
@@ -83,7 +86,7 @@ def all_scenes(text: str) -> bool:
 
 def usual_needs(text: str) -> str:
     """Tell what a source is usually asked for: `boxes` for detection data, otherwise `mask`."""
-    name, rest = kind_and_rest(split_texts(text)[0])
+    name, rest = kind_and_rest(without_list(split_texts(text)[0])[0])
     if not name:
         return "mask"
     kind = SOURCES[name]
@@ -94,7 +97,8 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
     """Open the source that a text names: one of `FORMS`, or several with " + " between them, which become one.
 
     Every example must have what is needed, `none` being pictures only. Examples are loaded when asked for. A bare path
-    is `auto:PATH`. `files` says how masks and labels are written, for the sources that read files of these.
+    is `auto:PATH`. `SOURCE:LIST.txt` takes those that a list names. `files` says how masks and labels are written, for
+    the sources that read files of these.
 
     Raises:
         UsageError: no such kind of source, split or need, or a kind that does not hold what is needed.
@@ -105,6 +109,9 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
     texts = split_texts(text)
     if len(texts) > 1:
         return join_sources([open_source(one, needs=needs, files=files) for one in texts], needs)
+    whole, chosen = without_list(text)
+    if chosen is not None and kind_and_rest(whole)[0]:
+        return Listed(open_source(whole, needs=needs, files=files), chosen, text.strip())
     name, rest = kind_and_rest(text)
     if not name:
         raise UsageError(

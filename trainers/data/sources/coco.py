@@ -105,6 +105,11 @@ class CocoSource(Source):
         """Give the number of pictures."""
         return len(self._records)
 
+    def picture_file(self, index: int) -> Path | None:
+        """See `Source`."""
+        path = self._paths[index]
+        return path if isinstance(path, Path) else None
+
     def doubts(self) -> list[str]:
         """See `Source`."""
         return self._instances.doubts() if self._with_boxes else []

@@ -137,6 +137,10 @@ class FolderSource(Source):
         """See `Source`; raises DataError where there is no such file, or more than one."""
         return str(self._partner(*self._images[index]))
 
+    def picture_file(self, index: int) -> Path | None:
+        """See `Source`; of a picture with its mask in its alpha there is none."""
+        return self._images[index][1] if self._picture is read_image else None
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         (key, path), name = self._images[index], self.names[index]
@@ -176,6 +180,12 @@ def _two_folders(rest: str) -> tuple[Path, Path] | None:
     pairs = ((",".join(parts[:cut]), ",".join(parts[cut:])) for cut in range(1, len(parts)))
     folders = ((Path(first).expanduser(), Path(second).expanduser()) for first, second in pairs if first and second)
     return next(((first, second) for first, second in folders if first.is_dir() and second.is_dir()), None)
+
+
+def folder_of(rest: str) -> Path:
+    """Give the folder of `PATH[:SPLIT]`, or the one that holds both of `IMAGES,MASKS`."""
+    pair = _two_folders(rest)
+    return pair[1].parent if pair else path_and_split(rest)[0]
 
 
 def no_split(path: Path, split: str, lacking: str, known: Sequence[str]) -> DataError:

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -43,6 +44,11 @@ class JoinedSource(Source):
         source, within = self._find(index)
         name = source.partner_name(within)
         return self.names[index] if name == source.names[within] else name
+
+    def picture_file(self, index: int) -> Path | None:
+        """As its source has it."""
+        source, within = self._find(index)
+        return source.picture_file(within)
 
     def doubts(self) -> list[str]:
         """As the sources have them."""

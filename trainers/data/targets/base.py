@@ -40,6 +40,10 @@ class Facts(ABC):
         """Say what there is, in one line; empty where there is nothing to say."""
         return ""
 
+    def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
+        """Say how much there is of each class, heading -> text."""
+        return {}
+
     @abstractmethod
     def notes(self, class_names: Sequence[str]) -> list[str]:
         """Say what is no fault and yet worth knowing, a sentence each."""

@@ -47,6 +47,10 @@ class BoxFacts(Facts):
             self.tiny + other.tiny,
         )
 
+    def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
+        """Count the boxes."""
+        return {name: str(self.classes[index]) for index, name in enumerate(class_names)}
+
     def line(self, class_names: Sequence[str]) -> str:
         """Say how many boxes there are of each class."""
         texts = [f"{self.classes[index]} {name}" for index, name in enumerate(class_names)]

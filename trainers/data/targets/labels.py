@@ -39,6 +39,11 @@ class LabelFacts(Facts):
             self.empty + other.empty,
         )
 
+    def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
+        """Give the shares of the pixels."""
+        shares = self.pixels / max(1, self.counted)
+        return {name: f"{share:.2%}" for share, name in zip(shares, class_names)}
+
     def line(self, class_names: Sequence[str]) -> str:
         """Say which share of the pixels each class has."""
         shares = self.pixels / max(1, self.counted)

@@ -27,6 +27,10 @@ class MaskFacts(Facts):
     def __add__(self, other: "MaskFacts") -> "MaskFacts":
         return MaskFacts(self.masks + other.masks, self.empty + other.empty, self.full + other.full)
 
+    def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
+        """Count the masks without a salient pixel."""
+        return {"empty masks": str(self.empty)}
+
     def notes(self, class_names: Sequence[str]) -> list[str]:
         """See `Facts`."""
         notes = []

@@ -82,6 +82,11 @@ class AnnotatedSource(Source):
     def __len__(self) -> int:
         return len(self._pictures)
 
+    def picture_file(self, index: int) -> Path | None:
+        """See `Source`."""
+        picture = self._pictures[index].picture
+        return picture if isinstance(picture, Path) else None
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         one = self._pictures[index]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...example import Source
 from ..coco import folder_and_json, open_instances
-from ..folder import path_and_split
+from ..folder import folder_of, path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from ..layouts.names import same_split
 from .opening import open_reading
@@ -18,13 +18,21 @@ _STEM = re.compile(r"^(_?annotations\.coco|_?annotations|instances|coco|labels|r
 
 def open_coco(rest: str, needs: str) -> Source:
     """Open `IMAGES,JSON`, or `PATH[:SPLIT]`, a folder in which there are pictures and such files."""
-    head = rest.rpartition(":")[0]
-    if any(Path(text).expanduser().is_dir() for text in (rest, head) if text):
+    if _is_path(rest):
         path, split = path_and_split(rest, "coco")
         expected = "pictures and a JSON file in COCO's instances format, such as _annotations.coco.json,"
         return open_reading(Tree(path, split), Asked(f"coco:{rest}", needs), coco_readings, expected)
     folder, path = folder_and_json(rest)
     return open_instances(f"coco:{rest}", folder, path, needs)
+
+
+def _is_path(rest: str) -> bool:
+    return any(Path(text).expanduser().is_dir() for text in (rest, rest.rpartition(":")[0]) if text)
+
+
+def lists_of_coco(rest: str) -> Path:
+    """Give the folder of the lists of a folder's parts, or of those of a JSON file."""
+    return folder_of(rest) if _is_path(rest) else folder_and_json(rest)[1].parent
 
 
 def coco_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:

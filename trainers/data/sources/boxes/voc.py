@@ -10,7 +10,7 @@ from ...example import Source
 from ...images import picture_files
 from ...listing import no_pictures, passed_over
 from ..annotations import Files
-from ..folder import no_split, path_and_split, read_list, stem_of
+from ..folder import folder_of, no_split, path_and_split, read_list, stem_of
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from .annotated import AnnotatedSource, Annotation, read_all
 from .opening import open_reading
@@ -38,6 +38,12 @@ def open_voc(rest: str, needs: str) -> Source:
 
 def _is_devkit(base: Path, needs: str) -> bool:
     return (base / IMAGES).is_dir() and (needs != "boxes" or (base / ANNOTATIONS).is_dir())
+
+
+def lists_of_voc(rest: str) -> Path:
+    """Give the folder of the lists of a folder's parts."""
+    base = folder_of(rest)
+    return base / LISTS if _is_devkit(base, "boxes") else base
 
 
 def voc_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:

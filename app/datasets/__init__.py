@@ -1,0 +1,1 @@
+"""The verbs that make something of data: `data split` and `data convert`."""

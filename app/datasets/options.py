@@ -1,0 +1,47 @@
+"""What the verbs that make something of data can be told."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ...trainers.data.writing.registry import FORMATS
+from ..options import DataOptions, SkipBad, Strict
+
+if TYPE_CHECKING:
+    FormatName = str
+else:
+    FormatName = Literal[tuple(FORMATS)]
+
+
+@dataclass(frozen=True)
+class DataSplitOptions(DataOptions):
+    """Divide data into parts: a list of names for each, beside the data. Pictures that belong together stay together.
+
+    Example: metricfit data split photos --parts train=0.8 val=0.1 test=0.1
+    """
+
+    parts: tuple[str, ...] = ("train=0.8", "val=0.1", "test=0.1")
+    """The name and share of each part."""
+    by: Literal["group", "name"] = "group"
+    """group keeps pictures together whose folder and name before its last number agree, as frames of a film do; name
+    divides picture by picture (copies that Roboflow made of one picture stay together)."""
+    group_pattern: str | None = None
+    """What tells the group in a picture's name instead, as a regular expression: its first group, or all it finds."""
+    out: str | None = None
+    """Folder of the lists; by default beside the data, where the source looks for them."""
+    seed: int = 0
+    """Seed of the draw."""
+
+
+@dataclass(frozen=True)
+class DataConvertOptions(DataOptions):
+    """Write data in another layout, or in the same one as it is read: masks thresholded and resized, boxes mended.
+
+    Example: metricfit data convert labelme:photos --to yolo --out photos_yolo
+    """
+
+    to: FormatName = "folder"
+    """folder for masks and class maps; voc, coco or yolo for boxes."""
+    out: str = "converted"
+    """The folder to make."""
+    skip_bad: SkipBad = False
+    strict: Strict = False

@@ -1,0 +1,152 @@
+"""`data split`: lists that divide data, which sources then read."""
+
+import pytest
+
+from metricfit.app import cli
+from metricfit.trainers.data.parts import divide, group_of, parse_shares
+from metricfit.trainers.data.sources import open_source, usual_needs
+from metricfit.trainers.errors import UsageError
+
+from ...conftest import registered
+from ...trainers.data.boxes.trees import data_yaml, picture, rows, write, xml
+from ...trainers.data.test_folder import write_pairs
+
+FILMS = [f"film{film}_{frame:03d}" for film in range(6) for frame in range(1, 5 + film)]
+
+
+def split(*words):
+    return cli.main(["data", "split", *map(str, words)])
+
+
+def names_of(text, needs="mask"):
+    return list(open_source(text, needs=needs).names)
+
+
+def test_lists_beside_a_folder_are_its_splits(tmp_path, capsys):
+    write_pairs(tmp_path, FILMS)
+    assert split(f"folder:{tmp_path}") == 0
+    printed = capsys.readouterr().out
+    parts = {part: names_of(f"folder:{tmp_path}:{part}") for part in ("train", "val", "test")}
+    assert sorted(name for names in parts.values() for name in names) == sorted(FILMS)
+    for part, names in parts.items():
+        films = {name.partition("_")[0] for name in names}
+        assert not any(
+            name.partition("_")[0] in films for other in parts.values() if other is not names for name in other
+        )
+        assert f"made  {tmp_path / part}.txt" in printed
+        assert f"{part}:  folder:{tmp_path}:{part}\n" in printed
+    table = [line.split() for line in printed.splitlines()[:4]]
+    assert table[0] == ["part", "pictures", "share", "groups", "empty", "masks"]
+    assert [row[0] for row in table[1:]] == ["train", "val", "test"]
+    assert [int(row[1]) for row in table[1:]] == [len(names) for names in parts.values()]
+    assert sum(int(row[3]) for row in table[1:]) == 6
+    before = (tmp_path / "train.txt").read_text()
+    assert split(f"folder:{tmp_path}", "--seed", "1") == 2
+    assert f"{tmp_path}/train.txt and {tmp_path}/val.txt and" in capsys.readouterr().err
+    assert (tmp_path / "train.txt").read_text() == before
+
+
+def test_lists_of_boxes_and_their_classes(tmp_path, capsys):
+    for stem in "abd":
+        picture(tmp_path / f"JPEGImages/{stem}.jpg", stem)
+        write(tmp_path / f"Annotations/{stem}.xml", xml(stem))
+    assert split(f"voc:{tmp_path}", "--by", "name", "--parts", "train=60", "val=40") == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].split() == ["part", "pictures", "share", "groups", "cat", "dog"]
+    boxes = [[int(cell) for cell in line.split()[4:]] for line in printed.splitlines()[1:3]]
+    assert [sum(column) for column in zip(*boxes)] == [3, 2]
+    assert f"made  {tmp_path}/ImageSets/Main/train.txt" in printed
+    assert len(names_of(f"voc:{tmp_path}:train", "boxes")) == 2
+
+
+@pytest.mark.parametrize("out", [None, "lists"])
+def test_a_list_chooses_from_a_source_of_any_kind(tmp_path, capsys, out):
+    for stem in "abcd":
+        picture(tmp_path / f"set/images/{stem}.jpg", stem)
+        write(tmp_path / f"set/labels/{stem}.txt", rows(stem))
+    write(tmp_path / "set/data.yaml", data_yaml(train="images", names=["cat", "dog"]))
+    more = ["--out", tmp_path / out] if out else []
+    source = f"yolo:{tmp_path}/set"
+    assert split(source, "--by", "name", "--parts", "a=0.5", "b=0.5", *more) == 0
+    printed = capsys.readouterr().out
+    texts = [line.partition(":  ")[2] for line in printed.splitlines() if ":  " in line]
+    assert texts == [f"{source}:{tmp_path}/{out or 'set'}/{part}.txt" for part in "ab"]
+    found = [names_of(text, "boxes") for text in texts]
+    assert sorted(found[0] + found[1]) == list("abcd")
+    assert usual_needs(texts[0]) == "boxes"
+    assert open_source(texts[0], needs="boxes").class_names == ("cat", "dog")
+    # Lists may be written by hand, with endings; what is not there is a fault.
+    write(tmp_path / "own.txt", "d.jpg\nz\n")
+    own = open_source(f"{source}:{tmp_path}/own.txt", needs="boxes")
+    assert (list(own.names), len(own.load(0).boxes)) == (["d"], 2)
+    assert [name for name, _ in own.structural_faults] == ["z"]
+
+
+def test_scenes_have_no_folder(tmp_path, capsys):
+    assert split("scenes:val") == 2
+    assert "scenes:val has no folder of its own for lists: give one as --out" in capsys.readouterr().err
+    with registered():
+        assert split("discs:all", "--by", "name", "--out", tmp_path) == 0
+        assert len(names_of(f"discs:all:{tmp_path}/val.txt")) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "group"),
+    [
+        ("clip1_0001", "group", "clip1"),
+        ("clip1_0001", "name", "clip1_0001"),
+        ("0001TP_006690", "group", "0001TP"),
+        ("day 2/frame (12).jpg", "group", "day 2/frame"),
+        ("007", "group", ""),
+        ("a/IMG_12_jpg.rf.1f0c9aa5d2e34b7c8d9e.jpg", "name", "a/IMG_12"),
+        ("a/IMG_12_jpg.rf.1f0c9aa5d2e34b7c8d9e.jpg", "group", "a/IMG"),
+        ("cat", "group", "cat"),
+    ],
+)
+def test_groups(name, by, group):
+    assert group_of(name, by) == group
+
+
+def test_division():
+    shares = {"train": 0.5, "val": 0.3, "test": 0.2}
+    parts, groups = divide([f"n{index}x" for index in range(50)], shares, "group")
+    assert {name: len(part) for name, part in parts.items()} == {"train": 25, "val": 15, "test": 10}
+    assert groups == {"train": 25, "val": 15, "test": 10}
+    assert divide(FILMS, shares, "group", seed=3) == divide(FILMS, shares, "group", seed=3)
+    drawn = {tuple(divide(FILMS, shares, "name", seed=seed)[0]["test"]) for seed in range(5)}
+    assert len(drawn) == 5
+    parts, _ = divide(["a1x", "a2y", "b1x"], {"x": 0.5, "y": 0.5}, "group", pattern=r"^(.)")
+    assert sorted(parts.values()) == [[0, 1], [2]]
+    # No part is left empty, however small its share.
+    parts, _ = divide(["a", "b", "c"], {"x": 0.98, "y": 0.01, "z": 0.01}, "group")
+    assert sorted(map(len, parts.values())) == [1, 1, 1]
+
+
+def test_names_without_groups_are_not_guessed_at():
+    shares = {"train": 0.8, "val": 0.2}
+    names = [f"IMG_{index:04d}" for index in range(30)]
+    with pytest.raises(UsageError, match=r"30 pictures show 1 group \('IMG'\), too few for 2 parts: --by name divides"):
+        divide(names, shares, "group")
+    with pytest.raises(UsageError, match="finds nothing in the name IMG_0000"):
+        divide(names, shares, "group", pattern="film")
+    with pytest.raises(UsageError, match="is no regular expression"):
+        divide(names, shares, "group", pattern="(")
+    with pytest.raises(UsageError, match="1 pictures make 1 groups, too few"):
+        divide(names[:1], shares, "name")
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (["train=0.8", "val=0.1"], "must add up to 1, they add up to 0.9"),
+        (["train=1"], "the shares of two or more --parts"),
+        (["train=0.5", "train=0.5"], "each part once"),
+        (["a/b=0.5", "c=0.5"], "got 'a/b=0.5'"),
+        (["train", "val=0.5"], "got 'train'"),
+        (["train=x", "val=0.5"], "got 'train=x'"),
+        (["train=0", "val=1"], "got 'train=0'"),
+    ],
+)
+def test_shares_that_are_none(texts, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        parse_shares(texts)

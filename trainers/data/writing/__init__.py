@@ -1,0 +1,1 @@
+"""Data written in a layout that others and this program read."""
