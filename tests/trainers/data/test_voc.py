@@ -280,3 +280,12 @@ def test_boxes_in_shares_of_the_picture_are_refused(tmp_path):
     write(tmp_path, "a", ("cat", 0.1, 0.2, 0.5, 0.75), ("cat", 0, 0, 1, 1))
     ((_, sentence),) = scan(opened(tmp_path), quiet=True).faults
     assert re.search(r"all boxes of .*a\.xml lie within 0 to 1, as shares .*multiply x and width by 32", sentence)
+
+
+def test_sizes_in_place_of_corners_stop_every_run(tmp_path):
+    write(tmp_path, "a", ("cat", 20, 10, 9, 9), ("cat", 15, 4, 10, 12))
+    write(tmp_path, "b", ("dog", 22, 15, 8, 6), ("dog", 3, 4, 20, 18))
+    with pytest.raises(DataError, match=r"3 of 4 boxes end before they begin, but all fit as \[x, y, width, height\]"):
+        checked_source(f"voc:{tmp_path}", needs="boxes", skip_bad=True, quiet=True)
+    write(tmp_path, "c", ("dog", 30, 23, 3, 4))
+    assert opened(tmp_path).doubts() == [], "corners from the other end"

@@ -36,6 +36,16 @@ def other_coding(boxes: Iterable[Written]) -> str:
     return ""
 
 
+def sizes_for_corners(boxes: Iterable[Written]) -> str:
+    """Tell of boxes that are meant as [x0, y0, x1, y1] whether they are [x, y, width, height]; see `other_coding`."""
+    table = _table(boxes)
+    first, second = table[:, :2], table[:, 2:4]
+    inverted = (second < first).any(axis=1)
+    if inverted.sum() < max(3, len(table) / 3) or (first + second > table[:, 4:6] + 1).any():
+        return ""
+    return f"{inverted.sum()} of {len(table)} boxes end before they begin, but all fit as [x, y, width, height]"
+
+
 def counts_from_one(boxes: Iterable[Written]) -> bool:
     """Tell whether boxes look as if pixels counted from 1: none begins at 0, and some end one pixel beyond."""
     table = _table(boxes)

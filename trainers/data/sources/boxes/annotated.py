@@ -11,6 +11,7 @@ from ....errors import DataError
 from ...example import Example, Source
 from ...images import Readable, read_image
 from ..annotations import CASE, alike, check_stated_size, mend_boxes
+from ..box_coding import sizes_for_corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,13 @@ class AnnotatedSource(Source):
         """See `Source`."""
         picture = self._pictures[index].picture
         return picture if isinstance(picture, Path) else None
+
+    def doubts(self) -> list[str]:
+        """See `Source`."""
+        said = (one.annotation for one in self._pictures if isinstance(one.annotation, Annotation))
+        written = ((box.tolist(), one.size, np.nan) for one in said if not one.shares for box in one.boxes)
+        wrong = sizes_for_corners(written)
+        return [f"{self.name}: {wrong}: write the corners, x + width and y + height, instead"] if wrong else []
 
     def load(self, index: int) -> Example:
         """See `Source`."""
