@@ -121,7 +121,8 @@ def test_config_file_gives_defaults_and_flags_win(tmp_path):
     from metricfit.trainers.training.config import SaliencyConfig
 
     path = tmp_path / "config.json"
-    path.write_text('{"task": "saliency", "config": {"epochs": 7, "loss": "log_floss", "loss_options": ["beta2=0.5"]}}')
+    text = '{"task": "saliency", "config": {"epochs": 7, "loss": "log_floss", "loss_options": ["beta2=0.5"]}}'
+    path.write_text(text, encoding="utf-16")  # as PowerShell writes it
     config = cli._read_options("train saliency", SaliencyConfig, ["--config", str(path), "--epochs", "3"])
     assert (config.epochs, config.loss, config.loss_options) == (3, "log_floss", ("beta2=0.5",))
 
