@@ -139,8 +139,11 @@ def files_by_key(groups: Sequence[Group], affixes: tuple[Affixes, Affixes] = PLA
 
 
 def _places(groups: Sequence[Group]) -> str:
-    images, partners = (f"{place}/" if place else "the folder itself" for place in groups[0].places)
-    said = f"{images} and {partners}" if images != partners else f"pictures and masks side by side in {images}"
+    images, partners = groups[0].places
+    if images == partners:
+        said = f"pictures and masks side by side{f' in {images}/' if images else ''}"
+    else:
+        said = " and ".join(f"{place}/" if place else "the pictures beside it" for place in (images, partners))
     return said if len(groups) == 1 else f"{said} and {len(groups) - 1} more such"
 
 
