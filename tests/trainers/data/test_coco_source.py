@@ -240,8 +240,8 @@ def test_paths(tmp_path):
         opened(f"coco:nowhere,{folder / 'instances.json'}")
     with pytest.raises(DataError, match=r"there is no file .*other\.json"):
         opened(f"coco:{folder / 'images'},other.json")
-    with pytest.raises(UsageError, match="hold boxes, not labels"):
-        opened("coco:a,b", needs="labels")
+    with pytest.raises(UsageError, match="hold boxes or labels, not masks"):
+        opened("coco:a,b", needs="mask")
 
 
 def test_names_that_unicode_writes_in_two_ways_are_one(tmp_path):

@@ -1,7 +1,6 @@
 """Which colours of label files mean which classes, as the files of several tools say it."""
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...text import read_text
+from ...text import read_json, read_text
 from ..classes import MOST_CLASSES
 from ..example import IGNORE
 from .base import colour_codes
@@ -52,8 +51,7 @@ def read_colours(path: str | Path) -> ColourMap:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"there is no file {path} that maps colours to classes: check --colours")
-    text = read_text(path)
-    found = _of_json(text, path) if path.suffix.lower() == ".json" else list(_of_lines(text, path))
+    found = _of_json(path) if path.suffix.lower() == ".json" else list(_of_lines(read_text(path), path))
     entries = [(name.strip(), tuple(rgb)) for name, rgb in found]
     if not entries or not all(name and all(0 <= part <= 255 for part in rgb) for name, rgb in entries):
         raise DataError(
@@ -97,13 +95,8 @@ def _of_lines(text: str, path: Path) -> Iterator[tuple[str, Sequence[int]]]:
 _HEADINGS = (("name", "class", "label", "class_name"), ("r", "red"), ("g", "green"), ("b", "blue"))
 
 
-def _of_json(text: str, path: Path) -> list[tuple[str, Sequence[int]]]:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise DataError(
-            f"{path} cannot be read as JSON ({error}): {_FORM}, or a JSON object of names and colours"
-        ) from error
+def _of_json(path: Path) -> list[tuple[str, Sequence[int]]]:
+    content = read_json(path)
     if isinstance(content, dict) and all(re.fullmatch(r"#?[0-9a-fA-F]{6}|[\d\s,()\[\]]+", key) for key in content):
         content = {name: colour for colour, name in content.items()}
     items: Iterable[Any] = content.items() if isinstance(content, dict) else content

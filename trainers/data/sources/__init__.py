@@ -42,7 +42,7 @@ SOURCES: dict[str, SourceKind] = {
     "folder": SourceKind("folder:PATH[:SPLIT]", open_folder, ("mask", "labels"), coded=True, lists=folder_of),
     "voc": SourceKind("voc:PATH[:SPLIT]", open_voc, ("boxes",), lists=lists_of_voc),
     "yolo": SourceKind("yolo:PATH[:SPLIT]", open_yolo, ("boxes",), lists=folder_of),
-    "coco": SourceKind("coco:IMAGES,JSON", open_coco, ("boxes",), lists=lists_of_coco),
+    "coco": SourceKind("coco:IMAGES,JSON", open_coco, ("boxes", "labels"), lists=lists_of_coco),
     "labelme": SourceKind("labelme:PATH[:SPLIT]", open_labelme, ("boxes",), lists=folder_of),
     "cvat": SourceKind("cvat:PATH[:SPLIT]", open_cvat, ("boxes",), lists=folder_of),
     "tfds": SourceKind("tfds:NAME[:SPLIT]", open_tfds, usual=usual_of_tfds),

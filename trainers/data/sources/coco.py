@@ -1,4 +1,4 @@
-"""Boxes in the layout of COCO's instances: `coco:IMAGES,JSON`."""
+"""Boxes, or class maps drawn of outlines, in the layout of COCO's instances: `coco:IMAGES,JSON`."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,9 +9,11 @@ import numpy as np
 from ...errors import DataError, UsageError
 from ...geometry import box_areas
 from ...text import composed, folded
-from ..example import Example, Source
+from ..classes import MOST_CLASSES
+from ..example import IGNORE, Example, Source
 from ..images import PICTURE_SUFFIXES, read_image
 from ..listing import passed_over, surroundings
+from ..pixel_files.outlines import coco_labels, coco_region, outline_box
 from .annotations import CASE, alike, check_stated_size, mend_boxes
 from .box_coding import numbers
 from .coco_json import Instances, Record
@@ -82,18 +84,23 @@ def _plain(file_name: str) -> str:
 
 
 class CocoSource(Source):
-    """Pictures of a folder with the objects of a JSON file in COCO's instances format, classes in the order of ids."""
+    """Pictures of a folder with the objects of a JSON file in COCO's instances format, classes in the order of ids.
+
+    Asked for labels, it draws class maps of the outlines: class 0 is the background, crowds are ignored.
+    """
 
     def __init__(self, name: str, folder: Path, path: Path, needs: str):
-        self.name = name
-        self._path, self._with_boxes = path, needs == "boxes"
-        instances = Instances(path)
+        self.name, self.ignores = name, True
+        self._path, self._with_boxes, self._drawn = path, needs == "boxes", needs == "labels"
+        instances = Instances(path, outlines=self._drawn)
         self._classes = {id_: index for id_, (index, _) in instances.classes.items()}
-        self.class_names = tuple(name for _, name in instances.classes.values() if self._with_boxes)
+        self.class_names = tuple(name for _, name in instances.classes.values() if needs != "none")
+        if self._drawn:
+            self._add_background()
         self._records = list(instances.records.values())
         self.names = [record.file_name for record in self._records]
-        self.box_counts = [len(record.boxes) for record in self._records]
-        self.structural_faults = tuple(instances.faults) if self._with_boxes else ()
+        self.box_counts = None if self._drawn else [len(record.boxes) for record in self._records]
+        self.structural_faults = tuple(instances.faults) if needs != "none" else ()
         pictures = PictureFolder(folder)
         self._paths = pictures.find_all(self.names, path)
         more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
@@ -112,7 +119,7 @@ class CocoSource(Source):
 
     def doubts(self) -> list[str]:
         """See `Source`."""
-        return self._instances.doubts() if self._with_boxes else []
+        return self._instances.doubts(boxes=self._with_boxes) if self._with_boxes or self._drawn else []
 
     def load(self, index: int) -> Example:
         """See `Source`."""
@@ -124,7 +131,8 @@ class CocoSource(Source):
         repairs = [CASE] * recased
         if not self._with_boxes:
             image = read_image(path, repairs=repairs)
-            return Example(image, name=record.file_name, repairs=tuple(repairs))
+            labels = self._labels(record, image, path, repairs) if self._drawn else None
+            return Example(image, labels=labels, name=record.file_name, repairs=tuple(repairs))
         boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)
         classes = np.array([self._class(record, number) for number in range(len(record.boxes))], np.int32)
         image = read_image(path, repairs=repairs)
@@ -142,6 +150,26 @@ class CocoSource(Source):
             areas=np.where(np.isnan(areas), box_areas(boxes), areas) if (areas > 0).any() else None,
             repairs=(*repairs, *mended),
         )
+
+    def _add_background(self) -> None:
+        """Make room for the class 0, what no outline encloses, unless a category is called so."""
+        if self.class_names[0].lower().strip("_") != "background":
+            self.class_names = ("background", *self.class_names)
+            self._classes = {id_: index + 1 for id_, index in self._classes.items()}
+        if len(self.class_names) > MOST_CLASSES:
+            raise DataError(f"{self._path} has {len(self.class_names)} classes, a class map holds {MOST_CLASSES}")
+
+    def _labels(self, record: Record, image: np.ndarray, path: Path, repairs: list[str]) -> np.ndarray:
+        """Draw the outlines of a picture; crowds are ignored."""
+        size = (image.shape[0], image.shape[1])
+        corners = np.array([box for outline in record.outlines if (box := outline_box(outline))]).reshape(-1, 4)
+        repairs += check_stated_size(record.size, size, corners, f"{record.file_name} in {self._path}", path)
+        objects = []
+        for number, outline in enumerate(record.outlines):
+            where = f"annotation {record.ids[number]} of {record.file_name} in {self._path}"
+            class_ = self._class(record, number)
+            objects.append((IGNORE if record.crowd[number] else class_, coco_region(outline, size, where)))
+        return coco_labels(objects, size)
 
     def _corners(self, record: Record, number: int) -> np.ndarray:
         box = numbers(record.boxes[number])

@@ -16,7 +16,8 @@ Fields = dict[str, Any]
 class Record:
     """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors.
 
-    `size` is as stated, `seen` that of the picture once it was loaded.
+    `size` is as stated, `seen` that of the picture once it was loaded. Outlines take most of the memory, and are kept
+    where they are asked for.
     """
 
     file_name: str
@@ -27,13 +28,14 @@ class Record:
     categories: list[Any] = field(default_factory=list)
     crowd: list[bool] = field(default_factory=list)
     areas: list[float] = field(default_factory=list)
+    outlines: list[Any] = field(default_factory=list)
 
 
 class Instances:
     """A parsed JSON file: category id -> (class from 0, name), image id -> what it says; faults (name, sentence)."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, *, outlines: bool = False):
+        self.path, self._outlines = path, outlines
         self._text_ids = False
         content = self._parsed()
         headings = _headings(content)
@@ -85,9 +87,9 @@ class Instances:
             return int(value)
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    def doubts(self) -> list[str]:
-        """Say what all annotations together show to be wrong."""
-        return [*self._shifted(), *self._other_boxes()]
+    def doubts(self, *, boxes: bool = True) -> list[str]:
+        """Say what all annotations together show to be wrong, of their categories and, where wanted, of their boxes."""
+        return [*self._shifted(), *(self._other_boxes() if boxes else ())]
 
     def _written(self) -> list[Written]:
         return [
@@ -145,6 +147,8 @@ class Instances:
             record.boxes.append(annotation.get("bbox"))
             record.categories.append(self._id(annotation.get("category_id")))
             record.crowd.append(annotation.get("iscrowd") in (1, "1"))
+            if self._outlines:
+                record.outlines.append(annotation.get("segmentation"))
             area = annotation.get("area")
             record.areas.append(float(area) if isinstance(area, (int, float)) and 0 < area < 1e12 else float("nan"))
         if strangers:

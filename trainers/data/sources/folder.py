@@ -25,12 +25,20 @@ PARTNERS = {"mask": "masks", "labels": "labels"}
 
 SALIENCY = ("background", "salient")
 
+CLASS_FILES = ("classes.txt", "codes.txt")
+"""What lists the names of classes, a line for each value; fastai's copy of CamVid has codes.txt."""
+
 
 def by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
     """Give the files of each stem, in their order."""
+    return by_key(paths, lambda path: composed(path.stem))
+
+
+def by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
+    """Give the files of each key, in their order."""
     grouped: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
-        grouped[composed(path.stem)].append(path)
+        grouped[key(path)].append(path)
     return grouped
 
 
@@ -252,18 +260,22 @@ def pixel_source(
     files: FileCoding,
     *,
     trimap: bool = False,
+    read: PixelReader | None = None,
+    class_names: Sequence[str] = (),
     **more: Any,
 ) -> FolderSource:
-    """Make the source of pictures and their mask or label files; `base`/classes.txt or the colours name the classes."""
+    """Make the source of pictures and their mask or label files, which are trimaps or `read` otherwise.
+
+    Without `class_names`, the file of colours or a list in the folder `base` names the classes of labels.
+    """
     if needs == "mask":
-        return FolderSource(
-            name, images, partners, needs, MaskReader(files, trimap=trimap), class_names=SALIENCY, **more
-        )
+        masks = read or MaskReader(files, trimap=trimap)
+        return FolderSource(name, images, partners, needs, masks, class_names=SALIENCY, **more)
     if needs != "labels":
         return FolderSource(name, images, None, needs, **more)
     colours = read_colours(files.colours) if files.colours else None
-    listed = base / "classes.txt"
-    class_names: tuple[str, ...] = colours.names if colours else ()
-    if not colours and listed.is_file():
-        class_names = read_class_names(listed, most=MOST_CLASSES)
-    return FolderSource(name, images, partners, needs, LabelReader(files, colours), class_names=class_names, **more)
+    listed = next((base / file for file in CLASS_FILES if (base / file).is_file()), None)
+    if not class_names and (colours or listed):
+        class_names = colours.names if colours else read_class_names(str(listed), most=MOST_CLASSES)
+    labels = read or LabelReader(files, colours)
+    return FolderSource(name, images, partners, needs, labels, class_names=class_names, **more)

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import DataError, MetricfitError, UsageError
 from ..example import IGNORE, Example, Source
 from ..images import check_sizes, read_image, read_mask
+from ..pixel_files.known_classes import CITYSCAPES
 from .annotations import mend_boxes
 from .archives import NamedBytes
 
@@ -41,13 +42,6 @@ class Mapping:
     name: str = ""
 
 
-_CITYSCAPES = {
-    7: "road", 8: "sidewalk", 11: "building", 12: "wall", 13: "fence", 17: "pole", 19: "traffic light",
-    20: "traffic sign", 21: "vegetation", 22: "terrain", 23: "sky", 24: "person", 25: "rider", 26: "car", 27: "truck",
-    28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
-}  # fmt: skip
-"""The 19 classes that the benchmark counts, by the numbers in its label files."""
-
 MAPPINGS: dict[str, Mapping] = {
     # Trimaps: 1 animal, 2 background, 3 a border that is neither.
     "oxford_iiit_pet": Mapping(
@@ -60,8 +54,8 @@ MAPPINGS: dict[str, Mapping] = {
     "cityscapes": Mapping(
         image="image_left",
         labels="segmentation_label",
-        classes=_CITYSCAPES,
-        void=tuple(sorted(set(range(34)) - set(_CITYSCAPES))),
+        classes={value: name for value, (name, _) in CITYSCAPES.items()},
+        void=tuple(sorted(set(range(34)) - set(CITYSCAPES))),
         name="image_id",
     ),
     "saliency_sets": Mapping(mask="mask", codes={0: 0, 255: 1}, name="name"),

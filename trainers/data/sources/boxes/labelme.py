@@ -38,17 +38,17 @@ def open_labelme(rest: str, needs: str) -> Source:
 def labelme_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find JSON files of labelme."""
     files = tree.files(".json")
-    if not any(map(_is_labelme, files[:3])):
+    if not any(map(is_labelme, files[:3])):
         return
     # Files stand for pictures here: a picture may be kept in its file alone.
-    found = find_pairs(tree, [], [path for path in files if _is_labelme(path)])
+    found = find_pairs(tree, [], [path for path in files if is_labelme(path)])
     if found is not None and found.chosen:
         count, opens = len(found.chosen), partial(_open, asked, tree, found)
         written = f"labelme:{tree.root}" + (f":{tree.split}" if tree.split else "")
         yield Reading(f"{count} JSON files of labelme", count, DECLARED, opens, found.parts, written)
 
 
-def _is_labelme(path: Path) -> bool:
+def is_labelme(path: Path) -> bool:
     """Tell by the beginning of a file, whose picture may follow."""
     with path.open("rb") as file:
         start = file.read(4000).replace(b"\0", b"")

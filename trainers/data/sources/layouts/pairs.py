@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -73,10 +74,8 @@ def _beside(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
         yield from ((free[0], place) for place in lonely)
 
 
-def group_readings(
-    tree: Tree, asked: Asked, groups: Sequence[Group], sure: int, *, trimap: bool = False
-) -> Iterator[Reading]:
-    """Give the reading of groups that are one data set, or of that split of them which is named."""
+def group_readings(tree: Tree, asked: Asked, groups: Sequence[Group], sure: int, **more: Any) -> Iterator[Reading]:
+    """Give the reading of groups that are one data set, or of that split of them which is named; see `pixel_source`."""
     chosen, splits, listed = chosen_groups(tree, groups)
     affixes = find_affixes(
         {composed(path.stem) for group in chosen for path in group.images},
@@ -103,7 +102,7 @@ def group_readings(
         coded,
         listed=listed,
         wanted=wanted,
-        trimap=trimap,
+        **more,
     )
     yield Reading(says + note, count, sure, opens, splits, written)
 

@@ -13,7 +13,9 @@ from ..boxes.labelme import labelme_readings
 from ..boxes.voc import voc_readings
 from ..boxes.yolo import yolo_readings
 from .base import Layout
+from .class_maps import cityscapes_readings, roboflow_map_readings, voc_map_readings
 from .pairs import pair_readings, picture_readings
+from .polygons import labelme_map_readings
 from .side_by_side import alpha_readings, equal_readings, tail_readings
 
 LAYOUTS = (
@@ -21,10 +23,14 @@ LAYOUTS = (
     Layout("side by side", "x.jpg beside x_mask.png", ("mask", "labels"), tail_readings),
     Layout("side by side", "x.jpg beside x.png", ("mask", "labels"), equal_readings),
     Layout("alpha", "pictures with the mask in their alpha", ("mask",), alpha_readings),
+    Layout("voc", "JPEGImages/ and SegmentationClass/", ("labels",), voc_map_readings),
+    Layout("cityscapes", "leftImg8bit/ and gtFine/", ("labels",), cityscapes_readings),
+    Layout("roboflow", "_classes.csv with x.jpg beside x_mask.png", ("labels",), roboflow_map_readings),
     Layout("voc", "pictures and XML files as Pascal VOC has them", ("boxes",), voc_readings),
     Layout("yolo", "data.yaml, or pictures and text files as YOLO has them", ("boxes",), yolo_readings),
-    Layout("coco", "pictures and a JSON file as COCO has it", ("boxes",), coco_readings),
+    Layout("coco", "pictures and a JSON file as COCO has it", ("boxes", "labels"), coco_readings),
     Layout("labelme", "pictures and JSON files of labelme", ("boxes",), labelme_readings),
+    Layout("labelme", "pictures and JSON files of labelme", ("labels",), labelme_map_readings),
     Layout("cvat", "pictures and annotations.xml of CVAT", ("boxes",), cvat_readings),
     Layout("pictures", "pictures", ("none",), picture_readings),
 )

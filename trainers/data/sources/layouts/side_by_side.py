@@ -18,6 +18,13 @@ _LOOKED_AT = 3
 
 def tail_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find x.jpg with x_mask.png, x_L.png, x_seg.png and such, in one folder or in one for each split."""
+    groups, letters = tail_groups(tree)
+    if groups:
+        yield from group_readings(tree, asked, groups, GUESSED if letters else SIMILAR)
+
+
+def tail_groups(tree: Tree) -> tuple[list[Group], bool]:
+    """Give pictures and partners of the same folder by the last words of their names, and whether all are letters."""
     groups, letters = [], True
     for folder in tree.folders:
         images, partners = [], []
@@ -31,8 +38,7 @@ def tail_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
                 images.append(path)
         if partners:
             groups.append(Group(place_of(folder).context, images, partners, (folder, folder)))
-    if groups:
-        yield from group_readings(tree, asked, groups, GUESSED if letters else SIMILAR)
+    return groups, letters
 
 
 def equal_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
