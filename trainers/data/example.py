@@ -12,6 +12,9 @@ from ..geometry import IGNORE as IGNORE
 NEEDS = ("mask", "labels", "boxes", "none")
 """What a caller can ask every example to have; `none` means pictures only."""
 
+PLURALS = {"mask": "masks", "labels": "labels", "boxes": "boxes", "none": "pictures"}
+"""What is needed, in words."""
+
 SEPARATOR = " + "
 """What stands between sources that are to be one."""
 
