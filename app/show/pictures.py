@@ -14,7 +14,7 @@ from PIL import Image
 
 from ...trainers.data.example import Ids, Source
 from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
-from ...trainers.data.listing import no_pictures, passed_over
+from ...trainers.data.listing import no_pictures, passed_over, surroundings
 from ...trainers.data.sources import FORMS, SOURCES, open_source
 from ...trainers.errors import UsageError
 from ...trainers.files import written_beside
@@ -79,7 +79,7 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
         else:
             raise UsageError(
                 f"expected a picture, a folder, a pattern or a source ({FORMS}); found nothing at {text!r}: "
-                "check the path"
+                f"check the path ({surroundings(path)})"
             )
         for path in files:
             repairs = []
