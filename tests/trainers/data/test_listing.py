@@ -10,7 +10,7 @@ from metricfit.trainers.data.listing import contents, no_pictures, passed_over
 from metricfit.trainers.data.scan.scanner import scan
 from metricfit.trainers.data.sources import open_source
 
-from .test_folder import write_pairs
+from .test_folder import picture, write_pairs
 
 
 @pytest.fixture
@@ -72,3 +72,18 @@ def test_black_pictures_and_those_of_one_colour_are_noted(tmp_path):
         "2 of 4 pictures are black or nearly so, no value is above 11 of 255: look whether that is meant (a, b)"
     )
     assert notes[1] == "1 of 4 pictures is of one colour throughout: look whether that is meant (c)"
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "noted"), [(1, (24, 32), 0), (3, (24, 32), 1), (6, (24, 24), 1), (6, (32, 24), 0)]
+)
+def test_rotations_that_no_size_shows_are_noted(tmp_path, orientation, size, noted):
+    write_pairs(tmp_path, ["a"])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture(1, size)).save(tmp_path / "images" / "a.png", exif=exif)
+    upright = (24, 24) if size == (24, 24) else (24, 32)
+    Image.fromarray(np.eye(*upright, dtype=np.uint8)).save(tmp_path / "masks" / "a.png")
+    found = scan(open_source(f"folder:{tmp_path}"), quiet=True)
+    assert not found.faults
+    assert [note.startswith("1 of 1 picture is turned by EXIF rotation") for note in found.notes] == [True] * noted
