@@ -1,10 +1,12 @@
 """What lies in a folder beside the pictures that can be read, said in words."""
 
+import difflib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import DataError
+from ..text import folded
 from .decoding import HEIF_SUFFIXES, RAW_SUFFIXES
 from .images import PICTURE_SUFFIXES
 
@@ -50,7 +52,10 @@ def contents(folder: Path) -> str:
 def surroundings(path: Path) -> str:
     """Say what lies where a path leads that is not there, for an error that misses it."""
     place = next((parent for parent in path.absolute().parents if parent.is_dir()), Path.cwd())
-    return f"looked in {place}: {contents(place)}"
+    missing = path.absolute().relative_to(place).parts[0]
+    names = {folded(one.name): one.name for one in place.iterdir()}
+    near = difflib.get_close_matches(folded(missing), names, n=1, cutoff=0.75)
+    return f"did you mean {place / names[near[0]]}?" if near else f"looked in {place}: {contents(place)}"
 
 
 def no_pictures(folder: Path) -> DataError:

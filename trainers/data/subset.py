@@ -29,6 +29,10 @@ class Subset(Source):
     def __len__(self) -> int:
         return len(self.indices)
 
+    def doubts(self) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.doubts()
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         return self.source.load(int(self.indices[index]))

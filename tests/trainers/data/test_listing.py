@@ -6,7 +6,7 @@ from PIL import Image
 
 from metricfit.trainers.data import listing
 from metricfit.trainers.data.images import PICTURE_SUFFIXES
-from metricfit.trainers.data.listing import contents, no_pictures, passed_over
+from metricfit.trainers.data.listing import contents, no_pictures, passed_over, surroundings
 from metricfit.trainers.data.scan.scanner import scan
 from metricfit.trainers.data.sources import open_source
 
@@ -87,3 +87,12 @@ def test_rotations_that_no_size_shows_are_noted(tmp_path, orientation, size, not
     found = scan(open_source(f"folder:{tmp_path}"), quiet=True)
     assert not found.faults
     assert [note.startswith("1 of 1 picture is turned by EXIF rotation") for note in found.notes] == [True] * noted
+
+
+def test_a_path_that_is_written_otherwise_is_found_out(tmp_path):
+    stored = tmp_path / "mo\u0308we"
+    stored.mkdir()
+    (tmp_path / "Images").mkdir()
+    assert surroundings(tmp_path / "m\u00f6we") == f"did you mean {stored}?"
+    assert surroundings(tmp_path / "images" / "a.jpg") == f"did you mean {tmp_path / 'Images'}?"
+    assert surroundings(tmp_path / "photos") == f"looked in {tmp_path}: it holds Images/, mo\u0308we/"

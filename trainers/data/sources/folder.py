@@ -229,7 +229,10 @@ def open_folder(rest: str, needs: str, files: FileCoding) -> FolderSource:
     folder = base / "images"
     if not folder.is_dir():
         if needs != "none":
-            advice = f"put the pictures into {folder} and their {PARTNERS[needs]} beside it"
+            advice = (
+                f"put the pictures into {folder} and their {PARTNERS[needs]} beside it, or try auto:{rest}, which "
+                "knows other names, or name both as folder:IMAGES,MASKS"
+            )
             if not split and (known := _splits(path)):
                 advice = f"name one of its splits, {', '.join(known)}"
             raise DataError(
@@ -243,7 +246,7 @@ def open_folder(rest: str, needs: str, files: FileCoding) -> FolderSource:
     if needs != "none" and not (base / PARTNERS[needs]).is_dir():
         raise DataError(
             f"{folder} has no {base / PARTNERS[needs]} beside it ({contents(base)}): put the {PARTNERS[needs]} there, "
-            "with the stems of their images"
+            f"with the stems of their images, or try auto:{rest}, which knows other names"
         )
     beside = base / PARTNERS.get(needs, "")
     partners = by_stem(picture_files(beside)) if needs in PARTNERS else None
@@ -278,4 +281,6 @@ def pixel_source(
     if not class_names and (colours or listed):
         class_names = colours.names if colours else read_class_names(str(listed), most=MOST_CLASSES)
     labels = read or LabelReader(files, colours)
-    return FolderSource(name, images, partners, needs, labels, class_names=class_names, **more)
+    source = FolderSource(name, images, partners, needs, labels, class_names=class_names, **more)
+    source.ignores = colours is not None
+    return source

@@ -24,7 +24,7 @@ class Listed(Subset):
         chosen, faults = read_list(path, meant)
         super().__init__(source, [places[one] for one in chosen])
         self.name, self.structural_faults = name, faults
-        self.recognised, self.ignores = source.recognised, source.ignores
+        self.recognised, self.ignores, self.notes = source.recognised, source.ignores, source.notes
 
 
 def without_list(text: str) -> tuple[str, Path | None]:
