@@ -77,40 +77,69 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         start: position of its first example in the data set, where it judges a part of it.
         shown: positions of the examples that the report keeps, see `evenly_spread`.
         label: name of the model in figures.
+        by_picture: also keep what `resampled` needs of each picture.
     """
 
     settings: ClassVar[tuple[str, ...]] = ()  # what merged judges must share, besides what their measures must
     measures: dict[str, Streaming]
 
-    def __init__(self, *, start: int = 0, shown: Iterable[int] = (), label: str = "model"):
-        self.label = label
+    def __init__(self, *, start: int = 0, shown: Iterable[int] = (), label: str = "model", by_picture: bool = False):
+        self.label, self.by_picture = label, by_picture
         self._next, self._shown = start, frozenset(shown)
         self._pictures: dict[int, Picture] = {}
+        self._rows: dict[int, Any] = {}
 
     def update(self, example: Example, found: FoundT) -> None:
         """Take in one example; ValueError where what was found does not fit it."""
         truth, drawn = self._measure(example, found)
         if self._next in self._shown:
             self._pictures[self._next] = Picture(example.image, truth, drawn, example.name)
+        if self.by_picture:
+            self._rows[self._next] = self._row(truth, drawn)
         self._next += 1
 
     def merge(self, other: Self) -> None:
         """Take in what a judge of another part of the data set did; ValueError where it judges otherwise."""
         if other is self or type(other) is not type(self) or list(other.measures) != list(self.measures):
             raise ValueError(f"{type(self).__name__} merges with one of the same measures, got {type(other).__name__}")
-        check_same(self, other, self.settings)
+        check_same(self, other, ("by_picture", *self.settings))
         pairs = [(measure, other.measures[name]) for name, measure in self.measures.items()]
         for measure, theirs in pairs:  # before anything is added up: a refusal leaves all as it was
             measure.check(theirs)
         for measure, theirs in pairs:
             measure.merge(theirs)
         self._pictures |= other._pictures
+        self._rows |= other._rows
         self._next = max(self._next, other._next)
+
+    @property
+    def examples(self) -> int:
+        """How many pictures `resampled` chooses among."""
+        return len(self._rows)
 
     @property
     def pictures(self) -> list[Picture]:
         """The pictures kept so far, in the order of the data set."""
         return [self._pictures[place] for place in sorted(self._pictures)]
+
+    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Give the main figures of sets of the same pictures that have each one so many times, float64 [R] by name.
+
+        `counts` [R, n] follows the order of the data set; NaN where a set has nothing to measure. Needs `by_picture`.
+        """
+        rows = [self._rows[place] for place in sorted(self._rows)]
+        if not rows or counts.shape[1:] != (len(rows),):
+            raise ValueError(f"counts must have one column for each of {len(rows)} pictures, got shape {counts.shape}")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self._resampled(rows, counts)
+
+    @abstractmethod
+    def _row(self, truth: Any, found: Any) -> Any:
+        """Give what a picture adds, of what `_measure` gave."""
+
+    @abstractmethod
+    def _resampled(self, rows: list[Any], counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Give the main figures, as `resampled`, of what the pictures add."""
 
     @abstractmethod
     def _measure(self, example: Example, found: FoundT) -> tuple[Any, Any]:

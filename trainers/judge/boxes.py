@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..figures.boxes import boxes_figure
 from ..figures.precision_recall import precision_recall_figure
 from ..figures.thresholds import confidence_figure
-from ..metrics.average_precision import CocoAP, CocoResult
+from ..metrics.average_precision import CocoAP, CocoResult, resampled_ap
 from ..metrics.correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from ..metrics.lrp import LRP, LRPResult
 from ..metrics.matching import Found, Truth
@@ -116,6 +116,12 @@ class BoxJudge(Judge[Found, DetectionReport]):
         self.coco.update(truth, found)
         self.lrp.update(truth, found)
         return truth, found
+
+    def _row(self, truth: Truth, found: Found) -> tuple[Truth, Found]:
+        return truth, found
+
+    def _resampled(self, rows: list[tuple[Truth, Found]], counts: np.ndarray) -> dict[str, np.ndarray]:
+        return resampled_ap(rows, len(self.coco.class_names), counts)
 
     def result(self) -> DetectionReport:
         """Give the report of all pictures so far."""

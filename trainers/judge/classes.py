@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..data.example import Example
 from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
-from ..metrics.jaccard import Jaccard, JaccardResult
+from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
 from .base import Judge, Report, Thresholds, known
 
 
@@ -66,6 +66,12 @@ class ClassJudge(Judge[np.ndarray, SegmentationReport]):
         labels = known(example, "labels")
         self.jaccard.update(labels, found)
         return labels, found
+
+    def _row(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+        return class_pixels(confusion_matrix(truth, found, len(self.jaccard.class_names)))
+
+    def _resampled(self, rows: list[np.ndarray], counts: np.ndarray) -> dict[str, np.ndarray]:
+        return resampled_agreement(np.stack(rows), counts)
 
     def result(self) -> SegmentationReport:
         """Give the report of all class maps so far."""

@@ -80,6 +80,15 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
             measure.update(to_logits(found) if isinstance(measure, LogitFMeasure) else found, mask)
         return mask, found
 
+    def _row(self, truth: np.ndarray, found: np.ndarray) -> FMeasureCurve:
+        like = next(iter(self.curves.values()))
+        curve = FMeasureCurve(like.beta2, like.average, like.protocol)
+        curve.update(found, truth)
+        return curve
+
+    def _resampled(self, rows: list[FMeasureCurve], counts: np.ndarray) -> dict[str, np.ndarray]:
+        return FMeasureCurve.resampled(rows, counts)
+
     def result(self) -> SaliencyReport:
         """Give the report of all maps so far."""
         results = {name: curve.result() for name, curve in self.curves.items()}

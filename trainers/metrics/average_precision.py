@@ -118,6 +118,44 @@ class CocoAP(Streaming):
         )
 
 
+def resampled_ap(pictures: Sequence[tuple[Truth, Found]], classes: int, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Give AP of sets with each picture so many times, as `Judge.resampled`: boxes are matched once, then weighted."""
+    evaluation = _Evaluation(pictures, classes)
+    evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.evaluate()
+    size, found = len(pictures), list[Any](evaluation.evalImgs)
+    every = np.stack([_class_ap(found[size * index : size * (index + 1)], counts) for index in range(classes)])
+    return {"ap": _mean(every, axis=0)}
+
+
+def _class_ap(found: Sequence[dict[str, Any] | None], counts: np.ndarray) -> np.ndarray:
+    """AP of one class by draw, float64 [R], of COCOeval's matches in each picture; NaN without a box that counts."""
+    there = [(picture, one) for picture, one in enumerate(found) if one is not None]
+    ap = np.full(len(counts), np.nan)
+    if not there:
+        return ap
+    pictures = np.array([picture for picture, _ in there])
+    truths = counts[:, pictures] @ np.array([np.count_nonzero(np.asarray(one["gtIgnore"]) == 0) for _, one in there])
+    scores = np.concatenate([one["dtScores"] for _, one in there])
+    order = np.argsort(-scores, kind="mergesort")
+    owners = np.repeat(pictures, [len(one["dtScores"]) for _, one in there])[order]
+    matched, ignored = (
+        np.concatenate([one[name] for _, one in there], axis=1)[:, order].astype(bool)
+        for name in ("dtMatches", "dtIgnore")
+    )
+    for draw in np.flatnonzero(truths):
+        weights = counts[draw, owners]
+        true, false = (np.cumsum(weights * hits, axis=1) for hits in (matched & ~ignored, ~matched & ~ignored))
+        precision = true / (true + false + np.spacing(1))
+        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        # Behind the last box precision is 0.
+        envelope = np.pad(envelope, ((0, 0), (0, 1)))
+        places = (np.searchsorted(reached, RECALLS, side="left") for reached in true / truths[draw])
+        ap[draw] = np.mean([row[place] for row, place in zip(envelope, places)])
+    return ap
+
+
 def to_coco_results(
     image_id: int | str, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray
 ) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """F-measure over 256 thresholds, mean absolute error and threshold stability, streamed image by image in NumPy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from ..errors import MetricfitError
 from ..geometry import IGNORE
 from .histogram import curves, f_measure, histograms, published, threshold_codes
+from .resampling import weighted_sums
 from .streaming import Streaming
 from .threshold_band import band_around
 
@@ -134,6 +136,17 @@ class FMeasureCurve(Streaming):
             f = f_measure(precision, recall, self.beta2)
         mae, polarisation = self._error / self.images, self._polarised / self.images
         return FMeasureResult.from_curves(precision, recall, f, mae=mae, polarisation=polarisation, images=self.images)
+
+    @staticmethod
+    def resampled(pictures: "Sequence[FMeasureCurve]", counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Give MaxF, MeanF and MAE of sets with each of the pictures so many times, as `Judge.resampled`."""
+        images = weighted_sums(counts, np.array([one.images for one in pictures]))
+        curves = weighted_sums(counts, np.stack([one._curves for one in pictures])) / images[:, None, None]
+        errors = weighted_sums(counts, np.array([one._error for one in pictures])) / images
+        precision, recall, f = curves.swapaxes(0, 1)
+        if pictures[0].average == "curves":
+            f = f_measure(precision, recall, pictures[0].beta2)
+        return {"max_f": f.max(axis=1), "mean_f": f.mean(axis=1), "mae": errors}
 
 
 def _as_mask(mask: np.ndarray) -> np.ndarray:
