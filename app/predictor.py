@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import saved_models
 from ..export.runners.base import Runner
+from ..saved_models import shipped_models
 from ..trainers.data.fit import fit_image
 from ..trainers.data.images import over_white, read_image
 from ..trainers.errors import UsageError
@@ -118,12 +118,6 @@ def find_model(path: str | Path) -> Path:
         "expected a MODEL, none was given and none ships with this installation: give a run or export folder, such as "
         "the one that 'metricfit quickstart' makes"
     )
-
-
-def shipped_models() -> dict[str, Path]:
-    """Give the folders of the models that ship with the program by their names, in the names' order."""
-    cards = [card for root in saved_models.__path__ for card in Path(root).glob("*/card.json")]
-    return dict(sorted((card.parent.name, card.parent) for card in cards))
 
 
 def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshold:

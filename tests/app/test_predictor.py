@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.app import predictor as module
+from metricfit import saved_models
 from metricfit.app.predictor import Predictor, find_model, load_predictor, resolve_threshold
 from metricfit.app.show.threshold import Threshold
 from metricfit.export import read_card
@@ -106,7 +106,7 @@ def test_the_default_threshold_is_said_to_be_one():
 
 
 def test_without_a_shipped_model_the_user_is_asked_for_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(module.saved_models, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(saved_models, "__path__", [str(tmp_path)])
     with pytest.raises(UsageError, match="quickstart"):
         load_predictor("")
 

@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,8 +10,11 @@ from metricfit.app.predictor import load_predictor, shipped_models
 from metricfit.export.card import read_card
 from metricfit.export.formats.base import digest
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics import FMeasureCurve
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.first_model import first_model
 
 LARGEST_MEGABYTES = {"saliency_lite0": 6, "saliency_mobile": 3, "detection_bccd": 6}
 NAMES = tuple(LARGEST_MEGABYTES)
@@ -66,3 +70,25 @@ def test_the_detector_knows_its_classes_and_gives_boxes_in_falling_order():
 def test_a_name_that_no_model_has_is_answered_with_those_there_are():
     with pytest.raises(UsageError, match="detection_bccd, saliency_lite0, saliency_mobile"):
         load_predictor("saliency_large")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_starts_from_what_the_file_finds(name, tmp_path, monkeypatch):
+    """The Keras model that is read back finds what the 8-bit file finds, and batches train it where it is."""
+    monkeypatch.chdir(tmp_path)
+    runner, source = load_predictor(name).runner, open_source("scenes:train")
+    model = first_model(name, (runner.task,), Subset(source, range(4)))
+    task = get_task(runner.task)
+    pictures = np.stack([runner.fit(source.load(index).image) for index in range(8, 10)])
+    found, expected = task.as_predictor(model)(pictures), runner(pictures)
+    if runner.task == "detection":
+        assert np.abs(found[1] - expected[1]).mean() < 0.1 * expected[1].mean()
+        surest = [part[:, 0] for part in (found[0], expected[0])]
+        assert np.median(np.abs(np.subtract(*surest))) < 3
+        return
+    assert np.abs(found - expected).mean() < 0.01
+    assert expected.std() > 0.2
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len({float(layer.moving_mean[0]) for layer in norms}) > len(norms) / 2, "each has been measured"
+    by_batch = keras.ops.sigmoid(model(pictures, training=True))
+    assert np.abs(by_batch - found).mean() < 0.1

@@ -1,9 +1,12 @@
 """Weights from one trained model into another whose classes differ."""
 
+import logging
 from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
+
+log = logging.getLogger("metricfit")
 
 
 def transfer_by_class(
@@ -16,6 +19,10 @@ def transfer_by_class(
     """
     if len(trained.weights) != len(model.weights):
         raise ValueError("not the same network")
+    if tuple(new) != tuple(old):
+        kept, added = ([name for name in new if (name in old) is there] for there in (True, False))
+        said = f"of the classes {', '.join(kept) or 'none'} keep{'' if len(kept) > 1 else 's'} what is learnt"
+        log.info("first weights: the network's, and %s%s", said, f"; new: {', '.join(added)}" if added else "")
     of_classes = {id(weight) for weight in last}
     values = []
     for variable, value in zip(model.weights, trained.get_weights()):

@@ -5,17 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..machine import held_back_stderr
-from ..training.config import DetectionConfig, RunConfig, SaliencyConfig, SegmentationConfig
+from ..training.config import CONFIGS, RunConfig
 
 if TYPE_CHECKING:
     from .base import Task
 
-CONFIGS: dict[str, type[RunConfig]] = {
-    "saliency": SaliencyConfig,
-    "segmentation": SegmentationConfig,
-    "detection": DetectionConfig,
-}
-"""Task -> what its training can be told."""
+__all__ = ["CONFIGS", "get_task", "task_of"]
 
 
 @functools.cache

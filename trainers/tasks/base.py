@@ -31,7 +31,8 @@ from ..training.callbacks.checkpoint import has_checkpoint
 from ..training.config import RunConfig
 from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, open_run
-from ..training.saved import best_model, load_model
+from ..training.saved import best_model
+from .first_model import first_model, settings_of
 from .predictor import AnyModel, CompiledModel, Predictor
 
 log = logging.getLogger("metricfit")
@@ -53,6 +54,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         measured_by_keras: whether Keras' own validation logs the main metric.
         baseline: of comparisons, the loss from whose models the control with scaled logits is made; empty where
             scaling changes nothing.
+        starts_from: further tasks from whose models a training can start.
         best_threshold: the scalar that says where a set's best threshold lies, in [0, 1]; empty without thresholds.
     """
 
@@ -64,6 +66,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
     judging: ClassVar[tuple[str, ...]] = ()
     measured_by_keras: ClassVar[bool] = False
     baseline: ClassVar[str] = ""
+    starts_from: ClassVar[tuple[str, ...]] = ()
     best_threshold: ClassVar[str] = ""
 
     @property
@@ -278,15 +281,24 @@ class Task(ABC, Generic[ConfigT, ReportT]):
             return self.build_model(replace(config, weights="none"), training)
         model = self.build_model(config, training)
         if config.init:
-            trained = load_model(config.init)
+            trained = first_model(config.init, (self.name, *self.starts_from), training)
             try:
                 self.initialise(model, trained, config)
             except ValueError as error:
                 raise UsageError(
                     f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
-                    f"use the same --{' and --'.join(self.network)} as there"
+                    f"use {self._same_network(config)}"
                 ) from error
         return model
+
+    def _same_network(self, config: ConfigT) -> str:
+        """Name the flags that give the network of what a training starts from, by what is known of that."""
+        flags = {flag: flag.replace("-", "_") for flag in self.network}
+        there = settings_of(config.init or "")
+        other = [
+            f"--{flag} {there[name]}" for flag, name in flags.items() if there.get(name, 0) != getattr(config, name)
+        ]
+        return " ".join(other) if there and other else f"the same --{' and --'.join(self.network)} as there"
 
     # Comparison.
 

@@ -46,6 +46,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     shown = ("dataset_miou_present", "image_miou", "pixel_accuracy")
     network = ("model", "backbone", "aspp-channels", "aspp-dilations", "head-channels")
     judging = ("scales", "flips")
+    starts_from = ("saliency",)
     tags = {name: f"panels/{name}" for name in ("class_iou", "confusion", "panels")}  # noqa: RUF012
 
     def check(self, config: SegmentationConfig) -> None:

@@ -78,7 +78,8 @@ class RunConfig:
     weights: str = "none"
     """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5."""
     init: str | None = None
-    """Start from a trained model instead: a run folder or a .keras file of the same backbone."""
+    """Start from a trained model instead, of the same backbone: a run folder, a .keras file, an exported folder, or the
+    name of a model that ships with the program, such as saliency_lite0."""
     size: int = 192
     """Side of the square network input in pixels, a multiple of 32."""
     batch_size: int = 16
@@ -215,6 +216,14 @@ class DetectionConfig(RunConfig):
     max_boxes: int | None = None
     """Most boxes of one picture; by default what the training data have."""
     augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
+
+
+CONFIGS: dict[str, type[RunConfig]] = {
+    "saliency": SaliencyConfig,
+    "segmentation": SegmentationConfig,
+    "detection": DetectionConfig,
+}
+"""Task -> what its training can be told."""
 
 
 def check_range(config: RunConfig, names: Iterable[str], sound: Callable[[Any], bool], what: str) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import ImageGrab
 
+from metricfit import saved_models
 from metricfit.app import cli
-from metricfit.app import predictor as predictor_module
 from metricfit.app.live import demo as module
 from metricfit.app.live import window as window_module
 from metricfit.app.live.camera import Camera
@@ -381,7 +381,7 @@ def test_without_a_display_one_sentence(monkeypatch, tmp_path):
 
 def test_a_missing_model_is_named_before_a_missing_display(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "find_model", find_model)
-    monkeypatch.setattr(predictor_module.saved_models, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(saved_models, "__path__", [str(tmp_path)])
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(UsageError, match="expected a MODEL"):
         play(_options(tmp_path, "scenes", headless=False))

@@ -1,17 +1,16 @@
 """The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
 from ...machine import workers
-from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
 from ..pixel_files.coding import FileCoding
@@ -38,7 +37,7 @@ class Faults:
         facts: kind of target -> what there is of it in the usable examples that have it.
         remarks: what the source itself finds worth knowing, a sentence each.
         doubts: what all examples together show to be wrong, a sentence each: no run goes on with it.
-        odd: what is odd about pictures themselves, a few words -> the names of the examples.
+        dull: what is odd about pictures themselves, a few words -> the names of the examples.
     """
 
     source: str
@@ -51,7 +50,7 @@ class Faults:
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
     doubts: Sequence[str] = ()
-    odd: dict[str, list[str]] = field(default_factory=dict)
+    dull: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def sentences(self) -> list[str]:
@@ -61,13 +60,13 @@ class Faults:
     @property
     def notes(self) -> list[str]:
         """What is no fault and yet worth knowing, a sentence each."""
-        odd = [
-            f"{len(names)} of {counted(self.total, 'picture')} {'is' if len(names) == 1 else 'are'} {kind} "
-            f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-            for kind, names in self.odd.items()
+        dull = [
+            f"{len(names)} of {counted(self.total, 'picture')} {'is' if len(names) == 1 else 'are'} {kind}: "
+            f"look whether that is meant ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for kind, names in self.dull.items()
         ]
         facts = [note for facts in self.facts.values() for note in facts.notes(self.class_names)]
-        return [*self.remarks, *odd, *facts]
+        return [*self.remarks, *dull, *facts]
 
     @property
     def hopeless(self) -> bool:
@@ -133,22 +132,14 @@ class _Look(NamedTuple):
     repairs: tuple[str, ...]
     adapted: tuple[str, ...]
     facts: dict[str, Facts]
-    odd: tuple[str, ...]
+    odd: str
 
 
-def _odd(example: Example, file: Path | None) -> Iterator[str]:
-    """Say what is odd about a picture itself, and what to do."""
-    image = example.image
+def _dull(image: np.ndarray) -> str:
+    """Say what is odd about a picture itself, or nothing."""
     if image.max(initial=0) < DARK:
-        yield f"black or nearly so, no value is above {DARK - 1} of 255: look whether that is meant"
-    elif (image == image[:1, :1]).all():
-        yield "of one colour throughout: look whether that is meant"
-    has_pixels = example.mask is not None or example.labels is not None
-    if file is not None and (has_pixels or example.boxes is not None) and is_turned(file, seen=not has_pixels):
-        yield (
-            "turned by EXIF rotation, and the size does not tell whether what belongs to it is turned, too: look with "
-            "metricfit data show"
-        )
+        return f"black or nearly so, no value is above {DARK - 1} of 255"
+    return "of one colour throughout" if (image == image[:1, :1]).all() else ""
 
 
 def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
@@ -160,7 +151,7 @@ def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
     there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
     facts = {target.name: target.facts(example, source.class_names) for target in there}
     known = {kind: found for kind, found in facts.items() if found is not None}
-    return _Look(example.repairs, example.adapted, known, tuple(_odd(example, source.picture_file(index))))
+    return _Look(example.repairs, example.adapted, known, _dull(example.image))
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -176,8 +167,8 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
                 found.faults.append((name, str(look)))
                 continue
             repairs, adapted, there, odd = look
-            for kind in odd:
-                found.odd.setdefault(kind, []).append(name)
+            if odd:
+                found.dull.setdefault(odd, []).append(name)
             for kind in adapted:
                 found.adapted.setdefault(kind, []).append(name)
             for kind in repairs:

@@ -1,0 +1,232 @@
+"""The weights of an exported .tflite file, read back into the Keras network that it was made of.
+
+A converter folds each normalisation into the convolution before it. What is read back normalises by the statistics that
+pictures have there, and undoes that by its own scale and offset: the same function, and one that goes on training.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from .backbones.builders import CLASSIFIER_TOPS
+
+BATCH = 8
+_OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_SCALES = {"INT8": np.int8, "INT32": np.int32, "FLOAT16": np.float16, "FLOAT32": np.float32}
+_Convolution = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.SeparableConv2D
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A convolution of a file: its kernel in Keras' order of axes, the offset of its channels, and how it is called."""
+
+    values: np.ndarray  # float32 [H, W, I, O]; of depthwise ones [H, W, I, 1]
+    offset: np.ndarray
+    called: str
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call of a convolution, and the normalisation that took what it gave: of the same kernel, one for each call."""
+
+    output: Any
+    normalisation: Any = None
+    factor: np.ndarray = field(default_factory=lambda: np.ones(1))
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(1))
+
+
+@dataclass(eq=False)
+class _Step:
+    """A convolution of a network, with its calls."""
+
+    layer: Any
+    calls: list[_Call] = field(default_factory=list)
+
+    @property
+    def variables(self) -> Sequence[Any]:
+        """Its kernels."""
+        if isinstance(self.layer, keras.layers.SeparableConv2D):
+            return (self.layer.depthwise_kernel, self.layer.pointwise_kernel)
+        return (self.layer.kernel,)
+
+
+def read_back(model: keras.Model, content: bytes, pictures: np.ndarray) -> None:
+    """Give a model, built as that of a file, the file's weights; ValueError where it is another network.
+
+    `pictures` uint8 [n, S, S, 3] are those on which the normalisations are measured.
+    """
+    kernels, done = read_kernels(content), set[int]()
+    calls = []
+    for step in _steps(model, pictures[:1]):
+        for variable in step.variables:
+            found = _taken(kernels, step, variable)
+            variable.assign(found[0].values)
+            done.add(id(variable))
+        if step.layer.use_bias:
+            # A hard sigmoid adds 3 first, which the converter puts into the offset.
+            three = 3 if re.search(r"hard_sigmoid\w*/add", found[0].called) else 0
+            step.layer.bias.assign(found[0].offset - three)
+            done.add(id(step.layer.bias))
+        for call, kernel in zip(step.calls, found):
+            if call.normalisation is not None:
+                call.factor, call.offset = _factor(kernel, found[0]), kernel.offset
+                _set(call, np.zeros_like(call.offset), np.ones_like(call.offset))
+                done |= {id(weight) for weight in call.normalisation.weights}
+                calls.append(call)
+            elif not step.layer.use_bias and np.abs(kernel.offset).max(initial=0) > 1e-6:
+                raise ValueError(f"{step.layer.name} has no offset in the network, and one in the file")
+    if kernels:
+        raise ValueError(f"the file has {len(kernels)} convolutions more than the network")
+    layers = [layer for layer in model._flatten_layers(include_self=False) if layer.name not in CLASSIFIER_TOPS]
+    if left := [one.path for layer in layers for one in layer.trainable_weights if id(one) not in done]:
+        raise ValueError(f"{left[0]} is not in the file")
+    _measure(model, calls, pictures)
+
+
+def read_kernels(content: bytes) -> list[Kernel]:
+    """Read the convolutions of a .tflite file's first graph, in the order in which they are computed."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    graph = model.subgraphs[0]
+    operators = [
+        (names[max(code.builtinCode, code.deprecatedBuiltinCode)], operator)
+        for operator in graph.operators
+        for code in [model.operatorCodes[operator.opcodeIndex]]
+    ]
+    # Kernels of 16 bits are widened by an operator.
+    widened = {int(one.outputs[0]): int(one.inputs[0]) for name, one in operators if name == "DEQUANTIZE"}
+    found = []
+    for name, operator in operators:
+        if name in _OPERATORS:
+            kernel, offset, output = (int(index) for index in (*operator.inputs[1:3], operator.outputs[0]))
+            values = _constant(model, graph.tensors[widened.get(kernel, kernel)])
+            # [O, H, W, I], or [1, H, W, I] of a depthwise one.
+            values = values.transpose(1, 2, 3, 0) if values.ndim == 4 else values
+            added = _constant(model, graph.tensors[widened.get(offset, offset)])
+            called = ";".join(graph.tensors[index].name.decode() for index in (kernel, offset, output))
+            found.append(Kernel(values, added, called))
+    return found
+
+
+def _constant(model: Any, tensor: Any) -> np.ndarray:
+    """The values of a constant tensor, float32: whole numbers times their scale, which may differ by channel."""
+    kinds = {code: name for name, code in vars(schema.TensorType).items()}
+    data = model.buffers[tensor.buffer].data
+    if data is None or kinds[tensor.type] not in _SCALES:
+        raise ValueError(f"{tensor.name.decode()} is no constant of the file")
+    values = np.asarray(data, np.uint8).view(_SCALES[kinds[tensor.type]]).reshape(tensor.shape).astype(np.float32)
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    if scale is None or not len(scale):
+        return values
+    shape = [1] * values.ndim
+    shape[tensor.quantization.quantizedDimension] = len(scale)
+    return values * np.asarray(scale, np.float32).reshape(shape)
+
+
+def _taken(kernels: list[Kernel], step: _Step, variable: Any) -> list[Kernel]:
+    """Take the file's first kernels of a layer's name and shape, one for each of its calls, out of the list."""
+    shape, taken = tuple(variable.shape), list[Kernel]()
+    *around, _, _ = variable.path.split("/")
+    for call in step.calls:
+        named = [step.layer, *([call.normalisation] if len(step.calls) > 1 and call.normalisation is not None else [])]
+        fitting = [one for one in kernels if one.values.shape == shape and all(_is_called(one, part) for part in named)]
+        if not fitting:
+            raise ValueError(f"the file has no kernel {list(shape)} for {step.layer.name}")
+        # Two heads may have layers of one name: the one in more of the layers around it is meant.
+        best = max(fitting, key=lambda one: sum(_has(one, part) for part in around))
+        kernels.remove(best)
+        taken.append(best)
+    return taken
+
+
+def _is_called(kernel: Kernel, layer: Any) -> bool:
+    """Tell whether the file's names of a kernel name a layer."""
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+    # Without a name of its own a layer is numbered, by how many there were before it in that process.
+    name = kind if re.fullmatch(rf"{kind}(_\d+)*", layer.name) else layer.name
+    return _has(kernel, name)
+
+
+def _has(kernel: Kernel, name: str) -> bool:
+    return re.search(rf"(^|[/;]){re.escape(name)}(_\d+)*[/;]", kernel.called) is not None
+
+
+def _factor(kernel: Kernel, base: Kernel) -> np.ndarray:
+    """Give what a kernel is of another one, channel by channel: normalisations of one layer differ by that."""
+    channels = len(kernel.offset)
+    values, others = kernel.values.reshape(-1, channels), base.values.reshape(-1, channels)
+    square = (others**2).sum(axis=0)
+    return np.divide((values * others).sum(axis=0), square, out=np.ones(channels), where=square > 0)
+
+
+def _set(call: _Call, mean: np.ndarray, variance: np.ndarray) -> None:
+    """Let a normalisation by such statistics multiply by the factor, add the offset, and change nothing else."""
+    layer = call.normalisation
+    layer.moving_mean.assign(mean)
+    layer.moving_variance.assign(variance)
+    layer.gamma.assign(call.factor * np.sqrt(variance + layer.epsilon))
+    layer.beta.assign(call.offset + call.factor * mean)
+
+
+def _steps(model: keras.Model, pictures: np.ndarray) -> list[_Step]:
+    """Run a model; gives its convolutions in the order of their first calls."""
+    steps: dict[int, _Step] = {}
+
+    def watch(layer: Any, inputs: Any, outputs: Any) -> None:
+        if isinstance(layer, _Convolution):
+            steps.setdefault(id(layer), _Step(layer)).calls.append(_Call(outputs))
+            return
+        for call in (call for step in steps.values() for call in step.calls if call.output is inputs):
+            call.normalisation = layer
+
+    _run(model, pictures, watch)
+    return list(steps.values())
+
+
+def _measure(model: keras.Model, calls: list[_Call], pictures: np.ndarray) -> None:
+    """Set each normalisation by the mean and the variance of what reaches it."""
+    sums = {id(call.normalisation): np.zeros((2, len(call.offset))) for call in calls}
+    counts = dict.fromkeys(sums, 0)
+
+    def watch(layer: Any, inputs: Any, outputs: Any) -> None:
+        if id(layer) in sums:
+            values = np.asarray(inputs, np.float64).reshape(-1, inputs.shape[-1])
+            sums[id(layer)] += np.stack([values.sum(axis=0), (values**2).sum(axis=0)])
+            counts[id(layer)] += len(values)
+
+    for start in range(0, len(pictures), BATCH):
+        _run(model, pictures[start : start + BATCH], watch)
+    for call in calls:
+        mean, square = sums[id(call.normalisation)] / counts[id(call.normalisation)]
+        _set(call, mean, np.maximum(square - mean**2, 0))
+
+
+def _run(model: keras.Model, pictures: np.ndarray, watch: Any) -> None:
+    """Run a model as it predicts, and show each convolution and normalisation with what it took and gave."""
+    layers = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, _Convolution | keras.layers.BatchNormalization) and layer.name not in CLASSIFIER_TOPS
+    ]
+
+    def watched(layer: Any, call: Any) -> Any:
+        def run(inputs: Any, *more: Any, **options: Any) -> Any:
+            outputs = call(inputs, *more, **options)
+            watch(layer, inputs, outputs)
+            return outputs
+
+        return run
+
+    calls = [(layer, layer.call) for layer in layers]
+    try:
+        for layer, call in calls:
+            layer.call = watched(layer, call)
+        model(pictures, training=False)
+    finally:
+        for layer, call in calls:
+            layer.call = call

@@ -1,0 +1,102 @@
+"""The trained model that a training starts from: of a run, a .keras file, or an exported or shipped model."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...saved_models import shipped_models
+from ..data.example import Source
+from ..data.fit import fit_image
+from ..errors import DataError, UsageError
+from ..judge.base import evenly_spread
+from ..models.read_back import read_back
+from ..models.registry import MODELS, serving
+from ..training.config import CONFIGS, filled
+from ..training.run_folder import read_run
+from ..training.saved import load_model
+
+log = logging.getLogger("metricfit")
+
+MEASURED = 32  # pictures, on which the normalisations of what is read back are measured
+_READ_FIRST = ("none", "float16", "dynamic", "int8")  # of several .tflite files, by what they have kept
+
+
+def first_model(init: str, tasks: Iterable[str], training: Source) -> keras.Model:
+    """Load what `--init` names: a model of one of these tasks; UsageError where there is none, or of another task.
+
+    The weights of an exported model are read back from its .tflite file. Its normalisations are measured on training
+    pictures, so that the model finds what the file finds, and goes on training.
+    """
+    path = _find(init)
+    if path is None:
+        raise UsageError(
+            f"no trained model at {init}: --init takes a run folder, a .keras file, an exported model's folder or one "
+            f"that ships with the program ({', '.join(shipped_models())})"
+        )
+    known, tasks = _described(path), tuple(tasks)
+    if known and known["task"] not in tasks:
+        raise UsageError(f"--init {init} is a {known['task']} model: give a {' or '.join(tasks)} model")
+    if "files" not in known:
+        return load_model(path)
+    return _read_back(path, known, training)
+
+
+def settings_of(init: str) -> Mapping[str, Any]:
+    """Give the settings of the training behind what `--init` names; empty where nothing says them."""
+    path = _find(init)
+    return {} if path is None else _described(path).get("config", {})
+
+
+def card_of(init: str) -> Mapping[str, Any]:
+    """Give the card of an exported model that `--init` names; empty for another model, or none."""
+    path = _find(init)
+    known = {} if path is None else _described(path)
+    return known if "files" in known else {}
+
+
+def _find(init: str) -> Path | None:
+    return Path(init) if Path(init).exists() else shipped_models().get(init)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """The card of an exported model, or what a run's config.json says; empty where neither is there."""
+    folder = path if path.is_dir() else path.parent
+    if (folder / "card.json").is_file() and path.suffix != ".keras":
+        try:
+            return dict(json.loads((folder / "card.json").read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{folder}/card.json cannot be read ({error}): export the model again") from error
+    return read_run(folder) if (folder / "config.json").is_file() else {}
+
+
+def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Model:
+    folder = path if path.is_dir() else path.parent
+    variants = {entry["variant"]: name for name, entry in card["files"].items() if entry["kind"] == "tflite"}
+    files = [folder / variants[name] for name in _READ_FIRST if name in variants]
+    file = path if path.suffix == ".tflite" else next((one for one in files if one.is_file()), None)
+    if file is None:
+        raise UsageError(f"--init {path} has no .tflite file to read weights from: give the run that it was made of")
+    side, resizing, task = card["input_size"], card.get("resizing", "stretch"), card["task"]
+    settings = filled(CONFIGS[task], card["config"], str(folder / "card.json"))
+    settings = replace(settings, weights="none", size=side)
+    classes = {} if task == "saliency" else {"class_names": tuple(card["class_names"])}
+    model = MODELS[getattr(settings, "model", next(iter(serving(task))))].build(settings, **classes)
+    places = evenly_spread(len(training), MEASURED)
+    pictures = np.stack([fit_image(training.load(place).image, side, resizing) for place in places])
+    try:
+        read_back(model, file.read_bytes(), pictures)
+    except ValueError as error:
+        raise UsageError(
+            f"the weights of {file} cannot be read back ({error}): give --init the run that it was made of"
+        ) from error
+    log.info(
+        "first weights: those of %s, trained at %d pixels; terms of what it was trained on: %s",
+        file, side, card["data_terms"],
+    )  # fmt: skip
+    return model
