@@ -95,12 +95,13 @@ def export(run: Model, to: str | Path, **flags: Any) -> "ExportResult":
         **flags: the other flags: `formats`, `quantize`, `test`, `data_terms`, `overwrite` and more.
 
     Returns:
-        The folder and its card: every file with its size, figures, latency and agreement.
+        The folder and its card: every file with its size, figures, latency and agreement. `refused` says which files
+        did not pass and were left out.
 
     Raises:
         UsageError: no such flag or run, or something in the way.
         DataError: data or a model that cannot be read.
-        MetricfitError: a conversion failed, or a file disagrees with the model.
+        MetricfitError: the model gives no numbers, or no file passed (with `strict`: not every file).
     """
     with held_back_stderr():
         from ..export import export_run

@@ -14,11 +14,11 @@ COLUMNS = ("megabytes", "latency_ms")
 
 
 def run(options: ExportOptions) -> int:
-    """Export a run and say what was made; gives the exit code."""
+    """Export a run and say what was made; gives the exit code, 1 where a file was left out."""
     result = export_run(**vars(options))
     log.info("\n%s\n", files_table(result))
     log.info("%s", made(result.made))
-    return 0
+    return 1 if result.refused else 0
 
 
 def files_table(result: ExportResult) -> str:

@@ -12,7 +12,7 @@ from ..trainers.errors import DataError
 from ..trainers.files import write_json
 from ..trainers.geometry import RESIZINGS
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CARD_NAME = "card.json"
 
 
@@ -58,6 +58,8 @@ class FileEntry(TypedDict):
     parity: dict[str, float]  # differences from the Keras model
     latency_ms: float  # for one picture
     tests: dict[str, FurtherData]  # by source
+    intervals: dict[str, list[float]]  # by what an 8-bit file may differ in: with 95 % not below, and not above
+    warnings: list[str]  # what the validation pictures cannot tell
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class ModelCard:
     files: dict[str, FileEntry] = field(default_factory=dict)
     resizing: str = "stretch"  # to the square; or `pad` (aspect kept, grey 114 at the right or bottom)
     limits: str = ""  # what the model is not made for
+    refused: dict[str, str] = field(default_factory=dict)  # files that did not pass and were left out, and why
+    warnings: list[str] = field(default_factory=list)  # what was noticed of the model itself
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +103,11 @@ class ExportResult:
     def files(self) -> dict[str, Path]:
         """The exported files and folders by name."""
         return {name: self.folder / name for name in self.card.files}
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The files that did not pass and were left out, with why in a sentence."""
+        return self.card.refused
 
     @property
     def made(self) -> list[Path]:
@@ -167,6 +176,7 @@ def write_card(card: ModelCard, folder: str | Path) -> Path:
 _ADDED: dict[int, dict[str, Any]] = {
     2: {"resizing": "stretch", "outputs": [], "description": "", "per_class": []},
     3: {"limits": "", "tests": {}},
+    4: {"intervals": {}, "refused": {}, "warnings": []},
 }
 """By version the fields that it added, and what they are in a card from before."""
 

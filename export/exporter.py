@@ -1,9 +1,11 @@
-"""From a run to a folder of exported files that were compared with the Keras model, or to no folder at all."""
+"""From a run to a folder of exported files that were compared with the Keras model, and agree with it."""
 
 import contextlib
 import dataclasses
+import logging
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from tqdm import tqdm
 
 from ..trainers.data.example import Source
 from ..trainers.data.subset import split_for_selection
-from ..trainers.errors import UsageError
+from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import write_text
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks import get_task as get_trained_task
@@ -22,12 +24,15 @@ from ..trainers.training.run_folder import read_run
 from .card import CARD_NAME, ExportResult, ModelCard, write_card
 from .formats.registry import FORMATS, QUANTIZATIONS
 from .parity.comparison import check, compare
-from .provenance import command_lines, export_versions, terms_of
+from .provenance import command_lines, export_versions, first_weights_of, terms_of
 from .readme import readme
+from .runners.base import Runner
 from .runners.keras import KerasRunner
 from .runners.load import load_keras
 from .runners.tflite import default_threads
 from .tasks import TASKS, alternatives
+
+log = logging.getLogger("metricfit")
 
 
 def export_run(
@@ -46,19 +51,21 @@ def export_run(
     data_terms: str = "",
     limits: str = "",
     overwrite: bool = False,
+    strict: bool = False,
     quiet: bool = False,
     seed: int = 0,
 ) -> ExportResult:
     """Export a model, with a card of what every file achieves; arguments as `metricfit export` takes them.
 
     Every exported file is run on the validation data (`val`, else the run's, else every tenth training example, as
-    training holds them out) by the runner that users run it with, and compared with the Keras model. When one does not
-    agree, or anything else fails, nothing is left behind.
+    training holds them out) by the runner that users run it with, and compared with the Keras model. One that does not
+    agree, or cannot be made, is left out and logged, and the card names it in `refused`. When that is every file, or
+    `strict` is set, or anything else fails, nothing is left behind.
 
     Raises:
         UsageError: options that do not fit together, no model there, or something in the way.
         DataError: data or a model that cannot be read.
-        MetricfitError: a conversion failed, or a converted file disagrees with the Keras model.
+        MetricfitError: the model gives no numbers, or no file passed (with `strict`: not every file).
     """
     run, to, test = Path(run), Path(to), tuple(test)
     formats, quantize = tuple(dict.fromkeys(formats)), tuple(dict.fromkeys(quantize))
@@ -101,36 +108,47 @@ def export_run(
         reference = KerasRunner(model, model_file, task)
         written = [(FORMATS[name], FORMATS[name].chosen(quantize)) for name in formats]
         files = {variant.file: (known, variant) for known, variants in written for variant in variants}
-        pictures = None
+        pictures, refused = None, dict[str, str]()
         if any(variant.calibrated for _, variant in files.values()):
             pictures = representative_pictures(training, reference.fit, seed=seed, quiet=quiet)[0]
         for known, variants in written:
-            known.write(model, folder, variants, task, pictures)
+            refused |= known.write(model, folder, variants, task, pictures)
         bar.update()
         bar.set_description("export: comparing")
-        runners = {file: known.open(folder / file) for file, (known, _) in files.items()}
-        expected, measured = compare(task, reference, runners, validation, config, quiet=quiet)
-        parity = {file: check(task, file, files[file][1], expected, measured[file]) for file in files}
+        _drop(refused, folder, {}, strict=strict, wanted=files)
+        runners = {file: known.open(folder / file) for file, (known, _) in files.items() if file not in refused}
+        expected, measured = compare(
+            task, reference, runners, validation, config, quiet=quiet, refused=refused, by_picture=True
+        )
+        verdicts, parity = {}, {}
+        for file, found in measured.items():
+            parity[file], verdicts[file] = check(task, file, files[file][1], expected, found, seed=seed)
+            if verdicts[file].refusal:
+                refused[file] = verdicts[file].refusal
+        _drop(refused, folder, runners, strict=strict, wanted=files)
         tested = {
-            text: compare(task, reference, runners, source, config, quiet=quiet)[1]
+            text: compare(task, reference, runners, source, config, quiet=quiet, refused=refused)[1]
             for text, source in test_sources.items()
         }
+        _drop(refused, folder, runners, strict=strict, wanted=files)
         bar.update()
         bar.set_description("export: timing")
         picture = reference.fit(validation.load(0).image)
         entries: dict[str, Any] = {
             file: {
-                "kind": known.kind,
-                "variant": variant.name,
-                **known.describe(folder / file, task),
+                "kind": files[file][0].kind,
+                "variant": files[file][1].name,
+                **files[file][0].describe(folder / file, task),
                 **measured[file].to_dict(),
                 "parity": parity[file],
-                "latency_ms": runners[file].latency_ms(picture),
+                "intervals": verdicts[file].intervals,
+                "warnings": verdicts[file].warnings,
+                "latency_ms": runner.latency_ms(picture),
                 "tests": {
                     text: {"images": len(test_sources[text]), **found[file].to_dict()} for text, found in tested.items()
                 },
             }
-            for file, (known, variant) in files.items()
+            for file, runner in runners.items()
         }
         card = ModelCard(
             task=task.name,
@@ -147,9 +165,11 @@ def export_run(
                 "training_images": len(training),
                 "validation_images": len(validation),
                 "representative_images": 0 if pictures is None else len(pictures),
+                "first_weights": first_weights_of(config),
             },
             data_terms=data_terms or terms_of(source_text),
             limits=limits,
+            refused=refused,
             command=command,
             machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
             config=config,
@@ -159,6 +179,11 @@ def export_run(
         write_card(card, folder)
         write_text(folder / "README.md", readme(card))
         bar.update()
+    for file, entry in card.files.items():
+        for warning in entry["warnings"]:
+            log.warning("%s: %s", file, warning)
+    for reason in refused.values():
+        log.error("left out: %s", reason)
     return ExportResult(to, card)
 
 
@@ -169,6 +194,20 @@ def representative_pictures(
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
     bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet or None, leave=False, delay=1)
     return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]
+
+
+def _drop(
+    refused: dict[str, str], folder: Path, runners: dict[str, Runner], *, strict: bool, wanted: Iterable[str]
+) -> None:
+    """Remove what was refused from the folder and the runners; MetricfitError where too little is left."""
+    if refused and (strict or set(wanted) <= set(refused)):
+        raise MetricfitError(f"{'; '.join(refused.values())}; nothing was exported")
+    for file in refused:
+        runners.pop(file, None)
+        path = folder / file
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
 
 
 def _open_run(run: Path, data: str | None) -> tuple[Path, dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 import importlib.metadata
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..trainers.data.sources import all_scenes
+from ..trainers.models.backbones.weights import IMAGENET_PACKAGES, IMAGENET_TERMS
 from ..trainers.tasks import CONFIGS
+from ..trainers.tasks.first_model import card_of, settings_of
 from ..trainers.training.config import read_config, train_command
 from ..trainers.training.run_folder import read_run, versions
 from .card import CARD_NAME
@@ -19,6 +22,18 @@ def terms_of(data: str) -> str:
     if all_scenes(data):
         return "Made-up pictures drawn by metricfit itself: no terms."
     return "Not stated: ask whoever owns the training data before passing the model on."
+
+
+def first_weights_of(config: Mapping[str, Any]) -> str:
+    """Say where a training's first weights come from, and by which terms; empty where they were random."""
+    if init := config.get("init"):
+        if card := card_of(init):
+            return f"{init}: {card['data_terms']}"
+        before = first_weights_of(settings_of(init))
+        return f"{init}" + (f", which began with {before}" if before else "")
+    if config.get("weights") == "imagenet":
+        return f"ImageNet's, of the package {IMAGENET_PACKAGES.get(config.get('backbone', ''), '')} ({IMAGENET_TERMS})"
+    return "" if config.get("weights") in (None, "none", "auto") else str(config["weights"])
 
 
 def export_versions() -> dict[str, str]:
@@ -59,6 +74,8 @@ def _first_trainings(run: Path) -> list[str]:
     init = read_run(run)["config"].get("init")
     if not init:
         return []
+    if card := card_of(init):
+        return list(card["command"])
     first = Path(init) if Path(init).is_dir() else Path(init).parent
     if not (first / "config.json").is_file():
         return []

@@ -61,6 +61,7 @@ def readme(card: ModelCard) -> str:
         _table(("file",), files, [((f"`{name}`",), entry) for name, entry in card.files.items()]),
         f"{blocks['comparison']} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
+        *_notices(card),
         *([further, _table(("file", "data", "pictures"), task.measures, tests)] if tests else []),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
         "## Use",
@@ -72,7 +73,8 @@ def readme(card: ModelCard) -> str:
         "## Data",
         f"- Training: {card.data.get('training', '')}, {card.data.get('training_images', 0)} pictures\n"
         f"- Validation: {card.data.get('validation', '')}, {card.data.get('validation_images', 0)} pictures\n"
-        f"- Terms: {card.data_terms}",
+        + (f"- First weights: {card.data['first_weights']}\n" if card.data.get("first_weights") else "")
+        + f"- Terms: {card.data_terms}",
         "## How it was made",
         "\n".join("    " + line for line in card.command),
         "Settings:",
@@ -80,6 +82,14 @@ def readme(card: ModelCard) -> str:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _notices(card: ModelCard) -> list[str]:
+    """What a reader must know of files that are there with a warning, and of those that are not."""
+    files = [(f"`{name}`", warning) for name, entry in card.files.items() for warning in entry["warnings"]]
+    warnings = [*card.warnings, *(f"{name}: {warning}" for name, warning in files)]
+    lists = (("Mind", warnings), ("Left out, since they did not pass", list(card.refused.values())))
+    return ["\n".join([f"**{title}:**", "", *(f"- {line}" for line in lines)]) for title, lines in lists if lines]
 
 
 def _filled(text: str, card: ModelCard) -> str:

@@ -41,8 +41,13 @@ class Format(ABC):
         return [self.variants[name] for name in (quantize if self.quantized else self.variants)]
 
     @abstractmethod
-    def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
-        """Write files into a folder, or raise a MetricfitError; calibration needs pictures uint8 [n, S, S, 3]."""
+    def write(
+        self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures
+    ) -> dict[str, str]:
+        """Write files into a folder; calibration needs pictures uint8 [n, S, S, 3].
+
+        Gives the files that could not be made, by name, with why in a sentence.
+        """
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:

@@ -24,7 +24,9 @@ class SavedModel(Format):
     variants: ClassVar = {"saved_model": Variant("saved_model", "saved_model", rank=4, largest_difference=1e-3)}
     heading = "With TensorFlow alone:"
 
-    def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
+    def write(
+        self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures
+    ) -> dict[str, str]:
         """Write the folder."""
         import tensorflow as tf
 
@@ -34,6 +36,7 @@ class SavedModel(Format):
         for variant in variants:
             specs = {IMAGE: tf.TensorSpec((None, size, size, 3), tf.uint8)}
             write_stages(task.stages(model), folder / variant.file, specs)
+        return {}
 
     def recognises(self, path: Path) -> bool:
         """Look for the file that every SavedModel has."""

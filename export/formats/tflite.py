@@ -37,11 +37,13 @@ class TFLite(Format):
     heading = "With the TFLite runtime alone (every .tflite file holds built-in operators only):"
     packages = ("ai-edge-litert",)
 
-    def write(self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures) -> None:
+    def write(
+        self, model: KerasModel, folder: Path, variants: Variants, task: ExportTask, pictures: Pictures
+    ) -> dict[str, str]:
         """Convert the model in a process of its own."""
         from . import tflite_converter
 
-        tflite_converter.convert(model, folder, variants, pictures, task=task)
+        return tflite_converter.convert(model, folder, variants, pictures, task=task)
 
     def recognises(self, path: Path) -> bool:
         """Go by the suffix."""

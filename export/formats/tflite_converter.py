@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...trainers.errors import MetricfitError, first_line
+from ...trainers.errors import first_line
 from ..signatures import IMAGE, SIGNATURE, Stages
 from ..tasks.base import ExportTask
 from .float16 import halve_as_allowed
@@ -26,31 +26,52 @@ _BYTES_IN, _FLOATS_IN, _TAILS, _PICTURES = "bytes_in", "floats_in", "tails", "pi
 
 def convert(
     model: keras.Model, folder: Path, variants: list[Variant], pictures: np.ndarray | None = None, *, task: ExportTask
-) -> None:
-    """Convert a Keras model into .tflite files; arguments as in `Format.write`."""
-    names = [variant.name for variant in variants]
+) -> dict[str, str]:
+    """Convert a Keras model into .tflite files; arguments and what is given back as in `Format.write`."""
+    refused: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        _write_stages(model, Path(scratch), names, task)
+        _write_stages(model, Path(scratch), [variant.name for variant in variants], task)
         if pictures is not None:
             np.save(Path(scratch) / _PICTURES, pictures)
-        command = [sys.executable, "-m", __name__, scratch, str(folder), ",".join(names)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    files = {name: Path(folder) / f"{name}.tflite" for name in names}
-    if done.returncode:
-        failed = next((name for name, file in files.items() if not file.is_file()), names[-1])
-        lines = [line for line in (done.stdout if done.returncode == _REFUSED else done.stderr).splitlines() if line]
-        reason = lines[-1][:300] if lines else "it said nothing"
-        how = "was refused" if done.returncode == _REFUSED else f"ended its process with status {done.returncode}"
-        raise MetricfitError(
-            f"the conversion to TFLite ({failed}) {how}: {reason}; leave it out of --quantize or change the model"
-        )
-    for variant, file in zip(variants, files.values()):
+        left = variants
+        while left:  # whatever ended the process, those behind it are tried
+            reason = _run_converter(Path(scratch), folder, left)
+            left = [variant for variant in left if not _converted(folder, variant).is_file()]
+            if left and reason:
+                failed, *left = left
+                refused[failed.file] = (
+                    f"the conversion to TFLite ({failed.name}) {reason}; leave it out of --quantize or change the model"
+                )
+    for variant in variants:
+        if variant.file in refused:
+            continue
+        file = _converted(folder, variant)
         if foreign := [name for name in read_operators(file) if name.startswith("CUSTOM:")]:
-            raise MetricfitError(
+            refused[variant.file] = (
                 f"the TFLite file ({variant.name}) must hold built-in operators only, got {', '.join(foreign)}: "
                 "change the model"
             )
-        file.rename(file.with_name(variant.file))
+            file.unlink()
+        else:
+            file.rename(folder / variant.file)
+    return refused
+
+
+def _converted(folder: Path, variant: Variant) -> Path:
+    return Path(folder) / f"{variant.name}.tflite"
+
+
+def _run_converter(scratch: Path, folder: Path, variants: Sequence[Variant]) -> str:
+    """Convert variants one after another in a process of its own; gives why it ended before the last one."""
+    names = ",".join(variant.name for variant in variants)
+    command = [sys.executable, "-m", __name__, str(scratch), str(folder), names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not done.returncode:
+        return ""
+    lines = [line for line in (done.stdout if done.returncode == _REFUSED else done.stderr).splitlines() if line]
+    reason = lines[-1][:300] if lines else "it said nothing"
+    how = "was refused" if done.returncode == _REFUSED else f"ended its process with status {done.returncode}"
+    return f"{how}: {reason}"
 
 
 def _write_stages(model: keras.Model, scratch: Path, variants: Sequence[str], task: ExportTask) -> None:

@@ -1,12 +1,13 @@
-"""How far a file's answers may be from the Keras model's, and the error where they are further."""
+"""How far a file's answers may be from the Keras model's, and the verdict, by what the pictures can tell."""
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...trainers.errors import MetricfitError
+from ...trainers.metrics.resampling import bounds, weighted_sums
 from ..formats.variant import Variant
 
 MEAN_DIFFERENCE = 0.02
@@ -14,8 +15,32 @@ MEAN_DIFFERENCE = 0.02
 METRIC_DIFFERENCE = 0.01
 """Difference of a main metric that a quantised file may show."""
 
-Limits = dict[str, tuple[float, float]]
-"""What was found and what is allowed at most, by what differs."""
+
+@dataclass(frozen=True)
+class Limit:
+    """What was found of something in which a file may differ, and what is allowed at most."""
+
+    found: float
+    allowed: float
+    resampled: np.ndarray | None = None  # by draw of the pictures; None where every picture must keep to it
+    pictures: int = 0  # that were resampled
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What it is not below and not above, each with 95 %."""
+        return bounds(self.resampled, self.pictures) if self.resampled is not None else (self.found, self.found)
+
+
+Limits = dict[str, Limit]
+"""By what differs."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws of the pictures, and by metric what a file differs in on each."""
+
+    counts: np.ndarray  # [R, n]
+    metrics: dict[str, np.ndarray]  # [R] by name
 
 
 class Agreement(ABC):
@@ -30,7 +55,7 @@ class Agreement(ABC):
         """Give the differences for the card."""
 
     @abstractmethod
-    def limits(self, variant: Variant, metrics: dict[str, float]) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
         """Say what a file is held to; `metrics` are its main ones minus those of the Keras model."""
 
 
@@ -38,37 +63,66 @@ class MapAgreement(Agreement):
     """Compares maps: float files must agree in every value, others on average and in the main metrics."""
 
     def __init__(self) -> None:
-        self.largest, self._total, self._values = 0.0, 0.0, 0
+        self.largest, self._means = 0.0, list[float]()
 
     def add(self, expected: np.ndarray, found: np.ndarray, candidates: Any = None) -> None:
         """Take in the maps of a batch."""
         difference = np.abs(found.astype(np.float64) - expected)
         self.largest = max(self.largest, float(difference.max()))
-        self._total += float(difference.sum())
-        self._values += difference.size
+        self._means += difference.reshape(len(difference), -1).mean(axis=1).tolist()
 
     def differences(self, variant: Variant) -> dict[str, float]:
         """Give the largest and the mean one."""
-        return {"largest_difference": self.largest, "mean_difference": self._total / max(1, self._values)}
+        return {"largest_difference": self.largest, "mean_difference": float(np.mean(self._means or [0.0]))}
 
-    def limits(self, variant: Variant, metrics: dict[str, float]) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
         """Hold float files to the largest difference, others to the mean one and the metrics, better or worse."""
         if variant.largest_difference is not None:
-            return {"largest difference": (self.largest, variant.largest_difference)}
-        limits: Limits = {"mean difference": (self.differences(variant)["mean_difference"], MEAN_DIFFERENCE)}
-        return limits | {f"difference in {name}": (abs(value), METRIC_DIFFERENCE) for name, value in metrics.items()}
+            return {"largest difference": Limit(self.largest, variant.largest_difference)}
+        pictures = len(self._means)
+        means = weighted_sums(draws.counts, np.array(self._means)) / pictures
+        mean = self.differences(variant)["mean_difference"]
+        return {"mean difference": Limit(mean, MEAN_DIFFERENCE, means, pictures)} | {
+            f"difference in {name}": Limit(abs(value), METRIC_DIFFERENCE, np.abs(draws.metrics[name]), pictures)
+            for name, value in metrics.items()
+        }
 
 
-def hold_to(name: str, variant: Variant, limits: Limits) -> None:
-    """Refuse a file that differs from the Keras model by more than it may, or by no number."""
-    for what, (value, limit) in limits.items():
-        if not math.isfinite(value) or value > limit:
-            advice = (
-                "A model that is hardly trained yet does not survive 8 bits: train it longer, or export with "
-                "--quantize none float16"
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a file agrees with the Keras model, as far as the pictures can tell."""
+
+    refusal: str = ""  # why it does not, in a sentence
+    warnings: list[str] = field(default_factory=list)  # what the pictures cannot tell
+    intervals: dict[str, list[float]] = field(default_factory=dict)  # by what differs: not below, not above
+
+
+def judged(name: str, variant: Variant, limits: Limits) -> Verdict:
+    """Hold a file to its limits: what 95 % of the draws exceed is refused, and a number that is none."""
+    warnings, intervals = [], {}
+    for what, limit in limits.items():
+        low, high = limit.bounds
+        if not math.isfinite(limit.found) or low > limit.allowed:
+            return Verdict(f"{name} {_refusal(what, limit, variant)}")
+        if math.isfinite(low):
+            intervals[what] = [low, high]
+        if high > limit.allowed:
+            spread = f"{low:.2g} to {high:.2g} with 95 % to either side" if math.isfinite(low) else "by one picture"
+            warnings.append(
+                f"{limit.pictures} pictures cannot tell whether the {what} keeps to {limit.allowed:g}: it is "
+                f"{limit.found:.2g}, {spread}; give more with --val"
             )
-            raise MetricfitError(
-                f"{name} does not agree with the Keras model: its {what} on the validation data must be at most "
-                f"{limit:g}, got {value:.3g}; nothing was exported. "
-                + (advice if variant.largest_difference is None else "Please report this as a bug")
-            )
+    exact = variant.largest_difference is not None
+    return Verdict(warnings=warnings, intervals={} if exact else intervals)
+
+
+def _refusal(what: str, limit: Limit, variant: Variant) -> str:
+    said = f"does not agree with the Keras model: its {what} on the validation data must be at most {limit.allowed:g}"
+    if variant.largest_difference is not None:
+        return f"{said}, got {limit.found:.3g}. Please report this as a bug"
+    low, _ = limit.bounds
+    sure = f" (by {limit.pictures} pictures at least {low:.3g} with 95 %)" if math.isfinite(low) else ""
+    return (
+        f"{said}, got {limit.found:.3g}{sure}: train longer, calibrate with --data on pictures like those, or export "
+        "with --quantize none float16"
+    )

@@ -6,16 +6,18 @@ every box of the reference is found, or hidden by a box found that is at least a
 other.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...trainers.geometry import box_iou
+from ...trainers.metrics.resampling import weighted_sums
 from ...trainers.models.detector.detect import NMS_CANDIDATES, NMS_IOU
 from ..formats.variant import Variant
-from .agreement import MEAN_DIFFERENCE, METRIC_DIFFERENCE, Agreement, Limits
+from .agreement import MEAN_DIFFERENCE, METRIC_DIFFERENCE, Agreement, Draws, Limit, Limits
 
 BOX_DIFFERENCE = 0.5
 """Largest difference of a box's side, in pixels of the input, that a file with float arithmetic may show."""
@@ -37,6 +39,7 @@ class BoxAgreement(Agreement):
     doubled: int = 0  # boxes found that a surer one of their class should have hidden
     scores: list[float] = field(default_factory=list)  # differences of detections that both found, by class and IoU
     boxes: list[float] = field(default_factory=list)  # mean differences of their sides
+    ends: list[int] = field(default_factory=list)  # how many scores there were after each picture
 
     def add(self, expected: tuple, found: tuple, candidates: Any = None) -> None:
         """Take in the boxes of a batch."""
@@ -52,20 +55,30 @@ class BoxAgreement(Agreement):
         means = {"mean_score_difference": scores, "mean_box_difference": boxes}
         return means if variant.largest_difference is None else means | largest
 
-    def limits(self, variant: Variant, metrics: dict[str, float]) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
         """Hold float files to the largest differences, others to the mean one of scores and to AP."""
         if variant.largest_difference is not None:
             return {
-                "largest difference of a score": (self.score, variant.largest_difference),
-                "largest difference of a box in pixels": (self.box, BOX_DIFFERENCE),
-                "number of missing boxes": (self.missing, 0),
-                "number of doubled boxes": (self.doubled, 0),
+                "largest difference of a score": Limit(self.score, variant.largest_difference),
+                "largest difference of a box in pixels": Limit(self.box, BOX_DIFFERENCE),
+                "number of missing boxes": Limit(self.missing, 0),
+                "number of doubled boxes": Limit(self.doubled, 0),
             }
+        # By picture the sum and the number of the scores' differences.
+        rows = np.array([[sum(part), len(part)] for part in self._by_picture()])
+        totals, numbers = weighted_sums(draws.counts, rows).T
+        pictures, mean = len(rows), self.differences(variant)["mean_score_difference"]
+        scores = totals / np.maximum(numbers, 1)
         return {
-            "mean difference of a score": (self.differences(variant)["mean_score_difference"], MEAN_DIFFERENCE),
+            "mean difference of a score": Limit(mean, MEAN_DIFFERENCE, scores, pictures),
             # A file that is better than the model it came from is not refused.
-            "loss of AP": (-metrics["ap"], METRIC_DIFFERENCE),
+            "loss of AP": Limit(-metrics["ap"], METRIC_DIFFERENCE, -draws.metrics["ap"], pictures),
         }
+
+    def _by_picture(self) -> Iterator[list[float]]:
+        """The differences of the scores, picture by picture."""
+        for start, end in itertools.pairwise([0, *self.ends]):
+            yield self.scores[start:end]
 
     def update(self, candidates: Arrays, reference: Arrays, found: Arrays, limit: int) -> None:
         """Take in one picture: candidates are all boxes [A, 4] and scores [A, C] before suppression."""
@@ -82,6 +95,7 @@ class BoxAgreement(Agreement):
             iou = box_iou(boxes[ours], boxes[ours])
             self.doubled += int((np.triu(iou, 1) > NMS_IOU + _SLACK).any(axis=0).sum())
             self._pair(boxes[ours], scores[ours], reference[0][theirs], reference[1][theirs], floor, sure)
+        self.ends.append(len(self.scores))
 
     def _nearest(self, candidate_boxes: Array, candidate_scores: Array, boxes: Array, scores: Array) -> None:
         """Look for each detection of one class among the reference's candidates."""

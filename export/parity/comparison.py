@@ -9,14 +9,16 @@ import numpy as np
 from ...trainers.data.batches.original_size import original_size_examples
 from ...trainers.data.example import Source
 from ...trainers.errors import MetricfitError
+from ...trainers.judge.base import Judge
 from ...trainers.judge.feeding import in_pictures, judge_all
+from ...trainers.metrics.resampling import draws
 from ...trainers.tasks import get_task as get_trained_task
 from ..card import Thresholds
 from ..formats.variant import Variant
 from ..runners.base import Runner
 from ..runners.keras import KerasRunner
-from ..tasks.base import ExportTask
-from .agreement import Agreement, hold_to
+from ..tasks.base import Answer, ExportTask
+from .agreement import Agreement, Draws, Verdict, judged
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Measured:
     metrics: dict[str, float]
     thresholds: Thresholds
     agreement: Agreement | None = None  # with the Keras model; None for that itself
+    judge: Judge[Any, Any] | None = None  # that knows them by picture, where asked for
+    warning: str = ""  # what the report says of a model that is none
 
     def to_dict(self) -> dict[str, Any]:
         """Give metrics and thresholds as they stand in a card."""
@@ -33,45 +37,83 @@ class Measured:
 
 
 def compare(
-    task: ExportTask, reference: KerasRunner, files: dict[str, Runner], source: Source, config: dict, *, quiet: bool
+    task: ExportTask,
+    reference: KerasRunner,
+    files: dict[str, Runner],
+    source: Source,
+    config: dict,
+    *,
+    quiet: bool,
+    refused: dict[str, str],
+    by_picture: bool = False,
 ) -> tuple[Measured, dict[str, Measured]]:
-    """Run the Keras model and the files, by name, over the same data; refuses a file that gives no numbers."""
+    """Run the Keras model and the files, by name, over the same data.
+
+    Files that give no numbers, or contradict themselves, are left out and added to `refused` with a sentence each;
+    MetricfitError where the Keras model gives no numbers.
+    """
     trained = get_trained_task(task.name)
     source = trained.judged_source(source, reference.class_names)
-    for runner, index in itertools.product(files.values(), range(min(8, len(source))) if task.second else ()):
-        image = runner.fit(source.load(index).image)[None]
-        if said := task.contradiction(runner(image), runner.outputs(image, task.second)):
-            where = f"the {task.second} of {runner.path} {said} on {source.names[index]}"
-            raise MetricfitError(f"{where}; nothing was exported. Please report this as a bug")
-    runners = [reference, *files.values()]
-    judges = [trained.judge(source, reference.class_names, **task.judging(config)) for _ in runners]
-    agreements = [task.agreement() for _ in files]
+    for name, index in itertools.product(files, range(min(8, len(source))) if task.second else ()):
+        image = files[name].fit(source.load(index).image)[None]
+        if said := task.contradiction(files[name](image), files[name].outputs(image, task.second)):
+            where = f"the {task.second} of {name} {said} on {source.names[index]}"
+            refused.setdefault(name, f"{where}. Please report this as a bug")
+    kept = [name for name in files if name not in refused]
+    options = {"by_picture": by_picture, **task.judging(config)}
+    judges = {name: trained.judge(source, reference.class_names, **options) for name in ["", *kept]}
+    agreements = {name: task.agreement() for name in kept}
     candidates = task.candidates(reference.model)
     fitting: dict[str, Any] = {"size": reference.size, "resizing": reference.resizing}
     batches = original_size_examples(
         source, batch_size=task.batch_size, quiet=quiet, description="comparing exported files", **fitting
     )
     for images, examples in batches:
-        answers = [runner(images) for runner in runners]
-        for runner, judge, answer in zip(runners, judges, answers):
-            if not all(np.isfinite(part).all() for part in (answer if isinstance(answer, tuple) else (answer,))):
-                raise MetricfitError(f"{runner.path} gives values that are no numbers on {examples[0].name}")
-            judge_all(zip(examples, in_pictures(answer, examples, trained.target, **fitting)), judge)
-        before_choice = candidates(images)
-        for agreement, answer in zip(agreements, answers[1:]):
-            agreement.add(answers[0], answer, before_choice)
-    reports = [judge.result() for judge in judges]
-    of_reference, *measured = [
-        Measured(task.figures(report.scalars), cast(Thresholds, dict(report.thresholds)), agreement)
-        for report, agreement in zip(reports, [None, *agreements])
-    ]
-    return of_reference, dict(zip(files, measured))
+        expected, before_choice = reference(images), candidates(images)
+        if not _are_numbers(expected):
+            raise MetricfitError(
+                f"{reference.path} gives values that are no numbers on {examples[0].name}: its training went wrong, "
+                "train again with a lower --learning-rate"
+            )
+        judge_all(zip(examples, in_pictures(expected, examples, trained.target, **fitting)), judges[""])
+        for name in [name for name in kept if name not in refused]:
+            answer = files[name](images)
+            if not _are_numbers(answer):
+                refused[name] = f"{name} gives values that are no numbers on {examples[0].name}"
+                continue
+            judge_all(zip(examples, in_pictures(answer, examples, trained.target, **fitting)), judges[name])
+            agreements[name].add(expected, answer, before_choice)
+    measured = {}
+    for name, judge in judges.items():
+        if name not in refused:
+            report = judge.result()
+            thresholds = cast(Thresholds, dict(report.thresholds))
+            measured[name] = Measured(
+                task.figures(report.scalars), thresholds, agreements.get(name), judge if by_picture else None
+            )
+    return measured.pop(""), measured
 
 
-def check(task: ExportTask, name: str, variant: Variant, reference: Measured, measured: Measured) -> dict[str, float]:
-    """Hold an exported file to its tolerance; gives the differences from the Keras model's values, for the card."""
-    agreement = measured.agreement
+def _are_numbers(answer: Answer) -> bool:
+    return all(np.isfinite(part).all() for part in (answer if isinstance(answer, tuple) else (answer,)))
+
+
+def check(
+    task: ExportTask, name: str, variant: Variant, reference: Measured, measured: Measured, *, seed: int = 0
+) -> tuple[dict[str, float], Verdict]:
+    """Hold an exported file to its tolerance; gives the differences from the Keras model's values, and the verdict.
+
+    What the main metrics differ by is known as far as the pictures tell: both models are measured on the same draws.
+    """
+    agreement, ours, theirs = measured.agreement, measured.judge, reference.judge
     assert agreement is not None
+    assert ours is not None
+    assert theirs is not None
     metrics = {metric: measured.metrics[metric] - reference.metrics[metric] for metric in task.main}
-    hold_to(name, variant, agreement.limits(variant, metrics))
-    return agreement.differences(variant) | {f"{metric}_difference": value for metric, value in metrics.items()}
+    drawn = Draws(np.zeros((0, 0)), {})
+    if variant.largest_difference is None:
+        counts = draws(ours.examples, seed=seed)
+        of_file, of_keras = ours.resampled(counts), theirs.resampled(counts)
+        drawn = Draws(counts, {metric: of_file[metric] - of_keras[metric] for metric in of_file})
+    differences = agreement.differences(variant) | {f"{metric}_difference": value for metric, value in metrics.items()}
+    return differences, judged(name, variant, agreement.limits(variant, metrics, drawn))

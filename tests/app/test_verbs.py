@@ -1,18 +1,24 @@
 """The verbs as typed, from one small run to its exported files: what they print, write and give back."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from metricfit.app import cli, quickstart
 from metricfit.app.reports import grid, table
 from metricfit.export import read_card
+from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.errors import UsageError
 from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.metrics.catalogue import metrics_of
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.first_model import first_model
 from metricfit.trainers.training.config import SaliencyConfig
 from metricfit.trainers.training.saved import load_model
 
@@ -163,6 +169,59 @@ def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monk
     assert cli.main(["quickstart", "--out", str(folder)]) == 0
     assert (folder / "model" / "card.json").stat().st_mtime_ns == card, "exported once"
     assert "up to date" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "largest", "mean"), [("model_float32.tflite", 1e-3, 1e-4), ("model_int8.tflite", 1, 0.02)]
+)
+def test_a_training_starts_from_an_exported_file_as_from_its_run(file, largest, mean, exported, trained, config):
+    source, saliency = open_source("discs:train"), get_task("saliency")
+    model = saliency._first_model(replace(config, init=str(exported / file)), source, restored=False)
+    kept = load_model(trained.folder)
+    pictures = np.stack([fit_image(source.load(index).image, 32, "stretch") for index in range(40, 48)])
+    found, expected = (saliency.predictor(one)(pictures) for one in (model, kept))
+    assert np.abs(found - expected).max() < largest
+    assert np.abs(found - expected).mean() < mean
+    assert expected.std() > 0.1
+    by_batch = keras.ops.sigmoid(model(pictures, training=True))
+    assert np.abs(by_batch - found).mean() < 0.1, "batches normalise as the moving statistics do"
+
+
+def test_the_card_says_where_the_first_weights_come_from(exported, trained, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    settings = json.loads((trained.folder / "config.json").read_text())
+    settings["config"]["init"] = str(exported)
+    (tmp_path / "run/config.json").write_text(json.dumps(settings))
+    assert cli.main(["export", str(tmp_path / "run"), "--to", str(tmp_path / "out"), "--formats", "savedmodel"]) == 0
+    card, first = read_card(tmp_path / "out"), read_card(exported)
+    assert card.data["first_weights"] == f"{exported}: made up"
+    assert card.command[: len(first.command)] == first.command
+    assert f"- First weights: {exported}: made up\n" in (tmp_path / "out/README.md").read_text()
+    assert first.data["first_weights"] == ""
+
+
+def test_what_no_training_can_start_from_is_one_sentence(exported, trained, tmp_path):
+    source = open_source("discs:train")
+    with pytest.raises(UsageError, match=r"no trained model at nowhere: .*\(detection_bccd, saliency_lite0,"):
+        first_model("nowhere", ("saliency",), source)
+    for init in (str(exported), str(trained.folder)):
+        with pytest.raises(UsageError, match="is a saliency model: give a detection model"):
+            first_model(init, ("detection",), source)
+    without = tmp_path / "without"
+    without.mkdir()
+    card = json.loads((exported / "card.json").read_text())
+    (without / "card.json").write_text(json.dumps({**card, "files": {}}))
+    with pytest.raises(UsageError, match=r"has no .tflite file"):
+        first_model(str(without), ("saliency",), source)
+    (without / "card.json").write_text(json.dumps({**card, "config": {**card["config"], "backbone": "resnet50"}}))
+    for file in card["files"]:
+        if file.endswith(".tflite"):
+            (without / file).write_bytes((exported / file).read_bytes())
+    with pytest.raises(UsageError, match=r"model_float32.tflite cannot be read back \(the file has no kernel"):
+        first_model(str(without), ("saliency",), source)
+    config = SaliencyConfig(data="discs:train", backbone="mobilenet_v3_small", size=32, init=str(exported))
+    with pytest.raises(UsageError, match=r"another network .*: use --backbone tiny$"):
+        get_task("saliency")._first_model(config, source, restored=False)
 
 
 def test_tables_align_and_show_what_is_missing():

@@ -34,6 +34,8 @@ FILE = {
     "parity": {"mean_difference": 0.001},
     "latency_ms": 2,
     "tests": {"folder:other": {"images": 4, "metrics": {"max_f": 0.25}, "thresholds": THRESHOLDS}},
+    "intervals": {"mean difference": [0.0005, 0.002]},
+    "warnings": ["13 pictures cannot tell"],
 }
 
 
@@ -46,6 +48,8 @@ def a_card() -> ModelCard:
         palette=((0, 0, 0), (255, 255, 255)),
         resizing="pad",
         limits="not for cats",
+        refused={"saved_model": "saved_model does not agree"},
+        warnings=["half trained"],
         thresholds=THRESHOLDS,
         metrics={"max_f": 0.5},
         data={"training": "scenes:train"},
@@ -83,7 +87,7 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=4), "schema_version"),
+        (change("schema_version", value=5), "schema_version"),
         (change("schema_version", value=1), "is not a field"),
         (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
@@ -119,10 +123,16 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def in_version_3() -> dict:
+    file = {name: value for name, value in FILE.items() if name not in ("intervals", "warnings")}
+    values = {name: value for name, value in a_card().to_dict().items() if name not in ("refused", "warnings")}
+    return json.loads(json.dumps({**values, "schema_version": 3, "files": {"model_int8.tflite": file}}))
+
+
 def in_version_2() -> dict:
-    file = {name: value for name, value in FILE.items() if name != "tests"}
-    values = {name: value for name, value in a_card().to_dict().items() if name != "limits"}
-    return json.loads(json.dumps({**values, "schema_version": 2, "files": {"model_int8.tflite": file}}))
+    values = in_version_3()
+    del values["limits"], values["files"]["model_int8.tflite"]["tests"]
+    return {**values, "schema_version": 2}
 
 
 def in_version_1() -> dict:
@@ -134,10 +144,17 @@ def in_version_1() -> dict:
     return {**values, "schema_version": 1, "thresholds": thresholds}
 
 
+def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
+    card = card_from_dict(in_version_3())
+    entry = card.files["model_int8.tflite"]
+    assert (card.refused, card.warnings, entry["intervals"], entry["warnings"]) == ({}, [], {}, [])
+    assert (card.limits, entry["tests"]) == ("not for cats", FILE["tests"])
+
+
 @pytest.mark.parametrize("values", [in_version_1(), in_version_2()], ids=["1", "2"])
 def test_cards_of_earlier_versions_are_brought_up_to_date(values, tmp_path):
     card = card_from_dict(copy.deepcopy(values))
-    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (3, "", {})
+    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (4, "", {})
     assert read_card(write_card(card, tmp_path)) == card
     (output,) = [name for name in values["files"]["model_int8.tflite"] if name.startswith("output")]
     del values["files"]["model_int8.tflite"][output]

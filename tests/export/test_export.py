@@ -2,7 +2,9 @@
 
 import json
 import re
+import subprocess
 from functools import partial
+from pathlib import Path
 
 import flatbuffers
 import keras
@@ -12,6 +14,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from metricfit.app import cli
 from metricfit.export import export_run, read_card
 from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
@@ -211,6 +214,7 @@ def test_a_tflite_file_that_disagrees_fails_the_export_and_leaves_nothing(
     def convert(model, folder, variants, pictures=None, *, task):
         for variant in variants:
             (folder / variant.file).write_bytes(edit((exported / variant.file).read_bytes()))
+        return {}
 
     monkeypatch.setattr(tflite_converter, "convert", convert)
     options = {"formats": ("tflite",), "quantize": (quantize,), "quiet": True}
@@ -221,6 +225,68 @@ def test_a_tflite_file_that_disagrees_fails_the_export_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
     edit = bytes
     export_run(run_folder, tmp_path / "out", **options)
+
+
+@pytest.fixture
+def halfway(exported, monkeypatch):
+    """The options of an export whose int8 file is wrong, while its others are right."""
+
+    def convert(model, folder, variants, pictures=None, *, task):
+        refused = {}
+        for variant in variants:
+            content = (exported / variant.file).read_bytes()
+            if variant.name == "dynamic":
+                refused[variant.file] = "the conversion to TFLite (dynamic) was refused: no reason"
+            else:
+                content = with_other_kernels(content) if variant.name == "int8" else content
+                (folder / variant.file).write_bytes(content)
+        return refused
+
+    monkeypatch.setattr(tflite_converter, "convert", convert)
+    return {"formats": ("tflite",), "quantize": ("none", "dynamic", "int8"), "quiet": True}
+
+
+def test_what_passed_is_written_and_what_did_not_is_named(halfway, run_folder, tmp_path, caplog, monkeypatch):
+    result = export_run(run_folder, tmp_path / "out", **halfway)
+    assert {path.name for path in result.folder.iterdir()} == {"card.json", "README.md", "model_float32.tflite"}
+    assert set(result.files) == {"model_float32.tflite"}
+    assert set(result.refused) == {"model_dynamic.tflite", "model_int8.tflite"}
+    assert re.search(
+        r"must be at most 0\.0\d+, got 0\.\d+ \(by 3 pictures at least", result.refused["model_int8.tflite"]
+    )
+    assert read_card(result.folder).refused == result.refused
+    page = (result.folder / "README.md").read_text()
+    for sentence in result.refused.values():
+        assert f"- {sentence}\n" in page
+        assert f"left out: {sentence}" in caplog.text
+    verb = ["export", str(run_folder), "--to", str(tmp_path / "verb"), "--quiet", "--formats", "tflite", "--quantize"]
+    assert cli.main([*verb, "none", "int8"]) == 1
+    monkeypatch.undo()
+    assert cli.main([*verb, "none", "--overwrite", "--formats", "savedmodel"]) == 0
+
+
+def test_a_strict_export_is_all_or_nothing(halfway, run_folder, tmp_path):
+    with pytest.raises(MetricfitError, match=r"\(dynamic\) was refused.*nothing was exported$"):
+        export_run(run_folder, tmp_path / "out", strict=True, **halfway)
+    with pytest.raises(MetricfitError, match=r"model_int8\.tflite does not agree.*nothing was exported$"):
+        export_run(run_folder, tmp_path / "out", strict=True, **halfway | {"quantize": ("none", "int8")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_few_pictures_that_cannot_tell_leave_a_warning(exported):
+    """Three pictures: the int8 file is there, with what they cannot tell in its card and on the page."""
+    entry = read_card(exported).files["model_int8.tflite"]
+    assert entry["parity"]["mean_difference"] < 0.02
+    assert set(entry["intervals"]) == {
+        "mean difference",
+        *(f"difference in {one}" for one in ("max_f", "mean_f", "mae")),
+    }
+    page = (exported / "README.md").read_text()
+    for warning in entry["warnings"]:
+        assert warning.startswith("3 pictures cannot tell")
+        assert f"- `model_int8.tflite`: {warning}\n" in page
+    float32 = read_card(exported).files["model_float32.tflite"]
+    assert (float32["intervals"], float32["warnings"]) == ({}, [])
 
 
 def test_a_saved_model_that_disagrees_fails_the_export_and_the_old_one_stays(run_folder, tmp_path, monkeypatch):
@@ -336,11 +402,32 @@ def test_a_conversion_that_fails_becomes_one_sentence(script, says, tmp_path, mo
     converter.write_text(f"#!/bin/sh\n{script}\n")
     converter.chmod(0o755)
     monkeypatch.setattr(tflite_converter.sys, "executable", str(converter))
-    with pytest.raises(MetricfitError, match=r"TFLite \(none\)") as caught:
-        tflite_converter.convert(red_detector(), tmp_path, [VARIANTS["none"]], task=get_task("saliency"))
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
+    refused = tflite_converter.convert(red_detector(), tmp_path, [VARIANTS["none"]], task=get_task("saliency"))
+    sentence = refused.pop("model_float32.tflite")
+    assert not refused
+    assert sentence.startswith("the conversion to TFLite (none) ")
+    assert says in sentence
+    assert "\n" not in sentence
     assert list(tmp_path.iterdir()) == [converter]
+
+
+def test_what_comes_behind_a_failed_conversion_is_tried(exported, tmp_path, monkeypatch):
+    """The second variant ends the process; the third is made by another one."""
+
+    def ends_at_dynamic(command, **options):
+        *_, folder, names = command
+        for name in names.split(","):
+            if name == "dynamic":
+                return subprocess.CompletedProcess(command, -6, "", "LLVM ERROR: failed to infer")
+            (Path(folder) / f"{name}.tflite").write_bytes((exported / VARIANTS[name].file).read_bytes())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(tflite_converter.subprocess, "run", ends_at_dynamic)
+    chosen = [VARIANTS[name] for name in ("none", "dynamic", "int8")]
+    refused = tflite_converter.convert(red_detector(), tmp_path, chosen, task=get_task("saliency"))
+    assert list(refused) == ["model_dynamic.tflite"]
+    assert "status -6: LLVM ERROR" in refused["model_dynamic.tflite"]
+    assert {path.name for path in tmp_path.iterdir()} == {"model_float32.tflite", "model_int8.tflite"}
 
 
 def test_an_operator_without_a_built_in_is_refused(tmp_path, capfd):
