@@ -3,7 +3,7 @@
 import logging
 import shlex
 
-from ..trainers.data.example import Source
+from ..trainers.data.example import PLURALS, Source
 from ..trainers.data.labels import LabelCoding, with_coding
 from ..trainers.data.pixel_files.coding import FileCoding
 from ..trainers.data.scan.causes import told_together
@@ -45,6 +45,8 @@ def open_data(options: DataOptions, needs: str) -> Source:
     source = open_source(options.source, needs=needs, files=files)
     for line in source.recognised:
         log.info("%s", line)
+    if source.recognised and options.needs == "auto":
+        log.info("looked at for %s; --needs asks for something else", PLURALS[needs])
     if needs == "labels" and (source.class_names or options.classes or options.ignore):
         return with_coding(source, coding)
     return source

@@ -132,8 +132,8 @@ class DataOptions:
     source: Source
     needs: Literal["auto", "mask", "labels", "boxes", "none"] = "auto"
     """What each example must have: auto takes labels where --classes, --ignore or --colours is given, masks with
-    --mask-threshold, boxes for voc: and coco:, what is recognised in a folder, and masks elsewhere; none takes pictures
-    alone."""
+    --mask-threshold, boxes for sources of boxes, what is recognised in a folder, and masks elsewhere; none takes
+    pictures alone."""
     classes: str | None = None
     """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
     ignore: tuple[int, ...] = ()

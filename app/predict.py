@@ -76,6 +76,9 @@ class Prediction:
         writer, task, runner = None, self.predictor.task, self.predictor.runner
         if self.out is not None:
             writer = task.writer(task.files, self.threshold, self.predictor.class_names, self.out)
+            first = self.pictures[0].ids
+            # Those of several sources may clash.
+            writer.ids = first if all(picture.ids is first for picture in self.pictures) else None
             self.summary |= {
                 "schema_version": SCHEMA_VERSION,
                 "task": task.name,

@@ -1,14 +1,18 @@
 """What `--source` names: pictures one by one, a video, or a camera."""
 
+import logging
 from pathlib import Path
 
 from ...trainers.data.images import PICTURE_SUFFIXES
+from ...trainers.data.listing import surroundings
 from ...trainers.data.sources import SOURCES
 from ...trainers.errors import DataError, UsageError
 from ..show.pictures import Picture, find_pictures, is_source
 from .camera import Camera
 from .frames import Frame, FrameSource
 from .video import Video
+
+log = logging.getLogger("metricfit")
 
 
 class Pictures(FrameSource):
@@ -19,6 +23,7 @@ class Pictures(FrameSource):
     def __init__(self, name: str, pictures: list[Picture]):
         super().__init__(name, fps=1.0, length=len(pictures), names=[picture.name for picture in pictures])
         self._pictures, self._next, self._direction = pictures, 0, 1
+        self._told: set[tuple[str, str]] = set()
 
     def read(self) -> Frame | None:
         """Give the next picture that can be read, or None at the end."""
@@ -26,6 +31,7 @@ class Pictures(FrameSource):
             index, picture = self._next, self._pictures[self._next]
             try:
                 frame = Frame(picture.load(), picture.name, index)
+                self._tell(picture)
             except DataError as fault:
                 if str(fault) not in self.faults:
                     self.faults.append(str(fault))
@@ -35,6 +41,14 @@ class Pictures(FrameSource):
             return frame
         self._direction = 1
         return None
+
+    def _tell(self, picture: Picture) -> None:
+        """Say once what was mended: a picture may be shown many times."""
+        for repair in picture.repairs:
+            if (picture.name, repair) not in self._told:
+                self._told.add((picture.name, repair))
+                log.warning("repaired: %s: %s", picture.name, repair)
+        picture.repairs.clear()
 
     def step(self, offset: int) -> None:
         """Move by some pictures, around the ends."""
@@ -61,5 +75,5 @@ def open_frames(text: str) -> FrameSource:
         return Camera(int(text) if text.isdecimal() else text)
     raise UsageError(
         f"expected --source as a camera number, a video, a picture, a folder or one of {', '.join(SOURCES)}; found "
-        f"nothing at {text!r}: check the path"
+        f"nothing at {text!r}: check the path ({surroundings(path)})"
     )

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ...trainers.data.example import Source
+from ...trainers.data.example import Ids, Source
 from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
-from ...trainers.data.listing import no_pictures, passed_over
+from ...trainers.data.listing import no_pictures, passed_over, surroundings
 from ...trainers.data.sources import FORMS, SOURCES, open_source
 from ...trainers.errors import UsageError
 from ...trainers.files import written_beside
@@ -30,12 +30,13 @@ Input = str | Path | np.ndarray
 class Picture:
     """A picture's path as found or name in a source, and what loads it: uint8 RGB or RGBA, or a DataError.
 
-    What loading had to mend is added to `repairs`, a few words each.
+    What loading had to mend is added to `repairs`, a few words each. `ids` are those of the source, where it has some.
     """
 
     name: str
     load: Callable[[], np.ndarray]
     repairs: list[str] = field(default_factory=list)
+    ids: Ids | None = None
 
 
 def is_source(text: str) -> bool:
@@ -61,7 +62,8 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
             source = open_source("scenes:test" if text == "scenes" else text, needs="none")
             for index, name in enumerate(source.names):
                 repairs: list[str] = []
-                found[f"{text}/{name}"] = Picture(name, partial(_image_of, source, index, repairs), repairs)
+                load = partial(_image_of, source, index, repairs)
+                found[f"{text}/{name}"] = Picture(name, load, repairs, source.ids)
             for note in source.notes:
                 log.warning("%s", note)
             continue
@@ -77,7 +79,7 @@ def find_pictures(inputs: Iterable[Input]) -> list[Picture]:
         else:
             raise UsageError(
                 f"expected a picture, a folder, a pattern or a source ({FORMS}); found nothing at {text!r}: "
-                "check the path"
+                f"check the path ({surroundings(path)})"
             )
         for path in files:
             repairs = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...export.runners.base import Runner
+from ...trainers.data.example import Ids
 from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
 from ...trainers.metrics.catalogue import metrics_of
@@ -27,12 +28,16 @@ Files = Mapping[str, tuple[str, str]]
 
 @dataclass
 class Writer:
-    """What `metricfit predict` writes into the folder `out`: the files of each picture, and what results.json says."""
+    """What `metricfit predict` writes into the folder `out`: the files of each picture, and what results.json says.
+
+    `ids` are those by which the source numbers its pictures and classes, where all pictures are from one that does.
+    """
 
     files: Files
     threshold: Threshold
     class_names: tuple[str, ...]
     out: Path
+    ids: Ids | None = None
 
     def settings(self) -> dict[str, Any]:
         """Give what results.json says about the threshold and the classes."""

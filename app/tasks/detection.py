@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,7 +49,7 @@ class BoxWriter(Writer):
         """As `Writer.add`; notes every box for `finish`."""
         assert isinstance(result, Detections)
         height, width = result.size
-        number = len(self.images) + 1
+        number = self.ids.pictures[result.path] if self.ids else len(self.images) + 1
         self.images.append({"id": number, "file_name": result.path, "width": width, "height": height})
         self.annotations += to_coco_results(number, result.boxes, result.scores, result.classes)
         return super().add(result, stem)
@@ -57,14 +58,23 @@ class BoxWriter(Writer):
         """Write detections.json: every box found, below the thresholds too, as COCO's tools read it."""
         present = max((entry["category_id"] for entry in self.annotations), default=0)
         names = [*self.class_names, *(f"class {index}" for index in range(len(self.class_names), present))]
+        categories = self._categories(names)
         for number, entry in enumerate(self.annotations, 1):
             width, height = entry["bbox"][2:]
-            entry |= {"id": number, "area": round(width * height, 2), "iscrowd": 0}
-        categories = [{"id": index + 1, "name": name} for index, name in enumerate(names)]
-        parts = {"images": self.images, "categories": categories, "annotations": self.annotations}
+            kind = categories[names[entry["category_id"] - 1]]
+            entry |= {"category_id": kind, "id": number, "area": round(width * height, 2), "iscrowd": 0}
+        listed = [{"id": id_, "name": name} for name, id_ in categories.items()]
+        parts = {"images": self.images, "categories": listed, "annotations": self.annotations}
         # An entry a line: a hundred boxes a picture make long files.
         lists = (f'"{name}": [\n{_lines(entries)}\n]' for name, entries in parts.items())
         return [write_text(self.out / DETECTIONS, "{\n" + ",\n".join(lists) + "\n}\n")]
+
+    def _categories(self, names: Sequence[str]) -> dict[str, int | str]:
+        """Give the id of each class: the data's own, with others behind those, or else counted from 1."""
+        categories = dict(self.ids.classes) if self.ids else {}
+        largest = max((id_ for id_ in categories.values() if isinstance(id_, int)), default=0)
+        new = [name for name in names if name not in categories]
+        return categories | {name: largest + place for place, name in enumerate(new, start=1)}
 
 
 class DetectionApp(AppTask):

@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
 
 from metricfit.app import predict as predict_module
 from metricfit.app.live import demo as demo_module
@@ -153,6 +154,44 @@ def test_predict_draws_the_boxes_and_lists_them(tmp_path, capsys):
     x, y, width, height = coco["annotations"][0]["bbox"]
     np.testing.assert_allclose([x, y, x + width, y + height], DISC, atol=NEAR)
     assert coco["annotations"][0]["score"] == pytest.approx(0.9)
+
+
+def _instances(folder, image_ids, category_ids):
+    """Two pictures in COCO's layout; gives the source and the file."""
+    images = [{"id": id_, "file_name": f"{name}.png", "width": 160, "height": 120} for name, id_ in image_ids.items()]
+    for name in image_ids:
+        save(folder / f"photos/{name}.png", disc())
+    categories = [{"id": id_, "name": name} for name, id_ in category_ids.items()]
+    id_, kind = image_ids["b"], category_ids["twin"]
+    box = {"id": 1, "image_id": id_, "category_id": kind, "bbox": [1, 2, 30, 40], "area": 1200, "iscrowd": 0}
+    path = folder / "instances.json"
+    path.write_text(json.dumps({"images": images, "annotations": [box], "categories": categories}))
+    return f"coco:{folder / 'photos'},{path}", path
+
+
+@pytest.mark.parametrize("ids", [{"b": 907, "a": 12}, {"b": "907", "a": "12"}], ids=["numbers", "texts"])
+def test_predict_keeps_the_ids_of_coco(tmp_path, ids):
+    kinds = {"twin": 44, "other": 3}
+    source, path = _instances(tmp_path, ids, kinds)
+    _predict(tmp_path, source)
+    found = json.loads((tmp_path / "out/detections.json").read_text())
+    assert {image["file_name"]: image["id"] for image in found["images"]} == {f"{name}.png": ids[name] for name in ids}
+    # What only the model knows gets an id that is free.
+    assert {one["name"]: one["id"] for one in found["categories"]} == {**kinds, "disc": 45}
+    truth = COCO(str(path))
+    results = truth.loadRes(found["annotations"])
+    assert sorted(results.getImgIds()) == sorted(truth.getImgIds())
+    twin = next(one for one in found["annotations"] if one["image_id"] == ids["b"] and one["category_id"] == 44)
+    assert twin["score"] == pytest.approx(0.25)
+    assert len(results.getAnnIds(imgIds=[ids["b"]], catIds=[44])) == 1
+
+
+def test_ids_of_two_sources_are_counted_anew(tmp_path):
+    texts = [_instances(tmp_path / name, {"b": 7, "a": 8}, {"twin": 1})[0] for name in ("one", "two")]
+    _predict(tmp_path, *texts)
+    found = json.loads((tmp_path / "out/detections.json").read_text())
+    assert [image["id"] for image in found["images"]] == [1, 2, 3, 4]
+    assert found["categories"] == [{"id": 1, "name": "disc"}, {"id": 2, "name": "twin"}]
 
 
 def test_predict_without_class_names_numbers_them(tmp_path, monkeypatch):

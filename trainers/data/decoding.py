@@ -74,6 +74,14 @@ def decode(path: Readable, upright: bool = True) -> tuple[Image.Image, tuple[str
     return image, repairs
 
 
+def is_turned(path: Readable, seen: bool = True) -> bool:
+    """Tell whether a file's EXIF turns or mirrors it; not `seen`, whether it does so without changing its size."""
+    with contextlib.suppress(*BROKEN, Image.DecompressionBombError), _opened(path) as file:
+        turn = file.getexif().get(_ORIENTATION)
+        return turn in (2, 3, 4) or (turn in (5, 6, 7, 8) and (seen or file.width == file.height))
+    return False
+
+
 def _opened(path: Readable) -> ImageFile:
     try:
         return Image.open(path)

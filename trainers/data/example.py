@@ -12,6 +12,9 @@ from ..geometry import IGNORE as IGNORE
 NEEDS = ("mask", "labels", "boxes", "none")
 """What a caller can ask every example to have; `none` means pictures only."""
 
+PLURALS = {"mask": "masks", "labels": "labels", "boxes": "boxes", "none": "pictures"}
+"""What is needed, in words."""
+
 SEPARATOR = " + "
 """What stands between sources that are to be one."""
 
@@ -47,6 +50,14 @@ class Example:
     adapted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Ids:
+    """How the data's own file numbers pictures, by their names, and classes, by theirs."""
+
+    pictures: Mapping[str, int | str]
+    classes: Mapping[str, int | str]
+
+
 def ignored_boxes(example: Example) -> np.ndarray:
     """Tell which boxes of an example neither train nor count, the difficult ones and the crowds: bool [n]."""
     ignored = np.zeros(0 if example.boxes is None else len(example.boxes), bool)
@@ -69,6 +80,7 @@ class Source(ABC):
         repaired: what was mended in all examples together -> how often; `Example.repairs` tells it by example.
         notes: what is no fault and yet worth knowing, a sentence each.
         recognised: which layout was recognised where none was named, a line for each source.
+        ids: how the data themselves number pictures and classes, where they do (COCO).
         ignores: whether 255 in its label files is known to mean ignore, so that nobody need ask what it means.
     """
 
@@ -81,6 +93,7 @@ class Source(ABC):
     repaired: Mapping[str, int] = {}
     notes: Sequence[str] = ()
     recognised: Sequence[str] = ()
+    ids: Ids | None = None
     ignores: bool = False
 
     @abstractmethod
@@ -112,7 +125,7 @@ class View(Source):
         self.name, self.class_names, self.names = source.name, source.class_names, source.names
         self.box_counts, self.box_bound = source.box_counts, source.box_bound
         self.structural_faults, self.repaired, self.notes = source.structural_faults, source.repaired, source.notes
-        self.recognised, self.ignores = source.recognised, source.ignores
+        self.recognised, self.ignores, self.ids = source.recognised, source.ignores, source.ids
 
     def __len__(self) -> int:
         return len(self.source)

@@ -20,7 +20,8 @@ class Subset(Source):
                 f"indices into {source.name} must lie in 0..{len(source) - 1}, got {self.indices.min()}.."
                 f"{self.indices.max()}"
             )
-        self.name, self.class_names, self.box_bound = source.name, source.class_names, source.box_bound
+        self.name, self.class_names, self.ids = source.name, source.class_names, source.ids
+        self.box_bound = source.box_bound
         self.names = [source.names[index] for index in self.indices.tolist()]
         if source.box_counts is not None:
             self.box_counts = [source.box_counts[index] for index in self.indices.tolist()]

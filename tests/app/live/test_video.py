@@ -7,6 +7,7 @@ from contextlib import closing
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from metricfit.app.live import camera as camera_module
 from metricfit.app.live import recording as recording_module
@@ -110,6 +111,18 @@ def test_what_is_no_video_is_named(tmp_path):
         open_frames(str(tmp_path / "in.mp4"))
     with pytest.raises(UsageError, match="nothing at"):
         open_frames(str(tmp_path / "none.mp4"))
+
+
+def test_what_was_mended_in_a_picture_is_said_once(tmp_path, caplog):
+    Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(tmp_path / "a.tif")
+    source = open_frames(str(tmp_path))
+    with caplog.at_level("WARNING", "metricfit"):
+        for _ in range(3):
+            assert len(_drain(source)) == 1
+            source.restart()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"repaired: {tmp_path / 'a.tif'}: 12 bits stored in 16, brought to the full range"
+    ]
 
 
 def test_a_video_that_breaks_off_is_reported(tmp_path):

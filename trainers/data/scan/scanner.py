@@ -1,16 +1,17 @@
 """The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from ...errors import DataError
 from ...machine import workers
+from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
 from ..pixel_files.coding import FileCoding
@@ -37,7 +38,7 @@ class Faults:
         facts: kind of target -> what there is of it in the usable examples that have it.
         remarks: what the source itself finds worth knowing, a sentence each.
         doubts: what all examples together show to be wrong, a sentence each: no run goes on with it.
-        dull: what is odd about pictures themselves, a few words -> the names of the examples.
+        odd: what is odd about pictures themselves, a few words -> the names of the examples.
     """
 
     source: str
@@ -50,7 +51,7 @@ class Faults:
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
     doubts: Sequence[str] = ()
-    dull: dict[str, list[str]] = field(default_factory=dict)
+    odd: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def sentences(self) -> list[str]:
@@ -60,13 +61,13 @@ class Faults:
     @property
     def notes(self) -> list[str]:
         """What is no fault and yet worth knowing, a sentence each."""
-        dull = [
-            f"{len(names)} of {counted(self.total, 'picture')} {'is' if len(names) == 1 else 'are'} {kind}: "
-            f"look whether that is meant ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-            for kind, names in self.dull.items()
+        odd = [
+            f"{len(names)} of {counted(self.total, 'picture')} {'is' if len(names) == 1 else 'are'} {kind} "
+            f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for kind, names in self.odd.items()
         ]
         facts = [note for facts in self.facts.values() for note in facts.notes(self.class_names)]
-        return [*self.remarks, *dull, *facts]
+        return [*self.remarks, *odd, *facts]
 
     @property
     def hopeless(self) -> bool:
@@ -132,14 +133,22 @@ class _Look(NamedTuple):
     repairs: tuple[str, ...]
     adapted: tuple[str, ...]
     facts: dict[str, Facts]
-    odd: str
+    odd: tuple[str, ...]
 
 
-def _dull(image: np.ndarray) -> str:
-    """Say what is odd about a picture itself, or nothing."""
+def _odd(example: Example, file: Path | None) -> Iterator[str]:
+    """Say what is odd about a picture itself, and what to do."""
+    image = example.image
     if image.max(initial=0) < DARK:
-        return f"black or nearly so, no value is above {DARK - 1} of 255"
-    return "of one colour throughout" if (image == image[:1, :1]).all() else ""
+        yield f"black or nearly so, no value is above {DARK - 1} of 255: look whether that is meant"
+    elif (image == image[:1, :1]).all():
+        yield "of one colour throughout: look whether that is meant"
+    has_pixels = example.mask is not None or example.labels is not None
+    if file is not None and (has_pixels or example.boxes is not None) and is_turned(file, seen=not has_pixels):
+        yield (
+            "turned by EXIF rotation, and the size does not tell whether what belongs to it is turned, too: look with "
+            "metricfit data show"
+        )
 
 
 def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
@@ -151,7 +160,7 @@ def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
     there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
     facts = {target.name: target.facts(example, source.class_names) for target in there}
     known = {kind: found for kind, found in facts.items() if found is not None}
-    return _Look(example.repairs, example.adapted, known, _dull(example.image))
+    return _Look(example.repairs, example.adapted, known, tuple(_odd(example, source.picture_file(index))))
 
 
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
@@ -167,8 +176,8 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
                 found.faults.append((name, str(look)))
                 continue
             repairs, adapted, there, odd = look
-            if odd:
-                found.dull.setdefault(odd, []).append(name)
+            for kind in odd:
+                found.odd.setdefault(kind, []).append(name)
             for kind in adapted:
                 found.adapted.setdefault(kind, []).append(name)
             for kind in repairs:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
-from ..example import NEEDS, Source
+from ..example import NEEDS, PLURALS, Source
 from ..pixel_files.coding import FileCoding
 from .boxes.coco import lists_of_coco, open_coco
 from .boxes.cvat import open_cvat
@@ -120,10 +120,9 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
         )
     kind = SOURCES[name]
     if needs not in (*kind.holds, "none"):
-        holds = " or ".join(_PLURALS[held] for held in kind.holds)
-        others = [other.form for other in SOURCES.values() if needs in other.holds and len(other.holds) < len(_PLURALS)]
-        raise UsageError(f"{name} sources hold {holds}, not {_PLURALS[needs]}: use {', '.join(others)} for these")
+        holds = " or ".join(PLURALS[held] for held in kind.holds)
+        others = [
+            other.form for other in SOURCES.values() if needs in other.holds and len(other.holds) < len(NEEDS) - 1
+        ]
+        raise UsageError(f"{name} sources hold {holds}, not {PLURALS[needs]}: use {', '.join(others)} for these")
     return kind.open(rest, needs, files or FileCoding()) if kind.coded else kind.open(rest, needs)
-
-
-_PLURALS = {"mask": "masks", "labels": "labels", "boxes": "boxes"}

@@ -10,7 +10,7 @@ from ...errors import DataError, UsageError
 from ...geometry import box_areas
 from ...text import composed, folded
 from ..classes import MOST_CLASSES
-from ..example import IGNORE, Example, Source
+from ..example import IGNORE, Example, Ids, Source
 from ..images import PICTURE_SUFFIXES, read_image
 from ..listing import passed_over, surroundings
 from ..pixel_files.outlines import coco_labels, coco_region, outline_box
@@ -99,6 +99,7 @@ class CocoSource(Source):
             self._add_background()
         self._records = list(instances.records.values())
         self.names = [record.file_name for record in self._records]
+        self.ids = Ids({record.file_name: record.id for record in self._records}, instances.category_ids)
         self.box_counts = None if self._drawn else [len(record.boxes) for record in self._records]
         self.structural_faults = tuple(instances.faults) if needs != "none" else ()
         pictures = PictureFolder(folder)

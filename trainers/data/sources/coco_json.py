@@ -16,10 +16,11 @@ Fields = dict[str, Any]
 class Record:
     """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors.
 
-    `size` is as stated, `seen` that of the picture once it was loaded. Outlines take most of the memory, and are kept
-    where they are asked for.
+    `id` is as it is written, `size` as stated, `seen` that of the picture once it was loaded. Outlines take most of the
+    memory, and are kept where they are asked for.
     """
 
+    id: int | str
     file_name: str
     size: tuple[int, int] | None
     seen: tuple[int, int] | None = None
@@ -41,6 +42,7 @@ class Instances:
         headings = _headings(content)
         content["categories"] = [one for one in content["categories"] if one.get("name") not in headings]
         self.classes = self._categories(content["categories"])
+        self.category_ids = {composed(str(one["name"])).strip(): one["id"] for one in content["categories"]}
         self.records: dict[object, Record] = {}
         self.faults: list[tuple[str, str]] = []
         self._names: set[str] = set()
@@ -133,7 +135,7 @@ class Instances:
             self.faults.append((file_name, text))
         else:
             self._names.add(file_name)
-            self.records[id_] = Record(file_name, _size(image))
+            self.records[id_] = Record(image["id"], file_name, _size(image))
 
     def _add_annotations(self, annotations: list[Fields]) -> None:
         strangers = []

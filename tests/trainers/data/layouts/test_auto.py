@@ -1,5 +1,6 @@
 """`auto:PATH` and bare paths: which layout is taken, how it is said, and what is refused."""
 
+import numpy as np
 import pytest
 
 from metricfit.trainers.data.sources import open_source, split_texts, usual_needs
@@ -80,3 +81,12 @@ def test_what_a_folder_is_usually_asked_for(pairs_at, tmp_path):
     pairs_at("labelled/images/*.jpg", "labelled/labels/*.png")
     assert usual_needs(f"{tmp_path}/masked") == "mask"
     assert usual_needs(f"{tmp_path}/labelled") == "labels"
+
+
+@pytest.mark.parametrize(
+    ("values", "needs"), [([0, 1, 2, 5], "labels"), ([0, 90, 200, 255], "mask"), ([0, 255], "mask")]
+)
+def test_what_may_be_either_is_told_by_its_values(pairs_at, picture_at, tmp_path, values, needs):
+    pairs_at("images/*.jpg", "gt/*.png", stems="a")
+    picture_at("gt/a.png", np.resize(np.array(values, np.uint8), (6, 8)))
+    assert usual_needs(str(tmp_path)) == needs

@@ -162,7 +162,7 @@ def test_roboflow_semantic_masks(picture_at, tmp_path):
 def test_other_files_of_roboflow_called_so_are_none(picture_at, tmp_path):
     picture_at("train/a.jpg")
     (tmp_path / "train" / "_classes.csv").write_text("filename, cat, dog\na.jpg, 1, 0\n")
-    with pytest.raises(DataError, match="no class maps recognised"):
+    with pytest.raises(DataError, match="no labels recognised"):
         open_source(str(tmp_path), needs="labels")
 
 

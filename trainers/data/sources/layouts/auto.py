@@ -3,15 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ....errors import DataError, MetricfitError
-from ...example import Source
+from ...example import IGNORE, PLURALS, Source
 from ...pixel_files.coding import FileCoding
 from ..folder import path_and_split
 from .base import Asked, Reading, Tree
 from .registry import LAYOUTS
 
-_WORDS = {"mask": "masks", "labels": "class maps", "boxes": "boxes", "none": "pictures"}
 _USUAL = ("mask", "boxes", "labels")
+# More classes than nearly all class maps have, and fewer than the shades of a soft mask.
+_MOST_CLASSES = 64
 
 
 def open_auto(rest: str, needs: str, files: FileCoding) -> Source:
@@ -38,15 +41,17 @@ def usual_of_auto(rest: str) -> str:
     found = {needs: readings[0] for needs, readings in best.items() if readings}
     usual = max(found, key=lambda needs: _rank(found[needs]), default="mask")
     rivals = "mask" in found and "labels" in found and _rank(found["mask"]) == _rank(found["labels"])
-    return "labels" if usual == "mask" and rivals and not _fits(found["mask"]) and _fits(found["labels"]) else usual
+    return "labels" if usual == "mask" and rivals and _are_numbers(found["labels"]) else usual
 
 
-def _fits(reading: Reading) -> bool:
-    """Tell whether the first example can be used so."""
+def _are_numbers(reading: Reading) -> bool:
+    """Tell by the first example whether files that may be masks are class maps: three small values or more."""
     try:
-        return bool(reading.open().load(0))
+        labels = reading.open().load(0).labels
     except (MetricfitError, IndexError):
         return False
+    values = np.unique(labels[labels != IGNORE]) if labels is not None else np.zeros(0)
+    return len(values) > 2 and bool(values.max() <= _MOST_CLASSES)
 
 
 def _rank(reading: Reading) -> tuple[int, int]:
@@ -79,12 +84,12 @@ def _nothing(tree: Tree, asked: Asked) -> str:
     known = "; ".join(layout.looks for layout in LAYOUTS if asked.needs in layout.holds)
     part = f" for the part {tree.split}" if tree.split else ""
     others = [
-        f"with {_WORDS[needs]} it is {readings[0].says}"
+        f"with {PLURALS[needs]} it is {readings[0].says}"
         for needs in _USUAL
         if needs != asked.needs and (readings := _readings(tree, replace(asked, needs=needs)))
     ]
     hint = f" ({'; '.join(others)})" if others else ""
     return (
-        f"no {_WORDS[asked.needs]} recognised in {Path(tree.root)}{part}, found {tree.inventory()}{hint}: expected "
+        f"no {PLURALS[asked.needs]} recognised in {Path(tree.root)}{part}, found {tree.inventory()}{hint}: expected "
         f"{known}; docs/data.md shows each, and folder:IMAGES,MASKS takes any two folders"
     )
