@@ -20,7 +20,7 @@ from .keywords import keywords_of, options_from
 from .options import EvaluateOptions, ExportOptions
 from .predictor import Predictor, load_predictor
 from .results import Result
-from .show.pictures import Input
+from .show.inputs import Input
 
 if TYPE_CHECKING:
     from ..export import ExportResult
@@ -115,6 +115,7 @@ def predict(
     out: str | Path | None = None,
     *,
     threshold: float | None = None,
+    objects: bool = False,
     threads: int | None = None,
     quiet: bool = False,
 ) -> list[Result]:
@@ -122,15 +123,16 @@ def predict(
 
     Args:
         model: what `evaluate` takes, or a predictor.
-        inputs: a picture file, a folder, a pattern, a source such as scenes:test, a picture as uint8 [H, W, 3], or
-            several of these.
-        out: folder for drawn pictures and JSON; None writes nothing.
+        inputs: a picture file, a folder, a pattern, a source such as scenes:test, a picture as uint8 [H, W, 3] or
+            [H, W, 4], a video file (with `out`, where its results are written), or several of these.
+        out: folder for drawn pictures, videos and JSON; None writes nothing.
         threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
+        objects: frame the objects in the overlays that are written.
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
         quiet: no progress bar.
 
     Returns:
-        `SaliencyMap`, `ClassMap` or `Detections` of each picture, in the order of the inputs.
+        `SaliencyMap`, `ClassMap` or `Detections` of each picture, in the order of the inputs; none of videos.
 
     Raises:
         UsageError: no such model or input, or `out` holds files of others.
@@ -140,7 +142,7 @@ def predict(
 
     several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     folder = None if out is None else Path(out)
-    prediction = Prediction(model, several, folder, threshold=threshold, threads=threads, quiet=quiet)
+    prediction = Prediction(model, several, folder, threshold=threshold, objects=objects, threads=threads, quiet=quiet)
     results = list(prediction)
     prediction.raise_failures()
     return results

@@ -14,7 +14,7 @@ from .results import Result
 from .show.threshold import Threshold
 from .tasks import TASKS
 
-__all__ = ["Predictor", "find_model", "load_predictor", "resolve_threshold", "shipped_models"]
+__all__ = ["Predictor", "find_model", "is_model", "load_predictor", "resolve_threshold", "shipped_models"]
 
 
 class Predictor:
@@ -118,6 +118,15 @@ def find_model(path: str | Path) -> Path:
         "expected a MODEL, none was given and none ships with this installation: give a run or export folder, such as "
         "the one that 'metricfit quickstart' makes"
     )
+
+
+def is_model(path: str | Path) -> bool:
+    """Tell, without loading it, whether a model is called so."""
+    path = Path(path)
+    if not path.exists():
+        return str(path) in shipped_models()
+    inside = ("model.keras", "card.json", "saved_model.pb")
+    return path.suffix in (".keras", ".tflite") or any((path / name).is_file() for name in inside)
 
 
 def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshold:

@@ -2,12 +2,14 @@
 
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 from tqdm import tqdm
 
 from ...trainers.errors import DataError, UsageError
-from ..predictor import find_model, load_predictor
-from ..show.pictures import unique_stems, write_picture
+from ..predictor import find_model, is_model, load_predictor
+from ..show.inputs import is_picture, is_video, unique_stems
+from ..show.pictures import write_picture
 from .options import DemoOptions
 from .player import Player
 from .session import Demo, DemoSummary
@@ -25,6 +27,8 @@ def play(options: DemoOptions) -> DemoSummary:
     """Run the demo to its end and give what was done; a recording is finished however that comes, by an error too."""
     if options.frames is not None and options.frames < 1:
         raise UsageError(f"expected --frames of at least 1, got {options.frames}")
+    if options.model and not is_model(options.model) and (is_picture(path := Path(options.model)) or is_video(path)):
+        raise UsageError(f"expected a model, {path} is none: did you mean metricfit demo --source {path}?")
     model = find_model(options.model)
     if not options.headless:
         check_display()

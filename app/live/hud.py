@@ -8,8 +8,8 @@ import numpy as np
 from ..show.lettering import Colour, text_width, write_text
 from ..show.threshold import Threshold
 
-LEGEND = ("+ − threshold", "v view", "space pause", "s snapshot", "r record", "h hide", "q quit")
-PICTURE_LEGEND = ("+ − threshold", "v view", "n p next, previous", "space pause", "s snapshot", "h hide", "q quit")
+LEGEND = ("+ − threshold", "v view", "space pause", "o objects", "s snapshot", "r record", "h hide", "q quit")
+PICTURE_LEGEND = (*LEGEND[:2], "n p next, previous", *LEGEND[2:5], *LEGEND[6:])
 
 WHITE, GREY, ACCENT, RED = (255, 255, 255), (205, 205, 205), (110, 235, 215), (255, 70, 60)
 PANEL_LIGHT = 0.28

@@ -11,6 +11,10 @@ from ..options import Model, OptionalModel, Quiet, Threads, Threshold
 View = Literal["overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"]
 """The pictures that the demo can draw: first those of saliency, then of segmentation, then of detection."""
 
+Objects = Annotated[
+    bool, tyro.conf.arg(help="Frame the objects in what is drawn, with their scores: of a map its connected parts.")
+]
+
 
 @dataclass(frozen=True)
 class DemoOptions:
@@ -18,8 +22,8 @@ class DemoOptions:
 
     Example: metricfit demo exports/NAME --source holiday.mp4 --record out.mp4
 
-    Keys: + and - (or the arrow keys) threshold (those of all classes together), v or 1-4 view, space pause, n and p
-    next and previous picture, s snapshot, r record, h hide the text, q or Esc quit.
+    Keys: + and - (or the arrow keys) threshold (those of all classes together), v or 1-4 view, o frame objects, space
+    pause, n and p next and previous picture, s snapshot, r record, h hide the text, q or Esc quit.
     """
 
     model: OptionalModel = ""
@@ -30,6 +34,7 @@ class DemoOptions:
     """What to draw first. Saliency: overlay, cutout, blur (blurred background) or map (the raw saliency). Segmentation:
     classes (the picture tinted), labels (the class map alone) or confidence. Detection: boxes, spotlight (the rest
     darkened) or raw (everything found). By default the first."""
+    objects: Objects = False
     record: Path | None = None
     """Write what is drawn into this video (.mp4, .mov, .mkv or .avi), without the text."""
     headless: bool = False
@@ -47,14 +52,16 @@ class DemoOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Find what is in picture files: the salient object as mask, map, cut-out and overlay, classes of pixels, or boxes.
+    """Find what is in pictures and videos: salient objects as mask, map, cut-out and overlay, classes of pixels, boxes.
 
-    Example: metricfit predict exports/NAME photos/ 'more/*.jpg' --out results
+    Example: metricfit predict exports/NAME photos/ 'more/*.jpg' clip.mp4 -o results
 
     For every picture of a saliency model: masks/NAME.png (0 and 255), saliency/NAME.png (8 bits), cutouts/NAME.png
     (transparent background), overlays/NAME.jpg. Of a segmentation model: labels/NAME.png (class indices, with a
     palette; 255 below --threshold), overlays/NAME.jpg. Of a detection model: overlays/NAME.jpg with the boxes drawn;
-    for all pictures detections.json, every box found in COCO's format, below the thresholds too. Of all: results.json.
+    for all pictures detections.json, every box found in COCO's format, below the thresholds too. Of all: results.json,
+    with the boxes of the objects: of a map the connected parts, from 0.1 % of the picture on. Of a video:
+    videos/NAME.mp4 with the overlay drawn, without sound, and videos/NAME.jsonl, a line for each frame.
     """
 
     model: Model
@@ -62,9 +69,11 @@ class PredictOptions:
         tyro.conf.Positional[tuple[str, ...]],
         tyro.conf.arg(metavar="INPUT...", help_behavior_hint="(required, one or more)"),
     ]
-    """Picture files, folders, patterns such as 'photos/*.jpg', or a source such as scenes:test."""
-    out: Path
-    """Folder to write into; made when missing."""
+    """Picture and video files, folders of pictures, patterns such as 'photos/*.jpg', lists of files (.txt, a file a
+    line), or a source such as scenes:test or folder:photos:val."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder to write into, made when missing; by default predictions, or predictions-2 and so on where that exists."""
     threshold: Threshold = None
+    objects: Objects = False
     threads: Threads = None
     quiet: Quiet = False

@@ -124,6 +124,8 @@ class Player:
             demo.view = views[(views.index(demo.view) + 1) % len(views)]
         elif key.isdecimal() and int(key) <= len(views):
             demo.view = views[int(key) - 1]
+        elif key == "objects":
+            demo.objects = not demo.objects
         elif key == "pause":
             self.paused = not self.paused
             self._due = time.perf_counter()

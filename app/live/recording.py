@@ -10,11 +10,9 @@ import numpy as np
 
 from ...trainers.errors import MetricfitError, UsageError
 from ..show.pictures import letterbox
+from .encoders import BROWSERS, CODECS, NO_H264, Encoder, open_encoder
 from .frames import quiet_opencv
 
-_MPEG = ("mp4v", "avc1")
-CODECS = {".mp4": _MPEG, ".m4v": _MPEG, ".mov": _MPEG, ".mkv": ("mp4v", "X264"), ".avi": ("MJPG", "XVID")}
-"""Suffix -> codecs in the order in which they are tried. MPEG-4 is in every build of OpenCV; H.264 is not."""
 WRITE_BEHIND = 8
 
 
@@ -33,11 +31,17 @@ class Recording:
         except OSError as error:
             raise MetricfitError(f"cannot record into {self.path} ({error.strerror}): choose another folder") from error
         self._queue: queue.Queue[tuple[np.ndarray, int] | None] = queue.Queue(WRITE_BEHIND)
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: Encoder | None = None
         self._size, self._closed = (0, 0), False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
+
+    @property
+    def note(self) -> str:
+        """What whoever wants to show the video must know; empty where there is nothing."""
+        poor = self._writer is not None and not self._writer.h264 and self.path.suffix.lower() in BROWSERS
+        return f"{self.path}: {NO_H264}" if poor else ""
 
     def write(self, picture: np.ndarray, seconds: float | None = None) -> None:
         """Add a picture, uint8 [H, W, 3] RGB, never changed after; with seconds the video keeps a camera's pace."""
@@ -85,28 +89,17 @@ class Recording:
                     # Video codecs want even sides.
                     height, width = picture.shape[:2]
                     self._size = height + height % 2, width + width % 2
-                    self._writer = self._open()
-                frame = cv2.cvtColor(_fit(picture, self._size), cv2.COLOR_RGB2BGR)
+                    self._writer = open_encoder(self._part, self.fps, self._size)
+                frame = _fit(picture, self._size)
                 for _ in range(repeats):
                     self._writer.write(frame)
             except Exception as error:  # this thread has nobody to raise to: the caller raises it
                 self._error = error
-        if self._writer is not None:
-            self._writer.release()
-
-    def _open(self) -> cv2.VideoWriter:
-        """Take the first codec that this build has."""
-        (height, width), codecs = self._size, CODECS[self.path.suffix.lower()]
-        for codec in codecs:
-            code = cv2.VideoWriter.fourcc(*codec)
-            with quiet_opencv():
-                writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self.fps, (width, height))
-            if writer.isOpened():
-                return writer
-        raise MetricfitError(
-            f"cannot write {self.path} with {width}x{height} pixels: none of the codecs {', '.join(codecs)} works in "
-            "this OpenCV; record into another format"
-        )
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        except Exception as error:
+            self._error = self._error or error
 
 
 def _fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -120,7 +113,7 @@ def _fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _is_playable(path: Path) -> bool:
     """Tell whether a video opens and gives a frame."""
     with quiet_opencv():
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
         try:
             return capture.isOpened() and capture.read()[0]
         finally:

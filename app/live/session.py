@@ -66,6 +66,7 @@ class Demo:
                 f"expected --view as one of {', '.join(self.views)} for a {self.task.name} model, got {self.view}"
             )
         self.threshold = resolve_threshold(options.threshold, predictor)
+        self.objects = options.objects  # whether they are framed
         self.summary = DemoSummary(self.threshold, self.view)
         self.recording: Recording | None = None
         self._record_since = 0.0
@@ -88,12 +89,12 @@ class Demo:
 
     def draw(self, result: Result, size: tuple[int, int] | None = None) -> np.ndarray:
         """Draw the current view at the current threshold, in the picture's size or in another."""
-        return result.at(self.threshold).resized(size or result.size).draw(self.view)
+        return result.at(self.threshold).resized(size or result.size).draw(self.view, objects=self.objects)
 
     def snapshot(self, result: Result) -> Path:
         """Write the current view in the picture's own size, without the text: some have transparency."""
         path = free_path(self.options.out, f"snapshot-{self.view}", ".png")
-        self.summary.files.append(result.at(self.threshold).save(path, self.view))
+        self.summary.files.append(result.at(self.threshold).save(path, self.view, objects=self.objects))
         return path
 
     def start_recording(self, path: Path) -> None:
@@ -117,6 +118,7 @@ class Demo:
             return None
         if (path := recording.close()) is not None:
             self.summary.files.append(path)
+            self.summary.notes += [recording.note] * bool(recording.note)
         else:
             self.summary.notes.append(f"nothing was recorded into {recording.path}: no frame was drawn meanwhile")
         return path

@@ -7,7 +7,7 @@ from ...trainers.data.images import PICTURE_SUFFIXES
 from ...trainers.data.listing import surroundings
 from ...trainers.data.sources import SOURCES
 from ...trainers.errors import DataError, UsageError
-from ..show.pictures import Picture, find_pictures, is_source
+from ..show.inputs import Picture, find_pictures, is_source
 from .camera import Camera
 from .frames import Frame, FrameSource
 from .video import Video

@@ -19,8 +19,8 @@ ARROWS = {
 }  # fmt: skip
 LETTERS = {
     "+": "more", "=": "more", "-": "less", "_": "less", "v": "view", "1": "1", "2": "2", "3": "3", "4": "4",
-    " ": "pause", "s": "snapshot", "r": "record", "n": "next", "p": "previous", "h": "hide", "q": "quit",
-    "\x1b": "quit",
+    " ": "pause", "o": "objects", "s": "snapshot", "r": "record", "n": "next", "p": "previous", "h": "hide",
+    "q": "quit", "\x1b": "quit",
 }  # fmt: skip
 
 TOLERANCE = 3

@@ -55,8 +55,8 @@ def draw_boxes(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:
 
 
 def frame_objects(picture: np.ndarray, objects: Boxes) -> np.ndarray:
-    """Frame objects over a picture that is drawn already, thinly, with class and score; gives a new one."""
-    return _annotated(picture.copy(), objects, max(1, _line_width(picture) // 2))
+    """Frame objects over a picture that is drawn already, with class and score; gives a new one."""
+    return _annotated(picture.copy(), objects, max(2, _line_width(picture)))
 
 
 def spotlight(image: np.ndarray, found: Boxes, levels: Levels) -> np.ndarray:

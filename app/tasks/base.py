@@ -16,6 +16,7 @@ from ...trainers.metrics.catalogue import metrics_of
 from ..reports import table
 from ..results import Result
 from ..show.lettering import Colour
+from ..show.parts import SMALLEST
 from ..show.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Writer:
     class_names: tuple[str, ...]
     out: Path
     ids: Ids | None = None
+    objects: bool = False  # whether the objects of maps are framed
 
     def settings(self) -> dict[str, Any]:
         """Give what results.json says about the threshold and the classes."""
@@ -47,12 +49,20 @@ class Writer:
         """Write the files of one picture, called `stem` and their suffixes; gives what results.json says about it."""
         files = {kind: pattern.format(stem) for kind, (pattern, _) in self.files.items()}
         for kind, file in files.items():
-            result.save(self.out / file, self.files[kind][1])
+            result.save(self.out / file, self.files[kind][1], objects=self.objects)
         return {"name": result.path, **result.to_dict(), "files": files}
 
     def finish(self) -> list[Path]:
         """Write what is about all pictures; gives the files."""
         return []
+
+
+class MapWriter(Writer):
+    """What is written of maps, whose objects are connected parts."""
+
+    def settings(self) -> dict[str, Any]:
+        """As for others, and the smallest share of a picture that counts as an object."""
+        return {**super().settings(), "smallest_object": SMALLEST}
 
 
 class AppTask(ABC):

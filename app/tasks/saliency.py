@@ -7,7 +7,7 @@ import numpy as np
 from ...export.runners.base import Runner
 from ...trainers.errors import UsageError
 from ..results import SaliencyMap
-from .base import AppTask, Files, check_range
+from .base import AppTask, Files, MapWriter, check_range
 
 if TYPE_CHECKING:
     from ..bench.saliency import SaliencyBench
@@ -18,7 +18,7 @@ class SaliencyApp(AppTask):
     """One map, cut at one threshold."""
 
     name, target = "saliency", "mask"
-    result = SaliencyMap
+    result, writer = SaliencyMap, MapWriter
     columns = (
         "max_f", "mean_f", "mae", "mean_to_max", "optimal_threshold", "band_low", "band_high", "polarisation",
     )  # fmt: skip

@@ -9,14 +9,14 @@ from ...export.runners.base import Runner
 from ...trainers.colours import class_palette
 from ...trainers.errors import UsageError
 from ..results import ClassMap
-from .base import AppTask, Files, Writer, check_range, colours
+from .base import AppTask, Files, MapWriter, check_range, colours
 
 if TYPE_CHECKING:
     from ..bench.segmentation import SegmentationBench
     from ..compare.segmentation import SegmentationPresentation
 
 
-class ClassWriter(Writer):
+class ClassWriter(MapWriter):
     """Class maps and overlays."""
 
     def settings(self) -> dict[str, Any]:

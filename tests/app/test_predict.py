@@ -107,7 +107,8 @@ def test_only_unreadable_pictures_are_not_called_others(tmp_path, capsys):
     assert "a.png" in str(caught.value)
     assert "others" not in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert capsys.readouterr().out.splitlines() == [f"made  {tmp_path / 'out/results.json'}"]
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "out").exists(), "a refusal leaves nothing behind"
     with pytest.raises(DataError, match=r"^none of the 2 pictures could be read:\n.*a\.png.*\n.*b\.png"):
         predict(_options(tmp_path, tmp_path / "a.png", tmp_path / "b.png"))
 
@@ -183,3 +184,86 @@ def test_what_was_mended_and_what_is_not_read_is_said(tmp_path, caplog):
         assert "1 file is not read" in passed
         assert "b.NEF (raw photos" in passed
         assert repaired.startswith("repaired: 12 bits stored in 16, brought to the full range (5 of 6 pictures: ")
+
+
+def _refused(error, *arguments, match):
+    with pytest.raises(error, match=match) as caught:
+        predict(_options(*arguments))
+    assert "\n" not in str(caught.value)
+
+
+def test_model_and_picture_in_the_wrong_order_are_recognised(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "my photo.png", disc())
+    for inputs, model, meant in (
+        (("saliency_lite0",), "my photo.png", r"predict saliency_lite0 'my photo\.png'\?"),
+        (("b.png", "saliency_mobile"), "photos", r"predict saliency_mobile photos b\.png\?"),
+        (("b.png",), "my photo.png", r"predict saliency_lite0 'my photo\.png' b\.png\?"),
+        (("b.png",), "clip.MOV", r"predict saliency_lite0 clip\.MOV b\.png\?"),
+    ):
+        with pytest.raises(UsageError, match=f"did you mean metricfit {meant}"):
+            predict(_options(tmp_path, *inputs, model=model))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_default_folder_is_a_fresh_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "a.png", disc())
+    for folder in ("predictions", "predictions-2"):
+        predict(_options(tmp_path, "a.png", out=None, quiet=False))
+        assert f"made  {folder}/results.json" in capsys.readouterr().out.splitlines()
+        assert (tmp_path / folder / "masks/a.png").is_file()
+    with pytest.raises(UsageError):
+        predict(_options(tmp_path, "missing.png", out=None))
+    assert not (tmp_path / "predictions-3").exists()
+
+
+def test_o_is_out():
+    options = cli._read_options("predict", PredictOptions, ["saliency_lite0", "a.png", "-o", "there", "--objects"])
+    assert (str(options.out), options.objects, options.inputs) == ("there", True, ("a.png",))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_of_files_is_read(tmp_path, encoding, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "sets/möwe.png", disc())
+    save(tmp_path / "here.png", disc())
+    (tmp_path / "sets/all.txt").write_bytes("möwe.png\r\n\r\nhere.png\r\n".encode(encoding))
+    names = [entry["name"] for entry in predict(_options(tmp_path, "sets/all.txt"))["pictures"]]
+    assert names == ["sets/möwe.png", "here.png"]
+    (tmp_path / "sets/all.txt").write_text("möwe.png\nnone.png\n")
+    _refused(DataError, tmp_path, "sets/all.txt", match=r"1 of its 2 lines name none.*none\.png")
+    (tmp_path / "empty.txt").write_text("\n")
+    _refused(DataError, tmp_path, "empty.txt", match="is empty")
+
+
+def test_what_a_pattern_takes_along_is_named_and_the_rest_done(tmp_path):
+    save(tmp_path / "in/a.png", disc())
+    (tmp_path / "in/notes.txt").write_text("buy milk")
+    (tmp_path / "in/empty").mkdir()
+    with pytest.raises(DataError, match=r"2 of 3 pictures.*\n.*empty.*\n.*notes\.txt is taken as a list"):
+        predict(_options(tmp_path, *sorted((tmp_path / "in").iterdir())))
+    assert (tmp_path / "out/masks/a.png").is_file()
+    predict(_options(tmp_path, f"{tmp_path}/in/*", out=tmp_path / "quoted"))
+    assert (tmp_path / "quoted/masks/a.png").is_file()
+
+
+def test_a_folder_as_a_source_is_taken(tmp_path):
+    save(tmp_path / "data/images/a.png", disc())
+    save(tmp_path / "data/images/b.png", disc())
+    (tmp_path / "data/val.txt").write_text("b\n")
+    assert [entry["name"] for entry in predict(_options(tmp_path, f"folder:{tmp_path}/data:val"))["pictures"]] == ["b"]
+
+
+def test_objects_are_in_the_results_and_framed_when_asked(tmp_path):
+    picture = disc(120, 200, 50, 25)
+    picture[60:100, 140:180] = 255
+    save(tmp_path / "a.png", picture)
+    results = predict(_options(tmp_path, tmp_path / "a.png"))
+    assert results["smallest_object"] == 0.001
+    objects = results["pictures"][0]["objects"]
+    np.testing.assert_allclose([one["box"] for one in objects], [[25, 35, 76, 86], [140, 60, 180, 100]], atol=3)
+    assert objects[1]["share"] == pytest.approx(1600 / 24000, rel=0.1)
+    predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "framed", objects=True))
+    for file, same in (("masks/a.png", True), ("cutouts/a.png", True), ("overlays/a.jpg", False)):
+        assert ((tmp_path / "out" / file).read_bytes() == (tmp_path / "framed" / file).read_bytes()) == same

@@ -15,7 +15,15 @@ _REMEDIES = {
     RAW_SUFFIXES: "raw photos of a camera must be developed: save them as JPEG or PNG",
     (".svg", ".pdf", ".psd", ".ai", ".eps"): "drawings and documents must be exported as PNG",
     (".exr", ".hdr", ".jxl", ".dcm", ".nii", ".mha", ".fits"): "save them as PNG or TIFF of 8 or 16 bits",
-    (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mts"): "of videos, take out the frames that are meant",
+    (
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".mts",
+    ): "of videos, take out the frames that are meant; predict takes them by name",
 }
 """Endings of what holds a picture and is not read here -> what to do."""
 

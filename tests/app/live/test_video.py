@@ -15,7 +15,8 @@ from metricfit.app.live.camera import Camera
 from metricfit.app.live.recording import Recording
 from metricfit.app.live.sources import Pictures, open_frames
 from metricfit.app.live.video import Video
-from metricfit.app.show.pictures import find_pictures, unique_stems, write_picture
+from metricfit.app.show.inputs import find_pictures, unique_stems
+from metricfit.app.show.pictures import write_picture
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 from ..fakes import disc, make_video, read_video, save
