@@ -250,10 +250,25 @@ def test_slices_random_access_and_threads(ecssd):
         open_source("tfds:saliency_sets/ecssd:train")
 
 
-def test_a_format_without_random_access(ecssd):
+def test_tfrecord_is_read_in_any_order(ecssd):
     from metricfit.trainers.data.sources import saliency_sets
 
     builder = saliency_sets.SaliencySets(config="ecssd", data_dir=ecssd, file_format="tfrecord")
     builder.download_and_prepare()
-    with pytest.raises(DataError, match="prepared as tfrecord, which has no random access"):
+    source = open_source("tfds:saliency_sets/ecssd:test[20%:50%]")
+    assert list(source.names) == ["2", "3", "4"]
+    for index in (2, 0, 1):
+        name = source.names[index]
+        expected = Image.open(ecssd / f"downloads/manual/ecssd/images/{name}.png")
+        np.testing.assert_array_equal(source.load(index).image, np.asarray(expected))
+
+
+def test_a_format_without_random_access(ecssd, monkeypatch):
+    open_source("tfds:saliency_sets/ecssd:test")
+
+    def refuse(self, split, *, decoders):
+        raise NotImplementedError
+
+    monkeypatch.setattr("tensorflow_datasets.core.dataset_builder.DatasetBuilder.as_data_source", refuse)
+    with pytest.raises(DataError, match="prepared as array_record, which has no random access"):
         open_source("tfds:saliency_sets/ecssd:test")

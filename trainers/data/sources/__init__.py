@@ -11,6 +11,7 @@ from ..pixel_files.coding import FileCoding
 from .boxes.coco import lists_of_coco, open_coco
 from .boxes.cvat import open_cvat
 from .boxes.labelme import open_labelme
+from .boxes.tfds_folder import open_tfds, usual_of_tfds
 from .boxes.voc import lists_of_voc, open_voc
 from .boxes.yolo import open_yolo
 from .folder import folder_of, open_folder
@@ -18,7 +19,6 @@ from .joined import join_sources
 from .layouts.auto import open_auto, usual_of_auto
 from .listed import Listed, without_list
 from .scenes import open_scenes
-from .tfds import open_tfds, usual_of_tfds
 
 
 @dataclass(frozen=True)

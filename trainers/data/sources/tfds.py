@@ -1,4 +1,4 @@
-"""TensorFlow Datasets as a source: `tfds:NAME[:SPLIT]`, prepared as `array_record`; nothing is downloaded here."""
+"""TensorFlow Datasets as a source: `tfds:NAME[:SPLIT]`, prepared beforehand; nothing is downloaded here."""
 
 import os
 import re
@@ -15,6 +15,7 @@ from ..images import check_sizes, read_image, read_mask
 from ..pixel_files.known_classes import CITYSCAPES
 from .annotations import mend_boxes
 from .archives import NamedBytes
+from .boxes.tfrecords import TfRecords
 
 Records = Sequence[dict[str, Any]]
 
@@ -27,7 +28,7 @@ class Mapping:
         codes: value in the mask feature -> 0 background, 1 salient, 255 ignore.
         classes: value in the label feature -> name of its class, in the order of the classes.
         void: values in the label feature that are ignored, besides 255.
-        objects: each has `bbox` and `label`, and perhaps `is_difficult`, `is_crowd` and `area`.
+        objects: each has a box and a class, called `bbox` and `label`, and perhaps `is_difficult`, `is_crowd`, `area`.
         first_pixel: from which number the boxes count pixels, see `annotations.mend_boxes`.
     """
 
@@ -38,6 +39,8 @@ class Mapping:
     classes: dict[int, str] = field(default_factory=dict)
     void: tuple[int, ...] = ()
     objects: str = ""
+    bbox: str = "bbox"
+    label: str = "label"
     first_pixel: int = 0
     name: str = ""
 
@@ -75,14 +78,14 @@ class TfdsSource(Source):
         self.name = name
         self.class_names = {"mask": ("background", "salient"), "labels": tuple(mapping.classes.values())}.get(needs, ())
         if needs == "boxes":
-            self.class_names = tuple(builder.info.features[mapping.objects]["label"].names)
+            self.class_names = tuple(builder.info.features[mapping.objects][mapping.label].names)
         self._mapping, self._needs, self._data = mapping, needs, data
         names, self.box_counts = [], [0] * len(data)
         for index in range(len(data) if mapping.name else 0):
             record = data[index]
             names.append(_text(record[mapping.name]))
             if needs == "boxes":
-                self.box_counts[index] = len(record[mapping.objects]["label"])
+                self.box_counts[index] = len(record[mapping.objects][mapping.label])
         unique = len(set(names)) == len(data)
         numbers = [f"{split}-{index:06d}" for index in range(len(data))]
         self.names = names if unique else [" ".join(pair) for pair in zip(numbers, names)] if names else numbers
@@ -113,7 +116,7 @@ class TfdsSource(Source):
 
     def _with_boxes(self, image: np.ndarray, objects: dict[str, Any], name: str, repairs: list[str]) -> Example:
         height, width = image.shape[:2]
-        shares = np.array(objects["bbox"], np.float64).reshape(-1, 4)
+        shares = np.array(objects[self._mapping.bbox], np.float64).reshape(-1, 4)
         if not np.isfinite(shares).all():
             raise DataError(f"a bbox of {name} in {self.name} holds no number: prepare the data set again")
         # Shares of the sides as (y, x, y, x) in float32; no data set says more than hundredths of a pixel.
@@ -125,7 +128,7 @@ class TfdsSource(Source):
         return Example(
             image,
             boxes=boxes,
-            classes=np.array(objects["label"], np.int32)[kept],
+            classes=np.array(objects[self._mapping.label], np.int32)[kept],
             name=name,
             difficult=difficult if difficult.any() else None,
             crowd=crowd if crowd.any() else None,
@@ -153,12 +156,12 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def usual_of_tfds(rest: str) -> str:
+def usual_of_name(rest: str) -> str:
     """Tell what a data set is usually asked for, by what is known of its features."""
     return "boxes" if MAPPINGS.get(re.split("[:/]", rest)[0], Mapping()).objects else "mask"
 
 
-def open_tfds(rest: str, needs: str) -> TfdsSource:
+def open_named(rest: str, needs: str) -> TfdsSource:
     """Open `NAME[:SPLIT]`, by default `train` or the only split; only `saliency_sets` are prepared if need be."""
     import tensorflow_datasets as tfds
 
@@ -177,35 +180,45 @@ def open_tfds(rest: str, needs: str) -> TfdsSource:
         catalogue = "https://www.tensorflow.org/datasets/catalog"
         raise UsageError(f"there is no TFDS data set {name}: see {catalogue}") from error
     except (ValueError, AssertionError) as error:
-        raise UsageError(f"tfds cannot open {name}: {error}") from error
+        told = " ".join(str(error).split())
+        raise UsageError(f"tfds cannot open {name}, which is no folder either: {told}") from error
     mapping = _mapping(builder, needs)
     if own and not builder.info.splits:
         _prepare(builder)
-    split = split or ("train" if "train" in builder.info.splits else next(iter(builder.info.splits), "train"))
+    return open_split(f"tfds:{rest}", name, builder, split, mapping, needs)
+
+
+def open_split(text: str, name: str, builder: Any, split: str, mapping: Mapping, needs: str) -> TfdsSource:
+    """Open a split of a data set called `name`, by default `train` or the only one; `text` names the source."""
+    import tensorflow_datasets as tfds
+
+    splits = builder.info.splits
+    split = split or ("train" if "train" in splits else next(iter(splits), "train"))
+    # Not decoded, so that pictures from here go through the same reader as all others.
+    features = builder.info.features.items()
+    pictures = {key: tfds.decode.SkipDecoding() for key, kind in features if isinstance(kind, tfds.features.Image)}
     command = (
         f"python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
         "file_format='array_record').download_and_prepare()\""
     )
-    # Not decoded, so that pictures from here go through the same reader as all others.
-    features = builder.info.features.items()
-    pictures = {key: tfds.decode.SkipDecoding() for key, kind in features if isinstance(kind, tfds.features.Image)}
     try:
-        data = builder.as_data_source(split, decoders=pictures)
+        if splits and builder.info.file_format is tfds.core.FileFormat.TFRECORD:
+            data: Records = TfRecords(builder, split, pictures)
+        else:
+            data = builder.as_data_source(split, decoders=pictures)
     except NotImplementedError as error:
         raise DataError(
             f"tfds data set {name} is prepared as {builder.info.file_format.value}, which has no random "
             f"access, in {builder.data_dir}: prepare it in another folder (TFDS_DATA_DIR) with {command}"
         ) from error
     except (AssertionError, ValueError, KeyError) as error:
-        if not builder.info.splits:
+        if not splits:
             raise DataError(
                 f"tfds data set {name} is not prepared in {builder.data_dir} (TFDS_DATA_DIR names another "
                 f"place for all data sets): where there is a network, run {command}"
             ) from error
-        raise UsageError(
-            f"tfds data set {name} has no split {split}: it has {', '.join(builder.info.splits)}"
-        ) from error
-    return TfdsSource(f"tfds:{rest}", builder, data, split, mapping, needs)
+        raise UsageError(f"tfds data set {name} has no split {split}: it has {', '.join(splits)}") from error
+    return TfdsSource(text, builder, data, split, mapping, needs)
 
 
 def _mapping(builder: Any, needs: str) -> Mapping:

@@ -10,6 +10,7 @@ named it is about that part alone; where none is named and there are several, `s
 from ..boxes.coco import coco_readings
 from ..boxes.cvat import cvat_readings
 from ..boxes.labelme import labelme_readings
+from ..boxes.tfds_folder import tfds_readings
 from ..boxes.voc import voc_readings
 from ..boxes.yolo import yolo_readings
 from .base import Layout
@@ -31,6 +32,7 @@ LAYOUTS = (
     Layout("coco", "pictures and a JSON file as COCO has it", ("boxes", "labels"), coco_readings),
     Layout("labelme", "pictures and JSON files of labelme", ("boxes",), labelme_readings),
     Layout("labelme", "pictures and JSON files of labelme", ("labels",), labelme_map_readings),
+    Layout("tfds", "files that TFDS have prepared", ("boxes",), tfds_readings),
     Layout("cvat", "pictures and annotations.xml of CVAT", ("boxes",), cvat_readings),
     Layout("pictures", "pictures", ("none",), picture_readings),
 )
