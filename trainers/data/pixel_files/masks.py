@@ -12,6 +12,8 @@ from .base import LOSSY, PixelValues, colour_codes, decoded, fitted, listed
 from .coding import FileCoding
 
 TRIMAP = "trimap, what is neither background nor salient ignored"
+PETS = "trimap of 1, 2 and 3: 1 is salient, 2 background, 3 ignored"
+OF_ONE = "mask of 0 and 1, where 1 is salient whatever the threshold"
 FROM_ALPHA = "mask taken from alpha"
 BLANK = "picture without background where its alpha is 0, which no camera gives"
 _MIDDLE = (127, 128)
@@ -39,29 +41,52 @@ class MaskReader:
     ) -> tuple[np.ndarray, tuple[str, ...]]:
         """Make the mask of shades [h, w] between 0 and `top`, of the size of its picture; tells what was done."""
         present, threshold = np.unique(values), self._files.threshold
-        if len(present) > 2 and threshold is not None and not self._trimap:
-            limit = threshold * top
-            if present[-1] < limit and not lossy:
-                raise DataError(
-                    f"mask {path} holds {len(present)} values up to {present[-1]:g} of {top:g}, so nothing in it is "
-                    f"salient at --mask-threshold {threshold:g}: if these are numbers of objects or classes, save 1 or "
-                    "255 where the picture is salient"
-                )
-            shades, done = fitted(values, image, path, image_path, self._files, "mask", _resized)
-            return (shades >= limit).astype(np.uint8), (f"mask with shades, cut at {threshold:g}", *done)
-        if self._trimap or _is_trimap(present, top):
-            mask = np.select([values <= 0, values >= top], [0, 1], IGNORE).astype(np.uint8)
-            adapted: tuple[str, ...] = (TRIMAP,) * bool((mask == IGNORE).any())
-        elif len(present) > 2:
-            raise DataError(
-                f"mask {path} holds {len(present)} values ({listed(present)}), a saliency mask holds two, for "
-                "background and salient: threshold it and save it as PNG, or say where its border lies with "
-                "--mask-threshold 0.5"
-            )
+        adapted: tuple[str, ...] = ()
+        if self._trimap or (threshold is None and _is_trimap(present, top)):
+            numbered = present[0] >= 1 and present[-1] <= 3
+            ends, adapted = ([2, 1], (PETS,)) if numbered else ([0, top], (TRIMAP,))
+            mask = np.select([values == ends[0], values == ends[1]], [0, 1], IGNORE).astype(np.uint8)
+        elif threshold is None:
+            _check_two(present, top, path, lossy)
+            mask = (values == present[-1]).astype(np.uint8) * np.uint8(present[-1] > 0)
+        elif present[-1] <= 1 < threshold * top and not lossy:
+            mask, adapted = values.astype(np.uint8), (OF_ONE,) * int(present[-1])
         else:
-            mask, adapted = (values == present[-1]).astype(np.uint8) * np.uint8(present[-1] > 0), ()
+            limit = threshold * top
+            _check_reach(present, top, threshold, path, lossy)
+            shades, done = fitted(values, image, path, image_path, self._files, "mask", _resized)
+            said = f"mask with shades, cut at {threshold:g}"
+            return (shades >= limit).astype(np.uint8), ((said,) * (len(present) > 2) + done)
         mask, done = fitted(mask, image, path, image_path, self._files, "mask")
         return mask, adapted + done
+
+
+def _check_two(present: np.ndarray, top: float, path: Path, lossy: bool) -> None:
+    """Refuse a mask whose values do not say themselves which of them are salient."""
+    low, high = present[0], present[-1]
+    if len(present) > 2:
+        why = "a saliency mask holds two, for background and salient"
+    elif len(present) == 2 and low > 0 and (low >= top / 2) == (high >= top / 2):
+        why = "of which it cannot be told what is salient"
+    elif lossy and not {low, high} <= {0, top}:
+        why = "which may be nothing but the noise of its format"
+    else:
+        return
+    held = f"{len(present)} values" if len(present) > 1 else "the value"
+    raise DataError(
+        f"mask {path} holds {held} ({listed(present)}), {why}: threshold it and save it as PNG, or say where its "
+        "border lies with --mask-threshold 0.5"
+    )
+
+
+def _check_reach(present: np.ndarray, top: float, threshold: float, path: Path, lossy: bool) -> None:
+    """Refuse a mask in which nothing is salient though it is not black, unless that can be noise."""
+    if 0 < present[-1] < threshold * top and not lossy:
+        raise DataError(
+            f"mask {path} holds values up to {present[-1]:g} of {top:g}, so nothing in it is salient at "
+            f"--mask-threshold {threshold:g}: if these are numbers of objects or classes, save 255 where the picture is "
+            "salient"
+        )
 
 
 class AlphaReader(MaskReader):

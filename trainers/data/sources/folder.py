@@ -177,6 +177,10 @@ def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:
                 f"write {kind}:{head} or {kind}:{head}:train"
             )
         return Path(head).expanduser(), split
+    if path.is_file():
+        packed = path.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+        advice = "unpack it, and give the folder" if packed else f"give the folder that holds the data, {path.parent}"
+        raise DataError(f"{rest} is a file, expected a folder: {advice}")
     raise DataError(f"there is no folder {rest}: check the path ({surroundings(path)})")
 
 

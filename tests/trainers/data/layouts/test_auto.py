@@ -67,6 +67,17 @@ def test_nothing_recognised_says_what_is_there_and_what_would_be_read(picture_at
         open_source(f"{tmp_path}/nowhere")
 
 
+def test_a_file_is_no_folder(pairs_at, tmp_path):
+    pairs_at("images/*.jpg", "masks/*.png")
+    for name, said in {
+        "photos.zip": "unpack it",
+        "data.yaml": f"give the folder that holds the data, {tmp_path}",
+    }.items():
+        (tmp_path / name).write_text("x")
+        with pytest.raises(DataError, match=f"{name} is a file, expected a folder: {said}"):
+            open_source(f"{tmp_path}/{name}")
+
+
 def test_splits_are_named_and_one_must_be_chosen(pairs_at, tmp_path):
     for split in ("train", "valid"):
         pairs_at(f"{split}/images/*.jpg", f"{split}/masks/*.png")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from metricfit.trainers.data.pixel_files.coding import FileCoding
-from metricfit.trainers.data.pixel_files.masks import BLANK, FROM_ALPHA, TRIMAP
+from metricfit.trainers.data.pixel_files.masks import BLANK, FROM_ALPHA, OF_ONE, PETS, TRIMAP
 from metricfit.trainers.data.scan.scanner import checked_source, scan
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, UsageError
@@ -46,17 +46,32 @@ def test_the_threshold_is_a_share_of_the_range(read, depth):
 
 
 def test_two_values_are_two_whatever_their_range(read):
-    for values in (SALIENT.astype(np.uint16) * 65535, SALIENT * 10, SALIENT.astype(bool), SALIENT * 90 + 7):
-        for files in (None, HALF):
-            np.testing.assert_array_equal(read(values, files=files).mask, SALIENT)
+    for values in (SALIENT.astype(np.uint16) * 65535, SALIENT, SALIENT.astype(bool), SALIENT * 190 + 7, SALIENT * 10):
+        np.testing.assert_array_equal(read(values).mask, SALIENT)
+        if values.max() != 10:
+            np.testing.assert_array_equal(read(values, files=HALF).mask, SALIENT)
+    assert read(SALIENT, files=HALF).adapted == (OF_ONE,)
+    with pytest.raises(DataError, match="holds values up to 10 of 255, so nothing in it is salient"):
+        read(SALIENT * 10, files=HALF)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"), [([254, 255], "a.png"), ([1, 2], "a.png"), ([0, 1], "a.jpg"), ([2], "a.jpg")]
+)
+def test_two_values_that_do_not_say_what_is_salient(read, values, name):
+    stored = np.resize(np.array(values, np.uint8), (6, 8))
+    with pytest.raises(DataError, match=r"holds .*: threshold it .* --mask-threshold 0\.5"):
+        read(stored, name, quality=100)
+    if values != [1, 2]:
+        assert set(np.unique(read(stored, name, HALF, quality=100).mask)) == {int(max(values) > 9)}
 
 
 def test_numbers_of_objects_are_no_shades(read):
     with pytest.raises(
-        DataError, match=r"holds 4 values up to 3 of 255, so nothing in it is salient.*numbers of objects"
+        DataError, match=r"holds values up to 3 of 255, so nothing in it is salient.*numbers of objects"
     ):
         read(np.tile(np.arange(8, dtype=np.uint8) // 2, (6, 1)), files=HALF)
-    with pytest.raises(DataError, match="holds 8 values up to 4095 of 65535"):
+    with pytest.raises(DataError, match="holds values up to 4095 of 65535"):
         read(np.tile(np.linspace(0, 4095, 8).astype(np.uint16), (6, 1)), files=HALF)
 
 
@@ -114,6 +129,13 @@ def test_a_folder_of_trimaps_has_them_even_where_the_middle_is_all_there_is(pict
         picture_at(f"trimap/{stem}.png", np.array([values], np.uint8))
     source = open_source(str(tmp_path))
     assert [source.load(index).mask[0].tolist() for index in range(3)] == [[0, 255, 1], [0, 255, 255], [0, 255, 255]]
+
+
+def test_the_trimaps_of_pets_are_numbered(picture_at, tmp_path):
+    picture_at("images/Abyssinian_1.jpg", np.zeros((1, 3, 3), np.uint8))
+    picture_at("annotations/trimaps/Abyssinian_1.png", np.array([[1, 2, 3]], np.uint8))
+    example = open_source(str(tmp_path)).load(0)
+    assert (example.mask[0].tolist(), example.adapted) == ([1, 0, 255], (PETS,))
 
 
 def test_one_colour_besides_black_is_a_mask_and_more_are_none(read):
