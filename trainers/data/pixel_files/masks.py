@@ -84,8 +84,8 @@ def _check_reach(present: np.ndarray, top: float, threshold: float, path: Path, 
     if 0 < present[-1] < threshold * top and not lossy:
         raise DataError(
             f"mask {path} holds values up to {present[-1]:g} of {top:g}, so nothing in it is salient at "
-            f"--mask-threshold {threshold:g}: if these are numbers of objects or classes, save 255 where the picture is "
-            "salient"
+            f"--mask-threshold {threshold:g}: if these are numbers of objects or classes, save 255 where the picture "
+            "is salient"
         )
 
 
