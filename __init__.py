@@ -54,7 +54,12 @@ def __dir__() -> list[str]:
 
 
 class _Verb(ModuleType):
-    """A subpackage that can be called: `metricfit.export` is the room, and the verb, too."""
+    # A subpackage that can be called: `metricfit.export` is the room, and the verb, too.
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """What `help()` shows first: the verb."""
+        return f"metricfit.export{self.__signature__}\n\n{self._verb.__doc__}\n{self.__dict__['__doc__']}"
 
     @property
     def _verb(self) -> Any:

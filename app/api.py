@@ -16,7 +16,7 @@ from ..trainers.machine import held_back_stderr
 from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.training.config import RunConfig
 from .compare.options import SET_FOR_EACH, CompareOptions, options_of
-from .keywords import keywords_of, options_from
+from .keywords import keywords_of, of_python, options_from
 from .options import EvaluateOptions, ExportOptions
 from .predictor import Predictor, load_predictor
 from .results import Result
@@ -109,6 +109,7 @@ def export(run: Model, to: str | Path, **flags: Any) -> "ExportResult":
     return export_run(**vars(options_from(ExportOptions, {"run": run, "to": to, **flags}, "export()")))
 
 
+@of_python
 def predict(
     model: Model | Predictor,
     inputs: Input | Iterable[Input],
@@ -150,8 +151,8 @@ def predict(
 
 @keywords_of(CompareOptions)
 def compare(
-    task: str,
-    losses: str | Sequence[str],
+    task: str = CompareOptions.task,
+    losses: str | Sequence[str] = (),
     data: str = "scenes:train",
     test: str | Sequence[str] = (),
     out: str | Path = "reports/comparison",
@@ -161,7 +162,7 @@ def compare(
 
     Args:
         task: saliency, segmentation or detection.
-        losses: their names; NAME:SEEDS gives one its own number of seeds.
+        losses: their names, which must be given; NAME:SEEDS gives one its own number of seeds.
         data: training data.
         test: test data that training has not seen.
         out: folder of the report, the runs and their evaluations; a comparison in it goes on.
@@ -181,6 +182,8 @@ def compare(
     if "learning_rates" in flags:
         flags["learning_rates"] = _listed(flags["learning_rates"])
     _check_task(task)
+    if not losses:
+        raise UsageError("compare() needs losses: the names of those to compare, such as losses='floss,cross_entropy'")
     if own := SET_FOR_EACH.keys() & flags.get("train", ()):
         name = min(own)
         raise UsageError(f"compare() sets {name} for each training by itself: leave {name} out of train={{...}}")
@@ -191,6 +194,7 @@ def compare(
     return comparison
 
 
+@of_python
 def load(model: Model = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:
     """Load a model that takes pictures of any size.
 

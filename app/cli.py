@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import tyro
 
 from ..trainers.errors import MetricfitError, UsageError
-from ..trainers.machine import held_back_stderr
+from ..trainers.machine import held_back_stderr, showing_all
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import RunConfig, read_config
 from . import options as verbs
@@ -93,10 +93,11 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    # TensorFlow reads this when it is imported: 2 leaves warnings about the machine out and errors in.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow reads this when it is imported, in child processes, too: it takes a machine without a GPU for an error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        return _dispatch(arguments, debug)
+        with showing_all() if debug else contextlib.nullcontext():
+            return _dispatch(arguments)
     except KeyboardInterrupt:
         print("metricfit: interrupted", file=sys.stderr)
         return 130
@@ -130,7 +131,7 @@ def overview() -> str:
     )
 
 
-def _dispatch(arguments: list[str], debug: bool = False) -> int:
+def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(overview())
         return 0 if arguments else 2
@@ -142,7 +143,7 @@ def _dispatch(arguments: list[str], debug: bool = False) -> int:
     name, rest = _find_verb(arguments)
     options = _read_options(name, VERBS[name].options, rest)
     _set_up_logging(getattr(options, "quiet", False))
-    with contextlib.nullcontext() if debug else held_back_stderr():
+    with held_back_stderr():
         run = handler(options)
     return run(options)
 
@@ -193,7 +194,7 @@ def _set_up_logging(quiet: bool) -> None:
     log.handlers.clear()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    handler.setLevel(logging.WARNING if quiet else logging.INFO)
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("metricfit.results").setLevel(logging.INFO)
     log.propagate = False

@@ -12,7 +12,7 @@ from ..trainers.data.scan.scanner import counted, scan
 from ..trainers.data.sources import open_source, usual_needs
 from ..trainers.errors import DataError, UsageError
 from .options import DataCheckOptions, DataOptions, DataShowOptions
-from .reports import made
+from .reports import made, say
 
 log = logging.getLogger("metricfit")
 
@@ -21,9 +21,9 @@ def check(options: DataCheckOptions) -> int:
     """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
     needs = needs_of(options)
     faults = scan(open_data(options, needs), needs=needs, quiet=options.quiet)
-    log.info("%s", faults.report(limit=None, names=None if options.all else 3))
+    say("%s", faults.report(limit=None, names=None if options.all else 3))
     if faults.repaired:
-        log.info("what was repaired is used as mended; a training or evaluation with --strict stops at it")
+        say("what was repaired is used as mended; a training or evaluation with --strict stops at it")
     if faults.sentences:
         or_skip = "" if faults.doubts else ", or let a training or evaluation leave those examples out with --skip-bad"
         raise DataError(f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed{or_skip}")
@@ -44,9 +44,9 @@ def open_data(options: DataOptions, needs: str) -> Source:
     coding, files = coding_of_data(options, needs)
     source = open_source(options.source, needs=needs, files=files)
     for line in source.recognised:
-        log.info("%s", line)
+        say("%s", line)
     if source.recognised and options.needs == "auto":
-        log.info("looked at for %s; --needs asks for something else", PLURALS[needs])
+        say("looked at for %s; --needs asks for something else", PLURALS[needs])
     if needs == "labels" and (source.class_names or options.classes or options.ignore):
         return with_coding(source, coding)
     return source
@@ -80,7 +80,7 @@ def show(options: DataShowOptions) -> int:
     usual, needs = usual_needs(options.source), needs_of(options)
     source = open_data(options, needs)
     sheet = contact_sheet(source, options.out, needs=needs, count=options.count, quiet=options.quiet)
-    log.info("%s", made([sheet.path]))
+    say("%s", made([sheet.path]))
     structural = told_together(source.structural_faults)
     unusable = f"{len(sheet.faults)} of the {counted(sheet.shown, 'example')} shown cannot be used"
     lines = [unusable] if sheet.faults else []

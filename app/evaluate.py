@@ -1,6 +1,5 @@
 """The verb `evaluate`: any model file on any source; table, JSON and figures."""
 
-import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,10 +22,8 @@ from ..trainers.training.run_folder import versions
 from .coding import coding_of, files_of
 from .options import EvaluateOptions
 from .predictor import load_predictor
-from .reports import made
+from .reports import made, say
 from .tasks import TASKS as APP_TASKS
-
-log = logging.getLogger("metricfit")
 
 # Task -> options that say how its data are read.
 OF_DATA = {
@@ -52,8 +49,8 @@ def run(options: EvaluateOptions) -> int:
     evaluation = evaluate(options)
     paths = evaluation.write(Path(options.out) if options.out else report_folder(options))
     summary, report = evaluation.summary, evaluation.report
-    log.info("\n%s\n", APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report))
-    log.info("%s", made(paths))
+    say("\n%s\n", APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report))
+    say("%s", made(paths))
     return 0
 
 
@@ -151,7 +148,7 @@ def _logit_scale(options: EvaluateOptions, runner: Runner) -> float:
     source = task.open_source(config.val or config.data, config)
     selection = source if config.val else split_for_selection(source)[1]
     scale, _ = task.best_scale(runner, config, selection)
-    log.info("logit scale %g is best for MeanF on %s", scale, selection.name)
+    say("logit scale %g is best for MeanF on %s", scale, selection.name)
     if scale == max(FACTORS):
-        log.info("that is the largest factor tried: beyond it every pixel is 0 or 1")
+        say("that is the largest factor tried: beyond it every pixel is 0 or 1")
     return scale

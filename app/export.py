@@ -1,14 +1,10 @@
 """The verb `export`: writes the files, then says what was made and how each compares."""
 
-import logging
-
 from ..export import ExportResult, export_run
 from ..export.tasks import get_task
 from ..trainers.metrics.catalogue import metrics_of
 from .options import ExportOptions
-from .reports import made, table
-
-log = logging.getLogger("metricfit")
+from .reports import made, say, table
 
 COLUMNS = ("megabytes", "latency_ms")
 
@@ -16,8 +12,8 @@ COLUMNS = ("megabytes", "latency_ms")
 def run(options: ExportOptions) -> int:
     """Export a run and say what was made; gives the exit code, 1 where a file was left out."""
     result = export_run(**vars(options))
-    log.info("\n%s\n", files_table(result))
-    log.info("%s", made(result.made))
+    say("\n%s\n", files_table(result))
+    say("%s", made(result.made))
     return 1 if result.refused else 0
 
 

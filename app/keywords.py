@@ -1,16 +1,20 @@
 """Options from Python keywords, as the command line makes them from flags: the same names, defaults and errors."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
+import logging
 import os
+import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..trainers.errors import MetricfitError
 from ..trainers.training.config import filled, is_required, read_config
 
 OptionsT = TypeVar("OptionsT")
@@ -58,10 +62,44 @@ def keywords_of(options_class: type, *, further: bool = False) -> Callable[[Func
             if field.name not in own.parameters
         ]
         shown = own.replace(parameters=[*first, *keywords, *([flags] if further else [])])
-        typing.cast(Any, function).__signature__ = shown
-        return function
+        return _called_from_python(function, shown)
 
     return decorated
+
+
+def of_python(function: FunctionT) -> FunctionT:
+    """Let a function with all its keywords in its signature speak of keywords, and be quiet when told so."""
+    return _called_from_python(function, inspect.signature(function))
+
+
+def _called_from_python(function: FunctionT, shown: inspect.Signature) -> FunctionT:
+    names = "|".join(sorted(shown.parameters, key=len, reverse=True)).replace("_", "-")
+    flag = re.compile(rf"(?<![\w-])--((?:{names})(?![\w-]))")
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **keywords: Any) -> Any:
+        with _quietly() if keywords.get("quiet") else contextlib.nullcontext():
+            try:
+                return function(*arguments, **keywords)
+            except MetricfitError as error:
+                # What is typed as --batch-size is batch_size here.
+                error.args = (flag.sub(lambda found: found[1].replace("-", "_"), str(error)),)
+                raise
+
+    typing.cast(Any, called).__signature__ = shown
+    return typing.cast(FunctionT, called)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Let the program log warnings alone: whoever logs all there is, as absl does, would show its progress."""
+    log = logging.getLogger("metricfit")
+    level = log.level
+    log.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _converted(value: Any, hint: Any) -> Any:

@@ -39,7 +39,7 @@ Threshold = Annotated[float | None, tyro.conf.arg(help=_THRESHOLD)]
 Threads = Annotated[int | None, tyro.conf.arg(help="CPU threads of the model; by default what its runtime chooses.")]
 SkipBad = Annotated[bool, tyro.conf.arg(help="Leave out examples that cannot be used instead of stopping.")]
 Strict = Annotated[bool, tyro.conf.arg(help="Stop at faults that could be repaired, too.")]
-Quiet = Annotated[bool, tyro.conf.arg(help="Warnings and errors alone, and no progress bars.")]
+Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 if TYPE_CHECKING:
     TaskName = str

@@ -19,7 +19,7 @@ from ..trainers.tasks import get_task
 from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
 from .predictor import Predictor, load_predictor
-from .reports import made, table
+from .reports import made, say, table
 from .results import SaliencyMap
 from .show.photos import real_photos
 from .show.pictures import write_picture
@@ -49,9 +49,9 @@ def run(options: QuickstartOptions) -> int:
 
     log.info("\n4/4  draw")
     pictures = _draw(runners["model_int8.tflite"], test, folder / "pictures")
-    log.info("\n%s\n", table(rows, metrics_of(*TASKS["saliency"].columns)))
-    log.info("%s", made([result.folder, exported.folder, *pictures]))
-    log.info(
+    say("\n%s\n", table(rows, metrics_of(*TASKS["saliency"].columns)))
+    say("%s", made([result.folder, exported.folder, *pictures]))
+    say(
         "\nlook:      %s\nwatch:     tensorboard --logdir %s\ndemo:      metricfit demo %s --source scenes"
         "\nown data:  metricfit train saliency --data folder:PATH --weights imagenet --out runs/own",
         pictures[0], result.folder / "tensorboard", exported.folder,

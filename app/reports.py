@@ -2,12 +2,16 @@
 
 import csv
 import io
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..trainers.files import write_text
 from ..trainers.metrics.catalogue import Metric
+
+say = logging.getLogger("metricfit.results").info
+"""What a verb was asked for goes here, and is shown with --quiet, too; progress goes to the logger above it."""
 
 
 def table(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Sequence[Metric], corner: str = "") -> str:

@@ -5,7 +5,7 @@ import logging
 from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.tasks import get_task, task_of
 from ..trainers.training.config import RunConfig
-from .reports import made, table
+from .reports import made, say, table
 from .tasks import TASKS
 
 log = logging.getLogger("metricfit")
@@ -16,7 +16,7 @@ def run(config: RunConfig) -> int:
     name = task_of(config)
     result = get_task(name).train(config)
     if result.scalars:
-        log.info("\n%s", table([("selection data", result.scalars)], metrics_of(*TASKS[name].columns)))
-        log.info("\n%s", made(result.made))
+        say("\n%s", table([("selection data", result.scalars)], metrics_of(*TASKS[name].columns)))
+        say("\n%s", made(result.made))
     log.info("\nwatch it:  tensorboard --logdir %s", result.folder / "tensorboard")
     return 130 if result.interrupted else 0

@@ -9,6 +9,20 @@ from collections.abc import Iterator
 
 from .errors import MetricfitError
 
+_LEVEL, _SHOW_ALL = "TF_CPP_MIN_LOG_LEVEL", "0"
+
+
+@contextlib.contextmanager
+def showing_all() -> Iterator[None]:
+    """Let TensorFlow's libraries say all they have to say meanwhile, in child processes, too."""
+    before = os.environ.get(_LEVEL)
+    os.environ[_LEVEL] = _SHOW_ALL
+    try:
+        yield
+    finally:
+        os.environ.pop(_LEVEL)
+        os.environ |= {} if before is None else {_LEVEL: before}
+
 
 def cores() -> int:
     """Cores that this process may use, at least 1."""
@@ -25,7 +39,11 @@ def held_back_stderr() -> Iterator[None]:
     """Hold back what TensorFlow's libraries print to stderr about the machine; an unexpected error lets it out.
 
     Where several threads hold it back, the last to end lets go: each for itself would leave it with another's file.
+    Nothing is held back where TF_CPP_MIN_LOG_LEVEL asks for everything.
     """
+    if os.environ.get(_LEVEL) == _SHOW_ALL:
+        yield
+        return
     _holding.begin()
     try:
         yield

@@ -1,18 +1,16 @@
 """The verb `bench`: speed as ratios inside one run, since machines differ and are noisy."""
 
 import dataclasses
-import logging
 from pathlib import Path
 
 import tensorflow as tf
 
 from ...trainers.errors import UsageError
 from ..options import BenchOptions
-from ..reports import grid, made, write_csv
+from ..reports import grid, made, say, write_csv
 from ..tasks import TASKS
 from .base import Bench, shown
 
-log = logging.getLogger("metricfit")
 # Every timed function is traced once, and TensorFlow would warn of it.
 tf.get_logger().setLevel("ERROR")
 
@@ -25,8 +23,8 @@ def run(options: BenchOptions) -> int:
     )
     rows = bench.tables[options.what](options)
     headings = list(rows[0])
-    log.info("\n%s\n", grid([headings, *([shown(row[heading]) for heading in headings] for row in rows)]))
-    log.info("%s", made([write_csv(Path(options.out) / f"{options.what}_{bench.name}.csv", rows)]))
+    say("\n%s\n", grid([headings, *([shown(row[heading]) for heading in headings] for row in rows)]))
+    say("%s", made([write_csv(Path(options.out) / f"{options.what}_{bench.name}.csv", rows)]))
     return 0
 
 

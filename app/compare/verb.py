@@ -1,7 +1,6 @@
 """The verb `compare`: losses trained, judged and shown side by side."""
 
 import json
-import logging
 from collections import Counter
 from pathlib import Path
 
@@ -9,21 +8,19 @@ from ...trainers.comparison import Comparison, Plan, compare, read_entries, read
 from ...trainers.errors import UsageError
 from ...trainers.files import write_text
 from ...trainers.tasks import get_task
-from ..reports import made, table, write_csv
+from ..reports import made, say, table, write_csv
 from ..tasks import TASKS
 from .options import CompareOptions, training_config
 from .presentation import Presentation
 from .report import report
 from .tables import labelled
 
-log = logging.getLogger("metricfit")
-
 
 def run(options: CompareOptions) -> int:
     """Compare, and say what was found; gives the exit code."""
     comparison, paths = compare_losses(options)
-    log.info("\n%s\n", summary(comparison, TASKS[options.task].presentation()))
-    log.info("%s", made([*paths, comparison.plan.out / "runs"]))
+    say("\n%s\n", summary(comparison, TASKS[options.task].presentation()))
+    say("%s", made([*paths, comparison.plan.out / "runs"]))
     return 0
 
 

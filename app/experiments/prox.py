@@ -1,6 +1,5 @@
 """The proximal algorithm beside gradient descent and momentum (Berman et al., CVPR 2018, Fig. C.1 and C.2)."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ from ... import losses
 from ...trainers.figures.rendering import save
 from ...trainers.figures.style import COLOURS, DASHED, INK, LEGEND, bare, new_figure
 from ..options import ExperimentOptions
-from ..reports import grid, write_csv
-
-log = logging.getLogger("metricfit")
+from ..reports import grid, say, write_csv
 
 MOMENTUM = 0.9
 # The toy problem: relative slopes of its two pieces, where it starts, its rate and number of steps.
@@ -45,7 +42,7 @@ def run(options: ExperimentOptions, folder: Path) -> list[Path]:
         [name, *settings[name], f"{curve.mean():.3f} ± {curve.mean(axis=1).std():.3f}", f"{curve[:, -1].mean():.3f}"]
         for name, curve in curves.items()
     ]
-    log.info("\n%s", grid([["method", "rate", "λ", "Jaccard loss, all steps", "after the last"], *cells]))
+    say("\n%s", grid([["method", "rate", "λ", "Jaccard loss, all steps", "after the last"], *cells]))
     figures = {"lovasz_prox_toy": draw_toy(paths), "lovasz_prox_last_layer": draw_last_layer(curves, settings)}
     steps = [
         {**row, "step": step, "Jaccard loss": float(value)}

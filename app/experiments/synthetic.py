@@ -1,6 +1,5 @@
 """Which loss has its minimum where the Jaccard loss has it (Berman et al., CVPR 2018, section 4.1 and Fig. 3)."""
 
-import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +11,7 @@ from ... import losses
 from ...trainers.figures.rendering import save
 from ...trainers.figures.style import COLOURS, INK, LEGEND, bare, frame, new_figure
 from ..options import ExperimentOptions
-from ..reports import grid, write_csv
-
-log = logging.getLogger("metricfit")
+from ..reports import grid, say, write_csv
 
 PICTURES, SIDE = 10, 50
 RADII = (4, 20)
@@ -78,7 +75,7 @@ def run(options: ExperimentOptions, folder: Path) -> list[Path]:
     curves = loss_curves(circles, BIASES)
     rows = minima(curves, BIASES)
     shown = [[f"{cell:.3f}" if isinstance(cell, float) else cell for cell in row.values()] for row in rows]
-    log.info("\n%s", grid([list(rows[0]), *shown]))
+    say("\n%s", grid([list(rows[0]), *shown]))
     figure = save(draw(circles, curves), folder / "lovasz_synthetic.png")
     return [figure, write_csv(folder / "lovasz_synthetic.csv", rows)]
 

@@ -1,13 +1,10 @@
 """The verb `experiment`: what the papers show of their losses, computed anew, as figures and tables."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from ..options import ExperimentOptions
-from ..reports import made
-
-log = logging.getLogger("metricfit")
+from ..reports import made, say
 
 
 def run(options: ExperimentOptions) -> int:
@@ -20,5 +17,5 @@ def run(options: ExperimentOptions) -> int:
             from .surfaces import run as write
         case "lovasz-prox":
             from .prox import run as write
-    log.info("\n%s", made(write(options, Path(options.out))))
+    say("\n%s", made(write(options, Path(options.out))))
     return 0

@@ -132,5 +132,5 @@ class Demo:
             if self.options.headless:
                 # The last frames of the recording are written only now.
                 self.summary.seconds += time.perf_counter() - started
-            if (lines := self.summary.lines()) and not self.options.quiet:
+            if lines := self.summary.lines():
                 print(*lines, sep="\n")

@@ -1,6 +1,8 @@
 """The face: `import metricfit` and the verbs as functions, with the flags' names, defaults and errors."""
 
 import inspect
+import logging
+import pydoc
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 import metricfit
 from metricfit.app import cli
 from metricfit.app.compare.options import CompareOptions
+from metricfit.app.keywords import of_python
 from metricfit.app.live.options import PredictOptions
 from metricfit.app.options import EvaluateOptions, ExportOptions
 from metricfit.export import ExportResult
@@ -209,7 +212,7 @@ def test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told(tmp_
             lambda: metricfit.train("saliency", augmentation={"flipp": 1}),
             r"unknown setting flipp in train\(\), augment",
         ),
-        (lambda: metricfit.train("saliency", data="nowhere:x", epochs=0), "--epochs must be at least 1"),
+        (lambda: metricfit.train("saliency", data="nowhere:x", epochs=0), "^epochs must be at least 1"),
         (lambda: metricfit.evaluate("none.keras", batchsize=3), r"unknown setting batchsize .* mean batch_size\?"),
         (lambda: metricfit.evaluate("none.keras"), r"no model at none\.keras"),
         (lambda: metricfit.export("runs/none", to="out", formatz=1), r"did you mean formats\?"),
@@ -217,7 +220,7 @@ def test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told(tmp_
             lambda: metricfit.compare("saliency", ["floss"], seed="x"),
             r"seed in compare\(\) must be",
         ),
-        (lambda: metricfit.compare("saliency", "floss"), "give --test SOURCE"),
+        (lambda: metricfit.compare("saliency", "floss"), "give test SOURCE"),
         (
             lambda: metricfit.compare("saliency", "floss", test="discs:test", train={"epochs": 1, "loss": "dice"}),
             r"compare\(\) sets loss for each training by itself: leave loss out of train=\{\.\.\.\}",
@@ -267,3 +270,37 @@ def test_shipped_models_run_without_tensorflow(tmp_path):
     )
     assert [line.split()[0] for line in python(program).splitlines()] == ["SaliencyMap", "Detections"]
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_help_of_export_is_that_of_the_verb():
+    shown = pydoc.plain(pydoc.render_doc(metricfit.export))
+    assert "metricfit.export(run: " in shown
+    assert "Write a trained model as SavedModel and TFLite" in shown
+    assert "quantize" in shown
+
+
+def test_errors_speak_of_keywords(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        metricfit.load("saliency_lite0", threshold=2)
+    assert str(caught.value) == "expected a threshold from 0 to 1, got 2"
+    with pytest.raises(UsageError, match=r"^learning_rates takes numbers") as caught:
+        metricfit.compare(losses="floss", test="scenes:test", learning_rates="fast", out=tmp_path)
+    with pytest.raises(UsageError, match=r"compare\(\) needs losses"):
+        metricfit.compare(test="scenes:test")
+    assert caught.value.exit_code == 2
+
+
+def test_quiet_calls_log_nothing_but_warnings(tmp_path, caplog, monkeypatch):
+    log = logging.getLogger("metricfit")
+    monkeypatch.setattr(log, "propagate", True)
+
+    @of_python
+    def work(quiet=False):
+        log.info("progress")
+        log.warning("beware")
+
+    with caplog.at_level(logging.INFO):
+        work(quiet=True)
+        assert caplog.messages == ["beware"]
+        work()
+    assert caplog.messages == ["beware", "progress", "beware"]

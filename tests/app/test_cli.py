@@ -1,5 +1,7 @@
 """The command line: help without TensorFlow, verbs, and errors as one sentence with an exit code."""
 
+import logging
+import os
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import metricfit
 from metricfit.app import cli
 from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.machine import held_back_stderr
 from metricfit.trainers.tasks import CONFIGS
 from metricfit.trainers.training.config import train_command
 
@@ -150,3 +153,34 @@ def test_losses_prints_the_registry(capsys):
     printed = capsys.readouterr().out
     assert all(name in printed for name in LOSSES)
     assert "beta2=0.3" in printed
+
+
+def test_quiet_hides_progress_and_not_results(tmp_path, capsys):
+    arguments = ["data", "show", "scenes:test", "--count", "2", "--out", str(tmp_path / "sheet.png")]
+    for more in ([], ["--quiet"]):
+        assert cli.main([*arguments, *more]) == 0
+        shown = capsys.readouterr()
+        assert shown.out == f"made  {tmp_path / 'sheet.png'}\n"
+    assert shown.err == ""
+    log = logging.getLogger("metricfit")
+    log.info("progress")
+    assert capsys.readouterr().out == ""
+    log.warning("beware")
+    assert capsys.readouterr().out == "beware\n"
+
+
+def test_debug_lets_the_libraries_speak(monkeypatch, capfd):
+    levels = []
+
+    def run(options):
+        with held_back_stderr():
+            os.write(2, b"chatter")
+        levels.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+        return 0
+
+    monkeypatch.setattr(cli, "handler", lambda options: run)
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    for more, said in ([], ""), (["--debug"], "chatter"), ([], ""):
+        assert cli.main(["losses", *more]) == 0
+        assert capfd.readouterr().err == said
+    assert levels == ["3", "0", "3"]
