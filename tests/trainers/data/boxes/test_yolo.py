@@ -67,6 +67,11 @@ def test_data_yaml(split_set, content):
     assert open_source(f"yolo:{split_set}:train", needs="none").load(0).boxes is None
 
 
+def test_a_folder_around_it(split_set):
+    write(split_set / "data.yaml", data_yaml(**AS_ULTRALYTICS))
+    check(boxes(f"yolo:{split_set.parent}:train"), "ab")
+
+
 def test_lists_of_pictures(tmp_path):
     files(tmp_path, "images", "labels", "abd")
     write(tmp_path / "train.txt", "./images/a.jpg\nimages/d.jpg\n")

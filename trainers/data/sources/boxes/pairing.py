@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os.path import dirname
 from pathlib import Path
 from posixpath import commonpath
 
@@ -12,7 +13,7 @@ from ...listing import passed_over
 from ..annotations import Files
 from ..folder import read_list, stem_of
 from ..layouts.base import Tree
-from ..layouts.names import place_of, same_split, split_of
+from ..layouts.names import Place, place_of, same_split, split_of
 from .annotated import Annotated, Annotation, Read, nothing_written
 
 
@@ -104,23 +105,26 @@ def find_pairs(tree: Tree, files: Sequence[Path], pictures: Sequence[Path] | Non
     the stem alone decides.
     """
     if pictures is None:
-        holding = {path.parent for path in files}
-        roles = {path.parent: place_of(_folder(path, tree.root)).role for path in tree.pictures()}
-        pictures = [path for path in tree.pictures() if path.parent in holding or roles[path.parent] != "partner"]
-    contexts = {path.parent: _context(_folder(path, tree.root)) for path in (*pictures, *files)}
+        candidates = tree.pictures()
+        holding, among = {dirname(path) for path in files}, {dirname(path) for path in candidates}
+        taken = {folder for folder in among if folder in holding or _place(folder, tree.root).role != "partner"}
+        pictures = [path for path in candidates if dirname(path) in taken]
+    folders = {dirname(path) for path in (*pictures, *files)}
+    contexts = {folder: _context(_place(folder, tree.root).folder) for folder in folders}
 
     def name_of(path: Path) -> str:
-        return "/".join((*contexts[path.parent], composed(path.stem)))
+        return "/".join((*contexts[dirname(path)], composed(path.stem)))
 
     found = Files(pictures, name_of), Files(files, name_of)
     if not _shared(*found) and len({path.stem for path in pictures}) == len(pictures):
         found = Files(pictures), Files(files)
-    split_in = {found[0].key(path): split_of(contexts[path.parent]) for path in pictures}
+    split_of_folder = {folder: split_of(context) for folder, context in contexts.items()}
+    split_in = {found[0].key(path): split_of_folder[dirname(path)] for path in pictures}
     splits = tuple(sorted(set(split_in.values()) - {""}))
     notes = passed_over(tree.files(""), tree.root)
     if not tree.split:
         return Pairing(*found, dict.fromkeys(found[0].stems, False), splits, notes=notes)
-    parts = {found[0].key(path): contexts[path.parent] for path in pictures}
+    parts = {found[0].key(path): contexts[dirname(path)] for path in pictures}
     wanted = tree.split.casefold()
     part = [
         name
@@ -167,9 +171,11 @@ def _shared(pictures: Files, files: Files) -> int:
     return len({folded(stem) for stem in pictures.stems} & {folded(stem) for stem in files.stems})
 
 
-def _folder(path: Path, root: Path) -> str:
-    folder = path.parent.relative_to(root).as_posix() if path.is_relative_to(root) else path.parent.as_posix()
-    return "" if folder == "." else folder
+def _place(folder: str, root: Path) -> Place:
+    """Read a folder's path below the root, or the whole path of one that lies elsewhere."""
+    path = Path(folder)
+    inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return place_of("" if inside == "." else inside)
 
 
 def _context(folder: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from os.path import dirname
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def _at_yaml(rest: str) -> tuple[Path, str]:
 def yolo_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find data.yaml, or pictures and text files of boxes in other folders or in one."""
     files = [path for path in tree.files(".txt") if not _NO_LABELS.match(path.name)]
-    declared = tree.files(".yaml", ".yml", folder="")
+    declared = tree.files(".yaml", ".yml")
     if not declared and not any(map(_is_label, files[:20])):
         return
     said = read_yolo_set(tree)
@@ -82,14 +83,10 @@ def _of_yaml(tree: Tree, said: YoloSet) -> Pairing | None:
     if not chosen:
         return None
     pictures = [path for part in chosen for place in parts[part] for path in _pictures_at(place)]
-    folders = dict.fromkeys(path.parent for path in pictures)
-    places = dict.fromkeys(place for folder in folders for place in _label_places(folder) if place.is_dir())
-    files = [
-        path
-        for place in places
-        for path in sorted(place.iterdir())
-        if path.suffix.lower() == ".txt" and not path.name.startswith(".") and not _NO_LABELS.match(path.name)
-    ]
+    folders = dict.fromkeys(dirname(path) for path in pictures)
+    places = dict.fromkeys(place for folder in folders for place in _label_places(Path(folder)) if place.is_dir())
+    texts = (path for place in places for path in Tree(place).files(".txt", folder=""))
+    files = [path for path in texts if not _NO_LABELS.match(path.name)]
     found = find_pairs(Tree(tree.root), files, list(dict.fromkeys(pictures)))
     # A list chooses from the pictures of a folder, in which others' text files lie, too.
     listed = any(place.is_file() for part in chosen for place in parts[part])

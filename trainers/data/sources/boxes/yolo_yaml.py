@@ -29,8 +29,8 @@ class YoloSet:
 
 
 def read_yolo_set(tree: Tree) -> YoloSet:
-    """Read the .yaml file at the root of a folder, or else its list of classes, wherever that is."""
-    for path in sorted(tree.files(".yaml", ".yml", folder=""), key=lambda path: path.stem != "data"):
+    """Read the .yaml file of a folder, the one nearest to its root, or else its list of classes."""
+    for path in sorted(tree.files(".yaml", ".yml"), key=lambda path: (len(path.parts), path.stem != "data")):
         try:
             content = _parsed(path)
         except DataError:

@@ -67,6 +67,7 @@ class Tree:
 
     def __init__(self, root: Path, split: str = ""):
         self.root, self.split = root, split
+        self._found: dict[tuple[tuple[str, ...], str | None], list[Path]] = {}
 
     @cached_property
     def folders(self) -> dict[str, list[Path]]:
@@ -79,14 +80,20 @@ class Tree:
         name = folder.relative_to(self.root).as_posix()
         yield "" if name == "." else name, [folder / entry.name for entry in known if entry.is_file()]
         for entry in known:
+            if not entry.is_dir() or len(above) >= _DEEPEST:
+                continue
             real = os.path.realpath(entry.path)
-            if entry.is_dir() and real not in above and len(above) < _DEEPEST:
+            if real not in above:
                 yield from self._walk(folder / entry.name, (*above, real))
 
     def files(self, *endings: str, folder: str | None = None) -> list[Path]:
         """Give the files whose names end so, in any case of letters, in one folder or anywhere."""
-        places = self.folders.values() if folder is None else [self.folders.get(folder, [])]
-        return [path for files in places for path in files if path.name.lower().endswith(endings)]
+        # Every layout asks for the same few kinds.
+        if (endings, folder) not in self._found:
+            places = self.folders.values() if folder is None else [self.folders.get(folder, [])]
+            found = [path for files in places for path in files if path.name.lower().endswith(endings)]
+            self._found[endings, folder] = found
+        return list(self._found[endings, folder])
 
     def pictures(self, folder: str | None = None) -> list[Path]:
         """Give the pictures of one folder, or all."""
