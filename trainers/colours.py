@@ -26,7 +26,7 @@ def class_colours(count: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _palette() -> np.ndarray:
-    """Choose 256 colours one by one, each the farthest from those before: how it begins does not depend on the count."""
+    """Choose 256 colours one by one, each the farthest from those before."""
     steps = np.arange(0, 256, 17)
     candidates = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.uint8)
     seen = _as_seen(candidates)

@@ -63,7 +63,7 @@ class Player:
     def _take(self, frame: Frame, now: float) -> None:
         """Predict a new frame, record it, and set when the next one is due."""
         demo = self.demo
-        size = _window_size(frame.image)
+        size = _window_size(frame.image, self.window.room)
         # A recording has the frame's own size, and the window's picture is then drawn apart.
         apart = demo.recording is not None and size != frame.image.shape[:2]
         result, picture = demo.predict(frame, None if apart else size)
@@ -88,7 +88,7 @@ class Player:
         assert self._current is not None
         if self._changed or self._shown is None:
             _, result = self._current
-            self._shown = self.demo.draw(result, _window_size(result.image))
+            self._shown = self.demo.draw(result, _window_size(result.image, self.window.room))
         self._changed = False
         if time.perf_counter() > self._message_until:
             self._message = ""
@@ -156,8 +156,9 @@ class Player:
         self._message, self._message_until = message, time.perf_counter() + MESSAGE_SECONDS
 
 
-def _window_size(image: np.ndarray) -> tuple[int, int]:
-    """Choose the (height, width) in which a picture is shown."""
+def _window_size(image: np.ndarray, room: tuple[int, int]) -> tuple[int, int]:
+    """Choose the (height, width) in which a picture is shown, within the room that the screen has."""
     height, width = image.shape[:2]
     scale = float(np.clip(max(height, width), SMALL, LARGE)) / max(height, width)
+    scale = min(scale, room[0] / height, room[1] / width)
     return max(1, round(height * scale)), max(1, round(width * scale))

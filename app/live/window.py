@@ -10,6 +10,7 @@ import numpy as np
 
 from ...trainers.errors import MetricfitError
 from ..show.pictures import letterbox
+from .screen import room
 
 ARROWS = {
     65362: "up", 65364: "down", 65361: "previous", 65363: "next",  # X11
@@ -55,6 +56,7 @@ class Window:
         # Qt would complain about its fonts on every start.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
         self._title, self._open, self._opened = title, False, 0.0
+        self.room = room()  # what its pictures may take, (height, width)
         self._picture = np.zeros((0, 0, 3), np.uint8)
         self._asked = self._canvas = (0, 0)
 

@@ -19,6 +19,7 @@ from PIL import ImageGrab
 from metricfit import saved_models
 from metricfit.app import cli
 from metricfit.app.live import demo as module
+from metricfit.app.live import screen
 from metricfit.app.live import window as window_module
 from metricfit.app.live.camera import Camera
 from metricfit.app.live.demo import Demo, play, run_demo
@@ -167,6 +168,8 @@ def test_a_camera_lost_midway_leaves_a_recording(tmp_path, monkeypatch):
 class ScriptedWindow:
     """A window that notes what it shows and presses given keys, one whenever a condition holds."""
 
+    room = (1000, 1900)
+
     def __init__(self, keys):
         self.keys = list(keys)
         self.shown = []
@@ -233,6 +236,28 @@ def test_small_pictures_are_enlarged_and_large_ones_shrunk(tmp_path):
     assert window.shown[0].shape == (480, 640, 3)
     *_, window = _play(tmp_path, tmp_path / "large.png", [])
     assert window.shown[0].shape == (960, 1280, 3)
+
+
+def test_a_window_fits_the_screen(tmp_path, monkeypatch):
+    monkeypatch.setattr(ScriptedWindow, "room", (650, 1200))
+    for name, size, shown in (
+        ("portrait", (1500, 1000), (650, 433, 3)),
+        ("landscape", (1000, 3000), (400, 1200, 3)),
+        ("small", (160, 40), (640, 160, 3)),
+    ):
+        save(tmp_path / f"{name}.png", disc(*size, 20, 10))
+        *_, window = _play(tmp_path, tmp_path / f"{name}.png", [])
+        assert window.shown[0].shape == shown
+
+
+def test_the_room_is_that_of_the_screen(display, monkeypatch):
+    monkeypatch.setenv("DISPLAY", display)
+    assert screen.room() == (int(0.85 * 768), int(0.95 * 1024))
+    # A monitor smaller than the screen that several make up.
+    monkeypatch.setattr(screen, "_monitors", lambda *libraries: [(768, 500), (600, 524)])
+    assert screen.room() == (int(0.85 * 600), int(0.95 * 500))
+    monkeypatch.setenv("DISPLAY", ":987")
+    assert screen.room() == (612, 1216)
 
 
 def test_a_pause_stands_still_and_still_draws(tmp_path):
