@@ -96,7 +96,7 @@ def export_run(
         validation = split_for_selection(open_source(held_out))[1]
     test_sources = {text: open_source(text) for text in test}
     command = command_lines(
-        task.name, run, to, formats=formats, quantize=quantize, seed=seed, overwrite=overwrite,
+        task.name, run, to, formats=formats, quantize=quantize, seed=seed,
         data=data, val=val, test=test, **coding, name=name, data_terms=data_terms, limits=limits,
     )  # fmt: skip
 

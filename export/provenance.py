@@ -1,6 +1,7 @@
 """What a card says about where its model comes from: the command lines, the terms of the data, the versions."""
 
 import importlib.metadata
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -50,10 +51,12 @@ def command_lines(
     formats: Iterable[str],
     quantize: Iterable[str],
     seed: int,
-    overwrite: bool,
     **values: str | float | Iterable[str] | None,
 ) -> tuple[str, ...]:
-    """Give the command lines that make an exported model, the earliest training first; empty `values` are left out."""
+    """Give the command lines that make an exported model, the earliest training first; empty `values` are left out.
+
+    They run from the exported folder: the first goes to where all paths are meant, and the last writes it anew.
+    """
     words = ["metricfit", "export", str(run), "--to", str(to), "--formats", *formats]
     words += ["--quantize", *quantize] if any(FORMATS[name].quantized for name in formats) else []
     for name, value in values.items():
@@ -61,12 +64,13 @@ def command_lines(
         several = (value,) if isinstance(value, str | int | float) else value or ()
         words += [word for one in several if one for word in ((flag,) if one is True else (flag, str(one)))]
     words += ["--seed", str(seed)] if seed else []
-    words += ["--overwrite"] if overwrite else []
+    words.append("--overwrite")
+    go = shlex.join(["cd", os.path.relpath(Path.cwd(), to.resolve())])
     if not run.is_dir():
-        return (shlex.join(words),)
+        return go, shlex.join(words)
     # A card's `config` is read like a run's, so the card alone repeats the last training.
     train = ["metricfit", "train", task, "--config", str(to / CARD_NAME), "--out", str(run)]
-    return (*_first_trainings(run), shlex.join(train), shlex.join(words))
+    return (go, *_first_trainings(run), shlex.join(train), shlex.join(words))
 
 
 def _first_trainings(run: Path) -> list[str]:
@@ -74,8 +78,8 @@ def _first_trainings(run: Path) -> list[str]:
     init = read_run(run)["config"].get("init")
     if not init:
         return []
-    if card := card_of(init):
-        return list(card["command"])
+    if card_of(init):  # which says how that model was made
+        return []
     first = Path(init) if Path(init).is_dir() else Path(init).parent
     if not (first / "config.json").is_file():
         return []

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -21,14 +20,22 @@ _SENTENCES = {
     "(114)",
     "stretch": "Pictures are stretched to ${size}x$size",
 }
+_PHOTO = """\
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")"""
 _PROGRAMS = {
-    "pad": """\
+    "pad": f"""{_PHOTO}
     scale = $size / max(photo.size)
     sides = [max(1, int(side * scale + 0.5)) for side in photo.size]
     small = photo.resize(sides, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
     pixels = np.full((1, $size, $size, 3), 114, np.uint8)           # grey beside or below the picture
-    pixels[0, : small.height, : small.width] = np.asarray(small)""",
-    "stretch": "    pixels = np.asarray(photo.resize(($size, $size), Image.Resampling.BOX))[None]",
+    pixels[0, : small.height, : small.width] = np.asarray(small)
+""",
+    "stretch": f"""{_PHOTO}
+    pixels = np.asarray(photo.resize(($size, $size), Image.Resampling.BOX))[None]
+""",
 }
 _SCALES = {
     "pad": "small.width / photo.width, small.height / photo.height",
@@ -65,9 +72,9 @@ def readme(card: ModelCard) -> str:
         *([further, _table(("file", "data", "pictures"), task.measures, tests)] if tests else []),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
         "## Use",
-        "On the command line:",
+        "On the command line, in this folder:",
         blocks["usage"],
-        "In Python:",
+        "In Python, in this folder:",
         blocks["python"],
         *_programs(card, blocks),
         "## Data",
@@ -107,10 +114,8 @@ def _filled(text: str, card: ModelCard) -> str:
         "high": f"{high:.3f}",
         "per_class": ", ".join(f"{name} {value:.3f}" for name, value in each),
         "validation_images": card.data.get("validation_images", 0),
-        "folder": shlex.quote(card.name),
-        "name_in_python": repr(card.name),
     }
-    for name, texts in (("resizing", _SENTENCES), ("resize", _PROGRAMS), ("scales", _SCALES)):
+    for name, texts in (("resizing", _SENTENCES), ("pixels", _PROGRAMS), ("scales", _SCALES)):
         known[name] = Template(texts[card.resizing]).substitute(size=card.input_size)
     return Template(text).safe_substitute(known)
 

@@ -1,6 +1,7 @@
 """The verbs as typed, from one small run to its exported files: what they print, write and give back."""
 
 import json
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -187,7 +188,9 @@ def test_a_training_starts_from_an_exported_file_as_from_its_run(file, largest, 
     assert np.abs(by_batch - found).mean() < 0.1, "batches normalise as the moving statistics do"
 
 
-def test_the_card_says_where_the_first_weights_come_from(exported, trained, tmp_path):
+def test_the_card_says_where_the_first_weights_come_from_and_its_commands_run(
+    exported, trained, tmp_path, monkeypatch, config
+):
     shutil.copytree(trained.folder, tmp_path / "run")
     settings = json.loads((trained.folder / "config.json").read_text())
     settings["config"]["init"] = str(exported)
@@ -195,7 +198,13 @@ def test_the_card_says_where_the_first_weights_come_from(exported, trained, tmp_
     assert cli.main(["export", str(tmp_path / "run"), "--to", str(tmp_path / "out"), "--formats", "savedmodel"]) == 0
     card, first = read_card(tmp_path / "out"), read_card(exported)
     assert card.data["first_weights"] == f"{exported}: made up"
-    assert card.command[: len(first.command)] == first.command
+    monkeypatch.chdir(card_folder := tmp_path / "out")
+    first_line, *lines = card.command
+    monkeypatch.chdir(card_folder / first_line.removeprefix("cd "))
+    assert len(lines) == 2
+    for line in lines:
+        assert cli.main(shlex.split(line)[1:]) == 0, line
+    assert read_card(card_folder).command == card.command
     assert f"- First weights: {exported}: made up\n" in (tmp_path / "out/README.md").read_text()
     assert first.data["first_weights"] == ""
 

@@ -190,11 +190,10 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
         return len(scores) == 2 and scores.min() > max(runner.thresholds) + 0.02
 
     example = next(example for example in map(squares.load, range(len(squares))) if is_clear(example))
-    for folder in (detector.parent, detector):
-        Image.fromarray(example.image).save(folder / "photo.jpg", format="png")
+    Image.fromarray(example.image).save(detector / "photo.jpg", format="png")
+    monkeypatch.chdir(detector)
     blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
-    for part, folder in (("metricfit.load", detector.parent), ("ai_edge_litert", detector)):
-        monkeypatch.chdir(folder)
+    for part in ("metricfit.load", "ai_edge_litert"):
         (program,) = [textwrap.dedent(block) for block in blocks if part in block and "import" in block]
         exec(program, {})
         lines = capsys.readouterr().out.strip().splitlines()

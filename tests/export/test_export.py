@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import subprocess
+import textwrap
 from functools import partial
 from pathlib import Path
 
@@ -147,7 +149,8 @@ def test_the_card_names_the_trainings_before_the_last(tmp_path, source):
     make_run(tmp_path / "second", source, init=str(tmp_path / "first"))
     run = make_run(tmp_path / "third", source, init=str(tmp_path / "second" / "model.keras"))
     export_run(run, tmp_path / "model", formats=("savedmodel",), quiet=True)
-    first, second, last, export = read_card(tmp_path / "model").command
+    go, first, second, last, export = read_card(tmp_path / "model").command
+    assert (tmp_path / "model" / go.removeprefix("cd ")).resolve() == Path.cwd()
     assert first == f"metricfit train saliency --data {source} --out {tmp_path}/first --size 64"
     assert second.endswith(f"--out {tmp_path}/second --init {tmp_path}/first")
     assert last.startswith("metricfit train saliency --config")
@@ -171,6 +174,26 @@ def test_the_readme_says_what_matters(exported):
     card = read_card(exported)
     for text in ("CC0", "metricfit export", "serving_default", f"{card.thresholds['optimal']:.3f}", *card.files):
         assert text in page
+
+
+def test_the_page_s_programs_run(exported, source, tmp_path, monkeypatch):
+    """Where the card lies, and to the same map: by this package, by LiteRT alone and by TensorFlow alone."""
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(exported, folder)
+    shutil.copyfile(Path(source.removeprefix("folder:")) / "images/000.png", folder / "photo.jpg")
+    monkeypatch.chdir(folder)
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", (folder / "README.md").read_text(), re.MULTILINE)
+    programs = [textwrap.dedent(block) for block in blocks if "import" in block]
+    found = [{}, {}, {}]
+    for program, names in zip(programs, found, strict=True):
+        exec(program, names)
+    ours, lite, tensorflow = (np.asarray(names["saliency"], np.float32) for names in found)
+    np.testing.assert_allclose(lite / 256, tensorflow, atol=0.1)
+    # Pillow makes pictures smaller a little otherwise than OpenCV.
+    assert np.abs(resize_map(lite[0] / 256, ours.shape) - ours).mean() < 0.01
+    (line,) = [line.strip() for block in blocks for line in block.splitlines() if "metricfit predict" in line]
+    assert cli.main(line.split()[1:]) == 0
+    assert (folder / "masks/results.json").is_file()
 
 
 def test_the_card_s_settings_repeat_the_training(exported):

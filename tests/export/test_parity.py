@@ -96,11 +96,13 @@ def test_formats_know_what_they_write():
 
 def test_the_command_line_holds_what_was_asked_for():
     run, to = Path("a.keras"), Path("to")
-    options = {"formats": ("tflite",), "quantize": ("int8",), "seed": 3, "overwrite": True}
-    (line,) = command_lines("saliency", run, to, **options, data="d", val=None, test=("x y", "z"))
+    options = {"formats": ("tflite",), "quantize": ("int8",), "seed": 3}
+    go, line = command_lines("saliency", run, to, **options, data="d", val=None, test=("x y", "z"))
+    assert go == "cd .."
     assert line == (
         "metricfit export a.keras --to to --formats tflite --quantize int8 --data d --test 'x y' --test z --seed 3 "
         "--overwrite"
     )
-    options = {"formats": ("savedmodel",), "quantize": ("int8",), "seed": 0, "overwrite": False}
-    assert command_lines("saliency", run, to, **options) == ("metricfit export a.keras --to to --formats savedmodel",)
+    options = {"formats": ("savedmodel",), "quantize": ("int8",), "seed": 0}
+    line = "metricfit export a.keras --to to --formats savedmodel --overwrite"
+    assert command_lines("saliency", run, to, **options) == ("cd ..", line)

@@ -118,12 +118,10 @@ def test_the_page_s_programs_run(exported, examples, monkeypatch, capsys):
     for text in ("red, blue", "CC0", "metricfit export", "signature", "mIoU", *read_card(exported).files):
         assert text in page
     example = examples[0]
-    for folder in (exported.parent, exported):
-        Image.fromarray(example.image).save(folder / "photo.jpg", format="png")
+    Image.fromarray(example.image).save(exported / "photo.jpg", format="png")
+    monkeypatch.chdir(exported)
     blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
-    programs = (("metricfit.load", exported.parent, 48 * 40), ("ai_edge_litert", exported, 64 * 64))
-    for part, folder, pixels in programs:
-        monkeypatch.chdir(folder)
+    for part, pixels in (("metricfit.load", 48 * 40), ("ai_edge_litert", 64 * 64)):
         (program,) = [textwrap.dedent(block) for block in blocks if part in block and "import" in block]
         exec(program, {})
         shares = dict(line.split() for line in capsys.readouterr().out.strip().splitlines())
