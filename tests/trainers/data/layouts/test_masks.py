@@ -33,7 +33,8 @@ def test_shades_are_refused_unless_a_threshold_is_given(read):
     example = read(RAMP, files=HALF)
     np.testing.assert_array_equal(example.mask, SALIENT)
     assert example.adapted == ("mask with shades, cut at 0.5",)
-    assert read(RAMP, files=FileCoding(threshold=0.9)).mask.sum() == 6
+    for threshold in (0.9, 1):
+        assert read(RAMP, files=FileCoding(threshold=threshold)).mask.sum() == 6
 
 
 @pytest.mark.parametrize("depth", [np.uint16, np.float32])
@@ -103,6 +104,9 @@ def test_a_resized_mask_keeps_two_values_and_shades_are_cut_after_it(read):
     assert example.mask[:, :3].sum() == 0
     assert example.mask[:, 4:].all()
     assert len(example.adapted) == 2
+    fine = np.full((12, 16), 255, np.uint8)
+    fine[1::2, 1::2] = 0
+    assert read(fine, files=FileCoding(0.5, resize=True)).mask.all(), "three of four pixels are salient"
 
 
 def test_another_shape_is_said_and_a_turned_one_refused(read):

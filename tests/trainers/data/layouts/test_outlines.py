@@ -95,6 +95,8 @@ def test_crowds_are_ignored_where_no_object_is(coco):
     text = coco([(1, counts(region(0, 0, 24, 16)), True), (2, [SMALL])])
     labels = open_source(text, needs="labels").load(0).labels
     assert (labels[0, 0], labels[6, 9], labels[0, 31]) == (255, 2, 0)
+    text = coco([(1, [LARGE]), (2, counts(region(4, 4, 9, 9)), True)])
+    assert open_source(text, needs="labels").load(0).labels[6, 6] == 1, "also where the crowd is smaller"
 
 
 def test_a_category_called_background_is_one(coco):

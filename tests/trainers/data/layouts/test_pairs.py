@@ -74,7 +74,7 @@ def test_a_list_of_names_is_a_split(pairs_at):
     folder = pairs_at("Imgs/*.jpg", "GT/*.png")
     (folder / "test.txt").write_text("c\na.jpg\n")
     assert open_source(f"{folder}:test").names == ["c", "a"]
-    with pytest.raises(DataError, match=r"no masks recognised in .* for the part holdout"):
+    with pytest.raises(DataError, match=r"has no part holdout, as Imgs/ and GT/ .*: it has test$"):
         open_source(f"{folder}:holdout")
 
 

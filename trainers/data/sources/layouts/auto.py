@@ -1,14 +1,13 @@
 """`auto:PATH[:SPLIT]`, and a bare path: the layout is recognised."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from ....errors import DataError, MetricfitError
 from ...example import IGNORE, PLURALS, Source
 from ...pixel_files.coding import FileCoding
-from ..folder import path_and_split
+from ..folder import CLASS_FILES, path_and_split
 from .base import Asked, Reading, Tree
 from .registry import LAYOUTS
 
@@ -81,6 +80,11 @@ def _chosen(tree: Tree, found: list[Reading]) -> Reading:
 
 
 def _nothing(tree: Tree, asked: Asked) -> str:
+    if tree.split and (whole := _readings(Tree(tree.root), asked)):
+        lists = [path.stem for path in tree.files(".txt", folder="") if path.name not in CLASS_FILES]
+        parts = whole[0].splits or lists
+        advice = f"it has {', '.join(parts)}" if parts else "leave the part away"
+        return f"{tree.root} has no part {tree.split}, as {whole[0].says}: {advice}"
     known = "; ".join(layout.looks for layout in LAYOUTS if asked.needs in layout.holds)
     part = f" for the part {tree.split}" if tree.split else ""
     others = [
@@ -90,6 +94,6 @@ def _nothing(tree: Tree, asked: Asked) -> str:
     ]
     hint = f" ({'; '.join(others)})" if others else ""
     return (
-        f"no {PLURALS[asked.needs]} recognised in {Path(tree.root)}{part}, found {tree.inventory()}{hint}: expected "
+        f"no {PLURALS[asked.needs]} recognised in {tree.root}{part}, found {tree.inventory()}{hint}: expected "
         f"{known}; docs/data.md shows each, and folder:IMAGES,MASKS takes any two folders"
     )
