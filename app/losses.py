@@ -8,8 +8,10 @@ from typing import Any
 
 from ..losses import LOSSES
 from .options import LossesOptions
+from .reports import terminal_width
 
 WIDTHS = {"name": 24, "task": 12, "optimises": 34, "hyperparameters": 34, "reference": 40}
+NARROW = 120  # below that many columns of a terminal the texts would be wrapped after every word
 
 
 def run(options: LossesOptions) -> int:
@@ -20,16 +22,28 @@ def run(options: LossesOptions) -> int:
 
 
 def losses_table(rows: list[dict[str, Any]]) -> str:
-    """Lay the registry out in wrapped columns under their headings, a blank line between losses."""
-    lines = [_line(WIDTHS)]
+    """Lay the registry out in wrapped columns under their headings, in a narrow terminal one below the other."""
+    room, total = terminal_width(), sum(WIDTHS.values()) + 2 * (len(WIDTHS) - 1)
+    if room and room < NARROW:
+        return "\n\n".join(_record(row, room) for row in rows)
+    wide = ("optimises", "hyperparameters", "reference")
+    less = -(-max(0, total - (room or total)) // len(wide))
+    widths = {key: width - less * (key in wide) for key, width in WIDTHS.items()}
+    lines = [_line(widths, widths.values())]
     for row in rows:
-        cells = [textwrap.wrap(_shown(row[key]), width) for key, width in WIDTHS.items()]
-        lines += ["", *map(_line, zip_longest(*cells, fillvalue=""))]
+        cells = [textwrap.wrap(_shown(row[key]), width) for key, width in widths.items()]
+        lines += ["", *(_line(line, widths.values()) for line in zip_longest(*cells, fillvalue=""))]
     return "\n".join(lines)
 
 
-def _line(cells: Iterable[str]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS.values())).rstrip()
+def _line(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip()
+
+
+def _record(row: dict[str, Any], room: int) -> str:
+    texts = (f"{key}: {shown}" for key in list(WIDTHS)[1:] if (shown := _shown(row[key])))
+    lines = (textwrap.fill(text, room, initial_indent="  ", subsequent_indent="    ") for text in texts)
+    return "\n".join([row["name"], *lines])
 
 
 def _shown(value: Any) -> str:

@@ -3,6 +3,9 @@
 import csv
 import io
 import logging
+import os
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +27,37 @@ def table(rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Sequence[Metri
 
 
 def grid(cells: Sequence[Sequence[str]]) -> str:
-    """Align text cells: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    lines = []
-    for first, *rest in cells:
-        aligned = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
-        lines.append("  ".join(aligned).rstrip())
-    return "\n".join(lines)
+    """Align text cells: the first column to the left, the others to the right.
+
+    What is wider than the terminal goes on below, under the first column again; where there is no terminal all is wide.
+    """
+    first, *others = ([*column] for column in zip(*cells))
+    widths, room = [max(map(len, column)) for column in others], terminal_width()
+    if room:
+        first = _cut(first, max(12, room - max(widths, default=0) - 2))
+    label = max(map(len, first))
+    blocks: list[list[str]] = []
+    left = 0
+    for column, width in zip(others, widths):
+        if not blocks or (room and width + 2 > left):
+            blocks.append([text.ljust(label) for text in first])
+            left = room - label
+        blocks[-1] = [f"{line}  {text.rjust(width)}" for line, text in zip(blocks[-1], column)]
+        left -= width + 2
+    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks or [first])
+
+
+def terminal_width() -> int:
+    """Give the columns of the terminal, or those that COLUMNS says; 0 where there is none."""
+    if not os.environ.get("COLUMNS") and not sys.stdout.isatty():
+        return 0
+    return shutil.get_terminal_size().columns
+
+
+def _cut(labels: Sequence[str], room: int) -> list[str]:
+    """Shorten labels at their start, of which the end says more, where that leaves them different."""
+    cut = [label if len(label) <= room else "…" + label[1 - room :] for label in labels]
+    return cut if len(set(cut)) == len(set(labels)) else list(labels)
 
 
 def made(paths: Iterable[str | Path]) -> str:
