@@ -31,7 +31,7 @@ from ..models.transfer import transfer_by_class
 from ..training.callbacks import RankingWatch, SelfBalancing
 from ..training.config import DetectionConfig, check_range, parse_loss_options
 from .base import Task
-from .predictor import CompiledModel
+from .predictor import CompiledModel, traced_once
 
 log = logging.getLogger("metricfit")
 
@@ -125,13 +125,13 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
         anchors = tf.constant(model.anchors)
 
-        @tf.function(reduce_retracing=True)
         def found(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
             heads = model(images, training=False)
             return detections(heads["classification"], heads["box"], anchors, model.size, **options)
 
+        compiled = traced_once(found, model.size)
         return CompiledModel(
-            lambda images: tuple(part.numpy() for part in found(tf.convert_to_tensor(images))),
+            lambda images: tuple(part.numpy() for part in compiled(tf.convert_to_tensor(images))),
             model.size, model.resizing, model.class_names,
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class Predictor(Protocol):
@@ -31,6 +32,16 @@ class CompiledModel:
     def __call__(self, images: np.ndarray) -> Any:
         """Give what is found in a batch."""
         return self.run(images)
+
+
+def traced_once(function: Callable[[tf.Tensor], Any], side: int) -> Callable[[tf.Tensor], Any]:
+    """Compile what takes pictures uint8 [B, side, side, 3], for any B at once.
+
+    A last batch of fewer pictures is then no reason to trace again. TensorFlow, which takes the functions of several
+    models for one, would warn of each.
+    """
+    pictures = tf.TensorSpec((None, side, side, 3), tf.uint8)
+    return tf.function(function, input_signature=[pictures]).get_concrete_function()
 
 
 AnyModel = keras.Model | Predictor

@@ -27,7 +27,7 @@ from ..models.scaled_logits import scale_and_shift_logits
 from ..training.callbacks import MetricReport
 from ..training.config import SaliencyConfig, check_range, parse_loss_options
 from .base import Task
-from .predictor import AnyModel, CompiledModel
+from .predictor import AnyModel, CompiledModel, traced_once
 
 HALF = 128
 """The number of the threshold 128/255, the first of the field's that is at least one half."""
@@ -99,14 +99,9 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def predictor(self, model: keras.Model) -> CompiledModel:
         """Compile a model to uint8 pictures [B, S, S, 3] -> saliency float32 [B, S, S] in [0, 1]."""
-
-        @tf.function(reduce_retracing=True)
-        def probabilities(images: tf.Tensor) -> tf.Tensor:
-            return tf.sigmoid(model(images, training=False))
-
-        return CompiledModel(
-            lambda images: probabilities(tf.convert_to_tensor(images)).numpy(), model.input_shape[1], "stretch"
-        )
+        side = model.input_shape[1]
+        probabilities = traced_once(lambda images: tf.sigmoid(model(images, training=False)), side)
+        return CompiledModel(lambda images: probabilities(tf.convert_to_tensor(images)).numpy(), side, "stretch")
 
     def judge(
         self, source: Source, class_names: Sequence[str] = (), *, batch_size: int = 16, **options: Any

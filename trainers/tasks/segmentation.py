@@ -31,7 +31,7 @@ from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig, check_range, parse_loss_options
 from .base import Task
-from .predictor import CompiledModel
+from .predictor import CompiledModel, traced_once
 
 log = logging.getLogger("metricfit")
 
@@ -139,11 +139,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         def compiled(side: int) -> Callable[[tf.Tensor], tf.Tensor]:
             fitting = model if side == model.input_shape[1] else at_size(model, side)
 
-            @tf.function(reduce_retracing=True)
-            def probabilities(images: tf.Tensor) -> tf.Tensor:
-                return tf.nn.softmax(fitting(images, training=False))
-
-            return probabilities
+            return traced_once(lambda images: tf.nn.softmax(fitting(images, training=False)), side)
 
         layer = _class_layer(model)
         return CompiledModel(
