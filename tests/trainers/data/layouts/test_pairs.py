@@ -27,6 +27,8 @@ LAYOUTS = {
     "*.jpg, *_mask.png": "pictures and masks side by side, * with *_mask",
     "*.png, *_seg.png": "* with *_seg",
     "*.png, *_L.png": "* with *_L",
+    "MSRA10K_Imgs_GT/Imgs/*.jpg, MSRA10K_Imgs_GT/Imgs/*.png": "side by side in MSRA10K_Imgs_GT/Imgs/",
+    "salObj/datasets/imgs/pascal/*.jpg, salObj/datasets/masks/pascal/*.png": "masks/pascal/ of equal names",
     "*_sat.jpg, *_mask.png": "*_sat with *_mask",
     "train/*_jpg.rf.01a2.jpg, train/*_jpg.rf.01a2_mask.png": "side by side in train/, * with *_mask",
 }
@@ -74,6 +76,7 @@ def test_a_list_of_names_is_a_split(pairs_at):
     folder = pairs_at("Imgs/*.jpg", "GT/*.png")
     (folder / "test.txt").write_text("c\na.jpg\n")
     assert open_source(f"{folder}:test").names == ["c", "a"]
+    assert "3 pairs; all of them, the lists are test (" in open_source(str(folder)).recognised[0]
     with pytest.raises(DataError, match=r"has no part holdout, as Imgs/ and GT/ .*: it has test$"):
         open_source(f"{folder}:holdout")
 

@@ -104,6 +104,8 @@ def group_readings(tree: Tree, asked: Asked, groups: Sequence[Group], sure: int,
         wanted=wanted,
         **more,
     )
+    lists = [path.stem for path in tree.files(".txt", folder="") if split_of([path.stem])]
+    note += f"; all of them, the lists are {', '.join(lists)}" if lists and not tree.split and not splits else ""
     yield Reading(says + note, count, sure, opens, splits, written)
 
 
