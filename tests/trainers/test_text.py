@@ -24,6 +24,10 @@ def test_utf16_without_a_mark_is_known_by_its_line_ends(data):
     assert decode_text(data, "names.txt").split() in (["a", "b"], ["日本", "中"])
 
 
+def test_the_end_of_file_that_dos_wrote_is_no_text():
+    assert decode_text(b"a\r\nb\r\n\x1a", "train.txt") == "a\r\nb\r\n"
+
+
 @pytest.mark.parametrize("page", ["cp1252", "cp932", "gb18030", "cp1251"])
 def test_old_code_pages_are_read_where_names_show_which_one_it_is(page):
     name = {"cp1252": "Möwe", "cp932": "日本", "gb18030": "照片", "cp1251": "чайка"}[page]
