@@ -24,7 +24,7 @@ from ..trainers.training.run_folder import read_run
 from .card import CARD_NAME, ExportResult, ModelCard, write_card
 from .formats.registry import FORMATS, QUANTIZATIONS
 from .parity.comparison import check, compare
-from .provenance import command_lines, export_versions, first_weights_of, terms_of
+from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
 from .readme import readme
 from .runners.base import Runner
 from .runners.keras import KerasRunner
@@ -84,6 +84,12 @@ def export_run(
     model, task = load_keras(model_file)
     if settings["task"] not in (None, task.name):
         raise UsageError(f"{model_file} is a {task.name} model in a {settings['task']} run: train again")
+    if wrong := [weight.path for weight in model.weights if not np.isfinite(weight).all()]:
+        raise MetricfitError(
+            f"{model_file} holds weights that are no numbers ({wrong[0]}): its training went wrong, train again with a "
+            "lower --learning-rate"
+        )
+    warnings = unfinished(model_file.parent, config)
     # What the run held out stays held out, also when other data calibrate.
     source_text, held_out, val_text = data or config["data"], config["data"], val or config.get("val")
     open_source = _opener(task.name, reading, quiet)
@@ -170,6 +176,7 @@ def export_run(
             data_terms=data_terms or terms_of(source_text),
             limits=limits,
             refused=refused,
+            warnings=warnings,
             command=command,
             machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
             config=config,
@@ -179,6 +186,8 @@ def export_run(
         write_card(card, folder)
         write_text(folder / "README.md", readme(card))
         bar.update()
+    for warning in card.warnings:
+        log.warning("%s", warning)
     for file, entry in card.files.items():
         for warning in entry["warnings"]:
             log.warning("%s: %s", file, warning)

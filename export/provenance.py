@@ -12,6 +12,7 @@ from ..trainers.data.sources import all_scenes
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGES, IMAGENET_TERMS
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks.first_model import card_of, settings_of
+from ..trainers.training.callbacks.history import read_history
 from ..trainers.training.config import read_config, train_command
 from ..trainers.training.run_folder import read_run, versions
 from .card import CARD_NAME
@@ -23,6 +24,18 @@ def terms_of(data: str) -> str:
     if all_scenes(data):
         return "Made-up pictures drawn by metricfit itself: no terms."
     return "Not stated: ask whoever owns the training data before passing the model on."
+
+
+def unfinished(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """Say in a sentence that a training is not at its end, and by itself would not have stopped; else nothing."""
+    if not (folder / "config.json").is_file():
+        return []
+    done, planned = len(read_history(folder / "history.csv")), config.get("epochs")
+    stops = config.get("minutes") or config.get("patience")
+    if (folder / "metrics.json").is_file() and (stops or not done or done >= (planned or 0)):
+        return []
+    epochs = f"{done} of {planned} epochs" if done and planned else "it was not measured"
+    return [f"The training in {folder} is not finished ({epochs}): the model is the best one so far"]
 
 
 def first_weights_of(config: Mapping[str, Any]) -> str:

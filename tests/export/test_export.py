@@ -26,6 +26,7 @@ from metricfit.export.formats.functions import write_stages
 from metricfit.export.formats.saved_model import SavedModel
 from metricfit.export.formats.tflite import VARIANTS
 from metricfit.export.formats.tflite_graphs import read_operators
+from metricfit.export.provenance import unfinished
 from metricfit.export.runners.load import load_keras
 from metricfit.export.runners.tflite import TFLiteRunner
 from metricfit.export.tasks import get_task
@@ -345,6 +346,30 @@ def test_values_that_are_no_numbers_fail_the_export(source, tmp_path):
     with pytest.raises(MetricfitError, match="no numbers"):
         export_run(run, tmp_path / "out", formats=("savedmodel",), quiet=True)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "metrics", "more", "said"),
+    [
+        (3, True, {}, "3 of 20 epochs"),
+        (3, False, {"minutes": 5}, "3 of 20 epochs"),
+        (0, False, {}, "it was not measured"),
+        (3, True, {"minutes": 5}, ""),
+        (20, True, {}, ""),
+    ],
+)
+def test_a_training_that_is_not_finished_is_said(rows, metrics, more, said, source, tmp_path, caplog):
+    run = make_run(tmp_path / "run", source, epochs=20, **more)
+    (run / "history.csv").write_text("epoch,seconds\n" + "".join(f"{row + 1},1\n" for row in range(rows)))
+    if not metrics:
+        (run / "metrics.json").unlink()
+    assert ("; ".join(unfinished(run, {"epochs": 20, **more})) != "") is bool(said)
+    if rows == 3 and not metrics:
+        result = export_run(run, tmp_path / "out", formats=("savedmodel",), quiet=True)
+        (warning,) = result.card.warnings
+        assert said in warning
+        assert warning in caplog.text
+        assert f"- {warning}\n" in (tmp_path / "out/README.md").read_text()
 
 
 def test_the_representative_pictures_are_training_pictures(source):
