@@ -42,9 +42,9 @@ def test_options_for_labels_are_none_of_saliency(option, value):
 
 
 def test_an_export_repeats_how_files_are_read(tmp_path):
-    told = {"formats": ("savedmodel",), "quantize": (), "seed": 0, "overwrite": False}
+    told = {"formats": ("savedmodel",), "quantize": (), "seed": 0}
     paths = "saliency", tmp_path / "m.keras", tmp_path / "to"
-    (command,) = command_lines(*paths, **told, mask_threshold=0.5, resize_masks=True, colours=None)
-    assert command.endswith("--mask-threshold 0.5 --resize-masks")
-    (command,) = command_lines(*paths, **told, mask_threshold=None, resize_masks=False)
+    *_, command = command_lines(*paths, **told, mask_threshold=0.5, resize_masks=True, colours=None)
+    assert " --mask-threshold 0.5 --resize-masks --" in command
+    *_, command = command_lines(*paths, **told, mask_threshold=None, resize_masks=False)
     assert "mask" not in command
