@@ -137,7 +137,7 @@ class DataOptions:
     classes: str | None = None
     """Labels: a file with the names of the classes, one a line in the order of the values of the label files."""
     ignore: tuple[int, ...] = ()
-    """Labels: values of the label files that neither train nor count, besides 255."""
+    """Labels: values of the label files that neither train nor count, besides 255 (named, it is surely no class)."""
     mask_threshold: MaskThreshold = None
     resize_masks: ResizeMasks = False
     colours: Colours = None

@@ -156,7 +156,7 @@ class SegmentationConfig(RunConfig):
     """A file with the names of the classes, one a line in the order of the values of the label files. By default what
     the data say: classes.txt in a folder."""
     ignore: tuple[int, ...] = ()
-    """Values of the label files that neither train nor count, besides 255."""
+    """Values of the label files that neither train nor count, besides 255 (named, it is surely no class)."""
     colours: Colours = None
     resize_masks: ResizeMasks = False
     equibatch: bool = False

@@ -4,6 +4,7 @@ import io
 import tarfile
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -222,14 +223,16 @@ def test_odd_pictures_arrive_as_rgb(manual):
     exif[0x0112] = 6
     Image.fromarray(picture(2).transpose(1, 0, 2)).save(rotated, format="PNG", exif=exif)
     deep = grey.astype(np.uint16) * 256 + 7
-    files = {"deep.png": encode(deep), "grey.png": encode(grey), "turned.png": rotated.getvalue()}
+    colours = cv2.imencode(".png", picture(3)[..., ::-1].astype(np.uint16) * 16)[1].tobytes()
+    files = {"deep.png": encode(deep), "grey.png": encode(grey), "turned.png": rotated.getvalue(), "bits.png": colours}
     write_folder(manual / "images", files)
     write_folder(manual / "ground_truth_mask", {name: png() for name in files})
     found = examples("ecssd", "test")
-    assert_masks(found, ["deep", "grey", "turned"])
+    assert_masks(found, ["bits", "deep", "grey", "turned"])
+    np.testing.assert_allclose(found["bits"].image, picture(3), atol=1)
     for name in ("deep", "grey"):
         np.testing.assert_allclose(found[name].image, np.repeat(grey[..., None], 3, axis=2), atol=name == "deep")
-    # Whoever reads the set with TFDS's own decoders, which know nothing of rotation, sees the same.
+    # Whoever reads the set with TFDS's own decoders, which know nothing of rotation or of 12 bits, sees the same.
     for record in tfds.data_source("saliency_sets/ecssd", split="test", data_dir=manual.parents[1]):
         np.testing.assert_array_equal(record["image"], found[record["name"].decode()].image)
 

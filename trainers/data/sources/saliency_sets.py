@@ -155,11 +155,12 @@ def _split_lists(layout: Layout, folders: list[Path]) -> dict[str, list[str]]:
     return lists
 
 
-def _encoded(file: NamedBytes, image: np.ndarray) -> io.BytesIO:
+def _encoded(file: NamedBytes, image: np.ndarray, mended: bool) -> io.BytesIO:
     """Keep the published bytes where any decoder reads them alike, else store the decoded picture as PNG."""
     with Image.open(file) as opened:
         plain = (
-            opened.mode == "RGB"
+            not mended
+            and opened.mode == "RGB"
             and opened.format in ("JPEG", "PNG")
             and opened.getexif().get(0x0112, 1) == 1
             and not opened.has_transparency_data
@@ -240,7 +241,8 @@ class SaliencySets(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, pairs: _Pairs, stems: list[str]) -> Records:
         for stem in stems:
             file = pairs.image(stem)
-            image = read_image(file)
+            repairs: list[str] = []
+            image = read_image(file, repairs=repairs)
             mask = pairs.mask(stem, image)
             file.seek(0)
-            yield stem, {"image": _encoded(file, image), "mask": mask[..., None], "name": stem}
+            yield stem, {"image": _encoded(file, image, bool(repairs)), "mask": mask[..., None], "name": stem}
