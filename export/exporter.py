@@ -5,7 +5,6 @@ import dataclasses
 import logging
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,12 +20,12 @@ from ..trainers.files import write_text
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks import get_task as get_trained_task
 from ..trainers.training.run_folder import read_run
+from .candidates import Candidates
 from .card import CARD_NAME, ExportResult, ModelCard, write_card
 from .formats.registry import FORMATS, QUANTIZATIONS
 from .parity.comparison import check, compare
 from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
 from .readme import readme
-from .runners.base import Runner
 from .runners.keras import KerasRunner
 from .runners.load import load_keras
 from .runners.tflite import default_threads
@@ -112,41 +111,35 @@ def export_run(
     ):
         bar.set_description("export: converting")
         reference = KerasRunner(model, model_file, task)
-        written = [(FORMATS[name], FORMATS[name].chosen(quantize)) for name in formats]
-        files = {variant.file: (known, variant) for known, variants in written for variant in variants}
-        pictures, refused = None, dict[str, str]()
-        if any(variant.calibrated for _, variant in files.values()):
+        files = Candidates(folder, formats, quantize, strict=strict)
+        pictures = None
+        if files.calibrated:
             pictures = representative_pictures(training, reference.fit, seed=seed, quiet=quiet)[0]
-        for known, variants in written:
-            refused |= known.write(model, folder, variants, task, pictures)
+        files.write(model, task, pictures)
         bar.update()
         bar.set_description("export: comparing")
-        _drop(refused, folder, {}, strict=strict, wanted=files)
-        runners = {file: known.open(folder / file) for file, (known, _) in files.items() if file not in refused}
-        expected, measured = compare(
-            task, reference, runners, validation, config, quiet=quiet, refused=refused, by_picture=True
-        )
-        verdicts, parity = {}, {}
-        for file, found in measured.items():
-            parity[file], verdicts[file] = check(task, file, files[file][1], expected, found, seed=seed)
-            if verdicts[file].refusal:
-                refused[file] = verdicts[file].refusal
-        _drop(refused, folder, runners, strict=strict, wanted=files)
+        expected, measured = compare(task, reference, files, validation, config, quiet=quiet, by_picture=True)
+        verdicts = {
+            file: check(task, file, files.files[file][1], expected, found, seed=seed)
+            for file, found in measured.items()
+        }
+        files.refused |= {file: verdict.refusal for file, verdict in verdicts.items() if verdict.refusal}
+        files.drop()
         tested = {
-            text: compare(task, reference, runners, source, config, quiet=quiet, refused=refused)[1]
+            text: compare(task, reference, files, source, config, quiet=quiet)[1]
             for text, source in test_sources.items()
         }
-        _drop(refused, folder, runners, strict=strict, wanted=files)
+        files.drop()
         bar.update()
         bar.set_description("export: timing")
         picture = reference.fit(validation.load(0).image)
         entries: dict[str, Any] = {
             file: {
-                "kind": files[file][0].kind,
-                "variant": files[file][1].name,
-                **files[file][0].describe(folder / file, task),
+                "kind": files.files[file][0].kind,
+                "variant": files.files[file][1].name,
+                **files.files[file][0].describe(folder / file, task),
                 **measured[file].to_dict(),
-                "parity": parity[file],
+                "parity": verdicts[file].differences,
                 "intervals": verdicts[file].intervals,
                 "warnings": verdicts[file].warnings,
                 "latency_ms": runner.latency_ms(picture),
@@ -154,7 +147,7 @@ def export_run(
                     text: {"images": len(test_sources[text]), **found[file].to_dict()} for text, found in tested.items()
                 },
             }
-            for file, runner in runners.items()
+            for file, runner in files.runners.items()
         }
         card = ModelCard(
             task=task.name,
@@ -175,7 +168,7 @@ def export_run(
             },
             data_terms=data_terms or terms_of(source_text),
             limits=limits,
-            refused=refused,
+            refused=files.refused,
             warnings=warnings,
             command=command,
             machine=f"{platform.system()} {platform.machine()}, {default_threads()} threads",
@@ -191,7 +184,7 @@ def export_run(
     for file, entry in card.files.items():
         for warning in entry["warnings"]:
             log.warning("%s: %s", file, warning)
-    for reason in refused.values():
+    for reason in files.refused.values():
         log.error("left out: %s", reason)
     return ExportResult(to, card)
 
@@ -203,20 +196,6 @@ def representative_pictures(
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
     bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet or None, leave=False, delay=1)
     return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]
-
-
-def _drop(
-    refused: dict[str, str], folder: Path, runners: dict[str, Runner], *, strict: bool, wanted: Iterable[str]
-) -> None:
-    """Remove what was refused from the folder and the runners; MetricfitError where too little is left."""
-    if refused and (strict or set(wanted) <= set(refused)):
-        raise MetricfitError(f"{'; '.join(refused.values())}; nothing was exported")
-    for file in refused:
-        runners.pop(file, None)
-        path = folder / file
-        if path.is_dir():
-            shutil.rmtree(path)
-        path.unlink(missing_ok=True)
 
 
 def _open_run(run: Path, data: str | None) -> tuple[Path, dict[str, Any]]:

@@ -95,6 +95,7 @@ class Verdict:
     refusal: str = ""  # why it does not, in a sentence
     warnings: list[str] = field(default_factory=list)  # what the pictures cannot tell
     intervals: dict[str, list[float]] = field(default_factory=dict)  # by what differs: not below, not above
+    differences: dict[str, float] = field(default_factory=dict)  # from the Keras model's values, for the card
 
 
 def judged(name: str, variant: Variant, limits: Limits) -> Verdict:

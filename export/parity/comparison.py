@@ -1,7 +1,7 @@
 """One pass over data: the Keras model and every exported file see the same pictures, each with a judge of its own."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,9 +13,9 @@ from ...trainers.judge.base import Judge
 from ...trainers.judge.feeding import in_pictures, judge_all
 from ...trainers.metrics.resampling import draws
 from ...trainers.tasks import get_task as get_trained_task
+from ..candidates import Candidates
 from ..card import Thresholds
 from ..formats.variant import Variant
-from ..runners.base import Runner
 from ..runners.keras import KerasRunner
 from ..tasks.base import Answer, ExportTask
 from .agreement import Agreement, Draws, Verdict, judged
@@ -39,19 +39,18 @@ class Measured:
 def compare(
     task: ExportTask,
     reference: KerasRunner,
-    files: dict[str, Runner],
+    candidates: Candidates,
     source: Source,
     config: dict,
     *,
     quiet: bool,
-    refused: dict[str, str],
     by_picture: bool = False,
 ) -> tuple[Measured, dict[str, Measured]]:
     """Run the Keras model and the files, by name, over the same data.
 
-    Files that give no numbers, or contradict themselves, are left out and added to `refused` with a sentence each;
-    MetricfitError where the Keras model gives no numbers.
+    Files that give no numbers, or contradict themselves, are refused; MetricfitError where the Keras model gives none.
     """
+    files, refused = candidates.runners, candidates.refused
     trained = get_trained_task(task.name)
     source = trained.judged_source(source, reference.class_names)
     for name, index in itertools.product(files, range(min(8, len(source))) if task.second else ()):
@@ -63,13 +62,13 @@ def compare(
     options = {"by_picture": by_picture, **task.judging(config)}
     judges = {name: trained.judge(source, reference.class_names, **options) for name in ["", *kept]}
     agreements = {name: task.agreement() for name in kept}
-    candidates = task.candidates(reference.model)
+    before = task.candidates(reference.model)
     fitting: dict[str, Any] = {"size": reference.size, "resizing": reference.resizing}
     batches = original_size_examples(
         source, batch_size=task.batch_size, quiet=quiet, description="comparing exported files", **fitting
     )
     for images, examples in batches:
-        expected, before_choice = reference(images), candidates(images)
+        expected, before_choice = reference(images), before(images)
         if not _are_numbers(expected):
             raise MetricfitError(
                 f"{reference.path} gives values that are no numbers on {examples[0].name}: its training went wrong, "
@@ -100,8 +99,8 @@ def _are_numbers(answer: Answer) -> bool:
 
 def check(
     task: ExportTask, name: str, variant: Variant, reference: Measured, measured: Measured, *, seed: int = 0
-) -> tuple[dict[str, float], Verdict]:
-    """Hold an exported file to its tolerance; gives the differences from the Keras model's values, and the verdict.
+) -> Verdict:
+    """Hold an exported file to its tolerance.
 
     What the main metrics differ by is known as far as the pictures tell: both models are measured on the same draws.
     """
@@ -116,4 +115,4 @@ def check(
         of_file, of_keras = ours.resampled(counts), theirs.resampled(counts)
         drawn = Draws(counts, {metric: of_file[metric] - of_keras[metric] for metric in of_file})
     differences = agreement.differences(variant) | {f"{metric}_difference": value for metric, value in metrics.items()}
-    return differences, judged(name, variant, agreement.limits(variant, metrics, drawn))
+    return replace(judged(name, variant, agreement.limits(variant, metrics, drawn)), differences=differences)

@@ -433,10 +433,7 @@ def test_a_loss_on_one_picture_may_be_chance_and_one_on_all_is_not(hit, refused,
         measured.update((BOXES, SCORES), *[(true[:1], SCORES[:1, 0], np.zeros(1, int))] * 2, limit=100)
     reports = [judge.result().scalars for judge in judges]
     of_keras, of_file = (Measured(scalars, {}, measured, judge) for scalars, judge in zip(reports, judges))
-    differences, verdict = check(get_task("detection"), "model_int8.tflite", VARIANTS["int8"], of_keras, of_file)
-    assert differences["ap_difference"] == pytest.approx(reports[1]["ap"] - reports[0]["ap"])
+    verdict = check(get_task("detection"), "model_int8.tflite", VARIANTS["int8"], of_keras, of_file)
+    assert verdict.differences["ap_difference"] == pytest.approx(reports[1]["ap"] - reports[0]["ap"])
     assert (verdict.refusal != "", verdict.warnings != []) == (refused, warned)
-    assert check(get_task("detection"), "model_int8.tflite", VARIANTS["int8"], of_keras, of_file) == (
-        differences,
-        verdict,
-    )
+    assert check(get_task("detection"), "model_int8.tflite", VARIANTS["int8"], of_keras, of_file) == verdict

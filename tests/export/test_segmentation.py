@@ -13,8 +13,10 @@ from PIL import Image
 from metricfit.app import cli
 from metricfit.app.predictor import load_predictor
 from metricfit.export import export_run, load_runner, read_card
+from metricfit.export.candidates import Candidates
 from metricfit.export.formats.tflite import VARIANTS
 from metricfit.export.formats.tflite_graphs import read_operators, unpacked
+from metricfit.export.parity.agreement import Verdict
 from metricfit.export.parity.comparison import check, compare
 from metricfit.export.runners.tflite import TFLiteRunner
 from metricfit.export.tasks import get_task
@@ -168,21 +170,20 @@ def test_a_file_that_disagrees_is_refused(edit, says, run_folder, exported):
         source = open_source("colours:val", needs="labels")
 
     def compared():
-        refused = {}
-        options = {"quiet": True, "refused": refused, "by_picture": True}
-        reference, measured = compare(task, load_runner(run_folder), {name: broken}, source, {}, **options)
-        if refused:
+        files = Candidates(exported, ("tflite",), ("none",), strict=False)
+        files.runners[name] = broken
+        reference, measured = compare(task, load_runner(run_folder), files, source, {}, quiet=True, by_picture=True)
+        if files.refused:
             assert not measured
-            return {}, refused[name]
-        differences, verdict = check(task, name, VARIANTS["none"], reference, measured[name])
-        return differences, verdict.refusal
+            return Verdict(files.refused[name])
+        return check(task, name, VARIANTS["none"], reference, measured[name])
 
-    differences, refusal = compared()
+    verdict = compared()
     if says is None:
-        assert differences["largest_difference"] < 1e-4
-        assert refusal == ""
+        assert verdict.differences["largest_difference"] < 1e-4
+        assert verdict.refusal == ""
     else:
-        assert says in refusal
+        assert says in verdict.refusal
 
 
 def test_the_predictor_gives_classes_at_the_picture_s_own_size(exported, examples):

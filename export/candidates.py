@@ -1,0 +1,62 @@
+"""The files of an export on their way: written, opened, compared. What does not pass leaves them, with a sentence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..trainers.errors import MetricfitError
+from .formats.base import Format
+from .formats.registry import FORMATS
+from .formats.variant import Variant
+from .runners.base import Runner
+from .signatures import KerasModel
+from .tasks.base import ExportTask
+
+if TYPE_CHECKING:
+    from .formats.base import Pictures
+
+
+class Candidates:
+    """The files that the formats make in a folder.
+
+    Attributes:
+        files: format and variant of each file that was asked for, by name.
+        runners: those that have passed so far, opened.
+        refused: those that have not, with why in a sentence.
+    """
+
+    def __init__(self, folder: Path, formats: Iterable[str], quantize: Iterable[str], *, strict: bool):
+        self.folder, self._strict = folder, strict
+        self._chosen = [(FORMATS[name], FORMATS[name].chosen(quantize)) for name in formats]
+        self.files: dict[str, tuple[Format, Variant]] = {
+            variant.file: (known, variant) for known, variants in self._chosen for variant in variants
+        }
+        self.runners: dict[str, Runner] = {}
+        self.refused: dict[str, str] = {}
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether pictures are needed to write them."""
+        return any(variant.calibrated for _, variant in self.files.values())
+
+    def write(self, model: KerasModel, task: ExportTask, pictures: Pictures) -> None:
+        """Write and open them; see `Format.write`."""
+        for known, variants in self._chosen:
+            self.refused |= known.write(model, self.folder, variants, task, pictures)
+        self.drop()
+        passed = {name: known for name, (known, _) in self.files.items() if name not in self.refused}
+        self.runners = {name: known.open(self.folder / name) for name, known in passed.items()}
+
+    def drop(self) -> None:
+        """Remove what was refused; MetricfitError where that is every file, or one and the export is a strict one."""
+        if self.refused and (self._strict or self.files.keys() <= self.refused.keys()):
+            raise MetricfitError(f"{'; '.join(self.refused.values())}; nothing was exported")
+        for name in self.refused:
+            self.runners.pop(name, None)
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
