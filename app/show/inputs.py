@@ -131,7 +131,13 @@ def _in_source(text: str) -> dict[str, Picture]:
     found = {}
     for index, name in enumerate(source.names):
         repairs: list[str] = []
-        load = partial(_image_of, source, index, repairs)
+        file = source.picture_file(index)
+        # An example has no transparency, which a cut-out of its picture needs.
+        load = (
+            partial(read_image, file, transparency=True, repairs=repairs)
+            if file
+            else partial(_image_of, source, index, repairs)
+        )
         found[f"{text}/{name}"] = Picture(name, load, repairs, source.ids)
     for note in source.notes:
         log.warning("%s", note)

@@ -267,3 +267,14 @@ def test_objects_are_in_the_results_and_framed_when_asked(tmp_path):
     predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "framed", objects=True))
     for file, same in (("masks/a.png", True), ("cutouts/a.png", True), ("overlays/a.jpg", False)):
         assert ((tmp_path / "out" / file).read_bytes() == (tmp_path / "framed" / file).read_bytes()) == same
+
+
+def test_pictures_of_a_source_keep_their_transparency(tmp_path):
+    picture = np.dstack([disc(), np.zeros((120, 160), np.uint8)])
+    picture[40:80, 60:100, 3] = 255
+    (tmp_path / "data/images").mkdir(parents=True)
+    Image.fromarray(picture).save(tmp_path / "data/images/a.png")
+    for number, given in enumerate((f"folder:{tmp_path}/data", f"{tmp_path}/data", f"{tmp_path}/data/images/*.png")):
+        predict(_options(tmp_path, given, out=tmp_path / f"out{number}"))
+        cut = np.asarray(Image.open(tmp_path / f"out{number}/cutouts/a.png"))
+        np.testing.assert_array_equal(cut[..., 3], picture[..., 3])
