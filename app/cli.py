@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import tyro
 
 from ..trainers.errors import MetricfitError, UsageError
-from ..trainers.machine import held_back_stderr, showing_all
+from ..trainers.machine import held_back_stderr, hold_back_tensorflow, showing_all
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import RunConfig, read_config
 from . import options as verbs
@@ -95,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     # TensorFlow reads this when it is imported, in child processes, too: it takes a machine without a GPU for an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if not debug:
+        hold_back_tensorflow()
     try:
         with showing_all() if debug else contextlib.nullcontext():
             return _dispatch(arguments)

@@ -1,11 +1,15 @@
 """What this machine has to compute with, and what its libraries say when they are loaded."""
 
 import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Sequence
 
 from .errors import MetricfitError
 
@@ -57,6 +61,33 @@ def held_back_stderr() -> Iterator[None]:
         raise
     else:
         _holding.end()
+
+
+def hold_back_tensorflow() -> None:
+    """Hold back what TensorFlow prints when it is imported and looks for devices, whoever imports it from now on."""
+    if "tensorflow" not in sys.modules and not any(isinstance(finder, _QuietTensorFlow) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _QuietTensorFlow())
+
+
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """Finds TensorFlow as others would, once, and has it loaded quietly: no level of its log keeps these lines away."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def quietly(module: types.ModuleType) -> None:
+                with held_back_stderr():
+                    execute(module)
+
+            spec.loader.exec_module = quietly  # type: ignore[method-assign]
+        return spec
 
 
 class _Holding:

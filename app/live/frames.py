@@ -24,7 +24,7 @@ Frames = queue.Queue[np.ndarray | BaseException | None]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a source: uint8 [H, W, 3] RGB or RGBA, the name of its file or of the source, its number from 0."""
+    """One picture of a source: uint8 [H, W, 3] RGB or RGBA, the name of its file or source, its number from 0."""
 
     image: np.ndarray
     name: str

@@ -1,5 +1,6 @@
 """Cores, and what libraries print while they are loaded."""
 
+import importlib
 import os
 import sys
 import threading
@@ -8,7 +9,7 @@ import types
 import pytest
 
 from metricfit.trainers.errors import UsageError
-from metricfit.trainers.machine import cores, held_back_stderr
+from metricfit.trainers.machine import cores, held_back_stderr, hold_back_tensorflow
 
 
 def test_there_is_a_core():
@@ -82,3 +83,24 @@ def test_threads_that_end_in_any_order_leave_stderr_as_it_was(capfd):
     other.join(5)
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+def test_tensorflow_is_quiet_whoever_imports_it(tmp_path, capfd, monkeypatch):
+    (tmp_path / "tensorflow.py").write_text(
+        "import os\nos.write(2, b'no GPU')\n"
+        "class config:\n    list_physical_devices = staticmethod(lambda: os.write(2, b'cuInit'))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path[:])
+    before = len(sys.meta_path)
+    for _ in range(2):
+        hold_back_tensorflow()
+    assert len(sys.meta_path) == before + 1
+    module = importlib.import_module("tensorflow")
+    assert module.__file__ == str(tmp_path / "tensorflow.py")
+    assert len(sys.meta_path) == before
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+    hold_back_tensorflow()
+    assert len(sys.meta_path) == before, "it is there already"
