@@ -90,14 +90,16 @@ def of_video(*tracks, size=3):
 
 
 def test_for_video_leaves_out_what_is_outside(tmp_path):
-    for frame in range(3):
+    for frame in range(4):
         picture(tmp_path / f"images/frame_{frame:06d}.PNG", "d")
-    xml = of_video(track("cat", (0, 1, 0), (1, 2, 0), (2, 2, 1)), track("dog", (1, 20, 0), (2, 21, 0)))
+    xml = of_video(
+        track("cat", (0, 1, 0), (1, 2, 0), (2, 2, 1)), track("dog", (0, 9, 1), (2, 21, 0), (3, 22, 0)), size=4
+    )
     write(tmp_path / "annotations.xml", xml)
     source = boxes(f"cvat:{tmp_path}")
-    assert list(source.names) == [f"frame_{frame:06d}.PNG" for frame in range(3)]
-    found = [(source.load(index).boxes[:, 0].tolist(), source.load(index).classes.tolist()) for index in range(3)]
-    assert found == [([1], [0]), ([2, 20], [0, 1]), ([21], [1])]
+    assert list(source.names) == [f"frame_{frame:06d}.PNG" for frame in range(4)]
+    found = [(source.load(index).boxes[:, 0].tolist(), source.load(index).classes.tolist()) for index in range(4)]
+    assert found == [([1], [0]), ([2], [0]), ([21], [1]), ([22], [1])]
     write(tmp_path / "annotations.xml", of_video(track("cat", (0, 1, 0), (2, 2, 0))))
     with pytest.raises(DataError, match="says nothing of frame 1, in which its object is seen"):
         boxes(f"cvat:{tmp_path}")

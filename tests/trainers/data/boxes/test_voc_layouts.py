@@ -49,9 +49,10 @@ def test_wherever_the_files_lie(tmp_path, images, annotations):
 
 
 def test_subfolders_may_have_pictures_of_the_same_name(tmp_path):
-    for place in ("cats", "dogs/old"):
+    for place in ("cats", "dogs/old", "狗"):
         files(tmp_path, f"images/{place}", f"annots/{place}", "ab")
-    check(boxes(f"voc:{tmp_path}"), "abab", ["cats/a", "cats/b", "dogs/old/a", "dogs/old/b"])
+    names = [f"{place}/{stem}" for place in ("cats", "dogs/old", "狗") for stem in "ab"]
+    check(boxes(f"voc:{tmp_path}"), "ababab", names)
 
 
 def test_roboflow(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from metricfit.trainers.data.scan.scanner import scan
 from metricfit.trainers.data.sources import open_source, usual_needs
-from metricfit.trainers.data.sources.annotations import OVER_EDGE
+from metricfit.trainers.data.sources.annotations import NO_EXTENT, OVER_EDGE
 from metricfit.trainers.errors import DataError
 
 from .trees import CLASSES, check, data_yaml, picture, rows, write
@@ -164,10 +164,11 @@ def test_bad_lines_are_faults_of_their_pictures_only(tmp_path, line, sentence):
 
 def test_what_lies_a_little_over_the_edge_is_cut(tmp_path):
     picture(tmp_path / "d.png", "d")
-    write(tmp_path / "d.txt", "0 0.9 0.5 0.3 0.5\n1.0,0.5,0.5,1.000001,1\n")
+    write(tmp_path / "d.txt", "0 .5 .5 0 .5\n0 0.9 0.5 0.3 0.5\n1.0,0.5,0.5,1.000001,1\n")
     example = boxes(f"yolo:{tmp_path}").load(0)
     np.testing.assert_allclose(example.boxes, [[30, 10, 40, 30], [0, 0, 40, 40]])
-    assert example.repairs == (OVER_EDGE,)
+    assert example.classes.tolist() == [0, 1]
+    assert example.repairs == (NO_EXTENT, OVER_EDGE)
 
 
 @pytest.mark.parametrize(
