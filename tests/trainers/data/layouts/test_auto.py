@@ -27,6 +27,8 @@ def test_bare_paths_are_joined_and_a_plus_sign_may_be_part_of_one(pairs_at, tmp_
     assert split_texts("one + more") == ["one + more"]
     assert split_texts("one + nothing") == ["one + nothing"]
     assert len(open_source("one + two").recognised) == 2
+    (tmp_path / "one + two").mkdir()
+    assert split_texts("one + two") == ["one + two"]
 
 
 def test_a_folder_called_like_a_kind_of_source_is_a_folder(pairs_at, tmp_path, monkeypatch):

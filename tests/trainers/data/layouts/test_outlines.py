@@ -207,6 +207,10 @@ def test_masks_of_labelme_are_pasted(labelme):
     encoded = {"mask": base64.b64encode(stored.getvalue()).decode()}
     labels = open_source(labelme([("car", "mask", [[30, 5], [32, 6]], encoded)]), needs="labels").load(0).labels
     assert np.argwhere(labels == 1).tolist() == [[5, 31], [6, 30]]
+    labels = open_source(labelme([("car", "mask", [[-2, -1], [0, 0]], encoded)]), needs="labels").load(0).labels
+    assert not labels.any()
+    labels = open_source(labelme([("car", "mask", [[-1, 0], [1, 1]], encoded)]), needs="labels").load(0).labels
+    assert np.argwhere(labels == 1).tolist() == [[0, 0], [0, 1]]
 
 
 def test_a_list_of_labels_orders_the_classes(labelme, tmp_path):

@@ -98,6 +98,14 @@ def test_any_two_folders_may_be_named(pairs_at, tmp_path):
     pairs_at("left, right/*.jpg", "other/*.png")
     source = open_source(f"folder:{tmp_path}/left, right,{tmp_path}/other")
     assert source.load(2).mask.sum() == 8
+    with pytest.raises(DataError, match="there is no folder"):
+        open_source(f"folder:{tmp_path}/left, right,{tmp_path}/nowhere")
+
+
+def test_masks_are_taken_before_trimaps_and_folders_before_names_of_one_letter(pairs_at):
+    folder = pairs_at("original/*.jpg", "gt/*.png", stems=["a", "a_m", "b", "b_m"])
+    pairs_at("original/*.jpg", "trimap/*.png", stems=["a", "a_m", "b", "b_m"])
+    assert "original/ and gt/ of equal names, 4 pairs" in open_source(str(folder)).recognised[0]
 
 
 def test_folders_in_a_circle_end(pairs_at):
@@ -129,3 +137,5 @@ def test_what_is_common_to_names_is_found_and_nothing_else():
     assert find_affixes({"a", "b", "c"}, {"a_mask", "b_mask", "c_mask"}) == (Affixes(), Affixes(tail="_mask"))
     assert find_affixes({"a", "b"}, {"x_mask", "y_mask"}) == plain
     assert find_affixes({"cat", "dog"}, {"cats", "dogs"}) == plain, "a word is not cut in two"
+    others = {f"x{number}" for number in range(8)}
+    assert find_affixes({"a", "b"}, {"a_old", *others}) == plain, "what few have is not common"

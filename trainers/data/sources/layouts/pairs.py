@@ -41,14 +41,8 @@ def pair_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
         folders = images.folder, partners.folder
         group = Group(partners.context, tree.pictures(folders[0]), tree.pictures(folders[1]), folders)
         variants[images.word, partners.word].append(group)
-    found = [
-        (word, reading)
-        for (image_word, word), groups in variants.items()
-        for reading in group_readings(tree, asked, groups, _sure(image_word, word, own), trimap=word in TRIMAP_WORDS)
-    ]
-    # Where a folder is called after what is needed, others beside it are something else.
-    named = [reading for word, reading in found if word in own]
-    yield from named or [reading for _, reading in found]
+    for (image_word, word), groups in variants.items():
+        yield from group_readings(tree, asked, groups, _sure(image_word, word, own), trimap=word in TRIMAP_WORDS)
 
 
 def _sure(image_word: str, partner_word: str, own: tuple[str, ...]) -> int:
