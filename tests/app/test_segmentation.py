@@ -10,6 +10,7 @@ from PIL import Image
 from metricfit.app import cli
 from metricfit.app.coding import coding_of
 from metricfit.app.options import EvaluateOptions
+from metricfit.trainers.data.pixel_files.coding import FileCoding
 
 from ..conftest import registered
 from ..trainers.data.test_folder import write_pairs
@@ -65,7 +66,7 @@ def test_the_run_says_what_label_values_mean(segmented, typed, tmp_path):
     # Data that have names themselves are not asked by the run's.
     options = EvaluateOptions(model="", data="scenes:val")
     runner = type("Runner", (), {"path": run / "model.keras", "card": None})
-    assert coding_of(options, runner).classes is None
+    assert coding_of(options, runner, FileCoding()).classes is None
 
 
 def test_class_maps_are_checked_and_shown(typed, tmp_path):

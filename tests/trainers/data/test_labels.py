@@ -252,3 +252,11 @@ def test_other_values_for_classes_are_first_of_all_to_be_saved_anew(tmp_path):
             DataError, match=f"{told}, .*: save the index of each class instead, such as 1 for road, or"
         ):
             checked_source(text, needs="labels", quiet=True)
+
+
+def test_values_that_nobody_names_are_told(streets):
+    found = scan(open_source(f"folder:{streets}", needs="labels"), needs="labels", quiet=True)
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "nobody names the classes; the label files hold the values 0, 2, 3, 255"
+    ]
+    assert not found.hopeless

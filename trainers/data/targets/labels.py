@@ -71,6 +71,30 @@ class LabelFacts(Facts):
         return not self.counted
 
 
+@dataclass(frozen=True)
+class NamelessFacts(Facts):
+    """The values of label files whose classes nobody names."""
+
+    values: frozenset[int]
+
+    def __add__(self, other: "NamelessFacts") -> "NamelessFacts":
+        return NamelessFacts(self.values | other.values)
+
+    def notes(self, class_names: Sequence[str]) -> list[str]:
+        """See `Facts`."""
+        held = sorted(self.values)
+        shown = ", ".join(map(str, held[:12])) + (", ..." if len(held) > 12 else "")
+        return [
+            f"nobody names the classes; the label files hold the value{'s' * (len(held) > 1)} {shown}: name them "
+            "in the order of their values, beside the images in classes.txt or in --classes FILE"
+        ]
+
+    @property
+    def hopeless(self) -> bool:
+        """Nobody can tell."""
+        return False
+
+
 class LabelTarget(PixelTarget[LabelAugmentation]):
     """A class map, uint8 [H, W] of classes and 255 (ignore)."""
 
@@ -98,11 +122,13 @@ class LabelTarget(PixelTarget[LabelAugmentation]):
         """See `Target`."""
         check_sizes(example.image, self.values(example), example.name, example.name, self.name)
 
-    def facts(self, example: Example, class_names: Sequence[str]) -> LabelFacts | None:
+    def facts(self, example: Example, class_names: Sequence[str]) -> LabelFacts | NamelessFacts | None:
         """See `Target`; values are classes only where these have names, and beside a mask or boxes they say nothing."""
-        if example.mask is not None or example.boxes is not None or not class_names:
+        if example.mask is not None or example.boxes is not None:
             return None
         values = np.bincount(self.values(example).ravel(), minlength=256)
+        if not class_names:
+            return NamelessFacts(frozenset(np.flatnonzero(values).tolist()))
         pixels = values[: len(class_names)].astype(np.int64)
         return LabelFacts(pixels, (pixels > 0).astype(np.int64), int(values[IGNORE]), 1, int(not pixels.any()))
 
