@@ -89,7 +89,7 @@ def test_class_maps_are_checked_and_shown(typed, tmp_path):
     assert (tmp_path / "contact_sheet.png").is_file()
     code, _, error = typed("data", "check", f"folder:{data}", "--needs", "mask", "--ignore", "9")
     assert code == 2
-    assert "--classes and --ignore are for labels" in error
+    assert "--classes, --ignore and --colours are for labels" in error
 
 
 def test_a_run_is_measured_at_several_scales(segmented, typed, tmp_path):
