@@ -36,6 +36,22 @@ def other_coding(boxes: Iterable[Written]) -> str:
     return ""
 
 
+def other_shares(boxes: np.ndarray) -> str:
+    """Tell what boxes are that cannot all be a centre with a size, in shares of the sides; see `other_coding`.
+
+    The boxes are the corners float64 [n, 4] that they would have as such.
+    """
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    beyond = ((boxes < 1 - BEYOND) | (boxes > BEYOND)).any(axis=1)
+    if beyond.sum() < max(3, len(boxes) / 3):
+        return ""
+    fits = {
+        "corners, x0 y0 x1 y1": (sizes > centres).all(),
+        "x y width height with x and y at the top left": (centres + sizes <= 1.02).all(),
+    }
+    return " or as ".join(meant for meant, all_fit in fits.items() if all_fit)
+
+
 def sizes_for_corners(boxes: Iterable[Written]) -> str:
     """Tell of boxes that are meant as [x0, y0, x1, y1] whether they are [x, y, width, height]; see `other_coding`."""
     table = _table(boxes)

@@ -73,7 +73,7 @@ def test_as_coco_itself(tmp_path):
 def test_one_file(tmp_path, images, file, file_name):
     pictures(tmp_path / images, "abcd")
     write(tmp_path / file, coco("abcd", file_name=file_name))
-    for text in (f"coco:{tmp_path}", str(tmp_path)):
+    for text in (f"coco:{tmp_path}", str(tmp_path), f"coco:{tmp_path / file}"):
         check(boxes(text), "abcd", [file_name.format(stem) for stem in "abcd"])
 
 

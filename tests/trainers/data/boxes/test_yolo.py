@@ -162,6 +162,24 @@ def test_bad_lines_are_faults_of_their_pictures_only(tmp_path, line, sentence):
     assert sentence in faults[0][1]
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("0 .1 .2 .7 .9\n1 .3 .4 .8 .95\n", "all fit as corners, x0 y0 x1 y1: convert them"),
+        ("0 0 0 .9 .3\n1 .7 .6 .2 .4\n", "all fit as x y width height with x and y at the top left: convert them"),
+    ],
+)
+def test_boxes_written_in_another_way(tmp_path, line, meant):
+    files(tmp_path, "images", "labels", "abcd")
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    assert scan(boxes(f"yolo:{tmp_path}"), quiet=True).sentences == []
+    for stem in "abcd":
+        write(tmp_path / f"labels/{stem}.txt", line)
+    (said,) = scan(boxes(f"yolo:{tmp_path}"), quiet=True).sentences
+    assert meant in said
+    assert "many reach beyond their pictures" in said
+
+
 def test_what_lies_a_little_over_the_edge_is_cut(tmp_path):
     picture(tmp_path / "d.png", "d")
     write(tmp_path / "d.txt", "0 .5 .5 0 .5\n0 0.9 0.5 0.3 0.5\n1.0,0.5,0.5,1.000001,1\n")

@@ -11,7 +11,7 @@ from ....errors import DataError
 from ...example import Example, Source
 from ...images import Readable, read_image
 from ..annotations import CASE, alike, check_stated_size, mend_boxes
-from ..box_coding import sizes_for_corners
+from ..box_coding import other_shares, sizes_for_corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class AnnotatedSource(Source):
         self._pictures, self._with_boxes, self._first_pixel, self._listed = pictures, with_boxes, first_pixel, listed
         self._class_of = {class_name: index for index, class_name in enumerate(self.class_names)}
         if with_boxes:
-            read = (one.annotation for one in pictures)
+            read = [one.annotation for one in pictures]
             self.box_counts = [len(said.names) if isinstance(said, Annotation) else 0 for said in read]
 
     def __len__(self) -> int:
@@ -90,10 +90,19 @@ class AnnotatedSource(Source):
 
     def doubts(self) -> list[str]:
         """See `Source`."""
-        said = (one.annotation for one in self._pictures if isinstance(one.annotation, Annotation))
-        written = ((box.tolist(), one.size, np.nan) for one in said if not one.shares for box in one.boxes)
+        written = ((box.tolist(), one.size, np.nan) for one in self._read if not one.shares for box in one.boxes)
         wrong = sizes_for_corners(written)
-        return [f"{self.name}: {wrong}: write the corners, x + width and y + height, instead"] if wrong else []
+        found = [f"{self.name}: {wrong}: write the corners, x + width and y + height, instead"] if wrong else []
+        shares = [said.boxes for said in self._read if said.shares]
+        meant = other_shares(np.concatenate(shares)) if shares else ""
+        text = (
+            "the boxes are not x y width height with x and y in the middle: so read, many reach beyond their pictures"
+        )
+        return found + [f"{self.name}: {text}, but all fit as {meant}: convert them"] * bool(meant)
+
+    @property
+    def _read(self) -> list[Annotation]:
+        return [one.annotation for one in self._pictures if isinstance(one.annotation, Annotation)]
 
     def load(self, index: int) -> Example:
         """See `Source`."""

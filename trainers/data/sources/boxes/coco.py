@@ -17,11 +17,15 @@ _STEM = re.compile(r"^(_?annotations\.coco|_?annotations|instances|coco|labels|r
 
 
 def open_coco(rest: str, needs: str) -> Source:
-    """Open `IMAGES,JSON`, or `PATH[:SPLIT]`, a folder in which there are pictures and such files."""
+    """Open `IMAGES,JSON`, `JSON` with its pictures near it, or `PATH[:SPLIT]`, a folder that holds both."""
     if _is_path(rest):
         path, split = path_and_split(rest, "coco")
         expected = "pictures and a JSON file in COCO's instances format, such as _annotations.coco.json,"
         return open_reading(Tree(path, split), Asked(f"coco:{rest}", needs), coco_readings, expected)
+    if (path := Path(rest).expanduser()).is_file():
+        tree = Tree(path.parent)
+        tree = tree if tree.pictures() else Tree(path.parent.parent)
+        return open_instances(f"coco:{rest}", _pictures_of(tree, path, _part(tree, path)), path, needs)
     folder, path = folder_and_json(rest)
     return open_instances(f"coco:{rest}", folder, path, needs)
 
@@ -32,7 +36,9 @@ def _is_path(rest: str) -> bool:
 
 def lists_of_coco(rest: str) -> Path:
     """Give the folder of the lists of a folder's parts, or of those of a JSON file."""
-    return folder_of(rest) if _is_path(rest) else folder_and_json(rest)[1].parent
+    if _is_path(rest):
+        return folder_of(rest)
+    return (path if (path := Path(rest).expanduser()).is_file() else folder_and_json(rest)[1]).parent
 
 
 def coco_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
