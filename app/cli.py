@@ -97,6 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not debug:
         hold_back_tensorflow()
+    # Whatever the environment or keras.json names: everything here is made of TensorFlow.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
         with showing_all() if debug else contextlib.nullcontext():
             return _dispatch(arguments)

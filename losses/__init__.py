@@ -3,6 +3,7 @@
 Function and class of each loss in `LOSSES` are public here; `get("floss", beta2=0.8)` makes one by name.
 """
 
+from . import backend  # noqa: F401 - first, since it refuses others
 from .base import AnchorLoss, LossEntry
 from .boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
 from .combined import Combined, FadeLoss

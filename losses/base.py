@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from .checks import check_hyperparameters, shape_text
+from .label_maps import holds_numbers
+from .ranges import read_bytes
 from .tensors import Tensor
 
 _OF_THE_DATA = ("sample_weight", "one_hot")  # what tells about the labels of a call, and is no hyperparameter
@@ -53,6 +55,12 @@ class KerasLoss(keras.losses.Loss):
         """Compute the reduced loss."""
         # a tensor of its own goes without the mask that a Keras layer may have hung on the predictions
         return super().__call__(y_true, tf.identity(y_pred), sample_weight)
+
+    def _shared(self, value: Tensor) -> Tensor:
+        """Divide a scalar among the replicas, whose gradients are added up, as Keras does with the mean of values."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        averages = self.reduction not in ("sum", "none", None)
+        return value / replicas if replicas > 1 and value.shape.rank == 0 and averages else value
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -107,6 +115,7 @@ class PixelLoss(KerasLoss):
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Compute the reduced loss: a scalar, or [B] with the reduction "none" or None."""
         image_weight, pixel_weight = _image_or_pixel_weight(sample_weight)
+        y_true = read_bytes(y_true, self.hyperparameters.get("ignore_label"))  # before Keras makes floats of bytes
         # Keras' reduction takes weights per value: pixel weights travel beside the labels, into the sums
         labels = y_true if pixel_weight is None else {"labels": y_true, "pixel_weight": pixel_weight}
         return super().__call__(labels, y_pred, image_weight)
@@ -138,11 +147,13 @@ class LabelMapLoss(PixelLoss):
             raise ValueError(f"loss {self.name} takes the batch as one picture, and no sample_weight: set per_image")
         if _image_or_pixel_weight(sample_weight)[1] is not None:
             raise ValueError(f"loss {self.name} takes no pixel weights: mark pixels to leave out by ignore_label")
+        if not holds_numbers(y_true, y_pred):
+            y_true = read_bytes(y_true, self.hyperparameters.get("ignore_label"))
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss of the batch, or of each picture."""
-        return self.entry.function(y_true, y_pred, **self.hyperparameters)
+        return self._shared(self.entry.function(y_true, y_pred, **self.hyperparameters))
 
 
 def _image_or_pixel_weight(sample_weight: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
@@ -162,8 +173,9 @@ def _image_or_pixel_weight(sample_weight: Tensor | None) -> tuple[Tensor | None,
 class AnchorLoss(KerasLoss):
     """A Keras loss over a function of (labels, scores) that looks at all entries of a batch together: one scalar.
 
-    Labels are 1 positive, 0 negative, −1 ignored, of the shape of the scores, which are raw logits of any shape. Every
-    reduction of Keras leaves a scalar as it is. There are no sample weights: mark entries to leave out by −1.
+    Labels are 1 positive, 0 negative, −1 or less ignored, of the shape of the scores, which are raw logits of any
+    shape. Every reduction of Keras leaves a scalar as it is, but for its share among the replicas of `tf.distribute`.
+    There are no sample weights: mark entries to leave out by −1.
     """
 
     dtypes = ("float32",)
@@ -185,7 +197,7 @@ class AnchorLoss(KerasLoss):
         if given.get("labels") is None:
             raise ValueError(f"y_true of loss {self.name} must be labels, or a dict that holds them as 'labels'")
         classification, localization = self.parts(given["labels"], y_pred, given.get(self.needs))
-        return classification if localization is None else classification + localization
+        return self._shared(classification if localization is None else classification + localization)
 
     def parts(
         self, labels: Tensor, scores: Tensor, localization: Tensor | None = None, *, one_hot: bool = False

@@ -1,12 +1,14 @@
-"""What is wrong with an argument, said at the door in one voice. Only static facts are looked at, never values."""
+"""What is wrong with an argument, said at the door in one voice. Of values `ranges.py` tells."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from .ranges import refuse_outside
 from .tensors import Dtype, Size, Tensor
 
+_LOOKED_AT = 2**20  # labels of anchors, in a graph
 FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
 
@@ -104,14 +106,24 @@ def not_ignored(labels: Tensor, ignore_label: Any) -> Tensor | None:
     return tf.not_equal(labels, tf.cast(ignore_label, labels.dtype))
 
 
-def check_anchors(labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return is_positive and is_negative, bool [N], and the scores, float32 [N], of arguments of any shape."""
+def check_anchors(labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return is_positive and is_negative, bool [N], and the scores, float32 [N], of arguments of any shape.
+
+    The last is a scalar by which the loss is multiplied: 1, or NaN where a label is refused.
+    """
     labels, scores, _ = check_dtypes(labels, scores, ("labels", "scores"))
     if labels.dtype.is_bool:
         labels = tf.cast(labels, tf.int8)
     check_same_shape("labels", labels, "scores", scores)
     labels = tf.reshape(labels, [-1])
-    return tf.equal(labels, 1), tf.equal(labels, 0), tf.cast(tf.reshape(scores, [-1]), tf.float32)
+    sentence = (
+        "labels must be 1 positive, 0 negative, or negative and ignored: make class numbers one-hot, and divide "
+        "labels of 0 and 255 by 255"
+    )
+    sound = refuse_outside(
+        labels if tf.executing_eagerly() else labels[:_LOOKED_AT], labels.dtype.min, 1, sentence, whole=True
+    )
+    return tf.equal(labels, 1), tf.equal(labels, 0), tf.cast(tf.reshape(scores, [-1]), tf.float32), sound
 
 
 def check_localization(name: str, localization: Tensor, scores: Tensor) -> tuple[Tensor, Size]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from .checks import FLOATS, check_dtypes, check_per_class, not_ignored, shape_text
+from .ranges import first_pictures, read_bytes, refuse_masks, refuse_numbers, refuse_scores
 from .tensors import Dtype, Tensor, ValueAndGradient
 
 
@@ -17,6 +18,7 @@ class LabelMaps(NamedTuple):
     counted: (
         Tensor | None
     )  # bool [G, n, 1] or [G, n, C], False where a pixel is left out; None where every pixel counts
+    sound: Tensor  # a scalar by which the loss is multiplied: 1, or NaN where a value is refused
     exclusive: bool  # whether each pixel is of one class: its predictions belong together, as by a softmax
 
     def only_counted(self, values: Tensor, otherwise: float = 0) -> Tensor:
@@ -59,8 +61,16 @@ class ClassShares:
         return tf.math.divide_no_nan(shares, tf.reduce_sum(shares, axis=-1, keepdims=True))
 
 
+def holds_numbers(y_true: Tensor, y_pred: Tensor) -> bool:
+    """Tell by the shapes whether targets hold class numbers, not a label for each of the classes."""
+    labels, maps = (tf.convert_to_tensor(tensor).shape for tensor in (y_true, y_pred))
+    if labels.rank not in (3, 4) or maps.rank != 4:
+        return False
+    return (labels[-1] or 1 if labels.rank == 4 else 1) < (maps[-1] or 1)
+
+
 def check_label_maps(
-    y_true: Tensor, y_pred: Tensor, *, per_image: bool, ignore_label: float | None = None
+    y_true: Tensor, y_pred: Tensor, *, from_logits: bool, per_image: bool, ignore_label: float | None = None
 ) -> LabelMaps:
     """Check the arguments of a loss of label maps and lay each picture, or the whole batch, out as a list of pixels."""
     y_true, y_pred, dtype = check_dtypes(y_true, y_pred, ("y_true", "y_pred"))
@@ -69,7 +79,7 @@ def check_label_maps(
     if y_pred.shape.rank != 4 or not y_pred.shape[-1]:
         found = shape_text(y_pred.shape)
         raise ValueError(f"y_pred must have shape [B, H, W] or [B, H, W, C] with a known C, got {found}")
-    classes = y_pred.shape[-1]
+    classes, exclusive = y_pred.shape[-1], holds_numbers(y_true, y_pred)
     labels = y_true[..., tf.newaxis] if y_true.shape.rank == 3 else y_true
     fits = labels.shape.rank == 4 and labels.shape[:3].is_compatible_with(y_pred.shape[:3])
     if not fits or labels.shape[-1] not in (1, classes):
@@ -77,17 +87,35 @@ def check_label_maps(
         raise ValueError(
             f"y_true must have shape {expected}, with {classes} or 1 as a last axis or without, got {found}"
         )
-    exclusive = labels.shape[-1] < classes
+    labels = labels if exclusive else read_bytes(labels, ignore_label)
     counted = not_ignored(labels, ignore_label)
     labels = labels if labels.dtype in FLOATS else tf.cast(labels, tf.int32)
     if counted is not None:
         labels = tf.where(counted, labels, -1)
     foreground = tf.equal(labels, tf.cast(tf.range(classes), labels.dtype) if exclusive else tf.ones([], labels.dtype))
     prediction = tf.cast(y_pred, dtype)
+    sound = _refuse(labels, prediction, counted, exclusive, from_logits)
     batch, height, width = (known or tf.shape(y_pred)[axis] for axis, known in enumerate(y_pred.shape.as_list()[:3]))
     groups, pixels = (batch, height * width) if per_image else (1, batch * height * width)
     foreground, prediction, counted = (
         tensor if tensor is None else tf.reshape(tensor, [groups, pixels, tensor.shape[-1]])
         for tensor in (foreground, prediction, counted)
     )
-    return LabelMaps(foreground, prediction, counted, exclusive)
+    return LabelMaps(foreground, prediction, counted, sound, exclusive)
+
+
+def _refuse(labels: Tensor, prediction: Tensor, counted: Tensor | None, exclusive: bool, from_logits: bool) -> Tensor:
+    """Refuse values of the first pictures, see `refuse_outside`; left out are those that do not count."""
+    looked_at, dtype = first_pictures(labels), prediction.dtype
+    if counted is not None:
+        looked_at = tf.where(first_pictures(counted), looked_at, 0)
+    if exclusive:
+        sound = refuse_numbers(looked_at, prediction.shape[-1], dtype)
+    else:
+        sound = refuse_masks(looked_at, dtype, soft=False)
+    if from_logits:
+        return sound
+    predicted = first_pictures(prediction)
+    if counted is not None:
+        predicted = tf.where(counted[: tf.shape(predicted)[0]], predicted, 0)
+    return sound * refuse_scores(predicted, dtype)

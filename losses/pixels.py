@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from .checks import check_dtypes, not_ignored, shape_text
+from .ranges import first_pictures, read_bytes, refuse_masks, refuse_outside, refuse_scores
 from .tensors import Tensor
 
 
@@ -14,6 +15,7 @@ class Pixels(NamedTuple):
     labels: Tensor  # in [0, 1]
     prediction: Tensor
     weight: Tensor | None  # None where every pixel counts 1
+    sound: Tensor  # a scalar by which the loss is multiplied: 1, or NaN where a value is refused
 
     def weigh(self, values: Tensor) -> Tensor:
         """Multiply `values`, which broadcast to [B, H, W], by the weight of each pixel."""
@@ -44,7 +46,12 @@ def per_image(values: Tensor) -> Tensor:
 
 
 def check_pixels(
-    y_true: Tensor, y_pred: Tensor, *, ignore_label: float | None = None, sample_weight: Tensor | None = None
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    from_logits: bool,
+    ignore_label: float | None = None,
+    sample_weight: Tensor | None = None,
 ) -> Pixels:
     """Check the arguments of a pixel loss, [B, H, W] or [B, H, W, 1], and bring them to one shape and dtype.
 
@@ -53,7 +60,7 @@ def check_pixels(
     """
     y_true, y_pred, dtype = check_dtypes(y_true, y_pred, ("y_true", "y_pred"))
     prediction = tf.cast(_images("y_pred", y_pred), dtype)
-    labels = _images("y_true", y_true, prediction)
+    labels = read_bytes(_images("y_true", y_true, prediction), ignore_label)
     counted = not_ignored(labels, ignore_label)
     labels = tf.cast(labels, dtype)
     weight = None if counted is None else tf.cast(counted, dtype)
@@ -63,7 +70,13 @@ def check_pixels(
         counted = weight > 0
     if counted is not None:
         labels, prediction = tf.where(counted, labels, 0), tf.where(counted, prediction, 0)
-    return Pixels(labels, prediction, weight)
+    sound = refuse_masks(first_pictures(labels), dtype, soft=True)
+    if sample_weight is not None:
+        sentence = "sample_weight must hold numbers of at least 0"
+        sound *= refuse_outside(first_pictures(sample_weight), 0, dtype.max, sentence, dtype=dtype)
+    if not from_logits:
+        sound *= refuse_scores(first_pictures(prediction), dtype)
+    return Pixels(labels, prediction, weight, sound)
 
 
 def _images(name: str, tensor: Tensor, like: Tensor | None = None) -> Tensor:

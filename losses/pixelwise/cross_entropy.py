@@ -35,7 +35,9 @@ def cross_entropy(
     Raises:
         ValueError, TypeError: as `floss`.
     """
-    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    pixels = check_pixels(
+        y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
+    )
     return _weighted_cross_entropy(pixels, pixels.weight, from_logits)
 
 
@@ -63,7 +65,9 @@ def balanced_cross_entropy(
     Raises:
         ValueError, TypeError: as `floss`.
     """
-    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    pixels = check_pixels(
+        y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
+    )
     positives = tf.reduce_sum(sum_pixels(pixels.weigh(pixels.labels)))
     positive_share = tf.math.divide_no_nan(positives, tf.reduce_sum(pixels.total()))
     class_weight = positive_share + (1 - 2 * positive_share) * pixels.labels
@@ -72,7 +76,7 @@ def balanced_cross_entropy(
 
 def _weighted_cross_entropy(pixels: Pixels, weight: Tensor | None, from_logits: bool) -> Tensor:
     """Sum the cross-entropy of each image's pixels times `weight`, and divide by its total weight."""
-    share = tf.math.reciprocal_no_nan(pixels.total())
+    share = pixels.sound * tf.math.reciprocal_no_nan(pixels.total())
     entropy_and_slope = _cross_entropy_of_logits if from_logits else _cross_entropy_of_probabilities
 
     @tf.custom_gradient
@@ -118,8 +122,8 @@ def softmax_cross_entropy(
     the gradient is 0.
 
     Args:
-        y_true: [B, H, W] or [B, H, W, 1]: the number of a pixel's class. Another number than 0 to C − 1 has a loss of
-            0; name it as `ignore_label` to take it out of the average too. The others as in `lovasz_softmax`, but two:
+        y_true: [B, H, W] or [B, H, W, 1]: the number of a pixel's class, 0 to C − 1, or `ignore_label`, which is left
+            out of the average. The others as in `lovasz_softmax`, but two:
         y_pred: float [B, H, W, C], probabilities in [0, 1], or logits; C of at least 2 must be known.
         class_weights: C numbers, 0 or more, by which the pixels of a class are multiplied (not divided by their sum:
             weights of mean 1 over the pixels keep the size of the loss), or None.
@@ -130,9 +134,12 @@ def softmax_cross_entropy(
     Raises:
         ValueError, TypeError: as `lovasz_softmax`.
     """
-    maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
+    maps = check_label_maps(y_true, y_pred, from_logits=from_logits, per_image=per_image, ignore_label=ignore_label)
     if not maps.exclusive:
-        raise ValueError("softmax_cross_entropy takes class numbers of at least 2 classes: take cross_entropy for one")
+        raise ValueError(
+            "y_true of softmax_cross_entropy must hold the number of each pixel's class, [B, H, W], of 2 or more: "
+            "give tf.argmax(y_true, -1) of one-hot labels, and take cross_entropy for a single class"
+        )
     classes = maps.prediction.shape[-1]
     check_per_class(classes, class_weights=class_weights)
     target = tf.cast(maps.foreground, maps.prediction.dtype)
@@ -145,6 +152,7 @@ def softmax_cross_entropy(
     entropy = -tf.reduce_sum(target * logarithm, axis=(1, 2))
     counted = tf.ones_like(target[..., :1]) if maps.counted is None else tf.cast(maps.counted, target.dtype)
     values = tf.math.divide_no_nan(entropy, tf.reduce_sum(counted, axis=(1, 2)))
+    values *= maps.sound
     return values if per_image else values[0]
 
 

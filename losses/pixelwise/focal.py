@@ -26,7 +26,7 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
     Raises:
         ValueError, TypeError: as `ap_loss`.
     """
-    is_positive, is_negative, scores = check_anchors(labels, scores)
+    is_positive, is_negative, scores, sound = check_anchors(labels, scores)
     counted = is_positive | is_negative
     # ignored scores may be anything: replaced before, so that no NaN comes back through the gradient
     targets, scores = tf.cast(is_positive, tf.float32)[:, tf.newaxis], tf.where(counted, scores, 0)[:, tf.newaxis]
@@ -34,7 +34,7 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
         targets, scores, apply_class_balancing=True, alpha=alpha, gamma=gamma, from_logits=True
     )
     positives = tf.reduce_sum(tf.cast(is_positive, tf.int32))
-    return tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
+    return sound * tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
 
 
 @keras_loss("focal", binary_focal_loss, "detection", "likelihood, easy entries faded out", LIN)

@@ -30,14 +30,14 @@ def cross_entropy_ohem(labels: Tensor, scores: Tensor, *, negatives_per_positive
         ValueError, TypeError: as `ap_loss`.
     """
     check_hyperparameters(negatives_per_positive=negatives_per_positive)
-    is_positive, is_negative, scores = check_anchors(labels, scores)
+    is_positive, is_negative, scores, sound = check_anchors(labels, scores)
     scores = tf.where(is_positive | is_negative, scores, 0)
     positives = tf.cast(_count(is_positive), tf.float32)
     wanted = tf.cast(tf.minimum(negatives_per_positive * positives, _MANY), tf.int32)
     share = _share_of_hardest(scores, is_negative, wanted)
     weight = tf.where(is_positive, 1.0, tf.stop_gradient(share))
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(is_positive, tf.float32), scores)
-    return tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), positives)
+    return sound * tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), positives)
 
 
 def _share_of_hardest(scores: Tensor, is_negative: Tensor, wanted: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def ap_loss(
     Gradient: error-driven update (not the derivative of the value; eq. 13); with respect to `scores` only.
 
     Args:
-        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 ignored.
+        labels: bool, integer or float of any shape: 1 positive, 0 negative, −1 or less ignored.
         scores: float logits of the same shape. Everything is computed in float32.
         delta: half the width of the piecewise step (eq. 14), in units of the logits; above 0.
         interpolated: whether the precision of a positive is the best of those at its score and below (Algorithm 1).
@@ -35,7 +35,8 @@ def ap_loss(
         The loss, a float32 scalar in [0, 1]; 0, without a gradient, where there are no positives.
 
     Raises:
-        ValueError, TypeError: a dtype or a hyperparameter is not one of these, or the shapes differ.
+        ValueError, TypeError: a dtype, a label or a hyperparameter is not one of these, or the shapes differ. For a
+            label it is `tf.errors.InvalidArgumentError` in a graph; under XLA the loss is NaN.
     """
 
     def errors(ranking: Ranking) -> tuple[Tensor, Tensor]:

@@ -110,7 +110,7 @@ def ranking_parts(
     All gradients are to the scores, [N], or where there are `boxes`, what is known of each box, the second to these.
     """
     check_hyperparameters(delta=delta, max_positives=max_positives)
-    is_positive, is_negative, flat = check_anchors(labels, scores)
+    is_positive, is_negative, flat, sound = check_anchors(labels, scores)
     shape = tf.convert_to_tensor(scores).shape
     classes = (shape[-1] or 1) if one_hot and shape.rank else 1
 
@@ -128,7 +128,7 @@ def ranking_parts(
 
         return values, gradient
 
-    return tuple(loss(flat, *boxes))
+    return tuple(sound * value for value in loss(flat, *boxes))
 
 
 def ranking_loss(

@@ -29,7 +29,8 @@ def floss(
     Gradient: exact (eq. 7); with respect to `y_pred` only.
 
     Args:
-        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background.
+        y_true: bool, integer or float [B, H, W] or [B, H, W, 1]: 1 salient, 0 background, shares of 1 between. Bytes
+            (uint8) of 0 and 255 alone are read as 0 and 1, unless `ignore_label` is 255.
         y_pred: float [B, H, W] or [B, H, W, 1], probabilities in [0, 1], or logits.
         beta2: the paper's β², above 0. Above 1 it favours recall, below 1 precision.
         from_logits: whether `y_pred` holds logits.
@@ -43,10 +44,13 @@ def floss(
         is ignored gives loss 0 and gradient 0.
 
     Raises:
-        ValueError, TypeError: a shape, a dtype or a hyperparameter is not one of these.
+        ValueError, TypeError: a shape, a dtype, a value or a hyperparameter is not one of these. For a value it is
+            `tf.errors.InvalidArgumentError` in a graph; under XLA the loss is NaN.
     """
     check_hyperparameters(beta2=beta2, empty_target=empty_target)
-    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    pixels = check_pixels(
+        y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
+    )
 
     def terms(sums: OverlapSums) -> Terms:
         denominator = beta2 * sums.positives + sums.predicted
@@ -88,7 +92,9 @@ def log_floss(
         ValueError, TypeError: as `floss`.
     """
     check_hyperparameters(beta2=beta2, empty_target=empty_target)
-    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    pixels = check_pixels(
+        y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
+    )
     if from_logits:
         return _log_floss_from_logits(pixels, beta2, empty_target)
 
@@ -148,7 +154,7 @@ def _log_floss_from_logits(pixels: Pixels, beta2: float, empty_target: str) -> T
 
         return tf.where(counts, value, 0), gradient
 
-    return loss(pixels.prediction)
+    return pixels.sound * loss(pixels.prediction)
 
 
 @keras_loss("floss", floss, "saliency", "relaxed F-measure of each image", f"{ZHAO}, eq. 5-7")

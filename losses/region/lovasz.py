@@ -1,5 +1,6 @@
 """Convex surrogates of 1 − IoU: Lovász-Softmax and Lovász hinge (Berman et al., CVPR 2018)."""
 
+import warnings
 from collections.abc import Sequence
 
 import keras
@@ -34,8 +35,8 @@ def lovasz_softmax(
     true errors' with the weights of their bins. With respect to `y_pred` only.
 
     Args:
-        y_true: bool, integer or float: the number of each pixel's class, [B, H, W] or [B, H, W, 1], of which another is
-            background to all classes; or, for many labels a pixel, [B, H, W, C], and for C = 1: 1 foreground, else not.
+        y_true: bool, integer or float: the number of each pixel's class, 0 to C − 1, [B, H, W] or [B, H, W, 1]; or, for
+            many labels a pixel, [B, H, W, C], and for C = 1: 1 foreground, 0 not, where bytes may be as in `floss`.
         y_pred: float [B, H, W, C], or [B, H, W] for C = 1: probabilities in [0, 1], or logits. C must be known.
         from_logits: whether `y_pred` holds logits. Of a class number the softmax is taken, else the sigmoid.
         per_image: whether each picture has a loss of its own; else the batch is taken as one picture (section 3.1).
@@ -51,14 +52,21 @@ def lovasz_softmax(
         gradient, where no class counts or everything is ignored.
 
     Raises:
-        ValueError, TypeError: a shape, a dtype or a hyperparameter is not one of these.
+        ValueError, TypeError: as `floss`.
     """
-    maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
+    maps = check_label_maps(y_true, y_pred, from_logits=from_logits, per_image=per_image, ignore_label=ignore_label)
     probability = maps.probability() if from_logits else maps.only_counted(maps.prediction)
+    if from_logits and not maps.exclusive and maps.prediction.shape[-1] > 1:
+        warnings.warn(
+            "y_true with an axis of classes is read as several labels a pixel, and the sigmoid is taken of y_pred: for "
+            "the softmax give class numbers [B, H, W], tf.argmax(y_true, -1) of one-hot labels",
+            stacklevel=2,
+        )
     # eq. 11, with the sign of its derivative
     residual = probability - tf.cast(maps.foreground, probability.dtype)
     shares = ClassShares(residual.shape[-1], classes, class_weights)
     values = jaccard_extension(residual, maps, shares, method, bins, tf.identity)
+    values *= maps.sound
     return values if per_image else values[0]
 
 
@@ -95,7 +103,7 @@ def lovasz_hinge(
     Raises:
         ValueError, TypeError: as `lovasz_softmax`.
     """
-    maps = check_label_maps(y_true, y_pred, per_image=per_image, ignore_label=ignore_label)
+    maps = check_label_maps(y_true, y_pred, from_logits=from_logits, per_image=per_image, ignore_label=ignore_label)
     score = maps.prediction
     if not from_logits:
         epsilon = keras.config.epsilon()
@@ -106,6 +114,7 @@ def lovasz_hinge(
     residual = maps.only_counted(residual)
     shares = ClassShares(residual.shape[-1], classes, class_weights)
     values = jaccard_extension(residual, maps, shares, method, bins, _on_a_log_scale)
+    values *= maps.sound
     return values if per_image else values[0]
 
 

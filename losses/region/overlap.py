@@ -36,7 +36,7 @@ def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_
         positives = sum_pixels(pixels.weigh(labels))
         sums = OverlapSums(sum_products(weighted, labels), sum_pixels(weighted), positives, pixels.total())
         value, slope_all, slope_positive = terms(sums)
-        anything = tf.cast(sums.total > 0, value.dtype)
+        anything = tf.where(sums.total > 0, pixels.sound, 0)
 
         def gradient(upstream: Tensor) -> Tensor:
             upstream = upstream * anything

@@ -33,7 +33,9 @@ def soft_iou(
         ValueError, TypeError: as `floss`.
     """
     check_hyperparameters(empty_target=empty_target)
-    pixels = check_pixels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    pixels = check_pixels(
+        y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
+    )
 
     def terms(sums: OverlapSums) -> Terms:
         union = sums.predicted + sums.positives - sums.true_positives

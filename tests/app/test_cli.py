@@ -20,6 +20,12 @@ def typed(*arguments):
     return subprocess.run([sys.executable, "-m", "metricfit", *arguments], capture_output=True, text=True, timeout=120)
 
 
+def test_the_program_selects_tensorflow_whatever_keras_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert cli.main(["--version"]) == 0
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
 @pytest.mark.parametrize("verb", list(cli.VERBS))
 def test_help_has_an_example_and_imports_no_tensorflow(verb):
     program = (

@@ -88,13 +88,16 @@ def test_equal_largest_errors_of_an_absent_class_share():
     np.testing.assert_allclose(gradient[0, 0], [0.5, 0, 0.5])
 
 
-def test_a_label_of_no_class_is_background_to_all():
+def test_a_label_of_no_class_is_refused_and_counts_for_no_class_where_it_is_ignored():
     y_true, probability = pixels([0, 1, 7]), softmax(np.random.default_rng(0).normal(size=(1, 1, 3, 2)))
+    with pytest.raises(ValueError, match=r"the whole numbers of 2 classes, 0 to 1: .* ignore_label \(found 0 to 7\)"):
+        lovasz_softmax(y_true, probability, method="exact")
+    counted = probability[0, 0, :2]
     both = [
-        lovasz_extension(np.where(y_true == c, 1 - probability[..., c], probability[..., c])[0, 0], y_true[0, 0] == c)
+        lovasz_extension(np.where(y_true[0, 0, :2] == c, 1 - counted[:, c], counted[:, c]), y_true[0, 0, :2] == c)
         for c in range(2)
     ]
-    value = lovasz_softmax(y_true, probability, method="exact")
+    value = lovasz_softmax(y_true, probability, method="exact", ignore_label=7)
     np.testing.assert_allclose(value, np.mean([value for value, _ in both]), rtol=1e-9)
 
 

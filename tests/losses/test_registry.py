@@ -2,6 +2,9 @@
 
 import ast
 import inspect
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -10,7 +13,9 @@ import pytest
 import tensorflow as tf
 
 from metricfit import losses
+from metricfit.losses import backend
 
+from ..reference.saliency_losses import reference
 from .stub import STUB, stub
 
 
@@ -36,11 +41,34 @@ def test_get_answers_with_the_choices():
         losses.get("log_floss", beta2=-1)
 
 
+@pytest.mark.parametrize("room", ["losses", "metrics"])
+def test_another_backend_is_refused_in_a_sentence(room):
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    code = f"import metricfit.{room}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: metricfit works with Keras' backend tensorflow alone, and jax is set: give "
+        'KERAS_BACKEND=tensorflow, in the environment or ~/.keras/keras.json ("backend"), before keras is imported'
+    )
+
+
+def test_a_backend_that_keras_has_already_is_refused(monkeypatch):
+    backend.refuse_others()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ImportError, match="backend tensorflow alone, and torch is set"):
+        backend.refuse_others()
+
+
 def test_every_task_of_the_registry_has_a_contract():
     tasks = {entry.task for entry in losses.LOSSES.values()}
     assert {f"test_contract_{task}.py" for task in tasks} == {
         path.name for path in Path(__file__).parent.glob("test_contract_*.py")
     }
+
+
+def test_a_loss_without_a_reference_is_told_what_to_add():
+    with pytest.raises(AssertionError, match=r"loss dice has no reference: .* tests/reference/saliency_losses.py"):
+        reference("dice", np.ones((1, 2, 2)), np.ones((1, 2, 2)))
 
 
 def test_entries_are_complete():

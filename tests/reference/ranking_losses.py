@@ -6,6 +6,8 @@ of its box. It gives the values of its parts, and for each part the gradient wit
 
 import numpy as np
 
+from . import References
+
 EPSILON = 1e-7
 PROPERLY_RANKED = 1e-5
 
@@ -147,15 +149,18 @@ def cross_entropy_ohem(labels, scores, boxes=None, *, negatives_per_positive=3.0
     return one_part((weight * entropy).sum() / positives, weight * (p - labels) / positives)
 
 
-REFERENCES = {
-    "ap": ap,
-    "auc": auc,
-    "ndcg": ndcg,
-    "alrp": alrp,
-    "rank_sort": rank_sort,
-    "focal": focal,
-    "cross_entropy_ohem": cross_entropy_ohem,
-}
+REFERENCES = References(
+    "ranking_losses.py",
+    {
+        "ap": ap,
+        "auc": auc,
+        "ndcg": ndcg,
+        "alrp": alrp,
+        "rank_sort": rank_sort,
+        "focal": focal,
+        "cross_entropy_ohem": cross_entropy_ohem,
+    },
+)
 
 
 def reference(name, labels, scores, boxes=None, *, upstream=1.0, **hyperparameters):

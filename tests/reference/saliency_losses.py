@@ -5,6 +5,8 @@ Each function takes images as vectors of the pixels that count, and gives the va
 
 import numpy as np
 
+from . import References
+
 EPSILON = 1e-7
 
 
@@ -120,13 +122,16 @@ def balanced_cross_entropy(images, *, from_logits=False):
     return results
 
 
-REFERENCES = {
-    "floss": floss,
-    "log_floss": log_floss,
-    "cross_entropy": cross_entropy,
-    "balanced_cross_entropy": balanced_cross_entropy,
-    "soft_iou": soft_iou,
-}
+REFERENCES = References(
+    "saliency_losses.py",
+    {
+        "floss": floss,
+        "log_floss": log_floss,
+        "cross_entropy": cross_entropy,
+        "balanced_cross_entropy": balanced_cross_entropy,
+        "soft_iou": soft_iou,
+    },
+)
 
 
 def reference(name, y_true, y_pred, *, ignore_label=None, sample_weight=None, **hyperparameters):

@@ -8,6 +8,8 @@ from itertools import permutations
 
 import numpy as np
 
+from . import References
+
 EPSILON = 1e-7
 
 
@@ -104,11 +106,14 @@ def softmax_cross_entropy(foreground, counted, prediction, exclusive, *, from_lo
     return -(target * log_p).sum() / total, gradient / total
 
 
-REFERENCES = {
-    "lovasz_softmax": (lovasz_softmax, False),
-    "lovasz_hinge": (lovasz_hinge, True),
-    "softmax_cross_entropy": (softmax_cross_entropy, False),
-}
+REFERENCES = References(
+    "segmentation_losses.py",
+    {
+        "lovasz_softmax": (lovasz_softmax, False),
+        "lovasz_hinge": (lovasz_hinge, True),
+        "softmax_cross_entropy": (softmax_cross_entropy, False),
+    },
+)
 
 
 def reference(name, y_true, y_pred, *, ignore_label=None, per_image=None, **hyperparameters):

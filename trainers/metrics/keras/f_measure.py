@@ -87,6 +87,7 @@ class FMeasure(MapMetric):
 
     def to_result(self) -> FMeasureResult:
         """Give the state so far as an `FMeasureResult`, curves included; outside of graphs only."""
+        self._look_back()
         images = max(float(keras.ops.convert_to_numpy(self.images)), 1e-12)
         precision, recall, f, error, polarised = (
             keras.ops.convert_to_numpy(variable).astype("float64") / images

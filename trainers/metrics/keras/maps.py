@@ -5,9 +5,11 @@ from typing import Any, ClassVar, TypedDict, Unpack
 import keras
 import tensorflow as tf
 
+from ....losses.ranges import read_bytes, refuse_masks, refuse_scores
 from ...geometry import IGNORE
 from ..f_measure import PROTOCOLS
 from ..histogram import BIN_SCALE, THRESHOLDS
+from .targets import TargetMetric
 
 Figures = list[tuple[Any, tf.Tensor]]  # what images [B] add to which variable of a metric
 
@@ -21,7 +23,7 @@ class MapOptions(TypedDict, total=False):
     dtype: str
 
 
-class MapMetric(keras.metrics.Metric):
+class MapMetric(TargetMetric):
     """A metric of saliency maps that averages over images with pixels that count; arguments as in `FMeasure`."""
 
     key: ClassVar[str]  # its name in the logs by default
@@ -40,35 +42,40 @@ class MapMetric(keras.metrics.Metric):
             raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
         super().__init__(name=name or self.key, dtype=dtype)
         self.protocol, self.from_logits, self.ignore_label = protocol, from_logits, ignore_label
-        self.images = self.add_variable((), "zeros", name="images")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch.
 
         Args:
-            y_true: [B, H, W] or [B, H, W, 1], number type: 0 background, 1 salient, `ignore_label`.
+            y_true: [B, H, W] or [B, H, W, 1], number type: 0 background, 1 salient, `ignore_label`. Bytes that hold
+                0 and 255 alone are read as 0 and 1, where `ignore_label` is not 255.
             y_pred: same shape, floating point: probabilities in [0, 1], or logits with `from_logits=True`.
             sample_weight: weights of the images, [B]; None for equal weights.
 
         Raises:
-            ValueError: shapes that do not fit together.
+            ValueError: shapes that do not fit together, or a value outside of these; in a graph
+                `tf.errors.InvalidArgumentError`, and under XLA the result is NaN, or refused at the end of the epoch.
         """
         y_true, y_pred = as_maps(y_true, "y_true"), as_maps(y_pred, "y_pred")
         if not y_true.shape.is_compatible_with(y_pred.shape):
             raise ValueError(f"y_true and y_pred must share one shape [B, H, W], got {y_true.shape} and {y_pred.shape}")
-        y_true, saliency = tf.cast(y_true, tf.float32), tf.cast(y_pred, tf.float32)
+        y_true = tf.cast(read_bytes(y_true, self.ignore_label), tf.float32)
+        saliency = tf.cast(y_pred, tf.float32)
+        valid = tf.ones_like(y_true, tf.bool) if self.ignore_label is None else y_true != float(self.ignore_label)
+        sound = refuse_masks(tf.where(valid, y_true, 0), saliency.dtype, soft=True)
         if self.from_logits:
             saliency = tf.sigmoid(saliency)
+        else:
+            sound *= refuse_scores(tf.where(valid, saliency, 0), saliency.dtype)
         if self.protocol == "published":
             low = tf.reduce_min(saliency, axis=(1, 2), keepdims=True)
             width = tf.reduce_max(saliency, axis=(1, 2), keepdims=True) - low
             saliency = tf.where(width > 0, (saliency - low) / tf.where(width > 0, width, 1), saliency)
-        valid = tf.ones_like(y_true, tf.bool) if self.ignore_label is None else y_true != float(self.ignore_label)
         counted = tf.cast(tf.reduce_any(valid, axis=(1, 2)), self.dtype)
-        weight = counted * image_weights(sample_weight, tf.shape(saliency)[0], self.dtype)
+        weight = counted * image_weights(sample_weight, tf.shape(saliency)[0], self.dtype) * tf.cast(sound, self.dtype)
         for variable, values in self._figures(saliency, valid & (y_true > 0.5), valid):
             variable.assign(variable + tf.tensordot(weight, tf.cast(values, self.dtype), axes=1))
-        self.images.assign(self.images + tf.reduce_sum(weight))
+        self._count(y_true, valid, weight)
 
     def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:
         """Measure maps [B, H, W]: float32 in [0, 1], which pixels are salient (bool), and which count (bool)."""
@@ -76,6 +83,7 @@ class MapMetric(keras.metrics.Metric):
 
     def _mean(self, variable: keras.Variable) -> tf.Tensor:
         """Average what was added up; 0 before the first image."""
+        self._look_back()
         return variable / tf.maximum(tf.convert_to_tensor(self.images), 1e-12)
 
     def _histograms(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -98,7 +106,7 @@ class MapMetric(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal metric."""
-        names = ("protocol", "from_logits", "ignore_label", *self.arguments)
+        names = ("protocol", "from_logits", *self.arguments)
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

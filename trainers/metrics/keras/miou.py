@@ -5,14 +5,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ....losses.ranges import refuse_numbers, refuse_outside
 from ...geometry import IGNORE
 from .maps import as_maps, image_weights
+from .targets import TargetMetric
 
 MEANS = ("dataset", "batch", "image")
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
-class MIoU(keras.metrics.Metric):
+class MIoU(TargetMetric):
     """The mean over the classes of intersection over union; ignored pixels, and images of nothing else, do not count.
 
     Args:
@@ -54,37 +56,51 @@ class MIoU(keras.metrics.Metric):
 
         Args:
             y_true: [B, H, W] or [B, H, W, 1], number type: 0..num_classes - 1 or `ignore_label`.
-            y_pred: [B, H, W, num_classes], logits or probabilities; or class maps of the shape of y_true.
+            y_pred: [B, H, W, num_classes], logits or probabilities; or class numbers of the shape of y_true.
             sample_weight: weights of the images, [B]; None for equal weights.
 
         Raises:
-            ValueError: shapes that do not fit together.
+            ValueError: shapes that do not fit together, or a value outside of these; in a graph
+                `tf.errors.InvalidArgumentError`, and under XLA the result is NaN, or refused at the end of the epoch.
         """
         y_true, y_pred = as_maps(y_true, "y_true"), tf.convert_to_tensor(y_pred)
         if y_pred.shape.rank == 4 and y_pred.shape[-1] == self.num_classes and self.num_classes > 1:
             y_pred = tf.argmax(y_pred, axis=-1, output_type=tf.int32)
-        y_true, y_pred = tf.cast(y_true, tf.int32), tf.cast(as_maps(y_pred, "y_pred"), tf.int32)
+        y_pred = as_maps(y_pred, "y_pred")
         if not y_true.shape.is_compatible_with(y_pred.shape):
             raise ValueError(f"y_true and y_pred must share one shape [B, H, W], got {y_true.shape} and {y_pred.shape}")
+        valid = tf.ones_like(y_true, tf.bool) if self.ignore_label is None else y_true != self.ignore_label
+        sound = self._refuse(y_true, y_pred, valid)
         batch = tf.shape(y_true)[0]
-        confusion = self._confusion(y_true, y_pred, batch)
-        weights = image_weights(sample_weight, batch, "float64")
+        y_true, y_pred = tf.cast(y_true, tf.int32), tf.cast(y_pred, tf.int32)
+        confusion = self._confusion(y_true, y_pred, valid, batch)
+        weights = image_weights(sample_weight, batch, "float64") * sound
+        self._count(y_true, valid, weights)
         if self.over == "image":
             counted = tf.reduce_any(confusion > 0, axis=(1, 2))
-            self._average(tf.where(counted, weights, 0), confusion)
+            self._average(tf.where(counted, weights, 0 * weights), confusion)
             return
         confusion = tf.tensordot(weights, confusion, axes=1)
         if self.over == "dataset":
             self.confusion.assign(self.confusion + confusion)
         else:
-            self._average(tf.cast(tf.reduce_any(confusion > 0), tf.float64)[None], confusion[None])
+            self._average(sound * tf.cast(tf.reduce_any(confusion > 0), tf.float64)[None], confusion[None])
 
-    def _confusion(self, y_true: tf.Tensor, y_pred: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-        """Count pixels by image, true and predicted class: float64 [B, C, C]; labels that are no class do not count."""
+    def _refuse(self, y_true: tf.Tensor, y_pred: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+        """Give 1, or NaN where a number is no class; see `refuse_outside`."""
+        sound = refuse_numbers(tf.where(valid, y_true, 0), self.num_classes, tf.float64)
+        sentence = (
+            f"y_pred must have {self.num_classes} channels, or hold the whole numbers of {self.num_classes} classes, "
+            f"0 to {self.num_classes - 1}: cut probabilities of one class at a threshold"
+        )
+        predicted, last = tf.where(valid, y_pred, 0), self.num_classes - 1
+        return sound * refuse_outside(predicted, 0, last, sentence, whole=True, dtype=tf.float64)
+
+    def _confusion(self, y_true: tf.Tensor, y_pred: tf.Tensor, valid: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+        """Count pixels by image, true and predicted class: float64 [B, C, C]."""
         size = self.num_classes**2
-        valid = (y_true >= 0) & (y_true < self.num_classes) & (y_pred >= 0) & (y_pred < self.num_classes)
-        if self.ignore_label is not None:
-            valid &= y_true != self.ignore_label
+        # what was refused stays inside of the table, too
+        valid &= (y_true >= 0) & (y_true < self.num_classes) & (y_pred >= 0) & (y_pred < self.num_classes)
         segments = tf.where(valid, y_true * self.num_classes + y_pred, size)
         segments += (size + 1) * tf.range(batch)[:, None, None]
         ones = tf.ones_like(segments, tf.float32)
@@ -109,6 +125,7 @@ class MIoU(keras.metrics.Metric):
 
     def result(self) -> tf.Tensor:
         """Give the mean; 0 before the first image."""
+        self._look_back()
         if self.over != "dataset":
             return tf.math.divide_no_nan(tf.convert_to_tensor(self.iou_sum), tf.convert_to_tensor(self.parts))
         confusion = tf.convert_to_tensor(self.confusion)
@@ -117,5 +134,5 @@ class MIoU(keras.metrics.Metric):
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal metric."""
-        names = ("num_classes", "over", "present", "ignore_label")
+        names = ("num_classes", "over", "present")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
