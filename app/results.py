@@ -13,6 +13,7 @@ import numpy as np
 from ..trainers.data.images import resize_image, resize_map
 from ..trainers.errors import MetricfitError, UsageError
 from .show import overlay, overlay_boxes, overlay_classes
+from .show.facts import classes_of, counted, describe, listed, listed_parts, masks_of
 from .show.parts import Parts, connected_parts
 from .show.pictures import write_indices, write_picture
 from .show.threshold import Threshold
@@ -185,7 +186,7 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def summary(self) -> str:
         """How many objects there are."""
-        return _counted(len(self.objects), "object", "s")
+        return counted(len(self.objects), "object", "s")
 
     @cached_property
     def objects(self) -> Parts:
@@ -209,10 +210,10 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
 
     def _annotations(self) -> dict[str, Any]:
         labels = np.where(self.mask > 0, np.uint8(0), np.uint8(overlay_classes.UNSURE))
-        return _masks([0] if self.mask.any() else [], labels, self.map, ("salient",))
+        return masks_of([0] if self.mask.any() else [], labels, self.map, ("salient",))
 
     def _facts(self) -> dict[str, Any]:
-        objects = [{name: one[name] for name in ("score", "box", "share")} for one in _parts(self.objects)]
+        objects = [{name: one[name] for name in ("score", "box", "share")} for one in listed_parts(self.objects)]
         return {**describe(self.mask), "objects": objects}
 
     @property
@@ -278,16 +279,16 @@ class ClassMap(Result, overlay_classes.PixelClasses):
     @property
     def summary(self) -> str:
         """How many classes are seen."""
-        return _counted(len(self.shares(self.threshold.value)), "class", "es")
+        return counted(len(self.shares(self.threshold.value)), "class", "es")
 
     def _annotations(self) -> dict[str, Any]:
         labels = overlay_classes.shown_labels(self, self.threshold.value)
-        return _masks(list(self.shares(self.threshold.value)), labels, self.confidence, self.class_names)
+        return masks_of(list(self.shares(self.threshold.value)), labels, self.confidence, self.class_names)
 
     def _facts(self) -> dict[str, Any]:
         shares, names = self.shares(self.threshold.value).items(), self.class_names
         classes = [{"class": names[one], "index": one, "share": round(share, 6)} for one, share in shares]
-        return {"classes": classes, "objects": _parts(self.objects)}
+        return {"classes": classes, "objects": listed_parts(self.objects)}
 
     def _write(self, path: Path, view: str, objects: bool) -> Path:
         if view != "indices":
@@ -326,60 +327,16 @@ class Detections(Result, overlay_boxes.Boxes):
     @property
     def summary(self) -> str:
         """How many objects reach the threshold."""
-        return _counted(len(self.shown), "object", "s")
+        return counted(len(self.shown), "object", "s")
 
     def _annotations(self) -> dict[str, Any]:
         shown, indices = self.shown, self.shown.classes.tolist()
-        classes = _classes(indices, [self.name(index) for index in indices])
+        classes = classes_of(indices, [self.name(index) for index in indices])
         return {"xyxy": shown.boxes, "confidence": shown.scores, **classes}
 
     def _facts(self) -> dict[str, Any]:
-        return {"objects": _listed(self.shown)}
+        return {"objects": listed(self.shown)}
 
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
         scale = size[1] / self.size[1], size[0] / self.size[0]
         return {"boxes": (self.boxes * [*scale, *scale]).astype(np.float32)}
-
-
-def describe(mask: np.ndarray) -> dict[str, Any]:
-    """Say where the foreground is: uint8 [H, W], 0 or 255. The box's x1 and y1 are exclusive, it is None when empty."""
-    x, y, width, height = cv2.boundingRect(mask)
-    return {
-        "salient_share": round(cv2.countNonZero(mask) / mask.size, 6),
-        "bounding_box": [x, y, x + width, y + height] if width else None,
-    }
-
-
-def _listed(found: overlay_boxes.Boxes) -> list[dict[str, Any]]:
-    """Give objects as JSON has them."""
-    each = zip(*(part.tolist() for part in (found.boxes, found.scores, found.classes)))
-    return [
-        {"class": found.name(index), "score": float(f"{score:.6g}"), "box": [round(side, 2) for side in box]}
-        for box, score, index in each
-    ]
-
-
-def _parts(found: Parts) -> list[dict[str, Any]]:
-    """Give parts as JSON has them, with their share of the picture."""
-    shares = found.shares.tolist()
-    return [{**one, "share": round(share, 6)} for one, share in zip(_listed(found), shares, strict=True)]
-
-
-def _counted(count: int, noun: str, plural: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else plural}"
-
-
-def _classes(indices: list[int], names: list[str]) -> dict[str, Any]:
-    return {"class_id": np.array(indices, int), "data": {"class_name": np.array(names, str)}}
-
-
-def _masks(seen: list[int], labels: np.ndarray, scores: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-    """Give masks of the classes that are seen, with their boxes and mean scores, in supervision's words."""
-    masks = np.array([labels == index for index in seen], bool).reshape(-1, *labels.shape)
-    boxes = [describe(mask.view(np.uint8) * np.uint8(255))["bounding_box"] for mask in masks]
-    return {
-        "xyxy": np.array(boxes, np.float32).reshape(-1, 4),
-        "mask": masks,
-        "confidence": np.array([scores[mask].mean() for mask in masks], np.float32),
-        **_classes(seen, [names[index] for index in seen]),
-    }

@@ -11,7 +11,7 @@ from metricfit.app import cli
 from metricfit.app import predict as module
 from metricfit.app.live.options import PredictOptions
 from metricfit.app.predict import predict, predict_files
-from metricfit.app.results import describe
+from metricfit.app.show.facts import describe
 from metricfit.app.tasks.base import Writer
 from metricfit.trainers.errors import DataError, UsageError
 
