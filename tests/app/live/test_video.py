@@ -97,11 +97,11 @@ def test_a_video_of_any_name_is_read_and_written(tmp_path, monkeypatch, name):
     frames = _drain(source)
     source.close()
     assert [len(frames), {frame.name for frame in frames}] == [4, {name}]
-    recording = Recording(f"out {name}", 10.0)
+    recording = Recording(f"made-{name}", 10.0)
     for frame in frames:
         recording.write(frame.image)
     recording.close()
-    again = open_frames(f"out {name}")
+    again = open_frames(f"made-{name}")
     assert len(_drain(again)) == 4
     again.close()
 
