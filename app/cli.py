@@ -163,7 +163,9 @@ def _find_verb(arguments: list[str]) -> tuple[str, list[str]]:
         choices = ", ".join(dict.fromkeys(name.split()[0] for name in VERBS))
         raise UsageError(f"unknown verb {first}: choose one of {choices}")
     if not rest or rest[0] in ("-h", "--help"):
-        print("\n".join(_described(nested, "metricfit ")))
+        choices = "|".join(name.split()[1] for name in nested)
+        listed = "\n".join(_described(nested, "  metricfit "))
+        print(f"usage: metricfit {first} {choices} ... [--debug]\n\n{listed}\n\nHelp:  metricfit {nested[0]} --help")
         raise SystemExit(0 if rest else 2)
     choices = ", ".join(name.split()[1] for name in nested)
     raise UsageError(f"metricfit {first} does not know {rest[0]}: choose one of {choices}")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ..trainers.errors import DataError, UsageError
 from ..trainers.files import write_json, write_text
+from ..trainers.progress import progress
 from .live.options import PredictOptions
 from .live.recording import Recording
 from .live.video import Video
@@ -132,7 +132,7 @@ class Prediction:
             raise DataError(f"{count}:\n  " + "\n  ".join(errors))
 
     def _bar(self, title: str, total: int | None, unit: str) -> Any:
-        return tqdm(total=total, desc=title, unit=unit, disable=self.quiet or total == 0 or None)
+        return progress(total=total, desc=title, unit=unit, quiet=self.quiet or total == 0)
 
     def _begin(self) -> None:
         """Write results.json before anything else: an interrupted prediction's folder is then known as ours."""

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from ..export import ExportResult, export_run, load_runner, read_card
 from ..export.runners.base import Runner
@@ -15,6 +14,7 @@ from ..trainers.figures.panels import Look, Picture, panel_grid, shows
 from ..trainers.figures.rendering import to_png_array
 from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGES
+from ..trainers.progress import progress
 from ..trainers.tasks import get_task
 from ..trainers.training.config import SaliencyConfig
 from .options import QuickstartOptions
@@ -65,7 +65,14 @@ def configuration(options: QuickstartOptions) -> SaliencyConfig:
     pretrained, out = find_spec(IMAGENET_PACKAGES["efficientnet_lite0"]) is not None, str(Path(options.out) / "run")
     backbone, weights = ("efficientnet_lite0", "imagenet") if pretrained else ("mobilenet_v3_small", "none")
     return SaliencyConfig(
-        data="scenes:train", val="scenes:val", out=out, backbone=backbone, weights=weights, learning_rate=1e-3, **flags
+        data="scenes:train",
+        val="scenes:val",
+        out=out,
+        backbone=backbone,
+        weights=weights,
+        learning_rate=1e-3,
+        batch_size=16,
+        **flags,
     )
 
 
@@ -86,7 +93,7 @@ def _draw(runner: Runner, test: Source, folder: Path) -> list[Path]:
     photos = {f"photo_{name}": image for name, image in real_photos().items()}
 
     paths, above, below = [], [], []
-    for name, image in tqdm({**scenes, **photos}.items(), desc="drawing", unit="image", disable=None, leave=False):
+    for name, image in progress({**scenes, **photos}.items(), desc="drawing", unit="image", leave=False):
         found = fresh(image)
         assert isinstance(found, SaliencyMap)
         if name in scenes:

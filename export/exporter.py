@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ..trainers.data.example import Source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import write_text
+from ..trainers.progress import progress
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks import get_task as get_trained_task
 from ..trainers.training.run_folder import read_run
@@ -107,7 +107,7 @@ def export_run(
 
     with (
         _built_beside(to) as folder,
-        tqdm(total=3, desc="export", unit="step", disable=quiet or None, leave=False) as bar,
+        progress(total=3, desc="export", unit="step", quiet=quiet, leave=False) as bar,
     ):
         bar.set_description("export: converting")
         reference = KerasRunner(model, model_file, task)
@@ -194,7 +194,7 @@ def representative_pictures(
 ) -> tuple[np.ndarray, list[str]]:
     """Choose `count` training pictures at most to measure int8's ranges on, uint8 [n, S, S, 3], and their names."""
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
-    bar = tqdm(chosen, desc="representative pictures", unit="image", disable=quiet or None, leave=False, delay=1)
+    bar = progress(chosen, desc="representative pictures", unit="image", quiet=quiet, leave=False, delay=1)
     return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]
 
 

@@ -112,6 +112,7 @@ def small_config(tmp_path_factory):
         size=32,
         batch_size=6,
         epochs=3,
+        min_epoch_steps=1,
         learning_rate=1e-2,
         quiet=True,
     )
@@ -141,6 +142,7 @@ def segmentation_config(tmp_path_factory):
         size=64,
         batch_size=6,
         epochs=3,
+        min_epoch_steps=1,
         learning_rate=2e-2,
         equibatch=True,
         class_weights="balanced",

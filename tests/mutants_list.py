@@ -437,8 +437,22 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/training/callbacks/epoch_report.py",
         "tests/trainers/training/test_callbacks.py",
-        ("if logs is not None and self.add_logs:", "if logs is not None:"),
+        ("figures = self.report.scalars if self.add_logs else {}", "figures = self.report.scalars"),
         ("if (epoch + 1) % self.every:", "if epoch % self.every:"),
+    ),
+    *of(
+        "trainers/training/callbacks/best.py",
+        "tests/trainers/training/test_callbacks.py",
+        ("self.sign * self.value >= height - error", "self.sign * self.value >= height"),
+        ("not (kept_is_equal and self._second > second)", "not kept_is_equal"),
+        ("height >= self._highest - self._error and", "height >= self._highest and"),
+        ("done - self.best.epoch >= self.epochs", "done - self.best.epoch > self.epochs"),
+    ),
+    *of(
+        "trainers/judge/spread.py",
+        "tests/trainers/judge/test_spread.py",
+        ("parts[bisect.bisect(starts, place) - 1]", "parts[0]"),
+        ("(len(values) - 1) * np.var(values)", "np.var(values)"),
     ),
     *of(
         "trainers/training/run.py",
@@ -489,7 +503,8 @@ MUTANTS: list[Mutant] = [
         "trainers/data/batches/order.py",
         "tests/trainers/data/test_pipeline.py",
         ("[self.seed, epoch, index, repeat]", "[self.seed, epoch, index]"),
-        ("max(1, length // batch_size)", "max(1, -(-length // batch_size))"),
+        ("max(1, least_steps, length // batch_size)", "max(1, least_steps, -(-length // batch_size))"),
+        ("max(1, least_steps, length // batch_size)", "max(1, length // batch_size)"),
     ),
     *of(
         "trainers/data/batches/pipeline.py",

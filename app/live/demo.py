@@ -4,9 +4,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ...trainers.errors import DataError, UsageError
+from ...trainers.progress import progress
 from ..predictor import find_model, is_model, load_predictor
 from ..show.inputs import is_picture, is_video, unique_stems
 from ..show.pictures import write_picture
@@ -62,7 +61,7 @@ def _headless(demo: Demo) -> None:
     description = "measuring" if only_measured else "demo"
     start = time.perf_counter()
     try:
-        with tqdm(total=total, desc=description, unit="frame", disable=options.quiet or None) as bar:
+        with progress(total=total, desc=description, unit="frame", quiet=options.quiet) as bar:
             while demo.wanted:
                 frame = source.read()
                 if frame is None:

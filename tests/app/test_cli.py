@@ -95,6 +95,17 @@ def test_unknown_verbs_are_answered_with_the_choices(arguments, sentence, capsys
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("first", "second"), [("train", "saliency"), ("data", "check")])
+def test_verbs_of_two_words_say_how_they_are_used(first, second, capsys):
+    for arguments, code in (([first, "--help"], 0), ([first], 2)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == code
+        usage, *others = capsys.readouterr().out.splitlines()
+        assert usage.startswith(f"usage: metricfit {first} {second}|")
+        assert others[-1] == f"Help:  metricfit {first} {second} --help"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

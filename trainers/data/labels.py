@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm import tqdm
 
 from ..errors import DataError, UsageError
 from ..machine import workers
+from ..progress import progress
 from .classes import MOST_CLASSES, read_class_names
 from .example import IGNORE, Example, Source, View
 from .subset import Subset
@@ -111,10 +111,10 @@ class CodedLabels(View):
     def counts(self, indices: Sequence[int] | np.ndarray, *, quiet: bool = False) -> np.ndarray:
         """Give the pixels of each class in some examples, int64 [n, C]; those not loaded so far are loaded now."""
         missing = [int(index) for index in indices if (self._counts[index] < 0).any()]
-        title, hidden = f"classes of {self.name}", quiet or None
+        given = {"desc": f"classes of {self.name}", "total": len(missing), "unit": "image", "leave": False}
         with ThreadPoolExecutor(workers()) as pool:
             loaded = pool.map(lambda index: self.load(index) and None, missing)
-            for _ in tqdm(loaded, title, len(missing), unit="image", disable=hidden, delay=0.5, leave=False):
+            for _ in progress(loaded, quiet=quiet, delay=0.5, **given):
                 pass
         return self._counts[np.asarray(indices, np.int64)]
 

@@ -13,7 +13,7 @@ from ..metrics.matching import Found, Truth
 from .panels import Look, Picture, panel_grid
 from .style import shortened
 
-MOST_NAMED, MOST_IN_LEGEND = 15, 12
+MOST_NAMED, MOST_SCORES, MOST_IN_LEGEND = 15, 15, 12
 MOST_FOUND = 40  # in one picture: an untrained model finds a hundred boxes everywhere
 UNCOUNTED = "#8C8C8C"
 _LOOK = Look(("Truth", "Found"), side=2.9, most=2, gap=0.06, legend=0.25)
@@ -45,7 +45,7 @@ def _surest(found: Found, thresholds: np.ndarray) -> Found:
 def _draw_boxes(
     axes: Axes, image: np.ndarray, marked: Truth | Found, class_names: Sequence[str], colours: np.ndarray
 ) -> None:
-    """Frame boxes in a picture; name them, or where there are many, give their scores alone."""
+    """Frame boxes in a picture; name them, or where there are many, give the scores of the surest alone."""
     axes.imshow(image, interpolation="antialiased", aspect="equal")
     named = len(marked.boxes) <= MOST_NAMED
     for index, (x0, y0, x1, y1) in enumerate(marked.boxes):
@@ -57,7 +57,7 @@ def _draw_boxes(
         style = "-" if counts else "--"
         axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=1.3, linestyle=style))
         words = [shortened(class_names[marked.classes[index]], 16)] if named else []
-        words += [_score(marked.scores[index])] if isinstance(marked, Found) else []
+        words += [_score(marked.scores[index])] if isinstance(marked, Found) and index < MOST_SCORES else []
         if words:
             # Above the box, where there is room: a small object would vanish behind its name.
             place = "bottom" if y0 > 0.06 * len(image) else "top"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, Locator, MaxNLocator
 
 from ..metrics.catalogue import CATALOGUE
 from .style import COLOURS, DASHED, HEADING, LEGEND, bare, new_figure
@@ -25,7 +25,7 @@ def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: s
         raise ValueError("a history figure needs at least one epoch, got no rows")
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in _NOT_QUANTITIES]
     names = dict.fromkeys(key.removeprefix("val_") for key in keys)
-    quantities = [name for name in names if name not in NOT_IN_HISTORY]
+    quantities = [name for name in names if name not in NOT_IN_HISTORY and not name.endswith("_error")]
     order = ["loss", *CATALOGUE]
     quantities.sort(key=lambda name: order.index(name) if name in order else len(order))
     columns = min(3, len(quantities))
@@ -42,7 +42,7 @@ def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: s
                 marker = "o" if there.sum() < 3 else None
                 axes.plot(epochs[there], values[there], color=colour, linestyle=style, marker=marker, ms=4)
         axes.set_title(CATALOGUE[quantity].title if quantity in CATALOGUE else quantity.replace("_", " "), **HEADING)
-        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+        axes.xaxis.set_major_locator(_whole_ticks(epochs))
         axes.margins(x=0.02)
         if place > len(quantities) - columns:
             axes.set_xlabel("Epoch")
@@ -53,6 +53,13 @@ def history_figure(rows: Iterable[Mapping[str, float | str | None]], *, title: s
     has_validation = any(key.startswith("val_") for key in keys)
     figure.legend(handles=handles[: 1 + has_validation], loc="outside lower center", ncols=2, **LEGEND)
     return figure
+
+
+def _whole_ticks(epochs: np.ndarray) -> Locator:
+    """Choose ticks that are whole epochs; a single one has a tick of its own, for which Matplotlib takes fractions."""
+    if len(epochs) == 1:
+        return FixedLocator(epochs.tolist())
+    return MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True)
 
 
 def _number(value: float | str | None) -> float:

@@ -35,6 +35,7 @@ class Report(ABC):
 
     label: str = "model"  # what it is called in figures
     pictures: list[Picture] = field(default_factory=list)  # a few, to be drawn
+    errors: dict[str, float] = field(default_factory=dict)  # standard errors of scalars over the pictures, where known
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name}={value:.4g}" for name, value in self.scalars.items())
@@ -49,6 +50,11 @@ class Report(ABC):
     def class_scalars(self) -> dict[str, dict[str, float]]:
         """Figures of each class by its name; those that do not exist are left out."""
         return {}
+
+    @property
+    def warning(self) -> str:
+        """Say in a sentence that a model gives the same whatever it sees; empty where it does not."""
+        return ""
 
     @property
     @abstractmethod

@@ -18,6 +18,8 @@ from ..metrics.lrp import LRP, LRPResult
 from ..metrics.matching import Found, Truth
 from .base import Judge, Report, Thresholds, known
 
+LEAST_AP50 = 0.02
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DetectionReport(Report):
@@ -45,6 +47,13 @@ class DetectionReport(Report):
         """By class: `ap`, `ap50`, `ap75`, `olrp` and its components, `threshold`; what does not exist is left out."""
         found = self.lrp.class_scalars
         return {name: {**values, **found[name]} for name, values in self.coco.class_scalars.items()}
+
+    @property
+    def warning(self) -> str:
+        """Look for boxes that are next to never right."""
+        if self.coco.ap50 >= LEAST_AP50 or np.isnan(self.coco.ap50):
+            return ""
+        return f"hardly any object is found: AP50 is {self.coco.ap50:.3f}"
 
     @property
     def thresholds(self) -> Thresholds:

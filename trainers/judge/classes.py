@@ -12,6 +12,8 @@ from ..figures.classes import class_iou_figure, confusion_figure, label_panels_f
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
 from .base import Judge, Report, Thresholds, known
 
+NEARLY_ALL = 0.97  # of the pixels
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SegmentationReport(Report):
@@ -33,6 +35,17 @@ class SegmentationReport(Report):
     def class_scalars(self) -> dict[str, dict[str, float]]:
         """By class: `share`, `iou`, `recall` and `precision`; what does not exist is left out."""
         return self.jaccard.class_scalars
+
+    @property
+    def warning(self) -> str:
+        """Look for a class that takes nearly all pixels, also those of others."""
+        confusion = self.jaccard.confusion
+        found, true = (confusion.sum(axis=axis) / max(1, confusion.sum()) for axis in (0, 1))
+        most = int(found.argmax())
+        if found[most] < NEARLY_ALL or found[most] - true[most] < 1 - NEARLY_ALL:
+            return ""
+        name = self.class_names[most]
+        return f"nearly every pixel is called {name}: {found[most]:.1%} of all, where {true[most]:.1%} are"
 
     @property
     def thresholds(self) -> Thresholds:

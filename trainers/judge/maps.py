@@ -16,6 +16,8 @@ from ..metrics.logit_curve import LogitFMeasure
 from ..metrics.logit_scale import sigmoid
 from .base import Judge, Report, Thresholds, known
 
+LEAST_CONTRAST = 0.25  # between the mean saliency of objects and of what is around them
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SaliencyReport(Report):
@@ -30,6 +32,22 @@ class SaliencyReport(Report):
         values: dict[str, Any] = self.results["curves"].to_dict(curves=False)
         low, high = values.pop("band")
         return {**values, "band_low": low, "band_high": high}
+
+    @property
+    def warning(self) -> str:
+        """Compare the mean saliency of objects and of the background around them."""
+        if (curve := self.results.get("curves")) is None:
+            return ""
+        on_objects = float(np.mean(curve.recall))  # the mean of the shares at or above each threshold
+        share = float(curve.precision[0])
+        around = (curve.mae - (1 - on_objects) * share) / (1 - share) if share < 1 else on_objects
+        if on_objects - around >= LEAST_CONTRAST:
+            return ""
+        if around - on_objects >= LEAST_CONTRAST:
+            kind = "mark what is beside the objects"
+        else:
+            kind = "mark everything" if around > 0.8 else "mark nothing" if on_objects < 0.2 else "are nearly constant"
+        return f"the maps {kind}: {on_objects:.2f} on the objects and {max(0.0, around):.2f} beside them, on average"
 
     @property
     def thresholds(self) -> Thresholds:

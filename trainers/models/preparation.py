@@ -31,3 +31,13 @@ def prepare_for_training(model: keras.Model, *, batch_norm_momentum: float = 0.9
             layer.momentum = batch_norm_momentum
             fuse(layer)
     return model
+
+
+def fit_statistics_to(model: keras.Model, steps: int) -> None:
+    """Let moving statistics follow within a twentieth of a training's steps where their momentum would take longer.
+
+    In the last twentieth the learning rate has fallen, and the weights that the statistics belong to stand still.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, 1 - 1 / max(3.0, steps / 20))

@@ -112,7 +112,7 @@ def check_settings(task: str, model: str, config: Any) -> None:
     chosen, defaults = MODELS[model], type(config)()
     for field in fields(config):
         having = [name for name, architecture in serving(task).items() if field.name in architecture.settings]
-        changed = getattr(config, field.name) != getattr(defaults, field.name)
+        changed = getattr(config, field.name) not in (getattr(defaults, field.name), "none")
         if having and model not in having and changed:
             reason = f"is made of a {chosen.backbone} always" if chosen.backbone else "has no such part"
             raise UsageError(

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,14 +17,18 @@ from ..data.batches.order import Sampler
 from ..data.classes import with_class_names
 from ..data.example import Example, Source
 from ..data.scan.scanner import checked_source
+from ..data.shared import shared_examples
+from ..data.sources import split_texts
 from ..data.subset import split_for_selection
 from ..data.targets.base import Target
 from ..errors import UsageError
 from ..judge.base import Judge, Report, evenly_spread
-from ..judge.feeding import found_in, judge_all
+from ..judge.feeding import found_in
+from ..judge.spread import BLOCKS, judged_in_blocks
 from ..judge.views import PLAIN, Views
 from ..models.backbones.weights import check_weights
 from ..models.precision import dtype_policy, policy_of
+from ..models.preparation import fit_statistics_to
 from ..models.registry import MODELS, check_settings
 from ..training import run
 from ..training.callbacks import EpochReport, TrainingCheckpoint
@@ -153,7 +158,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         """Give what reports on the model after each epoch."""
         predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
         given = {"batch_size": config.batch_size, "label": "validation", "quiet": True, **self.judging_of(config)}
-        return lambda model: self.evaluate(predictor(model), selection, **given)
+        return lambda model: self.evaluate(predictor(model), selection, errors=True, **given)
 
     def judging_of(self, config: ConfigT) -> dict[str, Any]:
         """Give the options of `judge` that a training's configuration has."""
@@ -163,10 +168,21 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
         """Open and scan the data that train and those that choose: epochs, thresholds, learning rates."""
+        if both := set(split_texts(config.data)) & set(split_texts(config.val or "")):
+            raise UsageError(
+                f"--val has {' and '.join(sorted(both))}, which is training data, too: epochs picked there say nothing "
+                "of other pictures; name other data, or leave --val out, and every tenth example is held out"
+            )
         training = self.open_source(config.data, config)
         if not config.val:
             return split_for_selection(training)
         selection = self.open_source(config.val, config)
+        if known := shared_examples(training, selection):
+            log.warning(
+                "%d of the %d examples of --val are training data, too (%s%s): the best epoch and all val_ figures "
+                "are of pictures that training has seen",
+                len(known), len(selection), ", ".join(known[:3]), ", ..." if len(known) > 3 else "",
+            )  # fmt: skip
         # Two data sets may count the same classes differently.
         return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
 
@@ -181,7 +197,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
         return pipeline.training_batches(
             source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
-            sampler=self.sampler(config, source), start_step=start_step, **self.batching(config),
+            sampler=self.sampler(config, source), start_step=start_step, least_steps=config.min_epoch_steps,
+            **self.batching(config),
         )  # fmt: skip
 
     def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
@@ -189,8 +206,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         return pipeline.evaluation_batches(source, self.target, **self.batching(config))
 
     def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
-        """Count the batches of an epoch."""
-        return pipeline.steps_per_epoch(source, config.batch_size)
+        """Count the steps of an epoch."""
+        return pipeline.steps_per_epoch(source, config.batch_size, config.min_epoch_steps)
 
     # Evaluation.
 
@@ -202,6 +219,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         batch_size: int = 16,
         label: str = "model",
         quiet: bool = False,
+        errors: bool = False,
         **options: Any,
     ) -> ReportT:
         """Judge a model at the pictures' own sizes.
@@ -212,14 +230,21 @@ class Task(ABC, Generic[ConfigT, ReportT]):
             batch_size: pictures a call of the model; of class maps also a batch of `batch_miou`.
             label: name of the model in figures.
             quiet: no progress bar.
+            errors: also give the standard error of the main metric over the pictures, in `Report.errors`.
             **options: those in `judging`; UsageError out of range, or for a class that the model does not know.
         """
         views, predictor = self.views(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)
         shown = evenly_spread(len(source))
-        judge = self.judge(source, predictor.class_names, batch_size=batch_size, shown=shown, label=label, **options)
-        judge_all(self.found_in(predictor, source, batch_size=batch_size, views=views, quiet=quiet), judge)
-        return judge.result()
+        given = {"batch_size": batch_size, "shown": shown, "label": label, **options}
+
+        def judge(start: int) -> Judge[Any, ReportT]:
+            return self.judge(source, predictor.class_names, start=start, **given)
+
+        pairs = self.found_in(predictor, source, batch_size=batch_size, views=views, quiet=quiet)
+        blocks = BLOCKS if errors else 1
+        report, error = judged_in_blocks(pairs, judge, len(source), self.main_metric, blocks)
+        return report if math.isnan(error) else replace(report, errors={self.main_metric: error})
 
     def as_predictor(self, model: AnyModel) -> Predictor:
         """Compile a Keras model; a predictor is given back as it is."""
@@ -239,26 +264,29 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         """
         run.check(config)
         self.check(config)
-        # The checkpoint holds all weights, and the files of the first start may be gone.
-        restored = check_run(self.name, config) and has_checkpoint(Path(config.out) / "checkpoints")
-        if not restored:
-            check_weights(config.weights)
         with LogFile() as log_file, dtype_policy(policy_of(config.mixed_precision)):
+            config = run.settled(config, MODELS[self.architecture(config)])
+            # The checkpoint holds all weights, and the files of the first start may be gone.
+            restored = check_run(self.name, config) and has_checkpoint(Path(config.out) / "checkpoints")
+            if not restored:
+                check_weights(config.weights)
             training, selection = self.open_sources(config)
             self.check_data(config, training, selection)
             keras.utils.set_random_seed(config.seed)
             model = self._first_model(config, training, restored)
             steps = self.steps_per_epoch(config, training)
+            fit_statistics_to(model, steps * config.epochs)
             self.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
             # Only now, when everything asked for was found to be sound, the folder is touched.
             folder = open_run(self.name, config)
             log_file.write_to(folder)
             log.info(
-                "%s: %d training and %d selection examples, %.1f M parameters, %d steps an epoch",
-                folder, len(training), len(selection), model.count_params() / 1e6, steps,
+                "%s: %d training and %d selection examples, %.1f M parameters",
+                folder, len(training), len(selection), model.count_params() / 1e6,
             )  # fmt: skip
+            run.say_steps(config, len(training), steps)
             checkpoint, interrupted = TrainingCheckpoint(folder / "checkpoints"), False
-            if (first := run.first_epoch(config, folder, model, checkpoint)) is not None:
+            if (first := run.first_epoch(config, folder, model, checkpoint, self.shown)) is not None:
                 interrupted = run.fit(
                     config, folder, model, self.watchers(config, folder, selection), checkpoint,
                     first=first, shown=self.shown, x=self.training_batches(config, training, first * steps),
@@ -269,10 +297,9 @@ class Task(ABC, Generic[ConfigT, ReportT]):
                 return run.RunResult(folder, None, interrupted)
             report = self.evaluate(
                 best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
-                quiet=config.quiet, **self.judging_of(config),
+                quiet=config.quiet, errors=True, **self.judging_of(config),
             )  # fmt: skip
-            best = self.main_metric, report.scalars[self.main_metric]
-            log.info("best epoch on the selection data, at the labels' own size: %s %.4f", *best)
+            run.say_best(folder, report, self.shown, len(selection))
             made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
             return run.RunResult(folder, report, interrupted, made)
 

@@ -46,6 +46,9 @@ Colours = Annotated[
     ),
 ]
 
+# What settings were before there were any: of a config.json that does not name them.
+_BEFORE = {"min_epoch_steps": 1, "weights": "none"}
+
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
 NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
 
@@ -75,19 +78,25 @@ class RunConfig:
     """Hyperparameters of the loss as NAME=VALUE, such as beta2=0.8."""
     backbone: str = "efficientnet_lite0"
     """efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, mobilenet_v3_small, mobilenet_v3_large, resnet50."""
-    weights: str = "none"
-    """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5."""
+    weights: str = "auto"
+    """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5; auto takes
+    imagenet where the package that holds them is installed, and none with --init."""
     init: str | None = None
     """Start from a trained model instead, of the same backbone: a run folder, a .keras file, an exported folder, or the
     name of a model that ships with the program, such as saliency_lite0."""
     size: int = 192
     """Side of the square network input in pixels, a multiple of 32."""
-    batch_size: int = 16
-    """Pictures a step."""
+    batch_size: int = 8
+    """Pictures a step; ranking losses rank all of them together."""
     epochs: int = 20
-    """Passes over the training data; the learning rate falls to zero over them."""
+    """How often the model is measured: after each pass over the training data, or --min-epoch-steps where that is more.
+    The learning rate falls to zero over all epochs."""
+    min_epoch_steps: int = 25
+    """Least steps of an epoch: a small set is passed over several times in it. 1 makes each epoch one pass."""
     minutes: float | None = None
     """Stop after this many minutes, at an epoch's end. The learning rate falls over --epochs: plan them to fit."""
+    patience: int | None = None
+    """Stop when so many epochs in a row were no better than the best one, even if the learning rate has not fallen."""
     learning_rate: float = 1e-3
     """Peak learning rate."""
     warmup_share: float = 0.05
@@ -182,7 +191,6 @@ class SegmentationConfig(RunConfig):
     """How the learning rate falls; polynomial is (1 - step / steps)^power, without a rise at --warmup-share 0."""
     power: float = 0.9
     """Power of the polynomial schedule."""
-    batch_size: int = 8
     augmentation: LabelAugmentation = field(default_factory=LabelAugmentation)
 
 
@@ -201,8 +209,6 @@ class DetectionConfig(RunConfig):
     size: int = 384
     resizing: Literal["pad", "stretch"] = "pad"
     """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
-    batch_size: int = 8
-    """Pictures a step; ranking losses rank all of them together."""
     assignment: Literal["iou", "atss"] = "atss"
     """Which anchors are positive: by fixed IoU thresholds, or adaptively (ATSS)."""
     scales_per_octave: int = 1
@@ -282,7 +288,14 @@ def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
         raise UsageError(f"--config: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
-    return filled(config_class, found.get("config", found), str(path))
+    # The file of a run is whole; one of a user's own leaves out what is to be as by default.
+    values = as_meant(found["config"]) if "config" in found else found
+    return filled(config_class, values, str(path))
+
+
+def as_meant(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to the settings of a run what they meant before a setting was there."""
+    return {**_BEFORE, **settings}
 
 
 def filled(options_class: type[OptionsT], values: Mapping[str, Any], where: str) -> OptionsT:

@@ -1,27 +1,46 @@
 """What every training does that knows nothing of its task: checks, Keras' fit with its callbacks, resuming."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
-from ..errors import DivergedError, UsageError
+from ..errors import UsageError
 from ..figures.history import history_figure
 from ..figures.rendering import save
 from ..files import write_json
 from ..geometry import check_size
 from ..judge.base import Report
+from ..judge.spread import interval
+from ..metrics.catalogue import metrics_of
 from ..models.backbones.builders import BACKBONES
-from .callbacks import AveragedWeights, BestModel, HistoryCSV, HParams, Progress, TimeLimit, TrainingCheckpoint
+from ..models.backbones.weights import usual_weights
+from ..models.registry import Architecture
+from .callbacks import (
+    AveragedWeights,
+    BestModel,
+    Divergence,
+    HistoryCSV,
+    HParams,
+    Patience,
+    Progress,
+    Series,
+    TimeLimit,
+    TrainingCheckpoint,
+)
 from .callbacks.history import read_history
 from .callbacks.hparams import write_final_metrics
 from .config import RunConfig, check_range, to_dict
+from .run_folder import earlier_settings
 
 log = logging.getLogger("metricfit")
+
+ENOUGH_STEPS = 300  # below, models of a few dozen pictures were seen to stay grey
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
 
 @dataclass(frozen=True)
@@ -53,18 +72,34 @@ class RunResult:
 
 def check(config: RunConfig) -> None:
     """Refuse settings outside their range, in one sentence each."""
-    check_range(config, ("epochs", "batch_size"), lambda value: value >= 1, "at least 1")
+    check_range(config, ("epochs", "batch_size", "min_epoch_steps", "patience"), lambda value: value >= 1, "at least 1")
     check_range(config, ("learning_rate", "minutes", "clip_norm"), lambda value: value > 0, "above 0")
     check_range(config, ("seed", "weight_decay"), lambda value: value >= 0, "0 or more")
     check_range(config, ("ema", "warmup_share"), lambda value: 0 <= value < 1, "in [0, 1)")
     if config.backbone not in BACKBONES:
         raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
     check_size(config.size)
-    if config.init and config.weights != "none":
+    if config.init and config.weights not in ("auto", "none"):
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 
 
-def first_epoch(config: RunConfig, folder: Path, model: keras.Model, checkpoint: TrainingCheckpoint) -> int | None:
+def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
+    """Decide which first weights `auto` are: those of the run that is continued, else what is installed."""
+    if config.weights != "auto":
+        return config
+    if kept := earlier_settings(config):
+        return replace(config, weights=kept["weights"])
+    if config.init or "weights" not in architecture.settings:
+        return replace(config, weights="none")
+    weights, hint = usual_weights(architecture.backbone.lower() or config.backbone)
+    if hint:
+        log.warning("%s", hint)
+    return replace(config, weights=weights)
+
+
+def first_epoch(
+    config: RunConfig, folder: Path, model: keras.Model, checkpoint: TrainingCheckpoint, shown: Sequence[str]
+) -> int | None:
     """Restore a compiled model to where its training stopped; gives the epochs that are done, or None for enough."""
     done = checkpoint.restore(model)
     if done >= config.epochs:
@@ -74,6 +109,10 @@ def first_epoch(config: RunConfig, folder: Path, model: keras.Model, checkpoint:
         seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
         if seconds and config.minutes and sum(seconds) + min(seconds) > 60 * config.minutes:
             log.info("%s has had its %g minutes", folder, config.minutes)
+            return None
+        best = best_epoch(folder, shown)
+        if Patience(best, config.patience).is_over(done):
+            log.info("%s is trained: %s", folder, _had_patience(best, config))
             return None
         log.info("continuing after epoch %d of %d", done, config.epochs)
     return done
@@ -92,18 +131,22 @@ def fit(
 ) -> bool:
     """Run Keras' fit from epoch `first` on, the first of `shown` picks the best; gives whether it was interrupted."""
     averaged, logs = AveragedWeights(), folder / "tensorboard"
+    best = best_epoch(folder, shown)
+    patience = Patience(best, config.patience)
+    usual = {**to_dict(type(config)()), "out": str(config.out)}
     spent = sum(row["seconds"] for row in read_history(folder / "history.csv")) if first else 0.0
     limit = TimeLimit(config.minutes, spent_seconds=spent)
     callbacks = [
         averaged,
-        keras.callbacks.TerminateOnNaN(),
+        Divergence(folder),
         *watchers,
-        BestModel(folder / "model.keras", monitor=f"val_{shown[0]}", record=folder / "checkpoints/best.json"),
-        keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch"),
-        HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown),
+        best,
+        Series(logs, write_graph=False, update_freq="epoch"),
+        HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown, usual=usual),
         HistoryCSV(folder / "history.csv"),
         checkpoint,
         limit,
+        patience,
     ]
     if not config.quiet:
         callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown))))
@@ -118,14 +161,52 @@ def fit(
     losses = history.history.get("loss", [])
     if limit.reached:
         log.info("stopped after epoch %d of %d: --minutes %g", first + len(losses), config.epochs, config.minutes)
-    if not all(map(math.isfinite, losses)):
-        raise DivergedError(f"the loss became {losses[-1]} in {folder}: try a lower --learning-rate")
+    if patience.reached:
+        log.info("stopped after epoch %d of %d: %s", first + len(losses), config.epochs, _had_patience(best, config))
     return False
+
+
+def say_steps(config: RunConfig, examples: int, steps: int) -> None:
+    """Say how much training there will be, and where that is little for a model that begins anew."""
+    passes, total = steps * config.batch_size / examples, steps * config.epochs
+    again = f", each of them {passes:.1f} passes over the data" if passes > 1.5 else ""
+    log.info("%d epochs of %d steps of %d pictures%s", config.epochs, steps, config.batch_size, again)
+    if total < ENOUGH_STEPS and not config.init:
+        log.info("%d steps in all are few: small sets need some %d (--epochs, --min-epoch-steps)", total, ENOUGH_STEPS)
+
+
+def best_epoch(folder: Path, shown: Sequence[str]) -> BestModel:
+    """Make what keeps the best epoch in a run folder: by the first of `shown`, and among equals by the second."""
+    record = folder / "checkpoints/best.json"
+    return BestModel(folder / "model.keras", f"val_{shown[0]}", record=record, then=f"val_{shown[1]}")
+
+
+def _had_patience(best: BestModel, config: RunConfig) -> str:
+    return f"none of the last {config.patience} was better than epoch {best.epoch} (--patience)"
+
+
+def say_best(folder: Path, report: Report, shown: Sequence[str], pictures: int) -> None:
+    """Say how good the kept epoch is, how far that can be trusted, and where a model gives the same for everything."""
+    main, epoch = metrics_of(shown[0])[0].heading, best_epoch(folder, shown).epoch
+    value, error = report.scalars[shown[0]], report.errors.get(shown[0])
+    log.info(
+        "best epoch: %s, on the %d selection pictures at the labels' own size: %s %.3f", epoch, pictures, main, value
+    )
+    if error is not None:
+        low, high = interval(value, error, pictures)
+        log.info("on other sets of %d pictures it would lie between %.3f and %.3f (95 %%)", pictures, low, high)
+    if report.warning:
+        log.warning(
+            "%s is not worth using: %s. Train for more steps (--epochs, --min-epoch-steps), with first weights "
+            "(--weights imagenet) or another --learning-rate, and look at the labels with 'metricfit data show'",
+            folder / "model.keras", report.warning,
+        )  # fmt: skip
 
 
 def keep(folder: Path, report: Report, about: Mapping[str, str]) -> list[Path]:
     """Write the final evaluation of a run into its folder, with its figures; gives what is worth naming."""
-    write_json(folder / "metrics.json", {**about, **report.to_dict()})
+    errors = {"standard_errors": report.errors} if report.errors else {}
+    write_json(folder / "metrics.json", {**about, **report.to_dict(), **errors})
     write_final_metrics(folder / "tensorboard", report.scalars)
     made = [folder / "model.keras", folder / "metrics.json", *report.draw(folder / "figures")]
     if rows := read_history(folder / "history.csv"):

@@ -11,9 +11,11 @@ from typing import Any, Self
 
 from ..errors import UsageError
 from ..files import write_json
-from .config import NOT_PART_OF_A_RUN, RunConfig, to_dict
+from .config import NOT_PART_OF_A_RUN, RunConfig, as_meant, to_dict
 
 log = logging.getLogger("metricfit")
+
+_MADE_BY_AN_EPOCH = ("model.keras", "history.csv")
 
 
 def versions() -> dict[str, str]:
@@ -38,8 +40,7 @@ def check_run(task: str, config: RunConfig) -> bool:
                     f"--overwrite would delete {config.init}, which --init starts from: choose another --out"
                 )
             return False
-        # What stopped before its first epoch has nothing to lose.
-        if not any((folder / name).is_file() for name in ("model.keras", "history.csv")):
+        if not _began(folder):
             return False
         if differing := _difference(found, task, config):
             raise UsageError(
@@ -50,6 +51,19 @@ def check_run(task: str, config: RunConfig) -> bool:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a run folder: choose another --out")
     return False
+
+
+def earlier_settings(config: RunConfig) -> dict[str, Any]:
+    """Give the settings of the run that a training would go on with; empty where it begins anew."""
+    folder = Path(config.out)
+    if config.overwrite or not _began(folder):
+        return {}
+    return as_meant(read_run(folder)["config"])
+
+
+def _began(folder: Path) -> bool:
+    """Tell whether a run has anything to lose: what stopped before its first epoch does not."""
+    return (folder / "config.json").is_file() and any((folder / name).is_file() for name in _MADE_BY_AN_EPOCH)
 
 
 def open_run(task: str, config: RunConfig) -> Path:
@@ -67,7 +81,9 @@ def _difference(found: dict, task: str, config: RunConfig) -> list[str]:
     """Tell how a run differs from what is asked for; what the run does not know has its default."""
     # Through JSON, so that a tuple equals the list it was written as.
     defaults, new = json.loads(json.dumps([to_dict(type(config)()), to_dict(config)]))
-    old = _over(defaults, found["config"])
+    old = _over(defaults, as_meant(found["config"]))
+    if new["weights"] == "auto":  # whatever it was decided to be
+        new["weights"] = old["weights"]
     names = [name for name in sorted(set(old) | set(new)) if name not in NOT_PART_OF_A_RUN]
     pairs = {"task": (found["task"], task), **{name: (old.get(name), new.get(name)) for name in names}}
     return [f"{name} is {was}, asked for {wanted}" for name, (was, wanted) in pairs.items() if was != wanted]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from metricfit.trainers.data.augmentation.masks import augment
 from metricfit.trainers.data.augmentation.settings import NO_AUGMENTATION, NO_LABEL_AUGMENTATION, Augmentation
-from metricfit.trainers.data.batches.order import names_of_step, steps_per_epoch
+from metricfit.trainers.data.batches.order import Order, names_of_step, steps_per_epoch
 from metricfit.trainers.data.batches.original_size import original_size_examples
 from metricfit.trainers.data.batches.pipeline import evaluation_batches, training_batches
 from metricfit.trainers.data.batches.stream import DecodedCache
@@ -135,6 +135,24 @@ def test_a_source_smaller_than_a_batch_fills_it():
     ((images, _),) = stream(source, 1, batch_size=8, size=32, augmentation=Augmentation())
     # Repeats of an example within the batch are varied differently.
     assert len({image.tobytes() for image in images}) == 8
+
+
+def test_an_epoch_of_more_steps_than_a_pass_has_is_several_passes():
+    source = Coded(9)
+    assert steps_per_epoch(source, 4, 5) == 5
+    assert steps_per_epoch(source, 4, 1) == 2
+    epochs = [[name for step in range(5) for name in names_of_step(source, 5 * epoch + step, 4, 3, 5)]
+              for epoch in range(2)]  # fmt: skip
+    for epoch in epochs:
+        assert sorted(epoch[:9]) == sorted(epoch[9:18]) == sorted(source.names)
+        assert epoch[:9] != epoch[9:18]
+    assert epochs[0] != epochs[1]
+    seen = stream(source, 6, least_steps=5)
+    assert [f"c{number}" for images, _ in seen for number in numbers(images)] == epochs[0] + epochs[1][:4]
+    drawn = [Order(9, 4, 3, 5).draw(place)[1].random() for place in range(20)]
+    assert len(set(drawn)) == 20, "a picture that comes again is varied anew"
+    (resumed,) = stream(source, 1, least_steps=5, start_step=4)
+    np.testing.assert_array_equal(resumed[0], seen[4][0])
 
 
 def test_the_cache_spares_loading_and_does_not_change_the_stream():

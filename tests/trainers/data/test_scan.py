@@ -9,6 +9,7 @@ from metricfit.trainers.data.scan.causes import told_together
 from metricfit.trainers.data.scan.scanner import Faults, checked_source, scan, usable
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.targets.boxes import BoxFacts
+from metricfit.trainers.data.targets.labels import LabelFacts
 from metricfit.trainers.data.targets.mask import MaskFacts
 from metricfit.trainers.errors import DataError
 
@@ -244,3 +245,17 @@ def test_one_hopeless_target_is_enough():
     found = Faults("x", 2, facts={"mask": MaskFacts(2, 0, 0), "boxes": BoxFacts(pictures=2)})
     assert found.hopeless
     assert not Faults("x", 2, facts={"mask": MaskFacts(2, 1, 0)}).hopeless
+
+
+@pytest.mark.parametrize(("facts", "hopeless"), [((3, 3, 0), True), ((3, 0, 3), True), ((3, 1, 2), False)])
+def test_masks_that_are_all_alike_are_told_of(facts, hopeless):
+    assert MaskFacts(*facts).hopeless is hopeless
+    assert any("nothing can be learnt from these alone" in note for note in MaskFacts(*facts).notes(())) is hopeless
+
+
+@pytest.mark.parametrize("pixels", [(0, 9, 0), (0, 9, 1), (0, 0, 0)])
+def test_labels_of_one_class_are_told_of(pixels):
+    facts = LabelFacts(np.array(pixels), np.array(pixels) > 0, 0, 2, 0)
+    assert facts.hopeless is (pixels[2] == 0)
+    notes = facts.notes(("sky", "road", "car"))
+    assert ("all pixels that count are road: nothing can be learnt from these alone" in notes) is (pixels == (0, 9, 0))

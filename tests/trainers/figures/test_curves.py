@@ -105,6 +105,7 @@ def test_history_pairs_training_with_validation():
     alone = history_figure([{"epoch": 1, "loss": 0.5, "training_seconds": 2}])
     assert [text.get_text() for text in alone.legends[0].get_texts()] == ["training"]
     assert len(alone.axes) == 1
+    assert alone.axes[0].get_xticks().tolist() == [1]
     with pytest.raises(ValueError, match="no rows"):
         history_figure([])
 

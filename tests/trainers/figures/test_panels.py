@@ -40,5 +40,6 @@ def test_figure_of_boxes_shows_what_reaches_the_threshold():
     figure = boxes_figure(pictures, NAMES, thresholds=[0.5, 0.3, 0.2])
     written = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert written[:4] == [["cat", "dog"], ["cat 0.90", "dog 0.40"]] * 2
-    assert written[5] == [f"{score:.2f}" for score in many.scores[:-41:-1]]
+    assert written[5] == [f"{score:.2f}" for score in many.scores[:-16:-1]], "more of them hide each other"
+    assert len(figure.axes[5].patches) == 2 * 40
     assert to_png_array(figure).std() > 5

@@ -15,6 +15,7 @@ from metricfit.trainers.models.backbones.builders import BACKBONES, PREPROCESSIN
 from metricfit.trainers.models.backbones.weights import IMAGENET_PACKAGES, load_backbone_weights, read_pytorch_tensors
 from metricfit.trainers.models.deeplab import PyramidPooling, build_deeplab
 from metricfit.trainers.models.layers.logits import logits_layer
+from metricfit.trainers.models.preparation import fit_statistics_to
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,14 @@ def test_pyramid_pooling_gives_what_kerascvs_gives():
     np.testing.assert_allclose(ours(features), theirs(features), atol=1e-6)
 
 
+@pytest.mark.parametrize(("steps", "momentum"), [(10, 2 / 3), (60, 2 / 3), (200, 0.9), (400, 0.95), (9000, 0.95)])
+def test_moving_statistics_follow_a_short_training(steps, momentum):
+    inner = keras.Sequential([keras.layers.BatchNormalization(momentum=0.95)])
+    model = keras.Sequential([keras.Input((4, 4, 3)), inner, keras.layers.BatchNormalization(momentum=0.5)])
+    fit_statistics_to(model, steps)
+    assert [layer.momentum for layer in (inner.layers[0], model.layers[1])] == [pytest.approx(momentum), 0.5]
+
+
 def test_weights_from_a_file(tmp_path):
     source, target = efficientnet_lite0((64, 64, 3)), efficientnet_lite0((64, 64, 3))
     source.save_weights(tmp_path / "lite0.weights.h5")
@@ -142,7 +151,7 @@ def test_weights_from_an_imagenet_package_know_a_cat(backbone, caplog):
 @pytest.mark.parametrize(
     ("backbone", "weights", "sentence"),
     [
-        ("efficientnet_lite0", "best", "none of: none, imagenet, preset:NAME"),
+        ("efficientnet_lite0", "best", "none of: auto, none, imagenet, preset:NAME"),
         ("efficientnet_lite0", "missing.weights.h5", "no weights at missing.weights.h5"),
         ("mobilenet_v3_small", "imagenet", "exists for efficientnet_lite0, efficientnet_lite1 and efficientnet_lite2"),
         ("mobilenet_v3_small", "preset:resnet50", "KerasCV has no preset resnet50"),

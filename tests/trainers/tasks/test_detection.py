@@ -39,6 +39,7 @@ def config(tmp_path_factory):
             anchor_scale=3.0,
             batch_size=9,
             epochs=3,
+            min_epoch_steps=1,
             learning_rate=2e-2,
             quiet=True,
         )

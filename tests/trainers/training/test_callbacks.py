@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 
 import keras
 import numpy as np
@@ -11,21 +12,25 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from metricfit.metrics import FMeasure
-from metricfit.trainers.errors import MetricfitError
+from metricfit.trainers.errors import DivergedError, MetricfitError
 from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.training.callbacks import (
     AveragedWeights,
     BestModel,
+    Divergence,
     EpochReport,
     HistoryCSV,
     HParams,
     MetricReport,
+    Patience,
+    Progress,
     TimeLimit,
     TrainingCheckpoint,
     averaged_weights,
     read_history,
     write_final_metrics,
 )
+from metricfit.trainers.training.callbacks import progress as progress_module
 from metricfit.trainers.training.callbacks import time_limit as minutes_module
 from metricfit.trainers.training.callbacks.hparams import flatten
 
@@ -234,7 +239,10 @@ def test_best_model_keeps_the_best_over_a_resume(tmp_path):
     assert (best.value, best.epoch) == (0.6, 4)
     best, written = run([0.55, 0.6, 0.7], first=4)
     assert written == [False, False, True]
-    assert json.loads(best.record.read_text()) == {"monitor": "val_max_f", "value": 0.7, "epoch": 7}
+    kept = {"monitor": "val_max_f", "value": 0.7, "epoch": 7, "highest": 0.7, "error": 0.0}
+    assert json.loads(best.record.read_text()) == kept
+    best.record.write_text(json.dumps({"monitor": "val_max_f", "value": 0.7, "epoch": 7}))
+    assert run([0.69], first=7)[1] == [False], "a record of an earlier version"
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["model.best.json", "model.keras"]
     path.unlink()
     assert BestModel(path, "val_max_f").value is None
@@ -290,6 +298,90 @@ def test_history_has_one_row_an_epoch_and_drops_what_is_done_again(tmp_path):
     assert rows[0] == first
     assert "val_max_f" not in rows[1]
     assert [entry.name for entry in tmp_path.iterdir()] == ["history.csv"]
+
+
+EQUALS = [  # MaxF, its standard error, MeanF, which epoch is kept then
+    (0.80, 0.05, 0.60, 1),
+    (0.84, 0.05, 0.50, 1),
+    (0.79, 0.30, 0.65, 3),
+    (0.78, 0.00, 0.90, 3),
+    (0.84, 0.00, 0.66, 5),
+    (0.90, 0.05, 0.40, 6),
+    (0.84, 0.90, 0.99, 6),
+    (0.85, 0.00, 0.41, 8),
+    (0.95, 0.20, 0.40, 8),
+    (0.76, 0.00, 0.42, 10),
+]
+
+
+@pytest.mark.parametrize("resumed_after", [0, 4, 8])
+def test_of_epochs_within_one_standard_error_the_one_with_the_better_second_figure_is_kept(tmp_path, resumed_after):
+    model, kept = build(use_ema=False), []
+    for rows, start in ((EQUALS[:resumed_after], 0), (EQUALS[resumed_after:], resumed_after)):
+        best = BestModel(tmp_path / "model.keras", "val_max_f", then="val_mean_f")
+        best.set_model(model)
+        for epoch, (value, error, second, _) in enumerate(rows, start=start):
+            best.on_epoch_end(epoch, {"val_max_f": value, "val_max_f_error": error, "val_mean_f": second})
+            kept.append(best.epoch)
+    assert kept == [epoch for *_, epoch in EQUALS]
+
+
+def test_patience_ends_fit_after_so_many_epochs_without_a_better_one(tmp_path):
+    model = build(use_ema=False)
+
+    def epochs(values, patience, first=0):
+        best = BestModel(tmp_path / "model.keras", "val_max_f")
+        waiting = Patience(best, patience)
+        for callback in (best, waiting):
+            callback.set_model(model)
+        model.stop_training = False
+        for epoch, value in enumerate(values, start=first):
+            for callback in (best, waiting):
+                callback.on_epoch_end(epoch, {"val_max_f": value})
+            if model.stop_training:
+                assert waiting.reached
+                return epoch + 1
+        assert not waiting.reached
+        return first + len(values)
+
+    assert epochs([0.5, 0.6, 0.5, 0.5, 0.5, 0.5], 2) == 4
+    assert epochs([0.5, 0.5, 0.5], 2, first=4) == 5, "a run that goes on remembers"
+    (tmp_path / "model.keras").unlink()
+    assert epochs([0.5, 0.4, 0.6, 0.5], 2) == 4
+    (tmp_path / "model.keras").unlink()
+    assert epochs([0.5, 0.4, 0.3], None) == 3
+
+
+def test_a_model_whose_weights_are_no_numbers_is_not_kept(tmp_path):
+    model, best = build(use_ema=False), BestModel(tmp_path / "model.keras")
+    best.set_model(model)
+    best.on_epoch_end(0, {"val_max_f": 0.5, "loss": 0.1})
+    before = best.path.read_bytes()
+    model.weights[0].assign(np.full(model.weights[0].shape, np.nan))
+    with pytest.raises(DivergedError, match="lower --learning-rate"):
+        best.on_epoch_end(1, {"val_max_f": 0.9, "loss": 0.1})
+    assert best.path.read_bytes() == before
+    best = BestModel(tmp_path / "model.keras")
+    assert (best.value, best.epoch) == (0.5, 1)
+
+
+def test_divergence_ends_fit_before_anything_is_measured(tmp_path):
+    model, measured = build(use_ema=False), []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 2:
+                self.model.weights[0].assign(np.full(self.model.weights[0].shape, np.nan))
+
+        def on_test_begin(self, logs=None):
+            measured.append(self)
+
+    with pytest.raises(DivergedError, match=r"became nan in .* at step 3 of epoch 1: try a lower --learning-rate$"):
+        fit(model, [Look(), Divergence(tmp_path)], 2)
+    assert not measured
+    (tmp_path / "model.keras").touch()
+    with pytest.raises(DivergedError, match=r"became inf .*; the best epoch before is kept"):
+        Divergence(tmp_path).on_train_batch_end(0, {"loss": float("inf")})
 
 
 def test_tensorboard_pictures_of_curves_and_panels(tmp_path):
@@ -350,7 +442,8 @@ def test_hparams_hold_config_and_metrics(tmp_path):
     }
     assert start.group_name == "run"
     tags = events.Tags()["tensors"]
-    assert {"final/max_f", "last/val_max_f"} <= set(tags)
+    assert "final/max_f" in tags
+    assert not [tag for tag in tags if tag.startswith("last/")], "the series of the epochs end with it"
     assert "final/band" not in tags
     assert tf.make_ndarray(events.Tensors("final/max_f")[0].tensor_proto) == pytest.approx(0.75)
     assert flatten({"a": {"b": {"c": 1}}}) == {"a.b.c": 1}
@@ -360,11 +453,12 @@ def test_hparams_table_shows_what_is_compared(tmp_path):
     from tensorboard.plugins.hparams import plugin_data_pb2
 
     config = {"augmentation": {"flip": True}, "batch_size": 8, "learning_rate": 0.1, "loss": "floss"}
-    callback = HParams(config, tmp_path, trial_id="run", metrics=("max_f", "mae"))
+    usual = {**config, "augmentation": {"flip": False}, "loss": "ap"}
+    callback = HParams(config, tmp_path, trial_id="run", metrics=("max_f", "mae"), usual=usual)
     callback.on_train_begin()
     content = EventAccumulator(str(tmp_path)).Reload().summary_metadata["_hparams_/experiment"].plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
-    assert [info.name for info in experiment.hparam_infos] == ["learning_rate", "loss"]
+    assert [info.name for info in experiment.hparam_infos] == ["learning_rate", "loss", "augmentation.flip"]
     assert [info.name.tag for info in experiment.metric_infos] == ["final/max_f", "final/mae"]
     assert [info.display_name for info in experiment.metric_infos] == ["MaxF", "MAE"]
 
@@ -393,6 +487,27 @@ def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):
     assert epochs(TimeLimit(None), [500] * 3) == 3
     with pytest.raises(ValueError, match="positive"):
         TimeLimit(0)
+
+
+def test_progress_tells_what_is_waited_for_how_long_it_takes_and_how_each_epoch_went(monkeypatch, caplog):
+    now, watch = [0.0], Progress(("loss", "val_max_f"))
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(logging.getLogger("metricfit"), "propagate", True)
+    caplog.set_level(logging.INFO, "metricfit")
+    watch.set_params({"epochs": 9, "steps": 50})
+    for epoch in (6, 7):
+        watch.on_epoch_begin(epoch)
+        for batch in range(50):
+            now[0] += 20.0 if epoch == 6 and batch == 0 else 2.0
+            watch.on_train_batch_end(batch, {"loss": 0.5})
+        watch.on_epoch_end(epoch, {"loss": 0.5, "val_max_f": 0.75, "val_mae": 0.1})
+    watch.on_train_end()
+    assert [record.message for record in caplog.records] == [
+        "the first step is compiled now, which takes up to a minute",
+        "about 5 minutes for 150 steps of 2 s, and some more to measure after each epoch",
+        "epoch 7 of 9, 118 s: loss 0.500, val max_f 0.750",
+        "epoch 8 of 9, 100 s: loss 0.500, val max_f 0.750",
+    ]
 
 
 def test_time_limit_ends_fit():

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from metricfit.metrics import FMeasure
 from metricfit.trainers.data import sources
@@ -64,8 +65,19 @@ def test_a_run_leaves_everything_behind(trained):
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
 
 
+def test_tensorboard_has_each_series_once(trained):
+    tags = EventAccumulator(str(trained.folder / "tensorboard/validation")).Reload().Tags()["tensors"]
+    assert {"epoch_loss", "epoch_max_f", "epoch_max_f_error"} <= set(tags)
+    assert all(tag.startswith("epoch_") for tag in tags)
+
+
 def test_the_best_epoch_is_what_is_kept(trained, config):
-    best = max(float(row["val_max_f"]) for row in rows_of(trained.folder))
+    record, rows = json.loads((trained.folder / "checkpoints/best.json").read_text()), rows_of(trained.folder)
+    best, highest = record["value"], max(rows, key=lambda row: float(row["val_max_f"]))
+    assert best == pytest.approx(float(rows[record["epoch"] - 1]["val_max_f"]))
+    equal = float(highest["val_max_f"]) - float(highest["val_max_f_error"])
+    among = [row for row in rows if float(row["val_max_f"]) >= equal]
+    assert record["then"] == pytest.approx(max(float(row["val_mean_f"]) for row in among))
     model = load_model(trained.folder)
     _, selection = split_for_selection(sources.open_source("discs:train"))
     metric = FMeasure(beta2=config.beta2, from_logits=True, ignore_label=IGNORE)
@@ -131,8 +143,18 @@ def test_what_is_left_of_the_minutes_must_hold_the_shortest_epoch(config, tmp_pa
     done = SimpleNamespace(restore=lambda model: len(seconds))
     for minutes, expected in ((1.0, 2), (0.99, None), (None, 2)):
         settings = replace(config, epochs=5, minutes=minutes)
-        assert run.first_epoch(settings, tmp_path, None, done) == expected
-    assert run.first_epoch(replace(config, epochs=2), tmp_path, None, done) is None
+        assert run.first_epoch(settings, tmp_path, None, done, saliency.shown) == expected
+    assert run.first_epoch(replace(config, epochs=2), tmp_path, None, done, saliency.shown) is None
+
+
+def test_a_run_that_had_its_patience_is_not_trained_on(config, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "model.keras").touch()
+    (tmp_path / "checkpoints/best.json").write_text(json.dumps({"monitor": "val_max_f", "value": 0.5, "epoch": 2}))
+    done = SimpleNamespace(restore=lambda model: 5)
+    for patience, expected in ((3, None), (4, 5), (None, 5)):
+        settings = replace(config, epochs=9, patience=patience)
+        assert run.first_epoch(settings, tmp_path, None, done, saliency.shown) == expected
 
 
 def test_a_finished_run_is_not_trained_again(trained, config):

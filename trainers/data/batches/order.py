@@ -17,9 +17,9 @@ class Sampler(Protocol):
 
 
 class Order:
-    """The endless training stream: each epoch is a permutation by (seed, epoch), cut to whole batches."""
+    """The endless training stream, in epochs of whole batches: a permutation by (seed, epoch), or several in a row."""
 
-    def __init__(self, length: int, batch_size: int, seed: int):
+    def __init__(self, length: int, batch_size: int, seed: int, least_steps: int = 1):
         if length < 1:
             raise DataError("a training source needs at least one example, this one is empty")
         if batch_size < 1:
@@ -27,7 +27,7 @@ class Order:
         if seed < 0:
             raise UsageError(f"seed must be 0 or more, got {seed}")
         self.length, self.seed = length, seed
-        self.steps = max(1, length // batch_size)
+        self.steps = max(1, least_steps, length // batch_size)
         self.epoch_length = self.steps * batch_size
         # Batches are prepared in parallel, so two epochs can be in use at once.
         self._epoch = lru_cache(maxsize=4)(self._permute)
@@ -49,12 +49,12 @@ class Order:
         return index, np.random.default_rng([self.seed, epoch, index, repeat]), None
 
 
-def steps_per_epoch(source: Source, batch_size: int) -> int:
-    """Count the full batches of one epoch, at least 1."""
-    return Order(len(source), batch_size, 0).steps
+def steps_per_epoch(source: Source, batch_size: int, least_steps: int = 1) -> int:
+    """Count the full batches of one pass over a source, at least `least_steps`."""
+    return Order(len(source), batch_size, 0, least_steps).steps
 
 
-def names_of_step(source: Source, step: int, batch_size: int, seed: int) -> list[str]:
+def names_of_step(source: Source, step: int, batch_size: int, seed: int, least_steps: int = 1) -> list[str]:
     """Compute which examples the training stream delivers at a step, counted from 0, without loading anything."""
-    order = Order(len(source), batch_size, seed)
+    order = Order(len(source), batch_size, seed, least_steps)
     return [source.names[order[position][1]] for position in range(step * batch_size, (step + 1) * batch_size)]

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from tqdm import tqdm
 
 from ...errors import UsageError
 from ...machine import workers
+from ...progress import progress
 from ..example import Example, Source
 from ..fit import fit_image
 
@@ -32,7 +32,7 @@ def original_size_examples(
     pending: deque[Future[tuple[np.ndarray, Example]]] = deque()
     with (
         ThreadPoolExecutor(workers()) as pool,
-        tqdm(total=len(source), desc=description, unit="image", disable=quiet or None) as bar,
+        progress(total=len(source), desc=description, unit="image", quiet=quiet) as bar,
     ):
         for start in range(0, len(source), batch_size):
             # Two batches ahead keep the model busy and the memory bounded.

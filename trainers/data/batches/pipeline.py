@@ -26,6 +26,7 @@ def training_batches(
     resizing: str,
     sampler: Sampler | None = None,
     start_step: int = 0,
+    least_steps: int = 1,
     cache_mib: float = 1024,
     room: int | None = None,
 ) -> tf.data.Dataset:
@@ -42,6 +43,7 @@ def training_batches(
     Args:
         augmentation: of the target's own kind.
         sampler: decides which example comes when, such as `Equibatch`; None is the order above.
+        least_steps: of an epoch, which on a small source is several passes, each in an order of its own.
         cache_mib: memory for decoded examples, in MiB.
         room: room for boxes in each picture; None gives as much as the source needs.
 
@@ -50,7 +52,7 @@ def training_batches(
         DataError: the source is empty, or an example has more boxes than there is room for. What shows only on loading
             ends the stream with a TensorFlow error that quotes the DataError.
     """
-    order = Order(len(source), batch_size, seed)
+    order = Order(len(source), batch_size, seed, least_steps)
     draw = (sampler or order).draw
     room = target.room(source, room)
     fitted_size((1, 1), size, resizing)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...files import written_beside
+from ...progress import progress
 from ..example import NEEDS, Source
 from ..targets import TARGETS
 from ..targets.labels import LabelTarget
@@ -99,7 +99,7 @@ def contact_sheet(
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"a contact sheet is written as .png or .jpg; got {path.name}")
     indices = np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int))
-    shown = tqdm(indices, desc="contact sheet", unit="image", disable=quiet or None, leave=False)
+    shown = progress(indices, desc="contact sheet", unit="image", quiet=quiet, leave=False)
     tiles = [_tile(source, int(index), needs) for index in shown]
     if any(len(tile.boxes) > _MOST_TAGS for tile in tiles):
         tiles = [replace(tile, classes=tile.classes | {index for *_, index in tile.boxes}, boxes=[]) for tile in tiles]

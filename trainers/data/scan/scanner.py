@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from ...errors import DataError
 from ...machine import workers
+from ...progress import progress
 from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
@@ -169,8 +168,8 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     found.class_names, found.remarks = source.class_names, tuple(source.notes)
     with ThreadPoolExecutor(workers()) as pool:
         looks = pool.map(lambda index: _look_at(source, index, needs), range(len(source)))
-        title, hidden = f"scan {source.name}", quiet or None
-        shown = tqdm(looks, title, len(source), unit="image", disable=hidden, delay=0.5, leave=False)
+        title = f"scan {source.name}"
+        shown = progress(looks, desc=title, total=len(source), unit="image", quiet=quiet, delay=0.5, leave=False)
         for look, name in zip(shown, source.names):
             if isinstance(look, DataError):
                 found.faults.append((name, str(look)))

@@ -55,10 +55,13 @@ class LabelFacts(Facts):
         """See `Facts`."""
         notes = []
         absent = [name for name, pictures in zip(class_names, self.pictures) if not pictures]
-        if self.hopeless:
+        if not self.counted:
             notes.append("no pixel counts: all of them are ignored, and nothing can be learnt or measured")
         elif absent:
             notes.append(absent_note("pixel", absent))
+        if self.hopeless and self.counted:
+            (alone,) = (name for name, pixels in zip(class_names, self.pixels) if pixels)
+            notes.append(f"all pixels that count are {alone}: nothing can be learnt from these alone")
         if self.empty and self.counted:
             notes.append(
                 f"{self.empty} of {self.total} pictures {'has' if self.empty == 1 else 'have'} ignored pixels alone"
@@ -67,8 +70,8 @@ class LabelFacts(Facts):
 
     @property
     def hopeless(self) -> bool:
-        """Whether no pixel counts."""
-        return not self.counted
+        """Whether fewer than two classes have a pixel that counts."""
+        return int(np.count_nonzero(self.pixels)) < 2
 
 
 @dataclass(frozen=True)

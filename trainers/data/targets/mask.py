@@ -40,12 +40,14 @@ class MaskFacts(Facts):
         ):
             of = f"{count} of {self.masks} mask{'' if self.masks == 1 else 's'} {'is' if count == 1 else 'are'}"
             notes += [f"{of} {what}"] * (count > 0)
+        if self.hopeless:
+            notes.append("all masks are alike: nothing can be learnt from these alone, look whether they are meant")
         return notes
 
     @property
     def hopeless(self) -> bool:
-        """Whether no example has a salient pixel."""
-        return self.empty == self.masks
+        """Whether no example has a salient pixel, or none has another."""
+        return self.masks in (self.empty, self.full)
 
 
 class MaskTarget(PixelTarget[Augmentation]):

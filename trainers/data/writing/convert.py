@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ...errors import UsageError
 from ...files import folder_beside
 from ...machine import workers
+from ...progress import progress
 from ..example import Source
 from .base import Writer
 from .coco import CocoWriter
@@ -45,17 +44,14 @@ def convert(source: Source, layout: str, out: Path, *, needs: str, quiet: bool =
         raise UsageError(f"--to {layout} holds {' or '.join(FORMATS[layout])}, not {needs}: {advice}")
     with folder_beside(out) as folder:
         writer = WRITERS[layout](folder, source.class_names, needs)
-        title, hidden = f"write {out}", quiet or None
-        with ThreadPoolExecutor(workers()) as pool:
+        given = {"total": len(source), "desc": f"write {out}", "unit": "image", "delay": 0.5, "leave": False}
+        with ThreadPoolExecutor(workers()) as pool, progress(quiet=quiet, **given) as bar:
             # A few at a time, so that the pictures in memory stay few.
             for start in range(0, len(source), _AT_ONCE):
                 indices = range(start, min(start + _AT_ONCE, len(source)))
-                shown = tqdm(
-                    zip(indices, pool.map(source.load, indices)),
-                    title, len(source), initial=start, unit="image", disable=hidden, delay=0.5, leave=False,
-                )  # fmt: skip
-                for index, example in shown:
+                for index, example in zip(indices, pool.map(source.load, indices)):
                     writer.add(example, source.picture_file(index))
+                    bar.update()
         writer.finish()
     changed = {text: count for text, count in writer.changed.items() if count}
     return Converted(writer.source.format(out), len(source), changed)

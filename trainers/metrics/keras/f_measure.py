@@ -1,8 +1,10 @@
 """The F-measure as Keras metrics: fixed shapes, one histogram pass, no loop over thresholds; and the absolute error."""
 
+import math
 from typing import Any, Unpack
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..f_measure import UNDECIDED, FMeasureResult, check_options
@@ -41,6 +43,7 @@ class FMeasure(MapMetric):
         self.precision_sum = self.add_variable((256,), "zeros", name="precision_sum")
         self.recall_sum = self.add_variable((256,), "zeros", name="recall_sum")
         self.f_sum = self.add_variable((256,), "zeros", name="f_sum")
+        self.square_sums = self.add_variable((3, 256), "zeros", name="square_sums")
         self.error_sum = self.add_variable((), "zeros", name="error_sum")
         self.polarised_sum = self.add_variable((), "zeros", name="polarised_sum")
 
@@ -56,6 +59,7 @@ class FMeasure(MapMetric):
             (self.precision_sum, precision),
             (self.recall_sum, recall),
             (self.f_sum, _f(precision, recall, self.beta2)),
+            (self.square_sums, tf.stack([precision**2, recall**2, precision * recall], axis=1)),
             (self.error_sum, tf.reduce_sum(error * share, axis=(1, 2))),
             (self.polarised_sum, tf.reduce_sum(tf.cast(decided, tf.float32) * share, axis=(1, 2))),
         ]
@@ -96,6 +100,25 @@ class FMeasure(MapMetric):
         if self.average == "curves":
             f = f_measure(precision, recall, self.beta2)
         return FMeasureResult.from_curves(precision, recall, f, mae=error, polarisation=polarised, images=round(images))
+
+    def max_f_error(self) -> float:
+        """Give the standard error of MaxF over the images so far, where curves are averaged; outside of graphs only.
+
+        It is NaN for fewer than two images. The variances of precision and recall are carried through F's derivatives.
+        """
+        images = float(keras.ops.convert_to_numpy(self.images))
+        if images < 2 or self.average != "curves":
+            return math.nan
+        best = int(np.argmax(keras.ops.convert_to_numpy(self._curve())))
+        sums = [keras.ops.convert_to_numpy(one).astype("float64") / images
+                for one in (self.precision_sum, self.recall_sum, self.square_sums)]  # fmt: skip
+        precision, recall, squares = sums[0][best], sums[1][best], sums[2][:, best]
+        # dF/dP = (1 + b) R^2 / (b P + R)^2 and dF/dR = (1 + b) b P^2 / (b P + R)^2
+        slopes = np.array([recall**2, self.beta2 * precision**2]) * (1 + self.beta2)
+        slopes /= max((self.beta2 * precision + recall) ** 2, 1e-12)
+        variances = squares - np.array([precision**2, recall**2, precision * recall])
+        variance = slopes**2 @ variances[:2] + 2 * slopes.prod() * variances[2]
+        return math.sqrt(max(0.0, float(variance)) / (images - 1))
 
 
 @keras.saving.register_keras_serializable(package="metricfit")

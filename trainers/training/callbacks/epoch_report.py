@@ -49,8 +49,10 @@ class EpochReport(keras.callbacks.Callback):
         """Report, add to the logs, draw."""
         with averaged_weights(self.model):
             self.report = self.evaluate(self.model)
-        if logs is not None and self.add_logs:
-            logs.update({f"val_{name}": value for name, value in self.report.scalars.items()})
+        if logs is not None:
+            figures = self.report.scalars if self.add_logs else {}
+            errors = {f"{name}_error": value for name, value in self.report.errors.items()}
+            logs.update({f"val_{name}": value for name, value in {**figures, **errors}.items()})
         if (epoch + 1) % self.every:
             return
         for name, figure in self.report.figures(f"Epoch {epoch + 1}").items():

@@ -15,21 +15,29 @@ COLUMNS = ("backbone", "data", "epochs", "learning_rate", "loss", "loss_options"
 
 
 class HParams(keras.callbacks.Callback):
-    """Writes the configuration when training starts, and the last epoch's numbers when it ends.
+    """Writes the configuration when training starts.
 
     Args:
         config: the configuration, of any depth.
         log_dir: TensorBoard folder of the run.
         trial_id: name of the run in the table; None lets TensorBoard derive one from the values.
         metrics: keys of final metrics for the table, beside the settings in `COLUMNS`; empty shows everything.
+        usual: the configuration by default: what differs from it is in the table, too.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], log_dir: str | Path, trial_id: str | None = None, metrics: Iterable[str] = ()
+        self,
+        config: Mapping[str, Any],
+        log_dir: str | Path,
+        trial_id: str | None = None,
+        metrics: Iterable[str] = (),
+        usual: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.config, self.log_dir, self.trial_id = flatten(config), str(log_dir), trial_id
-        self.metrics = tuple(metrics)
+        self.metrics, defaults = tuple(metrics), flatten(config if usual is None else usual)
+        changed = [name for name, value in self.config.items() if value != defaults.get(name)]
+        self.columns = [name for name in dict.fromkeys((*COLUMNS, *changed)) if name in self.config]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Write the configuration."""
@@ -40,18 +48,19 @@ class HParams(keras.callbacks.Callback):
                     api.Metric(f"final/{one.key}", display_name=one.heading, description=one.explained)
                     for one in metrics_of(*self.metrics)
                 ]
-                api.hparams_config([api.HParam(name) for name in COLUMNS if name in self.config], final)
+                api.hparams_config(list(map(api.HParam, self.columns)), final)
             api.hparams(self.config, trial_id=self.trial_id)
         writer.close()
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Write the numbers of the last epoch, as `last/...`."""
-        _write_scalars(self.log_dir, "last", logs or {})
 
 
 def write_final_metrics(log_dir: str | Path, metrics: Mapping[str, Any]) -> None:
     """Add the final evaluation to a run's table, as `final/...`; what is not a number is left out."""
-    _write_scalars(str(log_dir), "final", metrics)
+    writer = tf.summary.create_file_writer(str(log_dir))
+    with writer.as_default(step=0):
+        for name, value in metrics.items():
+            if isinstance(value, (int, float)):
+                tf.summary.scalar(f"final/{name}", float(value))
+    writer.close()
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
@@ -68,12 +77,3 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int
         else:
             flat[name] = "none" if value is None else str(value)
     return flat
-
-
-def _write_scalars(log_dir: str, group: str, metrics: Mapping[str, Any]) -> None:
-    writer = tf.summary.create_file_writer(log_dir)
-    with writer.as_default(step=0):
-        for name, value in metrics.items():
-            if isinstance(value, (int, float)):
-                tf.summary.scalar(f"{group}/{name}", float(value))
-    writer.close()

@@ -1,5 +1,6 @@
 """The report of an epoch from what Keras' own validation measured: nothing is predicted twice."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -33,7 +34,10 @@ class MetricReport:
     def __call__(self, model: keras.Model) -> SaliencyReport:
         """Give the report; raises `MetricfitError` where the model has no `FMeasure` among its metrics."""
         pictures = list(map(Picture, self.images, self.masks, self.predict(model), self.names))
-        return SaliencyReport({"curves": find_metric(model).to_result()}, pictures=pictures, label="validation")
+        metric = find_metric(model)
+        error = metric.max_f_error()
+        errors = {} if math.isnan(error) else {"max_f": error}
+        return SaliencyReport({"curves": metric.to_result()}, pictures=pictures, label="validation", errors=errors)
 
     def predict(self, model: keras.Model) -> np.ndarray:
         """Give the model's saliency of the pictures, float32 [N, S, S] in [0, 1]."""

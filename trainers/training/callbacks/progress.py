@@ -1,32 +1,67 @@
-"""Keras' progress bar with the numbers that fit into a line."""
+"""How far a training is: a bar for each epoch, and a line at its end with the numbers that fit into it."""
 
-import sys
+import logging
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import keras
 
+from ...progress import progress
 
-class Progress(keras.callbacks.ProgbarLogger):
-    """Keras' own bar (a line an epoch where there is no terminal) of the logs in `shown`, for `fit(verbose=0)`."""
+log = logging.getLogger("metricfit")
+
+MEASURED = 10  # steps of the first epoch, by which the time of all is told
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows the logs in `shown`, for `fit(verbose=0)`, and soon after the beginning how long it will all take."""
 
     def __init__(self, shown: Iterable[str]) -> None:
         super().__init__()
         self.shown = tuple(shown)
+        self._bar: Any = None
+        self._began = self._warm = 0.0
+        self._first: int | None = None
 
-    def set_params(self, params: dict[str, Any]) -> None:
-        """Take the number of steps and epochs; the verbosity of `fit` is that of its own bar."""
-        super().set_params(params)
-        self.verbose = 1 if sys.stdout.isatty() else 2
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Open a bar."""
+        if self._first is None:
+            self._first = epoch
+            log.info("the first step is compiled now, which takes up to a minute")
+        self._began, self._epoch = time.monotonic(), epoch
+        title = f"epoch {epoch + 1} of {self.params['epochs']}"
+        self._bar = progress(total=self.params["steps"], desc=title, unit="step", leave=False)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
-        super().on_train_batch_end(batch, self._chosen(logs))
+        if "loss" in (logs or {}):
+            self._bar.set_postfix_str(f"loss {float((logs or {})['loss']):.3f}", refresh=False)
+        self._bar.update()
+        if self._epoch == self._first and batch in (0, MEASURED):
+            now = time.monotonic()
+            if batch:
+                self._say_how_long((now - self._warm) / MEASURED)
+            self._warm = now  # the first step was compiled, and is no measure
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Finish the bar."""
-        super().on_epoch_end(epoch, self._chosen(logs))
+        """Close the bar, and write the line."""
+        self._bar.close()
+        found = [
+            f"{name.replace('val_', 'val ')} {float(value):.3f}"
+            for name in self.shown
+            if (value := (logs or {}).get(name)) is not None
+        ]
+        seconds = time.monotonic() - self._began
+        log.info("epoch %d of %d, %.0f s: %s", epoch + 1, self.params["epochs"], seconds, ", ".join(found))
 
-    def _chosen(self, logs: dict[str, Any] | None) -> dict[str, Any]:
-        logs = logs or {}
-        return {name: logs[name] for name in self.shown if name in logs}
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close a bar that an interruption left."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say_how_long(self, seconds: float) -> None:
+        steps = self.params["steps"] * (self.params["epochs"] - self._epoch)
+        whole = f"{seconds * steps / 60:.0f} minutes" if seconds * steps > 90 else f"{seconds * steps:.0f} seconds"
+        self._bar.clear()
+        log.info("about %s for %d steps of %.2g s, and some more to measure after each epoch", whole, steps, seconds)

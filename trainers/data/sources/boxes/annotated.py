@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from ....errors import DataError
+from ....progress import progress
 from ...example import Example, Source
 from ...images import Readable, read_image
 from ..annotations import CASE, alike, check_stated_size, mend_boxes
@@ -154,7 +154,7 @@ Read = dict[Path, Annotation | DataError]
 def read_all(files: Iterable[Path], read: Callable[[Path], Annotation], name: str) -> Read:
     """Read annotation files."""
     found: Read = {}
-    for path in tqdm(list(files), desc=f"read {name}", unit="file", disable=None, delay=2, leave=False):
+    for path in progress(list(files), desc=f"read {name}", unit="file", delay=2, leave=False):
         try:
             found[path] = read(path)
         except DataError as error:

@@ -1,0 +1,65 @@
+"""Examples that stand in two sources, and what a training says of them."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metricfit.trainers.data.example import Example, Source
+from metricfit.trainers.data.shared import shared_examples
+from metricfit.trainers.data.subset import Subset
+from metricfit.trainers.errors import UsageError
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.training.config import SaliencyConfig
+
+
+class Numbered(Source):
+    """Pictures by number; `shade` tells those of one source from those of another."""
+
+    name, class_names = "numbered", ()
+
+    def __init__(self, numbers, shade=0):
+        self.numbers, self.shade = list(numbers), shade
+        self.names = [f"{number:04d}" for number in self.numbers]
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def load(self, index):
+        return Example(np.full((4, 4, 3), self.shade + self.numbers[index] % 50, np.uint8), name=self.names[index])
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Numbered(range(10, 20)), 0),
+        (Numbered(range(5, 15)), 5),
+        (Numbered(range(10)), 10),
+        (Numbered(range(10), shade=60), 0),
+        (Numbered([]), 0),
+    ],
+)
+def test_equal_pictures_of_equal_names_are_found(other, expected):
+    found = shared_examples(Numbered(range(10)), other)
+    assert found == other.names[:expected]
+
+
+def test_of_many_some_are_compared(monkeypatch):
+    training, looked_at = Numbered(range(1000)), []
+    monkeypatch.setattr(Numbered, "load", lambda self, index: looked_at.append(index) or Example(np.zeros((1, 1, 3))))
+    assert len(shared_examples(training, Subset(training, range(0, 1000, 2)))) == 500
+    assert len(looked_at) == 100
+
+
+def test_a_selection_that_trains_is_refused_or_told_of(monkeypatch):
+    saliency, told = get_task("saliency"), []
+    config = SaliencyConfig(data="folder:a:train + scenes:val", val="folder:a:train")
+    with pytest.raises(UsageError, match="--val has folder:a:train, which is training data, too"):
+        saliency.open_sources(config)
+    sources = {"a": Numbered(range(10)), "b": Numbered(range(7, 12))}
+    monkeypatch.setattr(saliency, "open_source", lambda text, config: sources[text])
+    monkeypatch.setattr(logging.getLogger("metricfit"), "warning", lambda text, *values: told.append(text % values))
+    saliency.open_sources(replace(config, data="a", val="b"))
+    (sentence,) = told
+    assert "3 of the 5 examples of --val are training data, too (0007, 0008, 0009)" in sentence
