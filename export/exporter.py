@@ -123,6 +123,8 @@ def export_run(
             file: check(task, file, files.files[file][1], expected, found, seed=seed)
             for file, found in measured.items()
         }
+        if expected.warning:
+            warnings.append(f"On the validation data {expected.warning}")
         files.refused |= {file: verdict.refusal for file, verdict in verdicts.items() if verdict.refusal}
         files.drop()
         tested = {

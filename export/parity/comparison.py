@@ -28,7 +28,7 @@ class Measured:
     metrics: dict[str, float]
     thresholds: Thresholds
     agreement: Agreement | None = None  # with the Keras model; None for that itself
-    judge: Judge[Any, Any] | None = None  # that knows them by picture, where asked for
+    judge: Judge[Any, Any] | None = None  # which knows them by picture, where asked for
     warning: str = ""  # what the report says of a model that is none
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,9 +87,8 @@ def compare(
         if name not in refused:
             report = judge.result()
             thresholds = cast(Thresholds, dict(report.thresholds))
-            measured[name] = Measured(
-                task.figures(report.scalars), thresholds, agreements.get(name), judge if by_picture else None
-            )
+            figures = task.figures(report.scalars)
+            measured[name] = Measured(figures, thresholds, agreements.get(name), judge, report.warning)
     return measured.pop(""), measured
 
 

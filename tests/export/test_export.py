@@ -372,6 +372,18 @@ def test_a_training_that_is_not_finished_is_said(rows, metrics, more, said, sour
         assert f"- {warning}\n" in (tmp_path / "out/README.md").read_text()
 
 
+def test_a_model_that_marks_everything_is_said(source, tmp_path, caplog):
+    model = red_detector()
+    model.get_layer("head").set_weights([np.zeros((1, 1, 8, 1), np.float32), np.full(1, 6, np.float32)])
+    result = export_run(
+        make_run(tmp_path / "run", source, model), tmp_path / "out", formats=("savedmodel",), quiet=True
+    )
+    (warning,) = result.card.warnings
+    assert warning.startswith("On the validation data the maps mark everything")
+    assert warning in caplog.text
+    assert f"- {warning}\n" in (tmp_path / "out/README.md").read_text()
+
+
 def test_the_representative_pictures_are_training_pictures(source):
     training, selection = split_for_selection(open_source(source))
     stretch = partial(fit_image, side=SIZE, resizing="stretch")
