@@ -48,8 +48,7 @@ class PyAV(Encoder):
         import av
 
         self._frame: Any = av.VideoFrame.from_ndarray
-        # An absolute path: "12:30.mp4" would be read as an address.
-        self._file = av.open(str(path.absolute()), "w", options=_FASTSTART)
+        self._file = av.open(str(path), "w", options=_FASTSTART)
         stream: Any = self._file.add_stream(codec, rate=Fraction(fps).limit_denominator(60000))
         (stream.height, stream.width), stream.pix_fmt = size, "yuv420p"
         stream.codec_context.open()

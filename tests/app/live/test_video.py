@@ -101,6 +101,7 @@ def test_a_video_of_any_name_is_read_and_written(tmp_path, monkeypatch, name):
     for frame in frames:
         recording.write(frame.image)
     recording.close()
+    assert recording.note == "", "H.264, as under any other name"
     again = open_frames(f"made-{name}")
     assert len(_drain(again)) == 4
     again.close()
