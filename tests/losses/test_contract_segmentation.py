@@ -23,6 +23,7 @@ OTHER_VALUES = {
     "bins": 77,
 }
 B, H, W = 3, 4, 5
+pytestmark = pytest.mark.filterwarnings("ignore:y_true with an axis of classes")
 each_loss = pytest.mark.parametrize("name", NAMES)
 both_forms = pytest.mark.parametrize("from_logits", [False, True], ids=["probabilities", "logits"])
 
