@@ -44,8 +44,8 @@ def convert(source: Source, layout: str, out: Path, *, needs: str, quiet: bool =
         raise UsageError(f"--to {layout} holds {' or '.join(FORMATS[layout])}, not {needs}: {advice}")
     with folder_beside(out) as folder:
         writer = WRITERS[layout](folder, source.class_names, needs)
-        given = {"total": len(source), "desc": f"write {out}", "unit": "image", "delay": 0.5, "leave": False}
-        with ThreadPoolExecutor(workers()) as pool, progress(quiet=quiet, **given) as bar:
+        pool, title = ThreadPoolExecutor(workers()), f"write {out}"
+        with pool, progress(total=len(source), desc=title, unit="image", quiet=quiet, delay=0.5, leave=False) as bar:
             # A few at a time, so that the pictures in memory stay few.
             for start in range(0, len(source), _AT_ONCE):
                 indices = range(start, min(start + _AT_ONCE, len(source)))
