@@ -24,7 +24,7 @@ from ..data.targets.base import Target
 from ..errors import UsageError
 from ..judge.base import Judge, Report, evenly_spread
 from ..judge.feeding import found_in
-from ..judge.spread import BLOCKS, judged_in_blocks
+from ..judge.spread import BLOCKS, FEW, judged_in_blocks
 from ..judge.views import PLAIN, Views
 from ..models.backbones.weights import check_weights
 from ..models.precision import dtype_policy, policy_of
@@ -158,7 +158,8 @@ class Task(ABC, Generic[ConfigT, ReportT]):
         """Give what reports on the model after each epoch."""
         predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
         given = {"batch_size": config.batch_size, "label": "validation", "quiet": True, **self.judging_of(config)}
-        return lambda model: self.evaluate(predictor(model), selection, errors=True, **given)
+        few = len(selection) <= FEW  # more tell epochs apart, and take long to leave out in turn
+        return lambda model: self.evaluate(predictor(model), selection, errors=few, **given)
 
     def judging_of(self, config: ConfigT) -> dict[str, Any]:
         """Give the options of `judge` that a training's configuration has."""
@@ -297,7 +298,7 @@ class Task(ABC, Generic[ConfigT, ReportT]):
                 return run.RunResult(folder, None, interrupted)
             report = self.evaluate(
                 best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
-                quiet=config.quiet, errors=True, **self.judging_of(config),
+                quiet=config.quiet, errors=len(selection) <= FEW, **self.judging_of(config),
             )  # fmt: skip
             run.say_best(folder, report, self.shown, len(selection))
             made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
