@@ -3,16 +3,23 @@
 import pickle
 from pathlib import Path
 
+import h5py
 import keras
 import keras_cv
 import numpy as np
 import pytest
 import tensorflow as tf
+from numpy.lib.stride_tricks import sliding_window_view
 
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.errors import MetricfitError, UsageError
 from metricfit.trainers.models.backbones.builders import BACKBONES, PREPROCESSING, efficientnet_lite0
-from metricfit.trainers.models.backbones.weights import IMAGENET_PACKAGES, load_backbone_weights, read_pytorch_tensors
+from metricfit.trainers.models.backbones.weights import (
+    IMAGENET_PACKAGES,
+    _assign_in_layer_order,
+    load_backbone_weights,
+    read_pytorch_tensors,
+)
 from metricfit.trainers.models.deeplab import PyramidPooling, build_deeplab
 from metricfit.trainers.models.layers.logits import logits_layer
 from metricfit.trainers.models.preparation import fit_statistics_to
@@ -130,6 +137,23 @@ def test_weights_from_a_file(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_kernels_of_pytorch_do_in_keras_what_they_did():
+    rng = np.random.default_rng(0)
+    image = keras.Input((6, 7, 3))
+    features = keras.layers.Conv2D(4, 3, use_bias=False)(image)
+    model = keras.Model(image, keras.layers.DepthwiseConv2D(3, use_bias=False)(features))
+    # As PyTorch lays them out: outputs, inputs of each, rows, columns.
+    full, by_channel = rng.normal(size=(4, 3, 3, 3)), rng.normal(size=(4, 1, 3, 3))
+    unused = {"norm.num_batches_tracked": np.array(9), "fc.weight": np.zeros((2, 4)), "fc.bias": np.zeros(2)}
+    _assign_in_layer_order(model, {"first": full, "second": by_channel} | unused)
+    picture = rng.normal(size=(1, 6, 7, 3))
+    expected = np.einsum("byxcij,ocij->byxo", sliding_window_view(picture, (3, 3), axis=(1, 2)), full)
+    expected = np.einsum("byxcij,cij->byxc", sliding_window_view(expected, (3, 3), axis=(1, 2)), by_channel[:, 0])
+    np.testing.assert_allclose(model(picture), expected, atol=1e-4)
+    with pytest.raises(MetricfitError, match="1 ImageNet tensors found no layer"):
+        _assign_in_layer_order(model, {"first": full, "second": by_channel, "third": full} | unused)
+
+
 @pytest.mark.parametrize("backbone", list(IMAGENET_PACKAGES))
 def test_weights_from_an_imagenet_package_know_a_cat(backbone, caplog):
     package = pytest.importorskip(IMAGENET_PACKAGES[backbone])
@@ -169,6 +193,32 @@ def test_a_file_of_another_network_is_one_sentence(tmp_path):
     with pytest.raises(MetricfitError, match="does not hold the weights of the backbone mobilenet_v3_small") as caught:
         build_deeplab("mobilenet_v3_small", size=64, weights=str(tmp_path / "dense.weights.h5"))
     assert "\n" not in str(caught.value)
+
+
+class Nested(keras.layers.Layer):
+    """Keeps its parts in lists of lists, which Keras before 3.15 did not write."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.parts = [[keras.layers.Dense(3)]]
+
+    def build(self, input_shape):
+        self.parts[0][0].build(input_shape)
+
+    def call(self, inputs):
+        return self.parts[0][0](inputs)
+
+
+def test_a_file_that_leaves_a_part_at_its_random_start_is_refused(tmp_path):
+    image = keras.Input((4,))
+    model = keras.Model(image, Nested()(image))
+    path = tmp_path / "nested.weights.h5"
+    model.save_weights(path)
+    load_backbone_weights(model, "resnet50", str(path))
+    with h5py.File(path, "a") as file:
+        del file["layers/nested/parts/container"]
+    with pytest.raises(MetricfitError, match="does not hold the weights of the backbone resnet50: Skipping nested"):
+        load_backbone_weights(model, "resnet50", str(path))
 
 
 def test_an_unreachable_preset_is_one_sentence(monkeypatch):

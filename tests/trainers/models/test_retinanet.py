@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from metricfit import losses
+from metricfit.losses.base import AnchorLoss
 from metricfit.losses.boxes import aligned_giou, aligned_iou
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.backbones.builders import BACKBONES
@@ -197,6 +198,31 @@ def test_rank_sort_takes_the_iou_as_a_fact():
     assert to_deltas is None
 
 
+class WeighedByQuality(AnchorLoss):
+    """A loss of one's own with a derivative by the quality that it is told."""
+
+    needs = "localization_quality"
+
+    def parts(self, labels, scores, localization=None, *, one_hot=False):
+        return tf.reduce_sum(tf.where(labels == 1, localization * tf.nn.softplus(-scores), 0.0)), None
+
+
+def test_no_loss_reaches_the_boxes_by_their_quality():
+    grid = build_grid()
+    logits, deltas = raw_outputs(grid)
+    y = pictures()[1]
+    targets = assign_by_iou(y["boxes"], y["classes"], grid)
+    with tf.GradientTape() as tape:
+        tape.watch([logits, deltas])
+        classification, _ = detector_loss(WeighedByQuality(), "iou", targets, logits, deltas, grid.boxes())
+    to_logits, to_deltas = tape.gradient(classification, [logits, deltas])
+    iou = aligned_iou(decode_boxes(deltas, grid.boxes()), targets.boxes).numpy()[..., None]
+    positive = class_labels(targets, 2).numpy() == 1
+    assert (iou * positive).max() > 0.3
+    np.testing.assert_allclose(to_logits, np.where(positive, -iou / (1 + np.exp(logits)), 0), atol=1e-6)
+    assert to_deltas is None
+
+
 @pytest.mark.parametrize("name", [entry.name for entry in losses.LOSSES.values() if entry.task == "detection"])
 def test_without_objects_the_boxes_part_is_zero_and_all_is_finite(name):
     grid = build_grid()
@@ -291,6 +317,8 @@ def test_mixed_precision(tiny):
         plain = in_float32(model)
     assert {layer.compute_dtype for layer in plain._flatten_layers()} == {"float32"}
     assert plain.class_names == NAMES
+    for own, given in zip(plain.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, given)
     for name, part in plain(images).items():
         np.testing.assert_allclose(part, model(images)[name], atol=0.02)
 
