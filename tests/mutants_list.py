@@ -430,7 +430,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/metrics/keras/miou.py",
         "tests/trainers/metrics/keras/test_miou.py",
-        ("tf.where(counted, weights, 0)", "weights"),
+        ("tf.where(counted, weights, 0 * weights)", "weights"),
     ),
     *of(
         "export/parity/boxes.py",
