@@ -16,7 +16,7 @@ from .options import EvaluateOptions
 
 def coding_of(options: EvaluateOptions, runner: Runner, files: FileCoding) -> LabelCoding:
     """Tell what label values mean in the data that a model is measured on."""
-    settings, classes = _settings(runner), options.classes
+    settings, classes = settings_of(runner), options.classes
     ignore = tuple(settings.get("ignore") or ()) if options.ignore is None else options.ignore
     # Names that the data have themselves come first: they may be other data than the run's.
     if classes is None and settings.get("classes"):
@@ -27,7 +27,7 @@ def coding_of(options: EvaluateOptions, runner: Runner, files: FileCoding) -> La
 
 def files_of(options: EvaluateOptions, runner: Runner) -> FileCoding:
     """Tell how the files are written from which masks or labels are read."""
-    settings = _settings(runner)
+    settings = settings_of(runner)
     threshold = settings.get("mask_threshold") if options.mask_threshold is None else options.mask_threshold
     trained = settings.get("colours") or ""
     # The run's own may lie elsewhere by now, or be of no use here: labels in colour say that one is missing.
@@ -35,7 +35,7 @@ def files_of(options: EvaluateOptions, runner: Runner) -> FileCoding:
     return FileCoding(threshold, options.resize_masks or bool(settings.get("resize_masks")), colours)
 
 
-def _settings(runner: Runner) -> Mapping[str, Any]:
+def settings_of(runner: Runner) -> Mapping[str, Any]:
     """Give the settings of the model's training as far as its card or run knows them."""
     if runner.card is not None:
         return runner.card.config

@@ -1,16 +1,22 @@
 """The verb `evaluate`: any model file on any source; table, JSON and figures."""
 
+import contextlib
+import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..export.runners.base import Runner
 from ..export.runners.keras import KerasRunner
+from ..trainers.data.example import Source
 from ..trainers.data.pixel_files.coding import FileCoding
 from ..trainers.data.scan.scanner import checked_source
+from ..trainers.data.shared import shared_examples
+from ..trainers.data.sources import open_source
 from ..trainers.data.subset import split_for_selection
-from ..trainers.errors import UsageError
+from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import write_json
 from ..trainers.judge.base import Report
 from ..trainers.judge.views import Views
@@ -19,11 +25,13 @@ from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.tasks.base import Task
 from ..trainers.training.config import SaliencyConfig, read_config
 from ..trainers.training.run_folder import versions
-from .coding import coding_of, files_of
+from .coding import coding_of, files_of, settings_of
 from .options import EvaluateOptions
 from .predictor import load_predictor
 from .reports import made, say
 from .tasks import TASKS as APP_TASKS
+
+log = logging.getLogger("metricfit")
 
 # Task -> options that say how its data are read.
 OF_DATA = {
@@ -67,6 +75,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
         coding=coding, files=files,
     )  # fmt: skip
+    _say_what_trained(source, settings_of(runner).get("data"))
     settings = {name: getattr(options, name) for name in task.judging}
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
@@ -84,6 +93,18 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         **report.to_dict(),
     }
     return Evaluation(report, summary)
+
+
+def _say_what_trained(source: Source, trained: str | None) -> None:
+    """Warn of pictures that are the training's own, as far as its data are on this machine."""
+    known: Sequence[str] = ()
+    with contextlib.suppress(MetricfitError):
+        known = shared_examples(open_source(trained, needs="none"), source) if trained else ()
+    if known:
+        log.warning(
+            "%d of the %d pictures are of the data that the model was trained on: their figures say nothing of others",
+            len(known), len(source),
+        )  # fmt: skip
 
 
 def _predictor(options: EvaluateOptions, runner: Runner, task: Task[Any, Any]) -> Any:
@@ -112,7 +133,8 @@ def report_folder(options: EvaluateOptions) -> Path:
     """Give reports/MODEL/DATA, with what differs from plain measuring behind: no evaluation lands on another."""
     path = Path(options.model).resolve()
     inside = path.suffix in (".keras", ".tflite") or path.name == "saved_model"
-    model = f"{path.parent.name}-{path.stem}" if inside else path.name
+    # An export may be called like its run.
+    model = f"{path.parent.name}-{path.stem}" if inside else path.name + "-export" * (path / "card.json").is_file()
     data = re.sub(r"[^\w.-]+", "-", options.data).strip("-")
     suffix = "" if options.protocol == "raw" else f"-{options.protocol}"
     suffix += "" if options.logit_scale == "1" else f"-logits-{options.logit_scale}"

@@ -13,6 +13,7 @@ import numpy as np
 from ..trainers.errors import DataError, UsageError
 from ..trainers.files import write_json, write_text
 from ..trainers.progress import progress
+from ..trainers.text import read_json
 from .live.options import PredictOptions
 from .live.recording import Recording
 from .live.video import Video
@@ -138,6 +139,7 @@ class Prediction:
         """Write results.json before anything else: an interrupted prediction's folder is then known as ours."""
         if self.summary or self.out is None:
             return
+        self._note_earlier(self.out / RESULTS)
         runner = self.predictor.runner
         self.summary |= {
             "schema_version": SCHEMA_VERSION,
@@ -151,6 +153,19 @@ class Prediction:
             "failures": self.failures,
         }
         write_json(self.out / RESULTS, self.summary)
+
+    def _note_earlier(self, path: Path) -> None:
+        """Say what the new results.json does not list any more."""
+        if not path.is_file():
+            return
+        earlier = read_json(path)
+        names = {picture.name for picture in self.pictures} | set(map(str, self.videos))
+        listed = [entry["name"] for kind in ("pictures", "videos") for entry in earlier.get(kind, ())]
+        if others := [name for name in listed if name not in names]:
+            self.notes.append(
+                f"{path} listed {len(others)} others before, such as {others[0]}: their files stay, but it lists them "
+                "no more"
+            )
 
     def _found(self, picture: Picture) -> Result | None:
         """Predict a picture; None, and a failure noted, where it cannot be read."""

@@ -1,5 +1,6 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
+import logging
 from contextlib import contextmanager
 from functools import partial
 
@@ -93,6 +94,16 @@ def registered():
         # Moving statistics must settle within 27 steps.
         patch.setattr(deeplab, "build_deeplab", partial(deeplab.build_deeplab, batch_norm_momentum=0.5))
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_as_before():
+    """Give the program's log back as it was: a verb writes it to the standard output of its own test."""
+    log = logging.getLogger("metricfit")
+    handlers, level, propagate = list(log.handlers), log.level, log.propagate
+    yield
+    log.handlers[:], log.propagate = handlers, propagate
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,10 @@ def test_evaluate_gives_what_the_verb_writes(trained, tmp_path, capsys, monkeypa
     assert len(repr(trained)) < 1000, "a notebook shows it"
     assert (tmp_path / "typed/metrics.json").read_text() == (tmp_path / "called/metrics.json").read_text()
     assert {path.name for path in Path("typed").iterdir()} == {path.name for path in Path("called").iterdir()}
-    with pytest.raises(UsageError, match="--scales is for segmentation models"):
+    assert "the model was trained on" not in capsys.readouterr().out
+    cli.main(["evaluate", str(trained.folder), "--data", "discs:train", "--out", "trained", "--quiet"])
+    assert "60 of the 60 pictures are of the data that the model was trained on" in capsys.readouterr().out
+    with pytest.raises(UsageError, match=r"^scales is for segmentation models"):
         metricfit.evaluate(trained.folder, "discs:test", scales=[0.5, 1.0])
 
 
@@ -195,7 +198,7 @@ def test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told(tmp_
         metricfit.predict(model, "in", quiet=True)
     with pytest.raises(UsageError, match="at least one picture"):
         metricfit.predict(model, [])
-    with pytest.raises(UsageError, match="--threshold from 0 to 1"):
+    with pytest.raises(UsageError, match="a threshold from 0 to 1"):
         metricfit.predict(model, "in/a.png", threshold=2)
 
 

@@ -24,6 +24,7 @@ class KnowingRunner:
     size = 64
     resizing = "pad"
     class_names = NAMES[::-1]
+    path, card = "runs/detector/model.keras", None
 
     def __init__(self):
         self._predict = knowing(Squares(), self.size, self.resizing, self.class_names, shift=1.0)
@@ -41,15 +42,14 @@ def evaluate(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr(evaluation, "load_predictor", lambda path: model)
         arguments = ["evaluate", "runs/detector", "--data", "squares", "--out", str(tmp_path / "report"), "--quiet"]
         code = cli.main([*arguments, *options])
-        return code, tmp_path / "report", capsys.readouterr().err
+        told = capsys.readouterr()
+        return code, tmp_path / "report", told.err or told.out
 
     return run
 
 
-def test_a_detector_is_measured_by_ap_and_olrp(evaluate, monkeypatch):
-    printed = []
-    monkeypatch.setattr(evaluation.log, "info", lambda message, *values: printed.append(message % values))
-    code, folder, _ = evaluate("--correlation-bounds", "--batch-size", "3")
+def test_a_detector_is_measured_by_ap_and_olrp(evaluate):
+    code, folder, text = evaluate("--correlation-bounds", "--batch-size", "3")
     assert code == 0
     assert sorted(path.name for path in folder.iterdir()) == [
         "metrics.json", "panels.png", "precision_recall.png", "thresholds.png",
@@ -62,7 +62,6 @@ def test_a_detector_is_measured_by_ap_and_olrp(evaluate, monkeypatch):
     assert scalars["ap50"] == pytest.approx(1.0)
     assert list(summary["classes"]) == list(NAMES)
     assert summary["correlation_bounds"]["lower"]["ap50"] == pytest.approx(1.0)
-    text = "\n".join(printed)
     for words in ("AP75", "oLRP", "band from", "squares (8)", "owl", "scored against IoU", f"{scalars['ap']:.3f}"):
         assert words in text
     assert evaluate()[0] == 0
@@ -118,6 +117,15 @@ def test_data_without_a_box_that_counts_are_refused_before_anything_is_predicted
     assert code == 3
     assert "none of the 8 pictures of squares has a box that counts" in told
     assert not folder.exists()
+
+
+def test_an_export_called_like_its_run_is_reported_apart(tmp_path):
+    for place in ("runs/a", "exports/a"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "exports/a/card.json").touch()
+    options = [EvaluateOptions(model=str(tmp_path / place), data="voc:cells") for place in ("runs/a", "exports/a")]
+    folders = [str(evaluation.report_folder(one)) for one in options]
+    assert folders == ["reports/a/voc-cells", "reports/a-export/voc-cells"]
 
 
 def test_no_evaluation_lands_on_another_by_default():

@@ -218,6 +218,16 @@ def test_the_default_folder_is_a_fresh_one(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "predictions-3").exists()
 
 
+def test_what_results_no_longer_list_is_said(tmp_path, capsys):
+    for name in ("a", "b"):
+        save(tmp_path / f"{name}.png", disc())
+        predict(_options(tmp_path, tmp_path / f"{name}.png", quiet=False))
+        told = capsys.readouterr().out
+        assert ("listed 1 others before" in told) == (name == "b")
+    predict(_options(tmp_path, tmp_path / "b.png", quiet=False))
+    assert "before" not in capsys.readouterr().out, "the same again replaces itself"
+
+
 def test_o_is_out():
     options = cli._read_options("predict", PredictOptions, ["saliency_lite0", "a.png", "-o", "there", "--objects"])
     assert (str(options.out), options.objects, options.inputs) == ("there", True, ("a.png",))

@@ -194,7 +194,11 @@ def say_best(folder: Path, report: Report, shown: Sequence[str], pictures: int) 
     )
     if error is not None:
         low, high = interval(value, error, pictures)
-        log.info("on other sets of %d pictures it would lie between %.3f and %.3f (95 %%)", pictures, low, high)
+        log.info(
+            "by the spread among these pictures %.3f to %.3f (95 %%); but they are few, and picked the epoch: "
+            "'metricfit evaluate %s --data OTHERS' says what it is worth",
+            low, high, folder,
+        )  # fmt: skip
     if report.warning:
         log.warning(
             "%s is not worth using: %s. Train for more steps (--epochs, --min-epoch-steps), with first weights "

@@ -291,7 +291,7 @@ def test_segmentation_and_detection_have_their_own_figures(compare, fake):
         (("--losses", "ap"), 2, "--loss ap: ap is no loss of maps: choose among floss"),
         (("--losses", "floss + 0.5 * alrp"), 2, "alrp is no loss of maps"),
         (("--losses", "gloss,floss"), 2, "gloss is no loss of maps"),
-        (("--losses", "softmax_cross_entropy"), 2, "at least 2 classes: take cross_entropy for one"),
+        (("--losses", "softmax_cross_entropy"), 2, "of 2 or more"),
         (("--losses", "floss", "--seeds", "0"), 2, "--seeds must be at least 1, got 0"),
         (("--losses", "floss", "--learning-rates", "fast"), 2, "--learning-rates takes numbers above 0"),
         (("--losses", "floss", "--learning-rates", "0"), 2, "--learning-rates takes numbers above 0"),
