@@ -18,7 +18,6 @@ from ..data.classes import with_class_names
 from ..data.example import Example, Source
 from ..data.scan.scanner import checked_source
 from ..data.shared import shared_examples
-from ..data.sources import split_texts
 from ..data.subset import split_for_selection
 from ..data.targets.base import Target
 from ..errors import UsageError
@@ -169,11 +168,6 @@ class Task(ABC, Generic[ConfigT, ReportT]):
 
     def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
         """Open and scan the data that train and those that choose: epochs, thresholds, learning rates."""
-        if both := set(split_texts(config.data)) & set(split_texts(config.val or "")):
-            raise UsageError(
-                f"--val has {' and '.join(sorted(both))}, which is training data, too: epochs picked there say nothing "
-                "of other pictures; name other data, or leave --val out, and every tenth example is held out"
-            )
         training = self.open_source(config.data, config)
         if not config.val:
             return split_for_selection(training)
