@@ -19,6 +19,7 @@ from ..pixel_files.coding import FileCoding
 from ..pixel_files.colours import read_colours
 from ..pixel_files.labels import LabelReader
 from ..pixel_files.masks import MaskReader
+from .layouts.names import PLAIN, Affixes, find_affixes
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
@@ -29,9 +30,9 @@ CLASS_FILES = ("classes.txt", "codes.txt")
 """What lists the names of classes, a line for each value; fastai's copy of CamVid has codes.txt."""
 
 
-def by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """Give the files of each stem, in their order."""
-    return by_key(paths, lambda path: composed(path.stem))
+def by_stem(paths: Iterable[Path], affixes: Affixes = PLAIN[0]) -> dict[str, list[Path]]:
+    """Give the files of each stem, without what surrounds it, in their order."""
+    return by_key(paths, lambda path: affixes.key(composed(path.stem)))
 
 
 def by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
@@ -216,12 +217,10 @@ def open_folder(rest: str, needs: str, files: FileCoding) -> FolderSource:
 
     Images lie in `PATH/images`, masks or labels of equal stem in `PATH/masks` or `PATH/labels`, and `PATH/SPLIT.txt`
     has a name a line; or all lies below `PATH/SPLIT/`. With `needs="none"` a plain folder of pictures will do.
-    `IMAGES,MASKS` names any two folders instead.
+    `IMAGES,MASKS` names any two folders instead, whose pairs may differ in what is before or behind all of the stems.
     """
     if pair := _two_folders(rest):
-        images_found, partners_found = (by_stem(picture_files(folder)) for folder in pair)
-        wanted, name = f"{pair[1]}/*.png", f"folder:{rest}"
-        return pixel_source(name, pair[1].parent, images_found, partners_found, needs, files, wanted=wanted)
+        return _open_two(f"folder:{rest}", *pair, needs, files)
     path, split = path_and_split(rest)
     listed, base = None, path
     if split and (path / f"{split}.txt").is_file():
@@ -256,6 +255,16 @@ def open_folder(rest: str, needs: str, files: FileCoding) -> FolderSource:
     partners = by_stem(picture_files(beside)) if needs in PARTNERS else None
     wanted = f"{beside}/*.png"
     return pixel_source(f"folder:{rest}", path, by_stem(images), partners, needs, files, listed=listed, wanted=wanted)
+
+
+def _open_two(name: str, folder: Path, beside: Path, needs: str, files: FileCoding) -> FolderSource:
+    images, partners = picture_files(folder), picture_files(beside)
+    own, other = find_affixes(set(by_stem(images)), set(by_stem(partners)))
+    found, paired, wanted = by_stem(images, own), by_stem(partners, other), f"{beside}/{other.head}*{other.tail}.png"
+    source = pixel_source(name, beside.parent, found, paired, needs, files, wanted=wanted)
+    if (own, other) != PLAIN and needs != "none":
+        source.recognised = (f"{name}: {own} with {other}, {len(found.keys() & paired.keys())} pairs",)
+    return source
 
 
 def pixel_source(

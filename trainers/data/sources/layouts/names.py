@@ -105,9 +105,12 @@ class Affixes:
         return f"{self.head}*{self.tail}"
 
 
+PLAIN = (Affixes(), Affixes())
+
+
 def find_affixes(images: set[str], partners: set[str]) -> tuple[Affixes, Affixes]:
     """Find what must be taken from the stems of pictures and of masks so that the most agree."""
-    best, most = (Affixes(), Affixes()), len(images & partners)
+    best, most = PLAIN, len(images & partners)
     if most >= 0.9 * min(len(images), len(partners)):
         return best
     for of_image in _common(images):

@@ -13,12 +13,11 @@ from ....text import composed
 from ...pixel_files.coding import FileCoding
 from ..folder import FolderSource, pixel_source
 from .base import GUESSED, NAMED, SIMILAR, Asked, Reading, Tree
-from .names import OWN_WORDS, TRIMAP_WORDS, Affixes, Place, find_affixes, place_of, same_split, split_of
+from .names import OWN_WORDS, PLAIN, TRIMAP_WORDS, Affixes, Place, find_affixes, place_of, same_split, split_of
 
 Context = tuple[str, ...]
 Keyed = dict[str, list[Path]]
 
-PLAIN = (Affixes(), Affixes())
 COLOUR_FILES = ("label_colors.txt", "label_colours.txt", "class_dict.csv", "labelmap.txt", "colors.txt", "colours.txt")
 
 
@@ -37,7 +36,7 @@ def pair_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     places = [place_of(folder) for folder in tree.folders if tree.pictures(folder)]
     own = OWN_WORDS[asked.needs]
     variants: dict[tuple[str, str], list[Group]] = defaultdict(list)
-    for images, partners in _beside(places):
+    for images, partners in beside(places):
         folders = images.folder, partners.folder
         group = Group(partners.context, tree.pictures(folders[0]), tree.pictures(folders[1]), folders)
         variants[images.word, partners.word].append(group)
@@ -51,7 +50,7 @@ def _sure(image_word: str, partner_word: str, own: tuple[str, ...]) -> int:
     return NAMED if partner_word in own else SIMILAR
 
 
-def _beside(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
+def beside(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
     """Give each folder of partners with each of pictures that the same path leads to."""
     by_context: dict[Context, list[Place]] = defaultdict(list)
     for place in places:
@@ -71,10 +70,7 @@ def _beside(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
 def group_readings(tree: Tree, asked: Asked, groups: Sequence[Group], sure: int, **more: Any) -> Iterator[Reading]:
     """Give the reading of groups that are one data set, or of that split of them which is named; see `pixel_source`."""
     chosen, splits, listed = chosen_groups(tree, groups)
-    affixes = find_affixes(
-        {composed(path.stem) for group in chosen for path in group.images},
-        {composed(path.stem) for group in chosen for path in group.partners},
-    )
+    affixes = affixes_of(chosen)
     images, partners = files_by_key(chosen, affixes)
     count = len(images.keys() & partners.keys())
     if not count:
@@ -119,6 +115,12 @@ def chosen_groups(tree: Tree, groups: Sequence[Group]) -> tuple[list[Group], tup
     ]
     lists = [path for path in tree.files(".txt") if path.stem == tree.split]
     return (named, (), None) if named or not lists else (whole, (), lists[0])
+
+
+def affixes_of(groups: Sequence[Group]) -> tuple[Affixes, Affixes]:
+    """Find what the names of all pictures and of all partners have beside what pairs share."""
+    images = {composed(path.stem) for group in groups for path in group.images}
+    return find_affixes(images, {composed(path.stem) for group in groups for path in group.partners})
 
 
 def files_by_key(groups: Sequence[Group], affixes: tuple[Affixes, Affixes] = PLAIN) -> tuple[Keyed, Keyed]:

@@ -18,9 +18,13 @@ from .class_maps import cityscapes_readings, roboflow_map_readings, voc_map_read
 from .pairs import pair_readings, picture_readings
 from .polygons import labelme_map_readings
 from .side_by_side import alpha_readings, equal_readings, tail_readings
+from .two_folders import two_readings
 
 LAYOUTS = (
     Layout("folder", "images/ and masks/ or labels/ of equal names", ("mask", "labels"), pair_readings),
+    Layout(
+        "guessed from the files", "two folders that pair off, one of masks", ("mask", "labels"), two_readings
+    ),
     Layout("side by side", "x.jpg beside x_mask.png", ("mask", "labels"), tail_readings),
     Layout("side by side", "x.jpg beside x.png", ("mask", "labels"), equal_readings),
     Layout("alpha", "pictures with the mask in their alpha", ("mask",), alpha_readings),
