@@ -21,9 +21,10 @@ class DataSplitOptions(DataOptions):
 
     parts: tuple[str, ...] = ("train=0.8", "val=0.1", "test=0.1")
     """The name and share of each part."""
-    by: Literal["group", "name"] = "group"
+    by: Literal["auto", "group", "name"] = "auto"
     """group keeps pictures together whose folder and name before its last number agree, as frames of a film do; name
-    divides picture by picture (copies that Roboflow made of one picture stay together)."""
+    divides picture by picture (copies that Roboflow made of one picture stay together); auto takes group, and name
+    where all pictures are of one group (IMG_0001, IMG_0002, ...)."""
     group_pattern: str | None = None
     """What tells the group in a picture's name instead, as a regular expression: its first group, or all it finds."""
     out: str | None = None

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...trainers.data.parts import divide, parse_shares
+from ...trainers.data.parts import divide, grouping, parse_shares
 from ...trainers.data.scan.scanner import Faults, counted, scan
 from ...trainers.data.sources import SOURCES, kind_and_rest, open_source, split_texts
 from ...trainers.data.subset import Subset
@@ -16,6 +16,7 @@ from .options import DataSplitOptions
 
 log = logging.getLogger("metricfit")
 _MOST_CLASSES = 10
+_GROUPS = "where some are frames of one film or of one object, say what tells these with --group-pattern"
 
 
 def run(options: DataSplitOptions) -> int:
@@ -28,10 +29,13 @@ def run(options: DataSplitOptions) -> int:
     if there:
         raise UsageError(f"{' and '.join(there)} exist already: remove them, or give another --out or other names")
     source = open_data(options, needs)
-    parts, groups = divide(source.names, shares, options.by, seed=options.seed, pattern=options.group_pattern)
+    by = grouping(source.names, options.by, options.group_pattern)
+    parts, groups = divide(source.names, shares, by, seed=options.seed, pattern=options.group_pattern)
     found = {part: scan(Subset(source, indices), needs=needs, quiet=options.quiet) for part, indices in parts.items()}
     for part, indices in parts.items():
         write_text(lists[part], "".join(f"{source.names[index]}\n" for index in indices))
+    if (options.by, by) == ("auto", "name"):
+        log.info("divided picture by picture, as names like %s tell no groups: %s", source.names[0], _GROUPS)
     log.info("%s", _table(found, groups, source.class_names))
     log.info("%s", made(lists.values()))
     for part, path in lists.items():

@@ -51,6 +51,14 @@ def group_of(name: str, by: str, pattern: str | None = None) -> str:
     return folder + slash + (_NUMBER.sub("", last) if by == "group" else last)
 
 
+def grouping(names: Sequence[str], by: str, pattern: str | None = None) -> str:
+    """Settle `auto`: by group, or by name where all names fall into a single group, so that it tells nothing."""
+    if by != "auto":
+        return by
+    alone = not pattern and len({group_of(name, "group") for name in names}) == 1
+    return "name" if alone else "group"
+
+
 def divide(
     names: Sequence[str], shares: dict[str, float], by: str, *, seed: int = 0, pattern: str | None = None
 ) -> tuple[dict[str, list[int]], dict[str, int]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from metricfit.app import cli
-from metricfit.trainers.data.parts import divide, group_of, parse_shares
+from metricfit.trainers.data.parts import divide, group_of, grouping, parse_shares
 from metricfit.trainers.data.sources import open_source, usual_needs
 from metricfit.trainers.errors import UsageError
 
@@ -44,6 +44,36 @@ def test_lists_beside_a_folder_are_its_splits(tmp_path, capsys):
     assert split(f"folder:{tmp_path}", "--seed", "1") == 2
     assert f"{tmp_path}/train.txt and {tmp_path}/val.txt and" in capsys.readouterr().err
     assert (tmp_path / "train.txt").read_text() == before
+
+
+def test_names_of_a_camera_are_divided_one_by_one_and_this_is_said(tmp_path, capsys):
+    write_pairs(tmp_path, [f"IMG_{index:04d}" for index in range(10)])
+    assert split(f"folder:{tmp_path}", "--by", "group") == 2
+    assert "show 1 group ('IMG'), too few for 3 parts: --by name" in capsys.readouterr().err
+    assert split(f"folder:{tmp_path}", "--group-pattern", "IMG") == 2
+    capsys.readouterr()
+    assert split(f"folder:{tmp_path}") == 0
+    said, *table = capsys.readouterr().out.splitlines()[:5]
+    assert said.startswith("divided picture by picture, as names like IMG_0000 tell no groups: where some are frames")
+    assert [line.split()[:4:3] for line in table[1:]] == [["train", "8"], ["val", "1"], ["test", "1"]]
+    assert len(names_of(f"folder:{tmp_path}:train")) == 8
+
+
+@pytest.mark.parametrize(
+    ("names", "by", "pattern", "settled"),
+    [
+        (["IMG_1", "IMG_2"], "auto", None, "name"),
+        (["1", "2"], "auto", None, "name"),
+        (["x_jpg.rf.1f0c9aa5d2e34b7c", "x_jpg.rf.2f0c9aa5d2e34b7c"], "auto", None, "name"),
+        (["film1_1", "film2_1"], "auto", None, "group"),
+        (["a/1", "b/1"], "auto", None, "group"),
+        (["IMG_1", "IMG_2"], "auto", "IMG", "group"),
+        (["IMG_1", "IMG_2"], "group", None, "group"),
+        (["film1_1", "film2_1"], "name", None, "name"),
+    ],
+)
+def test_what_auto_divides_by(names, by, pattern, settled):
+    assert grouping(names, by, pattern) == settled
 
 
 def test_lists_of_boxes_and_their_classes(tmp_path, capsys):

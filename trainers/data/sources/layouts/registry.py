@@ -22,9 +22,7 @@ from .two_folders import two_readings
 
 LAYOUTS = (
     Layout("folder", "images/ and masks/ or labels/ of equal names", ("mask", "labels"), pair_readings),
-    Layout(
-        "guessed from the files", "two folders that pair off, one of masks", ("mask", "labels"), two_readings
-    ),
+    Layout("guessed from the files", "two folders that pair off, one of masks", ("mask", "labels"), two_readings),
     Layout("side by side", "x.jpg beside x_mask.png", ("mask", "labels"), tail_readings),
     Layout("side by side", "x.jpg beside x.png", ("mask", "labels"), equal_readings),
     Layout("alpha", "pictures with the mask in their alpha", ("mask",), alpha_readings),
