@@ -44,7 +44,11 @@ def test_the_card_says_on_what_it_was_trained_and_how_to_repeat_that(name):
     assert "research use only" in card.data_terms or "MIT" in card.data_terms
     assert len(card.limits) > 40
     assert card.command[-1].startswith(f"metricfit export runs/{name} --to saved_models/{name} ")
-    for text in ((folder / "card.json").read_text(), (folder / "README.md").read_text()):
+    for file, go in (("card.json", '    "cd ../..",\n'), ("README.md", "    cd ../..\n")):
+        # All paths are meant where the first command goes to: the project's own folder.
+        before, *after = (folder / file).read_text().split(go)
+        assert len(after) == 1
+        text = before + after[0]
         assert not re.search(r"(?<![\w.:/])/\w+/|\.\./", text), "a path of some machine"
 
 
@@ -72,6 +76,16 @@ def test_a_name_that_no_model_has_is_answered_with_those_there_are():
         load_predictor("saliency_large")
 
 
+def nearest_differences(found, expected, surest=5):
+    """How far the nearest box of its class lies from each of the surest: two of nearly one score may change places."""
+    differences = []
+    for boxes, _, classes, _, own_boxes, _, own_classes, _ in zip(*found, *expected):
+        for box, label in zip(own_boxes[:surest], own_classes[:surest]):
+            gaps = np.abs(boxes[classes == label] - box)
+            differences.append(gaps[gaps.max(axis=1).argmin()])
+    return differences
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_training_starts_from_what_the_file_finds(name, tmp_path, monkeypatch):
     """The Keras model that is read back finds what the 8-bit file finds, and batches train it where it is."""
@@ -83,8 +97,7 @@ def test_a_training_starts_from_what_the_file_finds(name, tmp_path, monkeypatch)
     found, expected = task.as_predictor(model)(pictures), runner(pictures)
     if runner.task == "detection":
         assert np.abs(found[1] - expected[1]).mean() < 0.1 * expected[1].mean()
-        surest = [part[:, 0] for part in (found[0], expected[0])]
-        assert np.median(np.abs(np.subtract(*surest))) < 3
+        assert np.median(nearest_differences(found, expected)) < 3
         return
     assert np.abs(found - expected).mean() < 0.01
     assert expected.std() > 0.2

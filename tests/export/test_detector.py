@@ -207,7 +207,8 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
             assert float(score) > 0.6
 
 
-def test_the_table_shows_what_each_file_is_judged_by(detector):
+def test_the_table_shows_what_each_file_is_judged_by(detector, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # in which all columns have room
     heading, *rows = files_table(ExportResult(detector, read_card(detector))).splitlines()
     assert "AP diff." in heading
     assert "largest score diff." in heading

@@ -152,8 +152,10 @@ def test_the_card_names_the_trainings_before_the_last(tmp_path, source):
     export_run(run, tmp_path / "model", formats=("savedmodel",), quiet=True)
     go, first, second, last, export = read_card(tmp_path / "model").command
     assert (tmp_path / "model" / go.removeprefix("cd ")).resolve() == Path.cwd()
-    assert first == f"metricfit train saliency --data {source} --out {tmp_path}/first --size 64"
-    assert second.endswith(f"--out {tmp_path}/second --init {tmp_path}/first")
+    train = f"metricfit train saliency --data {source} --out {tmp_path}"
+    # What these runs do not say was none and 1 then, which is no default now.
+    assert first == f"{train}/first --weights none --size 64 --min-epoch-steps 1"
+    assert second == f"{train}/second --weights none --init {tmp_path}/first --min-epoch-steps 1"
     assert last.startswith("metricfit train saliency --config")
     assert export.startswith("metricfit export")
 

@@ -36,7 +36,7 @@ from ..training.config import RunConfig
 from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, open_run
 from ..training.saved import best_model
-from .first_model import first_model, settings_of
+from .first_model import advice, first_model
 from .predictor import AnyModel, CompiledModel, Predictor
 
 log = logging.getLogger("metricfit")
@@ -309,18 +309,9 @@ class Task(ABC, Generic[ConfigT, ReportT]):
             except ValueError as error:
                 raise UsageError(
                     f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
-                    f"use {self._same_network(config)}"
+                    f"{advice(config, self.name, self.network)}"
                 ) from error
         return model
-
-    def _same_network(self, config: ConfigT) -> str:
-        """Name the flags that give the network of what a training starts from, by what is known of that."""
-        flags = {flag: flag.replace("-", "_") for flag in self.network}
-        there = settings_of(config.init or "")
-        other = [
-            f"--{flag} {there[name]}" for flag, name in flags.items() if there.get(name, 0) != getattr(config, name)
-        ]
-        return " ".join(other) if there and other else f"the same --{' and --'.join(self.network)} as there"
 
     # Comparison.
 

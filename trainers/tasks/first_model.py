@@ -17,7 +17,7 @@ from ..errors import DataError, UsageError
 from ..judge.base import evenly_spread
 from ..models.read_back import read_back
 from ..models.registry import MODELS, serving
-from ..training.config import CONFIGS, filled
+from ..training.config import CONFIGS, RunConfig, filled, flag_words
 from ..training.run_folder import read_run
 from ..training.saved import load_model
 
@@ -51,6 +51,22 @@ def settings_of(init: str) -> Mapping[str, Any]:
     """Give the settings of the training behind what `--init` names; empty where nothing says them."""
     path = _find(init)
     return {} if path is None else _described(path).get("config", {})
+
+
+def advice(config: RunConfig, task: str, network: Iterable[str]) -> str:
+    """Say what gives the network of what `--init` names, of which `network` lists the flags, as far as it is known."""
+    init, flags = config.init or "", {flag.replace("-", "_"): flag for flag in network}
+    there = {name: value for name, value in settings_of(init).items() if name in flags}
+    if "model" in there and there["model"] not in serving(task):
+        return f"give one of --model {getattr(config, 'model', '')}, as no {task} model is a {there['model']}"
+    # What is not said there was as by default.
+    meant = filled(type(config), there, init) if there else config
+    both = {flag: (getattr(meant, name), getattr(config, name)) for name, flag in flags.items()}
+    other = {flag: value for flag, (value, here) in both.items() if value != here}
+    given = [word for flag, value in other.items() if value is not None for word in flag_words(flag, value)]
+    left_out = [f"--{flag}" for flag, value in other.items() if value is None]
+    parts = [f"use {' '.join(given)}"] * bool(given) + [f"leave out {' and '.join(left_out)}"] * bool(left_out)
+    return " and ".join(parts) or f"use the same --{' and --'.join(flags.values())} as there"
 
 
 def card_of(init: str) -> Mapping[str, Any]:

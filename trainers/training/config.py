@@ -276,8 +276,13 @@ def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
         elif isinstance(value, bool):
             words.append(f"--{prefix}{name}" if value else f"--{prefix}no-{name}")
         else:
-            words += [f"--{prefix}{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+            words += flag_words(f"{prefix}{name}", value)
     return words
+
+
+def flag_words(flag: str, value: Any) -> list[str]:
+    """Give the words by which a command line says a value, or several."""
+    return [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
 
 
 def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:

@@ -17,6 +17,7 @@ from metricfit.trainers.errors import DataError, UsageError
 from metricfit.trainers.models.deeplab import build_deeplab
 from metricfit.trainers.models.layers.logits import logits_layer
 from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks.first_model import advice
 from metricfit.trainers.tasks.predictor import CompiledModel
 from metricfit.trainers.training.config import SegmentationConfig
 from metricfit.trainers.training.optimizer import build_optimizer
@@ -217,8 +218,24 @@ def test_init_starts_where_another_run_ended(segmented, config, tmp_path):
     )  # fmt: skip
     result = segmentation.train(other)
     assert result.scalars["dataset_miou_present"] > 0.5
-    with pytest.raises(UsageError, match="--aspp-channels and --aspp-dilations and --head-channels as there"):
+    with pytest.raises(UsageError, match=r"use --aspp-dilations 1 2 3$"):
         segmentation.train(replace(other, out=str(tmp_path / "other"), aspp_dilations=(1, 2)))
+    wider = replace(other, out=str(tmp_path / "other"), aspp_dilations=(1, 2), aspp_channels=8)
+    with pytest.raises(UsageError, match=r"use --aspp-dilations 1 2 3 and leave out --aspp-channels$"):
+        segmentation.train(wider)
+
+
+@pytest.mark.parametrize(
+    ("there", "sentence"),
+    [
+        ({"model": "deeplab", "backbone": "resnet50"}, "use --backbone resnet50"),
+        ({"model": "dss", "backbone": "tiny"}, "give one of --model deeplab, as no segmentation model is a dss"),
+        ({"backbone": "tiny"}, "use the same --model and --backbone as there"),
+    ],
+)
+def test_the_advice_is_by_what_is_known_of_the_other_network(config, tmp_path, there, sentence):
+    (tmp_path / "config.json").write_text(json.dumps({"task": "saliency", "config": there}))
+    assert advice(replace(config, init=str(tmp_path)), "segmentation", ("model", "backbone")) == sentence
 
 
 def test_the_polynomial_schedule_is_that_of_the_paper():
