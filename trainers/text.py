@@ -23,6 +23,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _DECLARED = re.compile(rb"\A\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 
 
+def counted(number: int, noun: str) -> str:
+    """Say how many, as `1 fault`, `2 faults` or `no faults`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
 def composed(name: str) -> str:
     """Write a name as Unicode composes it (NFC): macOS takes accents apart, other systems do not."""
     return unicodedata.normalize("NFC", name)

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...trainers.data.parts import divide, grouping, parse_shares
-from ...trainers.data.scan.scanner import Faults, counted, scan
+from ...trainers.data.scan.scanner import Faults, scan
 from ...trainers.data.sources import SOURCES, kind_and_rest, open_source, split_texts
 from ...trainers.data.subset import Subset
-from ...trainers.errors import MetricfitError, UsageError
+from ...trainers.errors import DataError, MetricfitError, UsageError
 from ...trainers.files import write_text
+from ...trainers.text import counted
 from ..data import needs_of, open_data
 from ..reports import grid, made
 from .options import DataSplitOptions
@@ -29,6 +30,9 @@ def run(options: DataSplitOptions) -> int:
     if there:
         raise UsageError(f"{' and '.join(there)} exist already: remove them, or give another --out or other names")
     source = open_data(options, needs)
+    broken = [name for name in source.names if "\n" in name or "\r" in name]
+    if broken:
+        raise DataError(f"a list has a name in each line, and {broken[0]!r} has a line break in it: rename the picture")
     by = grouping(source.names, options.by, options.group_pattern)
     parts, groups = divide(source.names, shares, by, seed=options.seed, pattern=options.group_pattern)
     found = {part: scan(Subset(source, indices), needs=needs, quiet=options.quiet) for part, indices in parts.items()}

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import UsageError
+from ..text import counted
 from .images import PICTURE_SUFFIXES
 
 # What Roboflow appends to the copies that it makes of one picture: photo_jpg.rf.0a1b...
 _COPY = re.compile(r"(_(jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9A-Za-z]{8,}$", re.IGNORECASE)
 _NUMBER = re.compile(r"[-_. (]*\d+\)?$")
+
+# What a folder calls the file that lists its classes or their colours.
+_OF_CLASSES = re.compile(
+    r"(predefined_|obj_)?(class(es)?|codes?|labels?|labelmap|category|categories|names|colou?rs)"
+    r"(_?(names?|maps?|colou?rs|codes?|list|ids?))?",
+    re.IGNORECASE,
+)
 
 
 def parse_shares(texts: Sequence[str]) -> dict[str, float]:
@@ -25,6 +33,11 @@ def parse_shares(texts: Sequence[str]) -> dict[str, float]:
             share = float("nan")
         if not equals or not re.fullmatch(r"[\w-]+", name) or name in shares or not 0 < share <= 100:
             raise UsageError(f"--parts takes NAME=SHARE of each part once, such as train=0.8 val=0.2, got {text!r}")
+        if _OF_CLASSES.fullmatch(name):
+            raise UsageError(
+                f"--parts names a part {name}, and a list {name}.txt would be taken for the names of classes: call the "
+                "part otherwise, such as train"
+            )
         shares[name] = share
     total = sum(shares.values())
     whole = next((whole for whole in (1, 100) if abs(total / whole - 1) < 1e-6), None)
@@ -92,10 +105,11 @@ def divide(
 
 def _too_few(names: Sequence[str], groups: Sequence[str], parts: int, by: str) -> str:
     if by == "name" or len(names) < parts:
-        return f"{len(names)} pictures make {len(groups)} groups, too few for {parts} parts: leave parts out"
+        makes = f"{counted(len(names), 'picture')} make{'s' * (len(names) == 1)} {counted(len(groups), 'group')}"
+        return f"{makes}, too few for {parts} parts: leave parts out"
     listed = ", ".join(repr(group) for group in groups[:3])
     return (
-        f"the names of {len(names)} pictures show {len(groups)} group{'s' * (len(groups) > 1)} ({listed}), too few for "
+        f"the names of {len(names)} pictures show {counted(len(groups), 'group')} ({listed}), too few for "
         f"{parts} parts: --by name divides picture by picture, which is right unless some are frames of one film or of "
         "one object; --group-pattern tells groups otherwise"
     )

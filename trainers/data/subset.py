@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
+from ..text import counted
 from .example import Example, Source
 
 
@@ -52,7 +53,7 @@ def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source
         raise UsageError(f"every must be at least 2, so that something is left to train on; got {every}")
     if len(source) < every:
         raise UsageError(
-            f"{source.name} has {len(source)} examples, too few to set one in {every} aside: "
+            f"{source.name} has {counted(len(source), 'example')}, too few to set one in {every} aside: "
             "give a separate validation source"
         )
     indices = np.arange(len(source))

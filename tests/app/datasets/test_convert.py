@@ -14,7 +14,7 @@ from metricfit.trainers.data.writing.convert import convert
 from metricfit.trainers.data.writing.registry import FORMATS
 from metricfit.trainers.errors import DataError, UsageError
 
-from ...trainers.data.boxes.trees import check, picture, rows, write
+from ...trainers.data.boxes.trees import check, data_yaml, picture, rows, write
 from ...trainers.data.test_folder import write_pairs
 
 
@@ -166,6 +166,27 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_nothing(boxed, tmp_path, c
     assert converted(boxed, "--to", "voc", "--out", tmp_path / "other") == 3
     assert converted(boxed, "--to", "voc", "--out", tmp_path / "other", "--skip-bad") == 0
     assert len(open_source(f"voc:{tmp_path / 'other'}", needs="boxes")) == 3
+
+
+def test_what_is_written_lies_outside_of_the_data(boxed, tmp_path, capsys, monkeypatch):
+    write_pairs(tmp_path / "k", ["a", "b"])
+    write(tmp_path / "k/train.txt", "a\n")
+    write(tmp_path / "set/data.yaml", data_yaml(train="images", names=["cat", "dog"]))
+    (tmp_path / "link").symlink_to(tmp_path / "k")
+    monkeypatch.chdir(tmp_path)
+    for text in ("k", "folder:k:train", f"folder:{tmp_path}/k:k/train.txt", "scenes:val + folder:k", "link"):
+        assert converted(text, "--needs", "mask", "--out", "k/plain") == 2
+        assert "lies in the folder of the data, " in capsys.readouterr().err
+    assert converted("folder:k/images,k/masks", "--out", "k/masks/new") == 2
+    assert converted("yolo:set/data.yaml", "--to", "voc", "--out", "set/voc") == 2
+    assert converted("k", "--out", "k") == 2
+    capsys.readouterr()
+    for out in (".", tmp_path):
+        assert converted("k", "--out", out) == 2
+        assert f"--out {out} holds the data, k: give a folder" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "k").iterdir()) == ["images", "masks", "train.txt"]
+    assert converted("k", "--out", "k_plain") == 0
+    assert converted("folder:k/images,k/masks", "--out", "k/plain") == 0
 
 
 def test_every_layout_is_read_by_the_source_of_its_name():

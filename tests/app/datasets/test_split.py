@@ -112,6 +112,28 @@ def test_a_list_chooses_from_a_source_of_any_kind(tmp_path, capsys, out):
     assert [name for name, _ in own.structural_faults] == ["z"]
 
 
+def test_blanks_and_quotes_around_names_are_read_back(tmp_path, capsys):
+    stems = [" lead", "lead", "trail ", "'quoted'", "two words", "a\u2028b"]
+    write_pairs(tmp_path / "masked", stems)
+    for place in ("JPEGImages", "Annotations"):
+        (tmp_path / "voc" / place).mkdir(parents=True)
+    for stem in stems:
+        picture(tmp_path / f"voc/JPEGImages/{stem}.jpg", "a")
+        write(tmp_path / f"voc/Annotations/{stem}.xml", xml("a"))
+    for text, needs in ((f"folder:{tmp_path}/masked", "mask"), (f"voc:{tmp_path}/voc", "boxes")):
+        assert split(text, "--by", "name", "--parts", "a=0.5", "b=0.5") == 0
+        opened = [open_source(f"{text}:{part}", needs=needs) for part in "ab"]
+        assert sorted(name for source in opened for name in source.names) == sorted(stems)
+        assert not any(source.structural_faults or source.load(0).repairs for source in opened)
+    # By hand, blanks around are none of the name where no picture is called so.
+    write(tmp_path / "masked/own.txt", "  two words \n 'lead'\n lead\n\n")
+    assert names_of(f"folder:{tmp_path}/masked:own") == ["two words", "lead", " lead"]
+    write_pairs(tmp_path / "masked", ["a\nb"])
+    assert split(f"folder:{tmp_path}/masked", "--by", "name", "--parts", "c=0.5", "d=0.5") == 3
+    assert r"'a\nb' has a line break in it: rename the picture" in capsys.readouterr().err
+    assert not (tmp_path / "masked/c.txt").exists()
+
+
 def test_scenes_have_no_folder(tmp_path, capsys):
     assert split("scenes:val") == 2
     assert "scenes:val has no folder of its own for lists: give one as --out" in capsys.readouterr().err
@@ -161,7 +183,7 @@ def test_names_without_groups_are_not_guessed_at():
         divide(names, shares, "group", pattern="film")
     with pytest.raises(UsageError, match="is no regular expression"):
         divide(names, shares, "group", pattern="(")
-    with pytest.raises(UsageError, match="1 pictures make 1 groups, too few"):
+    with pytest.raises(UsageError, match="1 picture makes 1 group, too few"):
         divide(names[:1], shares, "name")
 
 
@@ -175,6 +197,10 @@ def test_names_without_groups_are_not_guessed_at():
         (["train", "val=0.5"], "got 'train'"),
         (["train=x", "val=0.5"], "got 'train=x'"),
         (["train=0", "val=1"], "got 'train=0'"),
+        *[
+            ([f"{name}=0.5", "val=0.5"], f"a part {name}, and a list {name}.txt would be taken for the names")
+            for name in ("classes", "codes", "class_names", "Labels", "labelmap", "label_colors", "predefined_classes")
+        ],
     ],
 )
 def test_shares_that_are_none(texts, sentence):

@@ -73,6 +73,8 @@ def test_selection_split_is_a_partition_that_takes_every_tenth():
     assert list(split_for_selection(Numbers(4), every=2)[1].names) == ["n1", "n3"]
     with pytest.raises(UsageError, match="9 examples"):
         split_for_selection(Numbers(9))
+    with pytest.raises(UsageError, match="numbers has 1 example, too few"):
+        split_for_selection(Numbers(1))
     with pytest.raises(UsageError, match="at least 2"):
         split_for_selection(Numbers(9), every=1)
 

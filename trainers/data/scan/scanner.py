@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ...errors import DataError
 from ...machine import workers
 from ...progress import progress
+from ...text import counted
 from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
@@ -107,11 +108,6 @@ def _often(times: int, names: Sequence[str], most: int) -> str:
     once = list(dict.fromkeys(names))
     where = f": {', '.join(once[:most])}{', ...' if len(once) > most else ''}" if once else ""
     return counted(times, "time") + where
-
-
-def counted(number: int, noun: str) -> str:
-    """Say how many, as `1 fault`, `2 faults` or `no faults`."""
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def load_checked(source: Source, index: int, needs: str = "") -> Example:

@@ -79,6 +79,18 @@ def kind_and_rest(text: str) -> tuple[str, str]:
     return "", text
 
 
+def places_of(text: str) -> list[Path]:
+    """Give the folders that a source names, and that of a file that it names alone, such as a data.yaml."""
+    places = []
+    for one in split_texts(text):
+        name, rest = kind_and_rest(without_list(one)[0])
+        if name in SOURCES and SOURCES[name].lists is not None:
+            alone = [Path(whole).expanduser() for whole in (rest, rest.rpartition(":")[0]) if whole]
+            places += [path.parent if path.is_file() else path for path in alone if path.exists()]
+            places += [path for part in rest.split(",") if part and (path := Path(part).expanduser()).is_dir()]
+    return list(dict.fromkeys(places))
+
+
 def all_scenes(text: str) -> bool:
     """Tell whether a source is of nothing but embedded scenes, which are drawn and have no files."""
     return all(kind_and_rest(one)[0] == "scenes" for one in split_texts(text))

@@ -53,8 +53,8 @@ def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str,
     """Read a split's list: the stem that each entry means -> the entry, and what is at fault as (entry, sentence)."""
     chosen: dict[str, str] = {}
     faults = []
-    text = read_text(path, lambda text: any(_meant(entry, meant) for entry in _entries(text) if not entry.isascii()))
-    for entry in _entries(text):
+    text = read_text(path, lambda text: any(_meant(one, meant) for one in _entries(text, meant) if not one.isascii()))
+    for entry in _entries(text, meant):
         stem = _meant(entry, meant)
         if stem is None:
             faults.append((entry, f"{path} names {entry}, and there is no such picture: correct the list"))
@@ -67,8 +67,10 @@ def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str,
     return chosen, tuple(faults)
 
 
-def _entries(text: str) -> list[str]:
-    return [entry for line in composed(text).splitlines() if (entry := line.strip(" \t\"'\ufeff"))]
+def _entries(text: str, meant: Callable[[str], str | None]) -> list[str]:
+    """Give the lines that say something, without blanks and quotes around, unless a picture is called so."""
+    lines = re.split(r"\r\n?|\n", composed(text))
+    return [entry for line in lines if (entry := line if meant(line) else line.strip(" \t\"'\ufeff"))]
 
 
 def _meant(entry: str, meant: Callable[[str], str | None]) -> str | None:
