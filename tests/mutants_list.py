@@ -297,12 +297,17 @@ MUTANTS: list[Mutant] = [
     ),
     *of(
         "trainers/models/read_back.py",
+        "tests/trainers/models/test_read_back.py",
+        ("np.maximum(square - mean**2, 0)", "np.maximum(square, 0)"),
+        ("call.offset + call.factor * mean", "call.offset"),
+    ),
+    *of(
+        "trainers/models/read_back.py",
         "tests/app/test_shipped.py::test_a_training_starts_from_what_the_file_finds "
         "tests/app/test_verbs.py::test_a_training_starts_from_an_exported_file_as_from_its_run",
         ("values.transpose(1, 2, 3, 0)", "values.transpose(2, 1, 3, 0)"),
         ("found[0].offset - three", "found[0].offset"),
         ("call.factor, call.offset = _factor(kernel, found[0]), kernel.offset", "call.offset = kernel.offset"),
-        ("np.maximum(square - mean**2, 0)", "np.maximum(square, 0)"),
         ("shape[tensor.quantization.quantizedDimension]", "shape[0]"),
     ),
     *of(
