@@ -21,25 +21,25 @@ _SENTENCES = {
     "stretch": "Pictures are stretched to ${size}x$size",
 }
 _PHOTO = """\
+    import cv2
     import numpy as np
     from PIL import Image, ImageOps
 
-    photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")"""
+    photo = np.asarray(ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB"))
+    height, width = photo.shape[:2]"""
+# Pixel for pixel what `fit_image` gives.
 _PROGRAMS = {
     "pad": f"""{_PHOTO}
-    scale = $size / max(photo.size)
-    sides = [max(1, int(side * scale + 0.5)) for side in photo.size]
-    small = photo.resize(sides, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    sides = [max(1, int(side * $size / max(width, height) + 0.5)) for side in (width, height)]
+    small = cv2.resize(photo, sides, interpolation=cv2.INTER_AREA if max(width, height) > $size else cv2.INTER_LINEAR)
     pixels = np.full((1, $size, $size, 3), 114, np.uint8)           # grey beside or below the picture
-    pixels[0, : small.height, : small.width] = np.asarray(small)
+    pixels[0, : small.shape[0], : small.shape[1]] = small
 """,
     "stretch": f"""{_PHOTO}
-    pixels = np.asarray(photo.resize(($size, $size), Image.Resampling.BOX))[None]
+    small = cv2.resize(photo, (min(width, $size), min(height, $size)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(small, ($size, $size), interpolation=cv2.INTER_LINEAR)   # where the photo is the smaller one
+    pixels = small[None]
 """,
-}
-_SCALES = {
-    "pad": "small.width / photo.width, small.height / photo.height",
-    "stretch": "$size / photo.width, $size / photo.height",
 }
 
 
@@ -115,7 +115,7 @@ def _filled(text: str, card: ModelCard) -> str:
         "per_class": ", ".join(f"{name} {value:.3f}" for name, value in each),
         "validation_images": card.data.get("validation_images", 0),
     }
-    for name, texts in (("resizing", _SENTENCES), ("pixels", _PROGRAMS), ("scales", _SCALES)):
+    for name, texts in (("resizing", _SENTENCES), ("pixels", _PROGRAMS)):
         known[name] = Template(texts[card.resizing]).substitute(size=card.input_size)
     return Template(text).safe_substitute(known)
 
@@ -125,9 +125,11 @@ def _programs(card: ModelCard, blocks: dict[str, str]) -> list[str]:
     programs: dict[str, list[str]] = {}
     for known, variant in by_rank():
         if variant.file in card.files and known.kind in blocks:
-            output = card.files[variant.file]["outputs"][0]
-            scale = "" if output["scale"] is None else f", times {output['scale']:g}"
-            program = Template(blocks[known.kind]).substitute(file=variant.file, dtype=output["dtype"], scale=scale)
+            entry = card.files[variant.file]
+            output, threshold = entry["outputs"][0], entry["thresholds"]["optimal"]
+            scale = "" if output["scale"] is None else f" * {output['scale']:.9g}"
+            values = {"dtype": output["dtype"], "scale": scale, "threshold": threshold}
+            program = Template(blocks[known.kind]).substitute(file=variant.file, **values)
             programs.setdefault(known.kind, [known.heading, program])
     return [part for parts in programs.values() for part in parts]
 

@@ -19,7 +19,7 @@ from pycocotools.cocoeval import COCOeval
 from metricfit.app import predict as predict_module
 from metricfit.app.export import files_table
 from metricfit.app.live.options import PredictOptions
-from metricfit.app.predictor import Predictor
+from metricfit.app.predictor import Predictor, load_predictor
 from metricfit.export import ExportResult, export_run, load_runner, read_card
 from metricfit.export.formats import tflite_converter
 from metricfit.export.formats.tflite import VARIANTS
@@ -190,8 +190,9 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
         return len(scores) == 2 and scores.min() > max(runner.thresholds) + 0.02
 
     example = next(example for example in map(squares.load, range(len(squares))) if is_clear(example))
-    Image.fromarray(example.image).save(detector / "photo.jpg", format="png")
+    photo = Image.fromarray(example.image)
     monkeypatch.chdir(detector)
+    photo.save("photo.jpg", format="png")
     blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
     for part in ("metricfit.load", "ai_edge_litert"):
         (program,) = [textwrap.dedent(block) for block in blocks if part in block and "import" in block]
@@ -205,6 +206,19 @@ def test_the_page_s_programs_run(detector, squares, tmp_path, monkeypatch, capsy
             assert near.min() < 4, f"{part}: {line}"
             assert CLASS_NAMES[example.classes[near.argmin()]] == name
             assert float(score) > 0.6
+    # Of the last program, which knows nothing of this package: what the predictor gives, whichever way it resizes.
+    predict = load_predictor(detector)
+    for size in ((203, 151), (37, 51), (131, 43)):
+        photo.resize(size).save("photo.jpg", format="png")
+        names = {}
+        exec(program.replace("score >= thresholds[index]", "score >= 0.01"), names)
+        expected = predict("photo.jpg").at(0.01).shown
+        lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.replace("\n ", " ").strip().splitlines()]
+        assert [float(score) for _, score, _ in lines] == pytest.approx(expected.scores)
+        boxes = np.array([box.strip("[]").split() for *_, box in lines], float)
+        np.testing.assert_allclose(boxes, expected.boxes, atol=1e-3)
+        assert len(boxes)
+        np.testing.assert_array_equal(names["pixels"][0], fit_image(np.asarray(photo.resize(size)), SIZE, "pad"))
 
 
 def test_the_table_shows_what_each_file_is_judged_by(detector, monkeypatch):

@@ -15,8 +15,10 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 
 from metricfit.app import cli
+from metricfit.app.predictor import load_predictor
 from metricfit.export import export_run, read_card
 from metricfit.export import exporter as exporter_module
 from metricfit.export.exporter import representative_pictures
@@ -180,20 +182,26 @@ def test_the_readme_says_what_matters(exported):
 
 
 def test_the_page_s_programs_run(exported, source, tmp_path, monkeypatch):
-    """Where the card lies, and to the same map: by this package, by LiteRT alone and by TensorFlow alone."""
+    """Where the card lies, and to the same map and mask: by this package, by LiteRT alone and by TensorFlow alone."""
     folder = tmp_path / "elsewhere"
     shutil.copytree(exported, folder)
-    shutil.copyfile(Path(source.removeprefix("folder:")) / "images/000.png", folder / "photo.jpg")
+    squares = Image.open(Path(source.removeprefix("folder:")) / "images/000.png")
     monkeypatch.chdir(folder)
     blocks = re.findall(r"(?:^    .*\n|^\n)+", (folder / "README.md").read_text(), re.MULTILINE)
     programs = [textwrap.dedent(block) for block in blocks if "import" in block]
-    found = [{}, {}, {}]
-    for program, names in zip(programs, found, strict=True):
-        exec(program, names)
-    ours, lite, tensorflow = (np.asarray(names["saliency"], np.float32) for names in found)
-    np.testing.assert_allclose(lite / 256, tensorflow, atol=0.1)
-    # Pillow makes pictures smaller a little otherwise than OpenCV.
-    assert np.abs(resize_map(lite[0] / 256, ours.shape) - ours).mean() < 0.01
+    # Smaller and larger than the input, and both.
+    for size in ((201, 137), (51, 37), (131, 43), (SIZE, SIZE)):
+        squares.resize(size).save("photo.jpg", format="png")
+        found = [{}, {}, {}]
+        for program, names in zip(programs, found, strict=True):
+            exec(program, names)
+        ours, lite, tensorflow = found
+        np.testing.assert_array_equal(lite["saliency"], ours["saliency"])
+        np.testing.assert_array_equal(lite["salient"], ours["salient"] > 0)
+        assert 0 < lite["salient"].mean() < 0.5
+        served = load_predictor("saved_model")("photo.jpg")
+        np.testing.assert_allclose(tensorflow["saliency"], served.map, atol=1e-5)
+        assert (tensorflow["salient"] != (served.mask > 0)).mean() < 1e-3
     (line,) = [line.strip() for block in blocks for line in block.splitlines() if "metricfit predict" in line]
     assert cli.main(line.split()[1:]) == 0
     assert (folder / "masks/results.json").is_file()
