@@ -103,3 +103,21 @@ def test_what_may_be_either_is_told_by_its_values(pairs_at, picture_at, tmp_path
     pairs_at("images/*.jpg", "gt/*.png", stems="a")
     picture_at("gt/a.png", np.resize(np.array(values, np.uint8), (6, 8)))
     assert usual_needs(str(tmp_path)) == needs
+
+
+def test_pictures_that_are_not_read_are_named(pairs_at, picture_at):
+    folder = pairs_at("images/*.jpg", "masks/*.png")
+    assert "not read" not in open_source(str(folder)).recognised[0]
+    pairs_at("images/*.jpg", "gt/*.png", salient=200)
+    assert open_source(str(folder)).recognised[0].endswith("; not read: gt/ (3)")
+    picture_at("val/images/x.jpg")
+    assert open_source(str(folder)).recognised[0].endswith("; not read: gt/ (3), val/images/ (1)")
+
+
+def test_a_part_without_masks_is_not_left_away(pairs_at, picture_at):
+    folder = pairs_at("train/images/*.jpg", "train/masks/*.png")
+    picture_at("val/images/x.jpg")
+    with pytest.raises(DataError, match=r"the part val of .* has 1 picture in val/images/, and no masks: add them"):
+        open_source(f"{folder}:val")
+    assert len(open_source(f"{folder}:train")) == 3
+    assert "not read: val/images/ (1)" in open_source(str(folder)).recognised[0]

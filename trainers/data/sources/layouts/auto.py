@@ -9,11 +9,13 @@ from ...example import IGNORE, PLURALS, Source
 from ...pixel_files.coding import FileCoding
 from ..folder import CLASS_FILES, path_and_split
 from .base import Asked, Reading, Tree
+from .names import same_split
 from .registry import LAYOUTS
 
 _USUAL = ("mask", "boxes", "labels")
 # More classes than nearly all class maps have, and fewer than the shades of a soft mask.
 _MOST_CLASSES = 64
+_MOST_NAMED = 3
 
 
 def open_auto(rest: str, needs: str, files: FileCoding) -> Source:
@@ -28,8 +30,16 @@ def open_auto(rest: str, needs: str, files: FileCoding) -> Source:
         named = ", ".join(f"{path}:{name}" for name in reading.splits)
         raise DataError(f"{path} has the parts {', '.join(reading.splits)} ({reading.says}): name one, {named}")
     source = reading.open()
-    source.recognised = (f"{rest}: {reading.says}",)
+    source.recognised = (f"{rest}: {reading.says}{_left_out(tree, reading)}",)
     return source
+
+
+def _left_out(tree: Tree, reading: Reading) -> str:
+    """Say which other folders of pictures there are: a part without masks, or masks of another kind."""
+    counts = {folder: len(tree.pictures(folder)) for folder in tree.folders if folder not in reading.places}
+    left = [f"{folder or '.'}/ ({count})" for folder, count in counts.items() if count and reading.places]
+    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+    return f"; not read: {', '.join(left[:_MOST_NAMED])}{more}" if left else ""
 
 
 def usual_of_auto(rest: str) -> str:
@@ -79,7 +89,18 @@ def _chosen(tree: Tree, found: list[Reading]) -> Reading:
     raise DataError(f"{tree.root} can be read in {len(rivals)} ways, as {ways}: {advice}")
 
 
+def _is_part(folder: str, split: str) -> bool:
+    return any(part.lower() == split.lower() or same_split(part, split) for part in folder.split("/"))
+
+
 def _nothing(tree: Tree, asked: Asked) -> str:
+    bare = [folder for folder in tree.folders if tree.pictures(folder) and _is_part(folder, tree.split)]
+    if tree.split and bare:
+        count = len(tree.pictures(bare[0]))
+        return (
+            f"the part {tree.split} of {tree.root} has {count} picture{'s' * (count != 1)} in {bare[0]}/, and no "
+            f"{PLURALS[asked.needs]}: add them beside it, as docs/data.md shows, or name another part"
+        )
     if tree.split and (whole := _readings(Tree(tree.root), asked)):
         lists = [path.stem for path in tree.files(".txt", folder="") if path.name not in CLASS_FILES]
         parts = whole[0].splits or lists

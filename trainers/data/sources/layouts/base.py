@@ -39,6 +39,7 @@ class Reading:
         open: opens the source.
         splits: the parts of which one must be named, where none was; such a reading is not opened.
         written: how a user writes this very reading, where that can be written.
+        places: the folders that are read, where other pictures below the root are worth a word.
     """
 
     says: str
@@ -47,6 +48,7 @@ class Reading:
     open: Callable[[], Source]
     splits: tuple[str, ...] = ()
     written: str = ""
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ def group_readings(tree: Tree, asked: Asked, groups: Sequence[Group], sure: int,
     )
     lists = [path.stem for path in tree.files(".txt", folder="") if split_of([path.stem])]
     note += f"; all of them, the lists are {', '.join(lists)}" if lists and not tree.split and not splits else ""
-    yield Reading(says + note, count, sure, opens, splits, written)
+    places = () if tree.split else tuple(place for group in chosen for place in group.places)
+    yield Reading(says + note, count, sure, opens, splits, written, places)
 
 
 def chosen_groups(tree: Tree, groups: Sequence[Group]) -> tuple[list[Group], tuple[str, ...], Path | None]:
