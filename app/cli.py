@@ -130,7 +130,7 @@ def overview() -> str:
         "Train Keras models directly for the numbers they are judged by.\n\n"
         f"{verbs_with_help}\n\n"
         "Start with:  metricfit quickstart\n"
-        "Then:        metricfit train saliency --data folder:PATH --loss floss --out runs/first\n"
+        "Then:        metricfit train saliency --data PATH --out runs/first\n"
         "Help:        metricfit VERB --help"
     )
 

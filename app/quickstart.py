@@ -53,7 +53,7 @@ def run(options: QuickstartOptions) -> int:
     say("%s", made([result.folder, exported.folder, *pictures]))
     say(
         "\nlook:      %s\nwatch:     tensorboard --logdir %s\ndemo:      metricfit demo %s --source scenes"
-        "\nown data:  metricfit train saliency --data folder:PATH --weights imagenet --out runs/own",
+        "\nown data:  metricfit train saliency --data PATH --out runs/own",
         pictures[0], result.folder / "tensorboard", exported.folder,
     )  # fmt: skip
     return 0
