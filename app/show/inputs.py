@@ -11,7 +11,7 @@ import numpy as np
 
 from ...trainers.data.example import Ids, Source
 from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
-from ...trainers.data.listing import no_pictures, passed_over, surroundings
+from ...trainers.data.listing import broken_links, no_pictures, passed_over, surroundings
 from ...trainers.data.sources import FORMS, SOURCES, open_source
 from ...trainers.errors import DataError, UsageError
 from ...trainers.text import read_text
@@ -157,7 +157,8 @@ def _image_of(source: Source, index: int, repairs: list[str]) -> np.ndarray:
 def _in_folder(folder: Path, with_videos: bool) -> list[Path]:
     for place in (folder, folder / "images"):
         if place.is_dir() and (files := picture_files(place)):
-            for sentence in passed_over(place.iterdir(), place):
+            broken = (sentence for _, sentence in broken_links(place.iterdir()))
+            for sentence in (*passed_over(place.iterdir(), place), *broken):
                 log.warning("%s", sentence)
             return files
     if with_videos and (videos := sorted(filter(is_video, folder.iterdir()))):

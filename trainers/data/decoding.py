@@ -82,6 +82,17 @@ def is_turned(path: Readable, seen: bool = True) -> bool:
     return False
 
 
+def is_lossy(image: Image.Image, path: Readable) -> bool:
+    """Tell whether the format of an opened file changes what was saved; WebP and JPEG 2000 need not."""
+    if image.format == "WEBP":
+        return b"VP8L" not in _bytes(path)
+    if image.format == "JPEG2000":
+        # The last byte of the style of coding is 1 for the wavelet that can be undone.
+        data = _bytes(path)
+        return data[data.find(b"\xff\x52") + 13] != 1
+    return image.format in ("JPEG", "MPO", "AVIF", "HEIF")
+
+
 def _opened(path: Readable) -> ImageFile:
     try:
         return Image.open(path)

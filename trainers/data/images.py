@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from .decoding import FRAMES, HEIF_SUFFIXES, Readable, bits_of, decode, few_bits, has_heif, to_eight_bits
+from .decoding import FRAMES, HEIF_SUFFIXES, Readable, bits_of, decode, few_bits, has_heif, is_lossy, to_eight_bits
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -88,6 +88,11 @@ def read_mask(path: Readable, *, kind: str = "mask", repairs: list[str] | None =
     image, mended = decode(path)
     if FRAMES in mended:
         raise DataError(f"{path} holds several pictures, a {kind} is one: save the one that is meant")
+    if kind == "labels" and is_lossy(image, path):
+        raise DataError(
+            f"labels {path} are stored as {image.format}, which changes the numbers of classes at their borders: save "
+            "them as PNG where they were made (converted, the file keeps the wrong numbers)"
+        )
     _tell(path, mended, repairs)
     if image.mode in ("LA", "PA", "La"):
         return np.ascontiguousarray(np.asarray(image)[..., 0])

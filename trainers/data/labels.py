@@ -130,8 +130,8 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
         )
     if own and len(own) != len(names):
         raise DataError(
-            f"{coding.classes} names {len(names)} classes, {source.name} has {len(own)} ({', '.join(own[:8])}"
-            f"{', ...' if len(own) > 8 else ''}): give a file that fits, or leave --classes away"
+            f"{coding.classes} names {len(names)} class{'es' * (len(names) != 1)}, {source.name} has {len(own)} "
+            f"({', '.join(own[:8])}{', ...' if len(own) > 8 else ''}): give a file that fits, or leave --classes away"
         )
     coded = CodedLabels(source, names, coding.ignore)
     if not coded.class_names:

@@ -1,6 +1,7 @@
 """What lies in a folder beside the pictures that can be read, said in words."""
 
 import difflib
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,6 +46,18 @@ def passed_over(paths: Iterable[Path], where: object) -> tuple[str, ...]:
     files = "1 file is" if len(found) == 1 else f"{len(found)} files are"
     advice = "; ".join(dict.fromkeys(remedies[path.suffix.lower()] for path in found))
     return (f"{files} not read in {where}: {names} ({advice})",)
+
+
+def broken_links(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    """Give the faults (name, sentence) of links that are called like pictures and lead nowhere."""
+    found = sorted(path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES and is_broken_link(path))
+    text = "{} is a link to {}, and there is nothing: bring the picture there, or remove the link"
+    return tuple((path.name, text.format(path, os.readlink(path))) for path in found)
+
+
+def is_broken_link(path: Path) -> bool:
+    """Tell whether a path, not a hidden one, is a link that leads nowhere."""
+    return not path.name.startswith(".") and path.is_symlink() and not path.exists()
 
 
 def contents(folder: Path) -> str:

@@ -57,6 +57,30 @@ def test_an_ignored_value_with_a_name_is_no_class(streets):
         opened(streets, 0, 1, 2)
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "lossy"),
+    [
+        ("JPEG", {"quality": 100}, True),
+        ("WEBP", {"quality": 90}, True),
+        ("WEBP", {"lossless": True, "exact": True}, False),
+        ("JPEG2000", {"irreversible": True}, True),
+        ("JPEG2000", {}, False),
+        ("PNG", {}, False),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_formats_that_change_numbers_are_refused_whatever_the_file_is_called(streets, kind, more, lossy, suffix):
+    path = (streets / "labels" / "a.png").with_suffix(suffix)
+    values = np.asarray(Image.open(streets / "labels" / "a.png"))
+    (streets / "labels" / "a.png").unlink()
+    Image.fromarray(values).save(path, format=kind, **more)
+    if lossy:
+        with pytest.raises(DataError, match=rf"labels .*{path.name} are stored as {kind}, which changes the numbers"):
+            opened(streets, 3)
+    else:
+        np.testing.assert_array_equal(opened(streets, 3).load(0).labels, values)
+
+
 def test_palette_files_are_read_as_their_indices(streets):
     values = np.zeros((24, 32), np.uint8)
     values[:5] = 1

@@ -10,6 +10,8 @@ from metricfit.trainers.data.listing import contents, no_pictures, passed_over, 
 from metricfit.trainers.data.scan.scanner import scan
 from metricfit.trainers.data.sources import open_source
 
+from .boxes.trees import picture as picture_of_boxes
+from .boxes.trees import rows, write
 from .test_folder import picture, write_pairs
 
 
@@ -33,6 +35,34 @@ def test_what_holds_pictures_and_is_not_read_is_said_with_the_remedy(tmp_path, w
     (sentence,) = passed_over([tmp_path / "d.CR2"], "in")
     assert sentence.startswith("1 file is not read in in: d.CR2 (raw photos")
     assert passed_over([tmp_path / "a.jpg", tmp_path / "notes.txt"], "in") == ()
+
+
+def test_links_that_lead_nowhere_are_faults(tmp_path):
+    write_pairs(tmp_path / "masked", ["a", "b"])
+    for stem in "ab":
+        picture_of_boxes(tmp_path / f"boxed/images/{stem}.jpg", stem)
+        write(tmp_path / f"boxed/labels/{stem}.txt", rows(stem))
+    for name, needs, kind in (("masked", "mask", "folder"), ("boxed", "boxes", "yolo")):
+        images = tmp_path / name / "images"
+        for link in ("zz.jpg", ".hidden.jpg", "notes.txt"):
+            (images / link).symlink_to("nowhere")
+        for text in (f"{kind}:{tmp_path / name}", str(tmp_path / name)):
+            ((fault, sentence),) = scan(open_source(text, needs=needs), needs=needs, quiet=True).faults
+            assert fault == "zz.jpg"
+            assert sentence.startswith(f"{images / 'zz.jpg'} is a link to nowhere, and there is nothing: bring")
+    # Nothing is missing from a list that does not name it.
+    (tmp_path / "masked" / "train.txt").write_text("a\n")
+    assert open_source(f"folder:{tmp_path / 'masked'}:train").structural_faults == ()
+
+
+def test_links_that_lead_somewhere_are_pictures(tmp_path):
+    write_pairs(tmp_path / "there", ["a"])
+    for place in ("images", "masks"):
+        (tmp_path / "set" / place).mkdir(parents=True)
+        (tmp_path / "set" / place / "b.png").symlink_to(tmp_path / "there" / place / "a.png")
+    source = open_source(f"folder:{tmp_path / 'set'}")
+    assert (list(source.names), source.structural_faults) == (["b"], ())
+    np.testing.assert_array_equal(source.load(0).image, picture(0))
 
 
 def test_photos_of_phones_count_as_pictures_with_the_extra(tmp_path):

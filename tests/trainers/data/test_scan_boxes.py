@@ -29,8 +29,8 @@ def example(boxes, classes=None, **more):
         (example([[1, 2, 201, 4]]), "box 1"),
         (example([[1, 2, 3, 4]], [3]), r"class 3, the classes are 0\.\.2"),
         (example([[1, 2, 3, 4]], [-1]), "class -1"),
-        (example([[1, 2, 3, 4]], [0, 1]), "1 boxes and 2 classes"),
-        (example([[1, 2, 3, 4]], difficult=np.zeros(3, bool)), "1 boxes and 3 difficult"),
+        (example([[1, 2, 3, 4]], [0, 1]), "1 box and 2 classes"),
+        (example([[1, 2, 3, 4]], difficult=np.zeros(3, bool)), "1 box and 3 difficult"),
         (Example(np.zeros((9, 9, 3), np.uint8), boxes=np.zeros((0, 4)), name="a"), "0 boxes and none classes"),
         (Example(np.zeros((9, 9, 3), np.uint8), boxes=np.zeros(4), name="a"), r"shape \[n, 4\], got \(4,\)"),
     ],
@@ -78,9 +78,20 @@ def test_numbers_and_notes():
         "  note: a note of its own",
         "  note: 1 of 3 pictures has no objects: they train as background",
         "  note: no box of fox",
-        "  note: 1 of 3 boxes are tiny, a side below 1/64 of the picture's (6 pixels at --size 384): a larger --size "
+        "  note: 1 of 3 boxes is tiny, a side below 1/64 of the picture's (6 pixels at --size 384): a larger --size "
         "helps to find them",
     ]
+
+
+def test_identical_boxes_are_counted():
+    once = [[0, 0, 50, 50], [10, 10, 60, 60]]
+    several = [
+        example(once * 2, [0, 1, 0, 1]), example([once[0]] * 3, [0, 1, 0]), example(once),
+        example([once[0]] * 2, difficult=np.array([False, True])),
+    ]  # fmt: skip
+    assert [BoxTarget().facts(one, NAMES).identical for one in several] == [2, 1, 0, 0]
+    (note,) = [note for note in scan(Listed(*several), quiet=True).notes if "identical" in note]
+    assert note.startswith("3 of 10 boxes are identical to one before in the same picture, in class and coordinates")
 
 
 def test_boxes_that_are_not_asked_for_are_not_looked_at():

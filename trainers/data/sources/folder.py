@@ -13,7 +13,7 @@ from ...text import composed, read_text
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source
 from ..images import PICTURE_SUFFIXES, picture_files, read_image
-from ..listing import contents, no_pictures, passed_over, surroundings
+from ..listing import broken_links, contents, no_pictures, passed_over, surroundings
 from ..pixel_files.base import PixelReader
 from ..pixel_files.coding import FileCoding
 from ..pixel_files.colours import read_colours
@@ -109,6 +109,7 @@ class FolderSource(Source):
         self._kind, self._read, self._wanted, self._picture = needs, read, wanted, picture
         self._files, self._partners = images, partners or {}
         chosen = list(images)
+        folders = sorted({path.parent for paths in images.values() for path in paths})
         if listed is not None:
             # A stem may itself contain a dot: the whole entry is tried before its ending is cut off.
             entries, self.structural_faults = read_list(
@@ -121,8 +122,7 @@ class FolderSource(Source):
                 for key, paths in self._partners.items()
                 for path in paths
                 if key not in images
-            )
-        folders = sorted({path.parent for paths in images.values() for path in paths})
+            ) + tuple(fault for folder in folders for fault in broken_links(folder.iterdir()))
         self.notes = tuple(note for folder in folders for note in passed_over(folder.iterdir(), folder))
         self._images = [(key, path) for key in chosen for path in images[key]]
         self.names = [key if len(images[key]) == 1 else key + path.suffix for key, path in self._images]

@@ -23,7 +23,7 @@ TINY = 64
 
 @dataclass(frozen=True, eq=False)
 class BoxFacts(Facts):
-    """Pictures, the `empty` ones, the most boxes in one, boxes that count by class, `tiny` and `ignored` ones."""
+    """Pictures, `empty` ones, the most boxes in one, those that count by class; `tiny`, `identical`, `ignored` ones."""
 
     pictures: int = 0
     empty: int = 0
@@ -31,6 +31,7 @@ class BoxFacts(Facts):
     classes: Counter[int] = field(default_factory=Counter)
     ignored: int = 0
     tiny: int = 0
+    identical: int = 0
 
     @property
     def counted(self) -> int:
@@ -45,6 +46,7 @@ class BoxFacts(Facts):
             self.classes + other.classes,
             self.ignored + other.ignored,
             self.tiny + other.tiny,
+            self.identical + other.identical,
         )
 
     def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
@@ -68,9 +70,16 @@ class BoxFacts(Facts):
             notes.append("no box counts: all of them are difficult or crowds, and nothing can be learnt or measured")
         elif absent:
             notes.append(absent_note("box", absent))
-        if self.tiny:
+        if self.identical:
+            are = "is" if self.identical == 1 else "are"
             notes.append(
-                f"{self.tiny} of {self.counted} boxes are tiny, a side below 1/{TINY} of the picture's "
+                f"{self.identical} of {self.counted} boxes {are} identical to one before in the same picture, in class "
+                "and coordinates: remove the copies, or nothing but one of each can be found"
+            )
+        if self.tiny:
+            are = "is" if self.tiny == 1 else "are"
+            notes.append(
+                f"{self.tiny} of {self.counted} boxes {are} tiny, a side below 1/{TINY} of the picture's "
                 f"(6 pixels at --size 384): a larger --size helps to find them"
             )
         return notes
@@ -157,7 +166,8 @@ class BoxTarget(Target[BoxAugmentation]):
             values = getattr(example, what)
             if (values is None and what == "classes") or (values is not None and values.shape != (len(boxes),)):
                 found = "none" if values is None else len(values)
-                raise DataError(f"{name} has {len(boxes)} boxes and {found} {what}: give one for each box")
+                held = f"{len(boxes)} box{'es' * (len(boxes) != 1)}"
+                raise DataError(f"{name} has {held} and {found} {what}: give one for each box")
         height, width = example.image.shape[:2]
         sound = np.isfinite(boxes).all(axis=1) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
         sound &= (boxes >= 0).all(axis=1) & (boxes[:, 2:] <= [width, height]).all(axis=1)
@@ -178,6 +188,7 @@ class BoxTarget(Target[BoxAugmentation]):
         boxes, ignored = self.values(example), ignored_boxes(example)
         shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
         tiny = ~ignored & (shorter * TINY < max(example.image.shape[:2]))
+        counting = np.column_stack([boxes, np.asarray(example.classes)])[~ignored]
         return BoxFacts(
             pictures=1,
             empty=int(len(boxes) == 0),
@@ -185,6 +196,7 @@ class BoxTarget(Target[BoxAugmentation]):
             classes=Counter(np.asarray(example.classes)[~ignored].tolist()),
             ignored=int(ignored.sum()),
             tiny=int(tiny.sum()),
+            identical=len(counting) - len(np.unique(counting, axis=0)),
         )
 
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:

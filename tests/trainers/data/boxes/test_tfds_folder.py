@@ -87,7 +87,7 @@ def test_files_that_are_damaged(tmp_path):
         boxes(f"tfds:{folder}")
     first = 16 + struct.unpack_from("<Q", whole)[0]
     path.write_bytes(whole[:first])
-    with pytest.raises(DataError, match=r"holds 1 examples, its dataset_info\.json says 2"):
+    with pytest.raises(DataError, match=r"holds 1 example, its dataset_info\.json says 2"):
         boxes(f"tfds:{folder}")
     path.unlink()
     with pytest.raises(DataError, match="cannot be read"):

@@ -57,7 +57,7 @@ def test_data_yaml(split_set, content):
     for split in ("val", "valid"):
         source = boxes(f"yolo:{split_set}:{split}")
         check(source, "cd")
-        assert source.notes == ("1 of 2 pictures have no text file and so no objects, as YOLO has it",)
+        assert source.notes == ("1 of 2 pictures has no text file and so no objects, as YOLO has it",)
     assert scan(source, quiet=True).faults == []
     with pytest.raises(DataError, match=rf"has the parts train, val: name one, yolo:{split_set}:train, yolo:"):
         boxes(f"yolo:{split_set}")
@@ -214,7 +214,7 @@ def test_nothing_to_read_is_said(tmp_path):
     with pytest.raises(DataError, match=r"expected data.yaml, or pictures .*found 1 \.txt, images/ \(1 \.jpg\)"):
         boxes(f"yolo:{tmp_path}")
     write(tmp_path / "data.yaml", data_yaml(train="images", names=list(CLASSES)))
-    with pytest.raises(DataError, match=r"none of the 1 pictures in .* has a text file of its boxes"):
+    with pytest.raises(DataError, match=r"none of the 1 picture in .* has a text file of its boxes"):
         boxes(f"yolo:{tmp_path}")
 
 

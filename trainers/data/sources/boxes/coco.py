@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from ....text import counted
 from ...example import Source
 from ..coco import folder_and_json, open_instances
 from ..folder import folder_of, path_and_split
@@ -51,7 +52,7 @@ def coco_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
         path = files[parts[0]]
         folder = _pictures_of(tree, path, parts[0])
         count = sum(folder in picture.parents for picture in tree.pictures())
-        says = f"{path.relative_to(tree.root)} as COCO has it, {count} pictures in {folder.name}/"
+        says = f"{path.relative_to(tree.root)} as COCO has it, {counted(count, 'picture')} in {folder.name}/"
         opens = partial(open_instances, asked.name, folder, path, asked.needs)
         yield Reading(says, count, DECLARED, opens, (), f"coco:{folder},{path}")
     elif parts:

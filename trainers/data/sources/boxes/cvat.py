@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ....errors import DataError
-from ....text import composed
+from ....text import composed, counted
 from ...example import Source
 from ..coco import PictureFolder
 from ..folder import path_and_split
@@ -43,7 +43,7 @@ def cvat_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     ]  # fmt: skip
     if chosen and tree.pictures():
         splits = tuple(folders[path] for path in chosen) if len(chosen) > 1 else ()
-        says = f"{chosen[0].relative_to(tree.root)} of CVAT, {len(tree.pictures())} pictures"
+        says = f"{chosen[0].relative_to(tree.root)} of CVAT, {counted(len(tree.pictures()), 'picture')}"
         written = f"cvat:{tree.root}" + (f":{tree.split}" if tree.split else "")
         yield Reading(says, len(tree.pictures()), DECLARED, partial(_open, asked, chosen[0]), splits, written)
 
@@ -65,7 +65,7 @@ def _open(asked: Asked, path: Path) -> AnnotatedSource:
     names = list(dict.fromkeys(labels)) or sorted({name for said in read for name in said.names})
     occluded = sum(item.get("occluded") == "1" and item.get("outside") != "1" for item in root.iter())
     notes = [f"{occluded} objects are occluded in part: they train and count as the others do"] * (occluded > 0)
-    notes += [f"{folder.unlisted} pictures are not in {path}: they are not used"] * (folder.unlisted > 0)
+    notes += [f"{counted(folder.unlisted, 'picture')} not in {path}: not used"] * (folder.unlisted > 0)
     return AnnotatedSource(asked.name, entries, names, with_boxes=asked.needs == "boxes", notes=notes,
                            listed=f"<labels> in {path}")  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Which annotation file belongs to which picture, wherever below a folder the two lie."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from os.path import dirname
 from pathlib import Path
@@ -9,7 +9,7 @@ from posixpath import commonpath
 from ....errors import DataError
 from ....text import composed, folded
 from ...classes import read_class_names
-from ...listing import passed_over
+from ...listing import broken_links, passed_over
 from ..annotations import Files
 from ..folder import read_list, stem_of
 from ..layouts.base import Tree
@@ -80,10 +80,11 @@ class Pairing:
         return tuple(names)
 
     def orphans(self, where: object) -> tuple[tuple[str, str], ...]:
-        """Give the faults (name, sentence) of annotation files without a picture, where all pictures are taken."""
+        """Give the faults (name, sentence) of files without a picture, and of broken links, where all are taken."""
         lonely = (path for path in self.files.paths if self.pictures.stem_of(self.files.key(path), self.files) is None)
         text = "annotation {} has no picture of the same name in {}: add the picture, or remove the file"
-        return tuple((path.name, text.format(path, where)) for path in lonely) if self.whole else ()
+        found = tuple((path.name, text.format(path, where)) for path in lonely)
+        return (*found, *_broken_links(self.pictures.paths)) if self.whole else ()
 
 
 def not_annotated(ending: str, place: Path | None = None) -> Callable[[Path], DataError]:
@@ -132,7 +133,8 @@ def find_pairs(tree: Tree, files: Sequence[Path], pictures: Sequence[Path] | Non
         if same_split(split_in[name], tree.split) or wanted in (word.casefold() for word in parts[name])
     ]
     if part:
-        return Pairing(*found, dict.fromkeys(part, False), splits, notes=notes, whole=False)
+        faults = _broken_links(path for path in pictures if found[0].key(path) in set(part))
+        return Pairing(*found, dict.fromkeys(part, False), splits, faults, notes, whole=False)
     lists = [path for path in tree.files(".txt") if path.stem == tree.split]
     if not lists:
         return None
@@ -160,6 +162,11 @@ def meaning(pictures: Files) -> Callable[[str], str | None]:
         return ends[0] if len(ends) == 1 else None
 
     return meant
+
+
+def _broken_links(pictures: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    folders = dict.fromkeys(path.parent for path in pictures)
+    return tuple(fault for folder in folders for fault in broken_links(folder.iterdir()))
 
 
 def _written(name: str, entry: str) -> bool:

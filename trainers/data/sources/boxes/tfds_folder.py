@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DataError, UsageError
-from ....text import read_json
+from ....text import counted, read_json
 from ...example import Source
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from ..layouts.names import same_split
@@ -58,7 +58,7 @@ def tfds_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     counts = {one["name"]: sum(map(int, one.get("shardLengths", ()))) for one in said.get("splits", ())}
     chosen = [name for name in counts if not tree.split or same_split(name, tree.split)]
     if chosen:
-        says = f"{said.get('name', folder.name)} as TFDS have prepared it, {counts[chosen[0]]} pictures"
+        says = f"{said.get('name', folder.name)} as TFDS have prepared it, {counted(counts[chosen[0]], 'picture')}"
         splits = tuple(chosen) if len(chosen) > 1 else ()
         opens = partial(_open, asked.name, folder, chosen[0], asked.needs)
         yield Reading(says, counts[chosen[0]], DECLARED, opens, splits, f"tfds:{folder}:{chosen[0]}")

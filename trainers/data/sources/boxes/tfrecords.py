@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DataError
+from ....text import counted
 
 _HEADER = struct.Struct("<QI")  # the length of the example and its checksum
 _FOOTER = 4  # the example's own checksum
@@ -23,8 +24,8 @@ class TfRecords(Sequence[dict[str, Any]]):
             places = list(_places(path))
             if len(places) != part.examples_in_shard:
                 raise DataError(
-                    f"{path} holds {len(places)} examples, its dataset_info.json says {part.examples_in_shard}: "
-                    "prepare the data set again"
+                    f"{path} holds {counted(len(places), 'example')}, its dataset_info.json says "
+                    f"{part.examples_in_shard}: prepare the data set again"
                 )
             taken = slice(part.skip, None if part.take in (-1, None) else part.skip + part.take)
             self._places += [(path, start, length) for start, length in places[taken]]

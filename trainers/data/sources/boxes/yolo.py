@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ....errors import DataError
-from ....text import read_text
+from ....text import counted, read_text
 from ...example import Source
 from ..folder import path_and_split
 from ..layouts.base import DECLARED, SIMILAR, Asked, Reading, Tree
@@ -62,8 +62,9 @@ def yolo_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
         splits = found.parts if found is not None else ()
     if found is None or not (found.pairs or (said.parts and found.chosen)):
         return
-    named = f"{said.file.name} with {len(said.names)} classes" if said.file else "classes without names"
-    says = f"text files as YOLO has them, {found.pairs} for {len(found.chosen)} pictures, {named}"
+    classes = f"{len(said.names)} class{'es' * (len(said.names) != 1)}"
+    named = f"{said.file.name} with {classes}" if said.file else "classes without names"
+    says = f"text files as YOLO has them, {found.pairs} for {counted(len(found.chosen), 'picture')}, {named}"
     sure = DECLARED if said.file is not None else SIMILAR
     written = f"yolo:{tree.root}" + (f":{tree.split}" if tree.split else "")
     yield Reading(says, len(found.chosen), sure, partial(_open, asked, tree, found, said), splits, written)
@@ -126,8 +127,8 @@ def _open(asked: Asked, tree: Tree, found: Pairing, said: YoloSet) -> AnnotatedS
         return AnnotatedSource(asked.name, entries, (), with_boxes=False, faults=found.faults, notes=found.notes)
     if not found.pairs:
         raise DataError(
-            f"none of the {len(found.chosen)} pictures in {tree.root} has a text file of its boxes, expected labels/ "
-            "beside images/: add them"
+            f"none of the {counted(len(found.chosen), 'picture')} in {tree.root} has a text file of its boxes, "
+            "expected labels/ beside images/: add them"
         )
     read = read_all(found.files.paths, partial(read_rows, said=said), asked.name)
     names = list(said.names.values())
@@ -138,7 +139,8 @@ def _open(asked: Asked, tree: Tree, found: Pairing, said: YoloSet) -> AnnotatedS
         notes.append(f"nothing names the classes, they are called by their numbers: write {tree.root}/classes.txt")
     without = len(found.chosen) - found.pairs
     if without:
-        notes.append(f"{without} of {len(found.chosen)} pictures have no text file and so no objects, as YOLO has it")
+        share = f"{without} of {counted(len(found.chosen), 'picture')} {'has' if without == 1 else 'have'}"
+        notes.append(f"{share} no text file and so no objects, as YOLO has it")
     faults = (*found.faults, *found.orphans("the folders of the pictures"))
     return AnnotatedSource(
         asked.name, found.entries(read, nothing_written), names, faults=faults, notes=notes, listed=said.file
