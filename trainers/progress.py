@@ -12,11 +12,15 @@ log = logging.getLogger("metricfit")
 
 SECONDS = 30.0
 """Between two lines."""
-_LINE = "{desc}: {n_fmt} of {total_fmt}, after {elapsed}, {remaining} left"
+_LINE = "{n_fmt} of {total_fmt}, after {elapsed}, {remaining} left"
 
 
 class _Lines(std.tqdm):
     """Logs a line where a bar would be drawn: in files, pipes and batch systems."""
+
+    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """Name what is done now; without the colon that a bar puts behind it, as the line has its own."""
+        self.set_description_str(desc, refresh)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Say where it stands; not at the beginning, and not for a bar that is wiped away."""
@@ -37,4 +41,5 @@ def progress(items: Iterable[Any] | None = None, *, quiet: bool = False, **optio
     if moves():
         return auto.tqdm(items, **options)
     options = {**options, "file": io.StringIO(), "mininterval": SECONDS, "miniters": 1, "smoothing": 0}
-    return _Lines(items, bar_format=_LINE, **options)
+    name = "{desc}: step " if options.get("unit") == "step" else "{desc}: "
+    return _Lines(items, bar_format=name + _LINE, **options)

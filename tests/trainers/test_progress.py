@@ -41,6 +41,20 @@ def test_without_a_terminal_a_line_is_written_every_half_minute(lines, clock, ca
     assert capsys.readouterr() == ("", "")
 
 
+def test_steps_are_called_so_and_a_new_name_has_one_colon(lines, clock):
+    with progress(desc="epoch 1 of 20", total=3, unit="step", leave=False) as bar:
+        clock[0] += 40.0
+        bar.update()
+        bar.set_description("export: comparing")
+        clock[0] += 40.0
+        bar.update()
+    assert lines() == [
+        "epoch 1 of 20: step 1 of 3, after 00:40, 01:20 left",
+        "export: comparing: step 1 of 3, after 00:40, 01:20 left",
+        "export: comparing: step 2 of 3, after 01:20, 00:40 left",
+    ]
+
+
 def test_quiet_says_nothing(lines, clock, capsys):
     for _ in progress(range(100), quiet=True, desc="scan"):
         clock[0] += 10.0
