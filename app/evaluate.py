@@ -57,7 +57,8 @@ def run(options: EvaluateOptions) -> int:
     evaluation = evaluate(options)
     paths = evaluation.write(Path(options.out) if options.out else report_folder(options))
     summary, report = evaluation.summary, evaluation.report
-    say("\n%s\n", APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report))
+    tables = APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report)
+    say("\nwith %s:\n\n%s\n", summary["file"], tables)
     say("%s", made(paths))
     return 0
 
@@ -66,7 +67,8 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a model; writes nothing."""
     _check_scale(options.logit_scale)
     Views(options.scales)  # refuses scales before a model is loaded
-    runner = load_predictor(options.model).runner
+    predictor = load_predictor(options.model)
+    runner = predictor.runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
     files = files_of(options, runner) if task.name in OF_DATA else FileCoding()
@@ -85,6 +87,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     )  # fmt: skip
     summary = {
         "model": str(options.model),
+        "file": predictor.file,
         "task": task.name,
         "data": source.name,
         "examples": len(source),

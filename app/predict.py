@@ -117,7 +117,8 @@ class Prediction:
         done, total = len(self.entries), len(self.pictures)
         counts = [f"{done} of {total} pictures"] * bool(done)
         counts += [f"{len(self.clips)} of {len(self.videos)} videos"] * bool(self.clips)
-        counted = [f"{', '.join(counts)}, {self.threshold.explained}"] * bool(counts)
+        how = f"with {self.predictor.file}, {self.threshold.explained}"
+        counted = [f"{', '.join(counts)} {how}"] * bool(counts)
         return [*counted, *dict.fromkeys(self.notes), *made(self.paths).splitlines()]
 
     def raise_failures(self) -> None:

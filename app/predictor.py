@@ -46,6 +46,11 @@ class Predictor:
         self.threshold = resolve_threshold(threshold, self)
 
     @property
+    def file(self) -> str:
+        """The name of what was loaded: of an exported folder, which of its files."""
+        return self.runner.path.absolute().name
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The names of the model's classes; empty where nothing says them."""
         return tuple(self.runner.class_names)

@@ -24,6 +24,7 @@ class DemoSummary:
 
     threshold: Threshold  # the last one used
     view: str  # the last one shown
+    file: str  # of the model
     frames: int = 0
     seconds: float = 0.0  # from the first read to the last write, without pauses
     latencies: list[float] = field(default_factory=list)  # milliseconds from a frame in hand to its picture drawn
@@ -46,7 +47,8 @@ class DemoSummary:
         if self.frames:
             fps = self.frames / self.seconds if self.seconds > 0 else 0.0
             latency = f"latency {self.latency_median:.1f} ms median, {self.latency_p95:.1f} ms p95"
-            lines.insert(0, f"{self.frames} frames, {fps:.1f} FPS end to end, {latency}, {self.threshold.explained}")
+            speed = f"{self.frames} frames, {fps:.1f} FPS end to end with {self.file}"
+            lines.insert(0, f"{speed}, {latency}, {self.threshold.explained}")
         things: list[Path | str] = list(self.files)
         if len(things) > 6:
             counts = Counter(path.parent for path in self.files)
@@ -67,7 +69,7 @@ class Demo:
             )
         self.threshold = resolve_threshold(options.threshold, predictor)
         self.objects = options.objects  # whether they are framed
-        self.summary = DemoSummary(self.threshold, self.view)
+        self.summary = DemoSummary(self.threshold, self.view, predictor.file)
         self.recording: Recording | None = None
         self._record_since = 0.0
         if options.record is not None:

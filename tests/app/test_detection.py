@@ -131,7 +131,7 @@ def test_predict_draws_the_boxes_and_lists_them(tmp_path, capsys):
     out = tmp_path / "out"
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        "2 of 2 pictures, thresholds 0.250 to 0.500",
+        "2 of 2 pictures with boxes.tflite, thresholds 0.250 to 0.500",
         *(f"made  {out / name}" for name in ("overlays", "results.json", "detections.json")),
     ]
     assert json.loads((out / "results.json").read_text()) == results

@@ -38,7 +38,7 @@ def evaluate(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sources.SOURCES, "squares", sources.SourceKind("squares", lambda rest, needs: Squares()))
 
     def run(*options, runner=None):
-        model = SimpleNamespace(runner=runner or KnowingRunner())
+        model = SimpleNamespace(runner=runner or KnowingRunner(), file="boxes.tflite")
         monkeypatch.setattr(evaluation, "load_predictor", lambda path: model)
         arguments = ["evaluate", "runs/detector", "--data", "squares", "--out", str(tmp_path / "report"), "--quiet"]
         code = cli.main([*arguments, *options])

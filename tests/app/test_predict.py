@@ -116,7 +116,7 @@ def test_only_unreadable_pictures_are_not_called_others(tmp_path, capsys):
 def test_the_default_threshold_is_named(tmp_path, capsys, monkeypatch):
     save(tmp_path / "a.png", disc())
     predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
-    assert capsys.readouterr().out.splitlines()[0] == "1 of 1 pictures, threshold 0.50"
+    assert capsys.readouterr().out.splitlines()[0] == "1 of 1 pictures with bright.tflite, threshold 0.50"
     monkeypatch.setattr(BrightnessRunner, "threshold_origin", "default")
     predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
     assert "threshold 0.50 (the default: " in capsys.readouterr().out

@@ -51,7 +51,7 @@ def test_a_video_becomes_a_video_and_a_line_for_each_frame(tmp_path, capsys):
     np.testing.assert_allclose(lines[5]["objects"][0]["box"], [15, 30, 76, 91], atol=4)
     assert _codec(tmp_path / "out" / clip["files"]["video"]) == ("h264", "yuv420p")
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "1 of 1 videos, threshold 0.50"
+    assert out[0] == "1 of 1 videos with bright.tflite, threshold 0.50"
     assert out[1:] == [f"made  {tmp_path / 'out/videos'}", f"made  {tmp_path / 'out/results.json'}"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from metricfit.app import cli, quickstart
+from metricfit.app.predictor import load_predictor
 from metricfit.app.reports import grid, table
 from metricfit.export import read_card
 from metricfit.trainers.data.fit import fit_image
@@ -58,6 +59,8 @@ def test_evaluate_writes_what_a_plain_loop_finds(trained, tmp_path, capsys):
         curve.update(cv2.resize(saliency_map, (48, 40), interpolation=cv2.INTER_LINEAR), example.mask)
     expected = curve.result()
     found = json.loads((tmp_path / "metrics.json").read_text())
+    assert printed.startswith("\nwith model.keras:\n")
+    assert found["file"] == "model.keras"
     assert found["curves"]["max_f"] == pytest.approx(expected.max_f, abs=1e-4)
     assert found["curves"]["mae"] == pytest.approx(expected.mae, abs=1e-5)
     assert found["examples"] == 60
@@ -113,10 +116,12 @@ def test_the_cards_config_repeats_the_training(exported, config):
     assert settings.learning_rate == config.learning_rate
 
 
-def test_predict_and_demo_run_on_the_exported_folder(exported, tmp_path, capsys):
+def test_predict_and_demo_run_on_the_exported_folder_and_say_with_which_file(exported, tmp_path, capsys, monkeypatch):
     picture = open_source("discs:test").load(3).image
     cv2.imwrite(str(tmp_path / "disc.png"), picture[..., ::-1])
+    capsys.readouterr()
     assert cli.main(["predict", str(exported), str(tmp_path / "disc.png"), "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.startswith("1 of 1 pictures with model_int8.tflite, threshold ")
     mask = cv2.imread(str(tmp_path / "out" / "masks" / "disc.png"), cv2.IMREAD_GRAYSCALE)
     assert mask.shape == picture.shape[:2]
     (tmp_path / "pictures").mkdir()
@@ -132,6 +137,9 @@ def test_predict_and_demo_run_on_the_exported_folder(exported, tmp_path, capsys)
     ]
     assert cli.main(arguments) == 0
     assert list((tmp_path / "drawn").glob("disc*"))
+    assert " FPS end to end with model_int8.tflite, " in capsys.readouterr().out
+    monkeypatch.chdir(exported / "saved_model")
+    assert load_predictor(".").file == "saved_model"
     capsys.readouterr()
 
 

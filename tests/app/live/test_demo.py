@@ -65,6 +65,7 @@ def test_a_video_is_recorded_frame_by_frame(tmp_path, capsys):
     assert 0 < summary.latency_median <= summary.latency_p95
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("30 frames, ")
+    assert " with bright.tflite, " in lines[0]
     assert lines[1:] == [f"made  {record}"]
 
 
@@ -123,7 +124,7 @@ def test_a_recording_plays_after_an_error_midway(tmp_path, monkeypatch, error):
                 raise error
             return predictor(image)
 
-        predict.runner, predict.task = predictor.runner, predictor.task
+        predict.runner, predict.task, predict.file = predictor.runner, predictor.task, predictor.file
         return predict
 
     monkeypatch.setattr(module, "load_predictor", load)
