@@ -2,6 +2,8 @@
 
 import logging
 import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ..trainers.data.example import PLURALS, Source
 from ..trainers.data.labels import LabelCoding, with_coding
@@ -17,6 +19,9 @@ from .reports import made, say
 
 log = logging.getLogger("metricfit")
 
+_TRAINED = {"mask": "saliency", "labels": "segmentation"}
+"""What is needed -> the task that trains on it and has the flags which faults of files name."""
+
 
 def check(options: DataCheckOptions) -> int:
     """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
@@ -27,8 +32,32 @@ def check(options: DataCheckOptions) -> int:
         say("what was repaired is used as mended; a training or evaluation with --strict stops at it")
     if faults.sentences:
         or_skip = "" if faults.doubts else ", or let a training or evaluation leave those examples out with --skip-bad"
-        raise DataError(f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed{or_skip}")
+        told = f"{counted(len(faults.sentences), 'fault')} in {options.source}: mend what is listed{or_skip}"
+        raise DataError(told + _by_flags(options, needs, faults.sentences))
     return 0
+
+
+def _by_flags(options: DataCheckOptions, needs: str, sentences: Sequence[str]) -> str:
+    """Give the line with the training whose flags, which the faults name, leave fewer of them; "" where none do."""
+    with_flags, left = options, sentences
+    while (flagged := _with_named_flags(with_flags, left)) != with_flags:
+        with_flags, source = flagged, _opened(flagged, needs)
+        if needs not in _TRAINED or not source.class_names:
+            return ""
+        left = scan(source, needs=needs, quiet=options.quiet).sentences
+    if len(left) >= len(sentences):
+        return ""
+    words = ["metricfit", "train", _TRAINED[needs], "--data", options.source, *_reading_flags(with_flags)]
+    return f"\n{counted(len(left), 'fault')} with:  {shlex.join(words)}"
+
+
+def _with_named_flags(options: DataCheckOptions, sentences: Sequence[str]) -> DataCheckOptions:
+    """Add the flags that faults name and that are not given yet."""
+    if options.mask_threshold is None and any("--mask-threshold 0.5" in sentence for sentence in sentences):
+        options = replace(options, mask_threshold=0.5)
+    if any("let --resize-masks do it" in sentence for sentence in sentences):
+        options = replace(options, resize_masks=True)
+    return options
 
 
 def needs_of(options: DataOptions) -> str:
@@ -41,13 +70,19 @@ def needs_of(options: DataOptions) -> str:
 
 
 def open_data(options: DataOptions, needs: str) -> Source:
-    """Open a source; class maps whose classes nobody names keep the values of their files."""
-    coding, files = coding_of_data(options, needs)
-    source = open_source(options.source, needs=needs, files=files)
+    """Open a source, and say what was recognised."""
+    source = _opened(options, needs)
     for line in source.recognised:
         say("%s", line)
     if source.recognised and options.needs == "auto":
         say("looked at for %s; --needs asks for something else", PLURALS[needs])
+    return source
+
+
+def _opened(options: DataOptions, needs: str) -> Source:
+    """Open a source; class maps whose classes nobody names keep the values of their files."""
+    coding, files = coding_of_data(options, needs)
+    source = open_source(options.source, needs=needs, files=files)
     if needs == "labels" and (source.class_names or options.classes or options.ignore):
         return with_coding(source, coding)
     return source

@@ -24,6 +24,38 @@ def test_check_counts_each_fault_once_and_says_what_to_do(tmp_path, capsys):
     assert "--skip-bad" in printed.err
 
 
+def last_line_of_check(capsys, *words):
+    """Give the last line of a check that finds faults."""
+    assert cli.main(["data", "check", *map(str, words)]) == 3
+    return capsys.readouterr().err.rstrip().splitlines()[-1]
+
+
+def test_check_ends_with_the_training_whose_flags_the_faults_name(tmp_path, capsys):
+    write_pairs(tmp_path, ["a", "b"])
+    source, mask = f"folder:{tmp_path}", tmp_path / "masks" / "a.png"
+    greys = Image.fromarray(np.linspace(0, 255, 24 * 32).reshape(24, 32).astype(np.uint8))
+    greys.resize((16, 12)).save(mask)
+    # The size shows only where the shades are cut.
+    trained = f"metricfit train saliency --data {source} --mask-threshold 0.5 --resize-masks"
+    assert last_line_of_check(capsys, source) == f"no faults with:  {trained}"
+    line = last_line_of_check(capsys, source, "--mask-threshold", "0.3")
+    assert line == f"no faults with:  {trained.replace('0.5', '0.3')}"
+    (tmp_path / "masks" / "b.png").unlink()
+    assert last_line_of_check(capsys, source) == f"1 fault with:  {trained}"
+    greys.point(lambda value: value // 100).save(mask)
+    assert "mend what is listed" in last_line_of_check(capsys, source), "numbers of objects are no shades"
+
+
+def test_check_of_labels_ends_with_a_segmentation(tmp_path, capsys):
+    write_pairs(tmp_path, ["a", "b"], kind="labels", value=1)
+    Image.fromarray(np.zeros((12, 16), np.uint8)).save(tmp_path / "labels" / "b.png")
+    source, words = f"folder:{tmp_path}", ("--needs", "labels")
+    assert "mend what is listed" in last_line_of_check(capsys, source, *words), "nobody can train without names"
+    (tmp_path / "classes.txt").write_text("road\ncar\n")
+    trained = f"metricfit train segmentation --data {source} --ignore 7 --resize-masks"
+    assert last_line_of_check(capsys, source, *words, "--ignore", "7") == f"no faults with:  {trained}"
+
+
 def test_check_notes_empty_masks_without_failing(tmp_path, capsys):
     write_pairs(tmp_path, ["a", "b", "c"], value=0)
     assert cli.main(["data", "check", f"folder:{tmp_path}"]) == 0
