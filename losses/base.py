@@ -115,7 +115,8 @@ class PixelLoss(KerasLoss):
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Compute the reduced loss: a scalar, or [B] with the reduction "none" or None."""
         image_weight, pixel_weight = _image_or_pixel_weight(sample_weight)
-        y_true = read_bytes(y_true, self.hyperparameters.get("ignore_label"))  # before Keras makes floats of bytes
+        if not holds_numbers(y_true, y_pred):
+            y_true = read_bytes(y_true, self.hyperparameters.get("ignore_label"))  # before Keras makes floats of bytes
         # Keras' reduction takes weights per value: pixel weights travel beside the labels, into the sums
         labels = y_true if pixel_weight is None else {"labels": y_true, "pixel_weight": pixel_weight}
         return super().__call__(labels, y_pred, image_weight)
@@ -147,8 +148,6 @@ class LabelMapLoss(PixelLoss):
             raise ValueError(f"loss {self.name} takes the batch as one picture, and no sample_weight: set per_image")
         if _image_or_pixel_weight(sample_weight)[1] is not None:
             raise ValueError(f"loss {self.name} takes no pixel weights: mark pixels to leave out by ignore_label")
-        if not holds_numbers(y_true, y_pred):
-            y_true = read_bytes(y_true, self.hyperparameters.get("ignore_label"))
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -40,6 +40,11 @@ def sum_products(left: Tensor, right: Tensor) -> Tensor:
     return sum_pixels(tf.abs(left * right))
 
 
+def is_there(sums: Tensor) -> Tensor:
+    """Tell which sums [B] are above 0, or NaN: that must not pass for nothing, whose loss is no NaN."""
+    return tf.logical_not(sums <= 0)
+
+
 def per_image(values: Tensor) -> Tensor:
     """Give [B] the shape [B, 1, 1], to stand beside pixels."""
     return values[:, tf.newaxis, tf.newaxis]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ..base import PixelLoss, keras_loss
 from ..checks import check_hyperparameters
-from ..pixels import Pixels, check_pixels, per_image, sum_pixels, sum_products
+from ..pixels import Pixels, check_pixels, is_there, per_image, sum_pixels, sum_products
 from ..references import ZHAO
 from ..tensors import Tensor, ValueAndGradient
 from .overlap import OverlapSums, Terms, choose_where_empty, overlap_loss, suppress_where_empty
@@ -104,13 +104,13 @@ def log_floss(
         true_positives = tf.maximum(sums.true_positives, floor * sums.positives)
         f_measure = tf.math.divide_no_nan((1 + beta2) * true_positives, denominator)
         # eq. 7 / F: dL/dp_i = 1 / H − y_i / TP
-        value = -tf.math.log(tf.where(sums.positives > 0, f_measure, 1))
+        value = -tf.math.log(tf.where(is_there(sums.positives), f_measure, 1))
         paper = Terms(value, tf.math.reciprocal_no_nan(denominator), tf.math.reciprocal_no_nan(true_positives))
         if empty_target == "paper":
             return choose_where_empty(sums, paper, 0, 0)
         # −log(1 − Σ w p / Σ w) has the slope 1 / Σ w (1 − p)
         remaining = tf.maximum(sums.total - sums.predicted, floor * sums.total)
-        share = tf.where(sums.total > 0, tf.math.divide_no_nan(remaining, sums.total), 1)
+        share = tf.where(is_there(sums.total), tf.math.divide_no_nan(remaining, sums.total), 1)
         return choose_where_empty(sums, paper, -tf.math.log(share), tf.math.reciprocal_no_nan(remaining))
 
     return overlap_loss(pixels, terms, from_logits=False)
@@ -120,14 +120,14 @@ def _log_floss_from_logits(pixels: Pixels, beta2: float, empty_target: str) -> T
     """Compute Log-FLoss with TP as a logarithm; under "suppress" an empty mask is the same sum over turned logits."""
     labels = pixels.labels
     positives, total = sum_pixels(pixels.weigh(labels)), pixels.total()
-    labelled = positives > 0
+    labelled = is_there(positives)
     sign = None
     if empty_target == "suppress":
         # 1 − p = σ(−z), so that −log(1 − mean prediction) = log Σ w − log TP of the turned logits, all pixels positive
         sign = tf.where(labelled, tf.constant(1, labels.dtype), -1)
         labels = tf.where(per_image(labelled), labels, 1)
     weighted = pixels.weigh(labels)
-    counts = total > 0 if empty_target == "suppress" else labelled
+    counts = is_there(total) if empty_target == "suppress" else labelled
 
     @tf.custom_gradient
     def loss(logits: Tensor) -> ValueAndGradient:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ..pixels import Pixels, per_image, sum_pixels, sum_products
+from ..pixels import Pixels, is_there, per_image, sum_pixels, sum_products
 from ..tensors import Tensor, ValueAndGradient
 
 
@@ -36,7 +36,7 @@ def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_
         positives = sum_pixels(pixels.weigh(labels))
         sums = OverlapSums(sum_products(weighted, labels), sum_pixels(weighted), positives, pixels.total())
         value, slope_all, slope_positive = terms(sums)
-        anything = tf.where(sums.total > 0, pixels.sound, 0)
+        anything = tf.where(is_there(sums.total), pixels.sound, 0)
 
         def gradient(upstream: Tensor) -> Tensor:
             upstream = upstream * anything
@@ -53,7 +53,7 @@ def overlap_loss(pixels: Pixels, terms: Callable[[OverlapSums], Terms], *, from_
 
 def choose_where_empty(sums: OverlapSums, terms: Terms, loss: Tensor, slope_all: Tensor) -> Terms:
     """Take `loss` and `slope_all`, each [B] or a number, in place of `terms` where an image's mask is empty."""
-    labelled = sums.positives > 0
+    labelled = is_there(sums.positives)
     return Terms(
         tf.where(labelled, terms.loss, loss),
         tf.where(labelled, terms.slope_all, slope_all),

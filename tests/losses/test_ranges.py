@@ -35,13 +35,14 @@ def refused(loss, y_true, y_pred, sentence, modes=("eager", "graph", "xla")):
         return
 
     @MODES["xla"]
-    def step(y_pred):
+    def step(y_true, y_pred):
         with tf.GradientTape() as tape:
             tape.watch(y_pred)
-            found = tf.reduce_sum(loss(tf.constant(y_true), y_pred))
+            found = tf.reduce_sum(loss(y_true, y_pred))
         return found, tape.gradient(found, y_pred)
 
-    found, gradient = step(tf.constant(y_pred))
+    # as arguments: of constants XLA takes the least and largest in another way, which NaN does not pass
+    found, gradient = step(tf.constant(y_true), tf.constant(y_pred))
     assert np.isnan(found)
     assert np.isnan(gradient).any()
 
@@ -75,6 +76,19 @@ def test_bytes_of_0_1_and_255_are_not_guessed_at():
 
 
 @pytest.mark.parametrize("name", SALIENCY)
+def test_nan_among_the_labels_or_weights_is_no_loss_of_0(name):
+    empties = ("paper", "suppress") if "empty_target" in losses.LOSSES[name].hyperparameters else (None,)
+    labels, weights = (np.where(np.cumsum(MASKS).reshape(MASKS.shape) == 1, np.nan, kept) for kept in (MASKS, 1.0))
+    for from_logits, y_pred in ((False, MAPS), (True, SCORES[..., 0])):
+        for empty_target in empties:
+            loss = losses.get(name, from_logits=from_logits, **({"empty_target": empty_target} if empty_target else {}))
+            refused(loss, labels, y_pred, "y_true must lie in 0 to 1")
+    weights = tf.constant(weights, tf.float32)
+    weighed = lambda y_true, y_pred: loss(y_true, y_pred, weights)  # noqa: E731
+    refused(weighed, MASKS, SCORES[..., 0], "sample_weight must hold numbers of at least 0")
+
+
+@pytest.mark.parametrize("name", SALIENCY)
 def test_other_values_that_no_mask_has(name):
     loss = losses.get(name)
     for labels in (MASKS + 1, MASKS - 1, MASKS * -1.0, np.where(MASKS, np.nan, 0), MASKS * 1.001):
@@ -105,6 +119,16 @@ def test_numbers_of_no_class(name):
     marked = np.where(NUMBERS == 0, 255, NUMBERS).astype(np.uint8)
     assert np.isfinite(value(losses.get(name, from_logits=True, ignore_label=255), marked, SCORES, "eager")).all()
     refused(losses.get(name, from_logits=False), NUMBERS, SCORES, "y_pred must hold probabilities, 0 to 1", ("eager",))
+
+
+@pytest.mark.parametrize("name", SEGMENTATION)
+def test_numbers_of_classes_are_not_read_as_masks(name):
+    loss, of_bytes = losses.get(name, from_logits=True), (MASKS * 255).astype(np.uint8)
+    sentence = "y_true must hold the whole numbers of 3 classes, 0 to 2.*255"
+    for labels in (of_bytes, of_bytes[..., None]):
+        refused(loss, labels, SCORES, sentence)
+    refused(losses.combined(**{name: 1.0}, from_logits=True), of_bytes, SCORES, sentence, ("eager",))
+    refused(losses.get(name, from_logits=True, ignore_label=2), of_bytes, SCORES, sentence, ("eager",))
 
 
 @pytest.mark.parametrize("name", ["lovasz_hinge", "lovasz_softmax"])

@@ -47,6 +47,9 @@ def test_numbers_of_no_class(over):
     for labels in (NUMBERS + 1, NUMBERS - 1, NUMBERS + 0.5):
         with pytest.raises(ValueError, match="y_true must hold the whole numbers of 3 classes, 0 to 2"):
             result(MIoU(3, over), labels, channels)
+    of_bytes = (MASKS * 255).astype(np.uint8)
+    with pytest.raises(ValueError, match=r"y_true must hold the whole numbers of 3 classes, 0 to 2.*255"):
+        result(MIoU(3, over, ignore_label=None), of_bytes, channels)
     with pytest.raises(ValueError, match="y_pred must have 2 channels, or hold the whole numbers of 2 classes"):
         result(MIoU(2, over), MASKS * 1, MAPS)
 
