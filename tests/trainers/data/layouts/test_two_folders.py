@@ -35,6 +35,12 @@ def test_what_the_files_show(pairs_at, images, masks, said):
     assert sizes == [4, 6, 8]
 
 
+def test_what_names_tell_is_not_read_twice(pairs_at):
+    folder = pairs_at("*.jpg", "masks/*.png", stems=STEMS)
+    line, _ = opened_without_faults(str(folder))
+    assert line == f"{folder}: the pictures beside it and masks/ of equal names, 3 pairs (folder)"
+
+
 def test_cut_outs_beside_photos(pairs_at, picture_at):
     folder = pairs_at("studio/*.jpg", "free/*.png", stems=STEMS)
     for stem in STEMS:
@@ -70,10 +76,20 @@ def test_names_of_folders_and_looks_of_files_that_disagree_are_not_chosen_betwee
         open_source(str(folder))
 
 
-@pytest.mark.parametrize("also", ["Photos/IMG_0009.jpg", "Cut/IMG_0009_L.png", "Cut/IMG_0001_L.bmp", "third/a.jpg"])
+@pytest.mark.parametrize(
+    "also",
+    [
+        ["Photos/IMG_0009.jpg"],
+        ["Cut/IMG_0009_L.png"],
+        ["Photos/IMG_0009.jpg", "Cut/IMG_0010_L.png"],
+        ["Photos/IMG_0001.jpeg", "Cut/IMG_0001_L.bmp"],
+        ["third/a.jpg"],
+    ],
+)
 def test_what_does_not_pair_off_is_not_guessed(pairs_at, picture_at, also):
     folder = pairs_at("Photos/*.jpg", "Cut/*_L.png", stems=STEMS)
-    picture_at(also)
+    for name in also:
+        picture_at(name, np.zeros((6, 8), np.uint8) if name.startswith("Cut") else None)
     with pytest.raises(DataError, match="no masks recognised"):
         open_source(str(folder))
 
@@ -96,6 +112,7 @@ def test_two_named_folders_pair_as_recognised_ones_do(pairs_at, picture_at, tmp_
     assert line == f"{text}: * with *_L, 3 pairs"
     assert sizes == [4, 6, 8]
     assert open_source(text).names == STEMS
+    assert open_source(text, needs="none").recognised == ()
     picture_at("x/IMG_0009.jpg")
     picture_at("y/IMG_0010_L.png", np.zeros((6, 8), np.uint8))
     faults = dict(scan(open_source(text), quiet=True).faults)

@@ -13,7 +13,7 @@ from .names import place_of, split_of
 from .pairs import Group, affixes_of, beside, files_by_key, group_readings
 
 _LOOKED_AT = 3
-_SEEN = 256, 256
+_SEEN = 128, 128
 # Class maps and the noise of JPEG round two values have fewer values, pictures more.
 _FEW = 64
 
