@@ -20,7 +20,7 @@ def test_the_loss_fades_between_the_epochs(tmp_path):
     images, labels = rng.normal(size=(4, 3, 3, 2)).astype(np.float32), rng.integers(0, 3, (4, 3, 3))
     model = keras.Sequential([keras.Input((3, 3, 2)), keras.layers.Dense(3)])
     model.compile("sgd", segmentation.build_loss(CONFIG))
-    fade, *_ = segmentation.watchers(CONFIG, tmp_path, None)
+    fade, *_ = segmentation.watchers(CONFIG, tmp_path, [])
     seen = []
     note = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seen.append(model.loss.weights.numpy()[1])
@@ -59,5 +59,5 @@ def test_fadings_that_do_not_fit(changes, sentence):
 
 
 def test_without_epochs_the_middle_half_is_taken(tmp_path):
-    fade, *_ = segmentation.watchers(replace(CONFIG, fade_epochs=None, epochs=8), tmp_path, None)
+    fade, *_ = segmentation.watchers(replace(CONFIG, fade_epochs=None, epochs=8), tmp_path, [])
     assert fade.epochs == (2, 6)
