@@ -47,11 +47,11 @@ class FrameSource(ABC):
 
     def step(self, offset: int) -> None:
         """Move by some pictures before the next `read`; only where `stepped`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} is not stepped")
 
     def restart(self) -> None:
         """Begin again at the first frame; not where `live`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} does not begin again")
 
     @abstractmethod
     def close(self) -> None:

@@ -98,7 +98,7 @@ class Recording:
         try:
             if self._writer is not None:
                 self._writer.close()
-        except Exception as error:
+        except Exception as error:  # as above: the first one is raised
             self._error = self._error or error
 
 
