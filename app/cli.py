@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import tyro
 
-from ..trainers.errors import MetricfitError, UsageError
+from ..trainers.errors import MetricfitError, Terminated, UsageError
 from ..trainers.machine import held_back_stderr, hold_back_tensorflow, showing_all
+from ..trainers.stopping import unwinding_when_asked_to_end
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import RunConfig, read_config
 from . import options as verbs
@@ -89,7 +90,7 @@ def handler(options: Any) -> Callable[[Any], int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the program; gives 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 interrupted."""
+    """Run the program; gives 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 by Ctrl-C, 143 by SIGTERM."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -100,8 +101,11 @@ def main(arguments: list[str] | None = None) -> int:
     # Whatever the environment or keras.json names: everything here is made of TensorFlow.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
-        with showing_all() if debug else contextlib.nullcontext():
+        with unwinding_when_asked_to_end(), showing_all() if debug else contextlib.nullcontext():
             return _dispatch(arguments)
+    except Terminated as error:
+        print(f"metricfit: {error}", file=sys.stderr)
+        return error.exit_code
     except KeyboardInterrupt:
         print("metricfit: interrupted", file=sys.stderr)
         return 130

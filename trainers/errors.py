@@ -1,5 +1,7 @@
 """The ways in which a command fails, each with its exit code. One sentence: expected, found, where, what to do."""
 
+import signal
+
 
 def first_line(error: BaseException) -> str:
     """What an exception of a library says first, to be quoted in a sentence of ours; its kind where it says nothing."""
@@ -27,3 +29,11 @@ class DataError(MetricfitError):
     """The input data are at fault."""
 
     exit_code = 3
+
+
+class Terminated(KeyboardInterrupt):
+    """The machine asked the process to end (SIGTERM, SIGHUP): it unwinds as after Ctrl-C, with another exit code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.exit_code = 128 + number

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside, then renamed."""
+"""Files that are whole or absent, also after a power cut: written beside, brought to the disk, then renamed."""
 
 import contextlib
 import json
@@ -19,7 +19,9 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
+        to_disk(beside)
         os.replace(beside, path)
+        to_disk(path.parent)
     except OSError as error:
         reason = error.strerror or error
         raise MetricfitError(f"cannot write {path} ({reason}): check the folder and the space left") from error
@@ -37,12 +39,27 @@ def folder_beside(path: str | Path) -> Iterator[Path]:
     try:
         beside.mkdir(parents=True)
         yield beside
+        for folder, _, names in os.walk(beside):
+            for name in (*names, ""):
+                to_disk(Path(folder, name))
         beside.rename(path)
+        to_disk(path.parent)
     except OSError as error:
         reason = error.strerror or error
         raise MetricfitError(f"cannot write {path} ({reason}): check the folder and the space left") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk: a rename may get there before what it names."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def write_text(path: str | Path, text: str) -> Path:

@@ -10,7 +10,7 @@ import pytest
 import metricfit
 from metricfit.app import cli
 from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
-from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.errors import DataError, MetricfitError, Terminated, UsageError
 from metricfit.trainers.machine import held_back_stderr
 from metricfit.trainers.tasks import CONFIGS
 from metricfit.trainers.training.config import train_command
@@ -113,6 +113,7 @@ def test_verbs_of_two_words_say_how_they_are_used(first, second, capsys):
         (DataError("mask too small"), 3),
         (MetricfitError("disk full"), 1),
         (KeyboardInterrupt(), 130),
+        (Terminated(15), 143),
         (RuntimeError("surprise"), 1),
     ],
 )

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from metricfit.trainers import files
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.files import write_json, write_text, written_beside
+from metricfit.trainers.files import folder_beside, write_json, write_text, written_beside
 
 
 def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path):
@@ -61,3 +62,20 @@ def test_json_is_for_people_too(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {"name": "Lovász", "parts": [1, 2.5, None]}
     assert "Lovász" in path.read_text(encoding="utf-8")
     assert path.read_text(encoding="utf-8").endswith("\n}\n")
+
+
+def test_what_is_renamed_is_on_the_disk_before_and_its_folder_after(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(files.os, "fsync", lambda number: done.append(os.readlink(f"/proc/self/fd/{number}")))
+    replace = os.replace
+    monkeypatch.setattr(files.os, "replace", lambda *names: (done.append("rename"), replace(*names)))
+    path = write_text(tmp_path / "a.txt", "x")
+    assert done == [f"{tmp_path}/.{os.getpid()}.a.txt", "rename", str(tmp_path)]
+    done.clear()
+    with folder_beside(tmp_path / "set") as beside:
+        write_text(beside / "below/b.txt", "y")
+        done.clear()
+    renamed = str(tmp_path / f".{os.getpid()}.set")
+    assert set(done) == {renamed, f"{renamed}/below", f"{renamed}/below/b.txt", str(tmp_path)}
+    assert done[-1] == str(tmp_path)
+    assert path.read_text() == "x"
