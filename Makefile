@@ -1,6 +1,7 @@
 # make quickstart   train, measure, export and draw a small saliency model
 # make test         lint and run the tests
 # make bench        time the losses, as multiples of what they are compared with
+# make soak         kill trainings, fuzz files and serve for hours: what tests do for seconds
 # make stub         write what type checkers read of metricfit.losses
 # All make .venv first, from any Python >= 3.11.
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test coverage lint types mutants bench stub clean
+.PHONY: quickstart test coverage lint types mutants soak bench stub clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
@@ -25,6 +26,11 @@ coverage:
 # Break lines one at a time and see tests fail; make mutants ONLY=trainers/models takes those of some files.
 mutants: $(VENV)/installed-dev
 	$(BIN)/python tests/mutants.py --jobs 2 $(ONLY)
+
+# Each says one line a try and at last how many passed; make soak ONLY=kills runs one of them.
+SOAKS = $(if $(ONLY),$(ONLY),$(filter-out __init__,$(basename $(notdir $(wildcard tests/soak/*.py)))))
+soak: $(VENV)/installed-dev
+	for name in $(SOAKS); do $(BIN)/python -m tests.soak.$$name || exit; done
 
 lint: $(VENV)/installed-dev types
 	$(BIN)/ruff check .
