@@ -13,7 +13,8 @@ from ..trainers.errors import MetricfitError, Terminated, UsageError
 from ..trainers.machine import held_back_stderr, hold_back_tensorflow, showing_all
 from ..trainers.stopping import unwinding_when_asked_to_end
 from ..trainers.tasks import CONFIGS
-from ..trainers.training.config import RunConfig, read_config
+from ..trainers.training.config import RunConfig
+from ..trainers.training.config_files import read_config
 from . import options as verbs
 from .compare.options import CompareOptions, options_of
 from .datasets.options import DataConvertOptions, DataSplitOptions

@@ -23,7 +23,8 @@ from ..trainers.judge.views import Views
 from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.tasks.base import Task
-from ..trainers.training.config import SaliencyConfig, read_config
+from ..trainers.training.config import SaliencyConfig
+from ..trainers.training.config_files import read_config
 from ..trainers.training.run_folder import versions
 from .coding import coding_of, files_of, settings_of
 from .options import EvaluateOptions

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..trainers.errors import MetricfitError
-from ..trainers.training.config import filled, is_required, read_config
+from ..trainers.training.config_files import read_config
+from ..trainers.training.filling import filled, is_required
 
 OptionsT = TypeVar("OptionsT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])

@@ -13,8 +13,9 @@ from ..trainers.models.backbones.weights import IMAGENET_PACKAGES, IMAGENET_TERM
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks.first_model import card_of, settings_of
 from ..trainers.training.callbacks.history import read_history
-from ..trainers.training.config import read_config, train_command
+from ..trainers.training.config_files import read_config
 from ..trainers.training.run_folder import read_run, versions
+from ..trainers.training.words import train_command
 from .card import CARD_NAME
 from .formats.registry import FORMATS
 

@@ -13,7 +13,7 @@ from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugme
 from metricfit.trainers.errors import DataError, MetricfitError, Terminated, UsageError
 from metricfit.trainers.machine import held_back_stderr
 from metricfit.trainers.tasks import CONFIGS
-from metricfit.trainers.training.config import train_command
+from metricfit.trainers.training.words import train_command
 
 
 def typed(*arguments):

@@ -15,7 +15,7 @@ from ..files import write_json
 from ..models.backbones.weights import check_weights
 from ..tasks.base import Task
 from ..training import run
-from ..training.config import to_dict
+from ..training.config_files import to_dict
 from ..training.saved import model_file
 from .outcome import SELECTION, Outcome, Row, outcome
 from .plan import Entry, Plan, as_key

@@ -7,7 +7,8 @@ from typing import Any
 
 from ... import losses
 from ..errors import UsageError
-from ..training.config import RunConfig, parse_loss_options
+from ..training.config import RunConfig
+from ..training.words import parse_loss_options
 
 Record = dict[str, Any]  # what a file of a comparison keeps: of a training, or of `Task.measure`
 _SET_BY_TRAINERS = ("from_logits", "ignore_label")

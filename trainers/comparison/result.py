@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..machine import cores
-from ..training.config import to_dict
+from ..training.config_files import to_dict
 from ..training.run_folder import versions
 from .outcome import Row
 from .plan import Plan, Record

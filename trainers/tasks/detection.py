@@ -29,7 +29,9 @@ from ..models.detector.assignment import left_out_by_atss
 from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import RankingWatch, SelfBalancing
-from ..training.config import DetectionConfig, check_range, parse_loss_options
+from ..training.config import DetectionConfig
+from ..training.ranges import check_range
+from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once
 

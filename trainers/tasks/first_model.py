@@ -17,9 +17,11 @@ from ..errors import DataError, UsageError
 from ..judge.base import evenly_spread
 from ..models.read_back import read_back
 from ..models.registry import MODELS, serving
-from ..training.config import CONFIGS, RunConfig, filled, flag_words
+from ..training.config import CONFIGS, RunConfig
+from ..training.filling import filled
 from ..training.run_folder import read_run
 from ..training.saved import load_model
+from ..training.words import flag_words
 
 log = logging.getLogger("metricfit")
 

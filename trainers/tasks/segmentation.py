@@ -29,7 +29,9 @@ from ..models.input_size import at_size
 from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
-from ..training.config import SegmentationConfig, check_range, parse_loss_options
+from ..training.config import SegmentationConfig
+from ..training.ranges import check_range
+from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once
 

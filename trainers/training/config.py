@@ -1,21 +1,12 @@
 """What a training is told, as frozen data: the fields become the command line's flags. Imports no TensorFlow."""
 
-import ast
-import dataclasses
-import difflib
-import types
-import typing
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
-from ..errors import DataError, UsageError
 from ..models.registry import explained, serving
-from ..text import read_json
 
 if TYPE_CHECKING:
     SaliencyModel = str
@@ -45,17 +36,6 @@ Colours = Annotated[
         "CVAT's labelmap.txt."
     ),
 ]
-
-# What settings were before there were any: of a config.json that does not name them.
-_BEFORE = {"min_epoch_steps": 1, "weights": "none"}
-
-# Fields that say where and how loudly, not what: they may differ when a run is continued.
-NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes")
-
-# `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
-_NOT_KEPT = ("config", "overwrite", "quiet")
-
-OptionsT = TypeVar("OptionsT")
 
 
 @dataclass(frozen=True)
@@ -230,118 +210,3 @@ CONFIGS: dict[str, type[RunConfig]] = {
     "detection": DetectionConfig,
 }
 """Task -> what its training can be told."""
-
-
-def check_range(config: RunConfig, names: Iterable[str], sound: Callable[[Any], bool], what: str) -> None:
-    """Refuse settings that are given but not `what` they must be."""
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not sound(value):
-            raise UsageError(f"--{name.replace('_', '-')} must be {what}, got {value}")
-
-
-def parse_loss_options(options: Iterable[str]) -> dict[str, Any]:
-    """Turn NAME=VALUE pairs into hyperparameters; a value that is no Python literal stays text."""
-    parsed = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {option!r}")
-        try:
-            parsed[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parsed[name] = value
-    return parsed
-
-
-def to_dict(config: RunConfig) -> dict[str, Any]:
-    """The configuration as JSON-able data, without what only says how this one start went."""
-    return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_KEPT}
-
-
-def train_command(task: str, config: RunConfig) -> list[str]:
-    """Give the words of a training's command line, with a flag for everything that is not as by default."""
-    return ["metricfit", "train", task, *_flags(config, type(config)())]
-
-
-def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
-    words = []
-    for setting in dataclasses.fields(config):
-        value, usual = getattr(config, setting.name), getattr(default, setting.name)
-        name = setting.name.replace("_", "-")
-        if value == usual or setting.name in _NOT_KEPT:
-            continue
-        if dataclasses.is_dataclass(value):
-            words += _flags(value, usual, f"{prefix}{name}.")
-        elif isinstance(value, bool):
-            words.append(f"--{prefix}{name}" if value else f"--{prefix}no-{name}")
-        else:
-            words += flag_words(f"{prefix}{name}", value)
-    return words
-
-
-def flag_words(flag: str, value: Any) -> list[str]:
-    """Give the words by which a command line says a value, or several."""
-    return [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
-
-
-def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
-    """Read a configuration from a run's config.json, or from a file with the fields at its top."""
-    try:
-        found = read_json(path)
-    except DataError as error:
-        raise UsageError(f"--config: {error}") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
-    # The file of a run is whole; one of a user's own leaves out what is to be as by default.
-    values = as_meant(found["config"]) if "config" in found else found
-    return filled(config_class, values, str(path))
-
-
-def as_meant(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Add to the settings of a run what they meant before a setting was there."""
-    return {**_BEFORE, **settings}
-
-
-def filled(options_class: type[OptionsT], values: Mapping[str, Any], where: str) -> OptionsT:
-    """Make options of values by name; lists become tuples, and mappings the options below others.
-
-    Raises:
-        UsageError: an unknown name, one that is missing, or a value of another type; it says `where` they come from.
-    """
-    hints = typing.get_type_hints(options_class)
-    found = {}
-    for name, value in values.items():
-        if name not in hints:
-            near = difflib.get_close_matches(name, hints, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"choose among {', '.join(hints)}"
-            raise UsageError(f"unknown setting {name} in {where}: {advice}")
-        if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
-            value = filled(typing.cast(type, hints[name]), value, f"{where}, {name}")
-        elif isinstance(value, list):
-            value = tuple(value)
-        if not _fits(value, hints[name]):
-            raise UsageError(f"{name} in {where} must be {hints[name]}, got {value!r}")
-        found[name] = value
-    required = [field.name for field in dataclasses.fields(typing.cast(Any, options_class)) if is_required(field)]
-    if missing := [name for name in required if name not in found]:
-        raise UsageError(f"{where} needs {' and '.join(missing)}")
-    return options_class(**found)
-
-
-def is_required(setting: dataclasses.Field[Any]) -> bool:
-    """Tell whether an option has no default."""
-    return setting.default is dataclasses.MISSING and setting.default_factory is dataclasses.MISSING
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return value in arguments
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, argument) for argument in arguments)
-    if origin is tuple:
-        return isinstance(value, tuple)
-    if hint in (int, float):
-        return isinstance(value, (int, hint)) and not isinstance(value, bool)
-    return isinstance(value, hint)

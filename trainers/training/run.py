@@ -33,7 +33,9 @@ from .callbacks import (
 )
 from .callbacks.history import read_history
 from .callbacks.hparams import write_final_metrics
-from .config import RunConfig, check_range, to_dict
+from .config import RunConfig
+from .config_files import to_dict
+from .ranges import check_range
 from .run_folder import earlier_settings
 
 log = logging.getLogger("metricfit")

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from ..errors import UsageError
 from ..files import write_json
-from .config import NOT_PART_OF_A_RUN, RunConfig, as_meant, to_dict
+from .config import RunConfig
+from .config_files import NOT_PART_OF_A_RUN, as_meant, to_dict
 
 log = logging.getLogger("metricfit")
 

@@ -16,7 +16,8 @@ from metricfit.app.compare.options import CompareOptions, training_config
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.tasks.saliency import Saliency
-from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig, read_config
+from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig
+from metricfit.trainers.training.config_files import read_config
 from metricfit.trainers.training.saved import load_model
 
 from .comparisons import FakeTrainings, Few

@@ -20,9 +20,10 @@ from metricfit.trainers.judge.maps import scale_logits
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.saliency import Saliency
 from metricfit.trainers.training import run
-from metricfit.trainers.training.config import parse_loss_options, read_config, to_dict
+from metricfit.trainers.training.config_files import read_config, to_dict
 from metricfit.trainers.training.run_folder import open_run
 from metricfit.trainers.training.saved import load_model
+from metricfit.trainers.training.words import parse_loss_options
 
 saliency = get_task("saliency")
 

@@ -11,7 +11,8 @@ from metricfit.trainers.models.backbones import weights
 from metricfit.trainers.models.registry import MODELS
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training import run, run_folder
-from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig, read_config
+from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
+from metricfit.trainers.training.config_files import read_config
 from metricfit.trainers.training.run_folder import LogFile
 
 log = logging.getLogger("metricfit")
