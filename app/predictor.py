@@ -42,7 +42,7 @@ class Predictor:
         self.card = runner.card
         self.task = TASKS[runner.task]
         # The first call compiles and allocates; done here, it shows the model's kind and stays out of the timing.
-        self.task.check(self._run(np.zeros((runner.size, runner.size, 3), np.uint8)), runner)
+        self.task.check(self.find(np.zeros((1, runner.size, runner.size, 3), np.uint8))[0], runner)
         self.threshold = resolve_threshold(threshold, self)
 
     @property
@@ -76,7 +76,20 @@ class Predictor:
             raise ValueError(f"image must be uint8 of shape [H, W, 3] or [H, W, 4], got {image.dtype} {image.shape}")
         rgba = image if image.shape[-1] == 4 else None
         image = image if rgba is None else over_white(rgba)
-        found = self._run(fit_image(image, self.runner.size, self.runner.resizing))
+        (found,) = self.find(self.fit(image)[None])
+        return self.restore(found, image, path=path, rgba=rgba)
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3]."""
+        return fit_image(image, self.runner.size, self.runner.resizing)
+
+    def find(self, images: np.ndarray) -> list[Any]:
+        """Run the model on fitted pictures, uint8 [B, S, S, 3]; gives what `restore` takes of each."""
+        found = self.runner(images)
+        return list(zip(*found)) if isinstance(found, tuple) else list(np.asarray(found))
+
+    def restore(self, found: Any, image: np.ndarray, *, path: str = "", rgba: np.ndarray | None = None) -> Result:
+        """Bring what was found in a picture into its own pixels; arguments as the result has them."""
         return self.task.restore(found, self.runner, self.threshold, image=image, path=path, rgba=rgba)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -84,11 +97,6 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"<Predictor of {self.runner.path}: {self.task.name}, {self.runner.size} px>"
-
-    def _run(self, image: np.ndarray) -> Any:
-        """Run the model on one picture, uint8 [S, S, 3]."""
-        found = self.runner(image[None])
-        return tuple(part[0] for part in found) if isinstance(found, tuple) else np.asarray(found)[0]
 
 
 def load_predictor(path: str | Path = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:

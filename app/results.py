@@ -15,7 +15,7 @@ from ..trainers.errors import MetricfitError, UsageError
 from .show import overlay, overlay_boxes, overlay_classes
 from .show.facts import classes_of, counted, describe, listed, listed_parts, masks_of
 from .show.parts import Parts, connected_parts
-from .show.pictures import write_indices, write_picture
+from .show.pictures import encode_indices, encode_picture, write_encoded
 from .show.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -103,7 +103,11 @@ class Result(ABC):
         path = Path(path)
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"expected a picture file ending in {', '.join(SUFFIXES)}, got {path}")
-        return self._write(path, view, objects)
+        return write_encoded(path, self.encode(path.suffix.lower(), view, objects=objects))
+
+    def encode(self, suffix: str, view: str = "", *, objects: bool = False) -> bytes:
+        """Give the bytes of the file that `save` writes, for a suffix that it takes."""
+        return encode_picture(self.draw(view, objects=objects), suffix)
 
     def resized(self, size: tuple[int, int]) -> Self:
         """Give the result for the picture in another size (height, width)."""
@@ -149,9 +153,6 @@ class Result(ABC):
 
     def _view(self, view: str) -> np.ndarray:
         return self.views[view](self.image, self, self.threshold.levels)
-
-    def _write(self, path: Path, view: str, objects: bool) -> Path:
-        return write_picture(path, self.draw(view, objects=objects))
 
     @abstractmethod
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
@@ -224,16 +225,17 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
         image = self._uncut if view == "cutout" else self.image
         return self.views[view](image, self.map, self.threshold.value)
 
-    def _write(self, path: Path, view: str, objects: bool) -> Path:
+    def encode(self, suffix: str, view: str = "", *, objects: bool = False) -> bytes:
+        """See `Result`."""
         if view == "mask":
             picture = self.mask
         elif view == "saliency":
             picture = np.rint(self.map * 255.0).clip(0, 255).astype(np.uint8)
-        elif view == "cutout" and path.suffix.lower() == ".png":
+        elif view == "cutout" and suffix == ".png":
             picture = overlay.cut_out(self._uncut, self.map, self.threshold.value)
         else:
             picture = self.draw(view, objects=objects)
-        return write_picture(path, picture)
+        return encode_picture(picture, suffix)
 
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
         return {"map": resize_map(self.map, size)}
@@ -290,12 +292,13 @@ class ClassMap(Result, overlay_classes.PixelClasses):
         classes = [{"class": names[one], "index": one, "share": round(share, 6)} for one, share in shares]
         return {"classes": classes, "objects": listed_parts(self.objects)}
 
-    def _write(self, path: Path, view: str, objects: bool) -> Path:
+    def encode(self, suffix: str, view: str = "", *, objects: bool = False) -> bytes:
+        """See `Result`."""
         if view != "indices":
-            return super()._write(path, view, objects)
-        if path.suffix.lower() != ".png":
-            raise UsageError(f"indices of classes are written as .png, which keeps them exact; got {path}")
-        return write_indices(path, overlay_classes.shown_labels(self, self.threshold.value), self.colours)
+            return super().encode(suffix, view, objects=objects)
+        if suffix != ".png":
+            raise UsageError(f"indices of classes are written as .png, which keeps them exact; got {suffix}")
+        return encode_indices(overlay_classes.shown_labels(self, self.threshold.value), self.colours)
 
     def _resized(self, size: tuple[int, int]) -> dict[str, Any]:
         return {

@@ -1,5 +1,6 @@
-"""Picture files: naming what is made, fitting, writing."""
+"""Picture files: naming what is made, fitting, encoding, writing."""
 
+import io
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +9,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ...trainers.errors import MetricfitError
 from ...trainers.files import written_beside
 from .lettering import Colour
+
+LONGEST = 65500
+"""The longest side of a JPEG file, in pixels."""
 
 
 def free_path(folder: Path, stem: str, suffix: str) -> Path:
@@ -29,25 +34,41 @@ def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.copyMakeBorder(resized, *bars, cv2.BORDER_CONSTANT)
 
 
-def write_picture(path: Path, picture: np.ndarray) -> Path:
-    """Write uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA as .png or .jpg, whole or not at all; gives the path."""
+def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
+    """Encode uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA as .png or .jpg; MetricfitError where that fails."""
     if picture.ndim == 3:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA)
     # Thin coloured lines would lose their colour to JPEG's usual half resolution of it.
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if path.suffix.lower() == ".png" else jpeg
-    _, encoded = cv2.imencode(path.suffix, picture, setting)
-    with written_beside(path) as beside:
-        beside.write_bytes(encoded.tobytes())
-    return path
+    setting = [cv2.IMWRITE_PNG_COMPRESSION, 3] if suffix == ".png" else jpeg
+    height, width = picture.shape[:2]
+    # OpenCV would say so on stderr, besides.
+    fits = suffix == ".png" or max(height, width) <= LONGEST
+    done, encoded = cv2.imencode(suffix, picture, setting) if fits else (False, None)
+    if encoded is None or not done:
+        raise MetricfitError(
+            f"a picture of {width}x{height} cannot be encoded as {suffix}: take .png, or a smaller one"
+        )
+    return encoded.tobytes()
 
 
-def write_indices(path: Path, indices: np.ndarray, colours: Sequence[Colour]) -> Path:
-    """Write a class map, uint8 [H, W], as .png with a palette, grey where an index has no colour; gives the path."""
+def encode_indices(indices: np.ndarray, colours: Sequence[Colour]) -> bytes:
+    """Encode a class map, uint8 [H, W], as PNG with a palette, grey where an index has no colour."""
     palette = np.full((256, 3), 120, np.uint8)
     palette[: len(colours)] = colours
-    picture = Image.fromarray(indices)
+    picture, file = Image.fromarray(indices), io.BytesIO()
     picture.putpalette(palette.tobytes())
+    picture.save(file, format="PNG")
+    return file.getvalue()
+
+
+def write_picture(path: Path, picture: np.ndarray) -> Path:
+    """Write what `encode_picture` takes as .png or .jpg, whole or not at all; gives the path."""
+    return write_encoded(path, encode_picture(picture, path.suffix.lower()))
+
+
+def write_encoded(path: Path, encoded: bytes) -> Path:
+    """Write an encoded picture, whole or not at all; gives the path."""
     with written_beside(path) as beside:
-        picture.save(beside, format="PNG")
+        beside.write_bytes(encoded)
     return path

@@ -197,3 +197,27 @@ def test_a_detection_s_class_is_named(objects):
     assert isinstance(objects, Detections)
     assert [objects.name(int(index)) for index in objects.shown.classes] == ["disc", "twin"]
     assert isinstance(Predictor(BrightnessRunner())(IMAGE), SaliencyMap)
+
+
+def test_encoded_bytes_are_those_of_the_file(result, tmp_path):
+    further = {"SaliencyMap": ("mask", "saliency"), "ClassMap": ("indices",), "Detections": ()}
+    for view in (*result.views, *further[type(result).__name__]):
+        assert result.encode(".png", view) == result.save(tmp_path / "a.png", view).read_bytes(), view
+    assert result.encode(".jpg", objects=True) == result.save(tmp_path / "a.JPG", objects=True).read_bytes()
+
+
+def test_a_picture_longer_than_jpeg_knows_is_refused_as_such(tmp_path):
+    wide = np.zeros((2, 70000, 3), np.uint8)
+    found = SaliencyMap(np.zeros((2, 70000), np.float32), image=wide, threshold=Threshold(0.5))
+    with pytest.raises(MetricfitError, match=r"70000x2 cannot be encoded as \.jpg: take \.png"):
+        found.save(tmp_path / "a.jpg")
+    assert found.save(tmp_path / "a.png").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_pictures_found_together_are_those_found_alone():
+    for predict in (Predictor(BrightnessRunner()), load_fake_detector()):
+        pictures = [IMAGE, IMAGE[:60], np.zeros((30, 20, 3), np.uint8)]
+        together = predict.find(np.stack([predict.fit(picture) for picture in pictures]))
+        for found, picture in zip(together, pictures, strict=True):
+            assert predict.restore(found, picture).to_dict() == predict(picture).to_dict()
