@@ -697,11 +697,19 @@ MUTANTS: list[Mutant] = [
         ("boxes[: int(count)]", "boxes"),
     ),
     *of(
-        "app/results.py",
+        "app/results/saliency.py",
         "tests/app/test_results.py",
         ("np.rint(self.map * 255.0)", "np.floor(self.map * 255.0)"),
-        ("per_class=())", "per_class=self.threshold.per_class)"),
+    ),
+    *of("app/results/base.py", "tests/app/test_results.py", ("per_class=())", "per_class=self.threshold.per_class)")),
+    *of(
+        "app/results/classes.py",
+        "tests/app/test_results.py",
         ("labels = overlay_classes.shown_labels(self, self.threshold.value)", "labels = self.labels"),
+    ),
+    *of(
+        "app/results/detections.py",
+        "tests/app/test_results.py",
         ("size[1] / self.size[1], size[0] / self.size[0]", "size[0] / self.size[0], size[1] / self.size[1]"),
     ),
     *of("app/tasks/segmentation.py", "tests/app/test_results.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
