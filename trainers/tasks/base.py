@@ -1,317 +1,34 @@
-"""What a task is: its target, judge, models and losses; and what all tasks share: training, evaluation, comparison."""
+"""What all tasks share: training and comparison, on what a task is."""
 
-import functools
-import logging
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any
 
-import keras
-import tensorflow as tf
-
-from ..data.batches import pipeline
-from ..data.batches.order import Sampler
-from ..data.classes import with_class_names
-from ..data.example import Example, Source
-from ..data.scan.scanner import checked_source
-from ..data.shared import shared_examples
-from ..data.subset import split_for_selection
-from ..data.targets.base import Target
-from ..errors import UsageError
-from ..judge.base import Judge, Report, evenly_spread
-from ..judge.feeding import found_in
-from ..judge.spread import BLOCKS, FEW, judged_in_blocks
-from ..judge.views import PLAIN, Views
-from ..models.backbones.weights import check_weights
-from ..models.precision import dtype_policy, policy_of
-from ..models.preparation import fit_statistics_to
-from ..models.registry import MODELS, check_settings
-from ..training import run
-from ..training.callbacks import EpochReport, TrainingCheckpoint
-from ..training.callbacks.checkpoint import has_checkpoint
-from ..training.config import RunConfig
-from ..training.optimizer import build_optimizer
-from ..training.run_folder import LogFile, check_run, open_run
-from ..training.saved import best_model
-from .first_model import advice, first_model
-from .predictor import AnyModel, CompiledModel, Predictor
-
-log = logging.getLogger("metricfit")
-
-ConfigT = TypeVar("ConfigT", bound=RunConfig)
-ReportT = TypeVar("ReportT", bound=Report)
+from ..data.example import Source
+from ..training.run import RunResult
+from . import training
+from .definition import ConfigT, Definition, ReportT
+from .predictor import AnyModel
 
 
-class Task(ABC, Generic[ConfigT, ReportT]):
-    """One thing that models are trained for. A subclass says what is particular to it; it holds no state.
-
-    Attributes:
-        name: as typed after `metricfit train`.
-        target: what is learnt from an example.
-        shown: scalars that the progress bar shows; the first is the main one, which picks the best epoch.
-        network: settings that decide the network's shape.
-        judging: what `judge` and `evaluate` can be told besides, each also a flag of `metricfit evaluate`.
-        tags: the figures of a report that are drawn after each epoch: name -> TensorBoard's subfolder/tag.
-        measured_by_keras: whether Keras' own validation logs the main metric.
-        baseline: of comparisons, the loss from whose models the control with scaled logits is made; empty where
-            scaling changes nothing.
-        starts_from: further tasks from whose models a training can start.
-        best_threshold: the scalar that says where a set's best threshold lies, in [0, 1]; empty without thresholds.
-    """
-
-    name: ClassVar[str]
-    target: ClassVar[Target[Any]]
-    shown: ClassVar[tuple[str, ...]]
-    network: ClassVar[tuple[str, ...]]
-    tags: ClassVar[Mapping[str, str]]
-    judging: ClassVar[tuple[str, ...]] = ()
-    measured_by_keras: ClassVar[bool] = False
-    baseline: ClassVar[str] = ""
-    starts_from: ClassVar[tuple[str, ...]] = ()
-    best_threshold: ClassVar[str] = ""
-
-    @property
-    def needs(self) -> str:
-        """The part that an example must have: "mask", "labels" or "boxes"."""
-        return self.target.name
-
-    @property
-    def main_metric(self) -> str:
-        """The scalar of a report that picks the best epoch; larger is better."""
-        return self.shown[0]
-
-    # What a task is.
-
-    def check(self, config: ConfigT) -> None:
-        """Refuse settings that do not fit, before any data are read; raises `UsageError`."""
-        check_settings(self.name, self.architecture(config), config)
-
-    def architecture(self, config: Any) -> str:
-        """Name the network, a key of `MODELS`."""
-        return config.model
-
-    def build_model(self, config: ConfigT, source: Source) -> keras.Model:
-        """Build the untrained model for the classes of a source."""
-        classes = {} if self.needs == "mask" else {"class_names": source.class_names}
-        return MODELS[self.architecture(config)].build(config, **classes)
-
-    @abstractmethod
-    def initialise(self, model: keras.Model, trained: keras.Model, config: ConfigT | None = None) -> None:
-        """Give a model the weights of a trained one, classes by name; ValueError if the networks differ."""
-
-    @abstractmethod
-    def compile_model(
-        self, model: keras.Model, config: ConfigT, optimizer: keras.optimizers.Optimizer, training: Source
-    ) -> None:
-        """Give a model its loss, metrics and optimizer."""
-
-    @abstractmethod
-    def predictor(self, model: keras.Model) -> CompiledModel:
-        """Compile a Keras model to a function from uint8 pictures [B, S, S, 3] to what is found in them."""
-
-    @abstractmethod
-    def judge(self, source: Source, class_names: Sequence[str] = (), **options: Any) -> Judge[Any, ReportT]:
-        """Make the judge of a model with these classes on a source, as `judged_source` gives it, or a part of it.
-
-        Options are those in `judging`, those of `judge.base.Judge`, and `batch_size`; UsageError out of range.
-        """
-
-    @abstractmethod
-    def measurement(self, report: ReportT) -> dict[str, Any]:
-        """Give what a comparison keeps of a report, see `measure`."""
-
-    # What a task may add.
-
-    def check_data(self, config: ConfigT, training: Source, selection: Source) -> None:
-        """Refuse data that do not fit, before the run folder is touched."""
-
-    def source_options(self, config: ConfigT) -> dict[str, Any]:
-        """Give what `checked_source` is told besides."""
-        return {}
-
-    def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
-        """Bring the classes of a source together with those of a model; refuses a source in which nothing counts."""
-        return source
-
-    def views(self, options: dict[str, Any]) -> Views:
-        """Take the views on each picture out of the options of `evaluate`."""
-        return PLAIN
-
-    def batching(self, config: Any) -> dict[str, Any]:
-        """Give how batches are made, see `pipeline.evaluation_batches`."""
-        return {"size": config.size, "batch_size": config.batch_size, "resizing": config.resizing}
-
-    def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
-        """Give what decides which training example comes when; None shuffles them."""
-        return None
-
-    def watchers(self, config: ConfigT, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
-        """Give the callbacks of a training: what they add to an epoch's logs is there for the best epoch's choice."""
-        evaluate, logs = self.epoch_report(config, selection), folder / "tensorboard"
-        return [EpochReport(evaluate, logs, self.tags, add_logs=not self.measured_by_keras)]
-
-    def epoch_report(self, config: ConfigT, selection: Source) -> Callable[[keras.Model], Report]:
-        """Give what reports on the model after each epoch."""
-        predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
-        given = {"batch_size": config.batch_size, "label": "validation", "quiet": True, **self.judging_of(config)}
-        few = len(selection) <= FEW  # more tell epochs apart, and take long to leave out in turn
-        return lambda model: self.evaluate(predictor(model), selection, errors=few, **given)
-
-    def judging_of(self, config: ConfigT) -> dict[str, Any]:
-        """Give the options of `judge` that a training's configuration has."""
-        return {}
-
-    # What all tasks share: data.
-
-    def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
-        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates."""
-        training = self.open_source(config.data, config)
-        if not config.val:
-            return split_for_selection(training)
-        selection = self.open_source(config.val, config)
-        if known := shared_examples(training, selection):
-            log.warning(
-                "%d of the %d examples of --val are training data, too (%s%s): the best epoch and all val_ figures "
-                "are of pictures that training has seen",
-                len(known), len(selection), ", ".join(known[:3]), ", ..." if len(known) > 3 else "",
-            )  # fmt: skip
-        # Two data sets may count the same classes differently.
-        return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
-
-    def open_source(self, text: str, config: ConfigT) -> Source:
-        """Open and scan one of the sources of a configuration; raises `UsageError` or `DataError`."""
-        options = self.source_options(config)
-        return checked_source(
-            text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet, **options
-        )
-
-    def training_batches(self, config: ConfigT, source: Source, start_step: int = 0) -> tf.data.Dataset:
-        """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
-        return pipeline.training_batches(
-            source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
-            sampler=self.sampler(config, source), start_step=start_step, least_steps=config.min_epoch_steps,
-            **self.batching(config),
-        )  # fmt: skip
-
-    def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
-        """Go through a source once, in batches at the network's size."""
-        return pipeline.evaluation_batches(source, self.target, **self.batching(config))
-
-    def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
-        """Count the steps of an epoch."""
-        return pipeline.steps_per_epoch(source, config.batch_size, config.min_epoch_steps)
-
-    # Evaluation.
-
-    def evaluate(
-        self,
-        model: AnyModel,
-        source: Source,
-        *,
-        batch_size: int = 16,
-        label: str = "model",
-        quiet: bool = False,
-        errors: bool = False,
-        **options: Any,
-    ) -> ReportT:
-        """Judge a model at the pictures' own sizes.
-
-        Args:
-            model: a Keras model, or a `Predictor`.
-            source: examples with the target, or DataError; MetricfitError where nothing in it counts.
-            batch_size: pictures a call of the model; of class maps also a batch of `batch_miou`.
-            label: name of the model in figures.
-            quiet: no progress bar.
-            errors: also give the standard error of the main metric over the pictures, in `Report.errors`.
-            **options: those in `judging`; UsageError out of range, or for a class that the model does not know.
-        """
-        views, predictor = self.views(options), self.as_predictor(model)
-        source = self.judged_source(source, predictor.class_names)
-        shown = evenly_spread(len(source))
-        given = {"batch_size": batch_size, "shown": shown, "label": label, **options}
-
-        def judge(start: int) -> Judge[Any, ReportT]:
-            return self.judge(source, predictor.class_names, start=start, **given)
-
-        pairs = self.found_in(predictor, source, batch_size=batch_size, views=views, quiet=quiet)
-        blocks = BLOCKS if errors else 1
-        report, error = judged_in_blocks(pairs, judge, len(source), self.main_metric, blocks)
-        return report if math.isnan(error) else replace(report, errors={self.main_metric: error})
-
-    def as_predictor(self, model: AnyModel) -> Predictor:
-        """Compile a Keras model; a predictor is given back as it is."""
-        return self.predictor(model) if isinstance(model, keras.Model) else model
-
-    def found_in(self, predictor: Predictor, source: Source, **options: Any) -> Iterator[tuple[Example, Any]]:
-        """Yield each example with what is found in it; options as in `judge.feeding.found_in`."""
-        return found_in(predictor, source, self.target, size=predictor.size, resizing=predictor.resizing, **options)
+class Task(Definition[ConfigT, ReportT]):
+    """One thing that models are trained for. A subclass says what is particular to it, see `Definition`."""
 
     # Training.
 
-    def train(self, config: ConfigT) -> run.RunResult:
+    def train(self, config: ConfigT) -> RunResult:
         """Train, or continue, one run; gives where everything is and how good it got.
 
-        UsageError for settings that do not fit together, DataError for unusable examples, DivergedError if loss is no
-        number.
-        """
-        run.check(config)
-        self.check(config)
-        with LogFile() as log_file, dtype_policy(policy_of(config.mixed_precision)):
-            config = run.settled(config, MODELS[self.architecture(config)])
-            # The checkpoint holds all weights, and the files of the first start may be gone.
-            restored = check_run(self.name, config) and has_checkpoint(Path(config.out) / "checkpoints")
-            if not restored:
-                check_weights(config.weights)
-            training, selection = self.open_sources(config)
-            self.check_data(config, training, selection)
-            keras.utils.set_random_seed(config.seed)
-            model = self._first_model(config, training, restored)
-            steps = self.steps_per_epoch(config, training)
-            fit_statistics_to(model, steps * config.epochs)
-            self.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
-            # Only now, when everything asked for was found to be sound, the folder is touched.
-            folder = open_run(self.name, config)
-            log_file.write_to(folder)
-            log.info(
-                "%s: %d training and %d selection examples, %.1f M parameters",
-                folder, len(training), len(selection), model.count_params() / 1e6,
-            )  # fmt: skip
-            run.say_steps(config, len(training), steps)
-            checkpoint, interrupted = TrainingCheckpoint(folder / "checkpoints"), False
-            if (first := run.first_epoch(config, folder, model, checkpoint, self.shown)) is not None:
-                interrupted = run.fit(
-                    config, folder, model, self.watchers(config, folder, selection), checkpoint,
-                    first=first, shown=self.shown, x=self.training_batches(config, training, first * steps),
-                    steps_per_epoch=steps, validation_data=self.selection_batches(config, selection),
-                )  # fmt: skip
-            if interrupted and not (folder / "model.keras").is_file():
-                log.warning("no epoch was finished, so there is no model yet")
-                return run.RunResult(folder, None, interrupted)
-            report = self.evaluate(
-                best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
-                quiet=config.quiet, errors=len(selection) <= FEW, **self.judging_of(config),
-            )  # fmt: skip
-            run.say_best(folder, report, self.shown, len(selection))
-            made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
-            return run.RunResult(folder, report, interrupted, made)
+        Ctrl-C, and the stop button of a notebook, finish the step, keep what is trained and give a result that is
+        `interrupted`; a second one is raised at once. SIGTERM and SIGHUP do the same, and are then raised again, to
+        end the process as they would have. In other threads than the main one nothing is interrupted.
 
-    def _first_model(self, config: ConfigT, training: Source, restored: bool) -> keras.Model:
-        if restored:
-            return self.build_model(replace(config, weights="none"), training)
-        model = self.build_model(config, training)
-        if config.init:
-            trained = first_model(config.init, (self.name, *self.starts_from), training)
-            try:
-                self.initialise(model, trained, config)
-            except ValueError as error:
-                raise UsageError(
-                    f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
-                    f"{advice(config, self.name, self.network)}"
-                ) from error
-        return model
+        Raises:
+            UsageError: settings that do not fit together, or a folder in which another process trains.
+            DataError: unusable examples.
+            DivergedError: the loss is no number.
+        """
+        return training.train(self, config)
 
     # Comparison.
 

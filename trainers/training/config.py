@@ -77,6 +77,9 @@ class RunConfig:
     """Stop after this many minutes, at an epoch's end. The learning rate falls over --epochs: plan them to fit."""
     patience: int | None = None
     """Stop when so many epochs in a row were no better than the best one, even if the learning rate has not fallen."""
+    checkpoint_steps: int | None = None
+    """Steps between two checkpoints, from which a run goes on that was killed; by default five minutes. There is one at
+    each epoch's end, too, and when a training is interrupted."""
     learning_rate: float = 1e-3
     """Peak learning rate."""
     warmup_share: float = 0.05

@@ -1,12 +1,10 @@
-"""What every training does that knows nothing of its task: checks, Keras' fit with its callbacks, resuming."""
+"""What every training does around Keras' fit that knows nothing of its task: checks, what is said, what is kept."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
-
-import keras
 
 from ..errors import UsageError
 from ..figures.history import history_figure
@@ -19,22 +17,10 @@ from ..metrics.catalogue import metrics_of
 from ..models.backbones.builders import BACKBONES
 from ..models.backbones.weights import usual_weights
 from ..models.registry import Architecture
-from .callbacks import (
-    AveragedWeights,
-    BestModel,
-    Divergence,
-    HistoryCSV,
-    HParams,
-    Patience,
-    Progress,
-    Series,
-    TimeLimit,
-    TrainingCheckpoint,
-)
 from .callbacks.history import read_history
 from .callbacks.hparams import write_final_metrics
 from .config import RunConfig
-from .config_files import to_dict
+from .fitting import best_epoch
 from .ranges import check_range
 from .run_folder import earlier_settings
 
@@ -49,7 +35,8 @@ ConfigT = TypeVar("ConfigT", bound=RunConfig)
 class RunResult:
     """What a training left behind in its folder, paths worth naming in `made`.
 
-    The report is of the best epoch's model on the selection data, at the labels' own size; None before a whole epoch.
+    The report is of the best epoch's model on the selection data, at the labels' own size; an interrupted training has
+    none yet, which the same call continues.
     """
 
     folder: Path
@@ -59,7 +46,7 @@ class RunResult:
 
     @property
     def scalars(self) -> dict[str, float]:
-        """The main figures of the report; none before a whole epoch."""
+        """The main figures of the report; none of an interrupted training."""
         return self.report.scalars if self.report else {}
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,7 +61,12 @@ class RunResult:
 
 def check(config: RunConfig) -> None:
     """Refuse settings outside their range, in one sentence each."""
-    check_range(config, ("epochs", "batch_size", "min_epoch_steps", "patience"), lambda value: value >= 1, "at least 1")
+    check_range(
+        config,
+        ("epochs", "batch_size", "min_epoch_steps", "patience", "checkpoint_steps"),
+        lambda value: value >= 1,
+        "at least 1",
+    )
     check_range(config, ("learning_rate", "minutes", "clip_norm"), lambda value: value > 0, "above 0")
     check_range(config, ("seed", "weight_decay"), lambda value: value >= 0, "0 or more")
     check_range(config, ("ema", "warmup_share"), lambda value: 0 <= value < 1, "in [0, 1)")
@@ -99,75 +91,6 @@ def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
     return replace(config, weights=weights)
 
 
-def first_epoch(
-    config: RunConfig, folder: Path, model: keras.Model, checkpoint: TrainingCheckpoint, shown: Sequence[str]
-) -> int | None:
-    """Restore a compiled model to where its training stopped; gives the epochs that are done, or None for enough."""
-    done = checkpoint.restore(model)
-    if done >= config.epochs:
-        log.info("%s is already trained for %d epochs", folder, config.epochs)
-        return None
-    if done:
-        seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
-        if seconds and config.minutes and sum(seconds) + min(seconds) > 60 * config.minutes:
-            log.info("%s has had its %g minutes", folder, config.minutes)
-            return None
-        best = best_epoch(folder, shown)
-        if Patience(best, config.patience).is_over(done):
-            log.info("%s is trained: %s", folder, _had_patience(best, config))
-            return None
-        log.info("continuing after epoch %d of %d", done, config.epochs)
-    return done
-
-
-def fit(
-    config: RunConfig,
-    folder: Path,
-    model: keras.Model,
-    watchers: Sequence[keras.callbacks.Callback],
-    checkpoint: TrainingCheckpoint,
-    *,
-    first: int,
-    shown: Sequence[str],
-    **data: Any,
-) -> bool:
-    """Run Keras' fit from epoch `first` on, the first of `shown` picks the best; gives whether it was interrupted."""
-    averaged, logs = AveragedWeights(), folder / "tensorboard"
-    best = best_epoch(folder, shown)
-    patience = Patience(best, config.patience)
-    usual = {**to_dict(type(config)()), "out": str(config.out)}
-    spent = sum(row["seconds"] for row in read_history(folder / "history.csv")) if first else 0.0
-    limit = TimeLimit(config.minutes, spent_seconds=spent)
-    callbacks = [
-        averaged,
-        Divergence(folder),
-        *watchers,
-        best,
-        Series(logs, write_graph=False, update_freq="epoch"),
-        HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown, usual=usual),
-        HistoryCSV(folder / "history.csv"),
-        checkpoint,
-        limit,
-        patience,
-    ]
-    if not config.quiet:
-        callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown))))
-    try:
-        history = model.fit(
-            **data, epochs=config.epochs, initial_epoch=first, callbacks=callbacks, shuffle=False, verbose=0
-        )
-    except KeyboardInterrupt:
-        averaged.on_test_end()
-        log.warning("interrupted after the last whole epoch; the same command continues this run")
-        return True
-    losses = history.history.get("loss", [])
-    if limit.reached:
-        log.info("stopped after epoch %d of %d: --minutes %g", first + len(losses), config.epochs, config.minutes)
-    if patience.reached:
-        log.info("stopped after epoch %d of %d: %s", first + len(losses), config.epochs, _had_patience(best, config))
-    return False
-
-
 def say_steps(config: RunConfig, examples: int, steps: int) -> None:
     """Say how much training there will be, and where that is little for a model that begins anew."""
     passes, total = steps * config.batch_size / examples, steps * config.epochs
@@ -175,16 +98,6 @@ def say_steps(config: RunConfig, examples: int, steps: int) -> None:
     log.info("%d epochs of %d steps of %d pictures%s", config.epochs, steps, config.batch_size, again)
     if total < ENOUGH_STEPS and not config.init:
         log.info("%d steps in all are few: small sets need some %d (--epochs, --min-epoch-steps)", total, ENOUGH_STEPS)
-
-
-def best_epoch(folder: Path, shown: Sequence[str]) -> BestModel:
-    """Make what keeps the best epoch in a run folder: by the first of `shown`, and among equals by the second."""
-    record = folder / "checkpoints/best.json"
-    return BestModel(folder / "model.keras", f"val_{shown[0]}", record=record, then=f"val_{shown[1]}")
-
-
-def _had_patience(best: BestModel, config: RunConfig) -> str:
-    return f"none of the last {config.patience} was better than epoch {best.epoch} (--patience)"
 
 
 def say_best(folder: Path, report: Report, shown: Sequence[str], pictures: int) -> None:

@@ -17,6 +17,7 @@ from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retina
 from metricfit.trainers.models.precision import dtype_policy, in_float32
 from metricfit.trainers.training.callbacks import SelfBalancing, TrainingCheckpoint
 from metricfit.trainers.training.callbacks.best import save_model
+from metricfit.trainers.training.callbacks.checkpoint import restore
 
 SIZE = 64
 NAMES = ("disc", "bar")
@@ -365,10 +366,10 @@ def test_bare_model_has_the_weights_and_nothing_of_the_training(tiny, tmp_path):
 
 def test_checkpoint_keeps_the_weight_of_the_boxes(tiny, tmp_path):
     def prepared():
-        model, checkpoint = build(), TrainingCheckpoint(tmp_path)
+        model = build()
         model.compile("sgd", "alrp", self_balancing=True, run_eagerly=True)
-        first = checkpoint.restore(model)
-        return model, first, {"initial_epoch": first, "callbacks": [SelfBalancing(9.0), checkpoint]}
+        first = restore(model, tmp_path).epochs
+        return model, first, {"initial_epoch": first, "callbacks": [SelfBalancing(9.0), TrainingCheckpoint(tmp_path)]}
 
     model, _, options = prepared()
     history = model.fit(batches(), epochs=1, shuffle=False, verbose=0, **options).history

@@ -11,7 +11,6 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from metricfit.metrics import FMeasure
 from metricfit.trainers.errors import DivergedError, MetricfitError
 from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.training.callbacks import (
@@ -25,7 +24,6 @@ from metricfit.trainers.training.callbacks import (
     Patience,
     Progress,
     TimeLimit,
-    TrainingCheckpoint,
     averaged_weights,
     read_history,
     write_final_metrics,
@@ -33,59 +31,7 @@ from metricfit.trainers.training.callbacks import (
 from metricfit.trainers.training.callbacks import progress as progress_module
 from metricfit.trainers.training.callbacks import time_limit as minutes_module
 from metricfit.trainers.training.callbacks.hparams import flatten
-
-STEPS = 3
-
-
-def examples(step, count=4):
-    """One batch, a function of the step alone."""
-    rng = np.random.default_rng([7, step])
-    images = rng.integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
-    return images, (images.mean(axis=-1) > 128).astype(np.int32)
-
-
-def stream(start_step=0):
-    def generate():
-        step = start_step
-        while True:
-            yield examples(step)
-            step += 1
-
-    signature = (tf.TensorSpec((4, 8, 8, 3), tf.uint8), tf.TensorSpec((4, 8, 8), tf.int32))
-    return tf.data.Dataset.from_generator(generate, output_signature=signature)
-
-
-def build(use_ema=True, metrics=False, seed=1):
-    keras.utils.set_random_seed(seed)
-    inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
-    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding="same")(x))
-    x = keras.layers.Dropout(0.3, seed=5)(keras.layers.ReLU()(x))
-    model = keras.Model(inputs, keras.layers.Reshape((8, 8))(keras.layers.Conv2D(1, 1)(x)))
-    schedule = keras.optimizers.schedules.CosineDecay(0.05, 40, warmup_target=0.1, warmup_steps=4)
-    model.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=0.01, use_ema=use_ema, ema_momentum=0.8),
-        keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[FMeasure(from_logits=True)] if metrics else [],
-    )
-    return model
-
-
-def fit(model, callbacks, epochs, initial_epoch=0, validation=True):
-    return model.fit(
-        stream(initial_epoch * STEPS),
-        shuffle=False,
-        steps_per_epoch=STEPS,
-        epochs=epochs,
-        initial_epoch=initial_epoch,
-        validation_data=examples(10_000) if validation else None,
-        callbacks=callbacks,
-        verbose=0,
-    ).history
-
-
-def weights(model):
-    return [np.array(value) for value in model.get_weights()]
+from tests.trainers.training.toy import build, examples, fit, weights
 
 
 def images_of(folder, tag):
@@ -95,70 +41,6 @@ def images_of(folder, tag):
     assert events.summary_metadata[tag].plugin_data.plugin_name == "images"
     pictures = [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
     return [(step, Image.open(io.BytesIO(encoded[2]))) for step, encoded in pictures]
-
-
-class Interrupted(Exception):
-    pass
-
-
-class InterruptAt(keras.callbacks.Callback):
-    """Ends the training in the middle of an epoch."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.at = epoch
-        self.now = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.now == self.at and batch == 1:
-            raise Interrupted
-
-
-def test_resumed_training_equals_an_uninterrupted_one(tmp_path):
-    straight = build()
-    fit(straight, [AveragedWeights()], 4)
-
-    broken = build()
-    with pytest.raises(Interrupted):
-        fit(broken, [AveragedWeights(), InterruptAt(2), TrainingCheckpoint(tmp_path)], 4)
-
-    resumed = build(seed=99)
-    checkpoint = TrainingCheckpoint(tmp_path)
-    assert checkpoint.restore(resumed) == 2
-    assert int(resumed.optimizer.iterations) == 2 * STEPS
-    fit(resumed, [AveragedWeights(), checkpoint], 4, initial_epoch=2)
-
-    for expected, found in zip(weights(straight), weights(resumed), strict=True):
-        np.testing.assert_array_equal(found, expected)
-    for expected, found in zip(straight.optimizer.variables, resumed.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(np.array(found), np.array(expected), err_msg=expected.path)
-    assert len(list(tmp_path.glob("epoch-*.index"))) == 2
-
-    finished = build()
-    assert TrainingCheckpoint(tmp_path).restore(finished) == 4
-
-
-def test_checkpoint_of_nothing_and_of_another_model(tmp_path):
-    assert TrainingCheckpoint(tmp_path / "none").restore(build()) == 0
-    fit(build(), [TrainingCheckpoint(tmp_path)], 1, validation=False)
-    with pytest.raises(MetricfitError, match="--overwrite"):
-        TrainingCheckpoint(tmp_path).restore(build(use_ema=False))
-    for data in tmp_path.glob("*.data*"):
-        data.write_bytes(data.read_bytes()[:50])
-    with pytest.raises(MetricfitError, match="damaged"):
-        TrainingCheckpoint(tmp_path).restore(build())
-
-
-def test_a_diverged_epoch_is_not_recorded(tmp_path):
-    model, checkpoint = build(), TrainingCheckpoint(tmp_path)
-    checkpoint.set_model(model)
-    checkpoint.on_train_begin()
-    checkpoint.on_epoch_end(0, {"loss": 0.5})
-    checkpoint.on_epoch_end(1, {"loss": float("nan")})
-    assert TrainingCheckpoint(tmp_path).restore(build()) == 1
 
 
 def test_validation_sees_the_average_and_leaves_training_alone(tmp_path):
@@ -483,7 +365,9 @@ def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):
     assert epochs(TimeLimit(1), [30, 10, 10, 10, 10]) == 4, "the first epoch of a process is longer than the next one"
     assert epochs(TimeLimit(1), [10, 30, 10, 10, 10]) == 4, "nor is the latest one the measure"
     assert epochs(TimeLimit(1), [500]) == 1
-    assert epochs(TimeLimit(1, spent_seconds=30), [20] * 10) == 1
+    assert epochs(TimeLimit(1, [30]), [20] * 10) == 1
+    assert epochs(TimeLimit(1, under_way=30), [20] * 10) == 1, "the epoch that goes on took 50"
+    assert epochs(TimeLimit(1, [5]), [40, 10, 20]) == 3, "the shortest epoch is one of those before"
     assert epochs(TimeLimit(None), [500] * 3) == 3
     with pytest.raises(ValueError, match="positive"):
         TimeLimit(0)

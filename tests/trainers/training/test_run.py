@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 from dataclasses import replace
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -19,10 +18,11 @@ from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.judge.maps import scale_logits
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.saliency import Saliency
-from metricfit.trainers.training import run
 from metricfit.trainers.training.config_files import read_config, to_dict
+from metricfit.trainers.training.fitting import is_done
 from metricfit.trainers.training.run_folder import open_run
 from metricfit.trainers.training.saved import load_model
+from metricfit.trainers.training.states import Reached
 from metricfit.trainers.training.words import parse_loss_options
 
 saliency = get_task("saliency")
@@ -141,21 +141,20 @@ def test_a_run_that_had_its_minutes_is_not_trained_on(trained, config, tmp_path)
 def test_what_is_left_of_the_minutes_must_hold_the_shortest_epoch(config, tmp_path, seconds):
     rows = [f"{epoch},{each}" for epoch, each in enumerate(seconds, start=1)]
     (tmp_path / "history.csv").write_text("\n".join(["epoch,seconds", *rows]))
-    done = SimpleNamespace(restore=lambda model: len(seconds))
-    for minutes, expected in ((1.0, 2), (0.99, None), (None, 2)):
+    for minutes, done in ((1.0, False), (0.99, True), (None, False)):
         settings = replace(config, epochs=5, minutes=minutes)
-        assert run.first_epoch(settings, tmp_path, None, done, saliency.shown) == expected
-    assert run.first_epoch(replace(config, epochs=2), tmp_path, None, done, saliency.shown) is None
+        assert is_done(settings, tmp_path, Reached(2), saliency.shown) is done
+        assert not is_done(settings, tmp_path, Reached(2, 1), saliency.shown), "what was begun is trained to its end"
+    assert is_done(replace(config, epochs=2), tmp_path, Reached(2), saliency.shown)
 
 
 def test_a_run_that_had_its_patience_is_not_trained_on(config, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "model.keras").touch()
     (tmp_path / "checkpoints/best.json").write_text(json.dumps({"monitor": "val_max_f", "value": 0.5, "epoch": 2}))
-    done = SimpleNamespace(restore=lambda model: 5)
-    for patience, expected in ((3, None), (4, 5), (None, 5)):
+    for patience, done in ((3, True), (4, False), (None, False)):
         settings = replace(config, epochs=9, patience=patience)
-        assert run.first_epoch(settings, tmp_path, None, done, saliency.shown) == expected
+        assert is_done(settings, tmp_path, Reached(5), saliency.shown) is done
 
 
 def test_a_finished_run_is_not_trained_again(trained, config):

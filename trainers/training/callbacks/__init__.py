@@ -15,6 +15,7 @@ from .history import read_history as read_history
 from .hparams import HParams as HParams
 from .hparams import write_final_metrics as write_final_metrics
 from .metric_report import MetricReport as MetricReport
+from .position import Position as Position
 from .progress import Progress as Progress
 from .self_balancing import SelfBalancing as SelfBalancing
 from .series import Series as Series

@@ -1,71 +1,124 @@
-"""The state of a training, written at the end of each epoch: a resumed training equals an uninterrupted one."""
+"""The state of a training, written now and then: a resumed training equals an uninterrupted one, to the bit."""
 
 import math
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from ...errors import MetricfitError
+from ...stopping import StopRequest
+from ..states import BEGINNING, Reached, read_state, state_files, write_state
+from .position import Position, metric_variables
 
-
-def has_checkpoint(folder: str | Path) -> bool:
-    """Tell whether there is a checkpoint to restore in a folder."""
-    return tf.train.latest_checkpoint(str(folder)) is not None
+SECONDS = 300.0
+"""Of training that a killed process loses at most, where no number of steps is asked for."""
 
 
 class TrainingCheckpoint(keras.callbacks.Callback):
-    """Keeps weights, moving statistics, random states and the whole optimizer of the last two epochs, in a folder.
+    """Keeps weights, moving statistics, random states, the whole optimizer and the metrics of the epoch under way.
 
-    An interrupted write leaves the checkpoint before it. Put it last among the callbacks: what stands before it in the
-    list is then done whenever an epoch is recorded.
+    It writes at the end of each epoch, and with a `position` also within: after so many steps, or five minutes; one
+    step before an epoch's last, so that its measuring can be interrupted, too (Keras cannot enter an epoch without a
+    step left); and when somebody asks the training to end, which it then does. An interrupted write leaves the state
+    before it. Put it last among the callbacks: what stands before it is then done whenever an epoch is recorded.
+
+    Args:
+        folder: of the states.
+        position: tells where the training is, and stands in the list, too; None keeps the ends of epochs alone.
+        every: steps between two states; None goes by time.
+        request: tells whether somebody asks the training to end.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        position: Position | None = None,
+        *,
+        every: int | None = None,
+        request: StopRequest | None = None,
+    ) -> None:
         super().__init__()
-        self.folder = Path(folder)
-        self._manager: tf.train.CheckpointManager | None = None
-        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-
-    def restore(self, model: keras.Model) -> int:
-        """Bring a compiled, built model back to the latest checkpoint; gives the `initial_epoch` for `fit`."""
-        manager = self._manager_of(model)
-        if manager.latest_checkpoint is None:
-            return 0
-        try:
-            manager.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-        except (ValueError, AssertionError, IndexError, RuntimeError, tf.errors.OpError) as error:
-            raise MetricfitError(
-                f"checkpoint {manager.latest_checkpoint} does not fit this model and optimizer or is damaged: "
-                f"train with the configuration it came from, or start anew with --overwrite"
-            ) from error
-        return int(self._epoch)
+        self.folder, self.position, self.every = Path(folder), position, every
+        self.request = request or StopRequest()
+        self.kept: Reached | None = None  # how far the latest state is that was written
+        self._written = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Prepare for writing."""
-        self._manager_of(self.model)
+        """Start the clock."""
+        self._written = time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Let whoever asks the training to end wait for the step."""
+        self.request.waits = True
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the state where it is time to, and end the training when asked to."""
+        if self.position is None:
+            return
+        sound = math.isfinite(float((logs or {}).get("loss", 0.0)))
+        if self.position.left() and sound and self._is_time(self.position):
+            self._write(self.position.reached())
+        if self.position.left():
+            self.request.leave_if_asked()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Let nobody wait for the end of an epoch's measuring."""
+        self.request.waits = False
+        self.request.leave_if_asked()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look again: an exception of a signal can get lost where Python cleans up."""
+        self.request.leave_if_asked()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state, unless the loss is no finite number: nothing could be resumed from there."""
+        self.request.waits = True
         if math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self._epoch.assign(epoch + 1)
-            self._manager_of(self.model).save(checkpoint_number=epoch + 1)
+            self._write(Reached(epoch + 1))
+        self.request.leave_if_asked()
 
-    def _manager_of(self, model: keras.Model) -> tf.train.CheckpointManager:
-        """Collect what a training changes, in an order that follows from the architecture alone."""
-        if self._manager is None:
-            optimizer = model.optimizer
-            if not optimizer.built:
-                optimizer.build(model.trainable_variables)
-            metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
-            state = [variable for variable in model.variables if id(variable) not in metrics]
-            checkpoint = tf.train.Checkpoint(
-                epoch=self._epoch,
-                model=[variable.value for variable in state],
-                optimizer=[variable.value for variable in optimizer.variables],
-            )
-            self._manager = tf.train.CheckpointManager(
-                checkpoint, str(self.folder), max_to_keep=2, checkpoint_name="epoch"
-            )
-        return self._manager
+    def _is_time(self, position: Position) -> bool:
+        if self.request.number is not None or position.left() == 1:
+            return True
+        if self.every is not None:
+            return position.steps % self.every == 0
+        return time.monotonic() - self._written > SECONDS
+
+    def _write(self, reached: Reached) -> None:
+        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in state_of(self.model).items()}
+        write_state(self.folder, reached, arrays)
+        self.kept, self._written = reached, time.monotonic()
+
+
+def restore(model: keras.Model, folder: str | Path) -> Reached:
+    """Bring a compiled, built model back to the latest state in a folder; gives where its training goes on."""
+    files = state_files(folder)
+    if not files:
+        return BEGINNING
+    reached, arrays = read_state(files[-1])
+    state = state_of(model)
+    if _shapes(arrays) != _shapes(state):
+        raise MetricfitError(
+            f"checkpoint {files[-1]} does not fit this model and optimizer: train with the configuration it came from, "
+            "or start anew with --overwrite"
+        )
+    for name, variable in state.items():
+        variable.assign(arrays[name])
+    return reached
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(values.shape) for name, values in state.items()}
+
+
+def state_of(model: keras.Model) -> dict[str, Any]:
+    """Name what a training changes, by its place in an order that follows from the architecture alone."""
+    optimizer = model.optimizer
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    metrics = set(map(id, metric_variables(model)))
+    parts = {"model": [one for one in model.variables if id(one) not in metrics], "optimizer": optimizer.variables}
+    return {f"{part}/{index}": variable for part, some in parts.items() for index, variable in enumerate(some)}

@@ -7,14 +7,15 @@ from typing import Any
 import keras
 
 from ...errors import DivergedError
+from .position import Position
 
 
 class Divergence(keras.callbacks.Callback):
     """Raises `DivergedError` at the first step whose loss is no finite number, before anything is measured or kept."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, position: Position | None = None) -> None:
         super().__init__()
-        self.folder, self._epoch = Path(folder), 0
+        self.folder, self.position, self._epoch = Path(folder), position, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note which it is."""
@@ -24,8 +25,9 @@ class Divergence(keras.callbacks.Callback):
         """Look at the loss."""
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
+            step = self.position.steps if self.position else batch + 1
             kept = "; the best epoch before is kept" if (self.folder / "model.keras").is_file() else ""
             raise DivergedError(
-                f"the loss became {loss} in {self.folder}, at step {batch + 1} of epoch {self._epoch}: try a lower "
+                f"the loss became {loss} in {self.folder}, at step {step} of epoch {self._epoch}: try a lower "
                 f"--learning-rate{kept}"
             )

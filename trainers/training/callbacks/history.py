@@ -8,20 +8,26 @@ from typing import Any
 import keras
 
 from ...files import written_beside
+from .position import Position
 
 
 class HistoryCSV(keras.callbacks.Callback):
-    """Writes `epoch` (from 1), seconds, learning rate and logs; resuming drops the rows from there on."""
+    """Writes `epoch` (from 1), seconds, learning rate and logs; resuming drops the rows from there on.
 
-    def __init__(self, path: str | Path) -> None:
+    Args:
+        path: the table.
+        position: tells when an epoch began that was entered in its middle; None lets each begin now.
+    """
+
+    def __init__(self, path: str | Path, position: Position | None = None) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path, self.position = Path(path), position
         self._began = 0.0
         self._trained: dict[str, float] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
-        self._began = time.monotonic()
+        self._began = self.position.began if self.position else time.monotonic()
         self._trained = {}
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:

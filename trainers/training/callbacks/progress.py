@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ...progress import progress
+from .position import Position
 
 log = logging.getLogger("metricfit")
 
@@ -15,11 +16,16 @@ MEASURED = 10  # steps of the first epoch, by which the time of all is told
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows the logs in `shown`, for `fit(verbose=0)`, and soon after the beginning how long it will all take."""
+    """Shows the logs in `shown`, for `fit(verbose=0)`, and soon after the beginning how long it will all take.
 
-    def __init__(self, shown: Iterable[str]) -> None:
+    Args:
+        shown: names in the logs.
+        position: tells how far an epoch is that was entered in its middle; None lets each begin at its first step.
+    """
+
+    def __init__(self, shown: Iterable[str], position: Position | None = None) -> None:
         super().__init__()
-        self.shown = tuple(shown)
+        self.shown, self.position = tuple(shown), position
         self._bar: Any = None
         self._began = self._warm = 0.0
         self._first: int | None = None
@@ -29,9 +35,10 @@ class Progress(keras.callbacks.Callback):
         if self._first is None:
             self._first = epoch
             log.info("the first step is compiled now, which takes up to a minute")
-        self._began, self._epoch = time.monotonic(), epoch
+        self._began, self._epoch = self.position.began if self.position else time.monotonic(), epoch
+        done = self.position.steps if self.position else 0
         title = f"epoch {epoch + 1} of {self.params['epochs']}"
-        self._bar = progress(total=self.params["steps"], desc=title, unit="step", leave=False)
+        self._bar = progress(total=self.params["steps"], initial=done, desc=title, unit="step", leave=False)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
@@ -62,6 +69,7 @@ class Progress(keras.callbacks.Callback):
 
     def _say_how_long(self, seconds: float) -> None:
         steps = self.params["steps"] * (self.params["epochs"] - self._epoch)
+        steps -= self.position.entered.steps if self.position else 0
         whole = f"{seconds * steps / 60:.0f} minutes" if seconds * steps > 90 else f"{seconds * steps:.0f} seconds"
         self._bar.clear()
         log.info("about %s for %d steps of %.2g s, and some more to measure after each epoch", whole, steps, seconds)

@@ -1,6 +1,7 @@
 """A limit on the time of a training."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,20 +14,21 @@ class TimeLimit(keras.callbacks.Callback):
 
     Args:
         minutes: time for the training, above 0; None sets no limit.
-        spent_seconds: what an interrupted part of this training has taken already.
+        spent: seconds of the epochs before, of a training that goes on.
+        under_way: seconds that the epoch has taken already in which it goes on.
     """
 
-    def __init__(self, minutes: float | None, spent_seconds: float = 0.0) -> None:
+    def __init__(self, minutes: float | None, spent: Sequence[float] = (), under_way: float = 0.0) -> None:
         super().__init__()
         if minutes is not None and not minutes > 0:
             raise ValueError(f"the time limit must be a positive number of minutes, got {minutes}")
         self.limit = float("inf") if minutes is None else 60.0 * minutes
-        self.spent, self.reached = spent_seconds, False
-        self._mark, self._shortest = 0.0, float("inf")
+        self.spent, self.reached = sum(spent), False
+        self._under_way, self._mark, self._shortest = under_way, 0.0, min(spent, default=float("inf"))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
-        self._mark = time.monotonic()
+        self._mark = time.monotonic() - self._under_way
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop if the next epoch would end too late."""

@@ -1,0 +1,140 @@
+"""Keras' fit with its callbacks: entered at any step, left when somebody asks it to end."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ..stopping import StopRequest
+from .callbacks import (
+    AveragedWeights,
+    BestModel,
+    Divergence,
+    HistoryCSV,
+    HParams,
+    Patience,
+    Position,
+    Progress,
+    Series,
+    TimeLimit,
+    TrainingCheckpoint,
+)
+from .callbacks.history import read_history
+from .callbacks.position import build_metrics
+from .config import RunConfig
+from .config_files import to_dict
+from .states import BEGINNING, Reached
+
+log = logging.getLogger("metricfit")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """What a training sees.
+
+    Attributes:
+        training: gives the endless stream of training batches from a step on, counted from 0 over all epochs.
+        selection: the batches that an epoch is measured on.
+        steps: of an epoch.
+    """
+
+    training: Callable[[int], tf.data.Dataset]
+    selection: tf.data.Dataset
+    steps: int
+
+
+def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[str]) -> bool:
+    """Tell, and say, whether a training that got so far has had its epochs, its minutes or its patience."""
+    if reached.epochs >= config.epochs:
+        log.info("%s is already trained for %d epochs", folder, config.epochs)
+        return True
+    if reached.steps or not reached.epochs:
+        return False  # an epoch that was begun is trained to its end
+    seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
+    if seconds and config.minutes and sum(seconds) + min(seconds) > 60 * config.minutes:
+        log.info("%s has had its %g minutes", folder, config.minutes)
+        return True
+    best = best_epoch(folder, shown)
+    if Patience(best, config.patience).is_over(reached.epochs):
+        log.info("%s is trained: %s", folder, _had_patience(best, config))
+        return True
+    return False
+
+
+def fit(
+    config: RunConfig,
+    folder: Path,
+    model: keras.Model,
+    watchers: Sequence[keras.callbacks.Callback],
+    batches: Batches,
+    *,
+    reached: Reached,
+    shown: Sequence[str],
+    request: StopRequest,
+) -> bool:
+    """Train on from where a model was restored to, the first of `shown` picks the best epoch.
+
+    Gives whether it was interrupted: by `request`, or a KeyboardInterrupt.
+    """
+    if reached != BEGINNING:
+        log.info("continuing after %s, of %d epochs of %d steps", reached, config.epochs, batches.steps)
+    averaged, logs = AveragedWeights(), folder / "tensorboard"
+    best, position = best_epoch(folder, shown), Position(reached)
+    patience = Patience(best, config.patience)
+    checkpoint = TrainingCheckpoint(folder / "checkpoints", position, every=config.checkpoint_steps, request=request)
+    usual = {**to_dict(type(config)()), "out": str(config.out)}
+    rows = read_history(folder / "history.csv")[: reached.epochs]
+    limit = TimeLimit(config.minutes, [row["seconds"] for row in rows], under_way=reached.seconds)
+    callbacks = [
+        position,
+        averaged,
+        Divergence(folder, position),
+        *watchers,
+        best,
+        Series(logs, write_graph=False, update_freq="epoch"),
+        HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown, usual=usual),
+        HistoryCSV(folder / "history.csv", position),
+        checkpoint,
+        limit,
+        patience,
+    ]
+    if not config.quiet:
+        callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown)), position))
+    stream = batches.training(reached.epochs * batches.steps + reached.steps)
+    build_metrics(model, stream)
+    try:
+        model.fit(
+            stream,
+            steps_per_epoch=batches.steps, epochs=config.epochs, initial_epoch=reached.epochs,
+            validation_data=batches.selection, callbacks=callbacks, shuffle=False, verbose=0,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        request.waits = False
+        _say_interrupted(checkpoint.kept or reached)
+        return True
+    done = position.epoch + 1
+    if limit.reached:
+        log.info("stopped after epoch %d of %d: --minutes %g", done, config.epochs, config.minutes)
+    if patience.reached:
+        log.info("stopped after epoch %d of %d: %s", done, config.epochs, _had_patience(best, config))
+    return False
+
+
+def best_epoch(folder: Path, shown: Sequence[str]) -> BestModel:
+    """Make what keeps the best epoch in a run folder: by the first of `shown`, and among equals by the second."""
+    record = folder / "checkpoints/best.json"
+    return BestModel(folder / "model.keras", f"val_{shown[0]}", record=record, then=f"val_{shown[1]}")
+
+
+def _had_patience(best: BestModel, config: RunConfig) -> str:
+    return f"none of the last {config.patience} was better than epoch {best.epoch} (--patience)"
+
+
+def _say_interrupted(kept: Reached) -> None:
+    if kept == BEGINNING:
+        log.warning("interrupted before anything was kept; the same command begins this run again")
+    else:
+        log.warning("interrupted, and kept after %s; the same command continues this run", kept)

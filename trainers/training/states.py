@@ -1,0 +1,82 @@
+"""The states of a training on disk: one file each, whole or absent, in the order they came. Imports no TensorFlow."""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MetricfitError, first_line
+from ..files import written_beside
+
+KEPT = 2  # of the ends of epochs, and of the states within the epoch under way
+
+_NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.npz")
+_REACHED, _METRIC = "reached", "metric/"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a training is: whole epochs, and of the one under way the steps, their seconds, what its metrics hold."""
+
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    metrics: tuple[np.ndarray, ...] = field(default=(), compare=False, repr=False)
+
+    def __str__(self) -> str:
+        """Say it as people count."""
+        return f"step {self.steps} of epoch {self.epochs + 1}" if self.steps else f"the end of epoch {self.epochs}"
+
+
+BEGINNING = Reached()
+
+
+def state_files(folder: str | Path) -> list[Path]:
+    """Give the files of the states in a folder, the oldest first; none where there is no folder."""
+    found = Path(folder).glob("epoch-*.npz")
+    return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_order)
+
+
+def write_state(folder: str | Path, reached: Reached, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write a state, and remove those that nobody goes back to; gives the file."""
+    name = f"epoch-{reached.epochs}-step-{reached.steps}.npz" if reached.steps else f"epoch-{reached.epochs}.npz"
+    path = Path(folder) / name
+    how_far = np.array([reached.epochs, reached.steps, reached.seconds], np.float64)
+    metrics = {f"{_METRIC}{index}": values for index, values in enumerate(reached.metrics)}
+    with written_beside(path) as beside:
+        np.savez(beside, allow_pickle=False, **{_REACHED: how_far}, **metrics, **arrays)
+    _remove_old(folder)
+    return path
+
+
+def read_state(path: str | Path) -> tuple[Reached, dict[str, np.ndarray]]:
+    """Read a state to the end, which checks its sums; raises `MetricfitError` where it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        epochs, steps, seconds = arrays.pop(_REACHED).tolist()
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise MetricfitError(
+            f"checkpoint {path} is damaged ({first_line(error)}): start anew with --overwrite"
+        ) from error
+    metrics = [arrays.pop(name) for name in list(arrays) if name.startswith(_METRIC)]
+    return Reached(int(epochs), int(steps), seconds, tuple(metrics)), arrays
+
+
+def _order(path: Path) -> tuple[int, int]:
+    match = _NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match[1]), int(match[2] or 0)
+
+
+def _remove_old(folder: str | Path) -> None:
+    """Keep the last two ends of epochs, and the last two states after them."""
+    files = state_files(folder)
+    ends = [path for path in files if not _order(path)[1]]
+    within = [path for path in files if _order(path)[1] and (not ends or _order(path) > _order(ends[-1]))]
+    for path in set(files) - {*ends[-KEPT:], *within[-KEPT:]}:
+        path.unlink(missing_ok=True)
