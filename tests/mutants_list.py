@@ -530,10 +530,24 @@ MUTANTS: list[Mutant] = [
         ("(len(values) - 1) * np.var(values)", "np.var(values)"),
     ),
     *of(
-        "trainers/training/run.py",
+        "trainers/training/fitting.py",
         "tests/trainers/training/test_run.py::test_what_is_left_of_the_minutes_must_hold_the_shortest_epoch",
         ("sum(seconds) + min(seconds)", "sum(seconds) + max(seconds)"),
-        ("if done >= config.epochs:", "if done > config.epochs:"),
+        ("if reached.epochs >= config.epochs:", "if reached.epochs > config.epochs:"),
+        ("if reached.steps or not reached.epochs:", "if not reached.epochs:"),
+    ),
+    *of(
+        "trainers/training/callbacks/position.py",
+        "tests/trainers/training/test_checkpoint.py",
+        ("            variable.assign(values)", "            pass"),
+        ("self.model.stop_training = False", "pass"),
+        ("if batch + 1 < self.steps and not self.left():", "if False:"),
+    ),
+    *of(
+        "trainers/training/callbacks/checkpoint.py",
+        "tests/trainers/training/test_checkpoint.py",
+        ("or position.left() == 1", "or False"),
+        ("if _shapes(arrays) != _shapes(state):", "if False:"),
     ),
     *of(
         "trainers/judge/base.py",
