@@ -11,6 +11,7 @@ from ..machine import workers
 from ..progress import progress
 from .classes import MOST_CLASSES, read_class_names
 from .example import IGNORE, Example, Source, View
+from .steady import Steady
 from .subset import Subset
 
 
@@ -142,8 +143,9 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
 def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
     """Count the pixels of each class in each example, int64 [n, C]; after a scan nothing is loaded again."""
     indices = np.arange(len(source))
-    while isinstance(source, Subset):
-        indices, source = source.indices[indices], source.source
+    while isinstance(source, (Subset, Steady)):
+        indices = source.indices[indices] if isinstance(source, Subset) else indices
+        source = source.source
     if not isinstance(source, CodedLabels):
         raise UsageError(f"{source.name} has no class maps whose pixels could be counted")
     return source.counts(indices, quiet=quiet)

@@ -54,7 +54,9 @@ def steps_per_epoch(source: Source, batch_size: int, least_steps: int = 1) -> in
     return Order(len(source), batch_size, 0, least_steps).steps
 
 
-def names_of_step(source: Source, step: int, batch_size: int, seed: int, least_steps: int = 1) -> list[str]:
+def names_of_step(
+    source: Source, step: int, batch_size: int, seed: int, least_steps: int = 1, sampler: Sampler | None = None
+) -> list[str]:
     """Compute which examples the training stream delivers at a step, counted from 0, without loading anything."""
-    order = Order(len(source), batch_size, seed, least_steps)
-    return [source.names[order[position][1]] for position in range(step * batch_size, (step + 1) * batch_size)]
+    draw = (sampler or Order(len(source), batch_size, seed, least_steps)).draw
+    return [source.names[draw(position)[0]] for position in range(step * batch_size, (step + 1) * batch_size)]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from ..augmentation.settings import ColourSettings
 from ..example import Source
 from ..fit import fitted_size
+from ..steady import Steady
 from ..targets.base import Array, Arrays, Target
 from .order import Order, Sampler, names_of_step, steps_per_epoch
 from .original_size import original_size_examples
@@ -50,7 +51,7 @@ def training_batches(
     Raises:
         UsageError: an argument is out of range.
         DataError: the source is empty, or an example has more boxes than there is room for. What shows only on loading
-            ends the stream with a TensorFlow error that quotes the DataError.
+            ends the stream with a TensorFlow error that quotes the DataError; see `raising_what_was_raised`.
     """
     order = Order(len(source), batch_size, seed, least_steps)
     draw = (sampler or order).draw
@@ -61,6 +62,8 @@ def training_batches(
     def prepare(position: int) -> Arrays:
         index, rng, wanted = draw(position)
         image, *parts = decoded[index]
+        if isinstance(source, Steady) and index in source.stand_ins:
+            wanted = None  # which what stands in need not have
         target.check_room(source, index, tuple(parts), room)
         image, *parts = target.augment(image, tuple(parts), size, resizing, rng, augmentation, wanted)
         return image, *target.padded(tuple(parts), room)

@@ -1,9 +1,11 @@
 """What the pipeline is made of: a cache of decoded examples, and parallel work."""
 
 import atexit
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -48,6 +50,7 @@ class _Calls:
         self._lock = threading.Lock()
         self._ending = False
         self._entered = self._running = 0
+        self.failed: deque[Exception] = deque(maxlen=64)  # what calls raised, the latest last
         atexit.register(self._come_to_rest)
 
     def guard(self, function: Prepare, specs: Sequence[tf.TensorSpec]) -> Prepare:
@@ -61,6 +64,9 @@ class _Calls:
                 if self._ending:
                     return [np.zeros(spec.shape, spec.dtype.as_numpy_dtype) for spec in specs]
                 return function(int(position))
+            except Exception as error:
+                self.failed.append(error)
+                raise
             finally:
                 with self._lock:
                     self._running -= 1
@@ -93,3 +99,18 @@ def prepared(positions: tf.data.Dataset, prepare: Prepare, specs: Sequence[tf.Te
     # Each worker prepares one picture; OpenCV's own threads would compete with them for the same cores.
     cv2.setNumThreads(1)
     return positions.map(element, num_parallel_calls=workers(), deterministic=True)
+
+
+@contextlib.contextmanager
+def raising_what_was_raised() -> Iterator[None]:
+    """Raise what failed in a stream's Python code itself, not TensorFlow's error, which quotes it among the graph's."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        # It may be of another stream, whose batches nobody waited for.
+        quoted = (one for one in _calls.failed if str(one) and str(one) in str(error))
+        if (failed := next(quoted, None)) is None:
+            raise
+        raise failed from None
+    finally:
+        _calls.failed.clear()

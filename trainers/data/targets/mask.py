@@ -77,7 +77,8 @@ class MaskTarget(PixelTarget[Augmentation]):
     def check(self, example: Example, class_names: Sequence[str]) -> None:
         """See `Target`."""
         check_sizes(example.image, self.values(example), example.name, example.name)
-        if not np.isin(np.unique(self.values(example)), (0, 1, IGNORE)).all():
+        mask = self.values(example)
+        if ((mask > 1) & (mask != IGNORE)).any():
             raise DataError(
                 f"the mask of {example.name} holds other values than 0, 1 and {IGNORE} (ignore): map its values to "
                 "these"
