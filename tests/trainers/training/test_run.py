@@ -140,7 +140,7 @@ def test_a_run_that_had_its_minutes_is_not_trained_on(trained, config, tmp_path)
 @pytest.mark.parametrize("seconds", [(40, 10), (10, 40)])
 def test_what_is_left_of_the_minutes_must_hold_the_shortest_epoch(config, tmp_path, seconds):
     rows = [f"{epoch},{each}" for epoch, each in enumerate(seconds, start=1)]
-    (tmp_path / "history.csv").write_text("\n".join(["epoch,seconds", *rows]))
+    (tmp_path / "history.csv").write_text("\n".join(["epoch,seconds", *rows, ""]))
     for minutes, done in ((1.0, False), (0.99, True), (None, False)):
         settings = replace(config, epochs=5, minutes=minutes)
         assert is_done(settings, tmp_path, Reached(2), saliency.shown) is done

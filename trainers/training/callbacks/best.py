@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,15 @@ class BestModel(keras.callbacks.Callback):
         self.epoch: int | None = None  # of that value, from 1
         self._second = -math.inf  # its `then`
         self._highest, self._error = -math.inf, 0.0  # the best value of all epochs, larger is better, and its error
-        if self.path.exists() and self.record.exists():
-            entries = json.loads(self.record.read_text())
-            if entries["monitor"] == monitor:
-                self.value, self.epoch = entries["value"], entries["epoch"]
-                self._second = entries.get("then", self._second)
-                self._highest = entries.get("highest", self.sign * entries["value"])
-                self._error = entries.get("error", 0.0)
+        if self.path.exists():
+            self._remember(_read_record(self.record))
+
+    def _remember(self, entries: dict[str, Any]) -> None:
+        if entries.get("monitor") == self.monitor:
+            self.value, self.epoch = entries["value"], entries["epoch"]
+            self._second = entries.get("then", self._second)
+            self._highest = entries.get("highest", self.sign * entries["value"])
+            self._error = entries.get("error", 0.0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the model if this epoch is better than all before; raises `MetricfitError` without the watched name."""
@@ -64,19 +67,44 @@ class BestModel(keras.callbacks.Callback):
                 f"the best model is chosen by {self.monitor}, which this training does not log: "
                 f"choose one of {', '.join(logs)}"
             )
-        value, second = float(logs[self.monitor]), float(logs.get(self.then, -math.inf))
-        # Weights whose loss is no number are no model, whatever they score.
-        if not math.isfinite(value) or not math.isfinite(float(logs.get("loss", 0.0))):
-            return
-        better = self._is_better(self.sign * value, float(logs.get(f"{self.monitor}_error", 0.0)), second)
+        height = self.sign * float(logs[self.monitor])
+        better = self._consider(epoch + 1, logs)
         if better:
             with averaged_weights(self.model):
                 save_model(self.model, self.path)
-            self.value, self.epoch, self._second = value, epoch + 1, second
-        if better or self._highest == self.sign * value:
-            entries = {"monitor": self.monitor, "value": self.value, "epoch": self.epoch, "highest": self._highest}
-            second_entry = {"then": self._second} if math.isfinite(self._second) else {}
-            write_json(self.record, {**entries, "error": self._error, **second_entry})
+        if better or self._highest == height:
+            self._write_record()
+
+    def mend(self, rows: Iterable[Mapping[str, float]]) -> bool:
+        """Write a damaged or missing record of the kept model anew, of the rows of its history; tells whether it was.
+
+        Without a row to choose by there is none: the next epoch takes the place of whatever is kept.
+        """
+        if not self.path.exists() or _read_record(self.record):
+            return False
+        self.value = self.epoch = None
+        taken = [self._consider(int(row["epoch"]), row) for row in rows if self.monitor in row]
+        if any(taken):
+            self._write_record()
+        else:
+            self.record.unlink(missing_ok=True)
+        return True
+
+    def _consider(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """Take in the logs of an epoch, from 1; tells whether it takes the place of the one that is kept."""
+        value, second = float(logs[self.monitor]), float(logs.get(self.then, -math.inf))
+        # Weights whose loss is no number are no model, whatever they score.
+        if not math.isfinite(value) or not math.isfinite(float(logs.get("loss", 0.0))):
+            return False
+        better = self._is_better(self.sign * value, float(logs.get(f"{self.monitor}_error", 0.0)), second)
+        if better:
+            self.value, self.epoch, self._second = value, epoch, second
+        return better
+
+    def _write_record(self) -> None:
+        entries = {"monitor": self.monitor, "value": self.value, "epoch": self.epoch, "highest": self._highest}
+        second_entry = {"then": self._second} if math.isfinite(self._second) else {}
+        write_json(self.record, {**entries, "error": self._error, **second_entry})
 
     def _is_better(self, height: float, error: float, second: float) -> bool:
         """Tell whether an epoch takes the place of the one that is kept, and note it where it is the highest."""
@@ -85,6 +113,18 @@ class BestModel(keras.callbacks.Callback):
             kept_is_equal = self.value is not None and self.sign * self.value >= height - error
             return not (kept_is_equal and self._second > second)
         return height >= self._highest - self._error and second > self._second
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Give the entries of a record; empty where there is none, or it is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict) or not isinstance(found.get("monitor"), str):
+        return {}
+    numbers = [found.get("value"), found.get("epoch"), *(found.get(name, 0) for name in ("highest", "error", "then"))]
+    return found if all(isinstance(number, (int, float)) for number in numbers) else {}
 
 
 class Patience(keras.callbacks.Callback):
