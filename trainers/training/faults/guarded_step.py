@@ -1,0 +1,111 @@
+"""A training step that leaves everything as it was where its numbers are none, at nearly no cost."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+LARGEST_REACH = 1e30
+"""Learning rate times norm of the gradients, from which on a step could carry weights out of float32."""
+
+LEAST_SCALE = 1e-4
+"""Of the loss in mixed precision: gradients that are no numbers at a scale below are not so because of the scale."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a step came to: its loss, gradients' norm, statistics (their sum) and reach; not finite where at fault."""
+
+    loss: float
+    gradients: float
+    statistics: float
+    reach: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is a number, so that the step was taken."""
+        return all(map(math.isfinite, (self.loss, self.gradients, self.statistics, self.reach)))
+
+    @property
+    def what(self) -> str:
+        """Say what is at fault first."""
+        if not math.isfinite(self.loss):
+            return f"the loss became {self.loss}"
+        if not math.isfinite(self.gradients):
+            return "the gradients became no numbers"
+        if not math.isfinite(self.statistics):
+            return "the moving statistics became no numbers"
+        return "the step would carry weights to infinity"
+
+
+class GuardedStep:
+    """Looks at each training step of a compiled model before it is taken, in the step's own graph.
+
+    A step whose loss, gradients or moving statistics are not finite changes neither weights nor statistics, optimizer,
+    averages and metrics. Gradients that a `LossScaleOptimizer` leaves out on purpose are its own affair, as long as
+    its scale can still fall. One pass over the gradients is all that it costs.
+
+    Args:
+        model: compiled; its `train_step` and its optimizer's `apply` are guarded from now on.
+        batch: the `element_spec` of the batches that it will be given.
+    """
+
+    def __init__(self, model: keras.Model, batch: Any) -> None:
+        self.model, self.optimizer = model, model.optimizer
+        # Metrics make their variables in the first step, in the midst of which nothing could be read of before it.
+        model._symbolic_build(data_batch=batch)
+        self._seen = tf.Variable([0.0] * 4, trainable=False, name="seen")
+        self._step, self._apply, self._scale = model.train_step, self.optimizer.apply, self.optimizer.scale_loss
+        self._loss: Any = None
+        self._sound: Any = None
+        model.train_step = self._guarded_step
+        self.optimizer.apply, self.optimizer.scale_loss = self._guarded_apply, self._noted_loss
+        model.train_function = None
+
+    def verdict(self) -> Verdict:
+        """Give what the last step came to."""
+        return Verdict(*map(float, self._seen.numpy()))
+
+    def _guarded_step(self, data: Any) -> dict[str, Any]:
+        changing = [*_small(self.model), *self.model.metrics_variables]
+        before = [tf.identity(variable.value) for variable in changing]
+        logs = self._step(data)
+
+        def put_back() -> None:
+            for variable, value in zip(changing, before, strict=True):
+                variable.assign(value)
+
+        tf.cond(self._sound, lambda: None, put_back)
+        # What the step itself gave was computed of metrics that may have been put back.
+        return {**logs, **self.model.get_metrics_result()}
+
+    def _noted_loss(self, loss: Any) -> Any:
+        self._loss = tf.cast(loss, tf.float32)
+        return self._scale(loss)
+
+    def _guarded_apply(self, gradients: Any, trainable_variables: Any = None) -> None:
+        statistics = tf.add_n([tf.reduce_sum(variable.value) for variable in _statistics(self.model)] or [tf.zeros(())])
+        squares = tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(one)) for one in gradients if one is not None])
+        norm = tf.sqrt(2 * tf.cast(squares, tf.float32))
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            scale = tf.convert_to_tensor(self.optimizer.dynamic_scale)
+            norm = tf.where(scale > LEAST_SCALE, tf.where(tf.math.is_finite(norm), norm, 0.0), norm) / scale
+        clip = getattr(self.optimizer, "inner_optimizer", self.optimizer).global_clipnorm
+        taken = norm if clip is None else tf.minimum(norm, clip)
+        reach = tf.cast(self.optimizer.learning_rate, tf.float32) * (1 + taken)
+        reach = tf.where(reach < LARGEST_REACH, reach, math.inf)
+        seen = tf.stack([self._loss, norm, statistics, reach])
+        self._seen.assign(seen)
+        self._sound = tf.reduce_all(tf.math.is_finite(seen))
+        tf.cond(self._sound, lambda: self._apply(gradients, trainable_variables), lambda: None)
+
+
+def _small(model: keras.Model) -> list[Any]:
+    """Give what a step changes besides weights: vectors and numbers; a frozen layer's kernel stands still."""
+    return [variable for variable in model.non_trainable_variables if len(variable.shape) <= 1]
+
+
+def _statistics(model: keras.Model) -> list[Any]:
+    return [variable for variable in _small(model) if "float" in str(variable.dtype)]
