@@ -14,13 +14,15 @@ from ..trainers.errors import DataError, UsageError
 from ..trainers.files import write_json, write_text
 from ..trainers.progress import progress
 from ..trainers.text import read_json
+from .live.encoders import usual_suffix
 from .live.options import PredictOptions
 from .live.recording import Recording
 from .live.video import Video
 from .predictor import Predictor, is_model, load_predictor, resolve_threshold
 from .reports import made
 from .results import Result
-from .show.inputs import Input, Picture, find_pictures, is_picture, is_video, unique_stems
+from .show.inputs import Input, Picture, find_pictures, is_picture, is_video
+from .show.stems import unique_stems
 from .tasks import TASKS
 
 log = logging.getLogger("metricfit")
@@ -183,7 +185,7 @@ class Prediction:
         """Predict a video's frames: a video of what is drawn, and a line of JSON for each frame."""
         assert self.out is not None
         source, lines = Video(path), list[str]()
-        files = {"video": f"{VIDEOS}/{stem}.mp4", "frames": f"{VIDEOS}/{stem}.jsonl"}
+        files = {"video": f"{VIDEOS}/{stem}{usual_suffix()}", "frames": f"{VIDEOS}/{stem}.jsonl"}
         recording = None
         try:
             with self._bar(path.name, source.length, "frame") as bar:

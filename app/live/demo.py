@@ -7,8 +7,9 @@ from pathlib import Path
 from ...trainers.errors import DataError, UsageError
 from ...trainers.progress import progress
 from ..predictor import find_model, is_model, load_predictor
-from ..show.inputs import is_picture, is_video, unique_stems
+from ..show.inputs import is_picture, is_video
 from ..show.pictures import write_picture
+from ..show.stems import unique_stems
 from .options import DemoOptions
 from .player import Player
 from .session import Demo, DemoSummary

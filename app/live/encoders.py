@@ -1,7 +1,9 @@
-"""What writes a video file: H.264, which browsers play, by PyAV or the program ffmpeg; else what OpenCV has."""
+"""What writes a video file: PyAV or the program ffmpeg, with H.264, which browsers play; else OpenCV, with JPEG."""
 
+import errno
 import shutil
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,18 +15,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...trainers.errors import MetricfitError
+from ...trainers.errors import MetricfitError, UsageError, first_line
+from .containers import FFMPEG, FORMATS, codecs, encoding, library_is_hybrid, muxing, pixels, program_is_hybrid
 from .frames import quiet_opencv
 
-_MPEG = ("mp4v", "avc1")
-CODECS = {".mp4": _MPEG, ".m4v": _MPEG, ".mov": _MPEG, ".mkv": ("mp4v", "X264"), ".avi": ("MJPG", "XVID")}
-"""Suffix -> OpenCV's codecs in the order in which they are tried. MPEG-4 is in every build; H.264 is not."""
-BROWSERS = (".mp4", ".m4v", ".mov")
-NO_H264 = (
-    "its video is MPEG-4, which players show and browsers do not: for H.264 install PyAV (pip install "
-    "'metricfit[video]') or the program ffmpeg"
-)
-_FFMPEG, _H264, _FASTSTART = "ffmpeg", ("libx264", "libopenh264"), {"movflags": "faststart"}
+INSTALL = "install PyAV (pip install 'metricfit[video]') or the program ffmpeg"
+NO_H264 = f"its video is a row of JPEG pictures, which players show and browsers do not: for H.264 {INSTALL}"
+ROOM = 4 << 20
+"""Bytes that stay free on the disk where a writer would not say that it is full."""
+LONGEST_AVI = 2_000_000_000
+"""Bytes of the kind of .avi that OpenCV writes itself: its sizes are numbers of 32 bits."""
 
 
 class Encoder(ABC):
@@ -34,23 +34,27 @@ class Encoder(ABC):
 
     @abstractmethod
     def write(self, picture: np.ndarray) -> None:
-        """Add a picture, uint8 [H, W, 3] RGB."""
+        """Add a picture, uint8 [H, W, 3] RGB; OSError or MetricfitError where that fails, as on a full disk."""
 
     @abstractmethod
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file; errors as of `write`."""
 
 
 class PyAV(Encoder):
-    """H.264 by the package `av`."""
+    """By the package `av`."""
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int], codec: str):
         import av
 
+        suffix = path.suffix.lower()
+        options = muxing(suffix, hybrid=library_is_hybrid(av.library_versions["libavformat"]))
+        self.h264 = codec != "mjpeg"
         self._frame: Any = av.VideoFrame.from_ndarray
-        self._file = av.open(str(path), "w", options=_FASTSTART)
-        stream: Any = self._file.add_stream(codec, rate=Fraction(fps).limit_denominator(60000))
-        (stream.height, stream.width), stream.pix_fmt = size, "yuv420p"
+        self._file = av.open(str(path), "w", format=FORMATS[suffix], options=options)
+        rate = Fraction(fps).limit_denominator(60000)
+        stream: Any = self._file.add_stream(codec, rate=rate, options=encoding(codec, fps))
+        (stream.height, stream.width), stream.pix_fmt = size, pixels(codec)
         stream.codec_context.open()
         self._stream = stream
 
@@ -60,19 +64,30 @@ class PyAV(Encoder):
 
     def close(self) -> None:
         """See `Encoder`."""
-        self._file.mux(self._stream.encode(None))
-        self._file.close()
+        try:
+            self._file.mux(self._stream.encode(None))
+        finally:
+            self._file.close()
 
 
 class Program(Encoder):
-    """H.264 by the program ffmpeg."""
+    """By the program ffmpeg. Should this process be killed, it finishes the file."""
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int], codec: str):
         height, width = size
+        suffix = path.suffix.lower()
+        self.h264 = codec != "mjpeg"
         given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:.6g}", "-i", "-"]
-        made = ["-c:v", codec, "-pix_fmt", "yuv420p", "-movflags", "+faststart", f"file:{path.absolute()}"]
-        command = [_FFMPEG, "-y", "-loglevel", "error", *given, *made]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        settings = {**encoding(codec, fps), **muxing(suffix, hybrid=program_is_hybrid())}
+        made = ["-c:v", codec, "-pix_fmt", pixels(codec), *(f for key in settings for f in (f"-{key}", settings[key]))]
+        target = ["-f", FORMATS[suffix], f"file:{path.absolute()}"]
+        # Not a pipe: nobody reads it meanwhile, and a full one would hold up both.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        # In a session of its own: Ctrl-C and a closed terminal are this process's, which then finishes the file.
+        self._process = subprocess.Popen(
+            [FFMPEG, "-y", "-loglevel", "error", *given, *made, *target],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said, start_new_session=True,
+        )  # fmt: skip
 
     def write(self, picture: np.ndarray) -> None:
         """See `Encoder`."""
@@ -81,30 +96,42 @@ class Program(Encoder):
             self._process.stdin.write(np.ascontiguousarray(picture).tobytes())
         except BrokenPipeError:
             self.close()
+            raise
 
     def close(self) -> None:
         """See `Encoder`; an error of the program comes out here."""
         with suppress(BrokenPipeError):
-            said = self._process.communicate()[1].decode(errors="replace").strip()
-        if self._process.returncode:
-            raise MetricfitError(f"{_FFMPEG} failed ({said.splitlines()[-1] if said else self._process.returncode})")
+            self._process.communicate()
+        if self._process.returncode and not self._said.closed:
+            self._said.seek(0)
+            said = self._said.read().decode(errors="replace").strip()
+            self._said.close()
+            # The first line has the reason, those that follow its consequences.
+            raise MetricfitError(f"{FFMPEG} failed ({said.splitlines()[0] if said else self._process.returncode})")
+        self._said.close()
 
 
 class OpenCV(Encoder):
-    """What this build of OpenCV can write."""
+    """By OpenCV's own writer of .avi files, which holds back 64 KB at most; from its others nothing is left."""
 
     h264 = False
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int], codec: str):
         height, width = size
+        self._path = path.absolute()
         with quiet_opencv():
             code = cv2.VideoWriter.fourcc(*codec)
-            self._writer = cv2.VideoWriter(str(path.absolute()), cv2.CAP_FFMPEG, code, fps, (width, height))
+            self._writer = cv2.VideoWriter(str(self._path), cv2.CAP_OPENCV_MJPEG, code, fps, (width, height))
         if not self._writer.isOpened():
             raise OSError(f"no codec {codec}")
 
     def write(self, picture: np.ndarray) -> None:
         """See `Encoder`."""
+        # It reports neither of these.
+        if shutil.disk_usage(self._path.parent).free < ROOM:
+            raise OSError(errno.ENOSPC, "no space left on the disk")
+        if self._path.stat().st_size > LONGEST_AVI:
+            raise MetricfitError(f"OpenCV writes .avi files of 2 GB at most, for longer ones {INSTALL}")
         self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def close(self) -> None:
@@ -113,25 +140,41 @@ class OpenCV(Encoder):
 
 
 def open_encoder(path: Path, fps: float, size: tuple[int, int]) -> Encoder:
-    """Open the best encoder at hand for a file with one of the endings of `CODECS`."""
-    tried = []
+    """Open the best encoder at hand for a file with one of the endings of `FORMATS`."""
+    tried: dict[str, str] = {}
     for kind, codec in _choices(path.suffix.lower()):
-        tried.append(codec)
         # An encoder that is listed may still refuse a size, or miss its library.
-        with suppress(OSError, ValueError):
+        try:
             return kind(path, fps, size, codec)
+        except (OSError, ValueError) as error:
+            tried[codec] = first_line(error)
+    reasons = "; ".join(f"{codec}: {reason}" for codec, reason in tried.items())
     raise MetricfitError(
-        f"cannot write {path} with {size[1]}x{size[0]} pixels: none of the codecs {', '.join(tried)} works in "
-        "this OpenCV; record into another format"
+        f"cannot write {path} with {size[1]}x{size[0]} pixels ({reasons}): record into another format, or {INSTALL}"
     )
 
 
+def check_suffix(path: Path) -> None:
+    """Refuse a kind of file that no encoder at hand writes."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise UsageError(f"expected a video file ending in {', '.join(FORMATS)} to record into, got {path}")
+    if not any(_choices(suffix)):
+        raise UsageError(f"cannot record into {path}: for {suffix} {INSTALL}, or record into an .avi")
+
+
+def usual_suffix() -> str:
+    """Name the kind of file that the encoders at hand write best."""
+    return ".mp4" if any(_choices(".mp4")) else ".avi"
+
+
 def _choices(suffix: str) -> Iterator[tuple[Any, str]]:
-    if suffix in BROWSERS and find_spec("av"):
+    if find_spec("av"):
         import av
 
-        yield from ((PyAV, codec) for codec in _H264 if codec in av.codecs_available)
-    if suffix in BROWSERS and shutil.which(_FFMPEG):
-        known = subprocess.run([_FFMPEG, "-hide_banner", "-encoders"], capture_output=True, text=True, check=False)
-        yield from ((Program, codec) for codec in _H264 if f" {codec} " in known.stdout)
-    yield from ((OpenCV, codec) for codec in CODECS[suffix])
+        yield from ((PyAV, codec) for codec in codecs(suffix) if codec in av.codecs_available)
+    if shutil.which(FFMPEG):
+        known = subprocess.run([FFMPEG, "-hide_banner", "-encoders"], capture_output=True, text=True, check=False)
+        yield from ((Program, codec) for codec in codecs(suffix) if f" {codec} " in known.stdout)
+    # OpenCV's others hold back 256 KB, or what all else of the file needs to be read.
+    yield from ((OpenCV, codec) for codec in ("MJPG",) if suffix == ".avi")

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..results import Result
 from ..show.pictures import free_path
+from .encoders import usual_suffix
 from .frames import Frame
 from .hud import LEGEND, PICTURE_LEGEND, Status, draw_hud
 from .session import Demo
@@ -104,7 +105,7 @@ class Player:
             threshold=demo.threshold,
             found=result.at(demo.threshold).summary,
             pace=f"{frame.index + 1} / {source.length}" if source.stepped else f"{fps} FPS",
-            latency=float(np.median(demo.summary.latencies[-30:])),
+            latency=demo.summary.latencies.recent,
             name=Path(frame.name).name,
             legend=PICTURE_LEGEND if source.stepped else LEGEND,
             paused=self.paused,
@@ -145,7 +146,7 @@ class Player:
         if demo.recording is not None:
             path = demo.stop_recording()
             return self._say(f"recorded {path}" if path else "nothing recorded")
-        path = free_path(demo.options.out, "recording", ".mp4")
+        path = free_path(demo.options.out, "recording", usual_suffix())
         demo.start_recording(path)
         if self._current is not None:
             # What is on the screen is the first picture: in a pause no other may come.

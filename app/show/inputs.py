@@ -2,7 +2,7 @@
 
 import glob
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -164,20 +164,3 @@ def _in_folder(folder: Path, with_videos: bool) -> list[Path]:
     if with_videos and (videos := sorted(filter(is_video, folder.iterdir()))):
         return videos
     raise no_pictures(folder)
-
-
-def unique_stems(names: Sequence[str]) -> list[str]:
-    """Give every picture a stem of its own, even where case is ignored: of equal ones, later get -2, -3 and so on."""
-    paths = [Path(name) for name in names]
-    own = [path.stem if path.suffix.lower() in PICTURE_SUFFIXES + VIDEO_SUFFIXES else path.name for path in paths]
-    reserved = {stem.casefold() for stem in own}
-    taken: set[str] = set()
-    stems = []
-    for stem in own:
-        free, number = stem, 1
-        while free.casefold() in taken or (number > 1 and free.casefold() in reserved):
-            number += 1
-            free = f"{stem}-{number}"
-        taken.add(free.casefold())
-        stems.append(free)
-    return stems

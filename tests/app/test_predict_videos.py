@@ -63,7 +63,7 @@ def test_without_an_encoder_of_h264_it_is_said(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "browsers do not" in said
     assert "metricfit[video]" in said
-    assert len(read_video(tmp_path / "out/videos/in.mp4")[0]) == 3
+    assert len(read_video(tmp_path / "out/videos/in.avi")[0]) == 3
 
 
 @pytest.mark.parametrize("works", [True, False])

@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from metricfit.app.live import camera as camera_module
-from metricfit.app.live import recording as recording_module
+from metricfit.app.live import encoders
 from metricfit.app.live.camera import Camera
 from metricfit.app.live.recording import Recording
 from metricfit.app.live.sources import Pictures, open_frames
 from metricfit.app.live.video import Video
-from metricfit.app.show.inputs import find_pictures, unique_stems
+from metricfit.app.show.inputs import find_pictures
 from metricfit.app.show.pictures import write_picture
+from metricfit.app.show.stems import unique_stems
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 from ..fakes import disc, make_video, read_video, save
@@ -292,12 +293,46 @@ def test_recordings_that_cannot_be(tmp_path):
 
 
 def test_an_error_of_the_writer_comes_out(tmp_path, monkeypatch):
-    monkeypatch.setitem(recording_module.CODECS, ".mkv", ("ZZZZ",))
+    def refused(path, fps, size, codec):
+        raise ValueError("no such size")
+
+    monkeypatch.setattr(encoders, "_choices", lambda suffix: iter([(refused, "libx264")]))
     recording = Recording(tmp_path / "out.mkv", 10)
     recording.write(disc())
-    with pytest.raises(MetricfitError, match="codecs"):
+    with pytest.raises(MetricfitError, match=r"cannot write .*libx264: no such size.*install PyAV"):
         recording.close()
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(encoders, "_choices", lambda suffix: iter(()))
+    with pytest.raises(UsageError, match=r"for \.mp4 install PyAV .* or record into an \.avi"):
+        Recording(tmp_path / "out.mp4", 10)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MetricfitError("ffmpeg failed (no space)")])
+def test_a_recording_stops_at_the_first_error_and_keeps_what_it_has(tmp_path, monkeypatch, error):
+    calls, write = [], encoders.PyAV.write
+
+    def failing(self, picture):
+        calls.append(1)
+        if len(calls) > 5:
+            raise error
+        write(self, picture)
+
+    monkeypatch.setattr(encoders.PyAV, "write", failing)
+    recording = Recording(tmp_path / "out.mp4", 10)
+
+    def go_on():
+        for _ in range(500):
+            recording.write(disc())
+            time.sleep(0.002)
+
+    with pytest.raises(MetricfitError, match=r"stopped after 5 frames \(.*[Nn]o space"):
+        go_on()
+    with pytest.raises(MetricfitError, match=r"no space.*recorded until then is in .*/out\.mp4$|No space.*/out\.mp4$"):
+        recording.close()
+    assert len(calls) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+    assert len(read_video(tmp_path / "out.mp4")[0]) == 5
+    assert recording.close() is None
 
 
 def test_pictures_are_written_whole_or_not_at_all(tmp_path):
