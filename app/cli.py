@@ -19,6 +19,7 @@ from . import options as verbs
 from .compare.options import CompareOptions, options_of
 from .datasets.options import DataConvertOptions, DataSplitOptions
 from .live.options import DemoOptions, PredictOptions
+from .serve.options import ServeOptions
 
 log = logging.getLogger("metricfit")
 
@@ -43,6 +44,7 @@ VERBS = {
     "export": Verb(verbs.ExportOptions, "write SavedModel and TFLite, compared"),
     "predict": Verb(PredictOptions, "masks or boxes of pictures"),
     "demo": Verb(DemoOptions, "live overlay on a webcam, video or folder"),
+    "serve": Verb(ServeOptions, "answer pictures over HTTP, with a page"),
     "data check": Verb(verbs.DataCheckOptions, "scan data for faults"),
     "data show": Verb(verbs.DataShowOptions, "draw a contact sheet"),
     "data split": Verb(DataSplitOptions, "divide data into train, val and test"),
@@ -71,6 +73,8 @@ def handler(options: Any) -> Callable[[Any], int]:
             from .predict import predict_files as run
         case DemoOptions():
             from .live.demo import run_demo as run
+        case ServeOptions():
+            from .serve.verb import run
         case verbs.DataCheckOptions():
             from .data import check as run
         case verbs.DataShowOptions():

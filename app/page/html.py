@@ -27,8 +27,12 @@ $body
 
 def page(title: str, parts: Iterable[str]) -> str:
     """Put a page together; the parts are HTML, the title is text."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return _PAGE.substitute(title=html.escape(title), style=style, body="\n".join(parts))
+    return _PAGE.substitute(title=html.escape(title), style=page_style(), body="\n".join(parts))
+
+
+def page_style() -> str:
+    """Give the looks of all pages, as CSS."""
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def paragraph(text: str) -> str:

@@ -1,0 +1,141 @@
+"""Listens, and ends as it is asked to: what runs is answered first, or, asked twice, at once."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+
+from ...trainers.errors import UsageError
+from ...trainers.stopping import ASKS_TO_END
+from .application import Service
+from .protocol import HEADER_BYTES, KEPT_SECONDS, protocol_of, silence_libraries
+
+log = logging.getLogger("metricfit")
+
+GRACE_SECONDS = 0.3
+"""Time for requests that are on their way on open connections, once no further ones are let in."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address, without listening yet; UsageError where it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise UsageError(f"expected a --host of this machine, got {host}: take 127.0.0.1 or 0.0.0.0") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # A port that a server had before is free at once, not a minute later.
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Others that want it are told now, not once the model is loaded; who connects meanwhile waits.
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise UsageError(f"cannot listen at {host}, port {port} ({error.strerror}): choose another --port") from error
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Give the address at which a browser finds the server."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+class Server(uvicorn.Server):
+    """Runs a service until it is asked to end.
+
+    Attributes:
+        unanswered: how many requests were running still when the time for them was over.
+    """
+
+    def __init__(self, service: Service, proxies: tuple[str, ...] = ()):
+        limits = service.limits
+        super().__init__(
+            uvicorn.Config(
+                service.app,
+                http=protocol_of(limits),
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
+                timeout_keep_alive=KEPT_SECONDS,
+                timeout_graceful_shutdown=None,
+                h11_max_incomplete_event_size=HEADER_BYTES,
+            )
+        )
+        silence_libraries()
+        self.service, self.unanswered = service, 0
+
+    def run_at(self, listener: socket.socket) -> None:
+        """Serve until asked to end."""
+        self.run(sockets=[listener])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in, answer what runs, for as long as is allowed, and close."""
+        self.service.state.draining = True
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.service.limits.drain_seconds
+        await asyncio.sleep(min(GRACE_SECONDS, self.service.limits.drain_seconds))
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while (self.server_state.connections or self.server_state.tasks) and loop.time() < until:
+            await asyncio.sleep(0.02)
+        running = list(self.server_state.tasks)
+        self.unanswered = len(running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=1.0)
+            await asyncio.sleep(0.1)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        self.service.answers.close()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals meanwhile; they are not raised again, since the server has done what they ask."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        asked = {number: signal.getsignal(number) for number in (signal.SIGINT, *ASKS_TO_END)}
+        for number, usual in asked.items():
+            if usual is not signal.SIG_IGN or number == signal.SIGINT:
+                signal.signal(number, self.handle_exit)
+        try:
+            yield
+        finally:
+            for number, usual in asked.items():
+                signal.signal(number, usual if usual is not None else signal.SIG_DFL)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End: the first time in good order, then at once."""
+        if not self.should_exit:
+            self.should_exit = True
+            return
+        end_at_once(128 + sig)
+
+
+def end_at_once(code: int) -> None:
+    """End the process, whatever its threads are doing."""
+    with contextlib.suppress(Exception):  # the signal may have come while a line was written
+        sys.stdout.flush()
+    os._exit(code)
