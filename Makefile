@@ -60,7 +60,7 @@ $(VENV)/installed: $(BIN)/python setup.cfg pyproject.toml
 
 # pysodmetrics comes without its dependencies, see setup.cfg.
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable '.[photos,dev,imagenet,imagenet_large]'
+	$(BIN)/python -m pip install --quiet --editable '.[photos,dev,imagenet,imagenet_large,serve]'
 	$(BIN)/python -m pip install --quiet --no-deps 'pysodmetrics>=1.6'
 	touch $@
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import warnings
 from typing import Any
 
+import cv2
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -112,6 +114,8 @@ class _Protocol(H11Protocol):
 
 
 def silence_libraries() -> None:
-    """Keep what the libraries log of clients' mistakes away: the answers say it."""
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "python_multipart"):
+    """Keep what the libraries log of clients' mistakes away, for this process: the answers say it."""
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "python_multipart", "PIL"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -58,7 +58,8 @@ def blurred_background(image: np.ndarray, saliency: np.ndarray, threshold: float
     small = (max(1, width // scale), max(1, height // scale))
     weight = 1.0 - cv2.resize(alpha, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
     colours = cv2.resize(image, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    sigma = max(1.0, 0.022 * max(small))
+    # Of a strip its width counts: the time for a blur as wide as it is long would be that of its length, squared.
+    sigma = max(1.0, 0.022 * min(max(small), 4 * min(small)))
     # Normalised convolution: only background pixels count; the epsilon fills the inside of large objects.
     total = cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-4
     blurred = cv2.GaussianBlur(colours * (weight[..., None] + 1e-4), (0, 0), sigma) / total[..., None]

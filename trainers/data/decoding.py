@@ -18,8 +18,11 @@ from PIL.ImageFile import ImageFile
 
 from ..errors import DataError, UsageError
 
-# What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), others from broken headers.
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error)
+# What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), RuntimeError (AVIF), others
+# from broken headers, TIFF's above all.
+BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, RuntimeError, TypeError, ArithmeticError,
+)  # fmt: skip
 MOST_MEGAPIXELS = "METRICFIT_MAX_MEGAPIXELS"
 """The environment variable that allows larger pictures than Pillow opens by itself."""
 

@@ -19,6 +19,7 @@ FORM_BYTES = 16_384
 
 FIELD_BYTES = 200
 MOST_FIELDS = 20
+SWALLOW_SECONDS, SWALLOW_BYTES = 2.0, 64_000_000
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ async def read_upload(request: Request, limits: Limits, hold: Callable[[int], No
     return upload
 
 
-async def swallow(receive: Receive, seconds: float = 2.0, most: int = 64_000_000) -> None:
+async def swallow(receive: Receive) -> None:
     """Read on what a refused client still sends, and forget it, for a while."""
     count = 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while count <= most:
+        async with asyncio.timeout(SWALLOW_SECONDS):
+            while count <= SWALLOW_BYTES:
                 message = await receive()
                 count += len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):

@@ -89,7 +89,9 @@ function show(found) {
   byId("caption").textContent = [`${found.width} × ${found.height}`, what, ...found.repaired].join(" · ");
   byId("save").href = picture.src;
   byId("save").download = nameOf(view.value || "picture", picture.src.startsWith("data:image/png") ? ".png" : ".jpg");
+  const first = byId("result").hidden;
   byId("result").hidden = false;
+  if (first) byId("result").scrollIntoView({ block: "nearest" });
   list(found);
   say(`Found ${what}.`);
 }

@@ -115,7 +115,10 @@ class Batches:
     def _found(self, pictures: list[np.ndarray]) -> list[Found]:
         """Run the model; where it fails on several, on each of them alone."""
         try:
-            return list(self._run(np.stack(pictures)))
+            found = list(self._run(np.stack(pictures)))
+            if len(found) != len(pictures):
+                raise ValueError(f"the model gives {len(found)} answers for {len(pictures)} pictures")
+            return found
         except Exception as error:
             if len(pictures) == 1:
                 return [error]

@@ -9,9 +9,13 @@ from PIL import Image, UnidentifiedImageError
 from ....trainers.data.decoding import BROKEN
 from ....trainers.data.images import over_white, read_image
 from ....trainers.errors import DataError
+from ...show.pictures import LONGEST
 from ..requests.refusal import RefusedError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
+# Where kinds are named, Pillow does not load what reads them by itself; some builds of it lack some.
+Image.init()
+_WANTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
+FORMATS = tuple(kind for kind in _WANTED if kind in Image.OPEN)
 """The kinds of files that are opened, besides HEIC; others, such as EPS, would run programs or write files."""
 
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
@@ -44,7 +48,7 @@ def pixels_of(file: bytes, most: int) -> int:
         with Image.open(io.BytesIO(file), formats=FORMATS) as image:
             width, height = image.size
     except UnidentifiedImageError as error:
-        raise RefusedError(422, f"the body is no picture of a kind that is taken here ({_what(file)})") from error
+        raise RefusedError(422, f"this is no picture of a kind that is taken here: {_what(file)}") from error
     except Image.DecompressionBombError as error:
         raise _too_many(None, most) from error
     except BROKEN as error:
@@ -79,6 +83,10 @@ def _pixels_of_heic(file: bytes, most: int) -> int:
 
 
 def _checked(width: int, height: int, most: int) -> int:
+    if max(width, height) > LONGEST:
+        raise RefusedError(
+            413, f"the picture has {width}x{height} pixels, a side of {LONGEST} is allowed: cut it into several"
+        )
     if width * height > most:
         raise _too_many((width, height), most)
     return max(1, width * height)
@@ -93,4 +101,5 @@ def _what(file: bytes) -> str:
     head = file[:64].lstrip().lower()
     known = ((b"<svg", "a drawing, SVG"), (b"<", "a web page"), (b"%pdf", "a PDF"), (b"%!ps", "a drawing, EPS"))
     named = (text for start, text in known if head.startswith(start))
-    return f"it is {next(named, 'something else')}: send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"
+    found = next(named, "something else")
+    return f"it is {found}, and should be JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"

@@ -92,6 +92,14 @@ def test_blur_keeps_the_object_and_does_not_bleed_its_colour():
     assert picture[outside].max() < 110, "white of the disc has bled into the background"
 
 
+def test_a_long_strip_is_blurred_no_wider_than_a_short_one():
+    image = np.random.default_rng(0).integers(0, 256, (2, 60000, 3), np.uint8)
+    saliency = np.zeros((2, 60000), np.float32)
+    long = blurred_background(image, saliency, 0.5)
+    short = blurred_background(image[:, :600], saliency[:, :600], 0.5)
+    np.testing.assert_array_equal(long[:, :500], short[:, :500])
+
+
 def test_raw_map_grows_brighter_with_saliency():
     image = np.zeros((120, 160, 3), np.uint8)
     saliency = np.repeat(np.linspace(0, 1, 120, dtype=np.float32)[:, None], 160, axis=1)

@@ -1,5 +1,6 @@
 """Reading every kind of file that cameras and tools write, and the resize that all parts share."""
 
+import struct
 import zlib
 
 import cv2
@@ -112,6 +113,23 @@ def test_broken_files_are_named(tmp_path, reader, suffix):
             reader(path)
     with pytest.raises(DataError, match="gone"):
         reader(tmp_path / f"gone.{suffix}")
+
+
+def test_what_pillow_raises_on_some_damages_is_one_sentence_too(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    start = data.index(b"mdat") + 4
+    (tmp_path / "a.avif").write_bytes(data[:start] + bytes(len(data) - start))
+    with pytest.raises(DataError, match=r"a\.avif cannot be read .*Failed to decode"):
+        read_image(tmp_path / "a.avif")
+    # A second picture without a width: a TypeError, and none of our business.
+    two = [Image.fromarray(noise), Image.fromarray(noise)]
+    two[0].save(tmp_path / "a.tif", save_all=True, append_images=two[1:])
+    entry = struct.pack("<HHI", 256, 4, 1)
+    first, second, third = (tmp_path / "a.tif").read_bytes().split(entry)
+    (tmp_path / "a.tif").write_bytes(first + entry + second + struct.pack("<HHI", 999, 4, 1) + third)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), noise)
 
 
 def test_palette_masks_give_indices(tmp_path):
