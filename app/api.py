@@ -118,6 +118,7 @@ def predict(
     threshold: float | None = None,
     objects: bool = False,
     threads: int | None = None,
+    trust: bool = False,
     quiet: bool = False,
 ) -> list[Result]:
     """Find what is in pictures; see `metricfit predict --help`.
@@ -130,6 +131,7 @@ def predict(
         threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
         objects: frame the objects in the overlays that are written.
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
+        trust: load the model even where it holds code, see `load`.
         quiet: no progress bar.
 
     Returns:
@@ -143,7 +145,9 @@ def predict(
 
     several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     folder = None if out is None else Path(out)
-    prediction = Prediction(model, several, folder, threshold=threshold, objects=objects, threads=threads, quiet=quiet)
+    prediction = Prediction(
+        model, several, folder, threshold=threshold, objects=objects, threads=threads, trust=trust, quiet=quiet
+    )
     results = list(prediction)
     prediction.raise_failures()
     return results
@@ -195,7 +199,9 @@ def compare(
 
 
 @of_python
-def load(model: Model = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:
+def load(
+    model: Model = "", *, threshold: float | None = None, threads: int | None = None, trust: bool = False
+) -> Predictor:
     """Load a model that takes pictures of any size.
 
         predict = metricfit.load("saliency_lite0")
@@ -205,15 +211,16 @@ def load(model: Model = "", *, threshold: float | None = None, threads: int | No
         model: what `evaluate` takes; the shipped saliency_lite0 where it is left out.
         threshold: where its results are cut, in [0, 1]; None takes the model's best one.
         threads: CPU threads; None takes what the runtime chooses.
+        trust: load a SavedModel or .keras file even where it holds code, which can do whatever you can.
 
     Returns:
         Called with a picture's file or uint8 [H, W, 3], it gives `SaliencyMap`, `ClassMap` or `Detections`.
 
     Raises:
-        UsageError: no such model, or a threshold out of range.
-        MetricfitError: it cannot be loaded.
+        UsageError: no such model, one that holds code and is not trusted, or a threshold out of range.
+        DataError: it cannot be read, or is not the file that its card describes.
     """
-    return load_predictor(model, threshold=threshold, threads=threads)
+    return load_predictor(model, threshold=threshold, threads=threads, trust=trust)
 
 
 def _check_task(task: str) -> None:

@@ -68,7 +68,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a model; writes nothing."""
     _check_scale(options.logit_scale)
     Views(options.scales)  # refuses scales before a model is loaded
-    predictor = load_predictor(options.model)
+    predictor = load_predictor(options.model, trust=options.trust)
     runner = predictor.runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)

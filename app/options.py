@@ -39,6 +39,10 @@ Threshold = Annotated[float | None, tyro.conf.arg(help=_THRESHOLD)]
 Threads = Annotated[int | None, tyro.conf.arg(help="CPU threads of the model; by default what its runtime chooses.")]
 SkipBad = Annotated[bool, tyro.conf.arg(help="Leave out examples that cannot be used instead of stopping.")]
 Strict = Annotated[bool, tyro.conf.arg(help="Stop at faults that could be repaired, too.")]
+Trust = Annotated[
+    bool,
+    tyro.conf.arg(help="Load the model even where it holds code: a SavedModel or .keras file of somebody you trust."),
+]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 if TYPE_CHECKING:
@@ -82,6 +86,7 @@ class EvaluateOptions:
     """Pictures at a time."""
     skip_bad: SkipBad = False
     strict: Strict = False
+    trust: Trust = False
     quiet: Quiet = False
 
 
@@ -120,6 +125,7 @@ class ExportOptions:
     """Replace an existing folder."""
     strict: bool = False
     """Write nothing where a file does not pass, instead of the others alone."""
+    trust: Trust = False
     quiet: Quiet = False
     seed: int = 0
     """Seed of the choice of calibration pictures, and of the draws that tell what the validation pictures can tell."""

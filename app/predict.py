@@ -41,7 +41,8 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     """Predict every picture and video, write what was found, and say what was made; gives what results.json holds."""
     prediction = Prediction(
         options.model, options.inputs, options.out or _fresh_folder(),
-        threshold=options.threshold, objects=options.objects, threads=options.threads, quiet=options.quiet,
+        threshold=options.threshold, objects=options.objects, threads=options.threads, trust=options.trust,
+        quiet=options.quiet,
     )  # fmt: skip
     for _ in prediction:
         pass
@@ -69,6 +70,7 @@ class Prediction:
         threshold: float | None,
         objects: bool = False,
         threads: int | None,
+        trust: bool = False,
         quiet: bool,
     ):
         several = list(inputs)
@@ -77,7 +79,9 @@ class Prediction:
         self.videos: list[Path] = []
         self.pictures, self.out, self.quiet = find_pictures(several, self.videos), out, quiet
         _check(len(self.pictures), self.videos, out)
-        predictor = model if isinstance(model, Predictor) else load_predictor(model, threads=threads)
+        if not isinstance(model, Predictor):
+            model = load_predictor(model, threads=threads, trust=trust)
+        predictor = model
         self.predictor = predictor
         self.threshold = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
         self.entries: list[dict[str, Any]] = []  # by picture, what results.json says about it

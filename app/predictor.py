@@ -93,21 +93,23 @@ class Predictor:
         return self.task.restore(found, self.runner, self.threshold, image=image, path=path, rgba=rgba)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _loaded_again, (self.runner.path.resolve(), self.runner.threads, self.threshold)
+        return _loaded_again, (self.runner.path.resolve(), self.runner.threads, self.threshold, self.runner.trusted)
 
     def __repr__(self) -> str:
         return f"<Predictor of {self.runner.path}: {self.task.name}, {self.runner.size} px>"
 
 
-def load_predictor(path: str | Path = "", *, threshold: float | None = None, threads: int | None = None) -> Predictor:
+def load_predictor(
+    path: str | Path = "", *, threshold: float | None = None, threads: int | None = None, trust: bool = False
+) -> Predictor:
     """Load a model; see `metricfit.load`."""
     from ..export import load_runner
 
-    return Predictor(load_runner(find_model(path), threads=threads), threshold)
+    return Predictor(load_runner(find_model(path), threads=threads, trust=trust), threshold)
 
 
-def _loaded_again(path: Path, threads: int | None, threshold: Threshold) -> Predictor:
-    predictor = load_predictor(path, threads=threads)
+def _loaded_again(path: Path, threads: int | None, threshold: Threshold, trust: bool) -> Predictor:
+    predictor = load_predictor(path, threads=threads, trust=trust)
     predictor.threshold = threshold
     return predictor
 

@@ -48,7 +48,8 @@ class Candidates:
             self.refused |= known.write(model, self.folder, variants, task, pictures)
         self.drop()
         passed = {name: known for name, (known, _) in self.files.items() if name not in self.refused}
-        self.runners = {name: known.open(self.folder / name) for name, known in passed.items()}
+        # They were made here, of a model that was loaded.
+        self.runners = {name: known.open(self.folder / name, trust=True) for name, known in passed.items()}
 
     def drop(self) -> None:
         """Remove what was refused; MetricfitError where that is every file, or one and the export is a strict one."""

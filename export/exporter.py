@@ -51,6 +51,7 @@ def export_run(
     limits: str = "",
     overwrite: bool = False,
     strict: bool = False,
+    trust: bool = False,
     quiet: bool = False,
     seed: int = 0,
 ) -> ExportResult:
@@ -80,7 +81,7 @@ def export_run(
     config = settings["config"]
     coding = {"mask_threshold": mask_threshold, "resize_masks": resize_masks, "colours": colours}
     reading = config | {flag: value for flag, value in coding.items() if value}
-    model, task = load_keras(model_file)
+    model, task = load_keras(model_file, trust=trust)
     if settings["task"] not in (None, task.name):
         raise UsageError(f"{model_file} is a {task.name} model in a {settings['task']} run: train again")
     if wrong := [weight.path for weight in model.weights if not np.isfinite(weight).all()]:

@@ -461,6 +461,21 @@ MUTANTS: list[Mutant] = [
         ("not math.isfinite(limit.found) or low", "low"),
     ),
     *of(
+        "export/runners/inspection.py",
+        "tests/export/test_trust.py",
+        ("for function in functions.values() for node in", "for function in () for node in"),
+        ("if name in functions and set(functions[name].attr) <= _PLAIN", "if name in functions"),
+        ("if alone else set()", "if model else set()"),
+        ('if name.startswith("__")', "if name"),
+    ),
+    *of(
+        "trainers/models/keras_file.py",
+        "tests/export/test_trust.py",
+        ("yield value\n            waiting += value.values()", "yield value\n            continue"),
+        ("safe_mode=not trust", "safe_mode=True"),
+    ),
+    *of("trainers/files.py", "tests/export/test_trust.py", ("found != expected.lower()", "size < 0")),
+    *of(
         "export/runners/tflite.py",
         "tests/export/test_runner.py::test_foreign_quantised_inputs_are_rounded "
         "tests/export/test_runner.py::test_stored_bytes_mean_what_their_scale_says",

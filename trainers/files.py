@@ -1,6 +1,7 @@
 """Files that are whole or absent, also after a power cut: written beside, brought to the disk, then renamed."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import MetricfitError
+from .errors import DataError, MetricfitError
 
 
 @contextlib.contextmanager
@@ -72,3 +73,31 @@ def write_text(path: str | Path, text: str) -> Path:
 def write_json(path: str | Path, data: Any) -> Path:
     """Write data as indented JSON, whole or not at all; gives the path."""
     return write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def digest(path: str | Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names."""
+    files = sorted(file for file in (Path(path), *Path(path).rglob("*")) if file.is_file())
+    size, content = 0, hashlib.sha256()
+    for name in files:
+        with name.open("rb") as file:
+            while piece := file.read(1 << 20):
+                size += len(piece)
+                content.update(piece)
+    return size, content.hexdigest()
+
+
+def check_sha256(path: str | Path, expected: str) -> None:
+    """Refuse a file or folder that is not the one whose SHA-256 its card holds; DataError, also where it is unreadable.
+
+    There is no flag against it: who changed a file on purpose puts its new SHA-256 into the card.
+    """
+    try:
+        size, found = digest(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}): check the file") from error
+    if found != expected.lower():
+        raise DataError(
+            f"{path} is not the file that its card describes (SHA-256 {found[:12]}..., expected {expected[:12]}..., "
+            f"{size} bytes): it was damaged or changed, download or export it again"
+        )

@@ -8,12 +8,12 @@ import tyro
 
 from ...trainers.tasks import CONFIGS
 from ...trainers.training.config import RunConfig
-from ..options import Data, Quiet, SkipBad, Sources, Strict, TaskName
+from ..options import Data, Quiet, SkipBad, Sources, Strict, TaskName, Trust
 
 # What a comparison sets for each training by itself, and so has no flag below --train.
 SET_FOR_EACH = {
     "data": "", "val": None, "out": "", "config": None, "loss": "", "loss_options": (), "learning_rate": 1e-3,
-    "seed": 0, "minutes": None, "skip_bad": False, "strict": False, "overwrite": False, "quiet": False,
+    "seed": 0, "minutes": None, "skip_bad": False, "strict": False, "overwrite": False, "quiet": False, "trust": False,
 }  # fmt: skip
 
 
@@ -61,6 +61,7 @@ class CompareOptions:
     """Trainings of each value of a sweep."""
     skip_bad: SkipBad = False
     strict: Strict = False
+    trust: Trust = False
     overwrite: bool = False
     """Begin anew where a comparison exists."""
     quiet: Quiet = False
@@ -83,6 +84,6 @@ def options_of(task: str) -> type[CompareOptions]:
 def training_config(options: CompareOptions) -> RunConfig:
     """Give what all trainings share, as the task's own configuration class."""
     config_class: Any = CONFIGS[options.task]
-    shared = {name: getattr(options, name) for name in ("data", "val", "skip_bad", "strict", "quiet")}
+    shared = {name: getattr(options, name) for name in ("data", "val", "skip_bad", "strict", "trust", "quiet")}
     given = {one.name: getattr(options.train, one.name) for one in fields(config_class)}
     return config_class(**{**given, "loss": config_class().loss, "seed": options.seed, **shared})

@@ -35,7 +35,7 @@ def play(options: DemoOptions) -> DemoSummary:
     with ExitStack() as stack:
         source = open_frames(options.source)
         stack.callback(source.close)
-        demo = Demo(options, source, load_predictor(model, threads=options.threads))
+        demo = Demo(options, source, load_predictor(model, threads=options.threads, trust=options.trust))
         stack.callback(demo.finish)
         if options.headless:
             _headless(demo)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ..options import Model, OptionalModel, Quiet, Threads, Threshold
+from ..options import Model, OptionalModel, Quiet, Threads, Threshold, Trust
 
 View = Literal["overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"]
 """The pictures that the demo can draw: first those of saliency, then of segmentation, then of detection."""
@@ -47,6 +47,7 @@ class DemoOptions:
     loop: bool = True
     """Begin again at the end of a video or folder; a headless or recorded run goes through once."""
     threads: Threads = None
+    trust: Trust = False
     quiet: Quiet = False
 
 
@@ -76,4 +77,5 @@ class PredictOptions:
     threshold: Threshold = None
     objects: Objects = False
     threads: Threads = None
+    trust: Trust = False
     quiet: Quiet = False

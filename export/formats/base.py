@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...trainers.files import digest
 from ..signatures import IMAGE, KerasModel
 from .variant import Variant
 
@@ -54,8 +54,10 @@ class Format(ABC):
         """Tell whether an existing file or folder is of this format."""
 
     @abstractmethod
-    def open(self, path: Path, *, card: ModelCard | None = None, threads: int | None = None) -> Runner:
-        """Make a runner of a file; DataError where it cannot be read, UsageError where it is of no known task."""
+    def open(
+        self, path: Path, *, card: ModelCard | None = None, threads: int | None = None, trust: bool = False
+    ) -> Runner:
+        """Make a runner of a file; DataError where it cannot be read, UsageError of no known task or untrusted code."""
 
     @abstractmethod
     def contents(self, path: Path) -> Contents:
@@ -72,10 +74,3 @@ class Format(ABC):
             "outputs": [{"name": name, "description": text, **outputs[name]} for name, text in task.outputs.items()],
             "operators": operators,
         }
-
-
-def digest(path: str | Path) -> tuple[int, str]:
-    """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names."""
-    files = sorted(file for file in (Path(path), *Path(path).rglob("*")) if file.is_file())
-    content = b"".join(file.read_bytes() for file in files)
-    return len(content), hashlib.sha256(content).hexdigest()

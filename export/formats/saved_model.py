@@ -42,12 +42,14 @@ class SavedModel(Format):
         """Look for the file that every SavedModel has."""
         return (path / "saved_model.pb").is_file()
 
-    def open(self, path: Path, *, card: ModelCard | None = None, threads: int | None = None) -> Runner:
+    def open(
+        self, path: Path, *, card: ModelCard | None = None, threads: int | None = None, trust: bool = False
+    ) -> Runner:
         """Load the folder with TensorFlow, which has its own idea of threads."""
         with held_back_stderr():
             from ..runners.saved_model import SavedModelRunner
 
-        return SavedModelRunner(path, card=card)
+        return SavedModelRunner(path, card=card, trust=trust)
 
     def contents(self, path: Path) -> Contents:
         """Read the signatures, and the graph of the first one: the others are the same network."""

@@ -49,8 +49,10 @@ class TFLite(Format):
         """Go by the suffix."""
         return path.suffix == ".tflite" and path.is_file()
 
-    def open(self, path: Path, *, card: ModelCard | None = None, threads: int | None = None) -> Runner:
-        """Load the file with LiteRT, without TensorFlow."""
+    def open(
+        self, path: Path, *, card: ModelCard | None = None, threads: int | None = None, trust: bool = False
+    ) -> Runner:
+        """Load the file with LiteRT, without TensorFlow; operators that are not built in it refuses by itself."""
         from ..runners.tflite import TFLiteRunner
 
         return TFLiteRunner(path, card=card, threads=threads)

@@ -29,10 +29,12 @@ class Runner(ABC):
         thresholds: the best threshold of each class by index; empty where one serves all.
         threshold_origin: where they come from: `card`, `run`, or `default` where neither names one.
         threads: CPU threads of a .tflite file; None for others.
+        trusted: whether it may hold code; a .tflite file never does.
     """
 
     kind: str
     threads: int | None = None
+    trusted: bool = False
     forks: ClassVar[bool] = False  # whether it goes on in a process forked from the one that loaded it
 
     def __init__(

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...trainers.errors import DataError, UsageError, first_line
+from ...trainers.errors import DataError, UsageError
+from ...trainers.files import check_sha256
 from ...trainers.machine import held_back_stderr
 from ..card import CARD_NAME, ModelCard, read_card
 from ..formats.registry import FORMATS, by_rank
@@ -18,15 +19,15 @@ FORMS = f"{', '.join(_FORMS[:-1])} or {_FORMS[-1]}"
 """What `load_runner` takes, for errors."""
 
 
-def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
+def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = False) -> Runner:
     """Load a model from whatever a user names, see `FORMS`; of an exported model's folder the int8 file comes first.
 
-    The card of an exported file is found beside it. `threads` are for .tflite files; by default the cores at hand, at
-    most 4.
+    The card of an exported file is found beside it, and the file must be the one that it describes. `threads` are for
+    .tflite files; by default the cores at hand, at most 4. `trust` lets a SavedModel or Keras model run code.
 
     Raises:
-        UsageError: there is nothing there, or it is no model of a task known here.
-        DataError: a model or card that cannot be read.
+        UsageError: there is nothing there, it is no model of a task known here, or it holds code.
+        DataError: a model or card that cannot be read, or a file that is not what its card says.
     """
     path = Path(path)
     if threads is not None and threads < 1:
@@ -35,10 +36,13 @@ def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
         raise UsageError(f"no model at {path}: expected {FORMS}")
     for known in FORMATS.values():
         if known.recognises(path):
-            return known.open(path, card=_card_beside(path), threads=threads)
+            card = _card_beside(path)
+            if card and path.name in card.files:
+                check_sha256(path, card.files[path.name]["sha256"])
+            return known.open(path, card=card, threads=threads, trust=trust)
     keras_file = path if path.suffix == ".keras" and path.is_file() else path / "model.keras"
     if keras_file.is_file():
-        return _open_keras(keras_file)
+        return _open_keras(keras_file, trust)
     if path.is_file():
         raise UsageError(f"{path} is no model: expected {FORMS}")
     exported = [path / variant.file for _, variant in by_rank() if (path / variant.file).exists()]
@@ -47,7 +51,7 @@ def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
         if not exported:
             files = ", ".join(variant.file for _, variant in by_rank())
             raise DataError(f"{path} has a card but none of {files}: export the model again")
-        return load_runner(exported[0], threads=threads)
+        return load_runner(exported[0], threads=threads, trust=trust)
     if exported:
         raise UsageError(f"{path} has no {CARD_NAME}: export the model again, or name one of its files ({exported[0]})")
     if (path / "config.json").is_file():
@@ -55,21 +59,12 @@ def load_runner(path: str | Path, *, threads: int | None = None) -> Runner:
     raise UsageError(f"{path} holds no model: expected {FORMS}")
 
 
-def load_keras(path: str | Path) -> tuple[KerasModel, ExportTask]:
+def load_keras(path: str | Path, *, trust: bool = False) -> tuple[KerasModel, ExportTask]:
     """Load a `.keras` file of a known task, in float32; gives the model as its task serves it, and the task."""
-    import keras
-
-    # Importing them registers the project's losses and models with Keras.
-    from ... import losses  # noqa: F401
+    from ...trainers.models.keras_file import load_keras_file
     from ...trainers.models.precision import in_float32
-    from ...trainers.models.registry import import_builders
 
-    import_builders()
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        message = f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
-        raise DataError(message) from error
+    model = load_keras_file(Path(path), trust=trust)
     for task in TASKS.values():
         if task.keras_size(model) is not None:
             return in_float32(task.prepare(model)), task
@@ -80,18 +75,20 @@ def load_keras(path: str | Path) -> tuple[KerasModel, ExportTask]:
     )
 
 
-def _open_keras(path: Path) -> Runner:
+def _open_keras(path: Path, trust: bool) -> Runner:
     with held_back_stderr():
         from .keras import KerasRunner
 
     run = _json(path.parent / "config.json")
     if run.get("task") is not None and run["task"] not in TASKS:
         raise UsageError(f"{path.parent} is a {run['task']} run: expected a {alternatives()} model")
-    model, task = load_keras(path)
+    model, task = load_keras(path, trust=trust)
     facts = task.keras_facts(model)
     if run:
         facts = task.run_facts(facts, _json(path.parent / "metrics.json"))
-    return KerasRunner(model, path, task, facts=facts)
+    runner = KerasRunner(model, path, task, facts=facts)
+    runner.trusted = trust
+    return runner
 
 
 def _json(path: Path) -> dict[str, Any]:

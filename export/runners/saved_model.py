@@ -10,17 +10,21 @@ from ..card import ModelCard
 from ..signatures import SIGNATURE
 from ..tasks import alternatives, task_of_outputs
 from .base import Runner
+from .inspection import refuse_code
 
 
 class SavedModelRunner(Runner):
-    """Runs the signatures of a SavedModel."""
+    """Runs the signatures of a SavedModel; one that holds code is refused unless it is trusted."""
 
     kind = "saved_model"
 
-    def __init__(self, path: str | Path, *, card: ModelCard | None = None):
+    def __init__(self, path: str | Path, *, card: ModelCard | None = None, trust: bool = False):
+        if not trust:
+            refuse_code(Path(path))
         try:
             self._loaded = tf.saved_model.load(str(path))
-        except (OSError, ValueError, tf.errors.OpError) as error:
+        # A damaged graph ends wherever TensorFlow stumbles, in any kind of error.
+        except Exception as error:
             raise DataError(f"{path} cannot be read as a SavedModel ({first_line(error)}): export it again") from error
         signature = self._loaded.signatures.get(SIGNATURE)
         inputs = signature.structured_input_signature[1] if signature is not None else {}
@@ -34,6 +38,7 @@ class SavedModelRunner(Runner):
         shapes = {name: _shape(found.shape) for name, found in signature.structured_outputs.items()}
         task, size = task_of_outputs(_shape(image.shape), shapes, path)
         super().__init__(task, path, size=size, card=card)
+        self.trusted = trust
 
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
         given = {self._input: tf.constant(images.astype(self._dtype.as_numpy_dtype, copy=False))}

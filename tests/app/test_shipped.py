@@ -8,10 +8,10 @@ import pytest
 
 from metricfit.app.predictor import load_predictor, shipped_models
 from metricfit.export.card import read_card
-from metricfit.export.formats.base import digest
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.files import digest
 from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.first_model import first_model

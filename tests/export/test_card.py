@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from metricfit.export.card import ModelCard, card_from_dict, read_card, write_card
-from metricfit.export.formats.base import digest
 from metricfit.export.readme import readme
 from metricfit.trainers.errors import DataError
+from metricfit.trainers.files import digest
 
 TENSOR = {
     "name": "image",

@@ -14,6 +14,7 @@ from ...saved_models import shipped_models
 from ..data.example import Source
 from ..data.fit import fit_image
 from ..errors import DataError, UsageError
+from ..files import check_sha256
 from ..judge.base import evenly_spread
 from ..models.read_back import read_back
 from ..models.registry import MODELS, serving
@@ -29,11 +30,11 @@ MEASURED = 32  # pictures, on which the normalisations of what is read back are 
 _READ_FIRST = ("none", "float16", "dynamic", "int8")  # of several .tflite files, by what they have kept
 
 
-def first_model(init: str, tasks: Iterable[str], training: Source) -> keras.Model:
+def first_model(init: str, tasks: Iterable[str], training: Source, *, trust: bool = False) -> keras.Model:
     """Load what `--init` names: a model of one of these tasks; UsageError where there is none, or of another task.
 
     The weights of an exported model are read back from its .tflite file. Its normalisations are measured on training
-    pictures, so that the model finds what the file finds, and goes on training.
+    pictures, so that the model finds what the file finds, and goes on training. `trust` lets a .keras file hold code.
     """
     path = _find(init)
     if path is None:
@@ -45,7 +46,7 @@ def first_model(init: str, tasks: Iterable[str], training: Source) -> keras.Mode
     if known and known["task"] not in tasks:
         raise UsageError(f"--init {init} is a {known['task']} model: give a {' or '.join(tasks)} model")
     if "files" not in known:
-        return load_model(path)
+        return load_model(path, trust=trust)
     return _read_back(path, known, training)
 
 
@@ -100,6 +101,8 @@ def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Mode
     file = path if path.suffix == ".tflite" else next((one for one in files if one.is_file()), None)
     if file is None:
         raise UsageError(f"--init {path} has no .tflite file to read weights from: give the run that it was made of")
+    if file.name in card["files"]:
+        check_sha256(file, card["files"][file.name]["sha256"])
     side, resizing, task = card["input_size"], card.get("resizing", "stretch"), card["task"]
     settings = filled(CONFIGS[task], card["config"], str(folder / "card.json"))
     settings = replace(settings, weights="none", size=side)

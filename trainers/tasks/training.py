@@ -80,7 +80,7 @@ def _first_model(task: Definition[ConfigT, ReportT], config: ConfigT, training: 
         return task.build_model(replace(config, weights="none"), training)
     model = task.build_model(config, training)
     if config.init:
-        trained = first_model(config.init, (task.name, *task.starts_from), training)
+        trained = first_model(config.init, (task.name, *task.starts_from), training, trust=config.trust)
         try:
             task.initialise(model, trained, config)
         except ValueError as error:

@@ -64,6 +64,8 @@ class RunConfig:
     init: str | None = None
     """Start from a trained model instead, of the same backbone: a run folder, a .keras file, an exported folder, or the
     name of a model that ships with the program, such as saliency_lite0."""
+    trust: bool = False
+    """With --init: load a .keras file even where it holds code, such as a Lambda layer."""
     size: int = 192
     """Side of the square network input in pixels, a multiple of 32."""
     batch_size: int = 8

@@ -14,10 +14,10 @@ from .filling import filled
 _BEFORE = {"min_epoch_steps": 1, "weights": "none"}
 
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
-NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes", "checkpoint_steps")
+NOT_PART_OF_A_RUN = ("out", "config", "overwrite", "quiet", "cache_mib", "minutes", "checkpoint_steps", "trust")
 
-# `overwrite` above all must not come back with `--config`: it would delete the run that the file lies in.
-NOT_KEPT = ("config", "overwrite", "quiet")
+# `overwrite` must not come back with `--config`: it would delete the run that the file lies in. Nor must `trust`.
+NOT_KEPT = ("config", "overwrite", "quiet", "trust")
 
 OptionsT = TypeVar("OptionsT")
 
@@ -37,6 +37,8 @@ def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
         raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
     # The file of a run is whole; one of a user's own leaves out what is to be as by default.
     values = as_meant(found["config"]) if "config" in found else found
+    if values.get("trust"):
+        raise UsageError(f"{path} cannot say whom to trust: leave trust out of it, and give --trust yourself")
     return filled(config_class, values, str(path))
 
 

@@ -1,15 +1,13 @@
 """Models on disk: finding the one of a run, loading it, and the best epoch of a training."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import keras
 
-from ..errors import UsageError, first_line
+from ..errors import UsageError
+from ..models.keras_file import load_keras_file
 from ..models.precision import dtype_policy, in_float32
 from ..models.preparation import prepare_for_training
-from ..models.registry import import_builders
 from .callbacks.averaged import averaged_weights
 from .callbacks.best import save_model
 
@@ -25,26 +23,9 @@ def model_file(run_or_model: str | Path) -> Path:
     return path
 
 
-def load_model(run_or_model: str | Path) -> keras.Model:
-    """Load the trained model of a run folder, or a .keras file."""
-    path = model_file(run_or_model)
-    import_builders()
-    if fault := fault_of(path):
-        raise UsageError(f"{path} is damaged ({fault}): put a copy in its place, or train again")
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise UsageError(f"{path} cannot be loaded as a Keras model: {first_line(error)}") from error
-
-
-def fault_of(path: str | Path) -> str:
-    """Say in a few words what is wrong with a `.keras` file, which is a zip archive; empty where its sums are right."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        return str(error) or type(error).__name__
-    return f"the sum of {bad} is wrong" if bad else ""
+def load_model(run_or_model: str | Path, *, trust: bool = False) -> keras.Model:
+    """Load the trained model of a run folder, or a .keras file; see `load_keras_file`."""
+    return load_keras_file(model_file(run_or_model), trust=trust)
 
 
 def best_model(folder: Path, model: keras.Model) -> keras.Model:
@@ -55,7 +36,7 @@ def best_model(folder: Path, model: keras.Model) -> keras.Model:
             save_model(model, path)
     # Layers within layers take the policy that is set while they are built again.
     with dtype_policy("float32"):
-        saved = keras.models.load_model(path, compile=False)
+        saved = load_keras_file(path)
         best = in_float32(saved)
     if best is not saved:
         save_model(best, path)

@@ -1,6 +1,11 @@
 """DeepLab builders: shapes, saving, XLA, weights from files and from a PyTorch pickle."""
 
+import io
 import pickle
+import struct
+import sys
+import types
+from collections import OrderedDict
 from pathlib import Path
 
 import h5py
@@ -248,3 +253,36 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys):
     with pytest.raises(MetricfitError, match="not part of a state dict"):
         read_pytorch_tensors(path)
     assert capsys.readouterr().out == ""
+
+
+def state_dict(path, monkeypatch, shape, strides, offset):
+    """Write a file of four numbers as PyTorch does, and a tensor that looks at them."""
+    module = types.ModuleType("torch._utils")
+    exec("def _rebuild_tensor_v2(*_): pass", vars(module))
+    monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
+    monkeypatch.setitem(sys.modules, "torch._utils", module)
+    storage = ("storage", "FloatStorage", "0", "cpu", 4)
+
+    class Tensor:
+        def __reduce__(self):
+            return module._rebuild_tensor_v2, (storage, offset, shape, strides)
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            return value if value is storage else None
+
+    file = io.BytesIO(b"".join(map(pickle.dumps, (1, 2, {}))))
+    file.seek(0, io.SEEK_END)
+    Pickler(file).dump(OrderedDict(weight=Tensor()))
+    file.write(pickle.dumps(["0"]) + struct.pack("<q", 4) + np.arange(4, dtype="<f4").tobytes())
+    path.write_bytes(file.getvalue())
+    return path
+
+
+def test_a_tensor_reaches_no_further_than_its_numbers(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pth"
+    tensors = read_pytorch_tensors(state_dict(path, monkeypatch, (2, 2), (2, 1), 0))
+    assert tensors["weight"].tolist() == [[0, 1], [2, 3]]
+    for shape, strides, offset in (((2, 3), (3, 1), 0), ((2, 2), (2, 1), 1), ((2,), (-1,), 0), ((1,), (1,), -1)):
+        with pytest.raises(MetricfitError, match="weight reaches beyond its numbers"):
+            read_pytorch_tensors(state_dict(path, monkeypatch, shape, strides, offset))

@@ -190,5 +190,8 @@ def read_pytorch_tensors(path: str | Path) -> dict[str, np.ndarray]:
     for name, (storage, offset, shape, stride) in described.items():
         array = arrays[storage][offset:]
         strides = [step * array.itemsize for step in stride]
+        last = sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
+        if min((offset, *stride), default=0) < 0 or min(shape, default=1) < 1 or last >= len(array):
+            raise MetricfitError(f"{path} is damaged: {str(name)[:80]} reaches beyond its numbers")
         tensors[name] = np.lib.stride_tricks.as_strided(array, shape, strides, writeable=False)
     return tensors

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...models.keras_file import fault_of
 from ..callbacks.best import BestModel
 from ..callbacks.history import mended_history, read_history
-from ..saved import fault_of
 
 log = logging.getLogger("metricfit")
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.models.keras_file import fault_of
 from metricfit.trainers.training.callbacks import BestModel, read_history
 from metricfit.trainers.training.callbacks import best as best_module
 from metricfit.trainers.training.faults.mending import mend
-from metricfit.trainers.training.saved import best_model, fault_of, load_model
+from metricfit.trainers.training.saved import best_model, load_model
 
 ROWS = [  # epoch, loss, val_max_f, its error, val_mean_f
     (1, 0.7, 0.80, 0.05, 0.60),
