@@ -33,7 +33,7 @@ __all__ = ["compare", "evaluate", "export", "load", "predict", "train"]
 Model = str | Path
 
 
-@keywords_of(RunConfig, further=True)
+@keywords_of(RunConfig, further=CONFIGS.values())
 def train(task: str, data: str | Path | None = None, **flags: Any) -> "RunResult":
     """Train a model, or continue its training; see `metricfit train TASK --help`.
 

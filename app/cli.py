@@ -7,19 +7,19 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import tyro
-
-from ..trainers.errors import MetricfitError, Terminated, UsageError
+from ..trainers.errors import MetricfitError, Terminated, UsageError, first_line
 from ..trainers.machine import held_back_stderr, hold_back_tensorflow, showing_all
 from ..trainers.stopping import unwinding_when_asked_to_end
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import RunConfig
 from ..trainers.training.config_files import read_config
+from ..trainers.training.ranges import check_ranges
 from . import options as verbs
 from .compare.options import CompareOptions, options_of
 from .datasets.options import DataConvertOptions, DataSplitOptions
 from .live.options import DemoOptions, PredictOptions
 from .serve.options import ServeOptions
+from .typed import read_typed, value_of
 
 log = logging.getLogger("metricfit")
 
@@ -126,7 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
         elif isinstance(error, OSError):
             told = f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
         else:
-            told = f"unexpected error: {type(error).__name__}: {error} (the same command with --debug shows where)"
+            what = f"{type(error).__name__}: {first_line(error)}"
+            told = f"unexpected error: {what} (the same command with --debug shows where)"
         print(f"metricfit: {told}", file=sys.stderr)
         return error.exit_code if isinstance(error, MetricfitError) else 1
 
@@ -189,20 +190,13 @@ def _read_options(name: str, options_class: type, arguments: list[str]) -> Any:
     settings: dict[str, Any] = {}
     if options_class is CompareOptions:
         # Which flags there are below --train depends on the task; a task that is none is refused below.
-        task = _value_of("--task", arguments)
+        task = value_of("--task", arguments)
         options_class = options_of(task if task in CONFIGS else CompareOptions.task)
-    if issubclass(options_class, RunConfig) and (path := _value_of("--config", arguments)):
+    if issubclass(options_class, RunConfig) and (path := value_of("--config", arguments)):
         settings["default"] = read_config(path, options_class)
-    return tyro.cli(options_class, prog=f"metricfit {name}", args=arguments, **settings)
-
-
-def _value_of(flag: str, arguments: list[str]) -> str | None:
-    for argument, following in zip(arguments, [*arguments[1:], None]):
-        if argument == flag:
-            return following
-        if argument.startswith(f"{flag}="):
-            return argument.partition("=")[2]
-    return None
+    options = read_typed(name, options_class, arguments, **settings)
+    check_ranges(options)
+    return options
 
 
 def _set_up_logging(quiet: bool) -> None:

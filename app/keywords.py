@@ -9,7 +9,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from ..trainers.errors import MetricfitError
 from ..trainers.training.config_files import read_config
 from ..trainers.training.filling import filled, is_required
+from ..trainers.training.ranges import check_ranges
 
 OptionsT = TypeVar("OptionsT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -34,6 +35,7 @@ def options_from(options_class: type[OptionsT], given: Mapping[str, Any], call: 
     options = filled(options_class, values, call)
     if values.get("config"):
         options = _over(read_config(values["config"], options_class), options, values)
+    check_ranges(options)
     return options
 
 
@@ -50,8 +52,12 @@ def _over(kept: Any, options: Any, given: Mapping[str, Any]) -> Any:
     )
 
 
-def keywords_of(options_class: type, *, further: bool = False) -> Callable[[FunctionT], FunctionT]:
-    """Show a function in `help()` and editors with its `**flags` spelled out; `further` ones besides let them stay."""
+def keywords_of(options_class: type, *, further: Iterable[type] = ()) -> Callable[[FunctionT], FunctionT]:
+    """Show a function in `help()` and editors with its `**flags` spelled out.
+
+    Where there are `further` classes of options, their keywords are taken as well, and `**flags` stays.
+    """
+    besides = [field.name for known in further for field in dataclasses.fields(known)]
 
     def decorated(function: FunctionT) -> FunctionT:
         own, hints = inspect.signature(function), typing.get_type_hints(options_class)
@@ -62,8 +68,8 @@ def keywords_of(options_class: type, *, further: bool = False) -> Callable[[Func
             for field in dataclasses.fields(options_class)
             if field.name not in own.parameters
         ]
-        shown = own.replace(parameters=[*first, *keywords, *([flags] if further else [])])
-        return _called_from_python(function, shown)
+        shown = own.replace(parameters=[*first, *keywords, *([flags] if besides else [])])
+        return _called_from_python(function, shown, besides)
 
     return decorated
 
@@ -73,8 +79,8 @@ def of_python(function: FunctionT) -> FunctionT:
     return _called_from_python(function, inspect.signature(function))
 
 
-def _called_from_python(function: FunctionT, shown: inspect.Signature) -> FunctionT:
-    names = "|".join(sorted(shown.parameters, key=len, reverse=True)).replace("_", "-")
+def _called_from_python(function: FunctionT, shown: inspect.Signature, besides: Iterable[str] = ()) -> FunctionT:
+    names = "|".join(sorted({*shown.parameters, *besides}, key=len, reverse=True)).replace("_", "-")
     flag = re.compile(rf"(?<![\w-])--((?:{names})(?![\w-]))")
 
     @functools.wraps(function)

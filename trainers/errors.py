@@ -1,12 +1,16 @@
 """The ways in which a command fails, each with its exit code. One sentence: expected, found, where, what to do."""
 
+import re
 import signal
+
+_CLASS = re.compile(r"<(?:class|enum) '(?:[\w.]*\.)?(\w+)'>")
 
 
 def first_line(error: BaseException) -> str:
     """What an exception of a library says first, to be quoted in a sentence of ours; its kind where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    said = _CLASS.sub(r"\1", lines[0]) if lines else type(error).__name__
+    return said if len(said) <= 200 else f"{said[:197]}..."
 
 
 class MetricfitError(Exception):

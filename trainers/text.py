@@ -28,6 +28,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
+def shown(value: object, most: int = 60) -> str:
+    """Write a value that somebody gave as an error quotes it: texts in quotes, long ones cut."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more than 4300 digits
+        text = "a very large number"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def composed(name: str) -> str:
     """Write a name as Unicode composes it (NFC): macOS takes accents apart, other systems do not."""
     return unicodedata.normalize("NFC", name)

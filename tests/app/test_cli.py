@@ -153,7 +153,7 @@ def test_config_file_gives_defaults_and_flags_win(tmp_path):
     [
         ('{"config": {"epoch": 7}}', "unknown setting epoch"),
         ('{"config": {"epochs": "many"}}', "epochs in"),
-        ("[1]", "must hold an object"),
+        ("[1]", "must hold settings by name"),
         ("{", "cannot be read"),
     ],
 )

@@ -30,7 +30,6 @@ from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import RankingWatch, SelfBalancing
 from ..training.config import DetectionConfig
-from ..training.ranges import check_range
 from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once
@@ -65,10 +64,6 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """As `Task.check`."""
         super().check(config)
         self.box_loss(config)
-        above_zero = ("anchor_scale", "box_weight", "max_boxes", "channels")
-        check_range(config, ["scales_per_octave"], lambda value: value in (1, 2, 3), "1, 2 or 3")
-        check_range(config, above_zero, lambda value: value > 0, "above 0")
-        check_range(config, ["head_layers"], lambda value: value >= 0, "0 or more")
 
     def architecture(self, config: DetectionConfig) -> str:
         """There is one network."""

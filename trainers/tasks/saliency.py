@@ -26,7 +26,6 @@ from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
 from ..training.callbacks import MetricReport
 from ..training.config import SaliencyConfig
-from ..training.ranges import check_range
 from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import AnyModel, CompiledModel, traced_once
@@ -50,12 +49,8 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def check(self, config: SaliencyConfig) -> None:
         """As `Task.check`."""
-        _check_beta2(config.beta2)
         self.build_loss(config)
         self.source_options(config)
-        check_range(config, ["init_logit_scale"], lambda value: value > 0, "above 0")
-        if not 0 < config.init_threshold < 1:
-            raise UsageError(f"--init-threshold must lie between 0 and 1, got {config.init_threshold}")
         if _changes_logits(config):
             flags = "--init-threshold and --init-logit-scale"
             if not config.init:

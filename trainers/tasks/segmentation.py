@@ -30,7 +30,6 @@ from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig
-from ..training.ranges import check_range
 from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once
@@ -61,11 +60,8 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             raise UsageError(f"--fade-epochs must be two numbers, 0 to --epochs {config.epochs} in order, got {epochs}")
         super().check(config)
         LabelCoding(config.classes, config.ignore)
-        check_range(config, ("aspp_channels", "head_channels"), lambda value: value >= 1, "at least 1")
-        if not config.aspp_dilations or min(config.aspp_dilations) < 1:
-            raise UsageError(f"--aspp-dilations must be at least 1 each, got {config.aspp_dilations}")
-        check_range(config, ["momentum"], lambda value: 0 <= value < 1, "in [0, 1)")
-        check_range(config, ["power"], lambda value: value > 0, "above 0")
+        if not config.aspp_dilations:
+            raise UsageError("--aspp-dilations must be at least one, got none")
 
     def check_data(self, config: SegmentationConfig, training: Source, selection: Source) -> None:
         """As `Task.check_data`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import DataError, UsageError
-from ..text import read_json
+from ..text import read_json, shown
 from .config import RunConfig
 from .filling import filled
 
@@ -34,9 +34,12 @@ def read_config(path: str | Path, config_class: type[OptionsT]) -> OptionsT:
     except DataError as error:
         raise UsageError(f"--config: {error}") from error
     if not isinstance(found, dict):
-        raise UsageError(f"--config {path} must hold an object of settings, got {type(found).__name__}")
+        raise UsageError(f"--config {path} must hold settings by name, got {shown(found)}")
     # The file of a run is whole; one of a user's own leaves out what is to be as by default.
-    values = as_meant(found["config"]) if "config" in found else found
+    whole = found.get("config")
+    if whole is not None and not isinstance(whole, dict):
+        raise UsageError(f"config in {path} must be settings by name, got {shown(whole)}")
+    values = found if whole is None else as_meant(whole)
     if values.get("trust"):
         raise UsageError(f"{path} cannot say whom to trust: leave trust out of it, and give --trust yourself")
     return filled(config_class, values, str(path))

@@ -21,7 +21,7 @@ from .callbacks.history import read_history
 from .callbacks.hparams import write_final_metrics
 from .config import RunConfig
 from .fitting import best_epoch
-from .ranges import check_range
+from .ranges import check_ranges
 from .run_folder import earlier_settings
 
 log = logging.getLogger("metricfit")
@@ -61,15 +61,7 @@ class RunResult:
 
 def check(config: RunConfig) -> None:
     """Refuse settings outside their range, in one sentence each."""
-    check_range(
-        config,
-        ("epochs", "batch_size", "min_epoch_steps", "patience", "checkpoint_steps"),
-        lambda value: value >= 1,
-        "at least 1",
-    )
-    check_range(config, ("learning_rate", "minutes", "clip_norm"), lambda value: value > 0, "above 0")
-    check_range(config, ("seed", "weight_decay"), lambda value: value >= 0, "0 or more")
-    check_range(config, ("ema", "warmup_share"), lambda value: 0 <= value < 1, "in [0, 1)")
+    check_ranges(config)
     if config.backbone not in BACKBONES:
         raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
     check_size(config.size)

@@ -305,7 +305,7 @@ def test_segmentation_and_detection_have_their_own_figures(compare, fake):
         (("--losses", "floss", "--test", "discs:train"), 2, "--test discs:train is --data, too"),
         (("--losses", "floss", "--val", "discs:valid", "--test", "discs:valid"), 2, "--test discs:valid is --val, too"),
         (("--losses", "floss", "--test", "folder:/nowhere"), 3, "/nowhere"),
-        (("--losses", "floss", "--train.epochs", "0"), 2, "--epochs must be at least 1"),
+        (("--losses", "floss", "--train.epochs", "0"), 2, "--train.epochs must be at least 1"),
         (("--task", "detection", "--losses", "floss"), 2, "--loss floss is no detection loss"),
     ],
 )  # fmt: skip

@@ -241,9 +241,9 @@ def test_settings_keep_their_names_and_order():
 
 
 def test_settings_are_checked():
-    with pytest.raises(UsageError, match="max_expand must lie in 1"):
+    with pytest.raises(UsageError, match=r"--augmentation\.max-expand must be from 1"):
         BoxAugmentation(max_expand=0.5)
-    with pytest.raises(UsageError, match="min_scale"):
+    with pytest.raises(UsageError, match="min-scale"):
         BoxAugmentation(min_scale=0)
-    with pytest.raises(UsageError, match=r"hue must lie in 0\.\.0\.5, got 0\.6"):
+    with pytest.raises(UsageError, match=r"hue must be from 0 to 0\.5, got 0\.6"):
         BoxAugmentation(hue=0.6)

@@ -116,9 +116,9 @@ def test_fitting_there_and_back():
 
 
 def test_settings_out_of_range():
-    with pytest.raises(UsageError, match=r"min_scale must be at most max_scale, got 2\.0 and 1\.0"):
+    with pytest.raises(UsageError, match=r"min-scale must be at most max-scale, got 2\.0 and 1\.0"):
         LabelAugmentation(min_scale=2.0, max_scale=1.0)
-    with pytest.raises(UsageError, match=r"min_scale must lie in 0\.05\.\.20, got 0\.0"):
+    with pytest.raises(UsageError, match=r"min-scale must be from 0\.05 to 20, got 0\.0"):
         LabelAugmentation(min_scale=0.0)
-    with pytest.raises(UsageError, match="hue must lie in"):
+    with pytest.raises(UsageError, match="hue must be from"):
         LabelAugmentation(hue=0.9)

@@ -142,11 +142,11 @@ def test_what_is_too_thin_for_the_anchors_is_counted(config):
         ({"loss": "floss"}, "--loss floss is no detection loss: choose one of ap,"),
         ({"loss": "ap", "loss_options": ("delta=0",)}, "--loss ap: delta"),
         ({"box_loss": "smooth_l1"}, "give --box-loss giou or iou, not smooth_l1"),
-        ({"scales_per_octave": 4}, "--scales-per-octave must be 1, 2 or 3, got 4"),
+        ({"scales_per_octave": 4}, "--scales-per-octave must be at most 3, got 4"),
         ({"anchor_scale": 0.0}, "--anchor-scale must be above 0, got 0.0"),
         ({"size": 100}, "the size must be a multiple of 32, got 100"),
         ({"backbone": "vgg"}, "unknown backbone vgg"),
-        ({"max_boxes": 0}, "--max-boxes must be above 0, got 0"),
+        ({"max_boxes": 0}, "--max-boxes must be at least 1, got 0"),
         ({"data": "discs:train", "weights": "missing.weights.h5"}, "no weights at missing.weights.h5"),
     ],
 )

@@ -116,7 +116,7 @@ def test_classes_are_judged_at_the_labels_own_size(config, resizing):
         ({"loss_options": ("class_weights=(1,2,3)",)}, "leave one of them away"),
         ({"aspp_dilations": (1, 0)}, r"--aspp-dilations must be at least 1 each, got \(1, 0\)"),
         ({"aspp_channels": 0}, "--aspp-channels must be at least 1, got 0"),
-        ({"momentum": 1.0}, r"--momentum must be in \[0, 1\), got 1.0"),
+        ({"momentum": 1.0}, r"--momentum must be below 1, got 1\.0"),
         ({"power": 0.0}, "--power must be above 0"),
         ({"ignore": (300,)}, "0 to 255, got 300"),
         ({"ignore": (0, 1)}, "segmentation needs two"),

@@ -27,7 +27,8 @@ class ColourSettings:
     def __post_init__(self) -> None:
         for name, low, high in self.RANGES:
             if not low <= getattr(self, name) <= high:
-                raise UsageError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}")
+                flag = f"--augmentation.{name.replace('_', '-')}"
+                raise UsageError(f"{flag} must be from {low} to {high}, got {getattr(self, name)}")
 
     @property
     def recolours(self) -> bool:
@@ -75,7 +76,9 @@ class LabelAugmentation(ColourSettings, _LabelViews):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_scale > self.max_scale:
-            raise UsageError(f"min_scale must be at most max_scale, got {self.min_scale} and {self.max_scale}")
+            raise UsageError(
+                f"--augmentation.min-scale must be at most max-scale, got {self.min_scale} and {self.max_scale}"
+            )
 
 
 NO_LABEL_AUGMENTATION = LabelAugmentation(

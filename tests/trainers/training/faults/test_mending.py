@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from metricfit.trainers.errors import UsageError
+from metricfit.trainers.errors import DataError
 from metricfit.trainers.models.keras_file import fault_of
 from metricfit.trainers.training.callbacks import BestModel, read_history
 from metricfit.trainers.training.callbacks import best as best_module
@@ -146,7 +146,7 @@ def test_a_damaged_model_is_refused_in_a_sentence_and_the_last_weights_take_its_
     for data in damaged(path.read_bytes()).values():
         path.write_bytes(data)
         with pytest.raises(
-            UsageError, match=r"model.keras is damaged .*put a copy in its place, or train again"
+            DataError, match=r"model.keras is damaged .*put a copy in its place, or train or save"
         ) as told:
             load_model(tmp_path)
         assert "\n" not in str(told.value)
