@@ -379,7 +379,8 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/errors.py",
         "tests/trainers/test_errors.py",
-        ("lines[0][:300]", "lines[-1][:300]"),
+        ("lines[0]) if lines", "lines[-1]) if lines"),
+        ("_CLASS.sub(", "str.join("),
         ("exit_code = 3", "exit_code = 2"),
     ),
     *of(
@@ -474,6 +475,14 @@ MUTANTS: list[Mutant] = [
         ("yield value\n            waiting += value.values()", "yield value\n            continue"),
         ("safe_mode=not trust", "safe_mode=True"),
     ),
+    *of(
+        "trainers/training/ranges.py",
+        "tests/trainers/training/test_ranges.py",
+        ("if value != value:", "if value is None:"),
+        ("self.below and value == self.high", "False"),
+        ("check_ranges(value, ", "len("),
+    ),
+    *of("app/keywords.py", "tests/trainers/training/test_ranges.py", ("    check_ranges(options)", "    pass")),
     *of("trainers/files.py", "tests/export/test_trust.py", ("found != expected.lower()", "size < 0")),
     *of(
         "export/runners/tflite.py",
