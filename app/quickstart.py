@@ -12,6 +12,7 @@ from ..trainers.data.example import Source
 from ..trainers.data.sources import open_source
 from ..trainers.figures.panels import Look, Picture, panel_grid, shows
 from ..trainers.figures.rendering import to_png_array
+from ..trainers.locking import FolderLock
 from ..trainers.metrics.catalogue import metrics_of
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGES
 from ..trainers.progress import progress
@@ -30,6 +31,12 @@ log = logging.getLogger("metricfit")
 
 def run(options: QuickstartOptions) -> int:
     """Do all of it; gives the exit code."""
+    with FolderLock(options.out) as lock:
+        lock.acquire()
+        return _run(options)
+
+
+def _run(options: QuickstartOptions) -> int:
     folder, saliency = Path(options.out), get_task("saliency")
     log.info("1/4  train on embedded scenes (scenes:train), pick the best epoch on scenes:val")
     result = saliency.train(configuration(options))

@@ -35,7 +35,7 @@ def unfinished(folder: Path, config: Mapping[str, Any]) -> list[str]:
     stops = config.get("minutes") or config.get("patience")
     if (folder / "metrics.json").is_file() and (stops or not done or done >= (planned or 0)):
         return []
-    epochs = f"{done} of {planned} epochs" if done and planned else "it was not measured"
+    epochs = f"{done} of {planned} epochs" if done and done < (planned or 0) else "it was not measured"
     return [f"The training in {folder} is not finished ({epochs}): the model is the best one so far"]
 
 

@@ -4,12 +4,15 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .errors import DataError, MetricfitError
+
+_BESIDE = re.compile(r"\.\d+\..+")
 
 
 @contextlib.contextmanager
@@ -50,6 +53,11 @@ def folder_beside(path: str | Path) -> Iterator[Path]:
         raise MetricfitError(f"cannot write {path} ({reason}): check the folder and the space left") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def left_beside(folder: Path) -> list[Path]:
+    """Give the files that a killed process left half-written in a folder; of a living one, they are its own."""
+    return [path for path in folder.glob(".*") if _BESIDE.fullmatch(path.name) and path.is_file()]
 
 
 def to_disk(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What happens when somebody asks the process to end: the machine, a job scheduler, a closed terminal, Ctrl-C."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,9 @@ class StopRequest:
         first, self.number = self.number is None, number if self.number is None else self.number
         if not (first and self.waits):
             self.leave_if_asked()
+        if number == signal.SIGINT:
+            # Past Python's own buffers, in which the signal may have come.
+            os.write(2, b"\nending after this step, which is kept; Ctrl-C again leaves at once\n")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from ..data.example import SEPARATOR, Source
 from ..data.sources import split_texts
 from ..errors import MetricfitError, UsageError
 from ..files import write_json
+from ..locking import FolderLock, holds_nothing, refuse_locked
 from ..models.backbones.weights import check_weights
 from ..tasks.base import Task
 from ..training import run
@@ -29,6 +30,11 @@ MARK = "comparison.json"  # says that a folder holds a comparison
 
 def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
     """Train, evaluate and compare; what was done before an interruption is not done again."""
+    with FolderLock(plan.out) as lock:
+        return _compared(task, plan, lock)
+
+
+def _compared(task: Task[Any, Any], plan: Plan, lock: FolderLock) -> Comparison:
     plan = _with_baseline(task, plan)
     trained = [(entry, plan.seed + number) for number in range(max(entry.seeds for entry in plan.entries))
                for entry in plan.entries if number < entry.seeds]  # fmt: skip
@@ -42,11 +48,17 @@ def compare(task: Task[Any, Any], plan: Plan) -> Comparison:
         run.check(config)
         task.check(config)
     _check_folder(task, plan)
+    if plan.out.is_dir():
+        lock.acquire()
     _check_first_weights(plan)
     training, sets = _open_sets(task, plan)
     # Only now, when everything asked for was found to be sound, the folder is touched.
-    for name in ("runs", "evaluations") if plan.overwrite else ():
-        shutil.rmtree(plan.out / name, ignore_errors=True)
+    lock.acquire()
+    if plan.overwrite:
+        for name in ("runs", "evaluations"):
+            refuse_locked(plan.out / name)
+        for name in ("runs", "evaluations"):
+            shutil.rmtree(plan.out / name, ignore_errors=True)
     write_json(plan.out / MARK, {"task": task.name, "training": to_dict(plan.config)})
     steps = task.steps_per_epoch(plan.config, training)
 
@@ -122,7 +134,7 @@ def _with_baseline(task: Task[Any, Any], plan: Plan) -> Plan:
 def _check_folder(task: Task[Any, Any], plan: Plan) -> None:
     """Refuse a folder that holds anything but a comparison of this task."""
     mark = plan.out / MARK
-    if plan.out.exists() and (not plan.out.is_dir() or (any(plan.out.iterdir()) and not mark.is_file())):
+    if plan.out.exists() and (not plan.out.is_dir() or (not holds_nothing(plan.out) and not mark.is_file())):
         raise UsageError(f"{plan.out} exists and holds no comparison: choose another --out")
     if mark.is_file():
         found = json.loads(mark.read_text(encoding="utf-8")).get("task")

@@ -10,6 +10,7 @@ from .. import stopping
 from ..data.example import Source
 from ..errors import UsageError
 from ..judge.spread import FEW
+from ..locking import FolderLock
 from ..models.backbones.weights import check_weights
 from ..models.precision import dtype_policy, policy_of
 from ..models.preparation import fit_statistics_to
@@ -17,9 +18,8 @@ from ..models.registry import MODELS
 from ..training import fitting, run
 from ..training.callbacks.checkpoint import restore
 from ..training.optimizer import build_optimizer
-from ..training.run_folder import LogFile, check_run, open_run
+from ..training.run_folder import LogFile, check_run, has_state, open_run
 from ..training.saved import best_model
-from ..training.states import state_files
 from .definition import ConfigT, Definition, ReportT
 from .first_model import advice, first_model
 
@@ -30,10 +30,13 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
     """Train, or continue, one run; see `Task.train`."""
     run.check(config)
     task.check(config)
-    with LogFile() as log_file, dtype_policy(policy_of(config.mixed_precision)):
+    folder = Path(config.out)
+    with LogFile() as log_file, dtype_policy(policy_of(config.mixed_precision)), FolderLock(folder) as lock:
         config = run.settled(config, MODELS[task.architecture(config)])
+        if check_run(task.name, config) or folder.is_dir():
+            lock.acquire()
         # The checkpoint holds all weights, and the files of the first start may be gone.
-        restored = check_run(task.name, config) and bool(state_files(Path(config.out) / "checkpoints"))
+        restored = check_run(task.name, config) and has_state(folder)
         if not restored:
             check_weights(config.weights)
         training, selection = task.open_sources(config)
@@ -44,26 +47,16 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         fit_statistics_to(model, steps * config.epochs)
         task.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
         # Only now, when everything asked for was found to be sound, the folder is touched.
-        folder = open_run(task.name, config)
+        lock.acquire()
+        open_run(task.name, config)
         log_file.write_to(folder)
         log.info(
             "%s: %d training and %d selection examples, %.1f M parameters",
             folder, len(training), len(selection), model.count_params() / 1e6,
         )  # fmt: skip
         run.say_steps(config, len(training), steps)
-        batches = fitting.Batches(
-            lambda step: task.training_batches(config, training, step),
-            task.selection_batches(config, selection), steps,
-        )  # fmt: skip
-        reached = restore(model, folder / "checkpoints")
-        interrupted = False
-        if not fitting.is_done(config, folder, reached, task.shown):
-            with stopping.asked_to_end() as request:
-                interrupted = fitting.fit(
-                    config, folder, model, task.watchers(config, folder, selection), batches,
-                    reached=reached, shown=task.shown, request=request,
-                )  # fmt: skip
-        if not interrupted:
+        request = _trained(task, config, model, training, selection)
+        if request.number is None:
             report = task.evaluate(
                 best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
                 quiet=config.quiet, errors=len(selection) <= FEW, **task.judging_of(config),
@@ -71,8 +64,29 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
             run.say_best(folder, report, task.shown, len(selection))
             made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
             return run.RunResult(folder, report, False, made)
+    # Only now, when all is closed, whoever else waits for the machine's signal gets it.
     stopping.pass_on(request)
     return run.RunResult(folder, None, True)
+
+
+def _trained(
+    task: Definition[ConfigT, ReportT], config: ConfigT, model: keras.Model, training: Source, selection: Source
+) -> stopping.StopRequest:
+    """Train a compiled model on, in its run folder, from the latest state; gives whether somebody asked it to end."""
+    folder = Path(config.out)
+    reached = restore(model, folder / "checkpoints")
+    if fitting.is_done(config, folder, reached, task.shown):
+        return stopping.StopRequest()
+    (folder / "metrics.json").unlink(missing_ok=True)  # of a model that was the best so far
+    batches = fitting.Batches(
+        training=lambda step: task.training_batches(config, training, step),
+        selection=task.selection_batches(config, selection),
+        steps=task.steps_per_epoch(config, training),
+    )
+    watchers = task.watchers(config, folder, selection)
+    with stopping.asked_to_end() as request:
+        fitting.fit(config, folder, model, watchers, batches, reached=reached, shown=task.shown, request=request)
+    return request
 
 
 def _first_model(task: Definition[ConfigT, ReportT], config: ConfigT, training: Source, restored: bool) -> keras.Model:

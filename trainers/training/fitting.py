@@ -1,6 +1,7 @@
 """Keras' fit with its callbacks: entered at any step, left when somebody asks it to end."""
 
 import logging
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +75,10 @@ def fit(
     reached: Reached,
     shown: Sequence[str],
     request: StopRequest,
-) -> bool:
+) -> None:
     """Train on from where a model was restored to, the first of `shown` picks the best epoch.
 
-    Gives whether it was interrupted: by `request`, or a KeyboardInterrupt.
+    It ends early where `request` says so; a KeyboardInterrupt is noted there, too.
     """
     if reached != BEGINNING:
         log.info("continuing after %s, of %d epochs of %d steps", reached, config.epochs, batches.steps)
@@ -103,9 +104,9 @@ def fit(
     ]
     if not config.quiet:
         callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown)), position))
-    stream = batches.training(reached.epochs * batches.steps + reached.steps)
-    build_metrics(model, stream)
     try:
+        stream = batches.training(reached.epochs * batches.steps + reached.steps)
+        build_metrics(model, stream)
         model.fit(
             stream,
             steps_per_epoch=batches.steps, epochs=config.epochs, initial_epoch=reached.epochs,
@@ -113,14 +114,14 @@ def fit(
         )  # fmt: skip
     except KeyboardInterrupt:
         request.waits = False
+        request.number = request.number or signal.SIGINT
         _say_interrupted(checkpoint.kept or reached)
-        return True
+        return
     done = position.epoch + 1
     if limit.reached:
         log.info("stopped after epoch %d of %d: --minutes %g", done, config.epochs, config.minutes)
     if patience.reached:
         log.info("stopped after epoch %d of %d: %s", done, config.epochs, _had_patience(best, config))
-    return False
 
 
 def best_epoch(folder: Path, shown: Sequence[str]) -> BestModel:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..errors import UsageError
-from ..files import write_json
+from ..files import left_beside, write_json
+from ..locking import LOCK, holds_nothing, refuse_locked
 from .config import RunConfig
 from .config_files import NOT_PART_OF_A_RUN, as_meant, to_dict
+from .states import state_files
 
 log = logging.getLogger("metricfit")
 
 _MADE_BY_AN_EPOCH = ("model.keras", "history.csv")
+_FOLDERS = ("checkpoints", "figures", "tensorboard")
 
 
 def versions() -> dict[str, str]:
@@ -49,7 +52,7 @@ def check_run(task: str, config: RunConfig) -> bool:
                 f"{folder} starts from its model), use the same settings to continue it, or --overwrite to start anew"
             )
         return True
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not holds_nothing(folder)):
         raise UsageError(f"{folder} exists and is not a run folder: choose another --out")
     return False
 
@@ -62,20 +65,51 @@ def earlier_settings(config: RunConfig) -> dict[str, Any]:
     return as_meant(read_run(folder)["config"])
 
 
+def has_state(folder: Path) -> bool:
+    """Tell whether there is a state to go on from; refuses those of earlier versions."""
+    checkpoints = folder / "checkpoints"
+    if not (found := state_files(checkpoints)) and (checkpoints / "checkpoint").is_file():
+        raise UsageError(
+            f"{folder} has checkpoints of an earlier version, which cannot be continued: choose another --out with "
+            f"--init {folder}, which starts from its best epoch, or --overwrite to start anew"
+        )
+    return bool(found)
+
+
 def _began(folder: Path) -> bool:
-    """Tell whether a run has anything to lose: what stopped before its first epoch does not."""
-    return (folder / "config.json").is_file() and any((folder / name).is_file() for name in _MADE_BY_AN_EPOCH)
+    """Tell whether a run has anything to lose: what stopped before its first checkpoint does not."""
+    made = [folder / name for name in _MADE_BY_AN_EPOCH] + state_files(folder / "checkpoints")
+    return (folder / "config.json").is_file() and any(path.is_file() for path in made)
 
 
 def open_run(task: str, config: RunConfig) -> Path:
-    """Make the run folder with its config.json, empty where `check_run` finds nothing to go on with."""
+    """Make the run folder with its config.json, empty where `check_run` finds nothing to go on with.
+
+    Whoever calls it has locked the folder: what was left half-written there is of nobody who lives, and is removed.
+    """
     folder = Path(config.out)
     if not check_run(task, config):
-        shutil.rmtree(folder, ignore_errors=True)
-    for name in ("checkpoints", "figures", "tensorboard"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        clear(folder)
     write_json(folder / "config.json", {"task": task, "config": to_dict(config), "versions": versions()})
+    for name in _FOLDERS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for place in (folder, *map(folder.joinpath, _FOLDERS)):
+        for path in left_beside(place):
+            path.unlink(missing_ok=True)
     return folder
+
+
+def clear(folder: Path) -> None:
+    """Empty a folder of runs but for its own lock; raises `UsageError` where somebody trains below it.
+
+    The checkpoints go first, so that nobody goes on with half a run, and what says that it is one goes last.
+    """
+    there = [path for path in folder.glob("*") if path.name != LOCK]
+    folders = [path for path in there if path.is_dir() and not path.is_symlink()]
+    for below in folders:
+        refuse_locked(below)
+    for path in sorted(there, key=lambda path: (path.name != "checkpoints", path.name == "config.json")):
+        shutil.rmtree(path) if path in folders else path.unlink()
 
 
 def _difference(found: dict, task: str, config: RunConfig) -> list[str]:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import shutil
 from dataclasses import replace
 
 import pytest
 
-from metricfit.trainers.errors import UsageError
+from metricfit.trainers.errors import Terminated, UsageError
+from metricfit.trainers.locking import FolderLock
 from metricfit.trainers.models.backbones import weights
 from metricfit.trainers.models.registry import MODELS
 from metricfit.trainers.tasks import get_task
@@ -120,3 +122,72 @@ def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
     other_hue = replace(config, augmentation=replace(config.augmentation, hue=0.2))
     with pytest.raises(UsageError, match="augmentation is"):
         run_folder.check_run("segmentation", other_hue)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_in_which_a_process_trains_is_left_alone(trained, config, tmp_path, overwrite):
+    folder = tmp_path / "run"
+    shutil.copytree(trained.folder, folder)
+    with FolderLock(folder) as lock:
+        lock.acquire()
+        before = sorted(folder.rglob("*"))
+        with pytest.raises(UsageError, match=r"run is in use by process \d+ on .* since"):
+            get_task("saliency").train(replace(config, out=str(folder), overwrite=overwrite))
+        assert sorted(folder.rglob("*")) == before
+    inner = replace(config, out=str(folder), overwrite=True, seed=9)
+    with FolderLock(folder / "inner") as lock:
+        lock.acquire()
+        with pytest.raises(UsageError, match="inner is in use"):
+            run_folder.open_run("saliency", inner)
+        assert (folder / "model.keras").is_file()
+    assert run_folder.open_run("saliency", inner) == folder
+    assert not (folder / "model.keras").exists()
+
+
+def test_what_killed_processes_left_is_removed_and_stands_in_nobodys_way(tmp_path):
+    config = SaliencyConfig(out=str(tmp_path / "run"), weights="none")
+    (tmp_path / "run").mkdir()
+    for name in (".lock", ".123.config.json"):
+        (tmp_path / "run" / name).write_text("{")
+    folder = run_folder.open_run("saliency", config)
+    (folder / "history.csv").write_text("epoch\n")
+    left = [
+        ".1.model.keras",
+        "checkpoints/.77.epoch-3-step-12.npz",
+        "figures/.123.maps.png",
+        "checkpoints/.5.best.json",
+    ]
+    others = [".lock", ".hidden", "checkpoints/epoch-1.npz", "figures/1.png", "history.csv", "config.json"]
+    for name in {*left, *others} - {"history.csv", "config.json"}:
+        (folder / name).write_text("")
+    (folder / ".9.exported").mkdir()
+    run_folder.open_run("saliency", config)
+    kept = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert kept == set(others)
+    assert (folder / ".9.exported").is_dir(), "an export beside it may be at work"
+
+
+def test_killed_while_it_is_emptied_a_run_is_still_known_as_one(tmp_path, monkeypatch):
+    config = SaliencyConfig(out=str(tmp_path / "run"), weights="none")
+    folder = run_folder.open_run("saliency", config)
+    (folder / "model.keras").touch()
+    removed = []
+
+    def kill(path):
+        removed.append(path.name)
+        raise Terminated(9)
+
+    monkeypatch.setattr(run_folder.Path, "unlink", kill)
+    with pytest.raises(Terminated):
+        run_folder.clear(folder)
+    assert removed == ["model.keras"]
+    assert not (folder / "checkpoints").exists()
+    assert (folder / "config.json").is_file()
+
+
+def test_checkpoints_of_an_earlier_version_are_not_passed_over(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    assert not run_folder.has_state(tmp_path)
+    (tmp_path / "checkpoints/checkpoint").write_text('model_checkpoint_path: "epoch-3"')
+    with pytest.raises(UsageError, match="earlier version, which cannot be continued: .*--init"):
+        run_folder.has_state(tmp_path)
