@@ -21,6 +21,7 @@ from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.metrics.catalogue import metrics_of
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.first_model import first_model
+from metricfit.trainers.tasks.training import starting_model
 from metricfit.trainers.training.config import SaliencyConfig
 from metricfit.trainers.training.saved import load_model
 
@@ -185,7 +186,7 @@ def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monk
 )
 def test_a_training_starts_from_an_exported_file_as_from_its_run(file, largest, mean, exported, trained, config):
     source, saliency = open_source("discs:train"), get_task("saliency")
-    model = saliency._first_model(replace(config, init=str(exported / file)), source, restored=False)
+    model = starting_model(saliency, replace(config, init=str(exported / file)), source, restored=False)
     kept = load_model(trained.folder)
     pictures = np.stack([fit_image(source.load(index).image, 32, "stretch") for index in range(40, 48)])
     found, expected = (saliency.predictor(one)(pictures) for one in (model, kept))
@@ -238,7 +239,7 @@ def test_what_no_training_can_start_from_is_one_sentence(exported, trained, tmp_
         first_model(str(without), ("saliency",), source)
     config = SaliencyConfig(data="discs:train", backbone="mobilenet_v3_small", size=32, init=str(exported))
     with pytest.raises(UsageError, match=r"another network .*: use --backbone tiny$"):
-        get_task("saliency")._first_model(config, source, restored=False)
+        starting_model(get_task("saliency"), config, source, restored=False)
 
 
 def test_tables_align_and_show_what_is_missing():

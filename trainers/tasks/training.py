@@ -42,7 +42,7 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         training, selection = task.open_sources(config)
         task.check_data(config, training, selection)
         keras.utils.set_random_seed(config.seed)
-        model = _first_model(task, config, training, restored)
+        model = starting_model(task, config, training, restored)
         steps = task.steps_per_epoch(config, training)
         fit_statistics_to(model, steps * config.epochs)
         task.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
@@ -89,7 +89,10 @@ def _trained(
     return request
 
 
-def _first_model(task: Definition[ConfigT, ReportT], config: ConfigT, training: Source, restored: bool) -> keras.Model:
+def starting_model(
+    task: Definition[ConfigT, ReportT], config: ConfigT, training: Source, restored: bool
+) -> keras.Model:
+    """Build the model that a training begins with: `restored` ones get their weights from a checkpoint afterwards."""
     if restored:
         return task.build_model(replace(config, weights="none"), training)
     model = task.build_model(config, training)

@@ -189,5 +189,5 @@ def test_checkpoints_of_an_earlier_version_are_not_passed_over(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     assert not run_folder.has_state(tmp_path)
     (tmp_path / "checkpoints/checkpoint").write_text('model_checkpoint_path: "epoch-3"')
-    with pytest.raises(UsageError, match="earlier version, which cannot be continued: .*--init"):
+    with pytest.raises(UsageError, match=r"earlier version, which cannot be continued: .*--init"):
         run_folder.has_state(tmp_path)

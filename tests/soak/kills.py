@@ -1,0 +1,220 @@
+"""Kill trainings at any step, at any moment and inside of any write; they must go on to the same bits.
+
+Children are forked of this process, which has imported TensorFlow and computed nothing with it: each trains through the
+command line, on made-up data with a tiny backbone, until it is killed by SIGKILL or asked to end by SIGTERM or Ctrl-C.
+A run is killed up to three times; then it is trained to its end and compared with one that nobody killed: all weights,
+the optimizer, random states, the averages, best.json, model.keras, history.csv but for the seconds, and metrics.json.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from metricfit.app import cli
+from metricfit.trainers import files
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.training.callbacks import read_history
+from metricfit.trainers.training.states import read_state, state_files
+from tests.conftest import registered
+
+STEPS, EPOCHS = 9, 2
+_OFTEN = f"--backbone tiny --batch-size 6 --epochs {EPOCHS} --min-epoch-steps 1 --weights none"
+TASKS = {
+    "saliency": f"{_OFTEN} --data discs:train --size 32 --ema 0.9 --learning-rate 1e-2 --patience 3",
+    "segmentation": f"{_OFTEN} --data colours:train --size 32 --equibatch --fade-from lovasz_softmax --seed 3",
+    "detection": f"{_OFTEN} --data discs:train --size 64 --channels 16 --head-layers 1 --minutes 60",
+}
+WRITES = ("epoch-", "model.keras", "history.csv", "best.json", "config.json", "metrics.json")
+ENDED = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
+"""How a child must end."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What happens to a training: a signal so long after a step, or in a write of a file whose name begins so."""
+
+    number: int = signal.SIGKILL
+    step: int = 0
+    seconds: float = 0.0
+    write: str = ""
+
+    def __str__(self) -> str:
+        when = f"in the write of {self.write}" if self.write else f"{self.seconds:.2f} s after step {self.step}"
+        return f"{signal.Signals(self.number).name} {when}"
+
+
+class Killer(keras.callbacks.Callback):
+    """Sends the signal after so many steps of this process; what waits is sent from another thread."""
+
+    def __init__(self, kill: Kill) -> None:
+        super().__init__()
+        self.kill, self.left = kill, kill.step
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count."""
+        self.left -= 1
+        if self.left == 0:
+            threading.Timer(self.kill.seconds, os.kill, (os.getpid(), self.kill.number)).start()
+            time.sleep(0 if self.kill.seconds else 0.05)
+
+
+def train(task: str, folder: Path, kill: Kill | None = None, often: int | None = None) -> int:
+    """Train in a child; gives its exit code, or minus the signal that it died of."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        with (folder.parent / f"{folder.name}.txt").open("a") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        if kill is not None:
+            _arrange(task, kill)
+        words = [*TASKS[task].split(), "--out", str(folder)]
+        os._exit(cli.main(["train", task, *words, *(["--checkpoint-steps", str(often)] if often else [])]))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(99)
+
+
+def _arrange(task: str, kill: Kill) -> None:
+    kind = type(get_task(task))
+    watchers, to_disk = kind.watchers, files.to_disk
+    kind.watchers = lambda *given: [*watchers(*given), Killer(kill)]
+
+    def half(path: Path) -> None:
+        if kill.write and path.name.split(".", 2)[-1].startswith(kill.write):
+            os.truncate(path, path.stat().st_size // 2)
+            os.kill(os.getpid(), kill.number)
+        to_disk(path)
+
+    files.to_disk = half
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """Give all that a training leaves, as what can be compared to the bit."""
+    reached, arrays = read_state(state_files(folder / "checkpoints")[-1])
+    rows = read_history(folder / "history.csv")
+    with zipfile.ZipFile(folder / "model.keras") as model:
+        with h5py.File(io.BytesIO(model.read("model.weights.h5"))) as weights:
+            found = dict(_datasets(weights))
+    return {
+        "state": {name: (str(array.dtype), array.shape, array.tobytes()) for name, array in arrays.items()},
+        "reached": (reached.epochs, reached.steps),
+        "history.csv": [{name: value for name, value in row.items() if "seconds" not in name} for row in rows],
+        "model.keras": found,
+        "best.json": json.loads((folder / "checkpoints/best.json").read_text()),
+        "metrics.json": json.loads((folder / "metrics.json").read_text()),
+    }
+
+
+def _datasets(group: h5py.Group) -> Iterator[tuple[str, bytes]]:
+    names: list[str] = []
+    group.visit(names.append)
+    for name in names:
+        if isinstance(group[name], h5py.Dataset):
+            yield name, np.asarray(group[name]).tobytes()
+
+
+def chosen(random_numbers: random.Random, done: int) -> Kill:
+    """Choose what happens next to a training that has taken so many steps."""
+    step = random_numbers.randint(1, max(1, EPOCHS * STEPS - done))
+    match random_numbers.randrange(6):
+        case 0 | 1:
+            return Kill(step=step)
+        case 2:
+            return Kill(step=step, seconds=random_numbers.random())
+        case 3:
+            return Kill(write=random_numbers.choice(WRITES))
+        case 4:
+            return Kill(signal.SIGTERM, step, random_numbers.choice((0.0, random_numbers.random())))
+        case _:
+            return Kill(signal.SIGINT, step, random_numbers.choice((0.0, random_numbers.random())))
+
+
+def steps_in(folder: Path) -> int:
+    """Count the steps of the latest state."""
+    found = state_files(folder / "checkpoints")
+    reached = read_state(found[-1])[0] if found else None
+    return STEPS * reached.epochs + reached.steps if reached else 0
+
+
+def survives(task: str, folder: Path, kills: list[Kill], often: int | None, whole: dict[str, Any]) -> list[str]:
+    """Kill a training so, let it end and compare; gives what is wrong."""
+    wrong = []
+    for kill in kills:
+        before = steps_in(folder)
+        ended = train(task, folder, kill, often)
+        if ended not in (0, ENDED[signal.Signals(kill.number)]):
+            wrong.append(f"{kill} ended with {ended}")
+        # Of an epoch whose steps are all taken but that is not measured, the last one is taken again.
+        least = before + kill.step - ((before + kill.step) % STEPS == 0)
+        if ended > 0 and steps_in(folder) < least:
+            wrong.append(f"{kill} lost steps: {steps_in(folder)} of {least} are kept")
+    if (ended := train(task, folder)) != 0:
+        return [*wrong, f"the continuation ended with {ended}"]
+    found = kept(folder)
+    wrong += [f"{name} differs" for name in whole if found[name] != whole[name]]
+    left = [path.name for path in folder.rglob(".*")]
+    return [*wrong, *(f"{name} is left" for name in left)]
+
+
+def kill_many(times: int, seed: int, tasks: tuple[str, ...] = tuple(TASKS), most: int = 3) -> int:
+    """Kill so many times, one line a run; gives how many kills went wrong."""
+    random_numbers, tried, failed = random.Random(seed), 0, 0
+    with registered(), ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        whole: dict[str, dict[str, Any]] = {}
+        while tried < times:
+            task = tasks[(tried // most) % len(tasks)] if most > 1 else tasks[tried % len(tasks)]
+            if task not in whole:
+                if (ended := train(task, place / task)) != 0:
+                    sys.exit(f"{task} does not train ({ended}): {(place / f'{task}.txt').read_text()}")
+                whole[task] = kept(place / task)
+            folder, kills = place / f"{task}-{tried}", []
+            count = min(times - tried, random_numbers.randint(1, most))
+            done = 0
+            for _ in range(count):
+                kills.append(chosen(random_numbers, done))
+                done = min(EPOCHS * STEPS - 1, done + kills[-1].step)
+            often = random_numbers.choice((None, 1, 2, 5))
+            began = time.monotonic()
+            wrong = survives(task, folder, kills, often, whole[task])
+            tried, failed = tried + count, failed + (count if wrong else 0)
+            told = "; ".join(map(str, kills)) + f"; checkpoints every {often or 'five minutes'}"
+            print(f"{task}: {told}: {', '.join(wrong) or 'same bits'} ({time.monotonic() - began:.0f} s)", flush=True)
+            if wrong:
+                print((place / f"{folder.name}.txt").read_text()[-4000:])
+    print(f"kills: tried {tried}, passed {tried - failed}, failed {failed}")
+    return failed
+
+
+def main() -> int:
+    """Read the command line; gives the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    arguments = parser.parse_args()
+    return 1 if kill_many(arguments.times, arguments.seed, tuple(arguments.tasks)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
