@@ -112,14 +112,12 @@ def kept(folder: Path) -> dict[str, Any]:
     """Give all that a training leaves, as what can be compared to the bit."""
     reached, arrays = read_state(state_files(folder / "checkpoints")[-1])
     rows = read_history(folder / "history.csv")
-    with zipfile.ZipFile(folder / "model.keras") as model:
-        with h5py.File(io.BytesIO(model.read("model.weights.h5"))) as weights:
-            found = dict(_datasets(weights))
+    weights = io.BytesIO(zipfile.ZipFile(folder / "model.keras").read("model.weights.h5"))
     return {
         "state": {name: (str(array.dtype), array.shape, array.tobytes()) for name, array in arrays.items()},
         "reached": (reached.epochs, reached.steps),
         "history.csv": [{name: value for name, value in row.items() if "seconds" not in name} for row in rows],
-        "model.keras": found,
+        "model.keras": dict(_datasets(h5py.File(weights))),
         "best.json": json.loads((folder / "checkpoints/best.json").read_text()),
         "metrics.json": json.loads((folder / "metrics.json").read_text()),
     }
