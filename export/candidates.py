@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,11 @@ from .formats.registry import FORMATS
 from .formats.variant import Variant
 from .runners.base import Runner
 from .signatures import KerasModel
-from .tasks.base import ExportTask
+from .tasks.base import ExportTask, Facts
 
 if TYPE_CHECKING:
+    from ..trainers.data.example import Source
+    from .card import Thresholds
     from .formats.base import Pictures
 
 
@@ -50,6 +52,15 @@ class Candidates:
         passed = {name: known for name, (known, _) in self.files.items() if name not in self.refused}
         # They were made here, of a model that was loaded.
         self.runners = {name: known.open(self.folder / name, trust=True) for name, known in passed.items()}
+
+    def complete(self, task: ExportTask, source: Source, facts: Facts, thresholds: Mapping[str, Thresholds]) -> None:
+        """Put what is known now into each file, such as its best `thresholds`; see `Format.complete`."""
+        for name, runner in self.runners.items():
+            known, _ = self.files[name]
+            self.runners[name], said = known.complete(runner, task, source, facts, thresholds[name])
+            if said:
+                self.refused[name] = said
+        self.drop()
 
     def drop(self) -> None:
         """Remove what was refused; MetricfitError where that is every file, or one and the export is a strict one."""

@@ -12,7 +12,7 @@ from ..trainers.errors import DataError
 from ..trainers.files import write_json
 from ..trainers.geometry import RESIZINGS
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 CARD_NAME = "card.json"
 
 
@@ -25,6 +25,13 @@ class Tensor(TypedDict):
     dtype: str
     scale: float | None
     zero_point: int | None
+
+
+class SignatureEntry(TypedDict):
+    """A signature that takes and gives other tensors than a file's first ones."""
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
 
 
 class Thresholds(TypedDict):
@@ -52,6 +59,7 @@ class FileEntry(TypedDict):
     sha256: str
     input: Tensor
     outputs: list[Tensor]
+    signatures: dict[str, SignatureEntry]  # further ones, for pictures of any size; a .tflite file has none
     operators: dict[str, int]
     metrics: dict[str, float]
     thresholds: Thresholds
@@ -177,6 +185,7 @@ _ADDED: dict[int, dict[str, Any]] = {
     2: {"resizing": "stretch", "outputs": [], "description": "", "per_class": []},
     3: {"limits": "", "tests": {}},
     4: {"intervals": {}, "refused": {}, "warnings": []},
+    5: {"signatures": {}},
 }
 """By version the fields that it added, and what they are in a card from before."""
 

@@ -128,6 +128,8 @@ def export_run(
             warnings.append(f"On the validation data {expected.warning}")
         files.refused |= {file: verdict.refusal for file, verdict in verdicts.items() if verdict.refusal}
         files.drop()
+        thresholds = {file: found.thresholds for file, found in measured.items()}
+        files.complete(task, validation, task.keras_facts(model), thresholds)
         tested = {
             text: compare(task, reference, files, source, config, quiet=quiet)[1]
             for text, source in test_sources.items()
@@ -140,7 +142,7 @@ def export_run(
             file: {
                 "kind": files.files[file][0].kind,
                 "variant": files.files[file][1].name,
-                **files.files[file][0].describe(folder / file, task),
+                **files.files[file][0].describe(runner, task),
                 **measured[file].to_dict(),
                 "parity": verdicts[file].differences,
                 "intervals": verdicts[file].intervals,

@@ -14,10 +14,28 @@ else:
 SIGNATURE = "serving_default"
 """Name of every model's first signature: what runners run."""
 IMAGE = "image"
-"""Name of every signature's input: uint8 [B, S, S, 3], RGB in 0..255."""
+"""Name of the input of signatures that take pixels: RGB in 0..255, uint8 [B, S, S, 3], of `PICTURES` [B, H, W, 3]."""
+
+PICTURES = "pictures"
+"""The signature of a SavedModel that takes pixels of pictures of any one size, and answers in their own pixels."""
+ENCODED = "encoded_pictures"
+"""The one that takes the bytes of JPEG and PNG files, each of a size of its own, and answers in their own pixels."""
+IMAGE_BYTES = "image_bytes"
+"""Name of its input: string [B]."""
+
+INPUTS = {
+    PICTURES: {IMAGE: "[B, H, W, 3], RGB, 0 to 255, any H and W, the same for all of a call"},
+    ENCODED: {IMAGE_BYTES: "[B], the bytes of JPEG or PNG files, each of any size; EXIF turns them"},
+}
+"""Description of the inputs of these two by name."""
+SIZE_OUTPUTS = {"height": "[B], of each picture in pixels, upright", "width": "[B]"}
+"""Description of what every `ENCODED` gives besides its task's outputs."""
 
 Tensors = dict[str, Any]
 """TensorFlow's tensors by name."""
+
+Signature = tuple[Callable[..., Tensors], Mapping[str, Any]]
+"""A function of named tensors, and what they are: their TensorSpecs."""
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trainers.files import digest
-from ..signatures import IMAGE, KerasModel
+from ..signatures import ENCODED, IMAGE, INPUTS, PICTURES, SIZE_OUTPUTS, KerasModel
 from .variant import Variant
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..card import ModelCard
+    from ...trainers.data.example import Source
+    from ..card import ModelCard, Thresholds
     from ..runners.base import Runner
-    from ..tasks.base import ExportTask
+    from ..tasks.base import ExportTask, Facts
 
     Pictures = np.ndarray | None
 
 Variants = list[Variant]
-Contents = tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]
-"""Shape, dtype, scale and zero point of a file's input, the same of its outputs by name, and its operators counted."""
+Tensors = dict[str, dict[str, Any]]
+"""Shape, dtype, scale and zero point of tensors by name."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a file."""
+
+    image: dict[str, Any]  # shape, dtype, scale and zero point of its input
+    outputs: Tensors
+    operators: dict[str, int]  # counted by name
+    further: dict[str, tuple[Tensors, Tensors]] = field(default_factory=dict)  # inputs and outputs by signature
 
 
 class Format(ABC):
@@ -49,6 +61,15 @@ class Format(ABC):
         Gives the files that could not be made, by name, with why in a sentence.
         """
 
+    def complete(
+        self, runner: Runner, task: ExportTask, source: Source, facts: Facts, thresholds: Thresholds
+    ) -> tuple[Runner, str]:
+        """Put into a file what is known once it was compared, and check that.
+
+        Gives the file opened again, where it has changed, and why it does not pass; by default it does as it is.
+        """
+        return runner, ""
+
     @abstractmethod
     def recognises(self, path: Path) -> bool:
         """Tell whether an existing file or folder is of this format."""
@@ -60,17 +81,26 @@ class Format(ABC):
         """Make a runner of a file; DataError where it cannot be read, UsageError of no known task or untrusted code."""
 
     @abstractmethod
-    def contents(self, path: Path) -> Contents:
-        """Look into a file."""
+    def contents(self, runner: Runner) -> Contents:
+        """Look into a file that is open."""
 
-    def describe(self, path: Path, task: ExportTask) -> dict[str, Any]:
-        """Give the card's facts about a file: bytes, sha256, input, outputs, operators (counted by name)."""
-        image, outputs, operators = self.contents(path)
-        size, sha256 = digest(path)
+    def describe(self, runner: Runner, task: ExportTask) -> dict[str, Any]:
+        """Give the card's facts about a file: bytes, sha256, input, outputs, operators and further signatures."""
+        contents = self.contents(runner)
+        size, sha256 = digest(runner.path)
+        texts = {PICTURES: task.pictures, ENCODED: {**SIZE_OUTPUTS, **task.encoded}}
+
+        def listed(tensors: Tensors, described: Mapping[str, str]) -> list[dict[str, Any]]:
+            return [{"name": name, "description": text, **tensors[name]} for name, text in described.items()]
+
         return {
             "bytes": size,
             "sha256": sha256,
-            "input": {"name": IMAGE, "description": "[B, S, S, 3], RGB, 0 to 255", **image},
-            "outputs": [{"name": name, "description": text, **outputs[name]} for name, text in task.outputs.items()],
-            "operators": operators,
+            "input": {"name": IMAGE, "description": "[B, S, S, 3], RGB, 0 to 255", **contents.image},
+            "outputs": listed(contents.outputs, task.outputs),
+            "operators": contents.operators,
+            "signatures": {
+                name: {"inputs": listed(inputs, INPUTS[name]), "outputs": listed(outputs, texts[name])}
+                for name, (inputs, outputs) in contents.further.items()
+            },
         }

@@ -7,11 +7,19 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from ..signatures import IMAGE, SIGNATURE, Stages, Tensors
+from ..signatures import IMAGE, SIGNATURE, Signature, Stages, Tensors
+
+Further = Callable[[Callable[[tf.Tensor], Tensors]], Mapping[str, Signature]]
+"""Makes signatures by name, from the function of `SIGNATURE`."""
 
 
-def write_stages(stages: Stages, path: str | Path, specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
-    """Write a SavedModel with a signature for each tail, of inputs `specs`; gives specs of the body's outputs."""
+def write_stages(
+    stages: Stages, path: str | Path, specs: Mapping[str, tf.TensorSpec], further: Further | None = None
+) -> dict[str, tf.TensorSpec]:
+    """Write a SavedModel with a signature for each tail, of inputs `specs`, and further ones.
+
+    Gives specs of the body's outputs.
+    """
     # An `image` of any number type reaches the body as float32; the weights are written once, which is much faster.
     given = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
 
@@ -35,6 +43,9 @@ def write_stages(stages: Stages, path: str | Path, specs: Mapping[str, tf.Tensor
         return constant
 
     signatures = {name: signature(stages.tails.get(name)) for name in stages.tails or (SIGNATURE,)}
+    for name, (function, inputs) in (further(signatures[SIGNATURE]) if further else {}).items():
+        named = [tf.TensorSpec(spec.shape, spec.dtype, name=one) for one, spec in inputs.items()]
+        signatures[name] = tf.function(function, input_signature=named, autograph=False)
     module = tf.Module()
     module.served = list(signatures.values())
     tf.saved_model.save(module, str(path), signatures=signatures)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trainers.machine import held_back_stderr
-from ..signatures import IMAGE, SIGNATURE, KerasModel
-from .base import Contents, Format, Variants
+from ..signatures import ENCODED, IMAGE, PICTURES, SIGNATURE, KerasModel
+from .base import Contents, Format, Tensors, Variants
 from .variant import Variant
 
 if TYPE_CHECKING:
-    from .base import ExportTask, ModelCard, Pictures, Runner
+    from .base import ExportTask, Facts, ModelCard, Pictures, Runner, Source, Thresholds
 
 
 class SavedModel(Format):
-    """A SavedModel with the task's signatures, from `image` uint8 [B, S, S, 3], any B; its weights are constants."""
+    """A SavedModel with the task's signatures, from `image` uint8 [B, S, S, 3], any B; its weights are constants.
+
+    Two more, `PICTURES` and `ENCODED`, take pictures of any size, as TensorFlow Serving's clients have them.
+    """
 
     name = "savedmodel"
     kind = "saved_model"
@@ -30,13 +35,32 @@ class SavedModel(Format):
         """Write the folder."""
         import tensorflow as tf
 
+        from ..serving.build import picture_signatures
         from .functions import write_stages
 
         size = task.keras_size(model)
+        assert size is not None
+        specs = {IMAGE: tf.TensorSpec((None, size, size, 3), tf.uint8)}
         for variant in variants:
-            specs = {IMAGE: tf.TensorSpec((None, size, size, 3), tf.uint8)}
-            write_stages(task.stages(model), folder / variant.file, specs)
+            further = partial(picture_signatures, task, size, task.keras_facts(model))
+            write_stages(task.stages(model), folder / variant.file, specs, further)
         return {}
+
+    def complete(
+        self, runner: Runner, task: ExportTask, source: Source, facts: Facts, thresholds: Thresholds
+    ) -> tuple[Runner, str]:
+        """Put its best thresholds into the folder, and requests to warm a server up; try its further signatures."""
+        from ..runners.saved_model import SavedModelRunner
+        from ..serving.check import departure
+        from ..serving.thresholds import set_thresholds
+        from ..serving.warmup import write_warmup
+
+        levels = thresholds["per_class"] or [thresholds["optimal"]] * max(1, len(facts.class_names))
+        set_thresholds(runner.path, levels)
+        opened = SavedModelRunner(runner.path)
+        write_warmup(opened.path, opened.size, opened.signatures)
+        said = departure(task, opened, source, facts.resizing, levels)
+        return opened, f"{opened.path.name}: its {said}. Please report this as a bug" if said else ""
 
     def recognises(self, path: Path) -> bool:
         """Look for the file that every SavedModel has."""
@@ -51,17 +75,27 @@ class SavedModel(Format):
 
         return SavedModelRunner(path, card=card, trust=trust)
 
-    def contents(self, path: Path) -> Contents:
+    def contents(self, runner: Runner) -> Contents:
         """Read the signatures, and the graph of the first one: the others are the same network."""
-        import tensorflow as tf
+        from ..runners.saved_model import SavedModelRunner
 
-        signatures = tf.saved_model.load(str(path)).signatures
+        assert isinstance(runner, SavedModelRunner)
+        signatures = runner.signatures
         first = signatures[SIGNATURE]
         definition = first.graph.as_graph_def()
         nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
         image = first.structured_input_signature[1][IMAGE]
-        outputs = {name: _tensor(spec) for one in signatures.values() for name, spec in one.structured_outputs.items()}
-        return _tensor(image), outputs, dict(sorted(Counter(node.op for node in nodes).items()))
+        tensors = {
+            name: (_tensors(one.structured_input_signature[1]), _tensors(one.structured_outputs))
+            for name, one in signatures.items()
+        }
+        further = {name: tensors.pop(name) for name in (PICTURES, ENCODED) if name in tensors}
+        outputs = {name: found for _, some in tensors.values() for name, found in some.items()}
+        return Contents(_tensor(image), outputs, dict(sorted(Counter(node.op for node in nodes).items())), further)
+
+
+def _tensors(specs: Mapping[str, Any]) -> Tensors:
+    return {name: _tensor(spec) for name, spec in specs.items()}
 
 
 def _tensor(spec: Any) -> dict[str, Any]:

@@ -57,16 +57,16 @@ class TFLite(Format):
 
         return TFLiteRunner(path, card=card, threads=threads)
 
-    def contents(self, path: Path) -> Contents:
+    def contents(self, runner: Runner) -> Contents:
         """Ask the interpreter for the tensors, and the file itself for its operators."""
         from ai_edge_litert.interpreter import Interpreter
 
         from .tflite_graphs import read_operators
 
-        interpreter = Interpreter(str(path), num_threads=1)
-        runners = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
-        outputs = {name: _tensor(found) for runner in runners for name, found in runner.get_output_details().items()}
-        return _tensor(runners[0].get_input_details()[IMAGE]), outputs, read_operators(path)
+        interpreter = Interpreter(str(runner.path), num_threads=1)
+        signatures = [interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()]
+        outputs = {name: _tensor(found) for one in signatures for name, found in one.get_output_details().items()}
+        return Contents(_tensor(signatures[0].get_input_details()[IMAGE]), outputs, read_operators(runner.path))
 
 
 def _tensor(details: dict[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Runner(ABC):
         return self._task.finish(self._run(images))
 
     def outputs(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
-        """Run one of the task's signatures, such as `labels`, on uint8 [B, S, S, 3]; gives its outputs by name."""
+        """Run one of the file's signatures, such as `labels`, on what it takes; gives its outputs by name."""
         return self._run(np.asarray(images), signature)
 
     def latency_ms(self, image: np.ndarray, *, repeats: int = 30, seconds: float = 3.0) -> float:

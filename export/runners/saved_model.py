@@ -1,6 +1,8 @@
 """Runs SavedModels with TensorFlow, of any task."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,16 +35,22 @@ class SavedModelRunner(Runner):
                 f"the signature {SIGNATURE} of {path} must have one input, got {len(inputs)}: expected a "
                 f"{alternatives()} model"
             )
-        ((self._input, image),) = inputs.items()
-        self._dtype = image.dtype
+        ((_, image),) = inputs.items()
         shapes = {name: _shape(found.shape) for name, found in signature.structured_outputs.items()}
         task, size = task_of_outputs(_shape(image.shape), shapes, path)
         super().__init__(task, path, size=size, card=card)
         self.trusted = trust
 
+    @property
+    def signatures(self) -> Mapping[str, Any]:
+        """Its signatures by name, as TensorFlow has them."""
+        return self._loaded.signatures
+
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
-        given = {self._input: tf.constant(images.astype(self._dtype.as_numpy_dtype, copy=False))}
-        return {name: found.numpy() for name, found in self._loaded.signatures[signature](**given).items()}
+        function = self._loaded.signatures[signature]
+        ((name, spec),) = function.structured_input_signature[1].items()
+        given = {name: tf.constant(images.astype(spec.dtype.as_numpy_dtype, copy=False))}
+        return {name: found.numpy() for name, found in function(**given).items()}
 
 
 def _shape(shape: tf.TensorShape) -> list:

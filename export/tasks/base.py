@@ -3,13 +3,21 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ...trainers.metrics.catalogue import CATALOGUE
 from ..parity.agreement import Agreement, MapAgreement
-from ..signatures import KerasModel, Stages
+from ..signatures import KerasModel, Stages, Tensors
+
+if TYPE_CHECKING:
+    from ..serving.resizing import Frame
+else:
+    Frame = Any  # a name for annotations, since nothing here imports TensorFlow
+
+SAME_SCORE = 1e-4
+"""By which scores may differ that one network gives, once alone and once with what surrounds it."""
 
 Answer = np.ndarray | tuple[np.ndarray, ...]
 """What a runner gives for a batch of pictures, see `Runner.__call__`."""
@@ -42,6 +50,8 @@ class ExportTask(ABC):
     main: ClassVar[tuple[str, ...]]  # metrics whose difference from the Keras model's is in the card
     batch_size: ClassVar[int] = 16  # pictures at a time when files are compared
     second: ClassVar[str] = ""  # a further signature, whose outputs must be those of the first in other words
+    pictures: ClassVar[Mapping[str, str]]  # of the signature `PICTURES` the description of each output, by name
+    encoded: ClassVar[Mapping[str, str]]  # of `ENCODED` those of the outputs besides `height` and `width`
 
     @abstractmethod
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
@@ -66,6 +76,21 @@ class ExportTask(ABC):
     @abstractmethod
     def stages(self, model: KerasModel) -> Stages:
         """Cut a Keras model into what is quantised and what is not."""
+
+    @abstractmethod
+    def restore(self, found: Tensors, frame: Frame, thresholds: Any) -> Tensors:
+        """Bring the outputs of `SIGNATURE` into the pictures' own pixels: those of `PICTURES`, as a predictor has them.
+
+        In TensorFlow; the thresholds are float32 [C], by class.
+        """
+
+    @abstractmethod
+    def carried(self, restored: Tensors) -> Tensors:
+        """Make the outputs of `ENCODED`, without the axis of pictures, of those of `PICTURES` for one picture."""
+
+    @abstractmethod
+    def departure(self, found: Mapping[str, np.ndarray], expected: Any, thresholds: np.ndarray) -> str:
+        """Say how the outputs of `PICTURES` for one picture depart from what `Target.unfit` gives; empty if nowhere."""
 
     def finish(self, outputs: dict[str, np.ndarray]) -> Answer:
         """Make what a runner gives of a signature's outputs."""

@@ -6,10 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...trainers.geometry import box_areas
 from ..parity.agreement import Agreement
 from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
-from .base import ExportTask, Facts, figure, square_side
+from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
 
+SHOWN = "shown"
+_SAME_PLACE = 0.05  # pixels of the picture by which what one network gives may differ
 _KINDS = {"boxes": np.float32, "scores": np.float32, "classes": np.int32, "count": np.int32}
 
 
@@ -23,6 +26,14 @@ class DetectionExport(ExportTask):
         "classes": "[B, K], index into the card's class_names",
         "count": "[B], how many of the K are boxes; behind them boxes and scores are 0 and classes -1",
     }
+    pictures: ClassVar = {
+        "boxes": "[B, K, 4], (x0, y0, x1, y1) in pixels of the picture, x1 and y1 exclusive",
+        "scores": "[B, K], 0 to 1, in falling order",
+        "classes": "[B, K], index into the card's class_names",
+        "count": "[B], how many of the K are boxes; behind them boxes and scores are 0 and classes -1",
+        SHOWN: "[B, K], whether a box's score reaches the card's best threshold of its class in this file",
+    }
+    encoded: ClassVar = pictures
     main = ("ap", "ap50", "olrp")
     batch_size = 8
     form = "boxes [B, K, 4], scores [B, K], classes [B, K] and count [B]"
@@ -78,6 +89,43 @@ class DetectionExport(ExportTask):
             return dict(zip(self.outputs, detections(logits, deltas, model.anchors, model.size)))
 
         return Stages(heads, {SIGNATURE: finish})
+
+    def restore(self, found: Tensors, frame: Frame, thresholds: Any) -> Tensors:
+        """Bring the boxes into the picture, without those that lie in the padding alone."""
+        import tensorflow as tf
+
+        from ..serving.resizing import unfit_boxes
+
+        boxes = unfit_boxes(found["boxes"], frame)
+        areas = tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+        counted = tf.range(tf.shape(boxes)[1]) < found["count"][:, None]
+        inside = counted & (areas > 0)
+        order = tf.argsort(tf.cast(~inside, tf.int32), axis=1, stable=True)
+        boxes, scores, classes = (
+            tf.gather(part, order, batch_dims=1) for part in (boxes, found["scores"], found["classes"])
+        )
+        count = tf.reduce_sum(tf.cast(inside, tf.int32), axis=1)
+        kept = tf.range(tf.shape(boxes)[1]) < count[:, None]
+        shown = kept & (scores >= tf.gather(thresholds, tf.maximum(classes, 0)))
+        boxes, scores = tf.where(kept[..., None], boxes, 0.0), tf.where(kept, scores, 0.0)
+        return {"boxes": boxes, "scores": scores, "classes": tf.where(kept, classes, -1), "count": count, SHOWN: shown}
+
+    def carried(self, restored: Tensors) -> Tensors:
+        """As they are: they have the same shape whatever the picture's."""
+        return {name: part[0] for name, part in restored.items()}
+
+    def departure(self, found: Mapping[str, np.ndarray], expected: Any, thresholds: np.ndarray) -> str:
+        """Compare box by box: they come from the same network, in the same order."""
+        boxes, scores, classes = expected
+        inside = box_areas(boxes) > 0
+        count = int(found["count"])
+        if count != inside.sum() or not np.array_equal(found["classes"][:count], classes[inside]):
+            return f"has {count} boxes where {inside.sum()} are to be, or others"
+        off = np.abs(found["boxes"][:count] - boxes[inside]).max(initial=0)
+        if off > _SAME_PLACE or np.abs(found["scores"][:count] - scores[inside]).max(initial=0) > SAME_SCORE:
+            return f"has boxes that are up to {off:.3g} pixels off, or their scores"
+        fits = np.array_equal(found[SHOWN][:count], found["scores"][:count] >= thresholds[found["classes"][:count]])
+        return "" if fits and not found[SHOWN][count:].any() else "does not tell which boxes reach their threshold"
 
     def finish(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """Give boxes, scores, classes and count."""

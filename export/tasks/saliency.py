@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from ..signatures import KerasModel, Stages, Tensors
-from .base import ExportTask, Facts, figure, square_side
+import numpy as np
 
-OUTPUT = "saliency"
+from ..signatures import KerasModel, Stages, Tensors
+from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
+
+OUTPUT, MASK = "saliency", "mask"
 
 
 class SaliencyExport(ExportTask):
@@ -15,6 +17,14 @@ class SaliencyExport(ExportTask):
 
     name = "saliency"
     outputs: ClassVar = {OUTPUT: "[B, S, S], how salient each pixel is, 0 to 1"}
+    pictures: ClassVar = {
+        OUTPUT: "[B, H, W], how salient each pixel is, 0 to 1",
+        MASK: "[B, H, W], 255 where that reaches the card's best threshold of this file, else 0",
+    }
+    encoded: ClassVar = {
+        f"{OUTPUT}_bytes": "[B], a PNG file of the picture's size, grey, 0 to 255 for 0 to 1",
+        f"{MASK}_bytes": "[B], a PNG file of the picture's size, 255 and 0 as in the mask",
+    }
     form = f"{OUTPUT} [B, S, S]"
     facts = Facts(class_names=("background", "salient"), palette=((0, 0, 0), (255, 255, 255)))
     main = ("max_f", "mean_f", "mae")
@@ -66,6 +76,29 @@ class SaliencyExport(ExportTask):
             return {OUTPUT: tf.sigmoid(tf.cast(model(image, training=False), tf.float32))}
 
         return Stages(body)
+
+    def restore(self, found: Tensors, frame: Frame, thresholds: Any) -> Tensors:
+        """Enlarge the map, and cut it."""
+        import tensorflow as tf
+
+        from ..serving.resizing import unfit_maps
+
+        saliency = unfit_maps(found[OUTPUT], frame)
+        return {OUTPUT: saliency, MASK: tf.where(saliency >= thresholds[0], tf.constant(255, tf.uint8), 0)}
+
+    def carried(self, restored: Tensors) -> Tensors:
+        """Both as PNG files."""
+        from ..serving.encoding import png_of, png_of_scores
+
+        saliency, mask = f"{OUTPUT}_bytes", f"{MASK}_bytes"
+        return {saliency: png_of_scores(restored[OUTPUT][0]), mask: png_of(restored[MASK][0])}
+
+    def departure(self, found: Mapping[str, np.ndarray], expected: Any, thresholds: np.ndarray) -> str:
+        """Compare the maps, and each mask with its map."""
+        if (largest := float(np.abs(found[OUTPUT] - expected).max())) > SAME_SCORE:
+            return f"has a map that is up to {largest:.3g} off"
+        fits = np.array_equal(found[MASK], np.where(found[OUTPUT] >= thresholds[0], 255, 0))
+        return "" if fits else "has a mask that is not that of its map"
 
     def judging(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Judge by the convention that papers report, with the training's own weight of precision."""

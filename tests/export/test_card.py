@@ -28,6 +28,7 @@ FILE = {
     "sha256": "ab",
     "input": TENSOR,
     "outputs": [{**TENSOR, "scale": 0.5, "zero_point": 3}],
+    "signatures": {"pictures": {"inputs": [TENSOR], "outputs": [{**TENSOR, "name": "mask"}]}},
     "operators": {"CONV_2D": 2},
     "metrics": {"max_f": 0.5},
     "thresholds": THRESHOLDS,
@@ -87,7 +88,7 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=5), "schema_version"),
+        (change("schema_version", value=6), "schema_version"),
         (change("schema_version", value=1), "is not a field"),
         (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
@@ -107,6 +108,7 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
         (change("files", "model_int8.tflite", "bytes", value=1.5), "files.model_int8.tflite.bytes"),
         (change("files", "model_int8.tflite", "outputs", 0, "dtype", value=KeyError), r"outputs\[0\].dtype is missing"),
         (change("files", "model_int8.tflite", "operators", "CONV_2D", value="2"), "operators.CONV_2D"),
+        (change("files", "model_int8.tflite", "signatures", "pictures", "outputs", value=KeyError), "outputs is"),
         (change("files", "model_int8.tflite", "thresholds", "optimal", value=2.0), "model_int8.tflite.thresholds"),
         (change(*OF_OTHER, "images", value=KeyError), "tests.folder:other.images is missing"),
         (change(*OF_OTHER, "thresholds", "band", value=[0.6, 0.7]), "tests.folder:other.thresholds"),
@@ -124,7 +126,7 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
 
 
 def in_version_3() -> dict:
-    file = {name: value for name, value in FILE.items() if name not in ("intervals", "warnings")}
+    file = {name: value for name, value in FILE.items() if name not in ("intervals", "warnings", "signatures")}
     values = {name: value for name, value in a_card().to_dict().items() if name not in ("refused", "warnings")}
     return json.loads(json.dumps({**values, "schema_version": 3, "files": {"model_int8.tflite": file}}))
 
@@ -148,13 +150,13 @@ def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
     card = card_from_dict(in_version_3())
     entry = card.files["model_int8.tflite"]
     assert (card.refused, card.warnings, entry["intervals"], entry["warnings"]) == ({}, [], {}, [])
-    assert (card.limits, entry["tests"]) == ("not for cats", FILE["tests"])
+    assert (card.limits, entry["tests"], entry["signatures"]) == ("not for cats", FILE["tests"], {})
 
 
 @pytest.mark.parametrize("values", [in_version_1(), in_version_2()], ids=["1", "2"])
 def test_cards_of_earlier_versions_are_brought_up_to_date(values, tmp_path):
     card = card_from_dict(copy.deepcopy(values))
-    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (4, "", {})
+    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (5, "", {})
     assert read_card(write_card(card, tmp_path)) == card
     (output,) = [name for name in values["files"]["model_int8.tflite"] if name.startswith("output")]
     del values["files"]["model_int8.tflite"][output]

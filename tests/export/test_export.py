@@ -110,7 +110,7 @@ def _check_figures(entry, file, data, held_out):
 
 def test_the_saved_model_s_signature_is_the_documented_one(exported):
     loaded = tf.saved_model.load(str(exported / "saved_model"))
-    assert list(loaded.signatures) == ["serving_default"]
+    assert list(loaded.signatures) == ["serving_default", "pictures", "encoded_pictures"]
     signature = loaded.signatures["serving_default"]
     ((name, image),) = signature.structured_input_signature[1].items()
     ((output, saliency),) = signature.structured_outputs.items()

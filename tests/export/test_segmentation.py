@@ -89,7 +89,7 @@ def test_every_file_gives_what_keras_gives(file, exported, pictures, expected):
 
 def test_both_signatures_are_for_any_program(exported, pictures, expected):
     loaded = tf.saved_model.load(str(exported / "saved_model"))
-    assert set(loaded.signatures) == {"serving_default", "labels"}
+    assert set(loaded.signatures) == {"serving_default", "labels", "pictures", "encoded_pictures"}
     for count in (1, 3):
         labels = loaded.signatures["labels"](image=tf.constant(pictures[:count]))["labels"]
         np.testing.assert_array_equal(labels, expected[:count].argmax(axis=-1))
