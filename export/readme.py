@@ -7,8 +7,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from .card import ModelCard
+from .card import ModelCard, Tensor
 from .formats.registry import by_rank
+from .signatures import ENCODED, PICTURES, SIGNATURE
 from .tasks import get_task
 from .tasks.base import Column
 
@@ -41,6 +42,20 @@ _PROGRAMS = {
     pixels = small[None]
 """,
 }
+
+_SERVER = """\
+    docker run -p 8501:8501 -v "$$PWD/{file}:/models/$served/1" -e MODEL_NAME=$served tensorflow/serving"""
+_CLIENT = """\
+    import base64
+    import json
+    import urllib.request
+
+    photo = base64.b64encode(open("photo.jpg", "rb").read()).decode()
+    body = {"signature_name": "encoded_pictures", "instances": [{"b64": photo}]}
+    url = "http://localhost:8501/v1/models/$served:predict"
+    reply = urllib.request.urlopen(url, json.dumps(body).encode())
+    (found,) = json.load(reply)["predictions"]
+"""
 
 
 def readme(card: ModelCard) -> str:
@@ -77,6 +92,7 @@ def readme(card: ModelCard) -> str:
         "In Python, in this folder:",
         blocks["python"],
         *_programs(card, blocks),
+        *_serving(card, blocks),
         "## Data",
         f"- Training: {card.data.get('training', '')}, {card.data.get('training_images', 0)} pictures\n"
         f"- Validation: {card.data.get('validation', '')}, {card.data.get('validation_images', 0)} pictures\n"
@@ -107,6 +123,7 @@ def _filled(text: str, card: ModelCard) -> str:
     known = {
         **{name: f"{value:.4f}" for name, value in card.metrics.items()},
         "size": card.input_size,
+        "served": re.sub(r"\W+", "_", card.name),
         "classes": len(card.class_names),
         "class_names": ", ".join(card.class_names[:_MOST_CLASSES]) + more,
         "optimal": f"{card.thresholds['optimal']:.3f}",
@@ -132,6 +149,36 @@ def _programs(card: ModelCard, blocks: dict[str, str]) -> list[str]:
             program = Template(blocks[known.kind]).substitute(file=variant.file, **values)
             programs.setdefault(known.kind, [known.heading, program])
     return [part for parts in programs.values() for part in parts]
+
+
+def _serving(card: ModelCard, blocks: dict[str, str]) -> list[str]:
+    """How a server gives its clients what a file with further signatures finds."""
+    found = [(name, entry) for name, entry in card.files.items() if entry["signatures"]]
+    if not found:
+        return []
+    ((name, entry),) = found
+    signatures = {SIGNATURE: {"inputs": [entry["input"]], "outputs": entry["outputs"]}, **entry["signatures"]}
+    rows = [
+        f"| `{signature}` | {_listed(tensors['inputs'])} | {_listed(tensors['outputs'])} |"
+        for signature, tensors in signatures.items()
+    ]
+    return [
+        "## TensorFlow Serving",
+        f"`{name}` takes any number of pictures a call. `{PICTURES}` and `{ENCODED}` resize them as `metricfit` does "
+        "and answer in their own pixels, with the best thresholds of this file. What is neither JPEG nor PNG, or is "
+        "damaged, ends a call.",
+        "\n".join(["| signature | takes | gives |", "| --- | --- | --- |", *rows]),
+        "A server, in this folder:",
+        _filled(_SERVER.format(file=name), card),
+        "A client of its REST interface, with nothing but Python:",
+        _filled(f"{_CLIENT}{blocks['rest']}", card),
+        "The same without a server, with TensorFlow:",
+        blocks["files"],
+    ]
+
+
+def _listed(tensors: Sequence[Tensor]) -> str:
+    return "; ".join(f"`{one['name']}` {one['dtype']} {one['description']}".replace("|", "/") for one in tensors)
 
 
 def _table(first: Cells, columns: Sequence[Column], rows: Sequence[tuple[Cells, Mapping[str, Any]]]) -> str:

@@ -517,6 +517,30 @@ MUTANTS: list[Mutant] = [
         ('classes.get(name, {}).get("threshold", optimal)', 'classes.get(name, {}).get("threshold", 0.0)'),
     ),
     *of(
+        "export/serving/taps.py",
+        "tests/export/serving/test_resizing.py",
+        ("last_part > 1e-3", "last_part > 0.5"),
+        ("    if columns:", "    if not columns:"),
+    ),
+    *of(
+        "export/serving/resizing.py",
+        "tests/export/serving/test_resizing.py",
+        ("tf.floor((sums + 2.0) * 0.25)", "tf.round(sums * 0.25)"),
+        ("maps = maps[:, : frame.inner_height, : frame.inner_width]", "maps = maps[:]"),
+    ),
+    *of(
+        "export/serving/decoding.py",
+        "tests/export/serving/test_decoding.py",
+        ("values // 256", "values // 257"),
+        ("return tf.cond(is_filler, lambda: rgba", "return tf.cond(rgba[0, 0, 3] > 0, lambda: rgba"),
+    ),
+    *of("export/serving/orientation.py", "tests/export/serving/test_decoding.py", ("(3, 4, 7, 8)", "(3, 4, 5, 8)")),
+    *of(
+        "export/serving/warmup.py",
+        "tests/export/serving/test_contract.py::test_the_requests_to_warm_up_are_answered_for_every_signature",
+        ("rest & 127 | 128", "rest & 127"),
+    ),
+    *of(
         "export/card.py",
         "tests/export/test_card.py",
         ("len(per_class) not in (0, classes)", "len(per_class) > classes"),

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 def png_of(values: tf.Tensor) -> tf.Tensor:
     """Encode uint8 [H, W] as a grey PNG file."""
-    return tf.io.encode_png(values[..., None])
+    # The fastest compression: the best one takes six times as long for a fifth less.
+    return tf.io.encode_png(values[..., None], compression=1)
 
 
 def png_of_scores(scores: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,10 @@ import base64
 import contextlib
 import io
 import json
+import re
 import sys
+import textwrap
+import urllib.request
 from types import SimpleNamespace
 
 import cv2
@@ -163,6 +166,42 @@ def test_rest_clients_send_base64_and_get_json(model):
     compare(model, {name: np.array(part) for name, part in answer.items()}, model.pictures[4])
     columns = json.loads(model.server.rest(raw.replace("instances", "inputs")))["outputs"]
     assert {name: part[0] for name, part in columns.items()} == answer
+
+
+def test_the_page_s_clients_run(model, monkeypatch, tmp_path, capsys):
+    """What the page beside the model says: the server's command, a client with nothing but Python, and TensorFlow."""
+    page = (model.folder / "README.md").read_text()
+    for name, listed in read_card(model.folder).files["saved_model"]["signatures"].items():
+        assert f"| `{name}` | `{listed['inputs'][0]['name']}`" in page
+    assert f"/models/{model.task}/1" in page
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", page, re.MULTILINE)
+    client, alone = (textwrap.dedent(block) for block in blocks if "encoded_pictures" in block)
+    monkeypatch.chdir(tmp_path)
+    for name in ("saved_model", "card.json"):
+        (tmp_path / name).symlink_to(model.folder / name)
+    Image.fromarray(model.pictures[3]).save("photo.jpg", quality=95)
+    asked = []
+
+    def answered(url, body):
+        asked.append(url)
+        return io.StringIO(model.server.rest(body.decode()))
+
+    monkeypatch.setattr(urllib.request, "urlopen", answered)
+    result, names = model.predictor("photo.jpg"), {}
+    exec(client, names)
+    assert asked == [f"http://localhost:8501/v1/models/{model.task}:predict"]
+    lines = capsys.readouterr().out.splitlines()
+    if model.task == "detection":
+        assert len(lines) == len(result.shown)
+        assert [line.split()[0] for line in lines] == [result.name(index) for index in result.shown.classes]
+    else:
+        name, expected = ("mask", result.mask) if model.task == "saliency" else ("labels", result.labels)
+        assert (decoded((tmp_path / f"{name}.png").read_bytes()) != expected).mean() < 1e-3
+        (tmp_path / f"{name}.png").rename("client.png")
+    exec(alone, names)
+    if model.task != "detection":
+        assert (tmp_path / f"{name}.png").read_bytes() == (tmp_path / "client.png").read_bytes()
+    compare(model, {name: part[0].numpy() for name, part in names["found"].items()}, result.image)
 
 
 def test_the_default_signature_is_as_before(model):
