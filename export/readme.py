@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from .card import ModelCard, Tensor
+from .card import ModelCard, SignatureEntry, Tensor
 from .formats.registry import by_rank
 from .signatures import ENCODED, PICTURES, SIGNATURE
 from .tasks import get_task
@@ -157,7 +157,10 @@ def _serving(card: ModelCard, blocks: dict[str, str]) -> list[str]:
     if not found:
         return []
     ((name, entry),) = found
-    signatures = {SIGNATURE: {"inputs": [entry["input"]], "outputs": entry["outputs"]}, **entry["signatures"]}
+    signatures: dict[str, SignatureEntry] = {
+        SIGNATURE: {"inputs": [entry["input"]], "outputs": entry["outputs"]},
+        **entry["signatures"],
+    }
     rows = [
         f"| `{signature}` | {_listed(tensors['inputs'])} | {_listed(tensors['outputs'])} |"
         for signature, tensors in signatures.items()
