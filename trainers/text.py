@@ -34,6 +34,11 @@ def shown(value: object, most: int = 60) -> str:
         text = repr(value)
     except ValueError:  # a whole number of more than 4300 digits
         text = "a very large number"
+    return cut(text, most)
+
+
+def cut(text: str, most: int = 60) -> str:
+    """Shorten a text that somebody gave, so that a sentence stays one."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 

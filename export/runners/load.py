@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...trainers.errors import DataError, UsageError
+from ...trainers.errors import DataError, UsageError, first_line
 from ...trainers.files import check_sha256
 from ...trainers.machine import held_back_stderr
 from ..card import CARD_NAME, ModelCard, read_card
 from ..formats.registry import FORMATS, by_rank
 from ..signatures import KerasModel
 from ..tasks import TASKS, alternatives, get_task
-from ..tasks.base import ExportTask
+from ..tasks.base import ExportTask, Facts
 from .base import Runner
 
 _FORMS = ["a run folder", "an exported model's folder", "a .keras file", *(known.form for known in FORMATS.values())]
@@ -85,10 +85,24 @@ def _open_keras(path: Path, trust: bool) -> Runner:
     model, task = load_keras(path, trust=trust)
     facts = task.keras_facts(model)
     if run:
-        facts = task.run_facts(facts, _json(path.parent / "metrics.json"))
+        facts = read_facts(task, facts, path.parent)
     runner = KerasRunner(model, path, task, facts=facts)
     runner.trusted = trust
     return runner
+
+
+def read_facts(task: ExportTask, facts: Facts, run: Path) -> Facts:
+    """Add to what is known of a model what the metrics.json of its run says of thresholds."""
+    path = run / "metrics.json"
+    try:
+        facts = task.run_facts(facts, _json(path))
+        for threshold in (facts.threshold or 0.0, *facts.per_class):
+            if not 0 <= threshold <= 1:
+                raise ValueError(f"{threshold} is not from 0 to 1")
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        message = f"{path} holds thresholds that are none ({first_line(error)}): train or evaluate again"
+        raise DataError(message) from error
+    return facts
 
 
 def _json(path: Path) -> dict[str, Any]:

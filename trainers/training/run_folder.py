@@ -12,12 +12,14 @@ from typing import Any, Self
 from ..errors import UsageError
 from ..files import left_beside, write_json
 from ..locking import LOCK, holds_nothing, refuse_locked
+from ..text import cut
 from .config import RunConfig
 from .config_files import NOT_PART_OF_A_RUN, as_meant, to_dict
 from .states import state_files
 
 log = logging.getLogger("metricfit")
 
+_NAMED = 5  # of the settings that differ; the others are counted
 _MADE_BY_AN_EPOCH = ("model.keras", "history.csv")
 _FOLDERS = ("checkpoints", "figures", "tensorboard")
 
@@ -119,9 +121,25 @@ def _difference(found: dict, task: str, config: RunConfig) -> list[str]:
     old = _over(defaults, as_meant(found["config"]))
     if new["weights"] == "auto":  # whatever it was decided to be
         new["weights"] = old["weights"]
-    names = [name for name in sorted(set(old) | set(new)) if name not in NOT_PART_OF_A_RUN]
-    pairs = {"task": (found["task"], task), **{name: (old.get(name), new.get(name)) for name in names}}
-    return [f"{name} is {was}, asked for {wanted}" for name, (was, wanted) in pairs.items() if was != wanted]
+    was = {name: value for name, value in _flat(old).items() if name.partition(".")[0] not in NOT_PART_OF_A_RUN}
+    wanted = {name: value for name, value in _flat(new).items() if name.partition(".")[0] not in NOT_PART_OF_A_RUN}
+    pairs: dict[str, tuple[Any, Any]] = {"task": (found["task"], task)}
+    pairs |= {name: (was.get(name), wanted.get(name)) for name in sorted(was.keys() | wanted.keys())}
+    differing = [
+        f"{cut(name)} is {cut(str(there))}, asked for {cut(str(asked))}"
+        for name, (there, asked) in pairs.items()
+        if there != asked
+    ]
+    more = [f"and {len(differing) - _NAMED} more"] if len(differing) > _NAMED else []
+    return differing[:_NAMED] + more
+
+
+def _flat(settings: dict, prefix: str = "") -> dict[str, Any]:
+    """Give settings within settings by names with dots."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {f"{prefix}{name}": value}
+    return flat
 
 
 def _over(defaults: dict, values: dict) -> dict:

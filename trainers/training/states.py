@@ -1,8 +1,6 @@
 """The states of a training on disk: one file each, whole or absent, in the order they came. Imports no TensorFlow."""
 
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 
 from ..errors import MetricfitError, first_line
 from ..files import written_beside
+from ..text import cut
 
 KEPT = 2  # of the ends of epochs, and of the states within the epoch under way
 
@@ -58,8 +57,14 @@ def read_state(path: str | Path) -> tuple[Reached, dict[str, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        # Of what is no array NumPy gives the bytes.
+        if wrong := [name for name, values in arrays.items() if not isinstance(values, np.ndarray)]:
+            raise ValueError(f"{cut(wrong[0])} holds no numbers")
         epochs, steps, seconds = arrays.pop(_REACHED).tolist()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if not (0 <= epochs < 1e9 and 0 <= steps < 1e12 and seconds >= 0):
+            raise ValueError("it says that it was reached at no time that is one")
+    # NumPy takes its headers for Python, and decodes archives: there are many ways in which that fails.
+    except Exception as error:
         raise MetricfitError(
             f"checkpoint {path} is damaged ({first_line(error)}): start anew with --overwrite"
         ) from error
