@@ -217,8 +217,11 @@ class _Sending:
             present = {name for name, _ in message["headers"]}
             further = [(name.encode(), value.encode()) for name, value in _ALWAYS.items()]
             message["headers"] = [*message["headers"], *(one for one in further if one[0] not in present)]
-        else:
-            self.bytes += len(message.get("body", b""))
+        elif body := message.get("body", b""):
+            self.bytes += len(body)
+            # What comes behind a long part waits until the client has taken it: so long the answer counts as held.
+            await self._send({**message, "more_body": True})
+            message = {**message, "body": b""}
         await self._send(message)
 
 
@@ -248,13 +251,15 @@ async def _refuse(receiving: _Receiving, sending: _Sending, refused: RefusedErro
     if sending.status:
         raise ConnectionAbortedError("the answer had begun") from refused
     headers = {**refused.headers, "content-length": str(len(refused.body))}
-    if unread := not receiving.ended:
+    if not receiving.ended:
         headers["connection"] = "close"
+    # A client that still sends has its answer now, and is listened to for a while, as it may look only afterwards; one
+    # that was too slow is not.
+    unread = not receiving.ended and refused.status != 408
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     await sending({"type": "http.response.start", "status": refused.status, "headers": raw})
     await sending({"type": "http.response.body", "body": refused.body, "more_body": unread})
     if unread:
-        # A client that still sends has its answer now, and is listened to for a while: it may look only afterwards.
         await swallow(receiving)
         await sending({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -38,6 +38,7 @@ class _Protocol(H11Protocol):
     limits: Limits
     _deadline: asyncio.TimerHandle | None = None
     _request: Any = None  # the exchange that the deadline is for
+    _unsent: asyncio.TimerHandle | None = None  # the deadline of the last of an answer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time for the headers, or refuse where there are too many connections."""
@@ -51,6 +52,7 @@ class _Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""
         self._set_deadline(None)
+        self._forget_unsent()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -67,11 +69,16 @@ class _Protocol(H11Protocol):
         super().handle_events()
         if self.cycle is not None and self.cycle is not self._request and not self.cycle.response_complete:
             self._request = self.cycle
+            self._forget_unsent()
             self._set_deadline(self.limits.upload_seconds + self.limits.seconds + SENDING_SECONDS)
 
     def on_response_complete(self) -> None:
-        """Let uvicorn wait for a further request, for its own time."""
+        """Let uvicorn wait for a further request, for its own time, and the client for what is not sent yet."""
         self._set_deadline(None)
+        self._forget_unsent()
+        if self.transport.get_write_buffer_size():
+            # Closing, too, would wait until the last of it is sent.
+            self._unsent = self.loop.call_later(SENDING_SECONDS, self._abort_if_unsent)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -82,6 +89,15 @@ class _Protocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_late)
+
+    def _forget_unsent(self) -> None:
+        if self._unsent is not None:
+            self._unsent.cancel()
+            self._unsent = None
+
+    def _abort_if_unsent(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _too_late(self) -> None:
         self._deadline = None

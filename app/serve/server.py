@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...trainers.errors import UsageError
 from ...trainers.stopping import ASKS_TO_END
@@ -20,8 +21,8 @@ from .protocol import HEADER_BYTES, KEPT_SECONDS, protocol_of, silence_libraries
 
 log = logging.getLogger("metricfit")
 
-GRACE_SECONDS = 0.3
-"""Time for requests that are on their way on open connections, once no further ones are let in."""
+GRACE_SECONDS, FIRST_SECONDS = 0.3, 2.0
+"""Time for a further request on a kept connection, and for the first of a new one, once nobody is let in any more."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -89,15 +90,17 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in, answer what runs, for as long as is allowed, and close."""
-        self.service.state.draining = True
-        for server in self.servers:
-            server.close()
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.service.limits.drain_seconds
-        await asyncio.sleep(min(GRACE_SECONDS, self.service.limits.drain_seconds))
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        while (self.server_state.connections or self.server_state.tasks) and loop.time() < until:
+        began = loop.time()
+        until = began + self.service.limits.drain_seconds
+        await self._close_the_door(sockets or [])
+        self.service.state.draining = True
+        connections: set[H11Protocol] = self.server_state.connections  # type: ignore[assignment]
+        while (connections or self.server_state.tasks) and loop.time() < until:
+            waited = loop.time() - began
+            for connection in list(connections):
+                if waited > (FIRST_SECONDS if connection.cycle is None else GRACE_SECONDS):
+                    connection.shutdown()
             await asyncio.sleep(0.02)
         running = list(self.server_state.tasks)
         self.unanswered = len(running)
@@ -106,9 +109,32 @@ class Server(uvicorn.Server):
         if running:
             await asyncio.wait(running, timeout=1.0)
             await asyncio.sleep(0.1)
-        for connection in list(self.server_state.connections):
+        for connection in list(connections):
             connection.transport.abort()
         self.service.answers.close()
+
+    async def _close_the_door(self, listeners: list[socket.socket]) -> None:
+        """Let nobody in any more, but those who have connected already."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            loop.remove_reader(listener)
+        # Those that asyncio is letting in just now would be turned away by the closing.
+        await asyncio.sleep(0.01)
+        last: list[socket.socket] = []
+        for listener in listeners:
+            with contextlib.suppress(OSError):
+                while True:
+                    last.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for connected in last:
+            connected.setblocking(False)
+            await loop.connect_accepted_socket(self._protocol, connected)
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind = self.config.http_protocol_class
+        assert isinstance(kind, type)
+        return kind(config=self.config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

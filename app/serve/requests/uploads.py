@@ -19,7 +19,9 @@ FORM_BYTES = 16_384
 
 FIELD_BYTES = 200
 MOST_FIELDS = 20
-SWALLOW_SECONDS, SWALLOW_BYTES = 2.0, 64_000_000
+
+SILENT_SECONDS, SWALLOW_SECONDS, SWALLOW_BYTES = 2.0, 10.0, 64_000_000
+"""How long a refused client is listened to that sends nothing more, that sends on, and how much it may send."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ async def swallow(receive: Receive) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SWALLOW_SECONDS):
             while count <= SWALLOW_BYTES:
-                message = await receive()
+                message = await asyncio.wait_for(receive(), SILENT_SECONDS)
                 count += len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return

@@ -24,7 +24,7 @@ PICTURE = encoded()
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Refused clients are not listened to for long."""
-    monkeypatch.setattr(uploads, "SWALLOW_SECONDS", 0.2)
+    monkeypatch.setattr(uploads, "SILENT_SECONDS", 0.2)
 
 
 def bomb(width, height) -> bytes:

@@ -39,6 +39,20 @@ def program(*arguments):
         process.stdout.close()
 
 
+def until_in_flight(port, count):
+    """Wait until so many requests are being answered, besides that which asks."""
+    end = time.monotonic() + 30
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        if float(re.search(r"^metricfit_in_flight (\S+)$", text, re.MULTILINE)[1]) > count:
+            return
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def photo(side=2000):
     """Something that takes a while to decode and to draw."""
     file = io.BytesIO()
@@ -61,7 +75,7 @@ def test_a_process_ends_with_0_once_all_is_answered_and_at_once_when_asked_twice
         threads = [threading.Thread(target=post) for _ in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(0.3)
+        until_in_flight(port, 4)
         process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
@@ -73,7 +87,7 @@ def test_a_process_ends_with_0_once_all_is_answered_and_at_once_when_asked_twice
         connection.putrequest("POST", "/predict")
         connection.putheader("Content-Length", "5000")
         connection.endheaders(b"abc")
-        time.sleep(0.3)
+        until_in_flight(port, 1)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.8)
         assert process.poll() is None, "it waits for the rest of the picture"
