@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from ...trainers.errors import UsageError
-from ..options import Model, Quiet, Threads, Threshold
+from ..options import Model, Quiet, Threads, Threshold, Trust
 
 Names = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")]
 Addresses = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ADDRESS")]
@@ -67,6 +67,7 @@ class ServeOptions:
     access_log: bool = False
     """Say a line for each request: client, method, path, status, milliseconds, bytes."""
     threads: Threads = None
+    trust: Trust = False
     quiet: Quiet = False
 
 

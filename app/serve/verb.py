@@ -24,7 +24,7 @@ def run(options: ServeOptions) -> int:
             f"serving needs the package {error.name}, which is not installed: pip install 'metricfit[serve]'"
         ) from error
     with bind(options.host, options.port) as listener:
-        predictor = load_predictor(path, threshold=options.threshold, threads=options.threads)
+        predictor = load_predictor(path, threshold=options.threshold, threads=options.threads, trust=options.trust)
         limits = limits_of(options, batch_of(predictor))
         service = Service(
             predictor,

@@ -86,7 +86,9 @@ function show(found) {
   const count = found.objects.length;
   const what = `${count} object${count === 1 ? "" : "s"}`;
   picture.alt = `The picture with ${what}`;
-  byId("caption").textContent = [`${found.width} × ${found.height}`, what, ...found.repaired].join(" · ");
+  const classes = (found.classes || []).map((one) => `${one.class} ${(100 * one.share).toFixed(1)} %`);
+  byId("caption").textContent =
+    [`${found.width} × ${found.height}`, what, ...classes.slice(0, 12), ...found.repaired].join(" · ");
   byId("save").href = picture.src;
   byId("save").download = nameOf(view.value || "picture", picture.src.startsWith("data:image/png") ? ".png" : ".jpg");
   const first = byId("result").hidden;
@@ -122,7 +124,7 @@ function nameOf(kind, suffix) {
 
 function showThreshold() {
   const classes = own && document.body.dataset.byClass === "true";
-  byId("shown").textContent = classes ? "one a class" : threshold.value;
+  byId("shown").textContent = classes ? "by class" : threshold.value;
   byId("reset").disabled = own;
 }
 

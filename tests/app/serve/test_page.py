@@ -19,7 +19,7 @@ def test_the_page_is_whole_and_names_no_other_place(task):
     text = page.body.decode()
     assert "&lt;b&gt;model &amp; co&lt;/b&gt;" in text
     assert "<b>model" not in text
-    assert "Up to 12 MB and 25 megapixels" in text
+    assert "Up to 12&nbsp;MB and 25&nbsp;megapixels" in text
     assert not re.search(r"\$[a-z{]", text)
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
@@ -94,7 +94,7 @@ def test_the_page_fits_a_phone(browser, tmp_path):
         browser.choose("#file", tmp_path / "disc.png")
         browser.until(SHOWN)
         assert browser.run("document.documentElement.scrollWidth") <= 360
-        assert text(browser, "shown") == "one a class"
+        assert text(browser, "shown") == "by class"
         assert "disc" in text(browser, "found")
         assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         browser.look(360, 740, dark=True)
@@ -116,6 +116,7 @@ def test_what_goes_wrong_is_said_on_the_page(browser, tmp_path):
         browser.choose("#file", tmp_path / "disc.png")
         browser.until(SHOWN)
         assert not browser.run(wrong)
+        assert re.fullmatch(r"160 × 120 · 1 object · background [\d.]+ % · bright [\d.]+ %", text(browser, "caption"))
         browser.choose("#file", tmp_path / "large.png")
         browser.until(wrong)
         assert "too large" in text(browser, "problem")

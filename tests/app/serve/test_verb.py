@@ -95,14 +95,23 @@ def test_a_process_ends_with_0_once_all_is_answered_and_at_once_when_asked_twice
         assert process.wait(20) == 143
 
 
+LOADED_WITH = []
+
+
+def loaded(path, **settings):
+    LOADED_WITH.append(settings)
+    return load_fake_predictor(path)
+
+
 @pytest.fixture
 def started(monkeypatch):
     """Run `cli.main` with a fake model until the server has started; gives what was served."""
     seen = []
-    monkeypatch.setattr(verb, "load_predictor", lambda path, **settings: load_fake_predictor(path))
+    monkeypatch.setattr(verb, "load_predictor", loaded)
 
     def run_at(self, listener):
         seen.append(self)
+        self.loaded_with = LOADED_WITH.pop()
         self.should_exit = True
         self.run(sockets=[listener])
 
@@ -134,11 +143,13 @@ def test_who_listens_to_the_network_is_warned(started, capsys):
 
 def test_the_options_reach_the_server(started, capsys):
     arguments = "--batch 3 --queue 5 --max-megabytes 2 --rate 7 --allow-host a.example --proxy 192.0.2.1 --access-log"
+    arguments += " --trust --threads 3 --threshold 0.3"
     assert cli.main(["serve", "saliency_mobile", "--port", "0", *arguments.split()]) == 0
     limits, config = started[0].service.limits, started[0].config
     assert (limits.batch, limits.waiting, limits.bytes, limits.rate) == (3, 5, 2_000_000, 7.0)
     assert (config.proxy_headers, config.forwarded_allow_ips) == (True, ["192.0.2.1"])
     assert not started[0].config.access_log, "that is ours"
+    assert started[0].loaded_with == {"threshold": 0.3, "threads": 3, "trust": True}
     assert cli.main(["serve", "saliency_mobile", "--port", "0"]) == 0
     assert not started[1].config.proxy_headers, "or anybody could call itself another"
 
