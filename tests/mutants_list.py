@@ -886,4 +886,24 @@ MUTANTS: list[Mutant] = [
         "tests/app/live/test_video.py::test_inputs_are_found_once_and_named_apart",
         ("(number > 1 and free.casefold() in reserved)", "False"),
     ),
+    *of(
+        "app/serve/work/line.py",
+        "tests/app/serve/test_line.py",
+        ("others = self._waiting.pop(client)", "others = self._waiting[client]"),
+        ("<= len(self._waiting.get(client, ())) + 1", "<= 0"),
+    ),
+    *of(
+        "app/serve/work/batches.py",
+        "tests/app/serve/test_batches.py",
+        ("< self._most and self._coming and loop", "< self._most and loop"),
+        ("for found in self._found([picture])", "for found in [error]"),
+    ),
+    *of("app/serve/work/pictures.py", "tests/app/serve/test_answers.py", ("formats=FORMATS", "formats=None")),
+    *of("app/serve/requests/uploads.py", "tests/app/serve/test_limits.py", ("if taken > most:", "if not most:")),
+    *of("app/serve/requests/origins.py", "tests/app/serve/test_limits.py", ("not in self._names:", "in ():")),
+    *of(
+        "app/serve/requests/rates.py",
+        "tests/app/serve/test_limits.py",
+        ("(left - 1 if left >= 1", "(left if left >= 1"),
+    ),
 ]
