@@ -890,7 +890,7 @@ MUTANTS: list[Mutant] = [
         "app/serve/work/line.py",
         "tests/app/serve/test_line.py",
         ("others = self._waiting.pop(client)", "others = self._waiting[client]"),
-        ("<= len(self._waiting.get(client, ())) + 1", "<= 0"),
+        ("<= len(self._waiting.get(client, ())) + 1", "<= 99"),
     ),
     *of(
         "app/serve/work/batches.py",

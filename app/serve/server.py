@@ -21,7 +21,7 @@ from .protocol import HEADER_BYTES, KEPT_SECONDS, protocol_of, silence_libraries
 
 log = logging.getLogger("metricfit")
 
-GRACE_SECONDS, FIRST_SECONDS = 0.3, 2.0
+GRACE_SECONDS, FIRST_SECONDS = 0.3, 5.0
 """Time for a further request on a kept connection, and for the first of a new one, once nobody is let in any more."""
 
 

@@ -221,7 +221,7 @@ def resident(pid: int) -> float:
 
 def attempt(model: str, seconds: float, clients: int, seed: int) -> list[str]:
     """Start a server, load it, end it; gives the faults."""
-    limits = "--max-megabytes", "4", "--upload-seconds", "6"
+    limits = "--max-megabytes", "4", "--upload-seconds", "15"
     command = [sys.executable, "-m", "metricfit", "serve", model, "--port", "0", *limits]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines: list[str] = []
