@@ -6,6 +6,7 @@ What is found comes back as an object, and nothing is printed but progress bars,
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,7 @@ def predict(
     *,
     threshold: float | None = None,
     objects: bool = False,
+    resume: bool = False,
     threads: int | None = None,
     trust: bool = False,
     quiet: bool = False,
@@ -130,6 +132,7 @@ def predict(
         out: folder for drawn pictures, videos and JSON; None writes nothing.
         threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
         objects: frame the objects in the overlays that are written.
+        resume: go on with what was interrupted in `out`; what is done and unchanged is not done again, and not given.
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
         trust: load the model even where it holds code, see `load`.
         quiet: no progress bar.
@@ -138,17 +141,19 @@ def predict(
         `SaliencyMap`, `ClassMap` or `Detections` of each picture, in the order of the inputs; none of videos.
 
     Raises:
-        UsageError: no such model or input, or `out` holds files of others.
+        UsageError: no such model or input, `out` holds files of others, or what is resumed was begun otherwise.
         DataError: pictures that cannot be read; the others are done first.
     """
-    from .predict import Prediction
+    from .prediction.prediction import Prediction
 
     several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     folder = None if out is None else Path(out)
     prediction = Prediction(
-        model, several, folder, threshold=threshold, objects=objects, threads=threads, trust=trust, quiet=quiet
-    )
-    results = list(prediction)
+        model, several, folder,
+        threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
+    )  # fmt: skip
+    with closing(iter(prediction)) as found:
+        results = list(found)
     prediction.raise_failures()
     return results
 

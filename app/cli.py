@@ -1,6 +1,7 @@
 """The command line: finds the verb, reads its options, runs it, and turns errors into one sentence and an exit code."""
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -70,7 +71,7 @@ def handler(options: Any) -> Callable[[Any], int]:
         case verbs.ExportOptions():
             from .export import run
         case PredictOptions():
-            from .predict import predict_files as run
+            from .prediction.verb import predict_files as run
         case DemoOptions():
             from .live.demo import run_demo as run
         case ServeOptions():
@@ -201,6 +202,10 @@ def _read_options(name: str, options_class: type, arguments: list[str]) -> Any:
 
 def _set_up_logging(quiet: bool) -> None:
     log.handlers.clear()
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files need not be text.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log.addHandler(handler)

@@ -365,8 +365,8 @@ MUTANTS: list[Mutant] = [
             'path.with_name(f".{os.getpid()}.{path.name}")\n    try:\n        path.parent',
             'path.with_name(f"{path.name}.{os.getpid()}")\n    try:\n        path.parent',
         ),
-        ("ensure_ascii=False", "ensure_ascii=True"),
     ),
+    *of("trainers/text.py", "tests/trainers/test_files.py", ("ensure_ascii=False", "ensure_ascii=True")),
     *of(
         "trainers/machine.py",
         "tests/trainers/test_machine.py",
@@ -777,13 +777,17 @@ MUTANTS: list[Mutant] = [
     *of("app/tasks/segmentation.py", "tests/app/test_results.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
     *of("app/tasks/detection.py", "tests/app/test_detection.py", ("box_areas(boxes) > 0", "box_areas(boxes) > -1")),
     *of(
-        "app/predict.py",
-        "tests/app/test_predict.py",
+        "app/prediction/prediction.py",
+        "tests/app/prediction/test_predict.py",
         ("self.predictor(image, picture.name).at(self.threshold)", "self.predictor(image, picture.name)"),
-        ("(out / RESULTS).is_file()", "out.is_dir()"),
     ),
     *of(
-        "app/predict.py",
+        "app/prediction/checks.py",
+        "tests/app/prediction/test_predict.py",
+        ("if (out / RESULTS).is_file():", "if out.is_dir():"),
+    ),
+    *of(
+        "app/prediction/prediction.py",
         "tests/app/test_api.py::test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told",
         (
             "predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)",
@@ -882,7 +886,7 @@ MUTANTS: list[Mutant] = [
     *of("app/live/video.py", "tests/app/live/test_video.py", ("0.9 * self.length", "0.1 * self.length")),
     *of("app/live/sources.py", "tests/app/live/test_video.py", ("(self._next - 1 + offset)", "(self._next + offset)")),
     *of(
-        "app/show/inputs.py",
+        "app/show/stems.py",
         "tests/app/live/test_video.py::test_inputs_are_found_once_and_named_apart",
         ("(number > 1 and free.casefold() in reserved)", "False"),
     ),

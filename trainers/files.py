@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError, MetricfitError
+from .text import json_text
 
 _BESIDE = re.compile(r"\.\d+\..+")
 
@@ -80,7 +80,7 @@ def write_text(path: str | Path, text: str) -> Path:
 
 def write_json(path: str | Path, data: Any) -> Path:
     """Write data as indented JSON, whole or not at all; gives the path."""
-    return write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    return write_text(path, json_text(data, indent=2) + "\n")
 
 
 def digest(path: str | Path) -> tuple[int, str]:

@@ -20,6 +20,8 @@ _MARKS = (
 )
 _CODE_PAGES = ("cp1252", "cp1250", "cp1251", "cp932", "gb18030", "cp949", "big5", "cp437", "cp850", "mac_roman")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _DECLARED = re.compile(rb"\A\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 
 
@@ -115,3 +117,19 @@ def read_json(path: str | Path) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON ({error}): write or download it again") from error
+
+
+def json_text(data: Any, indent: int | None = None) -> str:
+    """Write data as JSON that is valid in UTF-8: names of files that are no text keep their bytes as escapes."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name can be written in UTF-8: names of files are bytes, and need not be."""
+    return not _SURROGATE.search(name)
+
+
+def printable(text: str) -> str:
+    """Write a text so that it stays one line and can be shown anywhere: control characters and such as escapes."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -76,6 +76,9 @@ class PredictOptions:
     """Folder to write into, made when missing; by default predictions, or predictions-2 and so on where that exists."""
     threshold: Threshold = None
     objects: Objects = False
+    resume: bool = False
+    """Go on with what was interrupted in `--out` (by default the last of predictions, predictions-2 and so on): what is
+    done and has not changed since is not done again. Model and settings must be the same."""
     threads: Threads = None
     trust: Trust = False
     quiet: Quiet = False

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ...trainers.errors import MetricfitError, UsageError, first_line
+from ...trainers.text import is_text
 from ..show.pictures import free_path, letterbox
 from ..show.stems import shortened
 from .encoders import NO_H264, Encoder, check_suffix, open_encoder
@@ -36,6 +37,8 @@ class Recording:
         if self.path.is_dir():
             raise UsageError(f"expected a video file to record into, {self.path} is a folder")
         self._part = part_of(self.path)
+        if not is_text(str(self._part)):
+            raise UsageError(f"cannot record into {self.path}, whose name is no text (UTF-8): choose another")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _keep(self._part, self.path)

@@ -1,13 +1,31 @@
 """Video files."""
 
+import contextlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ...trainers.errors import DataError
+from ...trainers.text import is_text
 from .frames import Capture, Frame, quiet_opencv
+
+
+@contextlib.contextmanager
+def in_text(path: Path) -> Iterator[str]:
+    """Give the absolute path of a file; where that is no text, by which OpenCV would crash, that of a link to it."""
+    # FFmpeg takes what stands before a colon in a relative path for a protocol.
+    place = os.path.abspath(path)
+    if is_text(place):
+        yield place
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder, f"video{path.suffix if is_text(path.suffix) else ''}")
+            link.symlink_to(place)
+            yield str(link)
 
 
 class Video(Capture):
@@ -17,9 +35,8 @@ class Video(Capture):
         super().__init__(str(path), fps=25.0)
 
     def _open(self) -> cv2.VideoCapture:
-        with quiet_opencv():
-            # FFmpeg takes what stands before a colon in a relative path for a protocol.
-            capture = cv2.VideoCapture(os.path.abspath(self.name), cv2.CAP_FFMPEG)
+        with quiet_opencv(), in_text(Path(self.name)) as path:
+            capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise DataError(
                 f"{self.name} cannot be read as a video: check that it plays elsewhere, or convert it to .mp4 (H.264)"

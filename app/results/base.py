@@ -94,7 +94,7 @@ class Result(ABC):
         return figure
 
     def save(self, path: str | Path, view: str = "", *, objects: bool = False) -> Path:
-        """Write a view, see `draw`, as .png or .jpg; UsageError for another of them, MetricfitError if that fails."""
+        """Write a view, see `draw`, as .png or .jpg; UsageError for another of them, DataError if that fails."""
         path = Path(path)
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"expected a picture file ending in {', '.join(SUFFIXES)}, got {path}")

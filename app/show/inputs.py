@@ -1,19 +1,23 @@
 """What is given to be looked at: pictures and videos, as files, folders, patterns, lists of files, or sources."""
 
 import glob
+import hashlib
 import logging
+import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...trainers.data.example import Ids, Source
 from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
-from ...trainers.data.listing import broken_links, no_pictures, passed_over, surroundings
+from ...trainers.data.listing import no_pictures, passed_over, surroundings
 from ...trainers.data.sources import FORMS, SOURCES, open_source
-from ...trainers.errors import DataError, UsageError
+from ...trainers.errors import DataError, MetricfitError, UsageError, first_line
 from ...trainers.text import read_text
 
 log = logging.getLogger("metricfit")
@@ -22,6 +26,7 @@ VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
 )  # fmt: skip
 LIST_SUFFIXES = (".txt", ".lst")
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 Input = str | Path | np.ndarray
 """What pictures are given as: a file, folder, pattern or source, or uint8 [H, W, 3]."""
@@ -29,15 +34,33 @@ Input = str | Path | np.ndarray
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's path as found or name in a source, and what loads it: uint8 RGB or RGBA, or a DataError.
+    """A picture's path as found or name in a source, and what reads it: uint8 RGB or RGBA, or a DataError.
 
-    What loading had to mend is added to `repairs`, a few words each. `ids` are those of the source, where it has some.
+    What reading had to mend is added to `repairs`, a few words each. `ids` are those of the source, where it has some.
+    Others may be called alike, but have another `key`.
     """
 
     name: str
-    load: Callable[[], np.ndarray]
+    read: Callable[[], np.ndarray]
     repairs: list[str] = field(default_factory=list)
     ids: Ids | None = None
+    key: str = ""
+    stamp: Callable[[], Any] = lambda: None
+    """Gives what changes when the picture does, as JSON can hold it; None where nothing tells."""
+
+    def load(self) -> np.ndarray:
+        """Read the picture; DataError for whatever is wrong with it."""
+        try:
+            image = self.read()
+        except MetricfitError:
+            raise
+        except Exception as error:  # libraries of formats raise anything on broken files, and one is not all
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise DataError(f"{self.name} cannot be read as an image ({reason}): replace it") from error
+        if not image.size:
+            height, width = image.shape[:2]
+            raise DataError(f"{self.name} is {width}x{height} pixels, so there is no picture in it: replace it")
+        return image
 
 
 def is_source(text: str) -> bool:
@@ -62,29 +85,90 @@ def find_pictures(inputs: Iterable[Input], videos: list[Path] | None = None) -> 
     """
     found: dict[str, Picture] = {}
     inputs = list(inputs)
+    named = {os.path.realpath(path) for path in videos or ()}
     for number, given in enumerate(inputs, 1):
         if isinstance(given, np.ndarray):
             name = f"picture-{number}"
-            found[name] = Picture(name, given.view)
+            found[name] = Picture(name, given.view, key=name, stamp=partial(_checksum, given))
         elif is_source(str(given)):
             found |= _in_source(str(given))
         else:
             try:
                 files = _files(str(given), with_videos=videos is not None)
-            except DataError as error:
-                if len(inputs) == 1:
+            except (DataError, UsageError, OSError) as error:
+                if len(inputs) == 1 and isinstance(error, OSError):
+                    raise _unreachable(Path(given), error) from error
+                # A name that nothing could be meant by is a slip: better said now than after hours.
+                if len(inputs) == 1 or (isinstance(error, UsageError) and not _is_file_name(str(given))):
                     raise
                 # One of several, such as a folder that `photos/*` took along: the others are done.
-                found[str(given)] = Picture(str(given), partial(_fail, error))
+                found[str(given)] = _bad(str(given), _fault(Path(given), error))
                 continue
             for path in files:
+                key = os.path.realpath(path)
                 if videos is not None and is_video(path):
-                    videos += [path] * (path not in videos)
-                    continue
-                repairs: list[str] = []
-                load = partial(read_image, path, transparency=True, repairs=repairs)
-                found[str(path.resolve())] = Picture(str(path), load, repairs)
+                    if key not in named:
+                        named.add(key)
+                        videos.append(path)
+                elif (odd := _odd(path)) is not None:
+                    found[key] = _bad(str(path), odd)
+                else:
+                    found[key] = _of_file(str(path), path, key)
     return list(found.values())
+
+
+def file_stamp(path: Path) -> list[int] | None:
+    """Give the size and time of a file, which change when it does; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _of_file(name: str, path: Path, key: str, ids: Ids | None = None) -> Picture:
+    repairs: list[str] = []
+    read = partial(read_image, path, transparency=True, repairs=repairs)
+    return Picture(name, read, repairs, ids, key, partial(file_stamp, path))
+
+
+def _bad(name: str, fault: DataError) -> Picture:
+    return Picture(name, partial(_fail, fault), key=name)
+
+
+def _checksum(image: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def _is_file_name(text: str) -> bool:
+    return not glob.has_magic(text) and (is_picture(Path(text)) or is_video(Path(text)))
+
+
+def _fault(path: Path, error: Exception) -> DataError:
+    if isinstance(error, OSError):
+        return _unreachable(path, error)
+    return error if isinstance(error, DataError) else DataError(f"no picture at {path}: check the path")
+
+
+def _unreachable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be looked at ({error.strerror}): check its name, and that you may read it")
+
+
+def _odd(path: Path) -> DataError | None:
+    """Say what is called like a picture and is none: a link to nothing, a folder, a pipe; None for files."""
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except FileNotFoundError:
+        if path.is_symlink():
+            return DataError(
+                f"{path} is a link to {os.readlink(path)}, and there is nothing: bring the picture there, or remove it"
+            )
+        return None  # reading it says so
+    except OSError as error:
+        return _unreachable(path, error)
+    if kind == stat.S_IFREG:
+        return None
+    return DataError(f"{path} is {_KINDS.get(kind, 'a device')}, and no picture: give a file, or remove it")
 
 
 def _files(text: str, *, with_videos: bool) -> list[Path]:
@@ -94,6 +178,8 @@ def _files(text: str, *, with_videos: bool) -> list[Path]:
         return _in_folder(path, with_videos)
     if path.is_file():
         return _listed(path) if path.suffix.lower() in LIST_SUFFIXES else [path]
+    if os.path.lexists(path):
+        return [path]
     if not glob.has_magic(text):
         raise UsageError(
             f"expected a picture, a video, a folder, a pattern, a list of files or a source ({FORMS}); found nothing "
@@ -101,7 +187,7 @@ def _files(text: str, *, with_videos: bool) -> list[Path]:
         )
     matched = [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]
     suffixes = PICTURE_SUFFIXES + VIDEO_SUFFIXES * with_videos
-    files = [one for one in matched if one.suffix.lower() in suffixes and one.is_file()]
+    files = [one for one in matched if one.suffix.lower() in suffixes]
     others = passed_over([one for one in matched if one not in files], text)
     if not files:
         raise UsageError("; ".join((f"no picture matches {text!r}: check the pattern", *others)))
@@ -130,15 +216,13 @@ def _in_source(text: str) -> dict[str, Picture]:
     source = open_source("scenes:test" if text == "scenes" else text, needs="none")
     found = {}
     for index, name in enumerate(source.names):
-        repairs: list[str] = []
-        file = source.picture_file(index)
+        key = f"{text}/{name}"
         # An example has no transparency, which a cut-out of its picture needs.
-        load = (
-            partial(read_image, file, transparency=True, repairs=repairs)
-            if file
-            else partial(_image_of, source, index, repairs)
-        )
-        found[f"{text}/{name}"] = Picture(name, load, repairs, source.ids)
+        if file := source.picture_file(index):
+            found[key] = _of_file(name, Path(file), key, source.ids)
+        else:
+            repairs: list[str] = []
+            found[key] = Picture(name, partial(_image_of, source, index, repairs), repairs, source.ids, key)
     for note in source.notes:
         log.warning("%s", note)
     return found
@@ -156,11 +240,11 @@ def _image_of(source: Source, index: int, repairs: list[str]) -> np.ndarray:
 
 def _in_folder(folder: Path, with_videos: bool) -> list[Path]:
     for place in (folder, folder / "images"):
-        if place.is_dir() and (files := picture_files(place)):
-            broken = (sentence for _, sentence in broken_links(place.iterdir()))
-            for sentence in (*passed_over(place.iterdir(), place), *broken):
+        if place.is_dir() and picture_files(place):
+            for sentence in passed_over(place.iterdir(), place):
                 log.warning("%s", sentence)
-            return files
+            # Links to nothing and others called so come along, to be named among what failed.
+            return sorted(path for path in place.iterdir() if is_picture(path) and not path.name.startswith("."))
     if with_videos and (videos := sorted(filter(is_video, folder.iterdir()))):
         return videos
     raise no_pictures(folder)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ...trainers.errors import MetricfitError
+from ...trainers.errors import DataError
 from ...trainers.files import written_beside
 from .lettering import Colour
 
@@ -35,7 +35,7 @@ def letterbox(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
-    """Encode uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA as .png or .jpg; MetricfitError where that fails."""
+    """Encode uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA as .png or .jpg; DataError where that fails."""
     if picture.ndim == 3:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR if picture.shape[-1] == 3 else cv2.COLOR_RGBA2BGRA)
     # Thin coloured lines would lose their colour to JPEG's usual half resolution of it.
@@ -46,9 +46,7 @@ def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
     fits = suffix == ".png" or max(height, width) <= LONGEST
     done, encoded = cv2.imencode(suffix, picture, setting) if fits else (False, None)
     if encoded is None or not done:
-        raise MetricfitError(
-            f"a picture of {width}x{height} cannot be encoded as {suffix}: take .png, or a smaller one"
-        )
+        raise DataError(f"a picture of {width}x{height} cannot be encoded as {suffix}: take .png, or a smaller one")
     return encoded.tobytes()
 
 

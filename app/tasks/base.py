@@ -1,7 +1,7 @@
 """What differs between the tasks in the verbs that all of them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -52,8 +52,17 @@ class Writer:
             result.save(self.out / file, self.files[kind][1], objects=self.objects)
         return {"name": result.path, **result.to_dict(), "files": files}
 
-    def finish(self) -> list[Path]:
-        """Write what is about all pictures; gives the files."""
+    def kept(self, result: Result) -> Any:
+        """Give what `finish` needs of a picture besides its entry, as JSON can hold it; None where that is nothing."""
+        return None
+
+    def finish(self, done: Callable[[], Iterator[tuple[dict[str, Any], Any]]]) -> list[Path]:
+        """Write what is about all pictures; gives the files.
+
+        Args:
+            done: gives the entry of each picture in results.json and what was kept of it, in their order, as often as
+                it is called.
+        """
         return []
 
 

@@ -1,9 +1,8 @@
 """Detection in predict and demo: boxes in the picture's own pixels, thresholds by class."""
 
-import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,11 +11,12 @@ import numpy as np
 from ...export.runners.base import Runner
 from ...trainers.colours import class_colours
 from ...trainers.errors import UsageError
-from ...trainers.files import write_text
+from ...trainers.files import written_beside
 from ...trainers.geometry import box_areas
 from ...trainers.judge.boxes import DetectionReport
 from ...trainers.metrics import to_coco_results
 from ...trainers.metrics.catalogue import metrics_of
+from ...trainers.text import json_text
 from ..reports import table
 from ..results import Detections, Result
 from ..show.threshold import Threshold
@@ -37,37 +37,53 @@ _STEP = 4.0  # logits for a threshold's step of 1: near 0.5 the keys then do wha
 class BoxWriter(Writer):
     """Overlays, and the boxes of all pictures in COCO's format."""
 
-    images: list[dict[str, Any]] = field(default_factory=list)
-    annotations: list[dict[str, Any]] = field(default_factory=list)
-
     def settings(self) -> dict[str, Any]:
         """As for others, and the thresholds by class."""
         per_class = dict(zip(self.class_names, self.threshold.per_class))
         return {**super().settings(), **({"thresholds": per_class} if per_class else {})}
 
-    def add(self, result: Result, stem: str) -> dict[str, Any]:
-        """As `Writer.add`; notes every box for `finish`."""
+    def kept(self, result: Result) -> list[dict[str, Any]]:
+        """Every box found, below the thresholds too, as COCO's results have it, but for the picture's id."""
         assert isinstance(result, Detections)
-        height, width = result.size
-        number = self.ids.pictures[result.path] if self.ids else len(self.images) + 1
-        self.images.append({"id": number, "file_name": result.path, "width": width, "height": height})
-        self.annotations += to_coco_results(number, result.boxes, result.scores, result.classes)
-        return super().add(result, stem)
+        boxes = to_coco_results(0, result.boxes, result.scores, result.classes)
+        return [{name: value for name, value in box.items() if name != "image_id"} for box in boxes]
 
-    def finish(self) -> list[Path]:
-        """Write detections.json: every box found, below the thresholds too, as COCO's tools read it."""
-        present = max((entry["category_id"] for entry in self.annotations), default=0)
+    def finish(self, done: Callable[[], Iterator[tuple[dict[str, Any], Any]]]) -> list[Path]:
+        """Write detections.json: the boxes of all pictures, as COCO's tools read them."""
+        present = max((box["category_id"] for _, boxes in done() for box in boxes), default=0)
         names = [*self.class_names, *(f"class {index}" for index in range(len(self.class_names), present))]
         categories = self._categories(names)
-        for number, entry in enumerate(self.annotations, 1):
-            width, height = entry["bbox"][2:]
-            kind = categories[names[entry["category_id"] - 1]]
-            entry |= {"category_id": kind, "id": number, "area": round(width * height, 2), "iscrowd": 0}
-        listed = [{"id": id_, "name": name} for name, id_ in categories.items()]
-        parts = {"images": self.images, "categories": listed, "annotations": self.annotations}
-        # An entry a line: a hundred boxes a picture make long files.
-        lists = (f'"{name}": [\n{_lines(entries)}\n]' for name, entries in parts.items())
-        return [write_text(self.out / DETECTIONS, "{\n" + ",\n".join(lists) + "\n}\n")]
+        parts: dict[str, Iterator[dict[str, Any]]] = {
+            "images": (
+                {"id": number, "file_name": entry["name"], "width": entry["width"], "height": entry["height"]}
+                for number, entry, _ in self._numbered(done())
+            ),
+            "categories": ({"id": id_, "name": name} for name, id_ in categories.items()),
+            "annotations": self._annotations(done(), [categories[name] for name in names]),
+        }
+        path = self.out / DETECTIONS
+        with written_beside(path) as beside, beside.open("w", encoding="utf-8") as file:
+            # An entry a line: a hundred boxes a picture make long files.
+            for place, (name, entries) in enumerate(parts.items()):
+                file.write((",\n" if place else "{\n") + f'"{name}": [\n')
+                file.writelines(",\n" * (count > 0) + json_text(entry) for count, entry in enumerate(entries))
+                file.write("\n]")
+            file.write("\n}\n")
+        return [path]
+
+    def _numbered(self, done: Iterator[tuple[dict[str, Any], Any]]) -> Iterator[tuple[Any, dict[str, Any], Any]]:
+        """Give the id of each picture as well: the data's own, or else counted from 1."""
+        for number, (entry, boxes) in enumerate(done, 1):
+            yield (self.ids.pictures[entry["name"]] if self.ids else number), entry, boxes
+
+    def _annotations(
+        self, done: Iterator[tuple[dict[str, Any], Any]], kinds: Sequence[int | str]
+    ) -> Iterator[dict[str, Any]]:
+        boxes = ((number, box) for number, _, boxes in self._numbered(done) for box in boxes)
+        for count, (number, box) in enumerate(boxes, 1):
+            width, height = box["bbox"][2:]
+            told = {**box, "category_id": kinds[box["category_id"] - 1], "id": count}
+            yield {"image_id": number, **told, "area": round(width * height, 2), "iscrowd": 0}
 
     def _categories(self, names: Sequence[str]) -> dict[str, int | str]:
         """Give the id of each class: the data's own, with others behind those, or else counted from 1."""
@@ -147,7 +163,3 @@ def _moved(value: float, step: float) -> float:
     """Move a threshold in logits: scores of ranking losses may all be small, and classes keep their distance."""
     logit = math.log(max(value, 1e-6) / max(1 - value, 1e-6)) + _STEP * step
     return min(max(1 / (1 + math.exp(-logit)), 1e-3), 1 - 1e-3)
-
-
-def _lines(entries: list[dict[str, Any]]) -> str:
-    return ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from metricfit.app import predict as predict_module
 from metricfit.app.live import demo as demo_module
 from metricfit.app.live.demo import Demo, play
 from metricfit.app.live.options import DemoOptions, PredictOptions
 from metricfit.app.live.player import Player
 from metricfit.app.live.sources import open_frames
-from metricfit.app.predict import predict
+from metricfit.app.prediction import prediction as predict_module
+from metricfit.app.prediction.verb import predict
 from metricfit.app.predictor import Predictor, resolve_threshold
 from metricfit.app.show.threshold import Threshold
 from metricfit.trainers.data.fit import fit_image

@@ -240,11 +240,13 @@ def test_inputs_are_found_once_and_named_apart(tmp_path):
         find_pictures([str(tmp_path / "*.webp")])
 
 
-def test_links_that_lead_nowhere_are_said_and_the_rest_is_taken(tmp_path, caplog):
+def test_links_that_lead_nowhere_are_among_what_cannot_be_read(tmp_path):
     save(tmp_path / "a.png", disc(20, 20, 10, 5))
     (tmp_path / "zz.jpg").symlink_to("nowhere")
-    assert [picture.name for picture in find_pictures([tmp_path])] == [str(tmp_path / "a.png")]
-    assert f"{tmp_path / 'zz.jpg'} is a link to nowhere" in caplog.text
+    source = open_frames(str(tmp_path))
+    assert [frame.name for frame in _drain(source)] == [str(tmp_path / "a.png")]
+    (fault,) = source.faults
+    assert f"{tmp_path / 'zz.jpg'} is a link to nowhere" in fault
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov"])

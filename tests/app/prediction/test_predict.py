@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from metricfit.app import cli
-from metricfit.app import predict as module
 from metricfit.app.live.options import PredictOptions
-from metricfit.app.predict import predict, predict_files
+from metricfit.app.prediction import prediction as module
+from metricfit.app.prediction.verb import predict, predict_files
 from metricfit.app.show.facts import describe
 from metricfit.app.tasks.base import Writer
 from metricfit.trainers.errors import DataError, UsageError
 
-from .fakes import BrightnessRunner, disc, load_fake_predictor, save
+from ..fakes import BrightnessRunner, disc, load_fake_predictor, save
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_every_picture_gets_its_files_and_its_entry(tmp_path):
     assert np.asarray(cutout)[60, 50].tolist() == [255, 255, 255, 255]
     assert np.asarray(cutout)[5, 5, 3] == 0
     assert Image.open(out / entry["files"]["overlay"]).size == (160, 120)
-    assert len([path for path in out.rglob("*") if path.is_file()]) == 2 * 4 + 1
+    assert len([path for path in out.rglob("*") if path.is_file()]) == 2 * 4 + 2
 
 
 def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import metricfit
-from metricfit.app import predict as module
 from metricfit.app.live import encoders
 from metricfit.app.live.options import PredictOptions
-from metricfit.app.predict import predict
+from metricfit.app.prediction import prediction as module
+from metricfit.app.prediction.verb import predict
 from metricfit.app.predictor import Predictor
 from metricfit.trainers.errors import DataError, UsageError
 
-from .fakes import BrightnessRunner, disc, load_fake_predictor, make_video, read_video, save
+from ..fakes import BrightnessRunner, disc, load_fake_predictor, make_video, read_video, save
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,201 @@
+"""One pass over pictures and videos: what is found is written as it goes, and an interrupted pass can be continued."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ...trainers.errors import DataError, first_line
+from ...trainers.progress import progress
+from ...trainers.text import counted, printable, read_json
+from ..live.encoders import usual_suffix
+from ..live.video import Video
+from ..predictor import Predictor, load_predictor, resolve_threshold
+from ..reports import made
+from ..results import Result
+from ..show.inputs import Input, Picture, file_stamp, find_pictures
+from ..show.stems import renamed, unique_stems
+from .checks import JOURNAL, RESULTS, VIDEOS, check_folder, check_order
+from .clip_files import ClipFiles
+from .record import Record, video_key
+
+
+class Prediction:
+    """One pass, arguments as in `metricfit.predict`: iterating writes each result, and last results.json.
+
+    Nothing is written before something could be read, so that a refusal leaves nothing behind.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Predictor,
+        inputs: Iterable[Input],
+        out: Path | None,
+        *,
+        threshold: float | None,
+        objects: bool = False,
+        resume: bool = False,
+        threads: int | None,
+        trust: bool = False,
+        quiet: bool,
+    ):
+        several = list(inputs)
+        if not isinstance(model, Predictor):
+            check_order(model, several)
+        self.videos: list[Path] = []
+        self.pictures, self.out, self.quiet = find_pictures(several, self.videos), out, quiet
+        check_folder(len(self.pictures), self.videos, out, resume)
+        if not isinstance(model, Predictor):
+            model = load_predictor(model, threads=threads, trust=trust)
+        self.predictor = predictor = model
+        self.threshold = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
+        self.repaired: dict[str, list[str]] = {}  # what was mended on reading -> the names of the pictures
+        self.notes: list[str] = []  # what the user may have expected and did not get
+        self.paths: list[Path] = []  # what was made
+        task, place = predictor.task, out or Path()
+        ids = self.pictures[0].ids if self.pictures else None
+        # Those of several sources may clash.
+        ids = ids if all(picture.ids is ids for picture in self.pictures) else None
+        self._writer = task.writer(task.files, self.threshold, predictor.class_names, place, ids, objects)
+        self._record = Record(place, predictor, self._writer, self.pictures, self.videos)
+        self.failures = self._record.failures  # name and error of what could not be read
+        if resume and (place / JOURNAL).is_file():
+            self._record.go_on()
+        self.before = len(self._record.pictures) + len(self._record.videos)  # what an earlier pass has done
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What results.json holds; empty where there is none."""
+        found: dict[str, Any] = read_json(self.out / RESULTS) if self.out is not None and self._record.begun else {}
+        return found
+
+    def __iter__(self) -> Generator[Result, None, None]:
+        """Yield the result of every picture that can be read and was not done before; those of videos are written."""
+        whole = False
+        try:
+            yield from self._over_pictures()
+            self._over_videos()
+            whole = True
+        finally:
+            if self._record.begun:
+                self.paths = self._record.finish(whole)
+
+    def lines(self) -> list[str]:
+        """Say what was done, and name each thing made."""
+        pictures, videos = len(self._record.pictures), len(self._record.videos)
+        counts = [f"{pictures} of {len(self.pictures)} pictures"] * bool(pictures)
+        counts += [f"{videos} of {len(self.videos)} videos"] * bool(videos)
+        how = f"with {self.predictor.file}, {self.threshold.explained}"
+        how += f"; {self.before} of them were done before" * bool(self.before)
+        told = [f"{', '.join(counts)} {how}"] * bool(counts)
+        notes = dict.fromkeys([*self._record.notes, *self.notes])
+        return [*told, *map(printable, notes), *(made([printable(str(path))]) for path in self.paths)]
+
+    def raise_failures(self) -> None:
+        """Put what could not be read into one DataError."""
+        errors = [printable(failure["error"]) for failure in self.failures]
+        total = len(self.pictures) + len(self.videos)
+        if errors and total == 1:
+            raise DataError(errors[0])
+        what = "files" if self.videos else "pictures"
+        count = f"{len(errors)} of {total} {what} could not be read, the others were done"
+        if len(errors) == total:
+            count = f"none of the {total} {what} could be read"
+        if errors:
+            raise DataError(f"{count}:\n  " + "\n  ".join(errors))
+
+    def _over_pictures(self) -> Iterator[Result]:
+        lines = (self._record.line(picture.key) for picture in self.pictures)
+        done = {place: (line["stem"], line["repairs"]) for place, line in enumerate(lines) if line is not None}
+        for place, (_, repairs) in done.items():
+            self._note_repairs(self.pictures[place].name, repairs)
+        given = {place: stem for place, (stem, _) in done.items()}
+        stems = unique_stems([picture.name for picture in self.pictures], given)
+        todo = [pair for place, pair in enumerate(zip(self.pictures, stems)) if place not in done]
+        with self._bar("predict", len(stems), "picture", len(done)) as bar:
+            for picture, stem in todo:
+                stamp = picture.stamp() if self.out is not None else None
+                result = self._guarded(picture.name, partial(self._found, picture))
+                if result is not None and self.out is not None:
+                    self._record.begin()
+                    # None of it, where its files cannot be made.
+                    result = self._guarded(picture.name, partial(self._keep, picture, result, stem, stamp))
+                if result is not None:
+                    yield result
+                bar.update()
+        if self._record.begun and (long := [picture.name for picture in self.pictures if renamed(picture.name)]):
+            count = counted(len(long), "picture")
+            self.notes.append(f"the files of {count} have other names, as results.json says, such as of {long[0]}")
+
+    def _over_videos(self) -> None:
+        for path, stem in zip(self.videos, unique_stems(map(str, self.videos)), strict=True):
+            try:
+                line = self._record.line(video_key(path)) or self._play(path, stem)
+                faults = line["faults"]
+            except DataError as error:
+                faults = [str(error)]
+            self.failures += [{"name": str(path), "error": fault} for fault in faults]
+
+    def _guarded(self, name: str, work: Callable[[], Any]) -> Any:
+        """Do a part of the work on one picture; None, and a failure noted, where the picture does not allow it."""
+        try:
+            return work()
+        except DataError as error:
+            told = str(error) if name in str(error) else f"{name}: {error}"
+            self.failures.append({"name": name, "error": told})
+        except (MemoryError, cv2.error) as error:
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            self.failures.append({"name": name, "error": f"{name} cannot be predicted ({reason}): make it smaller"})
+        return None
+
+    def _found(self, picture: Picture) -> Result:
+        image = picture.load()
+        self._note_repairs(picture.name, picture.repairs)
+        return self.predictor(image, picture.name).at(self.threshold)
+
+    def _keep(self, picture: Picture, result: Result, stem: str, stamp: Any) -> Result:
+        """Write the files of a picture, and then note that it is done."""
+        line = {"picture": self._writer.add(result, stem), "stem": stem, "stamp": stamp, "repairs": picture.repairs}
+        kept = self._writer.kept(result)
+        self._record.add(picture.key, line if kept is None else {**line, "kept": kept})
+        return result
+
+    def _note_repairs(self, name: str, repairs: list[str]) -> None:
+        for repair in repairs:
+            self.repaired.setdefault(repair, []).append(name)
+
+    def _play(self, path: Path, stem: str) -> dict[str, Any]:
+        """Predict a video's frames, write what is drawn and known of them; gives what is noted of it."""
+        assert self.out is not None
+        stamp, source, clip = file_stamp(path), Video(path), None
+        files = {"video": f"{VIDEOS}/{stem}{usual_suffix()}", "frames": f"{VIDEOS}/{stem}.jsonl"}
+        try:
+            with self._bar(path.name, source.length, "frame") as bar:
+                while (frame := source.read()) is not None:
+                    self._record.begin()
+                    clip = clip or ClipFiles(self.out / files["video"], self.out / files["frames"], source.fps)
+                    result = self.predictor(frame.image, str(path)).at(self.threshold)
+                    seconds = round(frame.index / source.fps, 3)
+                    clip.add(
+                        result.draw(objects=self._writer.objects),
+                        {"frame": frame.index, "seconds": seconds, **result.to_dict()},
+                    )
+                    bar.update()
+        except BaseException:
+            if clip is not None:
+                clip.leave()
+            raise
+        finally:
+            source.close()
+        assert clip is not None
+        clip.finish()
+        self.notes += [clip.note] * bool(clip.note)
+        entry = {"name": str(path), "fps": source.fps, "frames": clip.frames, "files": files}
+        line = {"video": entry, "stamp": stamp, "faults": source.faults}
+        self._record.add(video_key(path), line)
+        return line
+
+    def _bar(self, title: str, total: int | None, unit: str, done: int = 0) -> Any:
+        return progress(total=total, initial=done, desc=title, unit=unit, quiet=self.quiet or total == done)

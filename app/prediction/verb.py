@@ -1,0 +1,54 @@
+"""`metricfit predict`: pictures and videos -> what the model finds in them, drawn and as JSON."""
+
+import itertools
+import logging
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ..live.options import PredictOptions
+from .prediction import Prediction
+
+log = logging.getLogger("metricfit")
+
+FOLDER = "predictions"
+
+
+def predict_files(options: PredictOptions) -> int:
+    """Run the verb `predict`; gives the exit code."""
+    _predict(options)
+    return 0
+
+
+def predict(options: PredictOptions) -> dict[str, Any]:
+    """Predict every picture and video, write what was found, and say what was made; gives what results.json holds."""
+    return _predict(options).summary
+
+
+def _predict(options: PredictOptions) -> Prediction:
+    prediction = Prediction(
+        options.model, options.inputs, options.out or _own_folder(options.resume),
+        threshold=options.threshold, objects=options.objects, resume=options.resume, threads=options.threads,
+        trust=options.trust, quiet=options.quiet,
+    )  # fmt: skip
+    with closing(iter(prediction)) as results:
+        for _ in results:
+            pass
+    for repair, names in prediction.repaired.items():
+        shown = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+        log.warning("repaired: %s (%d of %d pictures: %s)", repair, len(names), len(prediction.pictures), shown)
+    for line in prediction.lines():
+        print(line)
+    prediction.raise_failures()
+    return prediction
+
+
+def _own_folder(resume: bool) -> Path:
+    """Name the first of predictions, predictions-2, ... that is free, so that none is written over; or the last one."""
+    names = itertools.chain([FOLDER], (f"{FOLDER}-{number}" for number in itertools.count(2)))
+    last = Path(FOLDER)
+    for path in map(Path, names):
+        if not path.exists():
+            return last if resume else path
+        last = path
+    raise AssertionError
