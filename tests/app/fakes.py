@@ -61,11 +61,11 @@ class BoxRunner:
         return boxes, scores, classes, np.full(count, 3, np.int32)
 
 
-def load_fake_predictor(path="", *, threads=None):
+def load_fake_predictor(path="", *, threads=None, trust=False):
     return Predictor(BrightnessRunner())
 
 
-def load_fake_detector(path="", *, threads=None):
+def load_fake_detector(path="", *, threads=None, trust=False):
     return Predictor(BoxRunner())
 
 

@@ -192,7 +192,12 @@ def test_predict_takes_files_folders_and_arrays_and_writes_where_it_is_told(tmp_
     assert found[0].threshold == model.threshold
     written = metricfit.predict(model, "in", out="out", threshold=0.3, quiet=True)
     assert [len(result.shown) for result in written] == [1, 1]
-    assert {path.name for path in Path("out").iterdir()} == {"overlays", "results.json", "detections.json"}
+    assert {path.name for path in Path("out").iterdir()} == {
+        "overlays",
+        "results.json",
+        "results.jsonl",
+        "detections.json",
+    }
     (tmp_path / "in/broken.jpg").write_bytes(b"broken")
     with pytest.raises(DataError, match="1 of 3 pictures could not be read"):
         metricfit.predict(model, "in", quiet=True)

@@ -116,7 +116,7 @@ def test_the_source_is_never_recorded_over(tmp_path):
 def test_a_recording_plays_after_an_error_midway(tmp_path, monkeypatch, error):
     source = make_video(tmp_path / "in.mp4", frames=30)
 
-    def load(path, *, threads=None):
+    def load(path, *, threads=None, trust=False):
         predictor = load_fake_predictor()
         calls = iter(range(100))
 
