@@ -121,6 +121,7 @@ def predict(
     resume: bool = False,
     threads: int | None = None,
     trust: bool = False,
+    max_megapixels: float | None = None,
     quiet: bool = False,
 ) -> list[Result]:
     """Find what is in pictures; see `metricfit predict --help`.
@@ -135,6 +136,7 @@ def predict(
         resume: go on with what was interrupted in `out`; what is done and unchanged is not done again, and not given.
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
         trust: load the model even where it holds code, see `load`.
+        max_megapixels: larger pictures are not read; None takes 179, or what the environment says.
         quiet: no progress bar.
 
     Returns:
@@ -151,6 +153,7 @@ def predict(
     prediction = Prediction(
         model, several, folder,
         threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
+        max_megapixels=max_megapixels,
     )  # fmt: skip
     with closing(iter(prediction)) as found:
         results = list(found)

@@ -32,7 +32,8 @@ def files_of(options: EvaluateOptions, runner: Runner) -> FileCoding:
     trained = settings.get("colours") or ""
     # The run's own may lie elsewhere by now, or be of no use here: labels in colour say that one is missing.
     colours = options.colours or (trained if Path(trained).is_file() else None)
-    return FileCoding(threshold, options.resize_masks or bool(settings.get("resize_masks")), colours)
+    resize = options.resize_masks or bool(settings.get("resize_masks"))
+    return FileCoding(threshold, resize, colours, options.max_megapixels)
 
 
 def settings_of(runner: Runner) -> Mapping[str, Any]:

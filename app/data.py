@@ -94,14 +94,15 @@ def coding_of_data(options: DataOptions, needs: str) -> tuple[LabelCoding, FileC
         raise UsageError(
             f"--classes, --ignore and --colours are for labels, --needs is {needs}: leave one of them away"
         )
-    files = FileCoding(options.mask_threshold, options.resize_masks, options.colours)
+    files = FileCoding(options.mask_threshold, options.resize_masks, options.colours, options.max_megapixels)
     return LabelCoding(options.classes, options.ignore), files
 
 
 def _reading_flags(options: DataOptions) -> list[str]:
     """Give the flags that say how the files are read."""
     values = {
-        name: getattr(options, name) for name in ("classes", "ignore", "mask_threshold", "resize_masks", "colours")
+        name: getattr(options, name)
+        for name in ("classes", "ignore", "mask_threshold", "resize_masks", "colours", "max_megapixels")
     }
     words = []
     for name, value in values.items():

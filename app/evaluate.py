@@ -72,7 +72,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     runner = predictor.runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
-    files = files_of(options, runner) if task.name in OF_DATA else FileCoding()
+    files = files_of(options, runner) if task.name in OF_DATA else FileCoding(max_megapixels=options.max_megapixels)
     coding = coding_of(options, runner, files) if task.needs == "labels" else None
     source = checked_source(
         options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,

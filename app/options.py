@@ -7,7 +7,7 @@ import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.tasks import CONFIGS
-from ..trainers.training.config import Colours, MaskThreshold, ResizeMasks
+from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
 _FORMS = (
@@ -76,6 +76,7 @@ class EvaluateOptions:
     mask_threshold: MaskThreshold = None
     resize_masks: ResizeMasks = False
     colours: Colours = None
+    max_megapixels: MaxMegapixels = None
     scales: tuple[float, ...] = (1.0,)
     """Segmentation: factors on the model's input size at which each picture is seen; probabilities are averaged."""
     flips: bool = False
@@ -115,6 +116,7 @@ class ExportOptions:
     mask_threshold: MaskThreshold = None
     resize_masks: ResizeMasks = False
     colours: Colours = None
+    max_megapixels: MaxMegapixels = None
     name: str | None = None
     """The model's name in its card; by default the folder's."""
     data_terms: str = ""
@@ -147,6 +149,7 @@ class DataOptions:
     mask_threshold: MaskThreshold = None
     resize_masks: ResizeMasks = False
     colours: Colours = None
+    max_megapixels: MaxMegapixels = None
     quiet: Quiet = False
 
 

@@ -1,5 +1,7 @@
 """From a picture of any size to what a model finds in it: the predictor that predictions and the demo share."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,8 @@ import numpy as np
 from ..export.runners.base import Runner
 from ..saved_models import shipped_models
 from ..trainers.data.fit import fit_image
-from ..trainers.data.images import over_white, read_image
+from ..trainers.data.images import Seen, over_white, read_image, read_seen
+from ..trainers.data.large.reduction import reduction
 from ..trainers.errors import UsageError
 from .results import Result
 from .show.threshold import Threshold
@@ -55,13 +58,16 @@ class Predictor:
         """The names of the model's classes; empty where nothing says them."""
         return tuple(self.runner.class_names)
 
-    def __call__(self, image: str | Path | np.ndarray, path: str = "") -> Result:
+    def __call__(
+        self, image: str | Path | np.ndarray, path: str = "", *, seen: Callable[[], Seen] | None = None
+    ) -> Result:
         """Find what is in one picture.
 
         Args:
             image: a file, or uint8 [H, W, 3], RGB, any size; or [H, W, 4] with transparency, which the model sees
                 over white and a cut-out keeps. The result holds it.
             path: what the result calls the picture; by default the file's path.
+            seen: gives a large picture as networks see it, by default as its file does, or as its pixels do.
 
         Returns:
             `SaliencyMap`, `ClassMap` or `Detections`, by the model's task.
@@ -71,17 +77,23 @@ class Predictor:
             DataError: the file cannot be read.
         """
         if isinstance(image, str | Path):
-            image, path = read_image(image, transparency=True), path or str(image)
+            seen, path = seen or partial(read_seen, image), path or str(image)
+            image = read_image(image, transparency=True)
         if image.ndim != 3 or image.shape[-1] not in (3, 4) or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"image must be uint8 of shape [H, W, 3] or [H, W, 4], got {image.dtype} {image.shape}")
         rgba = image if image.shape[-1] == 4 else None
         image = image if rgba is None else over_white(rgba)
-        (found,) = self.find(self.fit(image)[None])
+        (found,) = self.find(self.fit(image, seen)[None])
         return self.restore(found, image, path=path, rgba=rgba)
 
-    def fit(self, image: np.ndarray) -> np.ndarray:
-        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3]."""
-        return fit_image(image, self.runner.size, self.runner.resizing)
+    def fit(self, image: np.ndarray, seen: Callable[[], Seen] | None = None) -> np.ndarray:
+        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3].
+
+        `seen` gives a large picture as networks see it.
+        """
+        size = (image.shape[0], image.shape[1])
+        shown = seen().image if seen is not None and reduction(size) > 1 else image
+        return fit_image(shown, self.runner.size, self.runner.resizing, size)
 
     def find(self, images: np.ndarray) -> list[Any]:
         """Run the model on fitted pictures, uint8 [B, S, S, 3]; gives what `restore` takes of each."""

@@ -46,6 +46,7 @@ def export_run(
     mask_threshold: float | None = None,
     resize_masks: bool = False,
     colours: str | None = None,
+    max_megapixels: float | None = None,
     name: str | None = None,
     data_terms: str = "",
     limits: str = "",
@@ -79,7 +80,10 @@ def export_run(
             raise UsageError(f"{to} holds an exported model: choose another --to, or replace it with --overwrite")
     model_file, settings = _open_run(run, data)
     config = settings["config"]
-    coding = {"mask_threshold": mask_threshold, "resize_masks": resize_masks, "colours": colours}
+    coding = {
+        "mask_threshold": mask_threshold, "resize_masks": resize_masks, "colours": colours,
+        "max_megapixels": max_megapixels,
+    }  # fmt: skip
     reading = config | {flag: value for flag, value in coding.items() if value}
     model, task = load_keras(model_file, trust=trust)
     if settings["task"] not in (None, task.name):
@@ -137,7 +141,8 @@ def export_run(
         files.drop()
         bar.update()
         bar.set_description("export: timing")
-        picture = reference.fit(validation.load(0).image)
+        first = validation.load(0)
+        picture = reference.fit(first.image, first.size)
         entries: dict[str, Any] = {
             file: {
                 "kind": files.files[file][0].kind,
@@ -195,12 +200,13 @@ def export_run(
 
 
 def representative_pictures(
-    source: Source, fit: Callable[[np.ndarray], np.ndarray], *, count: int = 128, seed: int = 0, quiet: bool = False
+    source: Source, fit: Callable[..., np.ndarray], *, count: int = 128, seed: int = 0, quiet: bool = False
 ) -> tuple[np.ndarray, list[str]]:
     """Choose `count` training pictures at most to measure int8's ranges on, uint8 [n, S, S, 3], and their names."""
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
     bar = progress(chosen, desc="representative pictures", unit="image", quiet=quiet, leave=False, delay=1)
-    return np.stack([fit(source.load(int(index)).image) for index in bar]), [source.names[index] for index in chosen]
+    examples = (source.load(int(index)) for index in bar)
+    return np.stack([fit(one.image, one.size) for one in examples]), [source.names[index] for index in chosen]
 
 
 def _open_run(run: Path, data: str | None) -> tuple[Path, dict[str, Any]]:

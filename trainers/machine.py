@@ -10,6 +10,7 @@ import tempfile
 import threading
 import types
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from .errors import MetricfitError
 
@@ -36,6 +37,15 @@ def cores() -> int:
 def workers() -> int:
     """How many pictures are read or prepared at once."""
     return min(16, cores())
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or the limit of its container."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else []
+    for place in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no such limit, or "max"
+            limits.append(int(Path(place).read_text()))
+    return min(limits, default=8 * 2**30)
 
 
 @contextlib.contextmanager

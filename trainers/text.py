@@ -4,11 +4,14 @@ import codecs
 import json
 import re
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import DataError
+
+ValueT = TypeVar("ValueT", bound=Hashable)
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -133,3 +136,8 @@ def is_text(name: str) -> bool:
 def printable(text: str) -> str:
     """Write a text so that it stays one line and can be shown anywhere: control characters and such as escapes."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def repeated(values: Iterable[ValueT]) -> list[ValueT]:
+    """Give the values that occur more than once; to `count` each would be to go through all of them for every one."""
+    return [value for value, times in Counter(values).items() if times > 1]

@@ -1,6 +1,7 @@
 """The verb `data convert`: data in another layout."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from ...trainers.data.scan.scanner import checked_source
@@ -25,7 +26,7 @@ def run(options: DataConvertOptions) -> int:
     coding, files = coding_of_data(options, needs)
     source = checked_source(
         options.source, needs=needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
-        coding=coding, files=files,
+        coding=coding, files=replace(files, whole=True),
     )  # fmt: skip
     done = convert(source, options.to, out, needs=needs, quiet=options.quiet)
     for text, count in done.changed.items():

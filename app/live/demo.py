@@ -33,7 +33,7 @@ def play(options: DemoOptions) -> DemoSummary:
     if not options.headless:
         check_display()
     with ExitStack() as stack:
-        source = open_frames(options.source)
+        source = open_frames(options.source, options.max_megapixels)
         stack.callback(source.close)
         demo = Demo(options, source, load_predictor(model, threads=options.threads, trust=options.trust))
         stack.callback(demo.finish)

@@ -6,12 +6,14 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import cv2
 import numpy as np
+
+from ...trainers.data.images import Seen
 
 # FFmpeg's own remarks would stand between the progress bar and our one sentence; read when the first file is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -24,11 +26,15 @@ Frames = queue.Queue[np.ndarray | BaseException | None]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a source: uint8 [H, W, 3] RGB or RGBA, the name of its file or source, its number from 0."""
+    """One picture of a source: uint8 [H, W, 3] RGB or RGBA, the name of its file or source, its number from 0.
+
+    `seen` gives a picture's file as networks see it, where it has one.
+    """
 
     image: np.ndarray
     name: str
     index: int
+    seen: Callable[[], Seen] | None = None
 
 
 class FrameSource(ABC):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ...trainers.training.config import MaxMegapixels
 from ..options import Model, OptionalModel, Quiet, Threads, Threshold, Trust
 
 View = Literal["overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"]
@@ -48,6 +49,7 @@ class DemoOptions:
     """Begin again at the end of a video or folder; a headless or recorded run goes through once."""
     threads: Threads = None
     trust: Trust = False
+    max_megapixels: MaxMegapixels = None
     quiet: Quiet = False
 
 
@@ -81,4 +83,5 @@ class PredictOptions:
     done and has not changed since is not done again. Model and settings must be the same."""
     threads: Threads = None
     trust: Trust = False
+    max_megapixels: MaxMegapixels = None
     quiet: Quiet = False

@@ -84,7 +84,7 @@ class Demo:
     def predict(self, frame: Frame, size: tuple[int, int] | None = None) -> tuple[Result, np.ndarray]:
         """Predict a frame; gives the result and the view drawn, in the frame's size or in another (height, width)."""
         start = time.perf_counter()
-        result = self.predictor(frame.image)
+        result = self.predictor(frame.image, seen=frame.seen)
         picture = self.draw(result, size)
         self.summary.latencies.add(1e3 * (time.perf_counter() - start))
         self.summary.frames += 1

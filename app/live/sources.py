@@ -30,7 +30,7 @@ class Pictures(FrameSource):
         while 0 <= self._next < len(self._pictures):
             index, picture = self._next, self._pictures[self._next]
             try:
-                frame = Frame(picture.load(), picture.name, index)
+                frame = Frame(picture.load(), picture.name, index, picture.seen)
                 self._tell(picture)
             except DataError as fault:
                 if str(fault) not in self.faults:
@@ -64,11 +64,11 @@ class Pictures(FrameSource):
         """Nothing is held open."""
 
 
-def open_frames(text: str) -> FrameSource:
+def open_frames(text: str, max_megapixels: float | None = None) -> FrameSource:
     """Open a camera number, stream address (`rtsp://...`), video file, picture, folder, or source such as `scenes`."""
     path, suffix = Path(text), Path(text).suffix.lower()
     if path.is_dir() or is_source(text) or (suffix in PICTURE_SUFFIXES and suffix != ".gif"):
-        return Pictures(text, find_pictures([text]))
+        return Pictures(text, find_pictures([text], max_megapixels=max_megapixels))
     if path.is_file():
         return Video(path)
     if text.isdecimal() or "://" in text:

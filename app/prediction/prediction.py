@@ -40,12 +40,14 @@ class Prediction:
         threads: int | None,
         trust: bool = False,
         quiet: bool,
+        max_megapixels: float | None = None,
     ):
         several = list(inputs)
         if not isinstance(model, Predictor):
             check_order(model, several)
         self.videos: list[Path] = []
-        self.pictures, self.out, self.quiet = find_pictures(several, self.videos), out, quiet
+        self.pictures = find_pictures(several, self.videos, max_megapixels=max_megapixels)
+        self.out, self.quiet = out, quiet
         check_folder(len(self.pictures), self.videos, out, resume)
         if not isinstance(model, Predictor):
             model = load_predictor(model, threads=threads, trust=trust)
@@ -153,7 +155,7 @@ class Prediction:
     def _found(self, picture: Picture) -> Result:
         image = picture.load()
         self._note_repairs(picture.name, picture.repairs)
-        return self.predictor(image, picture.name).at(self.threshold)
+        return self.predictor(image, picture.name, seen=picture.seen).at(self.threshold)
 
     def _keep(self, picture: Picture, result: Result, stem: str, stamp: Any) -> Result:
         """Write the files of a picture, and then note that it is done."""

@@ -29,7 +29,7 @@ def _predict(options: PredictOptions) -> Prediction:
     prediction = Prediction(
         options.model, options.inputs, options.out or _own_folder(options.resume),
         threshold=options.threshold, objects=options.objects, resume=options.resume, threads=options.threads,
-        trust=options.trust, quiet=options.quiet,
+        trust=options.trust, quiet=options.quiet, max_megapixels=options.max_megapixels,
     )  # fmt: skip
     with closing(iter(prediction)) as results:
         for _ in results:

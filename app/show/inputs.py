@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...trainers.data.example import Ids, Source
-from ...trainers.data.images import PICTURE_SUFFIXES, picture_files, read_image
+from ...trainers.data.images import PICTURE_SUFFIXES, Seen, picture_files, read_image, read_seen
 from ...trainers.data.listing import no_pictures, passed_over, surroundings
+from ...trainers.data.pixel_files.coding import FileCoding
 from ...trainers.data.sources import FORMS, SOURCES, open_source
 from ...trainers.errors import DataError, MetricfitError, UsageError, first_line
 from ...trainers.text import read_text
@@ -37,7 +38,7 @@ class Picture:
     """A picture's path as found or name in a source, and what reads it: uint8 RGB or RGBA, or a DataError.
 
     What reading had to mend is added to `repairs`, a few words each. `ids` are those of the source, where it has some.
-    Others may be called alike, but have another `key`.
+    Others may be called alike, but have another `key`. `seen` reads a file as networks see it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Picture:
     key: str = ""
     stamp: Callable[[], Any] = lambda: None
     """Gives what changes when the picture does, as JSON can hold it; None where nothing tells."""
+    seen: Callable[[], Seen] | None = None
 
     def load(self) -> np.ndarray:
         """Read the picture; DataError for whatever is wrong with it."""
@@ -78,11 +80,15 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def find_pictures(inputs: Iterable[Input], videos: list[Path] | None = None) -> list[Picture]:
+def find_pictures(
+    inputs: Iterable[Input], videos: list[Path] | None = None, *, max_megapixels: float | None = None
+) -> list[Picture]:
     """List the pictures that files, folders (or their `images/`), patterns, lists, sources and arrays name, each once.
 
-    Where videos are wanted, too, those that are named are added to `videos`, and are no pictures.
+    Where videos are wanted, too, those that are named are added to `videos`, and are no pictures. Reading a picture of
+    more than `max_megapixels` gives a DataError.
     """
+    reading = FileCoding(max_megapixels=max_megapixels, whole=True)
     found: dict[str, Picture] = {}
     inputs = list(inputs)
     named = {os.path.realpath(path) for path in videos or ()}
@@ -91,7 +97,7 @@ def find_pictures(inputs: Iterable[Input], videos: list[Path] | None = None) -> 
             name = f"picture-{number}"
             found[name] = Picture(name, given.view, key=name, stamp=partial(_checksum, given))
         elif is_source(str(given)):
-            found |= _in_source(str(given))
+            found |= _in_source(str(given), reading)
         else:
             try:
                 files = _files(str(given), with_videos=videos is not None)
@@ -113,7 +119,7 @@ def find_pictures(inputs: Iterable[Input], videos: list[Path] | None = None) -> 
                 elif (odd := _odd(path)) is not None:
                     found[key] = _bad(str(path), odd)
                 else:
-                    found[key] = _of_file(str(path), path, key)
+                    found[key] = _of_file(str(path), path, key, reading)
     return list(found.values())
 
 
@@ -126,10 +132,12 @@ def file_stamp(path: Path) -> list[int] | None:
     return [found.st_size, found.st_mtime_ns]
 
 
-def _of_file(name: str, path: Path, key: str, ids: Ids | None = None) -> Picture:
+def _of_file(name: str, path: Path, key: str, reading: FileCoding, ids: Ids | None = None) -> Picture:
     repairs: list[str] = []
-    read = partial(read_image, path, transparency=True, repairs=repairs)
-    return Picture(name, read, repairs, ids, key, partial(file_stamp, path))
+    read = partial(read_image, path, transparency=True, repairs=repairs, max_megapixels=reading.max_megapixels)
+    # What was mended is said by the first reading.
+    seen = partial(read_seen, path, repairs=[], files=replace(reading, whole=False))
+    return Picture(name, read, repairs, ids, key, partial(file_stamp, path), seen)
 
 
 def _bad(name: str, fault: DataError) -> Picture:
@@ -188,7 +196,8 @@ def _files(text: str, *, with_videos: bool) -> list[Path]:
     matched = [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]
     suffixes = PICTURE_SUFFIXES + VIDEO_SUFFIXES * with_videos
     files = [one for one in matched if one.suffix.lower() in suffixes]
-    others = passed_over([one for one in matched if one not in files], text)
+    taken = set(files)
+    others = passed_over([one for one in matched if one not in taken], text)
     if not files:
         raise UsageError("; ".join((f"no picture matches {text!r}: check the pattern", *others)))
     for sentence in others:
@@ -211,15 +220,15 @@ def _listed(path: Path) -> list[Path]:
     return [file for file in files if file is not None]
 
 
-def _in_source(text: str) -> dict[str, Picture]:
+def _in_source(text: str, reading: FileCoding) -> dict[str, Picture]:
     # Models train on the scenes of the other split.
-    source = open_source("scenes:test" if text == "scenes" else text, needs="none")
+    source = open_source("scenes:test" if text == "scenes" else text, needs="none", files=reading)
     found = {}
     for index, name in enumerate(source.names):
         key = f"{text}/{name}"
         # An example has no transparency, which a cut-out of its picture needs.
         if file := source.picture_file(index):
-            found[key] = _of_file(name, Path(file), key, source.ids)
+            found[key] = _of_file(name, Path(file), key, reading, source.ids)
         else:
             repairs: list[str] = []
             found[key] = Picture(name, partial(_image_of, source, index, repairs), repairs, source.ids, key)

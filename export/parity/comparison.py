@@ -54,7 +54,8 @@ def compare(
     trained = get_trained_task(task.name)
     source = trained.judged_source(source, reference.class_names)
     for name, index in itertools.product(files, range(min(8, len(source))) if task.second else ()):
-        image = files[name].fit(source.load(index).image)[None]
+        example = source.load(index)
+        image = files[name].fit(example.image, example.size)[None]
         if said := task.contradiction(files[name](image), files[name].outputs(image, task.second)):
             where = f"the {task.second} of {name} {said} on {source.names[index]}"
             refused.setdefault(name, f"{where}. Please report this as a bug")

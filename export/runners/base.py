@@ -61,9 +61,12 @@ class Runner(ABC):
         self.thresholds = facts.per_class
         self.threshold_origin = "card" if card else "default" if facts.threshold is None else "run"
 
-    def fit(self, image: np.ndarray) -> np.ndarray:
-        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3]."""
-        return fit_image(image, self.size, self.resizing)
+    def fit(self, image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3].
+
+        Of one that was read smaller, `size` is its own (height, width).
+        """
+        return fit_image(image, self.size, self.resizing, size)
 
     def __call__(self, images: np.ndarray) -> Answer:
         """Find what is in pictures.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, UsageError
-from ..text import composed, read_text
+from ..text import composed, read_text, repeated
 from .example import IGNORE, Example, Source, View
 
 MOST_CLASSES = IGNORE
@@ -18,8 +18,7 @@ def read_class_names(path: str | Path, *, most: int | None = None) -> tuple[str,
     """Read the names of classes: line n, counted from 0 and without empty lines, names the class n."""
     lines = map(str.strip, composed(read_text(path)).splitlines())
     names = tuple(line for line in lines if line)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := sorted(repeated(names)):
         raise DataError(f"{path} names the class {', '.join(twice)} twice: give each class a name of its own")
     if not names or (most and len(names) > most):
         expected = f"1 to {most}" if most else "1 or more"
@@ -33,9 +32,11 @@ class Renumbered(View):
     def __init__(self, source: Source, class_names: Sequence[str]):
         super().__init__(source)
         self.class_names = tuple(class_names)
-        self._table = np.array([self.class_names.index(name) for name in source.class_names], np.int32)
+        number_of = {name: number for number, name in enumerate(self.class_names)}
+        self._table = np.array([number_of[name] for name in source.class_names], np.int32)
         self._pixels = np.full(256, IGNORE, np.uint8)
-        self._pixels[: len(self._table)] = self._table
+        # A class map has no more; boxes may have.
+        self._pixels[: len(self._table)] = self._table[: len(self._pixels)]
 
     def load(self, index: int) -> Example:
         """See `Source`."""
@@ -51,7 +52,8 @@ def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
     """Number the classes of a source's boxes or pixels as another source or a model does, whose names may be more."""
     if tuple(class_names) == tuple(source.class_names):
         return source
-    missing = [name for name in source.class_names if name not in class_names]
+    known = set(class_names)
+    missing = [name for name in source.class_names if name not in known]
     if missing:
         raise UsageError(
             f"{source.name} has the class {', '.join(missing)}, expected only {', '.join(class_names)}: choose data of "

@@ -2,40 +2,39 @@
 
 import contextlib
 import io
-import os
-import re
+import math
 import struct
-import threading
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
-from ..errors import DataError, UsageError
+from ..errors import DataError
+from .large.limit import Readable as Readable
+from .large.limit import again, open_image
+from .large.png_bands import png_orientation
+from .large.reduction import Size, band_rows, reduction
+from .large.turns import TURNS
 
 # What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), RuntimeError (AVIF), others
 # from broken headers, TIFF's above all.
 BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, RuntimeError, TypeError, ArithmeticError,
 )  # fmt: skip
-MOST_MEGAPIXELS = "METRICFIT_MAX_MEGAPIXELS"
-"""The environment variable that allows larger pictures than Pillow opens by itself."""
-
 CUT_OFF = "JPEG without its last bytes, of which every row is there"
 FRAMES = "file of several pictures, the first one taken"
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw")
 
-Readable = str | Path | IO[bytes]
-"""A path, or a file that is open already, such as one within an archive."""
+SIDEWAYS = (5, 6, 7, 8)
+"""The values of EXIF's orientation that change height and width."""
 
 _ORIENTATION = 0x0112
-_LIMIT = threading.Lock()
 # Up to the limit itself a picture is simply read.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
@@ -46,42 +45,60 @@ def has_heif() -> bool:
     return find_spec("pillow_heif") is not None
 
 
-def decode(path: Readable, upright: bool = True) -> tuple[Image.Image, tuple[str, ...]]:
-    """Decode a file completely, and turn it upright or leave it as stored; gives what was mended, too."""
+class Decoded(NamedTuple):
+    """What is in a file: the picture, what was mended, and its (height, width), also where it was decoded smaller."""
+
+    image: Image.Image
+    repairs: tuple[str, ...]
+    size: Size
+
+
+def decode(path: Readable, upright: bool = True, *, most: float | None = None, smaller: bool = False) -> Decoded:
+    """Decode a file completely, and turn it upright or leave it as stored.
+
+    Args:
+        most: megapixels it may have, see `check_megapixels`.
+        smaller: let the format itself give a large picture smaller, where it can, at most by its `reduction`.
+    """
     if str(path).lower().endswith(RAW_SUFFIXES):
         # Pillow would open many of them, and give the thumbnail.
         raise DataError(f"{path} is a raw photo of a camera: develop it, and save it as JPEG or PNG")
     try:
-        file, repairs = _first_frame(path, _opened(path))
+        file, repairs = _first_frame(path, _opened(path, most), most)
+        TURNS.take(file.width * file.height)
         image: Image.Image = file
+        size = file.height, file.width
+        factor = reduction(size) if smaller else 1
         deep = file.mode in ("RGB", "RGBA") and _may_be_deep(file)
-        turn = file.getexif().get(_ORIENTATION) if deep else None
+        turn = file.getexif().get(_ORIENTATION) if deep or factor > 1 else None
+        _draft(file, factor)
         try:
             file.load()
         except OSError as error:
             if file.format not in ("JPEG", "MPO") or "truncated" not in str(error):
                 raise
-            image, repairs = _completed_jpeg(path), (*repairs, CUT_OFF)
+            image, repairs = _completed_jpeg(path, factor), (*repairs, CUT_OFF)
         if deep and (found := _few_bits_of_colours(path)):
             image, bits = found
             image.getexif()[_ORIENTATION] = turn or 1
             repairs = (*repairs, few_bits(bits))
         if upright:
             ImageOps.exif_transpose(image, in_place=True)
+            size = size[::-1] if turn in SIDEWAYS else size
     except FileNotFoundError as error:
         raise DataError(f"no image at {path}: check the path") from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, error) from error
-    except BROKEN as error:
+    except (*BROKEN, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image ({_reason(path, error)}): replace it") from error
-    return image, repairs
+    return Decoded(image, repairs, size if factor > 1 else (image.height, image.width))
 
 
 def is_turned(path: Readable, seen: bool = True) -> bool:
     """Tell whether a file's EXIF turns or mirrors it; not `seen`, whether it does so without changing its size."""
-    with contextlib.suppress(*BROKEN, Image.DecompressionBombError), _opened(path) as file:
-        turn = file.getexif().get(_ORIENTATION)
-        return turn in (2, 3, 4) or (turn in (5, 6, 7, 8) and (seen or file.width == file.height))
+    with contextlib.suppress(*BROKEN, DataError), _opened(path, math.inf) as file:
+        # Pillow decodes a PNG to look behind its pixels.
+        large = reduction((file.height, file.width)) > 1 and file.format == "PNG"
+        turn = png_orientation(path) if large else file.getexif().get(_ORIENTATION)
+        return turn in (2, 3, 4) or (turn in SIDEWAYS and (seen or file.width == file.height))
     return False
 
 
@@ -96,22 +113,13 @@ def is_lossy(image: Image.Image, path: Readable) -> bool:
     return image.format in ("JPEG", "MPO", "AVIF", "HEIF")
 
 
-def _opened(path: Readable) -> ImageFile:
+def _opened(path: Readable, most: float | None = None) -> ImageFile:
     try:
-        return Image.open(path)
+        return open_image(path, most)
     except Image.UnidentifiedImageError:
         # iPhones' photos are often called .jpg, too.
         if not _is_heif(path):
             raise
-    except Image.DecompressionBombError as error:
-        if _megapixels(error) > _most_megapixels():
-            raise
-        with _LIMIT:
-            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            try:
-                return Image.open(_again(path))
-            finally:
-                Image.MAX_IMAGE_PIXELS = limit
     if not has_heif():
         raise DataError(
             f"{path} is a HEIC photo: install what reads them (pip install 'metricfit[heic]'), or save it as JPEG"
@@ -119,7 +127,13 @@ def _opened(path: Readable) -> ImageFile:
     from pillow_heif import register_heif_opener
 
     register_heif_opener()
-    return Image.open(_again(path))
+    return open_image(again(path), most)
+
+
+def _draft(file: ImageFile, factor: int) -> None:
+    """Ask a JPEG, which can be decoded to an eighth of its sides at least, for a smaller version."""
+    if factor > 1 and file.format in ("JPEG", "MPO"):
+        file.draft(None, (file.width // factor, file.height // factor))
 
 
 def _may_be_deep(file: ImageFile) -> bool:
@@ -128,51 +142,27 @@ def _may_be_deep(file: ImageFile) -> bool:
     return ";16" in stored or "65535" in stored or file.format == "JPEG2000"
 
 
-def _again(path: Readable) -> Readable:
-    if not isinstance(path, (str, Path)):
-        path.seek(0)
-    return path
-
-
 def _bytes(path: Readable) -> bytes:
-    return Path(path).read_bytes() if isinstance(path, (str, Path)) else _again(path).read()  # type: ignore[union-attr]
+    return Path(path).read_bytes() if isinstance(path, (str, Path)) else again(path).read()  # type: ignore[union-attr]
 
 
-def _most_megapixels() -> float:
-    text = os.environ.get(MOST_MEGAPIXELS, "0")
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{MOST_MEGAPIXELS} must be a number, such as 500; got {text!r}") from None
-
-
-def _megapixels(error: Image.DecompressionBombError) -> float:
-    return int(re.findall(r"\d+", str(error))[0]) / 1e6
-
-
-def _too_large(path: Readable, error: Image.DecompressionBombError) -> DataError:
-    size, limit = _megapixels(error), max(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6, _most_megapixels())
-    return DataError(
-        f"{path} is too large, {size:.0f} megapixels where {limit:.0f} are allowed: shrink it, cut it into tiles, or "
-        f"allow more with {MOST_MEGAPIXELS}={-(-size // 100) * 100:.0f} in the environment"
-    )
-
-
-def _first_frame(path: Readable, image: ImageFile) -> tuple[ImageFile, tuple[str, ...]]:
+def _first_frame(path: Readable, image: ImageFile, most: float | None) -> tuple[ImageFile, tuple[str, ...]]:
     """Tell whether a file holds several pictures; the second ones in photos (MPO) are previews."""
     try:
         several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
     except BROKEN:
         # Only the first one need be sound.
-        return _opened(_again(path)), ()
+        return _opened(again(path), most), ()
     return image, (FRAMES,) * several
 
 
-def _completed_jpeg(path: Readable) -> Image.Image:
+def _completed_jpeg(path: Readable, factor: int) -> Image.Image:
     """Give a JPEG that lacks its end; refuse one that lacks pixels: they change with what is put there."""
     data = _bytes(path).rstrip(b"\xff")
-    image, other = (Image.open(io.BytesIO(data + end + b"\xff\xd9")) for end in (b"", b"\x55\x33\x71" * 64))
-    image.load()
+    image, other = (open_image(io.BytesIO(data + end + b"\xff\xd9"), math.inf) for end in (b"", b"\x55\x33\x71" * 64))
+    for one in (image, other):
+        _draft(one, factor)
+        one.load()
     rows = (np.asarray(image).reshape(image.height, -1) != np.asarray(other).reshape(image.height, -1)).any(axis=1)
     if rows.any():
         raise OSError(f"it ends early, {rows.sum()} of {len(rows)} rows are not whole")
@@ -185,9 +175,13 @@ def few_bits(bits: int) -> str:
 
 
 def to_eight_bits(values: np.ndarray, bits: int) -> np.ndarray:
-    """Bring integers of so many bits to uint8, rounded; larger ones become 255."""
-    full = (1 << bits) - 1
-    return ((np.minimum(values.astype(np.int64), full) * 255 + full // 2) // full).astype(np.uint8)
+    """Bring integers [H, W, ...] of so many bits to uint8, rounded; larger ones become 255."""
+    full, step = (1 << bits) - 1, band_rows((len(values), max(1, values[:1].size)))
+    found = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), step):
+        band = np.minimum(values[top : top + step].astype(np.int64), full)
+        found[top : top + step] = (band * 255 + full // 2) // full
+    return found
 
 
 def bits_of(values: np.ndarray) -> int:

@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..geometry import IGNORE as IGNORE
+from .images import Seen
+from .pixel_files.coding import FileCoding
 
 NEEDS = ("mask", "labels", "boxes", "none")
 """What a caller can ask every example to have; `none` means pictures only."""
@@ -24,7 +27,7 @@ class Example:
     """One picture and what is known about it.
 
     Attributes:
-        image: uint8 [H, W, 3], RGB.
+        image: uint8 [H, W, 3], RGB; of a large picture a smaller version, see `large.reduction`.
         mask: uint8 [H, W] with 0 background, 1 salient, 255 ignore; or None.
         labels: uint8 [H, W], the class of each pixel (255 ignore); or None.
         boxes: float32 [n, 4] as (x0, y0, x1, y1) in pixels, x1 and y1 exclusive; or None.
@@ -35,6 +38,7 @@ class Example:
         areas: float32 [n], the pixels of each object itself, where the data say so (COCO); None leaves the boxes' own.
         repairs: what was mended on reading, a few words for each time.
         adapted: what was done to it because the user asked for it, a few words each.
+        own_size: (H, W) of the picture itself, which mask, labels and boxes are for; None where `image` has it.
     """
 
     image: np.ndarray
@@ -48,6 +52,18 @@ class Example:
     areas: np.ndarray | None = None
     repairs: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
+    own_size: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The picture's own (height, width)."""
+        return self.own_size or (self.image.shape[0], self.image.shape[1])
+
+
+def example_of(seen: Seen, **known: Any) -> Example:
+    """Make the example of a picture as networks see it, and of what is known about it."""
+    size = (seen.image.shape[0], seen.image.shape[1])
+    return Example(seen.image, own_size=None if size == seen.size else seen.size, **known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +98,7 @@ class Source(ABC):
         recognised: which layout was recognised where none was named, a line for each source.
         ids: how the data themselves number pictures and classes, where they do (COCO).
         ignores: whether 255 in its label files is known to mean ignore, so that nobody need ask what it means.
+        files: how its files are read; `open_source` says it.
     """
 
     name: str
@@ -95,6 +112,7 @@ class Source(ABC):
     recognised: Sequence[str] = ()
     ids: Ids | None = None
     ignores: bool = False
+    files: FileCoding = FileCoding()
 
     @abstractmethod
     def __len__(self) -> int:

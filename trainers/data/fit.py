@@ -7,6 +7,7 @@ from ..errors import UsageError
 from ..geometry import RESIZINGS
 from .example import IGNORE
 from .images import resize_image, resize_mask
+from .large.reduction import Size, reduced, reduction
 
 GREY = 114
 """The value of padding, in all channels."""
@@ -32,15 +33,30 @@ def fit_scale(size: tuple[int, int], side: int, resizing: str = "pad") -> tuple[
     return width / size[1], height / size[0]
 
 
-def fit_image(image: np.ndarray, side: int, resizing: str = "pad") -> np.ndarray:
-    """Bring uint8 [H, W, 3] to a new uint8 [side, side, 3]; `pad` puts it at the top left of grey (114)."""
-    height, width = fitted_size(image.shape[:2], side, resizing)
-    image = resize_image(image, (height, width))
+def fit_image(image: np.ndarray, side: int, resizing: str = "pad", size: Size | None = None) -> np.ndarray:
+    """Bring uint8 [H, W, 3] to a new uint8 [side, side, 3]; `pad` puts it at the top left of grey (114).
+
+    A large picture is made smaller first; of one that is so already, `size` is its own (height, width).
+    """
+    size = size or (image.shape[0], image.shape[1])
+    height, width = fitted_size(size, side, resizing)
+    image = resize_image(reduced(image, reduction((image.shape[0], image.shape[1]))), (height, width))
     if (height, width) == (side, side):
         return image
     canvas = np.full((side, side, 3), GREY, np.uint8)
     canvas[:height, :width] = image
     return canvas
+
+
+def window_of(image: np.ndarray, size: Size, rows: slice, columns: slice) -> np.ndarray:
+    """Cut a window, in pixels of a picture of `size`, out of its version uint8 [h, w, ...], which may be smaller."""
+    if image.shape[:2] == size:
+        return image[rows, columns]
+    windows = []
+    for part, side, own in zip((rows, columns), image.shape, size):
+        low = min((2 * part.start * side + own) // (2 * own), side - 1)
+        windows.append(slice(low, max(low + 1, (2 * part.stop * side + own) // (2 * own))))
+    return image[windows[0], windows[1]]
 
 
 def fit_boxes(boxes: np.ndarray, scale: tuple[float, float]) -> np.ndarray:

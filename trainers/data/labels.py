@@ -11,6 +11,7 @@ from ..machine import workers
 from ..progress import progress
 from .classes import MOST_CLASSES, read_class_names
 from .example import IGNORE, Example, Source, View
+from .images import counts_of_bytes
 from .steady import Steady
 from .subset import Subset
 
@@ -50,13 +51,13 @@ class CodedLabels(View):
         example = self.source.load(index)
         if example.labels is None:
             raise DataError(f"{example.name} of {self.name} has no labels: choose a source that has them")
-        values = np.bincount(example.labels.ravel(), minlength=256)
+        values = counts_of_bytes(example.labels)
         self._held[index] = values > 0
         unknown = np.flatnonzero((values > 0) & ~self._known)
         if len(unknown):
             raise DataError(self._complaint(index, unknown.tolist()))
         labels = self._table[example.labels]
-        self._counts[index] = np.bincount(labels.ravel(), minlength=256)[: len(self.class_names)]
+        self._counts[index] = counts_of_bytes(labels)[: len(self.class_names)]
         return replace(example, labels=labels)
 
     def _complaint(self, index: int, unknown: list[int]) -> str:

@@ -90,7 +90,8 @@ def divide(
     if len(groups) < len(shares):
         raise UsageError(_too_few(names, sorted(groups), len(shares), by))
     drawn = np.random.default_rng(seed).permutation(len(groups))
-    ordered = sorted((list(groups.values())[place] for place in drawn), key=len, reverse=True)
+    members_of = list(groups.values())
+    ordered = sorted((members_of[place] for place in drawn), key=len, reverse=True)
     parts: dict[str, list[int]] = {name: [] for name in shares}
     counts = dict.fromkeys(shares, 0)
     for position, members in enumerate(ordered):

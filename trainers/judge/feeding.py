@@ -45,9 +45,10 @@ def found_in(
         if views == PLAIN:
             yield from zip(examples, in_pictures(predict(images), examples, target, size=size, resizing=resizing))
         else:
-            shown = [example.image for example in examples]
-            scores = averaged_scores(predict, shown, size, resizing, views, fitted=images)
+            shown, sizes = [example.image for example in examples], [example.size for example in examples]
+            scores = averaged_scores(predict, shown, size, resizing, views, fitted=images, sizes=sizes)
             yield from zip(examples, map(likeliest, scores))
+        del images, examples  # before the next ones come
 
 
 def in_pictures(
@@ -55,8 +56,7 @@ def in_pictures(
 ) -> Iterator[Any]:
     """Bring what `predict` gave for a batch into the pixels of its examples, as their judge takes it."""
     for example, one in zip(examples, zip(*found) if isinstance(found, tuple) else found):
-        height, width = example.image.shape[:2]
-        yield _AS_JUDGED[target.name](target.unfit(one, size, resizing, (height, width)))
+        yield _AS_JUDGED[target.name](target.unfit(one, size, resizing, example.size))
 
 
 def judge_all(pairs: Iterable[tuple[Example, Any]], *judges: Judge[Any, Any]) -> None:

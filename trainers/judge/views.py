@@ -35,14 +35,16 @@ def averaged_scores(
     views: Views = PLAIN,
     *,
     fitted: np.ndarray | None = None,
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> list[np.ndarray]:
     """Average what a model says of each view, at the picture's own size: float32 [H, W, C] for each picture.
 
     At scale s a picture is brought to the square of side s * size as it is to the model's input, and grey fills that up
     to the next multiple of 32: the side that `predict` gets. Scores outside the picture are cut away, what is left is
     brought to its own size bilinearly, mirrored back, and averaged. `fitted` is the pictures as the model's own input,
-    if at hand.
+    if at hand, `sizes` their own (height, width) where some are smaller versions of large ones.
     """
+    sizes = sizes or [(picture.shape[0], picture.shape[1]) for picture in pictures]
     means: list[np.ndarray] = [np.zeros((), np.float32)] * len(pictures)
     mirrorings = (False, True) if views.flips else (False,)
     share = np.float32(1 / (len(views.scales) * len(mirrorings)))
@@ -55,9 +57,9 @@ def averaged_scores(
             else:
                 shown = (np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture for picture in pictures)
                 margin = ((0, side - inner), (0, side - inner), (0, 0))
-                squares = [fit_image(picture, inner, resizing) for picture in shown]
+                squares = [fit_image(picture, inner, resizing, own) for picture, own in zip(shown, sizes, strict=True)]
                 batch = np.stack([np.pad(square, margin, constant_values=GREY) for square in squares])
             for index, scores in enumerate(predict(batch)):
-                scores = unfit_scores(scores[:inner, :inner], pictures[index].shape[:2], resizing)
+                scores = unfit_scores(scores[:inner, :inner], sizes[index], resizing)
                 means[index] = means[index] + (scores[:, ::-1] if mirrored else scores) * share
     return means

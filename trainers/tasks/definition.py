@@ -16,6 +16,7 @@ from ..data.batches import pipeline
 from ..data.batches.order import Sampler
 from ..data.classes import with_class_names
 from ..data.example import Example, Source
+from ..data.pixel_files.coding import FileCoding
 from ..data.scan.scanner import checked_source
 from ..data.shared import shared_examples
 from ..data.subset import split_for_selection
@@ -120,7 +121,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
 
     def source_options(self, config: ConfigT) -> dict[str, Any]:
         """Give what `checked_source` is told besides."""
-        return {}
+        return {"files": FileCoding(max_megapixels=config.max_megapixels)}
 
     def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
         """Bring the classes of a source together with those of a model; refuses a source in which nothing counts."""

@@ -109,7 +109,8 @@ def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Mode
     classes = {} if task == "saliency" else {"class_names": tuple(card["class_names"])}
     model = MODELS[getattr(settings, "model", next(iter(serving(task))))].build(settings, **classes)
     places = evenly_spread(len(training), MEASURED)
-    pictures = np.stack([fit_image(training.load(place).image, side, resizing) for place in places])
+    examples = map(training.load, places)
+    pictures = np.stack([fit_image(one.image, side, resizing, one.size) for one in examples])
     try:
         read_back(model, file.read_bytes(), pictures)
     except ValueError as error:

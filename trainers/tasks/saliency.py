@@ -61,7 +61,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def source_options(self, config: SaliencyConfig) -> dict[str, Any]:
         """As `Task.source_options`."""
-        return {"files": FileCoding(config.mask_threshold, config.resize_masks)}
+        return {"files": FileCoding(config.mask_threshold, config.resize_masks, max_megapixels=config.max_megapixels)}
 
     def build_loss(self, config: SaliencyConfig) -> keras.losses.Loss:
         """Make the configured loss, which must be one of a single map, on logits and with the ignore label of masks."""

@@ -81,7 +81,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
 
     def source_options(self, config: SegmentationConfig) -> dict[str, Any]:
         """As `Task.source_options`."""
-        files = FileCoding(resize=config.resize_masks, colours=config.colours)
+        files = FileCoding(resize=config.resize_masks, colours=config.colours, max_megapixels=config.max_megapixels)
         return {"coding": LabelCoding(config.classes, config.ignore), "files": files}
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: SegmentationConfig | None = None) -> None:

@@ -36,6 +36,13 @@ Colours = Annotated[
         "CVAT's labelmap.txt."
     ),
 ]
+MaxMegapixels = Annotated[
+    float | None,
+    tyro.conf.arg(
+        help="Refuse pictures of more megapixels, before they are decoded; by default 179, or what "
+        "METRICFIT_MAX_MEGAPIXELS says in the environment."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ class RunConfig:
     """Seed of weights, order and augmentation."""
     cache_mib: int = 1024
     """Memory for decoded examples, in MiB."""
+    max_megapixels: MaxMegapixels = None
     skip_bad: bool = False
     """Leave out examples that cannot be used instead of stopping."""
     strict: bool = False

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ..example import IGNORE
-from ..fit import fit_image, fit_labels
+from ..fit import fit_image, fit_labels, window_of
 from .colours import Rng, colour_matrix
 from .settings import Augmentation
 
@@ -36,8 +36,8 @@ def augment(
     """Crop, fit, mirror and recolour one example as `Target.augment` says; the mask is 255 (ignore) in the padding."""
     if settings.min_scale < 1:
         window = crop_window(mask, rng, settings.min_scale)
-        image, mask = image[window], mask[window]
-    image, mask = fit_image(image, size, resizing), fit_labels(mask, size, resizing)
+        image, mask = window_of(image, mask.shape, *window), mask[window]
+    image, mask = fit_image(image, size, resizing, mask.shape), fit_labels(mask, size, resizing)
     if settings.flip and rng.random() < 0.5:
         image, mask = cv2.flip(image, 1), cv2.flip(mask, 1)
     if settings.recolours:

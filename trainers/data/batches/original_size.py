@@ -7,10 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ...errors import UsageError
-from ...machine import workers
+from ...machine import memory, workers
 from ...progress import progress
 from ..example import Example, Source
 from ..fit import fit_image
+from ..large.turns import TURNS
 
 
 def original_size_examples(
@@ -26,18 +27,29 @@ def original_size_examples(
         raise UsageError(f"batch_size must be at least 1, got {batch_size}")
 
     def prepare(index: int) -> tuple[np.ndarray, Example]:
-        example = source.load(index)
-        return fit_image(example.image, size, resizing), example
+        with TURNS.taken():
+            example = source.load(index)
+        return fit_image(example.image, size, resizing, example.size), example
 
+    largest = 0
     pending: deque[Future[tuple[np.ndarray, Example]]] = deque()
     with (
         ThreadPoolExecutor(workers()) as pool,
         progress(total=len(source), desc=description, unit="image", quiet=quiet) as bar,
     ):
         for start in range(0, len(source), batch_size):
-            # Two batches ahead keep the model busy and the memory bounded.
-            ahead = range(start + len(pending), min(start + 3 * batch_size, len(source)))
+            # Two batches ahead keep the model busy, where memory holds them with their labels.
+            batches = 3 if 3 * batch_size * largest <= memory() // 8 else 1
+            ahead = range(start + len(pending), min(start + batches * batch_size, len(source)))
             pending.extend(pool.submit(prepare, index) for index in ahead)
             ready = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
-            yield np.stack([image for image, _ in ready]), [example for _, example in ready]
-            bar.update(len(ready))
+            largest = max(largest, *(_bytes(example) for _, example in ready))
+            images, examples, count = np.stack([image for image, _ in ready]), [one for _, one in ready], len(ready)
+            del ready
+            yield images, examples
+            del images, examples  # before the next ones come
+            bar.update(count)
+
+
+def _bytes(example: Example) -> int:
+    return sum(part.nbytes for part in (example.image, example.mask, example.labels) if part is not None)

@@ -14,13 +14,17 @@ import tensorflow as tf
 
 from ...machine import workers
 from ..example import Source
+from ..large.turns import TURNS
 from ..targets.base import Arrays, Target
 
 Prepare = Callable[[int], Sequence[np.ndarray]]
 
 
 class DecodedCache:
-    """Decoded examples in memory, the first to come up to a limit; safe to use from several threads."""
+    """Decoded examples in memory, the first to come up to a limit; safe to use from several threads.
+
+    Pictures are kept in all the pixels that are read of them: a crop of anything smaller would be other bytes.
+    """
 
     def __init__(self, source: Source, target: Target[Any], limit_mib: float):
         self.source, self.target = source, target
@@ -63,7 +67,8 @@ class _Calls:
             try:
                 if self._ending:
                     return [np.zeros(spec.shape, spec.dtype.as_numpy_dtype) for spec in specs]
-                return function(int(position))
+                with TURNS.taken():
+                    return function(int(position))
             except Exception as error:
                 self.failed.append(error)
                 raise

@@ -9,7 +9,8 @@ from PIL import Image
 
 from ...errors import DataError
 from ..decoding import FRAMES, decode
-from ..images import check_sizes, resize_mask
+from ..images import Seen, check_sizes, resize_mask
+from ..large.reduction import Size
 from .coding import FileCoding
 
 RESIZED = "{kind} of another size, resized to its picture's"
@@ -27,13 +28,13 @@ class PixelValues(NamedTuple):
     repairs: tuple[str, ...] = ()
 
 
-PixelReader = Callable[[Path, np.ndarray, Path], PixelValues]
-"""From a file, its picture uint8 [H, W, 3], and the picture's own file."""
+PixelReader = Callable[[Path, Seen, Path], PixelValues]
+"""From a file, its picture, and the picture's own file."""
 
 
-def decoded(path: Path, kind: str = "mask") -> tuple[Image.Image, tuple[str, ...]]:
+def decoded(path: Path, files: FileCoding, kind: str = "mask") -> tuple[Image.Image, tuple[str, ...]]:
     """Decode a mask or class map completely and upright; gives what was mended, too."""
-    opened, mended = decode(path)
+    opened, mended, _ = decode(path, most=files.max_megapixels)
     if FRAMES in mended:
         raise DataError(f"{path} holds several pictures, a {kind} is one: save the one that is meant")
     return opened, mended
@@ -41,21 +42,21 @@ def decoded(path: Path, kind: str = "mask") -> tuple[Image.Image, tuple[str, ...
 
 def fitted(
     values: np.ndarray,
-    image: np.ndarray,
+    size: Size,
     path: Path,
     image_path: Path,
     files: FileCoding,
     kind: str,
     resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray] = resize_mask,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Bring values [h, w] to the size of their picture, where that is wanted; a size that is turned never is."""
-    height, width = image.shape[:2]
+    """Bring values [h, w] to the `size` of their picture, where that is wanted; one that is turned never is."""
+    height, width = size
     if values.shape == (height, width):
         return values, ()
     turned = values.shape == (width, height)
     if turned or not files.resize:
         try:
-            check_sizes(image, values, image_path, path, kind)
+            check_sizes(size, values, image_path, path, kind)
         except DataError as error:
             raise DataError(f"{error}{'' if turned else ', or let --resize-masks do it'}") from error
     # Of the same shape is what one factor brings there, give or take a pixel.

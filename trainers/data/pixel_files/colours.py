@@ -66,7 +66,8 @@ def read_colours(path: str | Path) -> ColourMap:
     names = tuple(dict.fromkeys(name for name in means.values() if name not in IGNORED_NAMES))
     if not 0 < len(names) <= MOST_CLASSES:
         raise DataError(f"{path} names {len(names)} classes, expected 1 to {MOST_CLASSES}: {_FORM}")
-    classes = [IGNORE if name in IGNORED_NAMES else names.index(name) for name in means.values()]
+    class_of = {name: number for number, name in enumerate(names)}
+    classes = [class_of.get(name, IGNORE) for name in means.values()]
     return ColourMap(names, np.array(list(means), np.uint8), np.array(classes), str(path))
 
 

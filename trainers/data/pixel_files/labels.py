@@ -8,7 +8,8 @@ from PIL import Image
 
 from ...errors import DataError
 from ..example import IGNORE
-from ..images import read_mask
+from ..images import Seen, read_mask
+from ..large.turns import TURNS
 from .base import LOSSY, PixelValues, decoded, fitted
 from .coding import FileCoding
 from .colours import ColourMap
@@ -31,18 +32,23 @@ class LabelReader:
             self._table = np.full(256, IGNORE, np.uint8)
             self._table[list(values)] = list(values.values())
 
-    def __call__(self, path: Path, image: np.ndarray, image_path: Path) -> PixelValues:
+    def __call__(self, path: Path, picture: Seen, image_path: Path) -> PixelValues:
         """See `PixelReader`."""
+        with TURNS.taken():
+            return self._read(path, picture, image_path)
+
+    def _read(self, path: Path, picture: Seen, image_path: Path) -> PixelValues:
         adapted: tuple[str, ...] = ()
         if self._colours is None:
             mended: list[str] = []
-            labels, repairs = read_mask(path, kind="labels", repairs=mended), tuple(mended)
+            most = self._files.max_megapixels
+            labels, repairs = read_mask(path, kind="labels", repairs=mended, max_megapixels=most), tuple(mended)
         else:
-            opened, repairs = decoded(path, "labels")
+            opened, repairs = decoded(path, self._files, "labels")
             labels, adapted = self._of_colours(opened, path, self._colours)
         if self._table is not None:
             labels = self._table[labels]
-        labels, done = fitted(labels, image, path, image_path, self._files, "labels")
+        labels, done = fitted(labels, picture.size, path, image_path, self._files, "labels")
         return PixelValues(labels, adapted + done, repairs)
 
     def _of_colours(self, opened: Image.Image, path: Path, known: ColourMap) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -52,7 +58,7 @@ class LabelReader:
         if not strange.any():
             return classes, (COLOURS.format(file=known.file),)
         if opened.mode in ("P", "L", "I;16", "I", "1"):
-            return read_mask(path, kind="labels"), ()
+            return read_mask(path, kind="labels", max_megapixels=self._files.max_megapixels), ()
         red, green, blue = pixels[strange][0]
         share = strange.mean()
         if opened.format in LOSSY:

@@ -8,6 +8,9 @@ from PIL import Image
 
 from ...errors import DataError
 from ..example import IGNORE
+from ..images import Seen, different
+from ..large.reduction import Size
+from ..large.turns import TURNS
 from .base import LOSSY, PixelValues, colour_codes, decoded, fitted, listed
 from .coding import FileCoding
 
@@ -29,18 +32,19 @@ class MaskReader:
     def __init__(self, files: FileCoding, *, trimap: bool = False):
         self._files, self._trimap = files, trimap
 
-    def __call__(self, path: Path, image: np.ndarray, image_path: Path) -> PixelValues:
+    def __call__(self, path: Path, picture: Seen, image_path: Path) -> PixelValues:
         """See `PixelReader`."""
-        opened, repairs = decoded(path)
-        values, top, adapted = _shades(opened, path)
-        mask, done = self.cut(values, top, image, path, image_path, opened.format in LOSSY)
+        with TURNS.taken():
+            opened, repairs = decoded(path, self._files)
+            values, top, adapted = _shades(opened, path)
+            mask, done = self.cut(values, top, picture.size, path, image_path, opened.format in LOSSY)
         return PixelValues(mask, adapted + done, repairs)
 
     def cut(
-        self, values: np.ndarray, top: float, image: np.ndarray, path: Path, image_path: Path, lossy: bool
+        self, values: np.ndarray, top: float, size: Size, path: Path, image_path: Path, lossy: bool
     ) -> tuple[np.ndarray, tuple[str, ...]]:
         """Make the mask of shades [h, w] between 0 and `top`, of the size of its picture; tells what was done."""
-        present, threshold = np.unique(values), self._files.threshold
+        present, threshold = different(values), self._files.threshold
         adapted: tuple[str, ...] = ()
         if self._trimap or (threshold is None and _is_trimap(present, top)):
             numbered = present[0] >= 1 and present[-1] <= 3
@@ -54,10 +58,10 @@ class MaskReader:
         else:
             limit = threshold * top
             _check_reach(present, top, threshold, path, lossy)
-            shades, done = fitted(values, image, path, image_path, self._files, "mask", _resized)
+            shades, done = fitted(values, size, path, image_path, self._files, "mask", _resized)
             said = f"mask with shades, cut at {threshold:g}"
             return (shades >= limit).astype(np.uint8), ((said,) * (len(present) > 2) + done)
-        mask, done = fitted(mask, image, path, image_path, self._files, "mask")
+        mask, done = fitted(mask, size, path, image_path, self._files, "mask")
         return mask, adapted + done
 
 
@@ -92,22 +96,28 @@ def _check_reach(present: np.ndarray, top: float, threshold: float, path: Path, 
 class AlphaReader(MaskReader):
     """Reads masks out of the alpha of the very pictures."""
 
-    def __call__(self, path: Path, image: np.ndarray, image_path: Path) -> PixelValues:
+    def __call__(self, path: Path, picture: Seen, image_path: Path) -> PixelValues:
         """See `PixelReader`."""
-        opened, _ = decoded(path)
+        with TURNS.taken():
+            return self._of_alpha(path, picture, image_path)
+
+    def _of_alpha(self, path: Path, picture: Seen, image_path: Path) -> PixelValues:
+        opened, _ = decoded(path, self._files)
         if not opened.has_transparency_data:
             raise DataError(f"{path} has no alpha, in which the others have their masks: add it, or remove the picture")
         alpha = np.asarray(opened.convert("RGBA"))[..., 3]
-        mask, done = self.cut(alpha, 255, image, path, image_path, opened.format in LOSSY)
-        blank = (mask == 0).any() and len(np.unique(colour_codes(image[mask == 0]))) == 1
+        mask, done = self.cut(alpha, 255, picture.size, path, image_path, opened.format in LOSSY)
+        blank = (mask == 0).any() and len(np.unique(colour_codes(picture.image[mask == 0]))) == 1
         return PixelValues(mask, (FROM_ALPHA, *done, *(BLANK,) * bool(blank)))
 
 
-def read_opaque(path: Path, *, repairs: list[str]) -> np.ndarray:
-    """Read a picture as uint8 [H, W, 3], RGB, without regard to its alpha; what was mended is added to `repairs`."""
-    opened, mended = decoded(path)
-    repairs.extend(mended)
-    return np.array(opened.convert("RGBA"))[..., :3]
+def read_opaque(path: Path, *, repairs: list[str], files: FileCoding) -> Seen:
+    """Read a picture in all its pixels, without regard to its alpha; what was mended is added to `repairs`."""
+    with TURNS.taken():
+        opened, mended = decoded(path, files)
+        repairs.extend(mended)
+        image = np.array(opened.convert("RGBA"))[..., :3]
+    return Seen(image, (image.shape[0], image.shape[1]))
 
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

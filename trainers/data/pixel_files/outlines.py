@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from ...errors import DataError
 from ...text import composed, read_json
 from ..example import IGNORE
+from ..images import Seen
 from .base import PixelValues
 from .colours import IGNORED_NAMES
 
@@ -93,9 +94,9 @@ class LabelmeReader:
     def __init__(self, class_names: Sequence[str]):
         self._class_of = {name: number for number, name in enumerate(class_names)}
 
-    def __call__(self, path: Path, image: np.ndarray, image_path: Path) -> PixelValues:
+    def __call__(self, path: Path, picture: Seen, image_path: Path) -> PixelValues:
         """See `PixelReader`."""
-        content, size = labelme_shapes(path), (image.shape[0], image.shape[1])
+        content, size = labelme_shapes(path), picture.size
         stated = content.get("imageHeight"), content.get("imageWidth")
         if all(isinstance(side, int) for side in stated) and stated != size:
             raise DataError(

@@ -64,7 +64,7 @@ def _tile(source: Source, index: int, needs: str) -> _Tile:
         return _Tile(name, "cannot be used", fault=str(error))
     classes: set[int] = set()
     boxes: list[tuple[float, float, int]] = []
-    height, width = example.image.shape[:2]
+    height, width = example.size
     if example.labels is not None and example.mask is None:
         classes = LabelTarget().seen(example, source.class_names)
     elif example.boxes is not None and example.classes is not None:

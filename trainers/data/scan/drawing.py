@@ -19,8 +19,8 @@ def drawn_targets(example: Example) -> list[Target[Any]]:
 
 def draw_example(example: Example, cell: int = 240, class_names: Sequence[str] = ()) -> np.ndarray:
     """Draw what is known about a picture into it, uint8 [h, w, 3] with the longer side `cell`; see `Target.draw`."""
-    scale = cell / max(example.image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in example.image.shape[:2])
+    scale = cell / max(example.size)
+    height, width = (max(1, round(side * scale)) for side in example.size)
     canvas = resize_image(example.image, (height, width)).copy()
     for target in drawn_targets(example):
         target.draw(canvas, example, class_names)

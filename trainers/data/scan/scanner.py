@@ -14,11 +14,12 @@ from ...text import counted
 from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
+from ..large.turns import TURNS
 from ..pixel_files.coding import FileCoding
 from ..sources import all_scenes, open_source
 from ..subset import Subset
 from ..targets import TARGETS
-from ..targets.base import Facts
+from ..targets.base import Facts, Sum
 from .causes import told_together
 
 log = logging.getLogger("metricfit")
@@ -158,12 +159,18 @@ def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
     return _Look(example.repairs, example.adapted, known, tuple(_odd(example, source.picture_file(index))))
 
 
+def _in_turn(source: Source, index: int, needs: str) -> _Look | DataError:
+    with TURNS.taken():
+        return _look_at(source, index, needs)
+
+
 def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     """Decode every example once; gives faults in their order, and what targets there are. No `needs` means all."""
     found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
     found.class_names, found.remarks = source.class_names, tuple(source.notes)
+    sums: dict[str, Sum] = {}
     with ThreadPoolExecutor(workers()) as pool:
-        looks = pool.map(lambda index: _look_at(source, index, needs), range(len(source)))
+        looks = pool.map(lambda index: _in_turn(source, index, needs), range(len(source)))
         title = f"scan {source.name}"
         shown = progress(looks, desc=title, total=len(source), unit="image", quiet=quiet, delay=0.5, leave=False)
         for look, name in zip(shown, source.names):
@@ -179,7 +186,8 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
                 found.repaired[kind] = found.repaired.get(kind, 0) + 1
                 found.repaired_in.setdefault(kind, []).append(name)
             for kind, facts in there.items():
-                found.facts[kind] = found.facts[kind] + facts if kind in found.facts else facts
+                sums.setdefault(kind, Sum()).add(facts)
+    found.facts = {kind: facts.total() for kind, facts in sums.items()}
     found.doubts = source.doubts()
     return found
 

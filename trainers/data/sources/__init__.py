@@ -109,8 +109,8 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
     """Open the source that a text names: one of `FORMS`, or several with " + " between them, which become one.
 
     Every example must have what is needed, `none` being pictures only. Examples are loaded when asked for. A bare path
-    is `auto:PATH`. `SOURCE:LIST.txt` takes those that a list names. `files` says how masks and labels are written, for
-    the sources that read files of these.
+    is `auto:PATH`. `SOURCE:LIST.txt` takes those that a list names. `files` says how pictures are read and, for the
+    sources that read files of these, how masks and labels are written.
 
     Raises:
         UsageError: no such kind of source, split or need, or a kind that does not hold what is needed.
@@ -137,4 +137,7 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
             other.form for other in SOURCES.values() if needs in other.holds and len(other.holds) < len(NEEDS) - 1
         ]
         raise UsageError(f"{name} sources hold {holds}, not {PLURALS[needs]}: use {', '.join(others)} for these")
-    return kind.open(rest, needs, files or FileCoding()) if kind.coded else kind.open(rest, needs)
+    files = files or FileCoding()
+    source = kind.open(rest, needs, files) if kind.coded else kind.open(rest, needs)
+    source.files = files
+    return source

@@ -10,8 +10,9 @@ from ...errors import DataError, UsageError
 from ...geometry import box_areas
 from ...text import composed, folded
 from ..classes import MOST_CLASSES
-from ..example import IGNORE, Example, Ids, Source
-from ..images import PICTURE_SUFFIXES, read_image
+from ..example import IGNORE, Example, Ids, Source, example_of
+from ..images import PICTURE_SUFFIXES, read_seen
+from ..large.reduction import Size
 from ..listing import passed_over, surroundings
 from ..pixel_files.outlines import coco_labels, coco_region, outline_box
 from .annotations import CASE, alike, check_stated_size, mend_boxes
@@ -131,19 +132,19 @@ class CocoSource(Source):
         recased = composed(path.name) != PurePosixPath(_plain(record.file_name)).name
         repairs = [CASE] * recased
         if not self._with_boxes:
-            image = read_image(path, repairs=repairs)
-            labels = self._labels(record, image, path, repairs) if self._drawn else None
-            return Example(image, labels=labels, name=record.file_name, repairs=tuple(repairs))
+            seen = read_seen(path, repairs=repairs, files=self.files)
+            labels = self._labels(record, seen.size, path, repairs) if self._drawn else None
+            return example_of(seen, labels=labels, name=record.file_name, repairs=tuple(repairs))
         boxes = np.array([self._corners(record, number) for number in range(len(record.boxes))]).reshape(-1, 4)
         classes = np.array([self._class(record, number) for number in range(len(record.boxes))], np.int32)
-        image = read_image(path, repairs=repairs)
-        size = image.shape[:2]
+        seen = read_seen(path, repairs=repairs, files=self.files)
+        size = seen.size
         repairs += check_stated_size(record.size, size, boxes, f"{record.file_name} in {self._path}", path)
-        record.seen = (size[0], size[1])
+        record.seen = size
         boxes, kept, mended = mend_boxes(boxes, size)
         crowd, areas = np.array(record.crowd, bool)[kept], np.array(record.areas, np.float32)[kept]
-        return Example(
-            image,
+        return example_of(
+            seen,
             boxes=boxes,
             classes=classes[kept],
             name=record.file_name,
@@ -160,9 +161,8 @@ class CocoSource(Source):
         if len(self.class_names) > MOST_CLASSES:
             raise DataError(f"{self._path} has {len(self.class_names)} classes, a class map holds {MOST_CLASSES}")
 
-    def _labels(self, record: Record, image: np.ndarray, path: Path, repairs: list[str]) -> np.ndarray:
+    def _labels(self, record: Record, size: Size, path: Path, repairs: list[str]) -> np.ndarray:
         """Draw the outlines of a picture; crowds are ignored."""
-        size = (image.shape[0], image.shape[1])
         corners = np.array([box for outline in record.outlines if (box := outline_box(outline))]).reshape(-1, 4)
         repairs += check_stated_size(record.size, size, corners, f"{record.file_name} in {self._path}", path)
         objects = []

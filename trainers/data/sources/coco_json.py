@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ...text import composed, read_json
+from ...text import composed, read_json, repeated
 from .box_coding import Written, counts_from_one, other_coding
 
 Fields = dict[str, Any]
@@ -75,8 +75,7 @@ class Instances:
         except (KeyError, TypeError) as error:
             raise DataError(f"a category of {self.path} lacks a usable id or name: give it both") from error
         for what, values in (("id", numbered), ("name", list(names.values()))):
-            twice = sorted({str(value) for value in values if values.count(value) > 1})
-            if twice:
+            if twice := sorted(map(str, repeated(values))):
                 raise DataError(f"{self.path} has two categories of the {what} {', '.join(twice)}: keep one")
         if not ids:
             raise DataError(f"{self.path} has no categories: add them, with id and name")

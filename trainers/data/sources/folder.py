@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...errors import DataError, UsageError
 from ...text import composed, read_text
 from ..classes import MOST_CLASSES, read_class_names
-from ..example import Example, Source
-from ..images import PICTURE_SUFFIXES, picture_files, read_image
+from ..example import Example, Source, example_of
+from ..images import PICTURE_SUFFIXES, Seen, picture_files, read_seen
 from ..listing import broken_links, contents, no_pictures, passed_over, surroundings
 from ..pixel_files.base import PixelReader
 from ..pixel_files.coding import FileCoding
@@ -94,7 +92,7 @@ class FolderSource(Source):
         listed: Path | None = None,
         class_names: Sequence[str] = (),
         wanted: str = "*",
-        picture: Callable[..., np.ndarray] = read_image,
+        picture: Callable[..., Seen] = read_seen,
     ):
         """Take the files of each name.
 
@@ -150,19 +148,19 @@ class FolderSource(Source):
 
     def picture_file(self, index: int) -> Path | None:
         """See `Source`; of a picture with its mask in its alpha there is none."""
-        return self._images[index][1] if self._picture is read_image else None
+        return self._images[index][1] if self._picture is read_seen else None
 
     def load(self, index: int) -> Example:
         """See `Source`."""
         (key, path), name = self._images[index], self.names[index]
         mended: list[str] = []
-        if self._read is None:
-            return Example(self._picture(path, repairs=mended), name=name, repairs=tuple(mended))
-        partner = self._partner(key, path)
-        image = self._picture(path, repairs=mended)
-        read = self._read(partner, image, path)
+        partner = None if self._read is None else self._partner(key, path)
+        seen = self._picture(path, repairs=mended, files=self.files)
+        if self._read is None or partner is None:
+            return example_of(seen, name=name, repairs=tuple(mended))
+        read = self._read(partner, seen, path)
         target: dict[str, Any] = {self._kind: read.values}
-        return Example(image, name=name, repairs=(*mended, *read.repairs), adapted=read.adapted, **target)
+        return example_of(seen, name=name, repairs=(*mended, *read.repairs), adapted=read.adapted, **target)
 
 
 def path_and_split(rest: str, kind: str = "folder") -> tuple[Path, str]:

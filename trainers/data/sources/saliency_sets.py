@@ -58,7 +58,7 @@ class _Pairs:
             mask = _outlined(encoded, image.shape[:2]) if file.endswith(".mat") else _cut(read_mask(encoded))
             if mask.shape == image.shape[:2]:
                 break
-        check_sizes(image, mask, self._image_files[stem], encoded)
+        check_sizes((image.shape[0], image.shape[1]), mask, self._image_files[stem], encoded)
         return mask
 
 

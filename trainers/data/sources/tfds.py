@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, MetricfitError, UsageError
-from ..example import IGNORE, Example, Source
-from ..images import check_sizes, read_image, read_mask
+from ..example import IGNORE, Example, Source, example_of
+from ..images import Seen, check_sizes, read_mask, read_seen
 from ..pixel_files.known_classes import CITYSCAPES
 from .annotations import mend_boxes
 from .archives import NamedBytes
@@ -100,22 +100,23 @@ class TfdsSource(Source):
         image_name = f"{self._mapping.image} of {name} in {self.name}"
         # TFDS gives pictures as their pixels are stored, and boxes for these.
         encoded, repairs = NamedBytes(record[self._mapping.image], image_name), list[str]()
-        image = read_image(encoded, upright=self._needs != "boxes", repairs=repairs)
+        seen = read_seen(encoded, upright=self._needs != "boxes", repairs=repairs, files=self.files)
         if self._needs == "boxes":
-            return self._with_boxes(image, record[self._mapping.objects], name, repairs)
+            return self._with_boxes(seen, record[self._mapping.objects], name, repairs)
         if self._needs not in ("mask", "labels"):
-            return Example(image, name=name, repairs=tuple(repairs))
+            return example_of(seen, name=name, repairs=tuple(repairs))
         feature = self._mapping.mask if self._needs == "mask" else self._mapping.labels
         mask_name = f"{feature} of {name} in {self.name}"
-        values = read_mask(NamedBytes(record[feature], mask_name), kind=self._needs)
-        check_sizes(image, values, image_name, mask_name, self._needs)
+        most = self.files.max_megapixels
+        values = read_mask(NamedBytes(record[feature], mask_name), kind=self._needs, max_megapixels=most)
+        check_sizes(seen.size, values, image_name, mask_name, self._needs)
         values = self._recode(values, mask_name)
         if self._needs == "mask":
-            return Example(image, mask=values, name=name, repairs=tuple(repairs))
-        return Example(image, labels=values, name=name, repairs=tuple(repairs))
+            return example_of(seen, mask=values, name=name, repairs=tuple(repairs))
+        return example_of(seen, labels=values, name=name, repairs=tuple(repairs))
 
-    def _with_boxes(self, image: np.ndarray, objects: dict[str, Any], name: str, repairs: list[str]) -> Example:
-        height, width = image.shape[:2]
+    def _with_boxes(self, seen: Seen, objects: dict[str, Any], name: str, repairs: list[str]) -> Example:
+        height, width = seen.size
         shares = np.array(objects[self._mapping.bbox], np.float64).reshape(-1, 4)
         if not np.isfinite(shares).all():
             raise DataError(f"a bbox of {name} in {self.name} holds no number: prepare the data set again")
@@ -125,8 +126,8 @@ class TfdsSource(Source):
         difficult, crowd = (
             np.array(objects.get(key, np.zeros(len(shares))), bool)[kept] for key in ("is_difficult", "is_crowd")
         )
-        return Example(
-            image,
+        return example_of(
+            seen,
             boxes=boxes,
             classes=np.array(objects[self._mapping.label], np.int32)[kept],
             name=name,

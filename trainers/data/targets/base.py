@@ -1,5 +1,7 @@
 """What is known about pictures and learnt from them: taken out of examples, checked, fitted, varied, drawn."""
 
+import functools
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,14 +56,33 @@ class Facts(ABC):
         """Whether there is nothing to be learnt from all of them together."""
 
 
+class Sum:
+    """Adds up the facts of many examples, always those of as many: each addition goes through all classes."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[int, Any]] = []
+
+    def add(self, facts: Facts) -> None:
+        """Take in the facts of one more example."""
+        count, added = 1, facts
+        while self._parts and self._parts[-1][0] == count:
+            added, count = self._parts.pop()[1] + added, 2 * count
+        self._parts.append((count, added))
+
+    def total(self) -> Any:
+        """Give the sum, of at least one."""
+        return functools.reduce(operator.add, (facts for _, facts in self._parts))
+
+
 class Target(ABC, Generic[SettingsT]):
     """One kind of target; a pure description without state.
 
     A target's `parts` are the arrays that belong to one picture: (mask uint8 [H, W],), (labels uint8 [H, W],), or
     (boxes float32 [n, 4], classes int32 [n]), in which boxes that neither train nor count have the class -2.
 
-    Pictures are uint8 [H, W, 3], RGB, and the input of a network uint8 [size, size, 3]; `resizing` is `pad` or
-    `stretch`, see `fit_image`. Nothing is changed in place.
+    Pictures are uint8 [H, W, 3], RGB; large ones are smaller than their masks, and boxes are in the pixels given. The
+    input of a network is uint8 [size, size, 3]; `resizing` is `pad` or `stretch`, see `fit_image`. Nothing is changed
+    in place.
 
     Attributes:
         name: the field of `Example` that holds it.
@@ -149,7 +170,8 @@ class PixelTarget(Target[SettingsT]):
 
     def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
         """As `Target.fit`."""
-        return fit_image(image, size, resizing), fit_labels(parts[0], size, resizing)
+        own = (parts[0].shape[0], parts[0].shape[1])
+        return fit_image(image, size, resizing, own), fit_labels(parts[0], size, resizing)
 
     def layout(self, size: int, room: int) -> tuple[Array, ...]:
         """Give one array, int32 [size, size]."""

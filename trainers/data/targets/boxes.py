@@ -97,10 +97,14 @@ class BoxTarget(Target[BoxAugmentation]):
     drawn = "boxes framed in the colour of their class, ignored ones in dashes"
 
     def of(self, example: Example, source: Source) -> Arrays:
-        """As `Target.of`; difficult boxes and crowds have the class -2."""
+        """As `Target.of`, in pixels of the picture as it is given; difficult boxes and crowds have the class -2."""
         boxes, classes = example.boxes, example.classes
         if boxes is None or classes is None:
             raise DataError(f"{example.name} of {source.name} has no boxes: choose a source that has them")
+        if example.own_size is not None:
+            boxes = fit_boxes(
+                boxes, (example.image.shape[1] / example.size[1], example.image.shape[0] / example.size[0])
+            )
         return boxes, np.where(ignored_boxes(example), IGNORED, classes).astype(np.int32)
 
     def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
@@ -168,7 +172,7 @@ class BoxTarget(Target[BoxAugmentation]):
                 found = "none" if values is None else len(values)
                 held = f"{len(boxes)} box{'es' * (len(boxes) != 1)}"
                 raise DataError(f"{name} has {held} and {found} {what}: give one for each box")
-        height, width = example.image.shape[:2]
+        height, width = example.size
         sound = np.isfinite(boxes).all(axis=1) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
         sound &= (boxes >= 0).all(axis=1) & (boxes[:, 2:] <= [width, height]).all(axis=1)
         if not sound.all():
@@ -187,7 +191,7 @@ class BoxTarget(Target[BoxAugmentation]):
         """See `Target`."""
         boxes, ignored = self.values(example), ignored_boxes(example)
         shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
-        tiny = ~ignored & (shorter * TINY < max(example.image.shape[:2]))
+        tiny = ~ignored & (shorter * TINY < max(example.size))
         counting = np.column_stack([boxes, np.asarray(example.classes)])[~ignored]
         return BoxFacts(
             pictures=1,
@@ -206,7 +210,7 @@ class BoxTarget(Target[BoxAugmentation]):
 
     def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:
         """Frame boxes in the colours of their classes; in dashes those that neither train nor count."""
-        scale = max(canvas.shape[:2]) / max(example.image.shape[:2])
+        scale = max(canvas.shape[:2]) / max(example.size)
         boxes, classes = self.values(example), example.classes
         colours = [TINT] * len(boxes) if classes is None else class_colours(1 + int(max(classes, default=0)))[classes]
         for box, colour, ignored in zip(boxes, colours, ignored_boxes(example)):

@@ -10,7 +10,7 @@ from ..augmentation.labels import augment_labels
 from ..augmentation.settings import LabelAugmentation
 from ..example import IGNORE, Example
 from ..fit import unfit_scores
-from ..images import check_sizes, resize_mask
+from ..images import check_sizes, counts_of_bytes, different, resize_mask
 from .base import Arrays, Facts, PixelTarget, absent_note, listed
 from .drawing import has_background, hatch_ignored, tint
 
@@ -123,13 +123,13 @@ class LabelTarget(PixelTarget[LabelAugmentation]):
 
     def check(self, example: Example, class_names: Sequence[str]) -> None:
         """See `Target`."""
-        check_sizes(example.image, self.values(example), example.name, example.name, self.name)
+        check_sizes(example.size, self.values(example), example.name, example.name, self.name)
 
     def facts(self, example: Example, class_names: Sequence[str]) -> LabelFacts | NamelessFacts | None:
         """See `Target`; values are classes only where these have names, and beside a mask or boxes they say nothing."""
         if example.mask is not None or example.boxes is not None:
             return None
-        values = np.bincount(self.values(example).ravel(), minlength=256)
+        values = counts_of_bytes(self.values(example))
         if not class_names:
             return NamelessFacts(frozenset(np.flatnonzero(values).tolist()))
         pixels = values[: len(class_names)].astype(np.int64)
@@ -142,7 +142,7 @@ class LabelTarget(PixelTarget[LabelAugmentation]):
 
     def seen(self, example: Example, class_names: Sequence[str]) -> set[int]:
         """Give the classes that are seen in an example, without a background."""
-        present = set(np.unique(self.values(example)).tolist()) - {IGNORE}
+        present = set(different(self.values(example)).tolist()) - {IGNORE}
         return present - {0} if has_background(class_names) else present
 
     def draw(self, canvas: np.ndarray, example: Example, class_names: Sequence[str]) -> None:

@@ -76,7 +76,7 @@ class MaskTarget(PixelTarget[Augmentation]):
 
     def check(self, example: Example, class_names: Sequence[str]) -> None:
         """See `Target`."""
-        check_sizes(example.image, self.values(example), example.name, example.name)
+        check_sizes(example.size, self.values(example), example.name, example.name)
         mask = self.values(example)
         if ((mask > 1) & (mask != IGNORE)).any():
             raise DataError(

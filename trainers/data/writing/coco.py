@@ -25,7 +25,7 @@ class CocoWriter(Writer):
     def write(self, example: Example, picture: Path) -> None:
         """See `Writer`."""
         boxes, classes = self.boxes(example)
-        height, width = example.image.shape[:2]
+        height, width = example.size
         number = len(self._images) + 1
         self._images.append({"id": number, "file_name": picture.name, "width": width, "height": height})
         self.changed[DIFFICULT] += 0 if example.difficult is None else int(example.difficult.sum())

@@ -22,7 +22,7 @@ class YoloWriter(Writer):
         boxes, classes = self.boxes(example)
         kept = ~ignored_boxes(example)
         self.changed[LEFT_OUT] += int((~kept).sum())
-        height, width = example.image.shape[:2]
+        height, width = example.size
         low, high = boxes[kept, :2], boxes[kept, 2:]
         shares = np.concatenate([(low + high) / 2, high - low], axis=1) / [width, height, width, height]
         lines = (f"{kind} " + " ".join(f"{share:.6f}" for share in row) for kind, row in zip(classes[kept], shares))

@@ -8,8 +8,8 @@ import numpy as np
 
 from ....errors import DataError
 from ....progress import progress
-from ...example import Example, Source
-from ...images import Readable, read_image
+from ...example import Example, Source, example_of
+from ...images import Readable, read_seen
 from ..annotations import CASE, alike, check_stated_size, mend_boxes
 from ..box_coding import other_shares, sizes_for_corners
 
@@ -112,14 +112,14 @@ class AnnotatedSource(Source):
         picture = one.picture if isinstance(one.picture, Path) else one.picture()
         repairs = [CASE] * one.recased
         if not self._with_boxes:
-            image = read_image(picture, repairs=repairs)
-            return Example(image, name=one.name, repairs=tuple(repairs))
+            seen = read_seen(picture, repairs=repairs, files=self.files)
+            return example_of(seen, name=one.name, repairs=tuple(repairs))
         if isinstance(one.annotation, DataError):
             raise DataError(str(one.annotation))
         said = one.annotation
         classes = self._classes(said)
-        image = read_image(picture, repairs=repairs)
-        size = (image.shape[0], image.shape[1])
+        seen = read_seen(picture, repairs=repairs, files=self.files)
+        size = seen.size
         written = said.boxes
         resized: tuple[str, ...] = ()
         if said.shares:
@@ -128,8 +128,8 @@ class AnnotatedSource(Source):
             resized = check_stated_size(said.size, size, written, said.file, picture)
         boxes, kept, mended = mend_boxes(written, size, first_pixel=self._first_pixel)
         difficult = said.difficult[kept]
-        return Example(
-            image,
+        return example_of(
+            seen,
             boxes=boxes,
             classes=classes[kept],
             name=one.name,

@@ -108,8 +108,8 @@ def find_pairs(tree: Tree, files: Sequence[Path], pictures: Sequence[Path] | Non
     if pictures is None:
         candidates = tree.pictures()
         holding, among = {dirname(path) for path in files}, {dirname(path) for path in candidates}
-        taken = {folder for folder in among if folder in holding or _place(folder, tree.root).role != "partner"}
-        pictures = [path for path in candidates if dirname(path) in taken]
+        places = {folder for folder in among if folder in holding or _place(folder, tree.root).role != "partner"}
+        pictures = [path for path in candidates if dirname(path) in places]
     folders = {dirname(path) for path in (*pictures, *files)}
     contexts = {folder: _context(_place(folder, tree.root).folder) for folder in folders}
 
@@ -133,7 +133,8 @@ def find_pairs(tree: Tree, files: Sequence[Path], pictures: Sequence[Path] | Non
         if same_split(split_in[name], tree.split) or wanted in (word.casefold() for word in parts[name])
     ]
     if part:
-        faults = _broken_links(path for path in pictures if found[0].key(path) in set(part))
+        taken = set(part)
+        faults = _broken_links(path for path in pictures if found[0].key(path) in taken)
         return Pairing(*found, dict.fromkeys(part, False), splits, faults, notes, whole=False)
     lists = [path for path in tree.files(".txt") if path.stem == tree.split]
     if not lists:

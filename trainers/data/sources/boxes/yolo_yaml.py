@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DataError
-from ....text import composed, read_text
+from ....text import composed, read_text, repeated
 from ...classes import read_class_names
 from ..layouts.base import Tree
 
@@ -82,7 +82,7 @@ def _names(path: Path, given: Any) -> dict[int, str]:
     except (TypeError, ValueError) as error:
         raise DataError(f"the names in {path} are no list and no numbers with names: write [cat, dog]") from error
     names = {number: composed(str(name)).strip() for number, name in sorted(names.items())}
-    twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
+    twice = sorted(repeated(names.values()))
     if twice or not names:
         wrong = f"names the class {', '.join(twice)} twice" if twice else "names no class"
         raise DataError(f"{path} {wrong}: give each class a name of its own")

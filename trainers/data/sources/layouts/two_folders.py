@@ -8,6 +8,7 @@ from PIL import Image
 
 from ....errors import DataError
 from ...pixel_files.base import LOSSY, decoded
+from ...pixel_files.coding import FileCoding
 from .base import GUESSED, Asked, Reading, Tree
 from .names import place_of, split_of
 from .pairs import Group, affixes_of, beside, files_by_key, group_readings
@@ -29,7 +30,7 @@ def two_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
             continue
         folders = images.folder, partners.folder
         group = Group((split,) * bool(split), tree.pictures(folders[0]), tree.pictures(folders[1]), folders)
-        if _pair_off(group) and _are_masks(group, called=images.role != partners.role):
+        if _pair_off(group) and _are_masks(group, asked.files, called=images.role != partners.role):
             yield from group_readings(tree, asked, [group], GUESSED)
 
 
@@ -39,19 +40,19 @@ def _pair_off(group: Group) -> bool:
     return images.keys() == partners.keys() and len(images) == len(group.images) == len(group.partners)
 
 
-def _are_masks(group: Group, called: bool) -> bool:
+def _are_masks(group: Group, files: FileCoding, called: bool) -> bool:
     """Tell whether the partners look more like masks than the pictures do, or as much where names or formats say so."""
-    (image, image_formats), (partner, partner_formats) = _look(group.images), _look(group.partners)
+    (image, image_formats), (partner, partner_formats) = _look(group.images, files), _look(group.partners, files)
     lossless = image_formats <= set(LOSSY) and not partner_formats & set(LOSSY)
     return partner > image or (partner == image > 0 and (called or lossless))
 
 
-def _look(paths: Sequence[Path]) -> tuple[int, set[str]]:
+def _look(paths: Sequence[Path], files: FileCoding) -> tuple[int, set[str]]:
     """Tell how much the least of some files, spread over all, looks like a mask, and the formats of these files."""
     seen, formats = [], set()
     for path in paths[:: max(1, len(paths) // _LOOKED_AT)][:_LOOKED_AT]:
         try:
-            opened, _ = decoded(path)
+            opened, _ = decoded(path, files)
         except DataError:
             continue
         seen.append(_likeness(opened))
