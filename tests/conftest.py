@@ -1,6 +1,8 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
 import logging
+import os
+import tempfile
 from contextlib import contextmanager
 from functools import partial
 
@@ -30,6 +32,16 @@ def tiny_backbone(input_shape):
         stackwise_activation=["relu", "relu", "hard_swish", "hard_swish"],
         include_rescaling=False,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files_stay_with_the_tests(tmp_path_factory):
+    """Lay what TFDS and TensorFlow leave behind among pytest's folders, which clears them away."""
+    folder, before = str(tmp_path_factory.mktemp("temporary")), (tempfile.tempdir, os.environ.get("TMPDIR"))
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    yield
+    tempfile.tempdir = before[0]
+    os.environ.pop("TMPDIR") if before[1] is None else os.environ.update(TMPDIR=before[1])
 
 
 class Discs(Source):

@@ -19,10 +19,10 @@ from metricfit.trainers.data.scan.causes import told_together
 from metricfit.trainers.data.sources.boxes import yolo_yaml
 from metricfit.trainers.data.sources.boxes.pairing import find_pairs
 from metricfit.trainers.data.sources.coco_json import Instances
-from metricfit.trainers.data.sources.folder import read_list
 from metricfit.trainers.data.sources.joined import join_sources
 from metricfit.trainers.data.sources.layouts.base import Tree
 from metricfit.trainers.data.sources.listed import Listed
+from metricfit.trainers.data.sources.lists import read_list
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets.base import Sum
 from metricfit.trainers.data.targets.boxes import BoxFacts

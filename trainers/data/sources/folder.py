@@ -1,16 +1,15 @@
 """Pictures and masks in folders: `folder:PATH[:SPLIT]`."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, UsageError
-from ...text import composed, read_text
+from ...text import composed
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source, example_of
-from ..images import PICTURE_SUFFIXES, Seen, picture_files, read_seen
+from ..images import Seen, picture_files, read_seen
 from ..listing import broken_links, contents, no_pictures, passed_over, surroundings
 from ..pixel_files.base import PixelReader
 from ..pixel_files.coding import FileCoding
@@ -18,6 +17,7 @@ from ..pixel_files.colours import read_colours
 from ..pixel_files.labels import LabelReader
 from ..pixel_files.masks import MaskReader
 from .layouts.names import PLAIN, Affixes, find_affixes
+from .lists import read_list, stem_of
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
 """What is needed -> the folder beside `images` that holds it."""
@@ -39,43 +39,6 @@ def by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> dict[str, list[
     for path in paths:
         grouped[key(path)].append(path)
     return grouped
-
-
-def stem_of(entry: str) -> str:
-    """Read a line of a split list, a name with or without extension or folder, as a stem."""
-    name = entry.replace("\\", "/").rsplit("/", 1)[-1]
-    return name.rsplit(".", 1)[0] if name.lower().endswith(PICTURE_SUFFIXES) else name
-
-
-def read_list(path: Path, meant: Callable[[str], str | None]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
-    """Read a split's list: the stem that each entry means -> the entry, and what is at fault as (entry, sentence)."""
-    chosen: dict[str, str] = {}
-    faults = []
-    text = read_text(path, lambda text: any(_meant(one, meant) for one in _entries(text, meant) if not one.isascii()))
-    for entry in _entries(text, meant):
-        stem = _meant(entry, meant)
-        if stem is None:
-            faults.append((entry, f"{path} names {entry}, and there is no such picture: correct the list"))
-        elif stem in chosen:
-            faults.append((f"{entry} (again)", f"{path} names {entry} twice: remove one line"))
-        else:
-            chosen[stem] = entry
-    if not chosen and not faults:
-        raise DataError(f"{path} is empty: write the name of one picture in each line")
-    return chosen, tuple(faults)
-
-
-def _entries(text: str, meant: Callable[[str], str | None]) -> list[str]:
-    """Give the lines that say something, without blanks and quotes around, unless a picture is called so."""
-    lines = re.split(r"\r\n?|\n", composed(text))
-    return [entry for line in lines if (entry := line if meant(line) else line.strip(" \t\"'\ufeff"))]
-
-
-def _meant(entry: str, meant: Callable[[str], str | None]) -> str | None:
-    """Give the stem that a line means; it may name a picture and its partner, which have the same stem."""
-    columns = re.split(r"[\s,;]+", entry)
-    pair = len(columns) > 1 and len(set(map(stem_of, columns))) == 1
-    return meant(entry) or (meant(columns[0]) if pair else None)
 
 
 class FolderSource(Source):

@@ -5,7 +5,7 @@ from pathlib import Path
 from ...text import composed, folded
 from ..example import Source
 from ..subset import Subset
-from .folder import read_list, stem_of
+from .lists import read_list, stem_of
 
 
 class Listed(Subset):

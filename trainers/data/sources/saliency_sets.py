@@ -18,7 +18,7 @@ from ...errors import DataError, MetricfitError
 from ...text import decode_text
 from ..images import check_sizes, read_image, read_mask
 from .archives import Archive, NamedBytes, open_archive
-from .folder import stem_of
+from .lists import stem_of
 from .saliency_layouts import LAYOUTS, Layout, Part, Place
 
 Records = Iterator[tuple[str, dict[str, Any]]]

@@ -11,9 +11,9 @@ from ....text import composed, folded
 from ...classes import read_class_names
 from ...listing import broken_links, passed_over
 from ..annotations import Files
-from ..folder import read_list, stem_of
 from ..layouts.base import Tree
 from ..layouts.names import Place, place_of, same_split, split_of
+from ..lists import read_list, stem_of
 from .annotated import Annotated, Annotation, Read, nothing_written
 
 

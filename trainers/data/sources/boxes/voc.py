@@ -10,8 +10,9 @@ from ...example import Source
 from ...images import picture_files
 from ...listing import no_pictures, passed_over
 from ..annotations import Files
-from ..folder import folder_of, no_split, path_and_split, read_list, stem_of
+from ..folder import folder_of, no_split, path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
+from ..lists import read_list, stem_of
 from .annotated import AnnotatedSource, Annotation, read_all
 from .opening import open_reading
 from .pairing import Pairing, find_pairs, not_annotated
