@@ -659,7 +659,7 @@ MUTANTS: list[Mutant] = [
         "trainers/data/images.py",
         "tests/trainers/data/test_images.py",
         ("interpolation=cv2.INTER_NEAREST_EXACT", "interpolation=cv2.INTER_NEAREST"),
-        ("if mask.shape == image.shape[1::-1]:", "if False:"),
+        ("if mask.shape == size[::-1]:", "if False:"),
     ),
     *of(
         "trainers/data/decoding.py",
@@ -670,7 +670,6 @@ MUTANTS: list[Mutant] = [
         ("image.getexif()[_ORIENTATION] = turn or 1", "pass"),
         ("    if rows.any():", "    if rows.all():"),
         ('.rstrip(b"\\xff")', ""),
-        ("Image.MAX_IMAGE_PIXELS = limit", "pass"),
         ('image.format != "MPO" and getattr(image, "n_frames", 1) > 1', "False"),
         ("if str(path).lower().endswith(RAW_SUFFIXES):", "if False:"),
         ("(seen or file.width == file.height)", "seen"),
@@ -779,7 +778,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "app/prediction/prediction.py",
         "tests/app/prediction/test_predict.py",
-        ("self.predictor(image, picture.name).at(self.threshold)", "self.predictor(image, picture.name)"),
+        ("seen=picture.seen).at(self.threshold)", "seen=picture.seen)"),
     ),
     *of(
         "app/prediction/checks.py",
@@ -909,5 +908,39 @@ MUTANTS: list[Mutant] = [
         "app/serve/requests/rates.py",
         "tests/app/serve/test_limits.py",
         ("(left - 1 if left >= 1", "(left if left >= 1"),
+    ),
+    *of(
+        "trainers/data/large/limit.py", "tests/trainers/data/test_images.py", ("Image.MAX_IMAGE_PIXELS = limit", "pass")
+    ),
+    *of(
+        "trainers/data/large/png_bands.py",
+        "tests/trainers/data/large/test_png_bands.py",
+        ("above = band.crop((0, count, width, count + 1)).tobytes()", "above = bytes(row_bytes)"),
+        ("check != struct.pack", "check == struct.pack"),
+    ),
+    *of(
+        "trainers/data/large/reduction.py",
+        "tests/trainers/data/large/test_reduction.py",
+        ("if height * width > LARGE:", "if height * width > SEEN:"),
+        ("(2 * sums + counts) // (2 * counts)", "sums // counts"),
+    ),
+    *of(
+        "trainers/data/large/turns.py",
+        "tests/trainers/data/large/test_turns.py",
+        ("            if not held:\n", "            if True:\n"),
+        ("self._free += self._held.pixels", "self._free += 0"),
+    ),
+    *of(
+        "trainers/data/fit.py",
+        "tests/trainers/data/large/test_examples.py",
+        ("    size = size or (image.shape[0], image.shape[1])", "    size = (image.shape[0], image.shape[1])"),
+    ),
+    *of(
+        "trainers/text.py",
+        "tests/trainers/data/test_growth.py",
+        (
+            "for value, times in Counter(values).items() if times > 1]",
+            "for value in list(values) if list(values).count(value) > 1]",
+        ),
     ),
 ]
