@@ -40,8 +40,8 @@ KINDS = ("good",) * 20 + (
 """What the clients are, one after the other."""
 
 WANTED = {"huge": {413}, "many pixels": {413}, "broken": {422, 400}, "slow": {408}}
-WARM_UP = 0.4
-"""The share of the time after which memory is looked at."""
+WARM_UP = 1500
+"""So many requests fill what threads and libraries keep for themselves; how memory grows is looked at afterwards."""
 
 
 @dataclass
@@ -52,6 +52,7 @@ class Outcome:
     counts: collections.Counter = field(default_factory=collections.Counter)  # by kind of client and answer
     faults: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)  # seconds, and megabytes then
+    warm: int = 0  # where in `memory` the warm-up was over
     ended: bool = False  # the server was asked to end: it may refuse connections now
 
     def percentile(self, share: float) -> float:
@@ -59,12 +60,9 @@ class Outcome:
         return 1e3 * float(np.quantile(self.seconds, share)) if self.seconds else float("nan")
 
     def growth(self) -> float:
-        """Megabytes a minute by which memory grew after the warm-up."""
-        if len(self.memory) < 5:
-            return 0.0
-        at, used = np.array(self.memory).T
-        late = at > at[0] + WARM_UP * (at[-1] - at[0])
-        return 60 * float(np.polyfit(at[late], used[late], 1)[0])
+        """Megabytes a minute by which memory grew after the warm-up; NaN where that was hardly over."""
+        at, used = np.array(self.memory[self.warm :]).T
+        return 60 * float(np.polyfit(at, used, 1)[0]) if self.warm and at[-1] - at[0] > 15 else float("nan")
 
 
 def picture(rng: random.Random, largest: int) -> tuple[bytes, int, int]:
@@ -198,6 +196,8 @@ def load(
         thread.start()
     while time.monotonic() < began + seconds:
         if pid is not None:
+            if not outcome.warm and outcome.counts.total() > WARM_UP:
+                outcome.warm = len(outcome.memory)
             outcome.memory.append((time.monotonic() - began, resident(pid)))
         time.sleep(min(0.5, max(0.01, began + seconds - time.monotonic())))
     if end is not None:
@@ -244,9 +244,11 @@ def attempt(model: str, seconds: float, clients: int, seed: int) -> list[str]:
         faults.append(f"it ended with {code}")
     said = [line.strip() for line in lines if not line.startswith(("limits", "Ctrl-C", "ended"))]
     faults += [f"it said {line}" for line in said[:5]]
-    # What a run of this length may add by chance: a few pictures more or less are under way.
+    # By chance a few pictures more or less are under way.
     if (growth := outcome.growth()) > max(20.0, 60 * 30 / seconds):
         faults.append(f"memory grew by {growth:.1f} MB a minute")
+    elif np.isnan(growth):
+        print("  too few requests to tell how memory grows: give more --seconds")
     kinds = collections.Counter()
     for (kind, status), count in sorted(outcome.counts.items()):
         kinds[f"{kind} {status or 'left'}"] += count

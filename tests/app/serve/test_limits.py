@@ -1,7 +1,9 @@
 """What is too large, too slow, too often or too much is refused, with the status that says which."""
 
 import asyncio
+import os
 import struct
+import sys
 import time
 import zlib
 
@@ -16,7 +18,7 @@ from metricfit.app.serve.requests.refusal import RefusedError
 from metricfit.trainers.errors import UsageError
 
 from ..fakes import BrightnessRunner, disc
-from .clients import ask, asked, encoded, form, service_of
+from .clients import RUNNERS, ask, asked, encoded, form, service_of
 
 PICTURE = encoded()
 
@@ -290,3 +292,29 @@ def test_limits_follow_the_options():
     assert limits_of(ServeOptions("model", host="0.0.0.0", rate=0.0, batch=3), 1) == Limits(batch=3)
     assert [is_loopback(host) for host in ("127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost")] == [True] * 5
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "192.0.2.1", "example.org")] == [False] * 4
+
+
+def test_nothing_of_a_request_reaches_the_disk():
+    written = []
+
+    def watch(event, arguments):
+        if watching and event in ("open", "tempfile.mkstemp", "tempfile.mkdtemp", "os.rename", "subprocess.Popen"):
+            flags = arguments[2] if event == "open" and isinstance(arguments[2], int) else os.O_WRONLY
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                written.append((event, arguments))
+
+    watching = False
+    sys.addaudithook(watch)
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1200, 3), np.uint8)
+    body, headers = form(("a", "../../tmp/name.png", encoded(noise)))
+    services = [service_of(task) for task in RUNNERS]
+    watching = True
+    for service in services:
+        assert ask(service, body=body, headers=headers).status == 200
+        assert ask(service, body=body, headers=headers, query="output=overlay&objects=1").status == 200
+        assert ask(service, body=body[:-30], headers=headers).status == 400
+    assert len(body) > 3_000_000
+    with open(os.devnull, "w"):
+        pass
+    watching = False
+    assert [arguments[0] for _, arguments in written] == [os.devnull], "and that is seen"
