@@ -3,7 +3,7 @@
 import re
 import signal
 
-_CLASS = re.compile(r"<(?:class|enum) '(?:[\w.]*\.)?(\w+)'>")
+_CLASS = re.compile(r"<(?:class |enum )?'?(?:[\w.]*\.)?(\w+)(?:'| object at 0x[0-9a-f]+)>")
 
 
 def first_line(error: BaseException) -> str:

@@ -1,10 +1,12 @@
 """What a SavedModel would do, read from its file before TensorFlow loads it: a graph may write files and run code."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...trainers.errors import DataError, UsageError
+from ...trainers.text import cut
 from .arithmetic import ARITHMETIC, SAVING
 
 _NAMED = 3  # operations of a refusal; the rest is counted
@@ -32,7 +34,9 @@ def refuse_code(path: Path) -> None:
         raise DataError(message) from error
     if found := operations_of_code(model):
         more = len(found) - _NAMED
-        named = ", ".join(found[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        named = ", ".join(cut(re.sub(r"[^\w>]", "?", name), 40) for name in found[:_NAMED]) + (
+            f" and {more} more" if more > 0 else ""
+        )
         raise UsageError(
             f"{path} holds operations that do more than compute ({named}), which could read and write files or run "
             "programs: load it with --trust if you trust who made it, otherwise do not"

@@ -25,19 +25,20 @@ class SavedModelRunner(Runner):
             refuse_code(Path(path))
         try:
             self._loaded = tf.saved_model.load(str(path))
+            signature = self._loaded.signatures.get(SIGNATURE)
+            inputs = signature.structured_input_signature[1] if signature is not None else {}
+            outputs = signature.structured_outputs if signature is not None else {}
+            taken = [_shape(image.shape) for image in inputs.values()]
+            shapes = {name: _shape(found.shape) for name, found in outputs.items()}
         # A damaged graph ends wherever TensorFlow stumbles, in any kind of error.
         except Exception as error:
             raise DataError(f"{path} cannot be read as a SavedModel ({first_line(error)}): export it again") from error
-        signature = self._loaded.signatures.get(SIGNATURE)
-        inputs = signature.structured_input_signature[1] if signature is not None else {}
-        if len(inputs) != 1:
+        if len(taken) != 1:
             raise UsageError(
-                f"the signature {SIGNATURE} of {path} must have one input, got {len(inputs)}: expected a "
+                f"the signature {SIGNATURE} of {path} must have one input, got {len(taken)}: expected a "
                 f"{alternatives()} model"
             )
-        ((_, image),) = inputs.items()
-        shapes = {name: _shape(found.shape) for name, found in signature.structured_outputs.items()}
-        task, size = task_of_outputs(_shape(image.shape), shapes, path)
+        task, size = task_of_outputs(taken[0], shapes, path)
         super().__init__(task, path, size=size, card=card)
         self.trusted = trust
 
@@ -50,7 +51,10 @@ class SavedModelRunner(Runner):
         function = self._loaded.signatures[signature]
         ((name, spec),) = function.structured_input_signature[1].items()
         given = {name: tf.constant(images.astype(spec.dtype.as_numpy_dtype, copy=False))}
-        return {name: found.numpy() for name, found in function(**given).items()}
+        try:
+            return {name: found.numpy() for name, found in function(**given).items()}
+        except tf.errors.InvalidArgumentError as error:
+            raise DataError(f"{self.path} cannot be run ({first_line(error)}): export it again") from error
 
 
 def _shape(shape: tf.TensorShape) -> list:

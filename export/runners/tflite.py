@@ -47,6 +47,12 @@ class TFLiteRunner(Runner):
         return interpreter
 
     def _run(self, images: np.ndarray, signature: str = SIGNATURE) -> dict[str, np.ndarray]:
+        try:
+            return self._run_by_one(images, signature)
+        except (RuntimeError, ValueError) as error:
+            raise DataError(f"{self.path} cannot be run ({first_line(error)}): export it again") from error
+
+    def _run_by_one(self, images: np.ndarray, signature: str) -> dict[str, np.ndarray]:
         with self._interpreters.lent() as interpreter:
             if signature != SIGNATURE:
                 run = interpreter.get_signature_runner(signature)

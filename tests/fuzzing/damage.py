@@ -30,7 +30,11 @@ def damaged(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
         elif data[:1] in (b"{", b"[") and chance.random() < 0.7:
             data = _as_json(data, chance)
         else:
-            data = chance.choice((_bytes, _bytes, _pieces, _tokens))(data, others, chance)
+            # What is no text is of lengths and places: most other changes are seen at the door.
+            binary = b"\0" in data[:4096]
+            data = chance.choice((_bytes,) * (12 if binary else 2) + (_pieces, _tokens))(data, others, chance)
+            if binary and chance.random() < 0.5:
+                break
     return data
 
 
@@ -38,8 +42,8 @@ def _bytes(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
     changed = bytearray(data)
     if not changed:
         return bytes([chance.randrange(256)])
-    kind = chance.randrange(5)
-    for _ in range(chance.choice((1, 1, 4, 32))):
+    kind = chance.choice((0, 0, 0, 1, 1, 2, 3, 4))
+    for _ in range(chance.choice((1, 1, 1, 4, 32))):
         place = chance.randrange(len(changed))
         if kind == 0:
             changed[place] ^= 1 << chance.randrange(8)

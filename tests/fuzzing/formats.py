@@ -5,7 +5,9 @@ import functools
 import io
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -160,39 +162,53 @@ def keras_models() -> Format:
     return Format("keras", "model.keras", (keras_file(),), lambda folder: load_runner(folder / "model.keras"))
 
 
-def saved_models() -> Format:
-    """The graph of a SavedModel."""
+@contextmanager
+def saved_model() -> Iterator[Path]:
+    """Give the folder of a small SavedModel."""
     import tensorflow as tf
 
-    from metricfit.export import load_runner
+    kernel = tf.constant(np.random.default_rng(0).normal(0, 0.01, (3, 3, 3, 1)).astype(np.float32))
+
+    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.nn.conv2d(tf.cast(image, tf.float32), kernel, 1, "SAME")
+        return {"saliency": tf.reshape(tf.sigmoid(found), (1, SIDE, SIDE))}
 
     module = tf.Module()
-    spec = tf.TensorSpec((None, SIDE, SIDE, 3), tf.uint8, name="image")
-    module.serve = tf.function(
-        lambda image: {"saliency": tf.reduce_mean(tf.cast(image, tf.float32), -1) / 255}, input_signature=[spec]
-    )
+    module.serve = tf.function(serve, input_signature=[tf.TensorSpec((1, SIDE, SIDE, 3), tf.uint8, name="image")])
     with tempfile.TemporaryDirectory() as name:
         tf.saved_model.save(module, name, signatures={"serving_default": module.serve})
-        files = {
-            path.relative_to(name).as_posix(): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()
-        }
+        yield Path(name)
+
+
+def saved_models() -> Format:
+    """The graph of a SavedModel."""
+    from metricfit.export import load_runner
+
+    with saved_model() as folder:
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     graph = files.pop("saved_model.pb")
     beside = {f"saved/{path}": data for path, data in files.items()}
-    return Format(
-        "saved_model", "saved/saved_model.pb", (graph,), lambda folder: load_runner(folder / "saved"), beside, True
-    )
+
+    def read(folder: Path) -> None:
+        load_runner(folder / "saved")(np.zeros((1, SIDE, SIDE, 3), np.uint8))
+
+    return Format("saved_model", "saved/saved_model.pb", (graph,), read, beside, apart=True)
 
 
 def tflite_models() -> Format:
     """A .tflite file."""
+    import tensorflow as tf
+
     from metricfit.export import load_runner
+
+    with saved_model() as folder, warnings.catch_warnings(action="ignore"):
+        content = tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
 
     def read(folder: Path) -> None:
         runner = load_runner(folder / "model.tflite", threads=1)
         runner(np.zeros((1, runner.size, runner.size, 3), np.uint8))
 
-    seed = (ROOT / "saved_models/saliency_mobile/model_int8.tflite").read_bytes()
-    return Format("tflite", "model.tflite", (seed,), read, apart=True)
+    return Format("tflite", "model.tflite", (content,), read, apart=True)
 
 
 # Pictures and what is known about them.

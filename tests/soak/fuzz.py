@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, default=Path("build/fuzz"), help="folder of the inputs that are kept")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stdout.reconfigure(errors="backslashreplace")
     from tests.fuzzing.apart import run_apart
     from tests.fuzzing.formats import COUNTS, OPENED
     from tests.fuzzing.tries import run

@@ -11,4 +11,5 @@ def test_the_first_line_of_another_library_is_quoted():
     assert first_line(ValueError("\n  no such layer \nat 0x1\n")) == "no such layer"
     assert first_line(ValueError("x" * 1000)) == "x" * 197 + "..."
     assert first_line(TypeError("want <class 'int'>, not <class 'a.b.Odd'>")) == "want int, not Odd"
+    assert first_line(ValueError("malformed: <ast.Name object at 0x7ffad8>")) == "malformed: Name"
     assert first_line(KeyError()) == "KeyError"

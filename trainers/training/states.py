@@ -65,9 +65,9 @@ def read_state(path: str | Path) -> tuple[Reached, dict[str, np.ndarray]]:
             raise ValueError("it says that it was reached at no time that is one")
     # NumPy takes its headers for Python, and decodes archives: there are many ways in which that fails.
     except Exception as error:
-        raise MetricfitError(
-            f"checkpoint {path} is damaged ({first_line(error)}): start anew with --overwrite"
-        ) from error
+        # NumPy goes on to say how to load it unsafely.
+        reason = first_line(error).partition(". ")[0]
+        raise MetricfitError(f"checkpoint {path} is damaged ({reason}): start anew with --overwrite") from error
     metrics = [arrays.pop(name) for name in list(arrays) if name.startswith(_METRIC)]
     return Reached(int(epochs), int(steps), seconds, tuple(metrics)), arrays
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ...errors import DataError
 from ...machine import workers
 from ...progress import progress
-from ...text import counted
+from ...text import counted, cut
 from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
@@ -26,6 +26,7 @@ log = logging.getLogger("metricfit")
 
 DARK = 12
 """A picture without any value of so much is nearly black."""
+_LONGEST = 600  # characters of a line about a fault
 
 
 @dataclass
@@ -83,7 +84,8 @@ class Faults:
         causes = [*self.doubts, *told_together(self.faults, names)]
         shown = causes if limit is None else causes[:limit]
         lines = [f"{self.source}: {counted(self.total, 'example')}, {counted(len(self.sentences), 'fault')}"]
-        lines += [f"  {line}" for line in shown]
+        # Names in the data can be of any length; who asks for all gets all.
+        lines += [f"  {line if limit is None else cut(line, _LONGEST)}" for line in shown]
         if len(causes) > len(shown):
             lines.append(f"  ... and {len(causes) - len(shown)} more")
         lines += [f"  {line}" for facts in self.facts.values() if (line := facts.line(self.class_names))]
