@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import DataError
-from ....text import composed, read_json
+from ....text import composed, cut, read_json
 from ...classes import read_class_names
 from ...example import Source
 from ...images import PICTURE_SUFFIXES
@@ -127,8 +127,15 @@ def read_shapes(path: Path) -> Annotation:
     corners = np.array(boxes, np.float64).reshape(-1, 4)
     return Annotation(
         path, names, corners, np.zeros(len(names), bool), _size(content), repairs=(OTHER_SHAPE,) * others,
-        picture=str(content.get("imagePath") or ""),
+        picture=_picture_of(content),
     )  # fmt: skip
+
+
+def _picture_of(content: dict[str, Any]) -> str:
+    """Give the path of a picture that a file names; empty where it is none that a disk could have."""
+    named = content.get("imagePath")
+    sound = isinstance(named, str) and "\0" not in named and max(map(len, named.split("/"))) < 200
+    return named if isinstance(named, str) and sound else ""
 
 
 def _box(shape: dict[str, Any], where: str) -> np.ndarray | None:
@@ -137,10 +144,11 @@ def _box(shape: dict[str, Any], where: str) -> np.ndarray | None:
         return None
     try:
         points = np.array(shape.get("points"), np.float64).reshape(-1, 2)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         points = np.zeros((0, 2))
     if len(points) < 2 or not np.isfinite(points).all():
-        raise DataError(f"{where} has the points {shape.get('points')}, expected pairs of numbers: correct it")
+        given = cut(str(shape.get("points")))
+        raise DataError(f"{where} has the points {given}, expected pairs of numbers: correct it")
     if kind == "circle":
         radius = float(np.hypot(*(points[1] - points[0])))
         return np.concatenate([points[0] - radius, points[0] + radius])
