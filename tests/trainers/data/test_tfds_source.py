@@ -1,6 +1,8 @@
 """`tfds:NAME[:SPLIT]` through TFDS's made-up data; no network."""
 
 import io
+import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -76,6 +78,12 @@ def test_faults_of_records(monkeypatch, tmp_path):
     assert "segmentation_mask of small in tfds:oxford_iiit_pet is 30x20, its image" in faults["small"]
     assert "holds [4], expected [1, 2, 3]" in faults["odd"]
     assert "image of damaged in tfds:oxford_iiit_pet cannot be read" in faults["damaged"]
+
+
+def test_tfds_that_cannot_be_loaded_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", types.ModuleType("tensorflow_datasets"))
+    with pytest.raises(UsageError, match=r"pip install 'tensorflow-metadata<1\.18'"):
+        open_source("tfds:oxford_iiit_pet")
 
 
 def test_data_made_up_by_tfds(tmp_path, monkeypatch):

@@ -162,10 +162,22 @@ def usual_of_name(rest: str) -> str:
     return "boxes" if MAPPINGS.get(re.split("[:/]", rest)[0], Mapping()).objects else "mask"
 
 
-def open_named(rest: str, needs: str) -> TfdsSource:
-    """Open `NAME[:SPLIT]`, by default `train` or the only split; only `saliency_sets` are prepared if need be."""
+def usable_tfds() -> Any:
+    """Import TensorFlow Datasets; UsageError where a library of its own keeps it from being loaded."""
     import tensorflow_datasets as tfds
 
+    # It prints such an error, and is imported without its parts.
+    if not hasattr(tfds, "core"):
+        raise UsageError(
+            "TensorFlow Datasets cannot be loaded with the libraries that are installed: with TensorFlow before 2.20, "
+            "whose protobuf is older, pip install 'tensorflow-metadata<1.18'"
+        )
+    return tfds
+
+
+def open_named(rest: str, needs: str) -> TfdsSource:
+    """Open `NAME[:SPLIT]`, by default `train` or the only split; only `saliency_sets` are prepared if need be."""
+    tfds = usable_tfds()
     name, _, split = rest.partition(":")
     if not name:
         raise UsageError("expected tfds:NAME[:SPLIT], such as tfds:oxford_iiit_pet:train; got no name")
