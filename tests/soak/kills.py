@@ -8,6 +8,7 @@ the optimizer, random states, the averages, best.json, model.keras, history.csv 
 
 import argparse
 import io
+import itertools
 import json
 import os
 import random
@@ -19,7 +20,6 @@ import time
 import traceback
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,8 @@ class Killer(keras.callbacks.Callback):
             time.sleep(0 if self.kill.seconds else 0.05)
 
 
-def train(task: str, folder: Path, kill: Kill | None = None, often: int | None = None) -> int:
-    """Train in a child; gives its exit code, or minus the signal that it died of."""
+def train(task: str, words: list[str], folder: Path, kill: Kill | None = None, often: int | None = None) -> int:
+    """Train in a child, told by words of a command line; gives its exit code, or minus the signal that killed it."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -87,8 +87,8 @@ def train(task: str, folder: Path, kill: Kill | None = None, often: int | None =
             os.dup2(log.fileno(), 2)
         if kill is not None:
             _arrange(task, kill)
-        words = [*TASKS[task].split(), "--out", str(folder)]
-        os._exit(cli.main(["train", task, *words, *(["--checkpoint-steps", str(often)] if often else [])]))
+        words = ["train", task, *words, "--out", str(folder)]
+        os._exit(cli.main([*words, *(["--checkpoint-steps", str(often)] if often else [])]))
     except BaseException:
         traceback.print_exc()
         os._exit(99)
@@ -154,19 +154,21 @@ def steps_in(folder: Path) -> int:
     return STEPS * reached.epochs + reached.steps if reached else 0
 
 
-def survives(task: str, folder: Path, kills: list[Kill], often: int | None, whole: dict[str, Any]) -> list[str]:
+def survives(
+    task: str, words: list[str], folder: Path, kills: list[Kill], often: int | None, whole: dict[str, Any]
+) -> list[str]:
     """Kill a training so, let it end and compare; gives what is wrong."""
     wrong = []
     for kill in kills:
         before = steps_in(folder)
-        ended = train(task, folder, kill, often)
+        ended = train(task, words, folder, kill, often)
         if ended not in (0, ENDED[signal.Signals(kill.number)]):
             wrong.append(f"{kill} ended with {ended}")
         # Of an epoch whose steps are all taken but that is not measured, the last one is taken again.
         least = before + kill.step - ((before + kill.step) % STEPS == 0)
         if ended > 0 and steps_in(folder) < least:
             wrong.append(f"{kill} lost steps: {steps_in(folder)} of {least} are kept")
-    if (ended := train(task, folder)) != 0:
+    if (ended := train(task, words, folder)) != 0:
         return [*wrong, f"the continuation ended with {ended}"]
     found = kept(folder)
     wrong += [f"{name} differs" for name in whole if found[name] != whole[name]]
@@ -174,32 +176,47 @@ def survives(task: str, folder: Path, kills: list[Kill], often: int | None, whol
     return [*wrong, *(f"{name} is left" for name in left)]
 
 
-def kill_many(times: int, seed: int, tasks: tuple[str, ...] = tuple(TASKS), most: int = 3) -> int:
+class Trainings:
+    """Trains every task once without a kill, when it is first asked for; one may be done already, `against`."""
+
+    def __init__(self, place: Path, tasks: list[str], against: Path | None) -> None:
+        self.place, self.tasks = place, tasks
+        self.words = {task: words.split() for task, words in TASKS.items()}
+        self.whole: dict[str, dict[str, Any]] = {}
+        if against:
+            task = json.loads((against / "config.json").read_text())["task"]
+            self.tasks, self.words = [task], {task: ["--config", str(against / "config.json")]}
+            self.whole[task] = kept(against)
+
+    def __getitem__(self, task: str) -> dict[str, Any]:
+        """Give what a training leaves that nobody killed."""
+        if task not in self.whole:
+            if (ended := train(task, self.words[task], self.place / task)) != 0:
+                sys.exit(f"{task} does not train ({ended}): {(self.place / f'{task}.txt').read_text()}")
+            self.whole[task] = kept(self.place / task)
+        return self.whole[task]
+
+
+def kill_many(times: int, seed: int, tasks: list[str], against: Path | None = None) -> int:
     """Kill so many times, one line a run; gives how many kills went wrong."""
     random_numbers, tried, failed = random.Random(seed), 0, 0
-    with registered(), ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        whole: dict[str, dict[str, Any]] = {}
-        while tried < times:
-            task = tasks[(tried // most) % len(tasks)] if most > 1 else tasks[tried % len(tasks)]
-            if task not in whole:
-                if (ended := train(task, place / task)) != 0:
-                    sys.exit(f"{task} does not train ({ended}): {(place / f'{task}.txt').read_text()}")
-                whole[task] = kept(place / task)
-            folder, kills = place / f"{task}-{tried}", []
-            count = min(times - tried, random_numbers.randint(1, most))
-            done = 0
-            for _ in range(count):
-                kills.append(chosen(random_numbers, done))
-                done = min(EPOCHS * STEPS - 1, done + kills[-1].step)
+    with registered(), tempfile.TemporaryDirectory() as place:
+        trainings = Trainings(Path(place), tasks, against)
+        for number in itertools.count():
+            if tried >= times:
+                break
+            task, folder = trainings.tasks[number % len(trainings.tasks)], Path(place, f"run-{number}")
+            kills: list[Kill] = []
+            for _ in range(min(times - tried, random_numbers.randint(1, 3))):
+                kills.append(chosen(random_numbers, sum(kill.step for kill in kills)))
             often = random_numbers.choice((None, 1, 2, 5))
-            began = time.monotonic()
-            wrong = survives(task, folder, kills, often, whole[task])
-            tried, failed = tried + count, failed + (count if wrong else 0)
-            told = "; ".join(map(str, kills)) + f"; checkpoints every {often or 'five minutes'}"
+            whole, began = trainings[task], time.monotonic()
+            wrong = survives(task, trainings.words[task], folder, kills, often, whole)
+            tried, failed = tried + len(kills), failed + (len(kills) if wrong else 0)
+            told = "; ".join(map(str, kills)) + f"; a checkpoint every {f'{often} steps' if often else 'five minutes'}"
             print(f"{task}: {told}: {', '.join(wrong) or 'same bits'} ({time.monotonic() - began:.0f} s)", flush=True)
             if wrong:
-                print((place / f"{folder.name}.txt").read_text()[-4000:])
+                print(Path(place, f"{folder.name}.txt").read_text()[-4000:])
     print(f"kills: tried {tried}, passed {tried - failed}, failed {failed}")
     return failed
 
@@ -210,8 +227,9 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--against", type=Path, help="compare with this run, of made-up data, instead of training one")
     arguments = parser.parse_args()
-    return 1 if kill_many(arguments.times, arguments.seed, tuple(arguments.tasks)) else 0
+    return 1 if kill_many(arguments.times, arguments.seed, arguments.tasks, arguments.against) else 0
 
 
 if __name__ == "__main__":
