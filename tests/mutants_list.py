@@ -585,6 +585,24 @@ MUTANTS: list[Mutant] = [
         ("if reached.steps or not reached.epochs:", "if not reached.epochs:"),
     ),
     *of(
+        "trainers/stopping.py",
+        "tests/trainers/test_stopping.py",
+        ("if not (first and self.waits):", "if not self.waits:"),
+        ("if request.number is not None and request.number in ASKS_TO_END:", "if request.number is not None:"),
+    ),
+    *of(
+        "trainers/locking.py",
+        "tests/trainers/test_locking.py",
+        ("if _is_at(file, self.path):", "if True:"),
+        ("fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
+    ),
+    *of(
+        "trainers/training/run_folder.py",
+        "tests/trainers/training/test_run_folder.py",
+        ("        refuse_locked(below)", "        pass"),
+        ('(path.name != "checkpoints", path.name == "config.json")', "path.name"),
+    ),
+    *of(
         "trainers/training/callbacks/position.py",
         "tests/trainers/training/test_checkpoint.py",
         ("            variable.assign(values)", "            pass"),

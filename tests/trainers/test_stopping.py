@@ -71,14 +71,16 @@ def test_the_machines_signal_is_passed_on_and_ctrl_c_is_not():
         send(signal.SIGTERM)
     with pytest.raises(Terminated, match="SIGTERM"), unwinding_when_asked_to_end():
         pass_on(request)
-    seen, before = [], signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    seen, both = [], (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda number, frame: seen.append(number)) for number in both]
     try:
         for number in (signal.SIGTERM, signal.SIGINT, None):
             request = StopRequest()
             request.number = number
             pass_on(request)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, usual in zip(both, before):
+            signal.signal(number, usual)
     assert seen == [signal.SIGTERM]
 
 
