@@ -142,7 +142,7 @@ def export_run(
         bar.update()
         bar.set_description("export: timing")
         first = validation.load(0)
-        picture = reference.fit(first.image, first.size)
+        picture = reference.fit(first.image, size=first.size)
         entries: dict[str, Any] = {
             file: {
                 "kind": files.files[file][0].kind,
@@ -206,7 +206,7 @@ def representative_pictures(
     chosen = np.random.default_rng(seed).permutation(len(source))[:count]
     bar = progress(chosen, desc="representative pictures", unit="image", quiet=quiet, leave=False, delay=1)
     examples = (source.load(int(index)) for index in bar)
-    return np.stack([fit(one.image, one.size) for one in examples]), [source.names[index] for index in chosen]
+    return np.stack([fit(one.image, size=one.size) for one in examples]), [source.names[index] for index in chosen]
 
 
 def _open_run(run: Path, data: str | None) -> tuple[Path, dict[str, Any]]:

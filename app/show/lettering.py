@@ -17,7 +17,9 @@ def write_text(panel: np.ndarray, text: str, start: int, size: int, colour: Colo
     baseline = panel.shape[0] // 2 + round(size * 0.36)
     if not _HAS_FONT:
         picture = Image.fromarray(panel)
-        ImageDraw.Draw(picture).text((start, baseline), text, colour, _pillows(size), anchor="ls")
+        # One weight alone: a thin edge makes it bold.
+        edge = int(weight > 500)
+        ImageDraw.Draw(picture).text((start, baseline), text, colour, _pillows(size), anchor="ls", stroke_width=edge)
         panel[:] = np.asarray(picture)
         return
     cv2.putText(panel, text, (start, baseline), colour, _font(), size, weight)

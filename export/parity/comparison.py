@@ -55,7 +55,7 @@ def compare(
     source = trained.judged_source(source, reference.class_names)
     for name, index in itertools.product(files, range(min(8, len(source))) if task.second else ()):
         example = source.load(index)
-        image = files[name].fit(example.image, example.size)[None]
+        image = files[name].fit(example.image, size=example.size)[None]
         if said := task.contradiction(files[name](image), files[name].outputs(image, task.second)):
             where = f"the {task.second} of {name} {said} on {source.names[index]}"
             refused.setdefault(name, f"{where}. Please report this as a bug")

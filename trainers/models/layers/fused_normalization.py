@@ -38,5 +38,5 @@ def _fits(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> bool:
         and inputs.shape.rank == 4
         and inputs.dtype in _DTYPES
         and layer.axis in (-1, 3)
-        and not (layer.synchronized or layer.renorm)
+        and not (layer.synchronized or getattr(layer, "renorm", False))
     )
