@@ -234,9 +234,10 @@ class BenchOptions:
     Example: metricfit bench train
     """
 
-    what: tyro.conf.Positional[Literal["losses", "data", "train", "models", "metrics"]]
+    what: tyro.conf.Positional[Literal["losses", "data", "train", "models", "metrics", "guard"]]
     """losses: alone, in graph mode and under XLA; data: pipeline against training step; train: the whole step for each
-    loss; models: networks and backbones; metrics: F-measure against pysodmetrics."""
+    loss; models: networks and backbones; metrics: F-measure against pysodmetrics; guard: the step with and without the
+    look whether its loss, gradients and statistics are numbers."""
     task: TaskName | None = None
     """Whose losses, data, step or models: by default detection for losses and train, saliency for the others;
     segmentation for losses and train alone."""

@@ -961,4 +961,36 @@ MUTANTS: list[Mutant] = [
             "for value in list(values) if list(values).count(value) > 1]",
         ),
     ),
+    *of(
+        "trainers/training/faults/guarded_step.py",
+        "tests/trainers/training/faults/test_guarded_step.py",
+        ("tf.reduce_all(tf.math.is_finite(seen))", "tf.math.is_finite(self._loss)"),
+        ("tf.cond(self._sound, lambda: None, put_back)", "tf.cond(self._sound, lambda: None, lambda: None)"),
+        ("scale > LEAST_SCALE", "scale > 0"),
+    ),
+    *of(
+        "trainers/training/faults/restoring.py",
+        "tests/trainers/training/faults/test_divergence.py::test_going_back_halves_the_learning_rate_until_it_was_often_enough",
+        ('reached = restore(self.model, self.folder / "checkpoints")', "reached = BEGINNING"),
+    ),
+    *of(
+        "trainers/training/callbacks/divergence.py",
+        "tests/trainers/training/faults/test_divergence.py",
+        ("self._in_a_row <= MOST_IN_A_ROW", "self._in_a_row <= 2 * MOST_IN_A_ROW"),
+    ),
+    *of(
+        "trainers/training/callbacks/history.py",
+        "tests/trainers/training/faults/test_mending.py",
+        ('[line for line in lines if line[-1] in "\\r\\n"]', "lines"),
+    ),
+    *of(
+        "trainers/data/steady.py",
+        "tests/trainers/data/test_steady.py",
+        ("(*range(index + 1, len(self)), *range(index))", "range(len(self))"),
+    ),
+    *of(
+        "trainers/data/batches/stream.py",
+        "tests/trainers/data/test_steady.py::test_a_picture_that_turned_bad_is_told_in_its_own_sentence",
+        ("raise failed from None", "raise"),
+    ),
 ]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ...trainers.tasks import CONFIGS, get_task
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
+from .guard import bench_guard
 
 # How a function is run, and whether XLA compiles it then.
 MODES = {"graph": False, "XLA": True}
@@ -36,6 +37,10 @@ class Bench:
         """Give the configuration of a training of the options' size on their data."""
         shared = ("data", "backbone", "size", "batch_size", "seed")
         return CONFIGS[self.name](**{name: getattr(options, name) for name in shared})
+
+    def guard(self, options: BenchOptions) -> Table:
+        """Time the training step with and without the look whether its numbers are any."""
+        return bench_guard(self.task, self.config(options), options)
 
 
 def shape_of(options: BenchOptions) -> tuple[int, int, int]:

@@ -34,7 +34,8 @@ class DetectionBench(Bench):
     usual_for = ("losses", "train")
 
     def __init__(self) -> None:
-        self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models}
+        self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models,
+                       "guard": self.guard}  # fmt: skip
 
     def data(self, options: BenchOptions) -> Table:
         """Time the training stream alone against the training step that eats it."""

@@ -26,7 +26,7 @@ class SegmentationBench(Bench):
     size, batch_size = 256, 4
 
     def __init__(self) -> None:
-        self.tables = {"losses": bench_losses, "train": self.train}
+        self.tables = {"losses": bench_losses, "train": self.train, "guard": self.guard}
 
     def train(self, options: BenchOptions) -> Table:
         """Time the training step of a DeepLab with each loss, in graph mode."""

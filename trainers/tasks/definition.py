@@ -19,6 +19,7 @@ from ..data.example import Example, Source
 from ..data.pixel_files.coding import FileCoding
 from ..data.scan.scanner import checked_source
 from ..data.shared import shared_examples
+from ..data.steady import Steady, stand_ins
 from ..data.subset import split_for_selection
 from ..data.targets.base import Target
 from ..judge.base import Judge, Report, evenly_spread
@@ -158,7 +159,16 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     # What all tasks share: data.
 
     def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
-        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates."""
+        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
+
+        Where an example turns bad afterwards, the next usable one stands in for it if bad ones may be skipped.
+        """
+        replacing = config.skip_bad and not config.strict
+        training, selection = self._opened_sources(config)
+        training, selection = (Steady(source, self.target, replacing=replacing) for source in (training, selection))
+        return training, selection
+
+    def _opened_sources(self, config: ConfigT) -> tuple[Source, Source]:
         training = self.open_source(config.data, config)
         if not config.val:
             return split_for_selection(training)
@@ -186,6 +196,13 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
             sampler=self.sampler(config, source), start_step=start_step, least_steps=config.min_epoch_steps,
             **self.batching(config),
         )  # fmt: skip
+
+    def names_of_step(self, config: ConfigT, source: Source, step: int) -> list[str]:
+        """Name the examples of a training batch, with what stands in for one that turned bad; see `names_of_step`."""
+        sampler = self.sampler(config, source)
+        names = pipeline.names_of_step(source, step, config.batch_size, config.seed, config.min_epoch_steps, sampler)
+        instead = {one.name: f"{one.by} in place of {one.name}" for one in stand_ins(source)}
+        return [instead.get(name, name) for name in names]
 
     def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
         """Go through a source once, in batches at the network's size."""

@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from .. import stopping
+from ..data.batches.stream import raising_what_was_raised
 from ..data.example import Source
+from ..data.steady import stand_ins
 from ..errors import UsageError
 from ..judge.spread import FEW
 from ..locking import FolderLock
@@ -15,8 +18,14 @@ from ..models.backbones.weights import check_weights
 from ..models.precision import dtype_policy, policy_of
 from ..models.preparation import fit_statistics_to
 from ..models.registry import MODELS
+from ..text import counted
 from ..training import fitting, run
 from ..training.callbacks.checkpoint import restore
+from ..training.faults.blame import unsound
+from ..training.faults.mending import mend
+from ..training.faults.record import FaultRecord
+from ..training.faults.restoring import Restoring
+from ..training.faults.telling import telling_of_files
 from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, has_state, open_run
 from ..training.saved import best_model
@@ -31,7 +40,13 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
     run.check(config)
     task.check(config)
     folder = Path(config.out)
-    with LogFile() as log_file, dtype_policy(policy_of(config.mixed_precision)), FolderLock(folder) as lock:
+    with (
+        LogFile() as log_file,
+        dtype_policy(policy_of(config.mixed_precision)),
+        raising_what_was_raised(),
+        telling_of_files(folder),
+        FolderLock(folder) as lock,
+    ):
         config = run.settled(config, MODELS[task.architecture(config)])
         if check_run(task.name, config) or folder.is_dir():
             lock.acquire()
@@ -45,17 +60,19 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         model = starting_model(task, config, training, restored)
         steps = task.steps_per_epoch(config, training)
         fit_statistics_to(model, steps * config.epochs)
-        task.compile_model(model, config, build_optimizer(config, steps * config.epochs), training)
+        rate = tf.Variable(1.0, trainable=False)  # a factor on the learning rate
+        task.compile_model(model, config, build_optimizer(config, steps * config.epochs, rate), training)
         # Only now, when everything asked for was found to be sound, the folder is touched.
         lock.acquire()
         open_run(task.name, config)
         log_file.write_to(folder)
+        mend(folder, fitting.best_epoch(folder, task.shown))
         log.info(
             "%s: %d training and %d selection examples, %.1f M parameters",
             folder, len(training), len(selection), model.count_params() / 1e6,
         )  # fmt: skip
         run.say_steps(config, len(training), steps)
-        request = _trained(task, config, model, training, selection)
+        request = _trained(task, config, model, rate, training, selection)
         if request.number is None:
             report = task.evaluate(
                 best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
@@ -70,7 +87,12 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
 
 
 def _trained(
-    task: Definition[ConfigT, ReportT], config: ConfigT, model: keras.Model, training: Source, selection: Source
+    task: Definition[ConfigT, ReportT],
+    config: ConfigT,
+    model: keras.Model,
+    rate: tf.Variable,
+    training: Source,
+    selection: Source,
 ) -> stopping.StopRequest:
     """Train a compiled model on, in its run folder, from the latest state; gives whether somebody asked it to end."""
     folder = Path(config.out)
@@ -82,11 +104,28 @@ def _trained(
         training=lambda step: task.training_batches(config, training, step),
         selection=task.selection_batches(config, selection),
         steps=task.steps_per_epoch(config, training),
+        names=lambda step: task.names_of_step(config, training, step),
     )
     watchers = task.watchers(config, folder, selection)
+    restoring = Restoring(config, folder, model, rate, batches)
     with stopping.asked_to_end() as request:
-        fitting.fit(config, folder, model, watchers, batches, reached=reached, shown=task.shown, request=request)
+        restoring.train(
+            lambda reached: fitting.fit(
+                config, folder, model, watchers, batches,
+                reached=reached, shown=task.shown, request=request, watch=restoring.watch,
+            ),
+            reached,
+        )  # fmt: skip
+    _say_faults(restoring.record, training, selection)
     return request
+
+
+def _say_faults(record: FaultRecord, *sources: Source) -> None:
+    for sentence in record.sentences():
+        log.warning("%s", sentence)
+    if replaced := stand_ins(*sources):
+        listed = "; ".join(map(str, replaced))
+        log.warning("--skip-bad: %s replaced while the training ran: %s", counted(len(replaced), "picture"), listed)
 
 
 def starting_model(
@@ -105,4 +144,8 @@ def starting_model(
                 f"--init {config.init} holds another network ({trained.name}) than {model.name}: "
                 f"{advice(config, task.name, task.network)}"
             ) from error
+    if path := unsound(model.weights):
+        raise UsageError(
+            f"the first weights hold values that are no numbers ({path}): choose another --init or --weights"
+        )
     return model

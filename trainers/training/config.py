@@ -103,6 +103,11 @@ class RunConfig:
     """Compute in half precision; float16 adds loss scaling."""
     jit_compile: bool = False
     """Compile the training step with XLA."""
+    on_nan: Literal["stop", "skip", "restore"] = "stop"
+    """What to do at a step whose loss, gradients or statistics are no finite numbers, and which is never taken: stop;
+    skip it, and name it at the end; or restore the last checkpoint and go on with half the learning rate."""
+    restores: int = 3
+    """With --on-nan restore: how often at most."""
     augmentation: ColourSettings = field(default_factory=ColourSettings)
     """How training pictures are varied."""
     seed: int = 0
@@ -111,7 +116,8 @@ class RunConfig:
     """Memory for decoded examples, in MiB."""
     max_megapixels: MaxMegapixels = None
     skip_bad: bool = False
-    """Leave out examples that cannot be used instead of stopping."""
+    """Leave out examples that cannot be used instead of stopping. Where one turns bad while the training runs, the next
+    usable one stands in for it, and is named at the end."""
     strict: bool = False
     """Stop at faults that could be repaired, too."""
     overwrite: bool = False

@@ -40,11 +40,13 @@ class Batches:
         training: gives the endless stream of training batches from a step on, counted from 0 over all epochs.
         selection: the batches that an epoch is measured on.
         steps: of an epoch.
+        names: gives the names of a training batch's examples, by its step.
     """
 
     training: Callable[[int], tf.data.Dataset]
     selection: tf.data.Dataset
     steps: int
+    names: Callable[[int], Sequence[str]]
 
 
 def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[str]) -> bool:
@@ -75,6 +77,7 @@ def fit(
     reached: Reached,
     shown: Sequence[str],
     request: StopRequest,
+    watch: Callable[[Position], Divergence],
 ) -> None:
     """Train on from where a model was restored to, the first of `shown` picks the best epoch.
 
@@ -92,7 +95,7 @@ def fit(
     callbacks = [
         position,
         averaged,
-        Divergence(folder, position),
+        watch(position),
         *watchers,
         best,
         Series(logs, write_graph=False, update_freq="epoch"),

@@ -24,10 +24,35 @@ class PolynomialFall(keras.optimizers.schedules.LearningRateSchedule):
         return {"base": self.base, "steps": self.steps, "power": self.power, "warmup": self.warmup}
 
 
-def build_optimizer(config: Any, total_steps: int) -> keras.optimizers.Optimizer:
-    """AdamW, or where a task lets it be chosen SGD, whose rate reaches 0 at `total_steps`, the end of the training."""
+@keras.saving.register_keras_serializable(package="metricfit")
+class Slowed(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule times a factor that may be set while a training runs."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float | tf.Variable):
+        self.schedule, self.factor = schedule, factor
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Give the learning rate of a step, float32."""
+        return self.schedule(step) * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that build an equal schedule, with the factor that it has now."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "factor": float(self.factor)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Slowed":
+        """Make the schedule again."""
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
+
+
+def build_optimizer(config: Any, total_steps: int, factor: tf.Variable | None = None) -> keras.optimizers.Optimizer:
+    """AdamW, or where a task lets it be chosen SGD, whose rate reaches 0 at `total_steps`, the end of the training.
+
+    The rate is that of the configuration times `factor`, where there is one.
+    """
+    schedule = _schedule(config, total_steps)
     settings = {
-        "learning_rate": _schedule(config, total_steps),
+        "learning_rate": schedule if factor is None else Slowed(schedule, factor),
         "weight_decay": config.weight_decay,
         "global_clipnorm": config.clip_norm,
         "use_ema": config.ema > 0,

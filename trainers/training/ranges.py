@@ -61,6 +61,7 @@ RANGES = {
     "patience": _COUNT,
     "power": Range(0, 100, above=True),
     "repeats": _COUNT,
+    "restores": Range(0, 1000),
     "scales_per_octave": Range(1, 3),
     "seed": Range(0, 2**32 - 1),  # NumPy's generator takes 32 bits
     "seeds": Range(1, 1000),

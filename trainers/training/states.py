@@ -67,7 +67,7 @@ def read_state(path: str | Path) -> tuple[Reached, dict[str, np.ndarray]]:
     except Exception as error:
         # NumPy goes on to say how to load it unsafely.
         reason = first_line(error).partition(". ")[0]
-        raise MetricfitError(f"checkpoint {path} is damaged ({reason}): start anew with --overwrite") from error
+        raise MetricfitError(f"checkpoint {path} is damaged ({reason})") from error
     metrics = [arrays.pop(name) for name in list(arrays) if name.startswith(_METRIC)]
     return Reached(int(epochs), int(steps), seconds, tuple(metrics)), arrays
 

@@ -16,7 +16,6 @@ from metricfit.trainers.metrics import FMeasureCurve
 from metricfit.trainers.training.callbacks import (
     AveragedWeights,
     BestModel,
-    Divergence,
     EpochReport,
     HistoryCSV,
     HParams,
@@ -245,25 +244,6 @@ def test_a_model_whose_weights_are_no_numbers_is_not_kept(tmp_path):
     assert best.path.read_bytes() == before
     best = BestModel(tmp_path / "model.keras")
     assert (best.value, best.epoch) == (0.5, 1)
-
-
-def test_divergence_ends_fit_before_anything_is_measured(tmp_path):
-    model, measured = build(use_ema=False), []
-
-    class Look(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if self.model.optimizer.iterations == 2:
-                self.model.weights[0].assign(np.full(self.model.weights[0].shape, np.nan))
-
-        def on_test_begin(self, logs=None):
-            measured.append(self)
-
-    with pytest.raises(DivergedError, match=r"became nan in .* at step 3 of epoch 1: try a lower --learning-rate$"):
-        fit(model, [Look(), Divergence(tmp_path)], 2)
-    assert not measured
-    (tmp_path / "model.keras").touch()
-    with pytest.raises(DivergedError, match=r"became inf .*; the best epoch before is kept"):
-        Divergence(tmp_path).on_train_batch_end(0, {"loss": float("inf")})
 
 
 def test_tensorboard_pictures_of_curves_and_panels(tmp_path):

@@ -1,5 +1,6 @@
 """The state of a training, written now and then: a resumed training equals an uninterrupted one, to the bit."""
 
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -8,10 +9,13 @@ from typing import Any
 
 import keras
 
-from ...errors import MetricfitError
+from ...errors import DivergedError, MetricfitError
 from ...stopping import StopRequest
+from ..faults.blame import unsound
 from ..states import BEGINNING, Reached, read_state, state_files, write_state
 from .position import Position, metric_variables
+
+log = logging.getLogger("metricfit")
 
 SECONDS = 300.0
 """Of training that a killed process loses at most, where no number of steps is asked for."""
@@ -48,6 +52,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._written = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -88,26 +93,52 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         return time.monotonic() - self._written > SECONDS
 
     def _write(self, reached: Reached) -> None:
-        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in state_of(self.model).items()}
-        write_state(self.folder, reached, arrays)
+        if not self.folder.is_dir():
+            raise MetricfitError(f"{self.folder} was there and is gone: put it back, or train again in another --out")
+        keep_state(self.model, self.folder, reached)
         self.kept, self._written = reached, time.monotonic()
 
 
+def keep_state(model: keras.Model, folder: str | Path, reached: Reached) -> None:
+    """Write how far a training is into a folder; raises `DivergedError` where a part of it is no number."""
+    if path := unsound(state_of(model).values()):
+        raise DivergedError(f"{path} is no number any more, so no checkpoint is written: lower --learning-rate")
+    arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in state_of(model).items()}
+    write_state(folder, reached, arrays)
+
+
 def restore(model: keras.Model, folder: str | Path) -> Reached:
-    """Bring a compiled, built model back to the latest state in a folder; gives where its training goes on."""
-    files = state_files(folder)
-    if not files:
-        return BEGINNING
-    reached, arrays = read_state(files[-1])
-    state = state_of(model)
-    if _shapes(arrays) != _shapes(state):
+    """Bring a compiled, built model back to the latest state in a folder; gives where its training goes on.
+
+    Where that is damaged, or holds values that are no numbers, it is the one before it, with a warning.
+    """
+    faults = []
+    for path in reversed(state_files(folder)):
+        try:
+            reached, arrays = read_state(path)
+        except MetricfitError as error:
+            faults.append(str(error))
+            continue
+        state = state_of(model)
+        if _shapes(arrays) != _shapes(state):
+            raise MetricfitError(
+                f"checkpoint {path} does not fit this model and optimizer: train with the configuration it came from, "
+                "or start anew with --overwrite"
+            )
+        if unsound(arrays.values()):
+            faults.append(f"checkpoint {path} holds values that are no numbers")
+            continue
+        for name, variable in state.items():
+            variable.assign(arrays[name])
+        for fault in faults:
+            log.warning("%s: the one before it is taken, of %s", fault, reached)
+        return reached
+    if faults:
         raise MetricfitError(
-            f"checkpoint {files[-1]} does not fit this model and optimizer: train with the configuration it came from, "
-            "or start anew with --overwrite"
+            f"{faults[0]}, and no other one is whole: start anew with --overwrite, or in another --out with --init "
+            f"{Path(folder).parent}, which begins with its best epoch"
         )
-    for name, variable in state.items():
-        variable.assign(arrays[name])
-    return reached
+    return BEGINNING
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -48,14 +48,12 @@ class GuardedStep:
     its scale can still fall. One pass over the gradients is all that it costs.
 
     Args:
-        model: compiled; its `train_step` and its optimizer's `apply` are guarded from now on.
-        batch: the `element_spec` of the batches that it will be given.
+        model: compiled; its `train_step` and its optimizer's `apply` are guarded from now on. Its metrics must be built
+            before the first step (`position.build_metrics`): in the midst of it nothing can be read of before it.
     """
 
-    def __init__(self, model: keras.Model, batch: Any) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self.model, self.optimizer = model, model.optimizer
-        # Metrics make their variables in the first step, in the midst of which nothing could be read of before it.
-        model._symbolic_build(data_batch=batch)
         self._seen = tf.Variable([0.0] * 4, trainable=False, name="seen")
         self._step, self._apply, self._scale = model.train_step, self.optimizer.apply, self.optimizer.scale_loss
         self._loss: Any = None

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from metricfit.trainers.training.callbacks.position import build_metrics
 from metricfit.trainers.training.faults.guarded_step import GuardedStep
 
 from . import faulty
@@ -37,8 +38,8 @@ def state(model):
 def step_by_step(model, faults):
     """Train on batches with faults; gives what the guard said and the whole state after each step."""
     data = faulty.batches(faults)
-    data = data.map(lambda images, targets: (images, targets))
-    guard = GuardedStep(model, data.element_spec)
+    build_metrics(model, data)
+    guard = GuardedStep(model)
     model.make_train_function()
     seen, iterator = [], iter(data)
     for _ in faults:

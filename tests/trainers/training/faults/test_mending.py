@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from metricfit.trainers.errors import DataError
+from metricfit.trainers.errors import DataError, MetricfitError
 from metricfit.trainers.models.keras_file import fault_of
 from metricfit.trainers.training.callbacks import BestModel, read_history
 from metricfit.trainers.training.callbacks import best as best_module
 from metricfit.trainers.training.faults.mending import mend
+from metricfit.trainers.training.faults.telling import telling_of_files
 from metricfit.trainers.training.saved import best_model, load_model
 
 ROWS = [  # epoch, loss, val_max_f, its error, val_mean_f
@@ -154,3 +156,15 @@ def test_a_damaged_model_is_refused_in_a_sentence_and_the_last_weights_take_its_
     best_model(tmp_path, model)
     for one, other in zip(model.get_weights(), load_model(tmp_path).get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_tensorflow_cannot_write_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "run").write_text("no folder")
+    with pytest.raises(MetricfitError) as told, telling_of_files(tmp_path / "run"):
+        tf.summary.create_file_writer(str(tmp_path / "run/tensorboard"))
+    expected = (
+        f"cannot write {tmp_path / 'run'} ({tmp_path / 'run'} is not a directory): check the folder and the space"
+    )
+    assert str(told.value) == f"{expected} left"
+    with pytest.raises(tf.errors.InvalidArgumentError), telling_of_files(tmp_path / "run"):
+        tf.debugging.assert_equal(1, 2)

@@ -1,0 +1,24 @@
+"""What TensorFlow's own files fail with, in one sentence of ours."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from ...errors import MetricfitError, first_line
+
+
+@contextlib.contextmanager
+def telling_of_files(folder: Path) -> Iterator[None]:
+    """Turn TensorFlow's errors about files in a folder, as TensorBoard's on a full disk, into a `MetricfitError`."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        said = first_line(error)
+        if str(folder) not in said:
+            raise
+        # {{the node}} the file; why [Op:the operation]
+        reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*$", "", said).rpartition("; ")[2]
+        raise MetricfitError(f"cannot write {folder} ({reason}): check the folder and the space left") from error
