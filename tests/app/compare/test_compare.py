@@ -15,6 +15,7 @@ from metricfit.app.compare import verb as compare_verb
 from metricfit.app.compare.options import CompareOptions, training_config
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.locking import FolderLock
 from metricfit.trainers.tasks.saliency import Saliency
 from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig
 from metricfit.trainers.training.config_files import read_config
@@ -381,3 +382,15 @@ def test_a_real_training_from_loss_to_report(trained, config, tmp_path, monkeypa
     assert found[1]["scalars"]["mae"] < found[0]["scalars"]["mae"], "polarised by the factor"
     assert found[1]["curves"]["logit_f"] == found[0]["curves"]["logit_f"]
     Page((tmp_path / "out/report.html").read_text())
+
+
+def test_a_folder_in_which_another_comparison_or_training_runs_is_left_alone(compare, undrawn):
+    asked = ("--losses", "cross_entropy", "--learning-rates", "1e-3")
+    folder, _ = compare(*asked)
+    runs = sorted((folder / "runs").rglob("*"))
+    for busy in (folder, next(folder.glob("runs/*"))):
+        with FolderLock(busy) as lock:
+            lock.acquire()
+            _, told = compare(*asked, "--overwrite", code=2)
+            assert f"{busy} is in use by process" in told
+    assert sorted((folder / "runs").rglob("*")) == runs
