@@ -135,7 +135,7 @@ class Answers:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     def _prepare(self, file: bytes) -> tuple[Picture, np.ndarray]:
-        picture = decode(file)
+        picture = decode(file, self.limits.pixels)
         return picture, self.predictor.fit(picture.image)
 
     def _find(self, pictures: np.ndarray) -> list[Any]:

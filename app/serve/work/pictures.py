@@ -1,6 +1,7 @@
 """An upload becomes a picture: its kind and size are seen before anything is decoded."""
 
 import io
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -50,17 +51,21 @@ def pixels_of(file: bytes, most: int) -> int:
     except UnidentifiedImageError as error:
         raise RefusedError(422, f"this is no picture of a kind that is taken here: {_what(file)}") from error
     except Image.DecompressionBombError as error:
-        raise _too_many(None, most) from error
+        # Pillow's own limit, of 179 megapixels; where more are allowed it says how many there are.
+        pixels = int(re.findall(r"\d+", str(error))[0])
+        if pixels > most:
+            raise _too_many(f"{pixels / 1e6:.0f} megapixels", most) from error
+        return pixels
     except BROKEN as error:
         raise RefusedError(422, "the picture cannot be read, its header is damaged: send a whole file") from error
     return _checked(width, height, most)
 
 
-def decode(file: bytes) -> Picture:
-    """Decode a file of which `pixels_of` was content; RefusedError 422 where it cannot be read."""
+def decode(file: bytes, most: int) -> Picture:
+    """Decode a file with which `pixels_of` was content, for the same `most`; RefusedError 422 where that fails."""
     repaired: list[str] = []
     try:
-        image = read_image(_File(file), transparency=True, repairs=repaired)
+        image = read_image(_File(file), transparency=True, repairs=repaired, max_megapixels=most / 1e6)
     except DataError as error:
         raise RefusedError(422, str(error)) from error
     if image.shape[-1] == 4:
@@ -88,12 +93,11 @@ def _checked(width: int, height: int, most: int) -> int:
             413, f"the picture has {width}x{height} pixels, a side of {LONGEST} is allowed: cut it into several"
         )
     if width * height > most:
-        raise _too_many((width, height), most)
+        raise _too_many(f"{width}x{height} pixels", most)
     return max(1, width * height)
 
 
-def _too_many(size: tuple[int, int] | None, most: int) -> RefusedError:
-    found = f"{size[0]}x{size[1]} pixels" if size else "far more pixels than any photo"
+def _too_many(found: str, most: int) -> RefusedError:
     return RefusedError(413, f"the picture has {found}, {most / 1e6:g} megapixels are allowed: send a smaller one")
 
 

@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from metricfit.app.serve.options import Limits, ServeOptions, is_loopback, limits_of
 from metricfit.app.serve.requests import rates, uploads
@@ -81,7 +82,13 @@ def test_the_header_is_enough_to_refuse_many_pixels(size):
     reply = ask(service_of(), body=bomb(*size))
     assert reply.status == 413
     assert "pixels" in reply.json["error"]
-    assert "0x" not in reply.json["error"].replace("00x", "")
+
+
+def test_more_pixels_than_pillow_opens_by_itself_where_they_are_allowed(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 160 * 120 // 3)
+    assert ask(service_of(pixels=160 * 120), body=PICTURE).status == 200
+    reply = ask(service_of(pixels=10_000), body=PICTURE)
+    assert (reply.status, "megapixels, 0.01 megapixels are allowed" in reply.json["error"]) == (413, True)
 
 
 def test_as_many_pixels_as_are_allowed():
