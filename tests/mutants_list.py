@@ -901,6 +901,25 @@ MUTANTS: list[Mutant] = [
         ("self._record_since = running", "self._record_since = 0.0"),
     ),
     *of("app/live/video.py", "tests/app/live/test_video.py", ("0.9 * self.length", "0.1 * self.length")),
+    *of(
+        "app/prediction/record.py",
+        "tests/app/prediction/test_resume.py",
+        ('line["stamp"] != stamp() or', ""),
+        ("self._reserve.release()", "pass"),
+        ("if different := differences(before, self._settings()):", "if False:"),
+    ),
+    *of(
+        "app/prediction/journal.py",
+        "tests/app/prediction/test_resume.py",
+        ("            self._file.truncate(self._size)\n        except", "            pass\n        except"),
+    ),
+    *of("app/live/video.py", "tests/app/prediction/test_bad_files.py", ("if is_text(place):", "if True:")),
+    *of(
+        "app/live/containers.py",
+        "tests/app/live/test_recording_ends.py",
+        ('"hybrid_fragmented" if hybrid else "empty_moov+default_base_moof"', '"faststart"'),
+    ),
+    *of("app/live/latency.py", "tests/app/live/test_latency.py", ("place + 0.5", "place + 1.5")),
     *of("app/live/sources.py", "tests/app/live/test_video.py", ("(self._next - 1 + offset)", "(self._next + offset)")),
     *of(
         "app/show/stems.py",

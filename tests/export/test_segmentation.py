@@ -25,6 +25,7 @@ from metricfit.trainers.errors import UsageError
 
 from ..conftest import registered
 from .small_segmenter import CLASS_NAMES, SIZE, make_segmentation_run
+from .whole_way import different_from_one_thread
 
 TFLITE = ("model_float32.tflite", "model_float16.tflite", "model_dynamic.tflite", "model_int8.tflite")
 
@@ -266,3 +267,8 @@ def test_loading_tells_segmentation_from_others(run_folder, tmp_path):
     tf.keras.Model(image, tf.keras.layers.Conv2D(4, 1)(image)).save(tmp_path / "four.keras")
     with pytest.raises(UsageError, match="is no saliency, segmentation or detection model"):
         load_runner(tmp_path / "four.keras")
+
+
+@pytest.mark.parametrize("file", ["saved_model", "model_float32.tflite"])
+def test_eight_threads_draw_and_write_classes(exported, tmp_path, file):
+    assert different_from_one_thread(load_predictor(exported / file, threads=1), tmp_path) == []

@@ -16,6 +16,7 @@ from metricfit.export.runners.lending import Lending
 from metricfit.trainers.errors import MetricfitError
 
 from .small_model import SIZE
+from .whole_way import different_from_one_thread
 
 THREADS = 8
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -54,6 +55,16 @@ def test_a_detector_serves_eight_threads(detector):
         for answer, known in zip(pool.map(runner, 3 * [picture[None] for picture in pictures]), 3 * expected):
             for part, right in zip(answer, known, strict=True):
                 np.testing.assert_array_equal(part, right)
+
+
+@pytest.mark.parametrize("threads", [None, 1])
+def test_eight_threads_draw_and_write_what_one_does(path, threads, tmp_path):
+    assert different_from_one_thread(load_predictor(path, threads=threads), tmp_path) == []
+
+
+@pytest.mark.parametrize("file", ["saved_model", "model_int8.tflite"])
+def test_eight_threads_draw_and_write_boxes(detector, tmp_path, file):
+    assert different_from_one_thread(load_predictor(detector / file, threads=1), tmp_path) == []
 
 
 def test_a_file_replaced_meanwhile_changes_nothing(exported, tmp_path, monkeypatch):
