@@ -11,6 +11,7 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_type
 from ..trainers.errors import DataError
 from ..trainers.files import write_json
 from ..trainers.geometry import RESIZINGS
+from ..trainers.text import cut, shown
 
 SCHEMA_VERSION = 5
 CARD_NAME = "card.json"
@@ -140,7 +141,7 @@ class ExportResult:
 def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
     """Make a card of what `ModelCard.to_dict` gives, or gave in an earlier version; DataError names the wrong field."""
     if not isinstance(values, dict):
-        raise DataError(f"{where} must hold a JSON object, got {type(values).__name__}")
+        raise DataError(f"{where} must hold a JSON object, got {shown(values)}")
     version = values.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= SCHEMA_VERSION:
         raise DataError(
@@ -190,6 +191,11 @@ _ADDED: dict[int, dict[str, Any]] = {
 """By version the fields that it added, and what they are in a card from before."""
 
 
+_WORDS = {
+    int: "a whole number", float: "a number", str: "a text", dict: "an object", list: "a list", type(None): "null",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Compares the values of a card with the types of the schema, as it was in the card's version."""
@@ -224,7 +230,7 @@ class _Reader:
             if key not in value:
                 raise DataError(f"{prefix}{key} is missing in {self.where}: export the model again")
         for key in sorted(set(value) - set(known)):
-            raise DataError(f"{prefix}{key} in {self.where} is not a field of a model card: remove it")
+            raise DataError(f"{prefix}{cut(key)} in {self.where} is not a field of a model card: remove it")
         found = {key: self.read(value[key], kind, prefix + key) for key, kind in known.items()} | new
         return found | {"outputs": [found.pop("output")]} if "output" in found else found
 
@@ -232,8 +238,8 @@ class _Reader:
         """Refuse a value of another type."""
         types = (int, *types) if float in types else types
         if not isinstance(value, types) or isinstance(value, bool):
-            wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
-            raise DataError(f"{name} in {self.where} must be {wanted}, got {value!r:.60}")
+            wanted = " or ".join(_WORDS[kind] for kind in types if kind is not int or float not in types)
+            raise DataError(f"{name} in {self.where} must be {wanted}, got {shown(value)}")
         if isinstance(value, float) and not math.isfinite(value):
             raise DataError(f"{name} in {self.where} must be a finite number, got {value}")
 

@@ -12,7 +12,8 @@ from metricfit.trainers.errors import DataError
 
 from . import tries
 from .apart import run_apart
-from .formats import COUNTS, OPENED, Format, formats_of
+from .base import Format
+from .formats import COUNTS, OPENED, formats_of
 from .tries import faults_of, run, template
 
 TIMES = 100

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from metricfit.trainers.errors import MetricfitError
 
+from .base import Format
 from .damage import damaged
-from .formats import Format
 
 LONGEST = 900  # characters of a sentence, without the folder's path
 SECONDS = 30.0  # for one try; the machine may be busy
