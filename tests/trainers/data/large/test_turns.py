@@ -53,10 +53,22 @@ def test_a_picture_larger_than_the_room_is_alone():
 
 def test_a_mask_beside_its_picture_never_waits_for_other_threads():
     # Each holds its picture: would they wait for each other's, none came to its mask.
-    watched = Watched(100)
-    watched.run(*[(50, 50)] * 8)
-    assert 100 <= watched.most <= 200
-    assert watched.turns._free == 100
+    turns, both, done = Turns(100), threading.Barrier(2), []
+
+    def work():
+        with turns.taken():
+            turns.take(50)
+            both.wait(20)
+            turns.take(50)
+            done.append(turns._free)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(done) == 2
+    assert turns._free == 100
 
 
 def test_an_error_gives_the_room_back_and_nothing_is_held_outside():
