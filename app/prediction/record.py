@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...trainers.errors import MetricfitError, UsageError
+from ...trainers.locking import FolderLock
 from ...trainers.text import read_json
 from ..predictor import Predictor
 from ..show.inputs import Picture, file_stamp
@@ -47,6 +48,7 @@ class Record:
         self.notes: list[str] = []
         self._predictor, self._writer, self._pictures, self._videos = predictor, writer, pictures, videos
         self._head = {"schema_version": SCHEMA_VERSION, **model_settings(predictor), **writer.settings()}
+        self._lock = FolderLock(out)
         self._journal, self._reserve = Journal(out / JOURNAL), Reserve(out)
         self._refresh_at = 0.0
 
@@ -54,6 +56,7 @@ class Record:
         """Write journal and results.json before anything else: an interrupted prediction's folder is known as ours."""
         if self.begun:
             return
+        self._lock.acquire()
         if is_unfinished(self.out / JOURNAL):
             log.warning("%s holds an unfinished prediction, which is begun anew: --resume goes on instead", self.out)
         self._note_earlier()
@@ -63,9 +66,10 @@ class Record:
 
     def go_on(self) -> None:
         """Take over what an earlier pass has done and is still so; UsageError where it was told otherwise."""
+        self._lock.acquire()
         before = self._journal.go_on()
         if different := differences(before, self._settings()):
-            self._journal.close()
+            self.close()
             raise UsageError(
                 f"{self.out} holds a prediction begun otherwise ({'; '.join(different)}): give the same, leave "
                 "--resume out to begin anew, or choose another --out"
@@ -117,7 +121,7 @@ class Record:
             log.warning("%s; %s has all that was done", error, self._journal.path)
             return []
         finally:
-            self._journal.close()
+            self.close()
         if not whole:
             done, total = len(pictures) + len(videos), len(self._pictures) + len(self._videos)
             log.warning("%d of %d are done and in %s: the same with --resume goes on", done, total, results)
@@ -126,6 +130,11 @@ class Record:
     def _folders(self) -> list[Path]:
         """Give the folders of what is made of pictures."""
         return [self.out / Path(file).parent for file, _ in self._predictor.task.files.values()]
+
+    def close(self) -> None:
+        """Let the folder and its files go; may be called twice."""
+        self._journal.close()
+        self._lock.__exit__()
 
     def _settings(self) -> dict[str, Any]:
         """Give what a pass that goes on with this one must be told alike."""

@@ -263,3 +263,17 @@ def test_a_full_disk_lists_what_is_done(tmp_path, disk):
     assert len(metricfit.predict(predictor, inputs, disk / "out", resume=True, quiet=True)) == 8
     metricfit.predict(predictor, inputs, tmp_path / "whole", quiet=True)
     assert files_of(disk / "out") == files_of(tmp_path / "whole")
+
+
+def test_two_at_once_in_a_folder_are_refused(tmp_path):
+    for name in "ab":
+        save(tmp_path / f"in/{name}.png", disc())
+    given = {"threshold": None, "threads": None, "quiet": True}
+    first = iter(module.Prediction(Predictor(BrightnessRunner()), [tmp_path / "in"], tmp_path / "out", **given))
+    next(first)
+    for resume in (True, False):
+        with pytest.raises(UsageError, match="is in use by process"):
+            metricfit.predict(Predictor(BrightnessRunner()), tmp_path / "in", tmp_path / "out", resume=resume)
+    assert len(list(first)) == 1
+    assert metricfit.predict(Predictor(BrightnessRunner()), tmp_path / "in", tmp_path / "out", resume=True) == []
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
