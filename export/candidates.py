@@ -57,8 +57,7 @@ class Candidates:
         """Put what is known now into each file, such as its best `thresholds`; see `Format.complete`."""
         for name, runner in self.runners.items():
             known, _ = self.files[name]
-            self.runners[name], said = known.complete(runner, task, source, facts, thresholds[name])
-            if said:
+            if said := known.complete(runner, task, source, facts, thresholds[name]):
                 self.refused[name] = said
         self.drop()
 

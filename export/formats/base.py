@@ -61,14 +61,9 @@ class Format(ABC):
         Gives the files that could not be made, by name, with why in a sentence.
         """
 
-    def complete(
-        self, runner: Runner, task: ExportTask, source: Source, facts: Facts, thresholds: Thresholds
-    ) -> tuple[Runner, str]:
-        """Put into a file what is known once it was compared, and check that.
-
-        Gives the file opened again, where it has changed, and why it does not pass; by default it does as it is.
-        """
-        return runner, ""
+    def complete(self, runner: Runner, task: ExportTask, source: Source, facts: Facts, thresholds: Thresholds) -> str:
+        """Check what the comparison has not, and put in what is known now; gives why the file does not pass."""
+        return ""
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:

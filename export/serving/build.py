@@ -1,7 +1,6 @@
 """The signatures of a SavedModel that take pictures of any size, around the one that takes the network's square."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import tensorflow as tf
 
@@ -9,7 +8,7 @@ from ..signatures import ENCODED, IMAGE, IMAGE_BYTES, PICTURES, Signature, Tenso
 from ..tasks.base import ExportTask, Facts
 from .decoding import decode_picture
 from .refusing import refused_unless
-from .resizing import fit_pictures, frame_of
+from .resizing import fitting, frame_of
 from .thresholds import thresholds_in_graph
 
 _AT_A_TIME = 4
@@ -27,9 +26,7 @@ def picture_signatures(
 
     # Each of these stands in the file once, for both signatures.
     size, square = tf.TensorSpec((2,), tf.int32), tf.TensorSpec((side, side, 3), tf.uint8)
-    fit = _function(
-        partial(fit_pictures, side=side, resizing=facts.resizing), tf.TensorSpec((None, None, None, 3), tf.uint8)
-    )
+    fit = fitting(side, facts.resizing)
     levels = tf.TensorSpec((classes,), tf.float32)
     restore = _function(restored, _specs(serve.get_concrete_function().structured_outputs), size, levels)
     carry = _function(task.carried, _specs(restore.get_concrete_function().structured_outputs))

@@ -15,7 +15,7 @@ from ..runners.base import Runner
 from ..signatures import ENCODED, PICTURES
 from ..tasks.base import ExportTask
 from .decoding import decode_picture
-from .resizing import fit_pictures
+from .resizing import fitting
 
 PICTURE_COUNT = 2
 """Pictures of the validation data that are looked at, each with a corner that is smaller than the network's input."""
@@ -39,7 +39,7 @@ def departure(task: ExportTask, runner: Runner, source: Source, resizing: str, t
 
 
 def _of_pixels(task: ExportTask, runner: Runner, image: np.ndarray, resizing: str, levels: np.ndarray) -> str:
-    square = fit_pictures(tf.constant(image[None]), runner.size, resizing).numpy()
+    square = fitting(runner.size, resizing)(tf.constant(image[None])).numpy()
     if (off := _levels_off(square[0], fit_image(image, runner.size, resizing))) > LEVELS:
         return f"resizes pictures by up to {off} grey levels otherwise than OpenCV"
     answer = runner(square)

@@ -11,6 +11,7 @@ _GREY = (0, 4)  # kinds of colours, without and with transparency
 _BITS = (8, 10, 12, 14, 16)
 
 
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def decode_picture(encoded: tf.Tensor) -> tf.Tensor:
     """Decode the bytes of a file, a string [], to uint8 [H, W, 3], RGB, turned as EXIF says, laid over white.
 

@@ -1,5 +1,6 @@
 """`fit_image` and its way back in TensorFlow: pictures of any size to the network's square, maps and boxes from it."""
 
+from functools import cache, partial
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -41,6 +42,13 @@ def fit_pictures(images: tf.Tensor, side: int, resizing: str) -> tf.Tensor:
     images = tf.cond(grows, lambda: _interpolated(images, *inner), lambda: images)
     around = [[0, 0], [0, side - inner[0]], [0, side - inner[1]], [0, 0]]
     return tf.ensure_shape(tf.pad(images, around, constant_values=tf.constant(GREY, tf.uint8)), [None, side, side, 3])
+
+
+@cache
+def fitting(side: int, resizing: str) -> tf.types.experimental.PolymorphicFunction:
+    """Give `fit_pictures` as a graph, which a process traces once however many models it writes."""
+    fit = partial(fit_pictures, side=side, resizing=resizing)
+    return tf.function(fit, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)], autograph=False)
 
 
 def unfit_maps(maps: tf.Tensor, frame: Frame) -> tf.Tensor:

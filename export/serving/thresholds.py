@@ -9,13 +9,14 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as Definition
 
 from ...trainers.files import written_beside
 
+AS_WRITTEN = 0.5
+"""What all thresholds are before they are known."""
 _NAME = "metricfit_thresholds"
 
 
 def thresholds_in_graph(classes: int) -> tf.Tensor:
     """Give the constant float32 [classes] of the function being made, whose values `set_thresholds` changes."""
-    # None is in [0, 1], and none is equal, so that nothing takes it for another constant.
-    return tf.constant([2.0 + index for index in range(classes)], tf.float32, name=_NAME)
+    return tf.constant([AS_WRITTEN] * classes, tf.float32, name=_NAME)
 
 
 def set_thresholds(path: Path, thresholds: Sequence[float]) -> None:
