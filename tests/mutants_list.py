@@ -526,7 +526,7 @@ MUTANTS: list[Mutant] = [
         "export/serving/resizing.py",
         "tests/export/serving/test_resizing.py",
         ("tf.floor((sums + 2.0) * 0.25)", "tf.round(sums * 0.25)"),
-        ("maps = maps[:, : frame.inner_height, : frame.inner_width]", "maps = maps[:]"),
+        ("tf.maximum(one, 1)", "one"),
     ),
     *of(
         "export/serving/decoding.py",

@@ -53,7 +53,6 @@ def fitting(side: int, resizing: str) -> tf.types.experimental.PolymorphicFuncti
 
 def unfit_maps(maps: tf.Tensor, frame: Frame) -> tf.Tensor:
     """Bring maps float32 [B, side, side] to the pictures' own size [B, H, W], bilinearly."""
-    maps = maps[:, : frame.inner_height, : frame.inner_width]
     maps = _blended(maps, interpolating(frame.inner_width, frame.width, columns=True), 2)
     return _blended(maps, interpolating(frame.inner_height, frame.height, columns=False), 1)
 
