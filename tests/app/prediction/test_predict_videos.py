@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import metricfit
-from metricfit.app.live import encoders
+from metricfit.app.live import containers, encoders
 from metricfit.app.live.options import PredictOptions
 from metricfit.app.prediction import prediction as module
 from metricfit.app.prediction.verb import predict
@@ -72,7 +72,7 @@ def test_the_program_ffmpeg_is_used_where_there_is_one(tmp_path, monkeypatch, wo
     fake = tmp_path / "bin/ffmpeg"
     fake.parent.mkdir()
     encoding = 'cat > "$file"' if works else "cat > /dev/null; echo no memory >&2; exit 1"
-    listed = 'case "$*" in *-encoders*) echo " V....D libx264   H.264 "; exit;; esac'
+    listed = 'case "$*" in *-encoders*) echo " V....D libx264   H.264 "; exit;; *muxer=*) exit;; esac'
     script = (
         f'#!/bin/sh\n{listed}\necho "$*" > {tmp_path}/asked\nfor file; do :; done\nfile="${{file#file:}}"\n{encoding}\n'
     )
@@ -80,6 +80,7 @@ def test_the_program_ffmpeg_is_used_where_there_is_one(tmp_path, monkeypatch, wo
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
     monkeypatch.setattr(encoders, "find_spec", lambda name: None)
+    monkeypatch.setattr(encoders, "program_is_hybrid", containers.program_is_hybrid.__wrapped__)
     encoder = encoders.open_encoder(tmp_path / "a:b.mp4", 12.5, (120, 160))
     assert encoder.h264
     encoder.write(disc())
