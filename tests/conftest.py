@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import tempfile
 from contextlib import contextmanager
 from functools import partial
@@ -106,6 +107,13 @@ def registered():
         # Moving statistics must settle within 27 steps.
         patch.setattr(deeplab, "build_deeplab", partial(deeplab.build_deeplab, batch_norm_momentum=0.5))
         yield
+
+
+def pytest_configure():
+    """Hear signals also where the tests run in the background or under nohup, which leave them out for all below."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ def evaluate(monkeypatch, tmp_path, capsys):
 
     def run(*options, runner=None):
         model = SimpleNamespace(runner=runner or KnowingRunner(), file="boxes.tflite")
-        monkeypatch.setattr(evaluation, "load_predictor", lambda path: model)
+        monkeypatch.setattr(evaluation, "load_predictor", lambda path, trust=False: model)
         arguments = ["evaluate", "runs/detector", "--data", "squares", "--out", str(tmp_path / "report"), "--quiet"]
         code = cli.main([*arguments, *options])
         told = capsys.readouterr()

@@ -16,9 +16,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from metricfit.app import predict as predict_module
 from metricfit.app.export import files_table
 from metricfit.app.live.options import PredictOptions
+from metricfit.app.prediction.verb import predict
 from metricfit.app.predictor import Predictor, load_predictor
 from metricfit.export import ExportResult, export_run, load_runner, read_card
 from metricfit.export.formats import tflite_converter
@@ -356,7 +356,7 @@ def test_predict_writes_what_coco_s_tools_measure_like_the_card(detector, square
         (tmp_path / "in").mkdir(exist_ok=True)
         Image.fromarray(squares.load(index).image).save(tmp_path / "in" / squares.names[index])
     options = PredictOptions(model=str(detector), inputs=(str(tmp_path / "in"),), out=tmp_path / "out", quiet=True)
-    results = predict_module.predict(options)
+    results = predict(options)
     found = json.loads((tmp_path / "out/detections.json").read_text())
     truth = {"images": found["images"], "categories": found["categories"], "annotations": []}
     for number, index in enumerate(held_out, 1):

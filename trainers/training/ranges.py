@@ -55,6 +55,7 @@ RANGES = {
     "init_threshold": Range(0, 1, above=True, below=True),
     "learning_rate": Range(0, 3e38, above=True),  # of a float32
     "max_boxes": Range(1, 100_000),
+    "max_megapixels": _POSITIVE,
     "min_epoch_steps": _COUNT,
     "minutes": Range(0, 10 * _MANY, above=True),
     "momentum": _SHARE,

@@ -160,7 +160,7 @@ def test_the_options_reach_the_server(started, capsys):
         (["no_such_model"], "no model at no_such_model"),
         (["saliency_mobile", "--port", "70000"], "expected --port from 0 to 65535, got 70000"),
         (["saliency_mobile", "--host", "no.such.invalid"], "expected a --host of this machine"),
-        (["saliency_mobile", "--max-megapixels", "0"], "expected --max-megapixels above 0"),
+        (["saliency_mobile", "--max-megapixels", "0"], "--max-megapixels must be above 0"),
     ],
 )
 def test_what_cannot_be_served(started, arguments, said, capsys):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ...errors import MetricfitError, first_line
+from ...errors import MetricfitError
+from ...text import cut
 
 
 @contextlib.contextmanager
@@ -16,9 +17,9 @@ def telling_of_files(folder: Path) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        said = first_line(error)
+        said = str(error).strip().partition("\n")[0]
         if str(folder) not in said:
             raise
         # {{the node}} the file; why [Op:the operation]
-        reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*$", "", said).rpartition("; ")[2]
+        reason = cut(re.sub(r"^\{\{.*?\}\} | \[Op:.*$", "", said).rpartition("; ")[2], 200)
         raise MetricfitError(f"cannot write {folder} ({reason}): check the folder and the space left") from error
