@@ -1,6 +1,5 @@
 """The demo headless, with a scripted window, and with a real window and real keys on a virtual display."""
 
-import ctypes
 import json
 import os
 import shutil
@@ -252,18 +251,8 @@ def test_a_window_fits_the_screen(tmp_path, monkeypatch):
         assert window.shown[0].shape == shown
 
 
-@pytest.fixture
-def kept_display(display):
-    """A display with a client: without one the server begins anew, and is not there for a moment."""
-    x11 = ctypes.CDLL("libX11.so.6")
-    x11.XOpenDisplay.restype = ctypes.c_void_p
-    client = ctypes.c_void_p(x11.XOpenDisplay(display.encode()))
-    yield display
-    x11.XCloseDisplay(client)
-
-
-def test_the_room_is_that_of_the_screen(kept_display, monkeypatch):
-    monkeypatch.setenv("DISPLAY", kept_display)
+def test_the_room_is_that_of_the_screen(display, monkeypatch):
+    monkeypatch.setenv("DISPLAY", display)
     assert screen.room() == (int(0.85 * 768), int(0.95 * 1024))
     # A monitor smaller than the screen that several make up.
     monkeypatch.setattr(screen, "_monitors", lambda *libraries: [(768, 500), (600, 524)])
@@ -486,11 +475,11 @@ CLICK_CLOSE = """
 
 @pytest.fixture(scope="module")
 def display():
-    """A virtual display of its own."""
+    """A virtual display of its own, which does not begin anew when a client leaves: it would not be there meanwhile."""
     if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
         pytest.skip("the window is tested on a virtual display: install xvfb and xdotool")
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as pipe:
