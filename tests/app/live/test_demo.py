@@ -1,5 +1,6 @@
 """The demo headless, with a scripted window, and with a real window and real keys on a virtual display."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -474,12 +475,12 @@ CLICK_CLOSE = """
 
 
 @pytest.fixture(scope="module")
-def display():
-    """A virtual display of its own, which does not begin anew when a client leaves: it would not be there meanwhile."""
+def virtual_display():
+    """A virtual display of its own."""
     if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
         pytest.skip("the window is tested on a virtual display: install xvfb and xdotool")
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as pipe:
@@ -487,6 +488,16 @@ def display():
     yield f":{number}"
     server.terminate()
     server.wait(10)
+
+
+@pytest.fixture
+def display(virtual_display):
+    """A display with a client: without one the server begins anew, and is not there for a moment."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    client = ctypes.c_void_p(x11.XOpenDisplay(virtual_display.encode()))
+    yield virtual_display
+    x11.XCloseDisplay(client)
 
 
 class Session:
