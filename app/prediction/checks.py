@@ -9,6 +9,7 @@ from ...trainers.errors import UsageError
 from ..predictor import is_model
 from ..show.inputs import Input, is_picture, is_video
 from ..tasks import TASKS
+from .journal import is_foreign
 
 RESULTS, VIDEOS, JOURNAL = "results.json", "videos", "results.jsonl"
 
@@ -52,6 +53,8 @@ def check_folder(pictures: int, videos: list[Path], out: Path | None, resume: bo
                 "anew, or choose another --out"
             )
         return
+    if is_foreign(out / JOURNAL):
+        raise UsageError(f"{out / JOURNAL} is not from an earlier prediction: choose another --out")
     kinds = {out / Path(file).parent for task in TASKS.values() for file, _ in task.files.values()}
     for folder in sorted({*kinds, out / VIDEOS}):
         if folder.is_dir() and any(folder.iterdir()):

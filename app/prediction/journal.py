@@ -9,6 +9,7 @@ from ...trainers.errors import DataError, MetricfitError
 from ...trainers.text import json_text
 
 END = "end"
+_BEGINNING = b'{"settings":'
 
 
 class Journal:
@@ -42,7 +43,8 @@ class Journal:
         try:
             self._file = self.path.open("r+b", buffering=0)
             settings = self._read_all(self._file)
-            self._file.truncate(self._size)
+            if settings is not None:  # what is no journal is somebody's
+                self._file.truncate(self._size)
         except OSError as error:
             raise self._refused(error) from error
         if settings is None:
@@ -136,6 +138,16 @@ def is_unfinished(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return not last or END not in (_parsed(last[0]) or {})
+
+
+def is_foreign(path: Path) -> bool:
+    """Tell whether a file of a journal's name is somebody else's, and no journal that was being begun either."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(1 << 20)
+    except FileNotFoundError:
+        return False
+    return not _BEGINNING.startswith(first[: len(_BEGINNING)])
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

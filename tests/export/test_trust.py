@@ -304,6 +304,26 @@ def test_a_lambda_is_refused_as_code(tmp_path):
         ({"class_name": "StringLookup", "module": "keras.layers", "config": {}}, "lists of words"),
         ({"class_name": "system", "module": "os", "config": {}}, "a system of os, whose code is not known"),
         (
+            {"class_name": "layers.TFSMLayer", "module": "keras", "config": {}},
+            r"'layers.TFSMLayer' of keras, which is no",
+        ),
+        (
+            {"class_name": "get_file", "module": "keras.utils", "config": {}},
+            "'get_file' of keras.utils, which is no class",
+        ),
+        (
+            {"class_name": "function", "module": "builtins", "config": "eval"},
+            "function 'eval', which is none of Keras'",
+        ),
+        (
+            {"class_name": "function", "module": "keras.losses", "config": "deserialize"},
+            "function 'deserialize', which",
+        ),
+        (
+            {"class_name": "function", "module": "os", "config": "system", "registered_name": "keras_cv.layers>FPN"},
+            "a function of os, whose code is not known",
+        ),
+        (
             {"class_name": "Odd", "module": "somebody.layers", "registered_name": "somebody>Odd", "config": {}},
             r"an? Odd of somebody\.layers",
         ),

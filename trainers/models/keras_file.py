@@ -1,6 +1,7 @@
 """A .keras file, looked into before Keras builds what it names: layers may be code, and archives may be damaged."""
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ _MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 _CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__"}
 _OF_FILES = {"StringLookup", "IntegerLookup", "TextVectorization"}  # they read lists of words
 _LIBRARIES = ("keras", "keras_cv", "builtins")
+_FUNCTIONS = (keras.activations, keras.initializers, keras.losses, keras.metrics, keras.ops, keras.regularizers)
+_NO_ARITHMETIC = {"deserialize", "get", "serialize"}  # among those
+_CLASS = re.compile(r"[A-Z]\w*|__[a-z_]+__", re.ASCII)
 _MOST_INFLATED = 100  # times the bytes in the archive; weights hardly get smaller at all
 _LEAST_REFUSED = 1 << 24  # bytes
 
@@ -75,13 +79,27 @@ def _refuse_code(path: Path) -> None:
                 f"{path} has a {str(name).strip('_')} layer, {what}, and was refused: load it with --trust if you "
                 "trust who made it, or save the model without that layer"
             )
-        registered = described.get("registered_name")
+        # Keras looks for functions by their own name, for classes by the one that they are registered under.
+        registered = described.get("config") if name == "function" else described.get("registered_name")
         if isinstance(registered, str) and keras.saving.get_registered_object(registered) is not None:
             continue
         if isinstance(module, str) and module.partition(".")[0] not in _LIBRARIES:
             raise UsageError(
                 f"{path} has a {str(name)[:80]} of {module[:80]}, whose code is not known here: import what registers "
                 "it with Keras before, or save the model without it"
+            )
+        # A name with dots leads elsewhere, and versions of Keras before 3.9 call any function of any module.
+        if name == "function" and (
+            registered in _NO_ARITHMETIC or not any(hasattr(one, str(registered)) for one in _FUNCTIONS)
+        ):
+            raise UsageError(
+                f"{path} names the function {str(registered)[:80]!r}, which is none of Keras' activations, losses and "
+                "the like, and was refused: load it with --trust if you trust who made it"
+            )
+        if name != "function" and isinstance(module, str) and not _CLASS.fullmatch(str(name)):
+            raise UsageError(
+                f"{path} names {str(name)[:80]!r} of {module[:80]}, which is no class, and was refused: load it with "
+                "--trust if you trust who made it"
             )
 
 

@@ -99,11 +99,13 @@ def _trained(
     reached = restore(model, folder / "checkpoints")
     if fitting.is_done(config, folder, reached, task.shown):
         return stopping.StopRequest()
+    steps = task.steps_per_epoch(config, training)
+    fitting.check_steps(folder, reached, steps)
     (folder / "metrics.json").unlink(missing_ok=True)  # of a model that was the best so far
     batches = fitting.Batches(
         training=lambda step: task.training_batches(config, training, step),
         selection=task.selection_batches(config, selection),
-        steps=task.steps_per_epoch(config, training),
+        steps=steps,
         names=lambda step: task.names_of_step(config, training, step),
     )
     watchers = task.watchers(config, folder, selection)

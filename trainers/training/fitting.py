@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from ..errors import UsageError
 from ..stopping import StopRequest
 from .callbacks import (
     AveragedWeights,
@@ -65,6 +66,16 @@ def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[s
         log.info("%s is trained: %s", folder, _had_patience(best, config))
         return True
     return False
+
+
+def check_steps(folder: Path, reached: Reached, steps: int) -> None:
+    """Refuse to go on where an epoch has another number of steps now: place and learning rate would be wrong."""
+    if reached.epoch_steps not in (0, steps):
+        raise UsageError(
+            f"{folder} was trained in epochs of {reached.epoch_steps} steps until {reached}, and its data give {steps} "
+            "now: pictures were added, removed or turned bad. Put the data back as they were; or train with these in "
+            f"another --out (--init {folder} starts from its model), or with --overwrite"
+        )
 
 
 def fit(

@@ -19,12 +19,16 @@ _REACHED, _METRIC = "reached", "metric/"
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a training is: whole epochs, and of the one under way the steps, their seconds, what its metrics hold."""
+    """How far a training is: whole epochs, and of the one under way the steps, their seconds, what its metrics hold.
+
+    `epoch_steps` tells how many steps its epochs have; 0 where that is not known.
+    """
 
     epochs: int = 0
     steps: int = 0
     seconds: float = 0.0
     metrics: tuple[np.ndarray, ...] = field(default=(), compare=False, repr=False)
+    epoch_steps: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         """Say it as people count."""
@@ -44,7 +48,7 @@ def write_state(folder: str | Path, reached: Reached, arrays: Mapping[str, np.nd
     """Write a state, and remove those that nobody goes back to; gives the file."""
     name = f"epoch-{reached.epochs}-step-{reached.steps}.npz" if reached.steps else f"epoch-{reached.epochs}.npz"
     path = Path(folder) / name
-    how_far = np.array([reached.epochs, reached.steps, reached.seconds], np.float64)
+    how_far = np.array([reached.epochs, reached.steps, reached.seconds, reached.epoch_steps], np.float64)
     metrics = {f"{_METRIC}{index}": values for index, values in enumerate(reached.metrics)}
     with written_beside(path) as beside:
         np.savez(beside, allow_pickle=False, **{_REACHED: how_far}, **metrics, **arrays)
@@ -60,8 +64,9 @@ def read_state(path: str | Path) -> tuple[Reached, dict[str, np.ndarray]]:
         # Of what is no array NumPy gives the bytes.
         if wrong := [name for name, values in arrays.items() if not isinstance(values, np.ndarray)]:
             raise ValueError(f"{cut(wrong[0])} holds no numbers")
-        epochs, steps, seconds = arrays.pop(_REACHED).tolist()
-        if not (0 <= epochs < 1e9 and 0 <= steps < 1e12 and seconds >= 0):
+        epochs, steps, seconds, *more = arrays.pop(_REACHED).tolist()
+        (epoch_steps,) = more or [0]  # earlier versions did not tell
+        if not (0 <= epochs < 1e9 and 0 <= steps < 1e12 and seconds >= 0 and 0 <= epoch_steps < 1e12):
             raise ValueError("it says that it was reached at no time that is one")
     # NumPy takes its headers for Python, and decodes archives: there are many ways in which that fails.
     except Exception as error:
@@ -69,7 +74,7 @@ def read_state(path: str | Path) -> tuple[Reached, dict[str, np.ndarray]]:
         reason = first_line(error).partition(". ")[0]
         raise MetricfitError(f"checkpoint {path} is damaged ({reason})") from error
     metrics = [arrays.pop(name) for name in list(arrays) if name.startswith(_METRIC)]
-    return Reached(int(epochs), int(steps), seconds, tuple(metrics)), arrays
+    return Reached(int(epochs), int(steps), seconds, tuple(metrics), int(epoch_steps)), arrays
 
 
 def _order(path: Path) -> tuple[int, int]:

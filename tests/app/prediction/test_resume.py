@@ -61,6 +61,19 @@ def _interrupted(monkeypatch, options, after, error):
             predict(options)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_file_of_somebody_elses_that_is_called_as_the_journal_stays(resume, listed, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
+    (own := tmp_path / "results.jsonl").write_text("what took me weeks\n")
+    if listed:
+        (tmp_path / "results.json").write_text("{}")
+        resume = True
+    with pytest.raises((DataError, UsageError), match=r"is not (from an earlier prediction|a prediction's journal)"):
+        predict(_options(tmp_path, (save(tmp_path / "x.png", disc(120, 160, 40, 20)),), resume=resume))
+    assert own.read_text() == "what took me weeks\n"
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Terminated(15), MetricfitError("No space left")])
 @pytest.mark.parametrize("after", [1, 3, 4])
 def test_what_is_done_is_listed_and_not_done_again(tmp_path, inputs, task, monkeypatch, caplog, error, after):

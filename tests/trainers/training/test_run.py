@@ -103,6 +103,12 @@ def test_an_interrupted_run_continues_to_the_same_weights(trained, config, tmp_p
     assert (tmp_path / "run" / "model.keras").is_file()
     assert len(rows_of(tmp_path / "run")) == 2
 
+    class WithFewerPictures(Saliency):
+        def steps_per_epoch(self, *arguments):
+            return super().steps_per_epoch(*arguments) - 1
+
+    with pytest.raises(UsageError, match=r"in epochs of 9 steps until the end of epoch 2, and its data give 8 now"):
+        WithFewerPictures().train(halved)
     result = saliency.train(halved)
     assert not result.interrupted
     rows, whole = rows_of(tmp_path / "run"), rows_of(trained.folder)

@@ -82,7 +82,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         """Write the state, unless the loss is no finite number: nothing could be resumed from there."""
         self.request.waits = True
         if math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self._write(Reached(epoch + 1))
+            self._write(Reached(epoch + 1, epoch_steps=(self.params or {}).get("steps") or 0))
         self.request.leave_if_asked()
 
     def _is_time(self, position: Position) -> bool:

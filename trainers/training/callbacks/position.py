@@ -28,7 +28,7 @@ class Position(keras.callbacks.Callback):
     def reached(self) -> Reached:
         """Give how far the training is now; at the end of an epoch's steps that is not measured yet."""
         metrics = tuple(keras.ops.convert_to_numpy(variable) for variable in metric_variables(self.model))
-        return Reached(self.epoch, self.steps, time.monotonic() - self.began, metrics)
+        return Reached(self.epoch, self.steps, time.monotonic() - self.began, metrics, self.params["steps"])
 
     def left(self) -> int:
         """Count the steps that the epoch under way still has."""
