@@ -37,6 +37,11 @@ def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = F
     for known in FORMATS.values():
         if known.recognises(path):
             card = _card_beside(path)
+            # A link may be called otherwise than what it leads to, and `.` has no name at all.
+            if card is None or path.name not in card.files:
+                file = path.resolve()
+                if (found := _card_beside(file)) and file.name in found.files:
+                    path, card = file, found
             if card and path.name in card.files:
                 check_sha256(path, card.files[path.name]["sha256"])
             return known.open(path, card=card, threads=threads, trust=trust)

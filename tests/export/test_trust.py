@@ -383,9 +383,11 @@ def test_a_changed_file_is_not_loaded(file, exported, tmp_path):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
+    (linked := tmp_path / f"linked{path.suffix}").symlink_to(path)
     for trust in (False, True):
-        with pytest.raises(DataError, match=r"is not the file that its card describes .* download or export"):
-            load_runner(path, trust=trust)
+        for called in (path, linked):
+            with pytest.raises(DataError, match=r"is not the file that its card describes .* download or export"):
+                load_runner(called, trust=trust)
     # Who changed it on purpose says so in the card.
     card = json.loads((folder / "card.json").read_text())
     card["files"][file]["sha256"] = digest(path)[1]
