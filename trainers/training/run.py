@@ -17,6 +17,7 @@ from ..metrics.catalogue import metrics_of
 from ..models.backbones.builders import BACKBONES
 from ..models.backbones.weights import usual_weights
 from ..models.registry import Architecture
+from ..text import counted
 from .callbacks.history import read_history
 from .callbacks.hparams import write_final_metrics
 from .config import RunConfig
@@ -87,7 +88,8 @@ def say_steps(config: RunConfig, examples: int, steps: int) -> None:
     """Say how much training there will be, and where that is little for a model that begins anew."""
     passes, total = steps * config.batch_size / examples, steps * config.epochs
     again = f", each of them {passes:.1f} passes over the data" if passes > 1.5 else ""
-    log.info("%d epochs of %d steps of %d pictures%s", config.epochs, steps, config.batch_size, again)
+    sizes = counted(config.epochs, "epoch"), counted(steps, "step"), counted(config.batch_size, "picture")
+    log.info("%s of %s of %s%s", *sizes, again)
     if total < ENOUGH_STEPS and not config.init:
         log.info("%d steps in all are few: small sets need some %d (--epochs, --min-epoch-steps)", total, ENOUGH_STEPS)
 

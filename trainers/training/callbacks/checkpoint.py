@@ -134,9 +134,11 @@ def restore(model: keras.Model, folder: str | Path) -> Reached:
             log.warning("%s: the one before it is taken, of %s", fault, reached)
         return reached
     if faults:
+        run = Path(folder).parent
+        best = f", or in another --out with --init {run}, which begins with its best epoch"
         raise MetricfitError(
-            f"{faults[0]}, and no other one is whole: start anew with --overwrite, or in another --out with --init "
-            f"{Path(folder).parent}, which begins with its best epoch"
+            f"{faults[0]}, and no other one is whole: start anew with --overwrite"
+            + (best if (run / "model.keras").exists() else "")
         )
     return BEGINNING
 

@@ -99,25 +99,31 @@ def test_weights_that_are_none_at_the_end_of_an_epoch_are_not_kept(tmp_path):
 @pytest.mark.parametrize("damage", ["half", "nothing", "noise", "nan"])
 def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, caplog, damage):
     model = faulty.build(adamw())
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
     for epoch in (1, 2):
         model.get_layer("first").bias.assign([float(epoch)] * 5)
-        keep_state(model, tmp_path, Reached(epoch))
-    first, path = state_files(tmp_path)
+        keep_state(model, folder, Reached(epoch))
+    first, path = state_files(folder)
     data = path.read_bytes()
     path.write_bytes({"half": data[: len(data) // 2], "noise": data[:900] + b"noise" + data[905:]}.get(damage, b""))
     if damage == "nan":
         arrays = dict(np.load(first))
         np.savez(path, **{**arrays, "model/0": np.full_like(arrays["model/0"], np.nan)})
     with caplog.at_level(logging.WARNING, logger="metricfit"):
-        assert restore(model, tmp_path) == Reached(1)
+        assert restore(model, folder) == Reached(1)
     assert model.get_layer("first").bias.numpy().tolist() == [1.0] * 5
     (said,) = (record.getMessage() for record in caplog.records)
     assert f"checkpoint {path} " in said
     assert said.endswith("the one before it is taken, of the end of epoch 1")
     first.write_bytes(b"")
     with pytest.raises(MetricfitError, match="no other one is whole: start anew with --overwrite") as told:
-        restore(model, tmp_path)
+        restore(model, folder)
     assert "\n" not in str(told.value)
+    assert "--init" not in str(told.value), "there is no best epoch to begin with"
+    (tmp_path / "model.keras").write_bytes(b"weights")
+    with pytest.raises(MetricfitError, match="with --init .* which begins with its best epoch"):
+        restore(model, folder)
 
 
 def test_going_back_halves_the_learning_rate_until_it_was_often_enough(tmp_path, caplog):
