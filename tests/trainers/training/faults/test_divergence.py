@@ -122,7 +122,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, caplog, damag
     assert "\n" not in str(told.value)
     assert "--init" not in str(told.value), "there is no best epoch to begin with"
     (tmp_path / "model.keras").write_bytes(b"weights")
-    with pytest.raises(MetricfitError, match="with --init .* which begins with its best epoch"):
+    with pytest.raises(MetricfitError, match=r"with --init .* which begins with its best epoch"):
         restore(model, folder)
 
 
