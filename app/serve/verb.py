@@ -29,7 +29,7 @@ def run(options: ServeOptions) -> int:
         service = Service(
             predictor,
             limits,
-            name=path.name,
+            name=predictor.card.name if predictor.card else path.name,
             origins=origins_for(options.host, options.allow_host),
             access_log=options.access_log,
         )

@@ -49,7 +49,7 @@ def pixels_of(file: bytes, most: int) -> int:
         with Image.open(io.BytesIO(file), formats=FORMATS) as image:
             width, height = image.size
     except UnidentifiedImageError as error:
-        raise RefusedError(422, f"this is no picture of a kind that is taken here: {_what(file)}") from error
+        raise RefusedError(422, f"this is no picture that the server reads{_what(file)}") from error
     except Image.DecompressionBombError as error:
         # Pillow's own limit, of 179 megapixels; where more are allowed it says how many there are.
         pixels = int(re.findall(r"\d+", str(error))[0])
@@ -104,6 +104,5 @@ def _too_many(found: str, most: int) -> RefusedError:
 def _what(file: bytes) -> str:
     head = file[:64].lstrip().lower()
     known = ((b"<svg", "a drawing, SVG"), (b"<", "a web page"), (b"%pdf", "a PDF"), (b"%!ps", "a drawing, EPS"))
-    named = (text for start, text in known if head.startswith(start))
-    found = next(named, "something else")
-    return f"it is {found}, and should be JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"
+    named = (f", but {text}" for start, text in known if head.startswith(start))
+    return f"{next(named, '')}: send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"

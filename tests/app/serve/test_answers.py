@@ -170,7 +170,7 @@ def test_forms_that_are_none():
     ("body", "said"),
     [
         (b"", "got none"),
-        (b"no picture at all", "it is something else"),
+        (b"no picture at all", "reads: send JPEG"),
         (b"<!doctype html><html></html>", "a web page"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "a drawing, EPS"),
         (PICTURE[:60], "cannot be read"),

@@ -112,7 +112,7 @@ def test_what_goes_wrong_is_said_on_the_page(browser, tmp_path):
         browser.open(f"http://127.0.0.1:{port}/")
         browser.choose("#file", tmp_path / "none.png")
         browser.until(wrong)
-        assert text(browser, "problem").startswith("This is no picture of a kind that is taken here")
+        assert text(browser, "problem").startswith("This is no picture that the server reads")
         browser.choose("#file", tmp_path / "disc.png")
         browser.until(SHOWN)
         assert not browser.run(wrong)

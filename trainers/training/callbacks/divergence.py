@@ -68,8 +68,8 @@ class Divergence(keras.callbacks.Callback):
             self._in_a_row = 0
             return
         step = self.position.epoch * self.params["steps"] + self.position.steps - 1
-        self._blamed += 1
-        where = self.blame(step) if self._blamed <= MOST_BLAMED else ""
+        self._blamed += not verdict.computed
+        where = self.blame(step) if not verdict.computed and self._blamed <= MOST_BLAMED else ""
         epoch, in_epoch = self.position.epoch + 1, self.position.steps
         fault = Fault(step, epoch, in_epoch, verdict.what, where, tuple(self.names(step)))
         self._in_a_row += 1

@@ -29,6 +29,11 @@ class Verdict:
         return all(map(math.isfinite, (self.loss, self.gradients, self.statistics, self.reach)))
 
     @property
+    def computed(self) -> bool:
+        """Whether all that was computed is a number, so that no layer is to blame."""
+        return all(map(math.isfinite, (self.loss, self.gradients, self.statistics)))
+
+    @property
     def what(self) -> str:
         """Say what is at fault first."""
         if not math.isfinite(self.loss):
@@ -37,7 +42,7 @@ class Verdict:
             return "the gradients became no numbers"
         if not math.isfinite(self.statistics):
             return "the moving statistics became no numbers"
-        return "the step would carry weights to infinity"
+        return "the learning rate is so high that the step would carry weights to infinity"
 
 
 class GuardedStep:
