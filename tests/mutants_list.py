@@ -1012,4 +1012,17 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/test_steady.py::test_a_picture_that_turned_bad_is_told_in_its_own_sentence",
         ("raise failed from None", "raise"),
     ),
+    *of(
+        "export/runners/tflite_bounds.py",
+        "tests/export/test_tflite_bounds.py",
+        (".SubgraphIndex()) >= count", ".SubgraphIndex()) > count"),
+        ("range(count):", "range(1):"),
+        ("if not all(1 <= found <= side", "if not any(1 <= found <= side"),
+        (".itemsize > LARGEST", ".itemsize >= LARGEST"),
+    ),
+    *of(
+        "export/runners/tflite.py",
+        "tests/export/test_tflite_bounds.py",
+        ("if not self._vouched:", "if True:"),
+    ),
 ]

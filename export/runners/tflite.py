@@ -12,6 +12,7 @@ from ..signatures import IMAGE, SIGNATURE
 from ..tasks import alternatives, task_of_outputs
 from .base import Runner
 from .lending import Lending
+from .tflite_bounds import refuse_unbounded
 
 
 class TFLiteRunner(Runner):
@@ -25,6 +26,8 @@ class TFLiteRunner(Runner):
 
     def __init__(self, path: str | Path, *, card: ModelCard | None = None, threads: int | None = None):
         self.threads = threads or default_threads()
+        # A file with the SHA-256 of its card is as it was exported.
+        self._vouched = card is not None and Path(path).name in card.files
         try:
             self._content = Path(path).read_bytes()
             self._interpreters = Lending(self._open, most=max(1, cores() // self.threads))
@@ -43,6 +46,8 @@ class TFLiteRunner(Runner):
 
         with held_back_stderr():
             interpreter = Interpreter(model_content=self._content, num_threads=self.threads)
+            if not self._vouched:
+                refuse_unbounded(self._content, interpreter)
             interpreter.allocate_tensors()
         return interpreter
 

@@ -68,17 +68,21 @@ def saved_models() -> Format:
     return Format("saved_model", "saved/saved_model.pb", (graph,), read, beside, apart=True)
 
 
-def tflite_models() -> Format:
-    """A .tflite file."""
+@functools.cache
+def tflite_file() -> bytes:
+    """A small .tflite file."""
     import tensorflow as tf
 
-    from metricfit.export import load_runner
-
     with saved_model() as folder, warnings.catch_warnings(action="ignore"):
-        content = tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+        return tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+
+
+def tflite_models() -> Format:
+    """A .tflite file."""
+    from metricfit.export import load_runner
 
     def read(folder: Path) -> None:
         runner = load_runner(folder / "model.tflite", threads=1)
         runner(np.zeros((1, runner.size, runner.size, 3), np.uint8))
 
-    return Format("tflite", "model.tflite", (content,), read, apart=True)
+    return Format("tflite", "model.tflite", (tflite_file(),), read, apart=True)

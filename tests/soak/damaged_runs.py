@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.children import command, complaint
 from tests.conftest import registered
-from tests.soak.children import command, complaint
 
 TRAIN = "train saliency --data discs:train --backbone tiny --size 32 --batch-size 6 --min-epoch-steps 1 --weights none"
 VERBS = {

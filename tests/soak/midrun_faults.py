@@ -20,8 +20,8 @@ import keras
 import numpy as np
 
 from metricfit.trainers.tasks import get_task
+from tests.children import command, complaint
 from tests.conftest import registered
-from tests.soak.children import command, complaint
 
 STEPS = 4  # of an epoch of 16 pictures that train
 
