@@ -585,6 +585,16 @@ MUTANTS: list[Mutant] = [
         ("if reached.steps or not reached.epochs:", "if not reached.epochs:"),
     ),
     *of(
+        "trainers/training/fitting.py",
+        "tests/trainers/training/test_run.py::test_a_run_folder_that_goes_away_is_not_made_anew",
+        ("lambda epoch, logs: check_there(folder)", "lambda epoch, logs: None"),
+    ),
+    *of(
+        "trainers/tasks/training.py",
+        "tests/trainers/training/test_run.py::test_a_run_folder_that_goes_away_is_not_made_anew",
+        ("            check_there(folder)", "            pass"),
+    ),
+    *of(
         "trainers/stopping.py",
         "tests/trainers/test_stopping.py",
         ("if not (first and self.waits):", "if not self.waits:"),
@@ -601,6 +611,9 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/training/test_run_folder.py",
         ("        refuse_locked(below)", "        pass"),
         ('(path.name != "checkpoints", path.name == "config.json")', "path.name"),
+        ('not (folder / "checkpoints").is_dir() or', "False or"),
+        ('(folder / "metrics.json").is_file() or epochs > 1', "epochs > 1"),
+        ('(folder / "metrics.json").is_file() or epochs > 1', '(folder / "metrics.json").is_file()'),
     ),
     *of(
         "trainers/training/callbacks/position.py",

@@ -27,7 +27,7 @@ from ..training.faults.record import FaultRecord
 from ..training.faults.restoring import Restoring
 from ..training.faults.telling import telling_of_files
 from ..training.optimizer import build_optimizer
-from ..training.run_folder import LogFile, check_run, has_state, open_run
+from ..training.run_folder import LogFile, check_run, check_there, has_state, open_run
 from ..training.saved import best_model
 from .definition import ConfigT, Definition, ReportT
 from .first_model import advice, first_model
@@ -74,6 +74,7 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         run.say_steps(config, len(training), steps)
         request = _trained(task, config, model, rate, training, selection)
         if request.number is None:
+            check_there(folder)
             report = task.evaluate(
                 best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
                 quiet=config.quiet, errors=len(selection) <= FEW, **task.judging_of(config),

@@ -28,6 +28,7 @@ from .callbacks.history import read_history
 from .callbacks.position import build_metrics
 from .config import RunConfig
 from .config_files import to_dict
+from .run_folder import check_there
 from .states import BEGINNING, Reached
 
 log = logging.getLogger("metricfit")
@@ -108,6 +109,7 @@ def fit(
         averaged,
         watch(position),
         *watchers,
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: check_there(folder)),
         best,
         Series(logs, write_graph=False, update_freq="epoch"),
         HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown, usual=usual),

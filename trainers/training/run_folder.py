@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import UsageError
+from ..errors import MetricfitError, UsageError
 from ..files import left_beside, write_json
 from ..locking import LOCK, holds_nothing, refuse_locked
 from ..text import cut
@@ -59,6 +59,12 @@ def check_run(task: str, config: RunConfig) -> bool:
     return False
 
 
+def check_there(folder: Path) -> None:
+    """Refuse to write into a run folder that was taken away in mid-run: what is made anew there would be no run."""
+    if not (config := folder / "config.json").is_file():
+        raise MetricfitError(f"{config} was there and is gone: put the folder back, or train again in another --out")
+
+
 def earlier_settings(config: RunConfig) -> dict[str, Any]:
     """Give the settings of the run that a training would go on with; empty where it begins anew."""
     folder = Path(config.out)
@@ -68,14 +74,24 @@ def earlier_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def has_state(folder: Path) -> bool:
-    """Tell whether there is a state to go on from; refuses those of earlier versions."""
+    """Tell whether there is a state to go on from; refuses those of earlier versions, and a trained run without any."""
     checkpoints = folder / "checkpoints"
-    if not (found := state_files(checkpoints)) and (checkpoints / "checkpoint").is_file():
+    if state_files(checkpoints):
+        return True
+    found = "checkpoints of an earlier version, which" if (checkpoints / "checkpoint").is_file() else ""
+    if found or _had_state(folder):
         raise UsageError(
-            f"{folder} has checkpoints of an earlier version, which cannot be continued: choose another --out with "
-            f"--init {folder}, which starts from its best epoch, or --overwrite to start anew"
+            f"{folder} has {found or 'trained, but its checkpoints are gone: it'} cannot be continued: choose another "
+            f"--out with --init {folder}, which starts from its best epoch, or --overwrite to start anew"
         )
-    return bool(found)
+    return False
+
+
+def _had_state(folder: Path) -> bool:
+    """Tell whether a state was once written: a run begins with a folder for them, and soon after an epoch has one."""
+    history = folder / "history.csv"
+    epochs = history.read_bytes().count(b"\n") - 1 if history.is_file() else 0
+    return not (folder / "checkpoints").is_dir() or (folder / "metrics.json").is_file() or epochs > 1
 
 
 def _began(folder: Path) -> bool:

@@ -44,6 +44,12 @@ def state_files(folder: str | Path) -> list[Path]:
     return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_order)
 
 
+def epochs_kept(folder: str | Path) -> int:
+    """Give the whole epochs of the latest state in a folder, by its name; 0 where there is none."""
+    found = state_files(folder)
+    return _order(found[-1])[0] if found else 0
+
+
 def write_state(folder: str | Path, reached: Reached, arrays: Mapping[str, np.ndarray]) -> Path:
     """Write a state, and remove those that nobody goes back to; gives the file."""
     name = f"epoch-{reached.epochs}-step-{reached.steps}.npz" if reached.steps else f"epoch-{reached.epochs}.npz"

@@ -14,6 +14,7 @@ import pytest
 from metricfit import losses
 from metricfit.app import cli
 from metricfit.app.bench import detection as bench_detection
+from metricfit.app.bench import guard as bench_guard
 from metricfit.app.bench import ranking as bench_ranking
 from metricfit.app.bench import saliency as bench_saliency
 from metricfit.app.bench import segmentation as bench_segmentation
@@ -22,6 +23,7 @@ from metricfit.app.bench.loop import loop_over_positives
 from metricfit.app.options import BenchOptions
 from metricfit.trainers.models import basnet
 from metricfit.trainers.models.deeplab import build_deeplab
+from metricfit.trainers.tasks.saliency import Saliency
 
 from ...reference.ranking_losses import reference
 
@@ -90,6 +92,29 @@ def test_bench_train_times_every_loss_and_xla(tmp_path, monkeypatch, capsys):
     assert set(rows) == {*bench_saliency.loss_names(), "floss, XLA"}
     assert rows["cross_entropy"] == 1
     assert 2 < rows["floss"] < rows["floss, XLA"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("slow", ["plain", "guarded"])
+def test_bench_guard_relates_the_guarded_step_to_the_plain_one(tmp_path, tiny, slow, monkeypatch, capsys):
+    monkeypatch.setattr(Saliency, "build_model", lambda self, config, source: one_convolution(tiny, size=config.size))
+    usual = bench_guard._step
+
+    def step(*given, guarded):
+        action = usual(*given, guarded=guarded)
+        return lambda: (action(), time.sleep(0.3 * (guarded == (slow == "guarded"))))
+
+    monkeypatch.setattr(bench_guard, "_step", step)
+    monkeypatch.setattr(bench_guard, "WARM", 1)
+    arguments = ["--size", "32", "--batch-size", "2", "--repeats", "2", "--backbone", tiny, "--data", "discs:train"]
+    assert cli.main(["bench", "guard", *arguments, "--out", str(tmp_path)]) == 0
+    plain, guarded = rows_of(tmp_path / "guard_saliency.csv")
+    assert list(plain) == ["step", "best ms", "ratio", "median of pairs", "processor"]
+    assert (plain["step"], guarded["step"]) == ("plain", "guarded")
+    assert {plain[name] for name in ("ratio", "median of pairs", "processor")} == {"1.0"}
+    assert float(guarded["ratio"]) == pytest.approx(float(guarded["best ms"]) / float(plain["best ms"]))
+    assert (float(guarded["ratio"]) > 1) == (slow == "guarded")
+    assert min(float(guarded[name]) for name in ("median of pairs", "processor")) > 0
     capsys.readouterr()
 
 

@@ -253,6 +253,21 @@ def test_without_a_checkpoint_a_run_begins_with_its_first_weights_again(trained,
     assert len(given) == 1
 
 
+@pytest.mark.parametrize("moment", ["on_epoch_end", "on_train_end"])
+def test_a_run_folder_that_goes_away_is_not_made_anew(config, tmp_path, moment):
+    folder = tmp_path / "run"
+
+    class Going(Saliency):
+        def watchers(self, *_):
+            going = keras.callbacks.Callback()
+            setattr(going, moment, lambda *_, **__: shutil.rmtree(folder))
+            return [going]
+
+    with pytest.raises(MetricfitError, match=r"run/config.json was there and is gone: .* another --out"):
+        Going().train(replace(config, out=str(folder), epochs=1))
+    assert not folder.exists()
+
+
 def test_a_folder_that_is_no_run_is_left_alone(config, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="not a run folder"):

@@ -191,3 +191,20 @@ def test_checkpoints_of_an_earlier_version_are_not_passed_over(tmp_path):
     (tmp_path / "checkpoints/checkpoint").write_text('model_checkpoint_path: "epoch-3"')
     with pytest.raises(UsageError, match=r"earlier version, which cannot be continued: .*--init"):
         run_folder.has_state(tmp_path)
+
+
+@pytest.mark.parametrize("gone", ["checkpoints", "states of a finished run", "states of an interrupted run"])
+def test_a_trained_run_whose_checkpoints_are_gone_is_not_trained_anew(tmp_path, gone):
+    config = SaliencyConfig(out=str(tmp_path / "run"), weights="none")
+    folder = run_folder.open_run("saliency", config)
+    (folder / "model.keras").write_text("the best epoch")
+    (folder / "history.csv").write_text("epoch,seconds\n1,2.0\n")
+    assert not run_folder.has_state(folder), "killed between its first epoch and its first state"
+    if gone == "checkpoints":
+        (folder / "checkpoints").rmdir()
+    elif gone == "states of a finished run":
+        (folder / "metrics.json").write_text("{}")
+    else:
+        (folder / "history.csv").write_text("epoch,seconds\n1,2.0\n2,2.0\n")
+    with pytest.raises(UsageError, match=r"has trained, but its checkpoints are gone: .* --init .* or --overwrite"):
+        run_folder.has_state(folder)

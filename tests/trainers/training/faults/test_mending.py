@@ -112,6 +112,22 @@ def test_rows_around_a_damaged_one_are_kept(folder, caplog):
     assert [row["epoch"] for row in read_history(path)] == [1, 3, 4, 5]
 
 
+def test_what_a_trained_run_misses_is_told(folder, caplog):
+    assert mended(folder, caplog) == []
+    (folder / "checkpoints").mkdir()
+    for name in ("epoch-4.npz", "epoch-5-step-2.npz"):
+        (folder / "checkpoints" / name).touch()
+    assert mended(folder, caplog) == []
+    (folder / "history.csv").write_text("epoch,seconds,val_max_f\r\n1,2.5,0.8\r\n", newline="")
+    (told,) = mended(folder, caplog)
+    assert told.endswith("history.csv tells of 1 of the 5 epochs that are trained: the other rows are missing")
+    (folder / "history.csv").unlink()
+    (folder / "model.keras").unlink()
+    history, model = mended(folder, caplog)
+    assert "history.csv tells of 0 of the 5 epochs" in history
+    assert "model.keras is missing: the best of the epochs from here on takes its place" in model
+
+
 def damaged(data):
     """Each way in which a file gets damaged."""
     noise = np.random.default_rng(0).integers(0, 256, len(data), dtype=np.uint8).tobytes()
