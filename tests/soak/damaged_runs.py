@@ -117,7 +117,7 @@ def tried(runs: Runs, verb: str, names: str, how: str, rng: random.Random) -> st
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         run, to = runs.copy(verb, folder), folder / "to"
-        paths = sorted(path for name in names.split(",") for path in run.glob(name) if path.is_file())
+        paths = sorted({path for name in names.split(",") for path in run.glob(name) if path.is_file()})
         if not paths:
             return f"there is no {names} to damage"
         for path in paths:
