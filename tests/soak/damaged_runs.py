@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from metricfit.trainers.errors import MetricfitError
-from tests.conftest import registered
 from tests.children import command, complaint
+from tests.conftest import registered
 from tests.soak.kills import kept
 
 _SMALL = "--data discs:train --backbone tiny --size 32 --batch-size 6 --min-epoch-steps 1 --weights none --epochs 2"

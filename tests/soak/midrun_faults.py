@@ -22,8 +22,8 @@ import numpy as np
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training import fitting
 from metricfit.trainers.training.callbacks import TrainingCheckpoint
-from tests.conftest import registered
 from tests.children import command, complaint
+from tests.conftest import registered
 
 STEPS = 4  # of an epoch of 16 pictures that train
 
