@@ -5,7 +5,7 @@ pictures have there, and undoes that by its own scale and offset: the same funct
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,10 +61,12 @@ def read_back(model: keras.Model, content: bytes, pictures: np.ndarray) -> None:
     `pictures` uint8 [n, S, S, 3] are those on which the normalisations are measured.
     """
     kernels, done = read_kernels(content), set[int]()
+    given = {layer.name for layer in model._flatten_layers() if not _is_numbered(layer)}
     calls = []
     for step in _steps(model, pictures[:1]):
         for variable in step.variables:
-            found = _taken(kernels, step, variable)
+            around = [part for part in variable.path.split("/") if part in given]
+            found = _taken(kernels, step, variable, around)
             variable.assign(found[0].values)
             done.add(id(variable))
         if step.layer.use_bias:
@@ -128,10 +130,12 @@ def _constant(model: Any, tensor: Any) -> np.ndarray:
     return values * np.asarray(scale, np.float32).reshape(shape)
 
 
-def _taken(kernels: list[Kernel], step: _Step, variable: Any) -> list[Kernel]:
-    """Take the file's first kernels of a layer's name and shape, one for each of its calls, out of the list."""
+def _taken(kernels: list[Kernel], step: _Step, variable: Any, around: Iterable[str]) -> list[Kernel]:
+    """Take the file's first kernels of a layer's name and shape, one for each of its calls, out of the list.
+
+    `around` are the names that layers around it were given.
+    """
     shape, taken = tuple(variable.shape), list[Kernel]()
-    *around, _, _ = variable.path.split("/")
     for call in step.calls:
         named = [step.layer, *([call.normalisation] if len(step.calls) > 1 and call.normalisation is not None else [])]
         fitting = [one for one in kernels if one.values.shape == shape and all(_is_called(one, part) for part in named)]
@@ -146,10 +150,16 @@ def _taken(kernels: list[Kernel], step: _Step, variable: Any) -> list[Kernel]:
 
 def _is_called(kernel: Kernel, layer: Any) -> bool:
     """Tell whether the file's names of a kernel name a layer."""
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
-    # Without a name of its own a layer is numbered, by how many there were before it in that process.
-    name = kind if re.fullmatch(rf"{kind}(_\d+)*", layer.name) else layer.name
-    return _has(kernel, name)
+    return _has(kernel, _kind(layer) if _is_numbered(layer) else layer.name)
+
+
+def _is_numbered(layer: Any) -> bool:
+    """Tell whether a layer was given no name: it is numbered then, by how many were made before in that process."""
+    return re.fullmatch(rf"{_kind(layer)}(_\d+)*", layer.name) is not None
+
+
+def _kind(layer: Any) -> str:
+    return re.sub(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
 
 
 def _has(kernel: Kernel, name: str) -> bool:
