@@ -11,7 +11,7 @@ from metricfit.trainers.metrics.keras.f_measure import MAE, FMeasure, FMeasureAt
 from metricfit.trainers.metrics.keras.miou import MIoU
 from metricfit.trainers.metrics.keras.structure import SMeasure
 from metricfit.trainers.metrics.keras.weighted_f import WeightedFMeasure
-from metricfit.trainers.training.callbacks.coco_ap import CocoAPCallback
+from metricfit.trainers.training.reporting.coco_ap import CocoAPCallback
 
 __all__ = [
     "MAE",

@@ -12,8 +12,8 @@ from ..trainers.data.sources import all_scenes
 from ..trainers.models.backbones.weights import IMAGENET_PACKAGES, IMAGENET_TERMS
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks.first_model import card_of, settings_of
-from ..trainers.training.callbacks.history import read_history
 from ..trainers.training.config_files import read_config
+from ..trainers.training.reporting.history import read_history
 from ..trainers.training.run_folder import read_run, versions
 from ..trainers.training.words import train_command
 from .card import CARD_NAME

@@ -558,7 +558,7 @@ MUTANTS: list[Mutant] = [
         ("self._shortest = min(self._shortest, last)", "self._shortest = last"),
     ),
     *of(
-        "trainers/training/callbacks/epoch_report.py",
+        "trainers/training/reporting/epoch_report.py",
         "tests/trainers/training/test_callbacks.py",
         ("figures = self.report.scalars if self.add_logs else {}", "figures = self.report.scalars"),
         ("if (epoch + 1) % self.every:", "if epoch % self.every:"),
@@ -1011,7 +1011,7 @@ MUTANTS: list[Mutant] = [
         ("self._in_a_row <= MOST_IN_A_ROW", "self._in_a_row <= 2 * MOST_IN_A_ROW"),
     ),
     *of(
-        "trainers/training/callbacks/history.py",
+        "trainers/training/reporting/history.py",
         "tests/trainers/training/faults/test_mending.py",
         ('[line for line in lines if line[-1] in "\\r\\n"]', "lines"),
     ),

@@ -63,7 +63,7 @@ def runs() -> Format:
 
 def histories() -> Format:
     """history.csv of a run folder, which a training mends as it goes on."""
-    from metricfit.trainers.training.callbacks.history import mended_history, read_history
+    from metricfit.trainers.training.reporting.history import mended_history, read_history
 
     def read(folder: Path) -> None:
         mended_history(folder / "history.csv")

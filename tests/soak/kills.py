@@ -31,7 +31,7 @@ import numpy as np
 from metricfit.app import cli
 from metricfit.trainers import files
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.training.callbacks import read_history
+from metricfit.trainers.training.reporting import read_history
 from metricfit.trainers.training.states import read_state, state_files
 from tests.conftest import registered
 

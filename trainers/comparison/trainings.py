@@ -17,8 +17,8 @@ from ..errors import DivergedError, UsageError
 from ..files import write_json
 from ..tasks.base import Task
 from ..tasks.predictor import Predictor
-from ..training.callbacks import read_history
 from ..training.config import RunConfig
+from ..training.reporting import read_history
 from ..training.run_folder import check_run
 from ..training.saved import load_model
 from .plan import Entry, Plan, Record, as_key

@@ -27,8 +27,8 @@ from ..judge.feeding import found_in
 from ..judge.spread import BLOCKS, FEW, judged_in_blocks
 from ..judge.views import PLAIN, Views
 from ..models.registry import MODELS, check_settings
-from ..training.callbacks import EpochReport
 from ..training.config import RunConfig
+from ..training.reporting import EpochReport
 from .predictor import AnyModel, CompiledModel, Predictor
 
 log = logging.getLogger("metricfit")

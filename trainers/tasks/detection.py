@@ -28,8 +28,9 @@ from ..models.detector.anchors import AnchorGrid
 from ..models.detector.assignment import left_out_by_atss
 from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
-from ..training.callbacks import RankingWatch, SelfBalancing
+from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
+from ..training.reporting import RankingWatch
 from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once

@@ -24,8 +24,8 @@ from ..metrics.logit_curve import LEVELS, ZERO
 from ..models.layers.logits import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
-from ..training.callbacks import MetricReport
 from ..training.config import SaliencyConfig
+from ..training.reporting import MetricReport
 from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import AnyModel, CompiledModel, traced_once

@@ -11,23 +11,12 @@ import tensorflow as tf
 
 from ..errors import UsageError
 from ..stopping import StopRequest
-from .callbacks import (
-    AveragedWeights,
-    BestModel,
-    Divergence,
-    HistoryCSV,
-    HParams,
-    Patience,
-    Position,
-    Progress,
-    Series,
-    TimeLimit,
-    TrainingCheckpoint,
-)
-from .callbacks.history import read_history
+from .callbacks import AveragedWeights, BestModel, Divergence, Patience, Position, TimeLimit, TrainingCheckpoint
 from .callbacks.position import build_metrics
 from .config import RunConfig
 from .config_files import to_dict
+from .reporting import HistoryCSV, HParams, Progress, Series
+from .reporting.history import read_history
 from .run_folder import check_there
 from .states import BEGINNING, Reached
 

@@ -18,11 +18,11 @@ from ..models.backbones.builders import BACKBONES
 from ..models.backbones.weights import usual_weights
 from ..models.registry import Architecture
 from ..text import counted
-from .callbacks.history import read_history
-from .callbacks.hparams import write_final_metrics
 from .config import RunConfig
 from .fitting import best_epoch
 from .ranges import check_ranges
+from .reporting.history import read_history
+from .reporting.hparams import write_final_metrics
 from .run_folder import earlier_settings
 
 log = logging.getLogger("metricfit")

@@ -14,7 +14,8 @@ from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.judge.feeding import found_in
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.predictor import CompiledModel
-from metricfit.trainers.training.callbacks import BestModel, EpochReport, HistoryCSV, read_history
+from metricfit.trainers.training.callbacks import BestModel
+from metricfit.trainers.training.reporting import EpochReport, HistoryCSV, read_history
 
 from ..detections import NAMES, Squares, knowing
 from ..training.test_callbacks import build, examples, images_of

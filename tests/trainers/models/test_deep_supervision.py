@@ -16,8 +16,8 @@ from metricfit.trainers.models.basnet import build_basnet
 from metricfit.trainers.models.dss import build_dss
 from metricfit.trainers.models.layers.logits import SideOutputs, has_side_outputs
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.training.callbacks import read_history
 from metricfit.trainers.training.config import SaliencyConfig
+from metricfit.trainers.training.reporting import read_history
 from metricfit.trainers.training.saved import load_model
 
 from ...conftest import registered

@@ -14,8 +14,8 @@ from metricfit.trainers.data.augmentation.settings import NO_AUGMENTATION, NO_BO
 from metricfit.trainers.errors import DivergedError, UsageError
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.saliency import Saliency
-from metricfit.trainers.training.callbacks import read_history
 from metricfit.trainers.training.config import DetectionConfig
+from metricfit.trainers.training.reporting import read_history
 from metricfit.trainers.training.saved import load_model
 from metricfit.trainers.training.states import read_state, state_files
 

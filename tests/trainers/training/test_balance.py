@@ -8,7 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.models.detector.retinanet import build_retinanet
-from metricfit.trainers.training.callbacks import RankingWatch, SelfBalancing
+from metricfit.trainers.training.callbacks import SelfBalancing
+from metricfit.trainers.training.reporting import RankingWatch
 
 
 class Stub:

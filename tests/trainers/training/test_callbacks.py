@@ -13,23 +13,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from metricfit.trainers.errors import DivergedError, MetricfitError
 from metricfit.trainers.metrics import FMeasureCurve
-from metricfit.trainers.training.callbacks import (
-    AveragedWeights,
-    BestModel,
+from metricfit.trainers.training.callbacks import AveragedWeights, BestModel, Patience, TimeLimit, averaged_weights
+from metricfit.trainers.training.callbacks import time_limit as minutes_module
+from metricfit.trainers.training.reporting import (
     EpochReport,
     HistoryCSV,
     HParams,
     MetricReport,
-    Patience,
     Progress,
-    TimeLimit,
-    averaged_weights,
     read_history,
     write_final_metrics,
 )
-from metricfit.trainers.training.callbacks import progress as progress_module
-from metricfit.trainers.training.callbacks import time_limit as minutes_module
-from metricfit.trainers.training.callbacks.hparams import flatten
+from metricfit.trainers.training.reporting import progress as progress_module
+from metricfit.trainers.training.reporting.hparams import flatten
 from tests.trainers.training.toy import build, examples, fit, weights
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...models.keras_file import fault_of
 from ..callbacks.best import BestModel
-from ..callbacks.history import mended_history, read_history
+from ..reporting.history import mended_history, read_history
 from ..states import epochs_kept
 
 log = logging.getLogger("metricfit")

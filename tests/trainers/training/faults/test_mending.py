@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from metricfit.trainers.errors import DataError, MetricfitError
 from metricfit.trainers.models.keras_file import fault_of
-from metricfit.trainers.training.callbacks import BestModel, read_history
+from metricfit.trainers.training.callbacks import BestModel
 from metricfit.trainers.training.callbacks import best as best_module
 from metricfit.trainers.training.faults.mending import mend
 from metricfit.trainers.training.faults.telling import telling_of_files
+from metricfit.trainers.training.reporting import read_history
 from metricfit.trainers.training.saved import best_model, load_model
 
 ROWS = [  # epoch, loss, val_max_f, its error, val_mean_f

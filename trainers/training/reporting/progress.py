@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ...progress import progress
-from .position import Position
+from ..callbacks.position import Position
 
 log = logging.getLogger("metricfit")
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ...figures.rendering import to_png_array
 from ...judge.base import Report
-from .averaged import averaged_weights
+from ..callbacks.averaged import averaged_weights
 
 
 class EpochReport(keras.callbacks.Callback):

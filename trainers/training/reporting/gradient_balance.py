@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ...metrics.correlation import rank_correlation
 from ...metrics.matching import ClassMatches
-from .averaged import averaged_weights
+from ..callbacks.averaged import averaged_weights
 
 
 class RankingWatch(keras.callbacks.Callback):

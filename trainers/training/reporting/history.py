@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from ...files import written_beside
-from .position import Position
+from ..callbacks.position import Position
 
 
 class HistoryCSV(keras.callbacks.Callback):
