@@ -6,9 +6,13 @@ import textwrap
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from metricfit import losses
+from metricfit.losses.replicas import Replicas, counted_traffic, replica_count
+
+from .modes import MODES
 
 OF_THE_BATCH = ("balanced_cross_entropy",)  # gives a value a picture, but looks at the whole batch for its weights
 
@@ -108,14 +112,63 @@ def check_fit(strategy):
     np.testing.assert_allclose(reported[0], reported[1], rtol=1e-5)
 
 
-def test_two_replicas_do_what_one_does():
-    program = """
+def check_messages():
+    """See what four replicas tell each other, outside of graphs, in one, and under XLA."""
+    devices = [f"CPU:{number}" for number in range(4)]
+    strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+    def told(values):
+        joined, alone = Replicas("global"), Replicas("replica")
+        assert (joined.running, joined.joined, alone.running, alone.joined, replica_count()) == (4, 4, 4, 1, 4)
+        found = []
+        for replicas in (joined, alone):
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(values)
+                part = replicas.share(tf.reduce_sum(values**2))
+                whole = replicas.divide(tf.reduce_sum(values**2))
+            found += [replicas.sum(values), replicas.gather(values), replicas.own(replicas.gather(values))]
+            found += [replicas.largest(values), replicas.gather(tf.cast(values, tf.int32)), part, whole]
+            found += [tape.gradient(part, values), tape.gradient(whole, values)]
+        return found
+
+    own = np.float32([[1, -2], [3, 4], [-5, 6], [7, 8]])
+    given = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(own[context.replica_id_in_sync_group])
+    )
+    squares = (own**2).sum(axis=1)
+    for mode in MODES.values():
+        results = mode(lambda given: strategy.run(told, args=(given,)))(given)
+        for number, found in enumerate(zip(*map(strategy.experimental_local_results, results))):
+            expected = [own.sum(axis=0), own.ravel(), own[number], own.max(axis=0), own.ravel(), squares.sum() / 4]
+            expected += [squares[number] / 4, 2 * own[number], 2 * own[number]]
+            expected += [*[own[number]] * 5, *[squares[number] / 4] * 2, *[own[number] / 2] * 2]
+            for actual, wanted in zip(found, expected, strict=True):
+                np.testing.assert_allclose(actual, wanted, rtol=1e-6)
+    with counted_traffic() as traffic:
+        strategy.run(told, args=(given,))
+    # two sums of two numbers and one of one; four gatherings of two
+    assert (traffic.reduced, traffic.gathered, traffic.messages) == (8 + 4, 4 * 8, 6)
+
+
+def test_outside_of_replicas_nothing_is_sent():
+    values = tf.constant([1.0, -2.0])
+    for scope in ("global", "replica"):
+        replicas = Replicas(scope)
+        assert (replicas.running, replicas.joined, replica_count()) == (1, 1, 1)
+        for same in (replicas.sum, replicas.gather, replicas.own, replicas.largest, replicas.share, replicas.divide):
+            np.testing.assert_array_equal(same(values), values)
+
+
+@pytest.mark.parametrize(("devices", "called"), [(4, "check_messages()"), (2, "check(two)")])
+def test_replicas_do_what_one_does(devices, called):
+    program = f"""
         import tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * {devices})
         from metricfit.tests.losses import test_replicas
         reduction = tf.distribute.ReductionToOneDevice()
-        test_replicas.check(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduction))
+        two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduction)
+        test_replicas.{called}
         print("equal")
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
