@@ -32,7 +32,7 @@ test-lowest: $(LOWEST)/installed
 
 $(LOWEST)/installed: setup.cfg tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest.txt --editable '.[photos,dev,imagenet,imagenet_large]'
+	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest.txt --editable '.[photos,dev,imagenet,imagenet_large,serve]'
 	$(LOWEST)/bin/python -m pip install --quiet --no-deps 'pysodmetrics>=1.6'
 	touch $@
 

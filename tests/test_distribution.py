@@ -68,7 +68,7 @@ def bounds() -> dict[str, str]:
     """Give what setup.cfg asks for, as written behind each name."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    lines = setup["options"]["install_requires"].split()
+    lines = (setup["options"]["install_requires"] + setup["options.extras_require"]["serve"]).split()
     return {found[1]: found[2] for line in lines if (found := re.fullmatch(r"([A-Za-z0-9_-]+)(.*)", line))}
 
 
@@ -78,6 +78,12 @@ def test_lowest_versions_are_those_with_which_the_tests_are_run():
     lowest = {name: found[1] for name, bound in bounds().items() if (found := re.match(r">=([0-9.]+)", bound))}
     assert lowest.keys() == bounds().keys()
     assert lowest == {name: run[name] for name in lowest}
+
+
+def test_with_a_gpu_it_is_the_same_tensorflow():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options.extras_require"]["gpu"].strip() == "tensorflow[and-cuda]" + bounds()["tensorflow"]
 
 
 def test_next_major_versions_are_left_out_where_they_are_likely_to_break():

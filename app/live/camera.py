@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ...trainers.errors import MetricfitError
-from .frames import Capture, Frame, quiet_opencv
+from ..opencv_log import quiet_opencv
+from .frames import Capture, Frame
 
 STALL_SECONDS = 10.0
 """A camera that gives nothing for so long is taken as lost."""

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from ...trainers.errors import MetricfitError, UsageError, first_line
+from ..opencv_log import quiet_opencv
 from .containers import FFMPEG, FORMATS, codecs, encoding, library_is_hybrid, muxing, pixels, program_is_hybrid
-from .frames import quiet_opencv
 
 INSTALL = "install PyAV (pip install 'metricfit[video]') or the program ffmpeg"
 NO_H264 = f"its video is a row of JPEG pictures, which players show and browsers do not: for H.264 {INSTALL}"

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -119,14 +119,3 @@ class Capture(FrameSource):
 def _drop_one(frames: Frames) -> None:
     with contextlib.suppress(queue.Empty):
         frames.get_nowait()
-
-
-@contextlib.contextmanager
-def quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's own lines about a device or file off the screen; the caller says it in one sentence."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)

@@ -14,10 +14,10 @@ import numpy as np
 
 from ...trainers.errors import MetricfitError, UsageError, first_line
 from ...trainers.text import is_text
+from ..opencv_log import quiet_opencv
 from ..show.pictures import free_path, letterbox
 from ..show.stems import shortened
 from .encoders import NO_H264, Encoder, check_suffix, open_encoder
-from .frames import quiet_opencv
 
 log = logging.getLogger("metricfit")
 

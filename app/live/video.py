@@ -11,7 +11,8 @@ import numpy as np
 
 from ...trainers.errors import DataError
 from ...trainers.text import is_text
-from .frames import Capture, Frame, quiet_opencv
+from ..opencv_log import quiet_opencv
+from .frames import Capture, Frame
 
 
 @contextlib.contextmanager

@@ -5,10 +5,10 @@ import logging
 import warnings
 from typing import Any
 
-import cv2
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..opencv_log import silence_opencv
 from .options import Limits
 from .requests.refusal import RefusedError
 
@@ -134,4 +134,4 @@ def silence_libraries() -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "python_multipart", "PIL"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()

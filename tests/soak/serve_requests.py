@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 
 from metricfit.app.serve.protocol import silence_libraries
+from metricfit.app.serve.work.pictures import FORMATS
 
 from ..app.fakes import disc
 from ..app.serve.clients import RUNNERS, Reply, asked, encoded, form, service_of
 
-KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+KINDS = tuple(kind for kind in FORMATS if kind != "DIB")  # Pillow before 11.3 has no AVIF
 GOOD = {200, 400, 403, 404, 405, 406, 408, 413, 415, 422}
 _WORDS = (
     "output", "threshold", "view", "objects", "format", "embed", "json", "mask", "overlay", "cutout", "png", "jpeg",

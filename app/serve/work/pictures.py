@@ -105,4 +105,5 @@ def _what(file: bytes) -> str:
     head = file[:64].lstrip().lower()
     known = ((b"<svg", "a drawing, SVG"), (b"<", "a web page"), (b"%pdf", "a PDF"), (b"%!ps", "a drawing, EPS"))
     named = (f", but {text}" for start, text in known if head.startswith(start))
-    return f"{next(named, '')}: send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"
+    others = [name for kind, name in (("AVIF", "AVIF"), ("JPEG2000", "JPEG 2000")) if kind in FORMATS]
+    return f"{next(named, '')}: send {', '.join(('JPEG, PNG, WebP, GIF, BMP', *others))} or TIFF"
