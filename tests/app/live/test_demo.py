@@ -495,9 +495,12 @@ def display(virtual_display):
     """A display with a client: without one the server begins anew, and is not there for a moment."""
     x11 = ctypes.CDLL("libX11.so.6")
     x11.XOpenDisplay.restype = ctypes.c_void_p
-    client = ctypes.c_void_p(x11.XOpenDisplay(virtual_display.encode()))
+    end = time.monotonic() + 30
+    while not (client := x11.XOpenDisplay(virtual_display.encode())):
+        assert time.monotonic() < end, "the server has not begun anew"
+        time.sleep(0.05)
     yield virtual_display
-    x11.XCloseDisplay(client)
+    x11.XCloseDisplay(ctypes.c_void_p(client))
 
 
 class Session:
