@@ -99,6 +99,7 @@ class Source(ABC):
         ids: how the data themselves number pictures and classes, where they do (COCO).
         ignores: whether 255 in its label files is known to mean ignore, so that nobody need ask what it means.
         files: how its files are read; `open_source` says it.
+        left_out: the names of examples that were left out of it, because they could not be used.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Source(ABC):
     ids: Ids | None = None
     ignores: bool = False
     files: FileCoding = FileCoding()
+    left_out: Sequence[str] = ()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -144,6 +146,7 @@ class View(Source):
         self.box_counts, self.box_bound = source.box_counts, source.box_bound
         self.structural_faults, self.repaired, self.notes = source.structural_faults, source.repaired, source.notes
         self.recognised, self.ignores, self.ids = source.recognised, source.ignores, source.ids
+        self.left_out = source.left_out
 
     def __len__(self) -> int:
         return len(self.source)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, first_line
 from ..machine import workers
 from ..progress import progress
 from .classes import MOST_CLASSES, read_class_names
@@ -143,10 +143,18 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
 
 def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
     """Count the pixels of each class in each example, int64 [n, C]; after a scan nothing is loaded again."""
-    indices = np.arange(len(source))
+    indices, replacing = np.arange(len(source)), isinstance(source, Steady) and source.replacing
     while isinstance(source, (Subset, Steady)):
         indices = source.indices[indices] if isinstance(source, Subset) else indices
         source = source.source
     if not isinstance(source, CodedLabels):
         raise UsageError(f"{source.name} has no class maps whose pixels could be counted")
-    return source.counts(indices, quiet=quiet)
+    try:
+        return source.counts(indices, quiet=quiet)
+    except DataError as error:
+        if not replacing:
+            raise
+        raise DataError(
+            f"{first_line(error)}; what stands in for a picture does not have its classes, which --equibatch and "
+            "--class-weights count: put back what it was"
+        ) from error

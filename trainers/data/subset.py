@@ -22,7 +22,7 @@ class Subset(Source):
                 f"{self.indices.max()}"
             )
         self.name, self.class_names, self.ids = source.name, source.class_names, source.ids
-        self.box_bound = source.box_bound
+        self.box_bound, self.left_out = source.box_bound, source.left_out
         self.names = [source.names[index] for index in self.indices.tolist()]
         if source.box_counts is not None:
             self.box_counts = [source.box_counts[index] for index in self.indices.tolist()]

@@ -158,21 +158,26 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
 
     # What all tasks share: data.
 
-    def open_sources(self, config: ConfigT) -> tuple[Source, Source]:
+    def open_sources(
+        self, config: ConfigT, left_out: tuple[Sequence[str] | None, Sequence[str] | None] = (None, None)
+    ) -> tuple[Source, Source]:
         """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
 
-        Where an example turns bad afterwards, the next usable one stands in for it if bad ones may be skipped.
+        Where an example turns bad afterwards, the next usable one stands in for it if bad ones may be skipped. What was
+        `left_out` of the two when a training began stays so when it goes on, and nothing else.
         """
         replacing = config.skip_bad and not config.strict
-        training, selection = self._opened_sources(config)
+        training, selection = self._opened_sources(config, *left_out)
         training, selection = (Steady(source, self.target, replacing=replacing) for source in (training, selection))
         return training, selection
 
-    def _opened_sources(self, config: ConfigT) -> tuple[Source, Source]:
-        training = self.open_source(config.data, config)
+    def _opened_sources(
+        self, config: ConfigT, left_out: Sequence[str] | None, left_out_of_val: Sequence[str] | None
+    ) -> tuple[Source, Source]:
+        training = self.open_source(config.data, config, left_out)
         if not config.val:
             return split_for_selection(training)
-        selection = self.open_source(config.val, config)
+        selection = self.open_source(config.val, config, left_out_of_val)
         if known := shared_examples(training, selection):
             log.warning(
                 "%d of the %d examples of --val are training data, too (%s%s): the best epoch and all val_ figures "
@@ -182,12 +187,13 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         # Two data sets may count the same classes differently.
         return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
 
-    def open_source(self, text: str, config: ConfigT) -> Source:
+    def open_source(self, text: str, config: ConfigT, left_out: Sequence[str] | None = None) -> Source:
         """Open and scan one of the sources of a configuration; raises `UsageError` or `DataError`."""
         options = self.source_options(config)
         return checked_source(
-            text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet, **options
-        )
+            text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet,
+            left_out=left_out, **options,
+        )  # fmt: skip
 
     def training_batches(self, config: ConfigT, source: Source, start_step: int = 0) -> tf.data.Dataset:
         """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""

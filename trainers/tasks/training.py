@@ -22,6 +22,7 @@ from ..text import counted
 from ..training import fitting, run
 from ..training.callbacks.checkpoint import restore
 from ..training.faults.blame import unsound
+from ..training.faults.changed_data import RunData, check_same_data, read_run_data, write_run_data
 from ..training.faults.mending import mend
 from ..training.faults.record import FaultRecord
 from ..training.faults.restoring import Restoring
@@ -29,6 +30,7 @@ from ..training.faults.telling import telling_of_files
 from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, check_there, has_state, open_run
 from ..training.saved import best_model
+from ..training.states import BEGINNING, Reached
 from .definition import ConfigT, Definition, ReportT
 from .first_model import advice, first_model
 
@@ -54,25 +56,31 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         restored = check_run(task.name, config) and has_state(folder)
         if not restored:
             check_weights(config.weights)
-        training, selection = task.open_sources(config)
+        kept = read_run_data(folder) if restored else None
+        training, selection = task.open_sources(config, kept.left_out if kept else (None, None))
+        data, steps = RunData.of(training, selection), task.steps_per_epoch(config, training)
+        if restored:
+            check_same_data(folder, kept, data, steps)
         task.check_data(config, training, selection)
         keras.utils.set_random_seed(config.seed)
         model = starting_model(task, config, training, restored)
-        steps = task.steps_per_epoch(config, training)
         fit_statistics_to(model, steps * config.epochs)
         rate = tf.Variable(1.0, trainable=False)  # a factor on the learning rate
         task.compile_model(model, config, build_optimizer(config, steps * config.epochs, rate), training)
+        reached = restore(model, folder / "checkpoints") if restored else BEGINNING
         # Only now, when everything asked for was found to be sound, the folder is touched.
         lock.acquire()
         open_run(task.name, config)
         log_file.write_to(folder)
+        if kept is None:
+            write_run_data(folder, data)
         mend(folder, fitting.best_epoch(folder, task.shown))
         log.info(
             "%s: %d training and %d selection examples, %.1f M parameters",
             folder, len(training), len(selection), model.count_params() / 1e6,
         )  # fmt: skip
         run.say_steps(config, len(training), steps)
-        request = _trained(task, config, model, rate, training, selection)
+        request = _trained(task, config, model, rate, training, selection, reached)
         if request.number is None:
             check_there(folder)
             report = task.evaluate(
@@ -94,28 +102,28 @@ def _trained(
     rate: tf.Variable,
     training: Source,
     selection: Source,
+    reached: Reached,
 ) -> stopping.StopRequest:
-    """Train a compiled model on, in its run folder, from the latest state; gives whether somebody asked it to end."""
+    """Train a compiled model on, in its run folder, from how far it is; gives whether somebody asked it to end."""
     folder = Path(config.out)
-    reached = restore(model, folder / "checkpoints")
-    if fitting.is_done(config, folder, reached, task.shown):
+    record = FaultRecord(folder / "checkpoints/faults.json")
+    if fitting.is_done(config, folder, reached, task.shown, record.lost_seconds):
         return stopping.StopRequest()
-    steps = task.steps_per_epoch(config, training)
-    fitting.check_steps(folder, reached, steps)
     (folder / "metrics.json").unlink(missing_ok=True)  # of a model that was the best so far
     batches = fitting.Batches(
         training=lambda step: task.training_batches(config, training, step),
         selection=task.selection_batches(config, selection),
-        steps=steps,
+        steps=task.steps_per_epoch(config, training),
         names=lambda step: task.names_of_step(config, training, step),
     )
     watchers = task.watchers(config, folder, selection)
-    restoring = Restoring(config, folder, model, rate, batches)
+    restoring = Restoring(config, folder, model, rate, batches, record)
     with stopping.asked_to_end() as request:
         restoring.train(
             lambda reached: fitting.fit(
                 config, folder, model, watchers, batches,
                 reached=reached, shown=task.shown, request=request, watch=restoring.watch,
+                lost_seconds=record.lost_seconds,
             ),
             reached,
         )  # fmt: skip

@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from ..errors import UsageError
 from ..stopping import StopRequest
 from .callbacks import AveragedWeights, BestModel, Divergence, Patience, Position, TimeLimit, TrainingCheckpoint
 from .callbacks.position import build_metrics
@@ -40,15 +39,18 @@ class Batches:
     names: Callable[[int], Sequence[str]]
 
 
-def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[str]) -> bool:
-    """Tell, and say, whether a training that got so far has had its epochs, its minutes or its patience."""
+def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[str], lost_seconds: float = 0.0) -> bool:
+    """Tell, and say, whether a training that got so far has had its epochs, its minutes or its patience.
+
+    The `lost_seconds` were spent on what it went back behind.
+    """
     if reached.epochs >= config.epochs:
         log.info("%s is already trained for %d epochs", folder, config.epochs)
         return True
     if reached.steps or not reached.epochs:
         return False  # an epoch that was begun is trained to its end
     seconds = [row["seconds"] for row in read_history(folder / "history.csv")]
-    if seconds and config.minutes and sum(seconds) + min(seconds) > 60 * config.minutes:
+    if seconds and config.minutes and lost_seconds + sum(seconds) + min(seconds) > 60 * config.minutes:
         log.info("%s has had its %g minutes", folder, config.minutes)
         return True
     best = best_epoch(folder, shown)
@@ -56,16 +58,6 @@ def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[s
         log.info("%s is trained: %s", folder, _had_patience(best, config))
         return True
     return False
-
-
-def check_steps(folder: Path, reached: Reached, steps: int) -> None:
-    """Refuse to go on where an epoch has another number of steps now: place and learning rate would be wrong."""
-    if reached.epoch_steps not in (0, steps):
-        raise UsageError(
-            f"{folder} was trained in epochs of {reached.epoch_steps} steps until {reached}, and its data give {steps} "
-            "now: pictures were added, removed or turned bad. Put the data back as they were; or train with these in "
-            f"another --out (--init {folder} starts from its model), or with --overwrite"
-        )
 
 
 def fit(
@@ -79,10 +71,12 @@ def fit(
     shown: Sequence[str],
     request: StopRequest,
     watch: Callable[[Position], Divergence],
+    lost_seconds: float = 0.0,
 ) -> None:
     """Train on from where a model was restored to, the first of `shown` picks the best epoch.
 
-    It ends early where `request` says so; a KeyboardInterrupt is noted there, too.
+    It ends early where `request` says so; a KeyboardInterrupt is noted there, too. The `lost_seconds` count for
+    `--minutes`, though no row of the history tells of them.
     """
     if reached != BEGINNING:
         log.info("continuing after %s, of %d epochs of %d steps", reached, config.epochs, batches.steps)
@@ -92,7 +86,7 @@ def fit(
     checkpoint = TrainingCheckpoint(folder / "checkpoints", position, every=config.checkpoint_steps, request=request)
     usual = {**to_dict(type(config)()), "out": str(config.out)}
     rows = read_history(folder / "history.csv")[: reached.epochs]
-    limit = TimeLimit(config.minutes, [row["seconds"] for row in rows], under_way=reached.seconds)
+    limit = TimeLimit(config.minutes, [row["seconds"] for row in rows], under_way=reached.seconds, lost=lost_seconds)
     callbacks = [
         position,
         averaged,

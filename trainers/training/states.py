@@ -1,5 +1,6 @@
 """The states of a training on disk: one file each, whole or absent, in the order they came. Imports no TensorFlow."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,14 @@ def epochs_kept(folder: str | Path) -> int:
     """Give the whole epochs of the latest state in a folder, by its name; 0 where there is none."""
     found = state_files(folder)
     return _order(found[-1])[0] if found else 0
+
+
+def steps_of_epochs(folder: str | Path) -> int:
+    """Give how many steps an epoch has by the latest whole state in a folder; 0 where that is not known."""
+    for path in reversed(state_files(folder)):
+        with contextlib.suppress(MetricfitError):
+            return read_state(path)[0].epoch_steps
+    return 0
 
 
 def write_state(folder: str | Path, reached: Reached, arrays: Mapping[str, np.ndarray]) -> Path:

@@ -53,7 +53,7 @@ def test_of_many_some_are_compared(monkeypatch):
 def test_a_selection_that_trains_is_told_of(monkeypatch):
     saliency, told = get_task("saliency"), []
     sources = {"a": Numbered(range(10)), "b": Numbered(range(7, 12))}
-    monkeypatch.setattr(saliency, "open_source", lambda text, config: sources[text])
+    monkeypatch.setattr(saliency, "open_source", lambda text, *_: sources[text])
     monkeypatch.setattr(logging.getLogger("metricfit"), "warning", lambda text, *values: told.append(text % values))
     saliency.open_sources(SaliencyConfig(data="a", val="b"))
     saliency.open_sources(SaliencyConfig(data="a", val="a"))

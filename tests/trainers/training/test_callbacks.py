@@ -344,6 +344,7 @@ def test_time_limit_stops_when_the_next_epoch_would_not_fit(monkeypatch):
     assert epochs(TimeLimit(1, [30]), [20] * 10) == 1
     assert epochs(TimeLimit(1, under_way=30), [20] * 10) == 1, "the epoch that goes on took 50"
     assert epochs(TimeLimit(1, [5]), [40, 10, 20]) == 3, "the shortest epoch is one of those before"
+    assert epochs(TimeLimit(1, lost=30), [20] * 10) == 1, "what was taken back was spent all the same"
     assert epochs(TimeLimit(None), [500] * 3) == 3
     with pytest.raises(ValueError, match="positive"):
         TimeLimit(0)

@@ -107,7 +107,7 @@ def test_an_interrupted_run_continues_to_the_same_weights(trained, config, tmp_p
         def steps_per_epoch(self, *arguments):
             return super().steps_per_epoch(*arguments) - 1
 
-    with pytest.raises(UsageError, match=r"in epochs of 9 steps until the end of epoch 2, and its data give 8 now"):
+    with pytest.raises(UsageError, match=r"other data than there are now \(an epoch had 9 steps, and has 8 now\)"):
         WithFewerPictures().train(halved)
     result = saliency.train(halved)
     assert not result.interrupted

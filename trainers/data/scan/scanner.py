@@ -194,13 +194,16 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     return found
 
 
-def usable(source: Source, faults: Faults) -> Source:
-    """Take the examples of a source in which a scan found no fault."""
-    bad = {name for name, _ in faults.faults}
+def usable(source: Source, faults: Faults, left_out: Sequence[str] | None = None) -> Source:
+    """Take the examples of a source in which a scan found no fault; or all but those that were once left out."""
+    bad = {name for name, _ in faults.faults} if left_out is None else set(left_out)
     good: Sequence[int] = [index for index, name in enumerate(source.names) if name not in bad]
     if not good:
         raise DataError(f"none of the {counted(len(source), 'example')} can be used\n{faults.report(5)}")
-    return source if len(good) == len(source) else Subset(source, good)
+    kept = source if len(good) == len(source) else Subset(source, good)
+    # Also those that are not there any more: they must not come back either.
+    kept.left_out = [name for name in source.names if name in bad] if left_out is None else tuple(left_out)
+    return kept
 
 
 def checked_source(
@@ -212,6 +215,7 @@ def checked_source(
     quiet: bool = False,
     coding: LabelCoding | None = None,
     files: FileCoding | None = None,
+    left_out: Sequence[str] | None = None,
 ) -> Source:
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
@@ -221,6 +225,8 @@ def checked_source(
         strict: stop on repaired examples too; wins over `skip_bad`.
         coding: for labels, what the values of the files mean; by default what the source says.
         files: how masks and labels are written in files.
+        left_out: the names of what was left out when a training began that goes on now: with `skip_bad` the others
+            keep their places, also where one has turned bad since. None leaves out what is faulty now.
 
     Raises:
         UsageError: there is no such source.
@@ -236,10 +242,12 @@ def checked_source(
         return source
     faults = scan(source, needs=needs, quiet=quiet)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
-    kept = usable(source, faults)
+    kept = usable(source, faults, left_out)
     if faults.faults:
-        left_out = f"{len(source) - len(kept)} of {counted(len(source), 'example')} left out"
-        log.warning("--skip-bad: %s\n%s", left_out, faults.report(limit=None, names=None))
+        told = f"{len(source) - len(kept)} of {counted(len(source), 'example')} left out"
+        if left_out is not None and (turned_bad := {name for name, _ in faults.faults} & set(kept.names)):
+            told += f", as when this run began; another one stands in for {len(turned_bad)} that turned bad since"
+        log.warning("--skip-bad: %s\n%s", told, faults.report(limit=None, names=None))
     elif faults.repaired or faults.adapted or faults.notes:
         log.log(logging.WARNING if faults.hopeless else logging.INFO, "%s", faults.report())
     return kept

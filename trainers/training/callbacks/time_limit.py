@@ -16,14 +16,17 @@ class TimeLimit(keras.callbacks.Callback):
         minutes: time for the training, above 0; None sets no limit.
         spent: seconds of the epochs before, of a training that goes on.
         under_way: seconds that the epoch has taken already in which it goes on.
+        lost: seconds that went into what was taken back.
     """
 
-    def __init__(self, minutes: float | None, spent: Sequence[float] = (), under_way: float = 0.0) -> None:
+    def __init__(
+        self, minutes: float | None, spent: Sequence[float] = (), under_way: float = 0.0, lost: float = 0.0
+    ) -> None:
         super().__init__()
         if minutes is not None and not minutes > 0:
             raise ValueError(f"the time limit must be a positive number of minutes, got {minutes}")
         self.limit = float("inf") if minutes is None else 60.0 * minutes
-        self.spent, self.reached = sum(spent), False
+        self.spent, self.reached = lost + sum(spent), False
         self._under_way, self._mark, self._shortest = under_way, 0.0, min(spent, default=float("inf"))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -60,11 +60,13 @@ class FaultRecord:
         self.path = Path(path)
         self.skipped: dict[int, Fault] = {}
         self.went_back: list[Fault] = []
+        self.lost_seconds = 0.0  # of training that was taken back
         if self.path.is_file():
             try:
                 found = json.loads(self.path.read_text(encoding="utf-8"))
                 self.skipped = {fault.step: fault for fault in map(_fault, found["skipped"])}
                 self.went_back = [*map(_fault, found["went_back"])]
+                self.lost_seconds = max(0.0, float(found.get("lost_seconds", 0.0)))
             except (ValueError, TypeError, KeyError):
                 log.warning("%s, which names the steps that went wrong so far, is damaged and begun anew", self.path)
 
@@ -78,9 +80,10 @@ class FaultRecord:
         self.skipped[fault.step] = fault
         self._write()
 
-    def go_back(self, fault: Fault) -> None:
-        """Note a step after which the training went back."""
+    def go_back(self, fault: Fault, seconds: float = 0.0) -> None:
+        """Note a step after which the training went back, and how long what is lost by that had taken."""
         self.went_back.append(fault)
+        self.lost_seconds += seconds
         self._write()
 
     def sentences(self) -> list[str]:
@@ -99,7 +102,8 @@ class FaultRecord:
 
     def _write(self) -> None:
         kept = {"skipped": [self.skipped[step] for step in sorted(self.skipped)], "went_back": self.went_back}
-        write_json(self.path, {name: [*map(dataclasses.asdict, faults)] for name, faults in kept.items()})
+        faults = {name: [*map(dataclasses.asdict, some)] for name, some in kept.items()}
+        write_json(self.path, {**faults, "lost_seconds": round(self.lost_seconds, 3)})
 
 
 def _fault(values: dict[str, Any]) -> Fault:

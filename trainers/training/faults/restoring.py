@@ -1,6 +1,7 @@
 """A training whose steps are guarded, taken back to its last good checkpoint where it is to be: `--on-nan`."""
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..callbacks.divergence import Divergence, WentWrong
 from ..callbacks.position import Position
 from ..config import RunConfig
 from ..fitting import Batches
+from ..reporting.history import read_history
 from ..states import BEGINNING, Reached, state_files
 from .blame import blamed
 from .guarded_step import GuardedStep
@@ -31,13 +33,20 @@ class Restoring:
         model: compiled, its optimizer with the learning rate times `rate`.
         rate: a factor, set here.
         batches: what the model sees.
+        record: of the steps that went wrong in the run so far.
     """
 
     def __init__(
-        self, config: RunConfig, folder: Path, model: keras.Model, rate: tf.Variable, batches: Batches
+        self,
+        config: RunConfig,
+        folder: Path,
+        model: keras.Model,
+        rate: tf.Variable,
+        batches: Batches,
+        record: FaultRecord,
     ) -> None:
         self.config, self.folder, self.model, self.rate, self.batches = config, folder, model, rate, batches
-        self.record = FaultRecord(folder / "checkpoints/faults.json")
+        self.record = record
         self.step = GuardedStep(model)
         rate.assign(self.record.factor)
 
@@ -53,21 +62,27 @@ class Restoring:
         if self.config.on_nan == "restore" and not state_files(self.folder / "checkpoints"):
             keep_state(self.model, self.folder / "checkpoints", BEGINNING)
         while True:
+            began, entered = time.monotonic(), self._seconds(reached)
             try:
                 fit(reached)
                 return
             except WentWrong as wrong:
-                reached = self._go_back(wrong.fault)
+                reached = self._go_back(wrong.fault, entered + time.monotonic() - began)
 
-    def _go_back(self, fault: Fault) -> Reached:
+    def _seconds(self, reached: Reached) -> float:
+        """Tell how long it took to get so far, without what was lost on the way."""
+        rows = read_history(self.folder / "history.csv")
+        return sum(row["seconds"] for row in rows if row["epoch"] <= reached.epochs) + reached.seconds
+
+    def _go_back(self, fault: Fault, spent: float) -> Reached:
         if len(self.record.went_back) >= self.config.restores:
             raise DivergedError(
                 f"{fault} in {self.folder}, and the training went back {counted(self.config.restores, 'time')} already "
                 f"(--restores), to {self.record.factor:g} of its learning rate: give a lower --learning-rate"
             )
-        self.record.go_back(fault)
-        self.rate.assign(self.record.factor)
         reached = restore(self.model, self.folder / "checkpoints")
+        self.record.go_back(fault, max(0.0, spent - self._seconds(reached)))
+        self.rate.assign(self.record.factor)
         log.warning(
             "%s in %s: back to %s, with %g of the learning rate (%d of at most %d times)",
             fault, self.folder, "the beginning" if reached == BEGINNING else reached, self.record.factor,

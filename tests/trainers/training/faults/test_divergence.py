@@ -13,9 +13,11 @@ from metricfit.trainers.training.callbacks import Divergence, Position, Training
 from metricfit.trainers.training.callbacks.checkpoint import keep_state, restore
 from metricfit.trainers.training.callbacks.divergence import MOST_IN_A_ROW, WentWrong
 from metricfit.trainers.training.callbacks.position import build_metrics
+from metricfit.trainers.training.faults import restoring as restoring_module
 from metricfit.trainers.training.faults.guarded_step import GuardedStep
 from metricfit.trainers.training.faults.record import Fault, FaultRecord
 from metricfit.trainers.training.faults.restoring import Restoring
+from metricfit.trainers.training.fitting import is_done
 from metricfit.trainers.training.optimizer import Slowed, build_optimizer
 from metricfit.trainers.training.states import Reached, state_files
 
@@ -126,6 +128,10 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, caplog, damag
         restore(model, folder)
 
 
+def record(folder):
+    return FaultRecord(folder / "checkpoints/faults.json")
+
+
 def test_going_back_halves_the_learning_rate_until_it_was_often_enough(tmp_path, caplog):
     model, rate, left = faulty.build(adamw()), tf.Variable(1.0), 5
     config = SimpleNamespace(on_nan="restore", restores=3)
@@ -141,7 +147,7 @@ def test_going_back_halves_the_learning_rate_until_it_was_often_enough(tmp_path,
             raise WentWrong(FAULT)
 
     with caplog.at_level(logging.WARNING, logger="metricfit"), pytest.raises(DivergedError) as told:
-        Restoring(config, tmp_path, model, rate, batches).train(fit, Reached())
+        Restoring(config, tmp_path, model, rate, batches, record(tmp_path)).train(fit, Reached())
     assert seen == [
         (Reached(), 1.0, 0.0),
         (Reached(), 0.5, 0.0),
@@ -154,7 +160,7 @@ def test_going_back_halves_the_learning_rate_until_it_was_often_enough(tmp_path,
     # The next start remembers.
     rate.assign(1.0)
     config.restores = 4
-    restoring = Restoring(config, tmp_path, model, rate, batches)
+    restoring = Restoring(config, tmp_path, model, rate, batches, record(tmp_path))
     assert float(rate) == 0.125
     left = 5
     restoring.train(fit, Reached(1, 2))
@@ -175,6 +181,30 @@ def test_a_damaged_record_is_begun_anew(tmp_path, caplog):
         caplog.clear()
         assert FaultRecord(tmp_path / "faults.json").factor == 1
         assert "is damaged and begun anew" in caplog.text
+
+
+def test_the_time_of_what_is_taken_back_counts(tmp_path, monkeypatch):
+    now, entered = [1000.0], []
+    monkeypatch.setattr(restoring_module.time, "monotonic", lambda: now[0])
+    model, kept = faulty.build(adamw()), record(tmp_path)
+    restoring = Restoring(
+        SimpleNamespace(on_nan="restore", restores=3), tmp_path, model, tf.Variable(1.0), SimpleNamespace(), kept
+    )
+
+    def fit(reached):
+        entered.append((reached, kept.lost_seconds))
+        now[0] += 100  # of which 60 are in what is kept the first time, and none later
+        if len(entered) == 1:
+            (tmp_path / "history.csv").write_text("epoch,seconds\r\n1,40.0\r\n2,9.0\r\n", newline="")
+            keep_state(model, tmp_path / "checkpoints", Reached(1, 2, 20.0))
+        if len(entered) < 3:
+            raise WentWrong(FAULT)
+
+    restoring.train(fit, Reached())
+    assert entered == [(Reached(), 0), (Reached(1, 2, 20.0), 40), (Reached(1, 2, 20.0), 140)]
+    assert record(tmp_path).lost_seconds == 140
+    assert is_done(SimpleNamespace(epochs=9, minutes=3.0, patience=None), tmp_path, Reached(2), ("a", "b"), 140)
+    assert not is_done(SimpleNamespace(epochs=9, minutes=3.4, patience=None), tmp_path, Reached(2), ("a", "b"), 140)
 
 
 def test_a_slowed_schedule_is_the_other_times_its_factor():
