@@ -13,6 +13,7 @@ from ..trainers.data.fit import fit_image
 from ..trainers.data.images import Seen, over_white, read_image, read_seen
 from ..trainers.data.large.reduction import reduction
 from ..trainers.errors import UsageError
+from ..trainers.replacing import is_there
 from .results import Result
 from .show.threshold import Threshold
 from .tasks import TASKS
@@ -131,7 +132,7 @@ def find_model(path: str | Path) -> Path:
     from ..export.card import read_card
     from ..export.runners.load import FORMS
 
-    if str(path) and Path(path).exists():
+    if str(path) and is_there(path):
         return Path(path)
     shipped = shipped_models()
     if str(path):
@@ -150,7 +151,7 @@ def find_model(path: str | Path) -> Path:
 def is_model(path: str | Path) -> bool:
     """Tell, without loading it, whether a model is called so."""
     path = Path(path)
-    if not path.exists():
+    if not is_there(path):
         return str(path) in shipped_models()
     inside = ("model.keras", "card.json", "saved_model.pb")
     return path.suffix in (".keras", ".tflite") or any((path / name).is_file() for name in inside)

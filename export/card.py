@@ -13,8 +13,11 @@ from ..trainers.files import write_json
 from ..trainers.geometry import RESIZINGS
 from ..trainers.text import cut, shown
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 CARD_NAME = "card.json"
+NAMES_AND_CONTENTS = "names and contents"
+COVERED = ("contents", NAMES_AND_CONTENTS)
+"""What a file's SHA-256 can be of."""
 
 
 class Tensor(TypedDict):
@@ -58,6 +61,7 @@ class FileEntry(TypedDict):
     variant: str
     bytes: int
     sha256: str
+    sha256_of: str  # of a folder `names and contents` of its files, or `contents` alone; of a file they are the same
     input: Tensor
     outputs: list[Tensor]
     signatures: dict[str, SignatureEntry]  # further ones, for pictures of any size; a .tflite file has none
@@ -158,6 +162,10 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
     _check_thresholds(card.thresholds, classes, "thresholds", where)
     for name, entry in card.files.items():
         _check_thresholds(entry["thresholds"], classes, f"files.{name}.thresholds", where)
+        if entry["sha256_of"] not in COVERED:
+            raise DataError(
+                f"files.{name}.sha256_of in {where} must be {' or '.join(COVERED)}, got {shown(entry['sha256_of'])}"
+            )
         for source, test in entry["tests"].items():
             _check_thresholds(test["thresholds"], classes, f"files.{name}.tests.{source}.thresholds", where)
     return card
@@ -187,6 +195,7 @@ _ADDED: dict[int, dict[str, Any]] = {
     3: {"limits": "", "tests": {}},
     4: {"intervals": {}, "refused": {}, "warnings": []},
     5: {"signatures": {}},
+    6: {"sha256_of": "contents"},
 }
 """By version the fields that it added, and what they are in a card from before."""
 

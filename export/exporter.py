@@ -1,12 +1,9 @@
 """From a run to a folder of exported files that were compared with the Keras model, and agree with it."""
 
-import contextlib
 import dataclasses
 import logging
-import os
 import platform
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import write_text
 from ..trainers.progress import progress
+from ..trainers.replacing import bring_back, replaced_folder
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks import get_task as get_trained_task
 from ..trainers.training.run_folder import read_run
@@ -73,6 +71,7 @@ def export_run(
     for flag, chosen, choices in (("--formats", formats, tuple(FORMATS)), ("--quantize", quantize, QUANTIZATIONS)):
         if wrong := [one for one in chosen if one not in choices] if chosen else ["none of them"]:
             raise UsageError(f"{flag} takes {', '.join(choices)}, got {wrong[0]}")
+    bring_back(to)
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         if not (to / CARD_NAME).is_file():
             raise UsageError(f"{to} exists and is not an exported model: choose another --to")
@@ -111,7 +110,7 @@ def export_run(
     )  # fmt: skip
 
     with (
-        _built_beside(to) as folder,
+        replaced_folder(to) as folder,
         progress(total=3, desc="export", unit="step", quiet=quiet, leave=False) as bar,
     ):
         bar.set_description("export: converting")
@@ -236,21 +235,3 @@ def _opener(name: str, config: dict[str, Any], quiet: bool) -> Callable[[str], S
     }
     trained = settings(**known | {"quiet": quiet, "strict": False})
     return lambda text: task.open_source(text, config=trained)
-
-
-@contextlib.contextmanager
-def _built_beside(to: Path) -> Iterator[Path]:
-    """Give a folder beside `to` that becomes `to` when the block ends without an error, and vanishes otherwise."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent, ignore_cleanup_errors=True) as scratch:
-        folder, old = Path(scratch, "new"), Path(scratch, "old")
-        folder.mkdir()  # as readable as any other folder, while the temporary one is for its owner only
-        try:
-            yield folder
-            if to.exists():
-                os.replace(to, old)
-            os.replace(folder, to)
-        except BaseException:
-            if old.exists():
-                os.replace(old, to)
-            raise

@@ -43,9 +43,7 @@ def folder_beside(path: str | Path) -> Iterator[Path]:
     try:
         beside.mkdir(parents=True)
         yield beside
-        for folder, _, names in os.walk(beside):
-            for name in (*names, ""):
-                to_disk(Path(folder, name))
+        tree_to_disk(beside)
         beside.rename(path)
         to_disk(path.parent)
     except OSError as error:
@@ -71,6 +69,13 @@ def to_disk(path: Path) -> None:
         os.close(number)
 
 
+def tree_to_disk(path: Path) -> None:
+    """Wait until everything in a folder is on the disk."""
+    for folder, _, names in os.walk(path):
+        for name in (*names, ""):
+            to_disk(Path(folder, name))
+
+
 def write_text(path: str | Path, text: str) -> Path:
     """Write a text file whole or not at all; gives its path."""
     with written_beside(path) as beside:
@@ -83,25 +88,33 @@ def write_json(path: str | Path, data: Any) -> Path:
     return write_text(path, json_text(data, indent=2) + "\n")
 
 
-def digest(path: str | Path) -> tuple[int, str]:
-    """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names."""
-    files = sorted(file for file in (Path(path), *Path(path).rglob("*")) if file.is_file())
-    size, content = 0, hashlib.sha256()
-    for name in files:
-        with name.open("rb") as file:
+def digest(path: str | Path, *, names: bool = True) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, or of all files of a folder in the order of their names.
+
+    Of a folder that is the SHA-256 of each file's name below it, in UTF-8, its size and its content, each after the
+    next and the first two ended by a zero byte. Without `names`, as cards before version 6 have it, it is that of the
+    contents alone, which does not tell where one file ends and the next begins.
+    """
+    path, size, content = Path(path), 0, hashlib.sha256()
+    # As cards before version 6 were made: parts of names in turn, not letters.
+    for one in sorted(file for file in (path, *path.rglob("*")) if file.is_file()):
+        if names and one != path:
+            name = os.fsencode(one.relative_to(path).as_posix())
+            content.update(b"%s\0%d\0" % (name, one.stat().st_size))
+        with one.open("rb") as file:
             while piece := file.read(1 << 20):
                 size += len(piece)
                 content.update(piece)
     return size, content.hexdigest()
 
 
-def check_sha256(path: str | Path, expected: str) -> None:
+def check_sha256(path: str | Path, expected: str, *, names: bool = True) -> None:
     """Refuse a file or folder that is not the one whose SHA-256 its card holds; DataError, also where it is unreadable.
 
-    There is no flag against it: who changed a file on purpose puts its new SHA-256 into the card.
+    There is no flag against it: who changed a file on purpose puts its new SHA-256, that of `digest`, into the card.
     """
     try:
-        size, found = digest(path)
+        size, found = digest(path, names=names)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}): check the file") from error
     if found != expected.lower():

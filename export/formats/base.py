@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trainers.files import digest
+from ..card import NAMES_AND_CONTENTS
 from ..signatures import ENCODED, IMAGE, INPUTS, PICTURES, SIZE_OUTPUTS, KerasModel
 from .variant import Variant
 
@@ -91,6 +92,7 @@ class Format(ABC):
         return {
             "bytes": size,
             "sha256": sha256,
+            "sha256_of": NAMES_AND_CONTENTS,
             "input": {"name": IMAGE, "description": "[B, S, S, 3], RGB, 0 to 255", **contents.image},
             "outputs": listed(contents.outputs, task.outputs),
             "operators": contents.operators,

@@ -7,7 +7,8 @@ from typing import Any
 from ...trainers.errors import DataError, UsageError, first_line
 from ...trainers.files import check_sha256
 from ...trainers.machine import held_back_stderr
-from ..card import CARD_NAME, ModelCard, read_card
+from ...trainers.replacing import is_there
+from ..card import CARD_NAME, NAMES_AND_CONTENTS, ModelCard, read_card
 from ..formats.registry import FORMATS, by_rank
 from ..signatures import KerasModel
 from ..tasks import TASKS, alternatives, get_task
@@ -32,7 +33,7 @@ def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = F
     path = Path(path)
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, got {threads}")
-    if not path.exists():
+    if not is_there(path):
         raise UsageError(f"no model at {path}: expected {FORMS}")
     for known in FORMATS.values():
         if known.recognises(path):
@@ -43,7 +44,8 @@ def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = F
                 if (found := _card_beside(file)) and file.name in found.files:
                     path, card = file, found
             if card and path.name in card.files:
-                check_sha256(path, card.files[path.name]["sha256"])
+                entry = card.files[path.name]
+                check_sha256(path, entry["sha256"], names=entry["sha256_of"] == NAMES_AND_CONTENTS)
             return known.open(path, card=card, threads=threads, trust=trust)
     keras_file = path if path.suffix == ".keras" and path.is_file() else path / "model.keras"
     if keras_file.is_file():

@@ -10,7 +10,7 @@ import pytest
 from metricfit.export.card import ModelCard, card_from_dict, read_card, write_card
 from metricfit.export.readme import readme
 from metricfit.trainers.errors import DataError
-from metricfit.trainers.files import digest
+from metricfit.trainers.files import check_sha256, digest
 
 TENSOR = {
     "name": "image",
@@ -26,6 +26,7 @@ FILE = {
     "variant": "int8",
     "bytes": 10,
     "sha256": "ab",
+    "sha256_of": "names and contents",
     "input": TENSOR,
     "outputs": [{**TENSOR, "scale": 0.5, "zero_point": 3}],
     "signatures": {"pictures": {"inputs": [TENSOR], "outputs": [{**TENSOR, "name": "mask"}]}},
@@ -88,7 +89,7 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=6), "schema_version"),
+        (change("schema_version", value=7), "schema_version"),
         (change("schema_version", value=1), "is not a field"),
         (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
@@ -110,6 +111,7 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
         (change("files", "model_int8.tflite", "operators", "CONV_2D", value="2"), "operators.CONV_2D"),
         (change("files", "model_int8.tflite", "signatures", "pictures", "outputs", value=KeyError), "outputs is"),
         (change("files", "model_int8.tflite", "thresholds", "optimal", value=2.0), "model_int8.tflite.thresholds"),
+        (change("files", "model_int8.tflite", "sha256_of", value="all"), "sha256_of in .* must be contents or names"),
         (change(*OF_OTHER, "images", value=KeyError), "tests.folder:other.images is missing"),
         (change(*OF_OTHER, "thresholds", "band", value=[0.6, 0.7]), "tests.folder:other.thresholds"),
     ],
@@ -125,10 +127,25 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def in_version_5() -> dict:
+    values = json.loads(json.dumps(a_card().to_dict()))
+    del values["files"]["model_int8.tflite"]["sha256_of"]
+    return {**values, "schema_version": 5}
+
+
+def in_version_4() -> dict:
+    values = in_version_5()
+    del values["files"]["model_int8.tflite"]["signatures"]
+    return {**values, "schema_version": 4}
+
+
 def in_version_3() -> dict:
-    file = {name: value for name, value in FILE.items() if name not in ("intervals", "warnings", "signatures")}
-    values = {name: value for name, value in a_card().to_dict().items() if name not in ("refused", "warnings")}
-    return json.loads(json.dumps({**values, "schema_version": 3, "files": {"model_int8.tflite": file}}))
+    values = in_version_4()
+    for name in ("refused", "warnings"):
+        del values[name]
+    for name in ("intervals", "warnings"):
+        del values["files"]["model_int8.tflite"][name]
+    return {**values, "schema_version": 3}
 
 
 def in_version_2() -> dict:
@@ -153,10 +170,23 @@ def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
     assert (card.limits, entry["tests"], entry["signatures"]) == ("not for cats", FILE["tests"], {})
 
 
+@pytest.mark.parametrize("version", [5, 4, 3])
+def test_cards_of_later_versions_lack_little(version, tmp_path):
+    values = {5: in_version_5, 4: in_version_4, 3: in_version_3}[version]()
+    card, entry = card_from_dict(copy.deepcopy(values)), values["files"]["model_int8.tflite"]
+    assert card.schema_version == 6
+    assert card.files["model_int8.tflite"].items() >= entry.items()
+    assert card.files["model_int8.tflite"]["sha256_of"] == "contents"
+    assert read_card(write_card(card, tmp_path)) == card
+    for later in range(version + 1, 7):
+        with pytest.raises(DataError, match="is missing"):
+            card_from_dict({**copy.deepcopy(values), "schema_version": later})
+
+
 @pytest.mark.parametrize("values", [in_version_1(), in_version_2()], ids=["1", "2"])
 def test_cards_of_earlier_versions_are_brought_up_to_date(values, tmp_path):
     card = card_from_dict(copy.deepcopy(values))
-    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (5, "", {})
+    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (6, "", {})
     assert read_card(write_card(card, tmp_path)) == card
     (output,) = [name for name in values["files"]["model_int8.tflite"] if name.startswith("output")]
     del values["files"]["model_int8.tflite"][output]
@@ -180,12 +210,31 @@ def test_what_is_no_card_is_refused(content, tmp_path):
         read_card(tmp_path / "card.json")
 
 
-def test_a_digest_covers_every_file(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "two").write_bytes(b"world")
-    (tmp_path / "a").write_bytes(b"hello ")
-    assert digest(tmp_path) == (11, hashlib.sha256(b"hello world").hexdigest())
-    assert digest(tmp_path / "a") == (6, hashlib.sha256(b"hello ").hexdigest())
+def tree(folder, **files):
+    for name, content in files.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def test_a_digest_covers_every_file_its_name_and_where_it_ends(tmp_path):
+    one = tree(tmp_path / "one", a=b"hello ", b__two=b"world")
+    assert digest(one) == (11, hashlib.sha256(b"a\0" + b"6\0" + b"hello " + b"b/two\0" + b"5\0" + b"world").hexdigest())
+    assert digest(one, names=False) == (11, hashlib.sha256(b"hello world").hexdigest())
+    assert digest(one / "a") == digest(one / "a", names=False) == (6, hashlib.sha256(b"hello ").hexdigest())
+    others = [
+        tree(tmp_path / "moved", a=b"hello", b__two=b" world"),
+        tree(tmp_path / "renamed", a=b"hello ", b__three=b"world"),
+        tree(tmp_path / "joined", a=b"hello world"),
+        tree(tmp_path / "more", a=b"hello ", b__two=b"world", c=b""),
+    ]
+    assert len({digest(one, names=False) for one in others}) == 1, "which is why names are there"
+    assert len({digest(folder)[1] for folder in (one, *others)}) == 5
+    for folder in others:
+        check_sha256(folder, digest(one, names=False)[1], names=False)
+        with pytest.raises(DataError, match="is not the file that its card describes"):
+            check_sha256(folder, digest(one)[1])
 
 
 def test_the_pages_of_shipped_models_are_those_of_their_cards():

@@ -18,6 +18,7 @@ from ..files import check_sha256
 from ..judge.base import evenly_spread
 from ..models.read_back import read_back
 from ..models.registry import MODELS, serving
+from ..replacing import is_there
 from ..training.config import CONFIGS, RunConfig
 from ..training.filling import filled
 from ..training.run_folder import read_run
@@ -80,7 +81,7 @@ def card_of(init: str) -> Mapping[str, Any]:
 
 
 def _find(init: str) -> Path | None:
-    return Path(init) if Path(init).exists() else shipped_models().get(init)
+    return Path(init) if is_there(init) else shipped_models().get(init)
 
 
 def _described(path: Path) -> dict[str, Any]:
