@@ -26,7 +26,7 @@ _TRAINED = {"mask": "saliency", "labels": "segmentation"}
 def check(options: DataCheckOptions) -> int:
     """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
     needs = needs_of(options)
-    faults = scan(open_data(options, needs), needs=needs, quiet=options.quiet)
+    faults = scan(open_data(options, needs), needs=needs, quiet=options.quiet, cache=options.scan_cache)
     say("%s", faults.report(limit=None, names=None if options.all else 3))
     if faults.repaired:
         say("what was repaired is used as mended; a training or evaluation with --strict stops at it")
@@ -44,7 +44,7 @@ def _by_flags(options: DataCheckOptions, needs: str, sentences: Sequence[str]) -
         with_flags, source = flagged, _opened(flagged, needs)
         if needs not in _TRAINED or not source.class_names:
             return ""
-        left = scan(source, needs=needs, quiet=options.quiet).sentences
+        left = scan(source, needs=needs, quiet=options.quiet, cache=options.scan_cache).sentences
     if len(left) >= len(sentences):
         return ""
     words = ["metricfit", "train", _TRAINED[needs], "--data", options.source, *_reading_flags(with_flags)]

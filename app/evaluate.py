@@ -76,7 +76,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     coding = coding_of(options, runner, files) if task.needs == "labels" else None
     source = checked_source(
         options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
-        coding=coding, files=files,
+        coding=coding, files=files, cache=options.scan_cache,
     )  # fmt: skip
     _say_what_trained(source, settings_of(runner).get("data"))
     settings = {name: getattr(options, name) for name in task.judging}

@@ -7,7 +7,7 @@ import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.tasks import CONFIGS
-from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks
+from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
 
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
 _FORMS = (
@@ -85,6 +85,7 @@ class EvaluateOptions:
     """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
     batch_size: int = 16
     """Pictures at a time."""
+    scan_cache: ScanCache = True
     skip_bad: SkipBad = False
     strict: Strict = False
     trust: Trust = False
@@ -162,6 +163,7 @@ class DataCheckOptions(DataOptions):
 
     all: bool = False
     """Name every file of faults that several have, not three."""
+    scan_cache: ScanCache = True
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def run(options: DataConvertOptions) -> int:
     coding, files = coding_of_data(options, needs)
     source = checked_source(
         options.source, needs=needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
-        coding=coding, files=replace(files, whole=True),
+        coding=coding, files=replace(files, whole=True), cache=options.scan_cache,
     )  # fmt: skip
     done = convert(source, options.to, out, needs=needs, quiet=options.quiet)
     for text, count in done.changed.items():

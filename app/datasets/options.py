@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ...trainers.data.writing.registry import FORMATS
+from ...trainers.training.config import ScanCache
 from ..options import DataOptions, SkipBad, Strict
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DataSplitOptions(DataOptions):
     """Folder of the lists; by default beside the data, where the source looks for them."""
     seed: int = 0
     """Seed of the draw."""
+    scan_cache: ScanCache = True
 
 
 @dataclass(frozen=True)
@@ -44,5 +46,6 @@ class DataConvertOptions(DataOptions):
     """folder for masks and class maps; voc, coco or yolo for boxes."""
     out: str = "converted"
     """The folder to make."""
+    scan_cache: ScanCache = True
     skip_bad: SkipBad = False
     strict: Strict = False

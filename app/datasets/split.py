@@ -35,7 +35,10 @@ def run(options: DataSplitOptions) -> int:
         raise DataError(f"a list has a name in each line, and {broken[0]!r} has a line break in it: rename the picture")
     by = grouping(source.names, options.by, options.group_pattern)
     parts, groups = divide(source.names, shares, by, seed=options.seed, pattern=options.group_pattern)
-    found = {part: scan(Subset(source, indices), needs=needs, quiet=options.quiet) for part, indices in parts.items()}
+    found = {
+        part: scan(Subset(source, indices), needs=needs, quiet=options.quiet, cache=options.scan_cache)
+        for part, indices in parts.items()
+    }
     for part, indices in parts.items():
         write_text(lists[part], "".join(f"{source.names[index]}\n" for index in indices))
     if (options.by, by) == ("auto", "name"):

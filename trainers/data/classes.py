@@ -38,6 +38,11 @@ class Renumbered(View):
         # A class map has no more; boxes may have.
         self._pixels[: len(self._table)] = self._table[: len(self._pixels)]
 
+    def reading(self) -> object:
+        """See `Source`."""
+        reading = self.source.reading()
+        return None if reading is None else ("renumbered", self.class_names, self._table, reading)
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         example = self.source.load(index)

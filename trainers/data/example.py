@@ -100,12 +100,13 @@ class Source(ABC):
         ignores: whether 255 in its label files is known to mean ignore, so that nobody need ask what it means.
         files: how its files are read; `open_source` says it.
         left_out: the names of examples that were left out of it, because they could not be used.
+        since: the time in nanoseconds before anything of it was read, which `open_source` says; 0 where not known.
     """
 
     name: str
     class_names: tuple[str, ...]
     names: Sequence[str]
-    box_counts: Sequence[int] | None = None
+    box_counts: Sequence[int] | np.ndarray | None = None
     box_bound: int | None = None
     structural_faults: Sequence[tuple[str, str]] = ()
     repaired: Mapping[str, int] = {}
@@ -115,6 +116,7 @@ class Source(ABC):
     ignores: bool = False
     files: FileCoding = FileCoding()
     left_out: Sequence[str] = ()
+    since: int = 0
 
     @abstractmethod
     def __len__(self) -> int:
@@ -136,6 +138,31 @@ class Source(ABC):
         """Say, once all examples were loaded, what only all of them show to be wrong: a sentence each."""
         return ()
 
+    # What a scan that is kept has to know, see `scan.kept`.
+
+    def reading(self) -> object:
+        """Give what decides, besides its own files, what is found in an example, for `scan.description`.
+
+        None where that is not known: then no scan of the source is kept.
+        """
+        return None
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """Give the paths of the files that an example is read from; none where what is found in it is not kept."""
+        return ()
+
+    def files_of_all(self) -> Sequence[str]:
+        """Give the paths of the files that all examples hang on."""
+        return ()
+
+    def learnt(self) -> Mapping[str, np.ndarray]:
+        """Give what loading examples has told the source, a row for each example in each array."""
+        return {}
+
+    def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
+        """Take back what was `learnt`, the rows of the examples int [k] alone, as if these had been loaded."""
+        assert not learnt, f"{self.name} learns nothing"
+
 
 class View(Source):
     """Another source, whose examples are changed when they are loaded; the rest is as that source has it."""
@@ -147,6 +174,7 @@ class View(Source):
         self.structural_faults, self.repaired, self.notes = source.structural_faults, source.repaired, source.notes
         self.recognised, self.ignores, self.ids = source.recognised, source.ignores, source.ids
         self.left_out = source.left_out
+        self.since = source.since
 
     def __len__(self) -> int:
         return len(self.source)
@@ -162,3 +190,19 @@ class View(Source):
     def doubts(self) -> Sequence[str]:
         """As the source has them."""
         return self.source.doubts()
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.files_of(index)
+
+    def files_of_all(self) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.files_of_all()
+
+    def learnt(self) -> Mapping[str, np.ndarray]:
+        """As the source has it."""
+        return self.source.learnt()
+
+    def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
+        """As the source does."""
+        self.source.recall(indices, learnt)

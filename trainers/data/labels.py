@@ -1,6 +1,6 @@
 """Class maps as they are used: what the values of label files mean, and how many pixels of each class there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -41,9 +41,10 @@ class CodedLabels(View):
         self._table = np.full(256, IGNORE, np.uint8)
         counting = [value for value in range(len(value_names)) if value not in ignore]
         self._table[counting] = np.arange(len(counting))
-        self._counts = np.full((len(source), len(counting)), -1, np.int64)
+        # A picture that can be read has fewer pixels than that.
+        self._counts = np.full((len(source), len(counting)), -1, np.int32)
         self._ignore = tuple(ignore)
-        self._held = np.zeros((len(source), 256), bool)
+        self._held = np.zeros((len(source), 32), np.uint8)  # a bit for each value
 
     def load(self, index: int) -> Example:
         """See `Source`; values that are neither classes nor ignored are refused, too."""
@@ -52,7 +53,7 @@ class CodedLabels(View):
         if example.labels is None:
             raise DataError(f"{example.name} of {self.name} has no labels: choose a source that has them")
         values = counts_of_bytes(example.labels)
-        self._held[index] = values > 0
+        self._held[index] = np.packbits(values > 0)
         unknown = np.flatnonzero((values > 0) & ~self._known)
         if len(unknown):
             raise DataError(self._complaint(index, unknown.tolist()))
@@ -66,15 +67,19 @@ class CodedLabels(View):
         classes = f"0 ({names[0]}) to {len(names) - 1} ({names[-1]})" if len(names) > 1 else f"0 ({names[0]})"
         held = f"the value {listed}" if len(unknown) == 1 else f"{len(unknown)} other values ({listed})"
         advice = "save the index of the class of each pixel"
-        if self._from_one(self._held[index]):
+        if self._from_one(self._values_held(index)):
             advice = f"no pixel is 0, so the numbers may begin with 1: {self._mend_from_one()}"
         elif len(unknown) <= 4:
             values = " ".join(map(str, unknown))
             mend = "add the missing names to the classes"
-            if len(names) > 1 and not self._held[index][1 : len(names)].any():
+            if len(names) > 1 and not self._values_held(index)[1 : len(names)].any():
                 mend = f"save the index of each class instead, such as 1 for {names[1]}"
             advice = f"{mend}, or leave these pixels out with --ignore {values}"
         return f"labels {self.partner_name(index)} hold {held}, the classes are {classes}: {advice}"
+
+    def _values_held(self, index: int) -> np.ndarray:
+        """Tell of each value, bool [256], whether a label file that was read holds it."""
+        return np.unpackbits(self._held[index]).astype(bool)
 
     def _from_one(self, held: np.ndarray) -> bool:
         """Tell whether values look as if the first class were 1: none is 0, and some is the number of classes."""
@@ -92,7 +97,8 @@ class CodedLabels(View):
         return [*self.source.doubts(), *self._doubts()]
 
     def _doubts(self) -> list[str]:
-        held, names = np.asarray(self._held.any(axis=0)), self._value_names
+        held = np.unpackbits(np.bitwise_or.reduce(self._held, axis=0)).astype(bool)
+        names = self._value_names
         if self._from_one(held):
             return [
                 f"the label files of {self.name} hold {len(names)} and no 0, the classes are 0 ({names[0]}) to "
@@ -111,14 +117,29 @@ class CodedLabels(View):
         ]
 
     def counts(self, indices: Sequence[int] | np.ndarray, *, quiet: bool = False) -> np.ndarray:
-        """Give the pixels of each class in some examples, int64 [n, C]; those not loaded so far are loaded now."""
-        missing = [int(index) for index in indices if (self._counts[index] < 0).any()]
+        """Give the pixels of each class in some examples, int32 [n, C]; those not loaded so far are loaded now."""
+        indices = np.asarray(indices, np.int64)
+        missing = indices[(self._counts[indices] < 0).any(axis=1)].tolist()
         given = {"desc": f"classes of {self.name}", "total": len(missing), "unit": "image", "leave": False}
         with ThreadPoolExecutor(workers()) as pool:
             loaded = pool.map(lambda index: self.load(index) and None, missing)
             for _ in progress(loaded, quiet=quiet, delay=0.5, **given):
                 pass
-        return self._counts[np.asarray(indices, np.int64)]
+        return np.asarray(self._counts[indices])
+
+    def reading(self) -> object:
+        """See `Source`."""
+        reading = self.source.reading()
+        return None if reading is None else ("coded", self.class_names, self._value_names, self._ignore, reading)
+
+    def learnt(self) -> Mapping[str, np.ndarray]:
+        """See `Source`."""
+        return {**self.source.learnt(), "pixels of classes": self._counts, "values held": self._held}
+
+    def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
+        """See `Source`."""
+        self.source.recall(indices, {name: learnt[name] for name in self.source.learnt()})
+        self._counts[indices], self._held[indices] = learnt["pixels of classes"], learnt["values held"]
 
 
 def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
@@ -142,7 +163,7 @@ def with_coding(source: Source, coding: LabelCoding) -> CodedLabels:
 
 
 def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
-    """Count the pixels of each class in each example, int64 [n, C]; after a scan nothing is loaded again."""
+    """Count the pixels of each class in each example, int32 [n, C]; after a scan nothing is loaded again."""
     indices, replacing = np.arange(len(source)), isinstance(source, Steady) and source.replacing
     while isinstance(source, (Subset, Steady)):
         indices = source.indices[indices] if isinstance(source, Subset) else indices

@@ -1,6 +1,6 @@
 """Some examples of a source, and the split into what trains and what chooses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import UsageError
 from ..text import counted
 from .example import Example, Source
+from .names import chosen
 
 
 class Subset(Source):
@@ -23,9 +24,10 @@ class Subset(Source):
             )
         self.name, self.class_names, self.ids = source.name, source.class_names, source.ids
         self.box_bound, self.left_out = source.box_bound, source.left_out
-        self.names = [source.names[index] for index in self.indices.tolist()]
+        self.since = source.since
+        self.names = chosen(source.names, self.indices)
         if source.box_counts is not None:
-            self.box_counts = [source.box_counts[index] for index in self.indices.tolist()]
+            self.box_counts = np.asarray(source.box_counts, np.int64)[self.indices]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -45,6 +47,27 @@ class Subset(Source):
     def picture_file(self, index: int) -> Path | None:
         """As the source has it."""
         return self.source.picture_file(int(self.indices[index]))
+
+    def reading(self) -> object:
+        """As the source has it; those of several parts of it are kept each for itself."""
+        reading = self.source.reading()
+        return None if reading is None else ("part", self.name, self.indices, reading)
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.files_of(int(self.indices[index]))
+
+    def files_of_all(self) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.files_of_all()
+
+    def learnt(self) -> Mapping[str, np.ndarray]:
+        """As the source has it."""
+        return {name: values[self.indices] for name, values in self.source.learnt().items()}
+
+    def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
+        """As the source does."""
+        self.source.recall(self.indices[indices], learnt)
 
 
 def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:

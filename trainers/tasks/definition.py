@@ -192,7 +192,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         options = self.source_options(config)
         return checked_source(
             text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet,
-            left_out=left_out, **options,
+            left_out=left_out, cache=config.scan_cache, **options,
         )  # fmt: skip
 
     def training_batches(self, config: ConfigT, source: Source, start_step: int = 0) -> tf.data.Dataset:

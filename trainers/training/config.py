@@ -36,6 +36,13 @@ Colours = Annotated[
         "CVAT's labelmap.txt."
     ),
 ]
+ScanCache = Annotated[
+    bool,
+    tyro.conf.arg(
+        help="Believe an earlier scan about files whose sizes and times are as they were; --no-scan-cache looks into "
+        "all of them anew, and keeps nothing."
+    ),
+]
 MaxMegapixels = Annotated[
     float | None,
     tyro.conf.arg(
@@ -115,6 +122,7 @@ class RunConfig:
     cache_mib: int = 1024
     """Memory for decoded examples, in MiB."""
     max_megapixels: MaxMegapixels = None
+    scan_cache: ScanCache = True
     skip_bad: bool = False
     """Leave out examples that cannot be used instead of stopping. Where one turns bad while the training runs, the next
     usable one stands in for it, and is named at the end."""

@@ -15,6 +15,7 @@ from metricfit.trainers.data.classes import Renumbered, read_class_names, with_c
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.parts import divide
 from metricfit.trainers.data.pixel_files.colours import read_colours
+from metricfit.trainers.data.ragged import Ragged
 from metricfit.trainers.data.scan.causes import told_together
 from metricfit.trainers.data.sources.boxes import yolo_yaml
 from metricfit.trainers.data.sources.boxes.pairing import find_pairs
@@ -24,7 +25,6 @@ from metricfit.trainers.data.sources.layouts.base import Tree
 from metricfit.trainers.data.sources.listed import Listed
 from metricfit.trainers.data.sources.lists import read_list
 from metricfit.trainers.data.subset import Subset
-from metricfit.trainers.data.targets.base import Sum
 from metricfit.trainers.data.targets.boxes import BoxFacts
 from metricfit.trainers.errors import DataError
 from metricfit.trainers.text import repeated
@@ -187,25 +187,14 @@ def test_pictures_of_equal_names():
 
 def test_facts_of_examples_of_many_classes():
     def prepared(count):
+        rows = Ragged.of(BoxFacts(pictures=1, most=1, classes=Counter({index: 1})).row() for index in range(count))
+
         def work():
-            total = Sum()
-            for index in range(count):
-                total.add(BoxFacts(pictures=1, most=1, classes=Counter({index: 1})))
-            assert total.total().counted == count
+            assert BoxFacts.of_rows(rows, count).counted == count
 
         return work
 
     check(prepared)
-
-
-def test_a_sum_is_that_of_all_facts_one_after_the_other():
-    rng, total, plain = np.random.default_rng(0), Sum(), None
-    for _ in range(53):
-        facts = BoxFacts(1, int(rng.integers(2)), int(rng.integers(9)), Counter(rng.integers(0, 5, 4).tolist()))
-        total.add(facts)
-        plain = facts if plain is None else plain + facts
-    found = total.total()
-    assert (found.pictures, found.empty, found.most, found.classes) == (53, plain.empty, plain.most, plain.classes)
 
 
 def test_what_is_repeated_is_named_as_before(tmp_path):

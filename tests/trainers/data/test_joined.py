@@ -70,7 +70,7 @@ def test_boxes_of_classes_of_the_same_name_become_one_class():
     joined = open_source("boxes:ab + boxes:cb", needs="boxes")
     assert joined.class_names == ("a", "b", "c")
     assert [joined.load(index).classes.tolist() for index in range(4)] == [[0, 1], [0, 1], [2, 1], [2, 1]]
-    assert joined.box_counts == [2, 2, 2, 2]
+    assert list(joined.box_counts) == [2, 2, 2, 2]
     assert most_boxes(open_source("boxes:abc + bounded:a", needs="boxes")) == 7
     assert open_source("boxes:abc + bounded:a", needs="boxes").box_counts is None
 

@@ -14,13 +14,14 @@ def class_weights(counts: np.ndarray, kind: str) -> list[float]:
     examples that have it (Eigen and Fergus, ICCV 2015, section 6.3.2), or "log", 1 / ln(1.02 + share of all pixels)
     (Paszke et al., ENet, 2016, section 5.2). A class without a pixel gets 0.
     """
-    counts = np.asarray(counts, np.float64)
-    pixels = counts.sum(axis=0)
+    # Whole numbers below 2^53, so that sums in float64 are exact in any order.
+    pixels = counts.sum(axis=0, dtype=np.float64)
     if not pixels.any():
         raise DataError("no example has a pixel of any class, so classes cannot be weighted")
     there, share = pixels > 0, pixels / pixels.sum()
     if kind == "balanced":
-        beside = (counts.sum(axis=1)[:, None] * (counts > 0)).sum(axis=0)
+        whole = counts.sum(axis=1, dtype=np.float64)
+        beside = np.array([whole[column > 0].sum() for column in counts.T])
         frequency = pixels[there] / beside[there]
         found = np.median(frequency) / frequency
     elif kind == "log":

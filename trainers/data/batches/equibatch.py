@@ -19,7 +19,8 @@ class Equibatch:
         if seed < 0:
             raise UsageError(f"seed must be 0 or more, got {seed}")
         self.seed = seed
-        self._examples = [np.flatnonzero(column) for column in np.asarray(counts).T > 0]
+        # Half of what indices usually take; they are permuted alike.
+        self._examples = [np.flatnonzero(column > 0).astype(np.int32) for column in np.asarray(counts).T]
         present = np.array([index for index, examples in enumerate(self._examples) if len(examples)], np.int64)
         if not len(present):
             raise DataError("no example has a pixel of any class, so there are no classes to cycle over")

@@ -1,31 +1,39 @@
 """The scan before the work: every example is decoded once, and what cannot be used is reported with what to do."""
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...errors import DataError
-from ...machine import workers
 from ...progress import progress
 from ...text import counted, cut
 from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
 from ..large.turns import TURNS
+from ..names import chosen
 from ..pixel_files.coding import FileCoding
 from ..sources import all_scenes, open_source
 from ..subset import Subset
 from ..targets import TARGETS
-from ..targets.base import Facts, Sum
+from ..targets.base import Facts
 from .causes import told_together
+from .in_order import in_order
+from .kept import WORTH, KeptScan
+from .looks import Looking, Looks, Told
 
 log = logging.getLogger("metricfit")
 
 DARK = 12
 """A picture without any value of so much is nearly black."""
+KEPT_EVERY = 300.0
+"""Seconds of a scan after which what was found so far is kept: who kills it loses no more."""
 _LONGEST = 600  # characters of a line about a fault
 
 
@@ -47,13 +55,13 @@ class Faults:
     total: int
     faults: list[tuple[str, str]] = field(default_factory=list)
     repaired: dict[str, int] = field(default_factory=dict)
-    repaired_in: dict[str, list[str]] = field(default_factory=dict)
-    adapted: dict[str, list[str]] = field(default_factory=dict)
+    repaired_in: dict[str, Sequence[str]] = field(default_factory=dict)
+    adapted: dict[str, Sequence[str]] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     remarks: Sequence[str] = ()
     doubts: Sequence[str] = ()
-    odd: dict[str, list[str]] = field(default_factory=dict)
+    odd: dict[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def sentences(self) -> list[str]:
@@ -108,7 +116,7 @@ class Faults:
 
 def _often(times: int, names: Sequence[str], most: int) -> str:
     """Say how often, and in which examples; these may be unknown."""
-    once = list(dict.fromkeys(names))
+    once = list(islice(dict.fromkeys(names), most + 1))
     where = f": {', '.join(once[:most])}{', ...' if len(once) > most else ''}" if once else ""
     return counted(times, "time") + where
 
@@ -126,12 +134,10 @@ def load_checked(source: Source, index: int, needs: str = "") -> Example:
 
 
 class _Look(NamedTuple):
-    """What one example is like: its repairs, what was done to it, facts by kind of target, and what is odd about it."""
+    """What one example is like: what is said of it, and rows of facts by kind of target."""
 
-    repairs: tuple[str, ...]
-    adapted: tuple[str, ...]
-    facts: dict[str, Facts]
-    odd: tuple[str, ...]
+    told: Told
+    facts: dict[str, tuple[int, ...]]
 
 
 def _odd(example: Example, file: Path | None) -> Iterator[str]:
@@ -157,8 +163,9 @@ def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
         return error
     there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
     facts = {target.name: target.facts(example, source.class_names) for target in there}
-    known = {kind: found for kind, found in facts.items() if found is not None}
-    return _Look(example.repairs, example.adapted, known, tuple(_odd(example, source.picture_file(index))))
+    rows = {kind: tuple(found.row()) for kind, found in facts.items() if found is not None}
+    odd = tuple(_odd(example, source.picture_file(index)))
+    return _Look(Told(tuple(example.repairs), tuple(example.adapted), odd), rows)
 
 
 def _in_turn(source: Source, index: int, needs: str) -> _Look | DataError:
@@ -166,43 +173,73 @@ def _in_turn(source: Source, index: int, needs: str) -> _Look | DataError:
         return _look_at(source, index, needs)
 
 
-def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
-    """Decode every example once; gives faults in their order, and what targets there are. No `needs` means all."""
+def scan(source: Source, *, needs: str = "", quiet: bool = False, cache: bool = False) -> Faults:
+    """Decode every example once; gives faults in their order, and what targets there are. No `needs` means all.
+
+    With `cache`, what an earlier scan found in files that are as they were is taken from there, and what is found now
+    is kept for the next one; see `kept.scans_folder`.
+    """
+    kept = KeptScan.of(source, needs, quiet=quiet) if cache else None
+    looks = _looked_at(source, needs, quiet, kept)
     found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
     found.class_names, found.remarks = source.class_names, tuple(source.notes)
-    sums: dict[str, Sum] = {}
-    with ThreadPoolExecutor(workers()) as pool:
-        looks = pool.map(lambda index: _in_turn(source, index, needs), range(len(source)))
-        title = f"scan {source.name}"
-        shown = progress(looks, desc=title, total=len(source), unit="image", quiet=quiet, delay=0.5, leave=False)
-        for look, name in zip(shown, source.names):
-            if isinstance(look, DataError):
-                found.faults.append((name, str(look)))
-                continue
-            repairs, adapted, there, odd = look
-            for kind in odd:
-                found.odd.setdefault(kind, []).append(name)
-            for kind in adapted:
-                found.adapted.setdefault(kind, []).append(name)
-            for kind in repairs:
-                found.repaired[kind] = found.repaired.get(kind, 0) + 1
-                found.repaired_in.setdefault(kind, []).append(name)
-            for kind, facts in there.items():
-                sums.setdefault(kind, Sum()).add(facts)
-    found.facts = {kind: facts.total() for kind, facts in sums.items()}
+    names = source.names
+    found.faults += [(names[index], sentence) for index, sentence in looks.faults.items()]
+    where: dict[tuple[str, str], list[np.ndarray]] = {}
+    for told, indices in looks.groups():
+        for field_name, kinds in told._asdict().items():
+            for kind in kinds:
+                where.setdefault((field_name, kind), []).append(indices)
+    for (field_name, kind), groups in where.items():
+        indices = np.sort(np.concatenate(groups))
+        if field_name == "repairs":
+            found.repaired[kind] = found.repaired.get(kind, 0) + len(indices)
+            found.repaired_in[kind] = chosen(names, indices)
+        else:
+            getattr(found, field_name)[kind] = chosen(names, indices)
+    known = {kind: rows for kind, rows in looks.facts.items() if len(rows.values)}
+    first = {kind: int(np.argmax(rows.lengths > 0)) for kind, rows in known.items()}
+    for kind in sorted(known, key=lambda kind: first[kind]):
+        there = np.flatnonzero(known[kind].lengths)
+        found.facts[kind] = TARGETS[kind].of_rows(known[kind].take(there), source.class_names)
     found.doubts = source.doubts()
     return found
+
+
+def _looked_at(source: Source, needs: str, quiet: bool, kept: KeptScan | None) -> Looks:
+    """Look at all examples that are not known; what was found is kept, also where the scan is ended early."""
+    known = kept.known() if kept else Looks.none(len(source))
+    missing, looking = np.flatnonzero(known.told < 0).tolist(), Looking(len(source))
+    found = in_order(lambda index: _in_turn(source, index, needs), missing)
+    shown = {"desc": f"scan {source.name}", "total": len(missing), "unit": "image", "leave": False}
+    begun = time.monotonic()
+    try:
+        for index, look in zip(missing, progress(found, quiet=quiet, delay=0.5, **shown)):
+            if isinstance(look, DataError):
+                looking.fault(index, str(look))
+            else:
+                looking.add(index, *look)
+            if kept and time.monotonic() - begun > KEPT_EVERY:
+                kept.keep(known.under(looking.looks()))
+                begun = time.monotonic()
+    finally:
+        looks = known.under(looking.looks())
+        if kept and time.monotonic() - begun > WORTH:
+            kept.keep(looks)
+    return looks
 
 
 def usable(source: Source, faults: Faults, left_out: Sequence[str] | None = None) -> Source:
     """Take the examples of a source in which a scan found no fault; or all but those that were once left out."""
     bad = {name for name, _ in faults.faults} if left_out is None else set(left_out)
-    good: Sequence[int] = [index for index, name in enumerate(source.names) if name not in bad]
-    if not good:
+    good = np.ones(len(source), bool)
+    if bad:
+        good = np.fromiter((name not in bad for name in source.names), bool, len(source))
+    if not good.any():
         raise DataError(f"none of the {counted(len(source), 'example')} can be used\n{faults.report(5)}")
-    kept = source if len(good) == len(source) else Subset(source, good)
+    kept = source if good.all() else Subset(source, np.flatnonzero(good))
     # Also those that are not there any more: they must not come back either.
-    kept.left_out = [name for name in source.names if name in bad] if left_out is None else tuple(left_out)
+    kept.left_out = tuple(chosen(source.names, np.flatnonzero(~good))) if left_out is None else tuple(left_out)
     return kept
 
 
@@ -216,6 +253,7 @@ def checked_source(
     coding: LabelCoding | None = None,
     files: FileCoding | None = None,
     left_out: Sequence[str] | None = None,
+    cache: bool = True,
 ) -> Source:
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
@@ -227,6 +265,7 @@ def checked_source(
         files: how masks and labels are written in files.
         left_out: the names of what was left out when a training began that goes on now: with `skip_bad` the others
             keep their places, also where one has turned bad since. None leaves out what is faulty now.
+        cache: whether an earlier scan may tell of files that are as they were, and this one is kept; see `scan`.
 
     Raises:
         UsageError: there is no such source.
@@ -240,7 +279,7 @@ def checked_source(
     if all_scenes(text):
         # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
         return source
-    faults = scan(source, needs=needs, quiet=quiet)
+    faults = scan(source, needs=needs, quiet=quiet, cache=cache)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults, left_out)
     if faults.faults:

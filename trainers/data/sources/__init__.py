@@ -1,6 +1,7 @@
 """The kinds of sources. `open_source("folder:photos:train")` parses, looks the kind up in `SOURCES` and opens it."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,7 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
         ]
         raise UsageError(f"{name} sources hold {holds}, not {PLURALS[needs]}: use {', '.join(others)} for these")
     files = files or FileCoding()
+    since = time.time_ns()
     source = kind.open(rest, needs, files) if kind.coded else kind.open(rest, needs)
-    source.files = files
+    source.files, source.since = files, since
     return source

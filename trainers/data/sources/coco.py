@@ -1,7 +1,7 @@
 """Boxes, or class maps drawn of outlines, in the layout of COCO's instances: `coco:IMAGES,JSON`."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -118,6 +118,28 @@ class CocoSource(Source):
         """See `Source`."""
         path = self._paths[index]
         return path if isinstance(path, Path) else None
+
+    def reading(self) -> object:
+        """See `Source`."""
+        return self._with_boxes, self._drawn, self._classes, self.files
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """See `Source`."""
+        path = self._paths[index]
+        return () if isinstance(path, DataError) else (str(path),)
+
+    def files_of_all(self) -> Sequence[str]:
+        """See `Source`."""
+        return (str(self._path),)
+
+    def learnt(self) -> Mapping[str, np.ndarray]:
+        """See `Source`: the sizes of pictures, (0, 0) where not known."""
+        return {"sizes": np.array([record.seen or (0, 0) for record in self._records], np.int32).reshape(-1, 2)}
+
+    def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
+        """See `Source`."""
+        for index, (height, width) in zip(indices.tolist(), learnt["sizes"].tolist()):
+            self._records[index].seen = (height, width) if height else None
 
     def doubts(self) -> list[str]:
         """See `Source`."""

@@ -113,6 +113,18 @@ class FolderSource(Source):
         """See `Source`; of a picture with its mask in its alpha there is none."""
         return self._images[index][1] if self._picture is read_seen else None
 
+    def reading(self) -> object:
+        """See `Source`."""
+        return self._kind, self._read, self._picture, self.files
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """See `Source`."""
+        key, path = self._images[index]
+        images, partners = self._files[key], self._partners.get(key, [])
+        if self._read is None:
+            return (str(path),)
+        return (str(path), str(partners[0])) if len(images) == len(partners) == 1 else ()
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         (key, path), name = self._images[index], self.names[index]

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import UsageError
 from ..classes import with_class_names
 from ..example import SEPARATOR, Example, Source
+from ..names import Names
 
 
 class JoinedSource(Source):
@@ -20,7 +21,7 @@ class JoinedSource(Source):
         self.class_names = tuple(class_names)
         self._parts = [with_class_names(source, class_names) for source in sources] if renumber else list(sources)
         self.name = SEPARATOR.join(source.name for source in sources)
-        self.names = [f"{source.name}/{name}" for source in sources for name in source.names]
+        self.names = Names(f"{source.name}/{name}" for source in sources for name in source.names)
         self._ends = np.cumsum([len(source) for source in sources])
         self.structural_faults = tuple(
             (f"{source.name}/{name}", sentence) for source in sources for name, sentence in source.structural_faults
@@ -29,12 +30,13 @@ class JoinedSource(Source):
         self.notes = tuple(f"{source.name}: {note}" for source in sources for note in source.notes)
         self.recognised = tuple(line for source in sources for line in source.recognised)
         counts = [source.box_counts for source in self._parts]
-        known = [each for each in counts if each is not None]
+        known = [np.asarray(each, np.int64) for each in counts if each is not None]
         if len(known) == len(counts):
-            self.box_counts = [count for each in known for count in each]
+            self.box_counts = np.concatenate(known)
         bounds = [_bound(source) for source in self._parts]
         self.box_bound = None if None in bounds else max(bound for bound in bounds if bound is not None)
         self.repaired = dict(sum((Counter(source.repaired) for source in sources), Counter()))
+        self.since = min(source.since for source in sources)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -54,6 +56,38 @@ class JoinedSource(Source):
         """As the sources have them."""
         return [doubt for source in self._parts for doubt in source.doubts()]
 
+    def reading(self) -> object:
+        """As all of the sources have it, where they do."""
+        readings = [source.reading() for source in self._parts]
+        return None if None in readings else ("joined", self.name, readings)
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """As its source has them."""
+        source, within = self._find(index)
+        return source.files_of(within)
+
+    def files_of_all(self) -> Sequence[str]:
+        """As the sources have them."""
+        return [file for source in self._parts for file in source.files_of_all()]
+
+    def learnt(self) -> Mapping[str, np.ndarray]:
+        """As the sources have it, with zeros where one of them has nothing of the kind."""
+        found: dict[str, np.ndarray] = {}
+        for part, source in enumerate(self._parts):
+            for name, values in source.learnt().items():
+                whole = found.setdefault(name, np.zeros((len(self), *values.shape[1:]), values.dtype))
+                whole[self._ends[part] - len(source) : self._ends[part]] = values
+        return found
+
+    def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
+        """As the sources do."""
+        for part, source in enumerate(self._parts):
+            within = indices - (self._ends[part] - len(source))
+            own = (within >= 0) & (within < len(source))
+            known = {name: learnt[name][own] for name in source.learnt() if name in learnt}
+            if own.any() and known:
+                source.recall(within[own], known)
+
     def load(self, index: int) -> Example:
         """See `Source`."""
         index = range(len(self))[index]
@@ -68,7 +102,7 @@ class JoinedSource(Source):
 def _bound(source: Source) -> int | None:
     """Give the most boxes that any example can have, where that or the counts are known."""
     if source.box_bound is None and source.box_counts is not None:
-        return max(source.box_counts, default=0)
+        return int(np.max(source.box_counts, initial=0))
     return source.box_bound
 
 

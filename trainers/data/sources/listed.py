@@ -26,6 +26,11 @@ class Listed(Subset):
         self.name, self.structural_faults = name, faults
         self.recognised, self.ignores, self.notes = source.recognised, source.ignores, source.notes
 
+    def reading(self) -> object:
+        """As the source has it: another list chooses other names, and changes nothing in them."""
+        reading = self.source.reading()
+        return None if reading is None else ("listed", self.name, reading)
+
 
 def without_list(text: str) -> tuple[str, Path | None]:
     """Tell a source and the list behind it apart, where there is one."""

@@ -1,7 +1,5 @@
 """What is known about pictures and learnt from them: taken out of examples, checked, fitted, varied, drawn."""
 
-import functools
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from ...errors import DataError
 from ..augmentation.settings import ColourSettings
 from ..example import Example, Source
 from ..fit import fit_image, fit_labels
+from ..ragged import Ragged
 
 Arrays = tuple[np.ndarray, ...]
 SettingsT = TypeVar("SettingsT", bound=ColourSettings)
@@ -32,11 +31,16 @@ class Array:
 
 
 class Facts(ABC):
-    """What a scan finds out about one kind of target; those of more examples are added up."""
+    """What a scan finds out about one kind of target: of an example, or of all of them, added up from their rows."""
 
     @abstractmethod
-    def __add__(self, other: Self) -> Self:
-        """Give the facts of the examples of both."""
+    def row(self) -> Sequence[int]:
+        """Write the facts of one example as whole numbers, at least one."""
+
+    @classmethod
+    @abstractmethod
+    def of_rows(cls, rows: Ragged, classes: int) -> Self:
+        """Add up the facts of examples, a row each, whose source has so many classes."""
 
     def line(self, class_names: Sequence[str]) -> str:
         """Say what there is, in one line; empty where there is nothing to say."""
@@ -54,24 +58,6 @@ class Facts(ABC):
     @abstractmethod
     def hopeless(self) -> bool:
         """Whether there is nothing to be learnt from all of them together."""
-
-
-class Sum:
-    """Adds up the facts of many examples, always those of as many: each addition goes through all classes."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[int, Any]] = []
-
-    def add(self, facts: Facts) -> None:
-        """Take in the facts of one more example."""
-        count, added = 1, facts
-        while self._parts and self._parts[-1][0] == count:
-            added, count = self._parts.pop()[1] + added, 2 * count
-        self._parts.append((count, added))
-
-    def total(self) -> Any:
-        """Give the sum, of at least one."""
-        return functools.reduce(operator.add, (facts for _, facts in self._parts))
 
 
 class Target(ABC, Generic[SettingsT]):
@@ -155,6 +141,10 @@ class Target(ABC, Generic[SettingsT]):
     @abstractmethod
     def facts(self, example: Example, class_names: Sequence[str]) -> Facts | None:
         """Look at a checked example that has the target; None where it says nothing."""
+
+    @abstractmethod
+    def of_rows(self, rows: Ragged, class_names: Sequence[str]) -> Facts:
+        """Add up the facts of examples, given as `Facts.row` writes them."""
 
     @abstractmethod
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:

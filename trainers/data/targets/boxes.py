@@ -14,6 +14,7 @@ from ..augmentation.boxes import augment_boxes
 from ..augmentation.settings import BoxAugmentation
 from ..example import Example, Source, ignored_boxes
 from ..fit import fit_boxes, fit_image, fit_scale, unfit_boxes
+from ..ragged import Ragged
 from .base import Array, Arrays, Facts, Target, absent_note, listed
 from .drawing import OUTLINE, TINT, dashed
 
@@ -38,15 +39,30 @@ class BoxFacts(Facts):
         """The number of boxes that train and count."""
         return sum(self.classes.values())
 
-    def __add__(self, other: "BoxFacts") -> "BoxFacts":
-        return BoxFacts(
-            self.pictures + other.pictures,
-            self.empty + other.empty,
-            max(self.most, other.most),
-            self.classes + other.classes,
-            self.ignored + other.ignored,
-            self.tiny + other.tiny,
-            self.identical + other.identical,
+    def row(self) -> list[int]:
+        """See `Facts`: boxes, ignored, tiny, identical ones, then of each class that is there its number and boxes."""
+        numbers = [number for pair in sorted(self.classes.items()) for number in pair]
+        return [self.most, self.ignored, self.tiny, self.identical, *numbers]
+
+    @classmethod
+    def of_rows(cls, rows: Ragged, classes: int) -> "BoxFacts":
+        """See `Facts`."""
+        heads = rows.starts[:, None] + np.arange(4)
+        boxes, ignored, tiny, identical = rows.values[heads].T
+        rest = np.ones(len(rows.values), bool)
+        rest[heads] = False
+        numbers, counts = rows.values[rest].reshape(-1, 2).T
+        there, places = np.unique(numbers, return_inverse=True)
+        sums = np.zeros(len(there), np.int64)
+        np.add.at(sums, places, counts)
+        return cls(
+            pictures=len(rows),
+            empty=int((boxes == 0).sum()),
+            most=int(boxes.max(initial=0)),
+            classes=Counter(dict(zip(there.tolist(), sums.tolist()))),
+            ignored=int(ignored.sum()),
+            tiny=int(tiny.sum()),
+            identical=int(identical.sum()),
         )
 
     def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
@@ -147,7 +163,7 @@ class BoxTarget(Target[BoxAugmentation]):
             raise UsageError(f"max_boxes must be at least 1, got {wanted}")
         if len(source) and source.box_counts is not None:
             fullest = int(np.argmax(source.box_counts))
-            _check_room(source, fullest, source.box_counts[fullest], wanted)
+            _check_room(source, fullest, int(source.box_counts[fullest]), wanted)
         return wanted
 
     def check_room(self, source: Source, index: int, parts: Arrays, room: int) -> None:
@@ -203,6 +219,10 @@ class BoxTarget(Target[BoxAugmentation]):
             identical=len(counting) - len(np.unique(counting, axis=0)),
         )
 
+    def of_rows(self, rows: Ragged, class_names: Sequence[str]) -> BoxFacts:
+        """See `Target`."""
+        return BoxFacts.of_rows(rows, len(class_names))
+
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
         """Say how many boxes there are, and how many of them do not count."""
         count, ignored = len(self.values(example)), int(ignored_boxes(example).sum())
@@ -233,7 +253,7 @@ def _check_room(source: Source, index: int, count: int, room: int) -> None:
 def most_boxes(source: Source) -> int:
     """Count the boxes, as written, of the example that has most; cheap with a source's `box_counts` or `box_bound`."""
     if source.box_counts is not None:
-        return int(max(source.box_counts, default=0))
+        return int(np.max(source.box_counts, initial=0))
     if source.box_bound is not None:
         return source.box_bound
     target = BoxTarget()

@@ -11,6 +11,7 @@ from ..augmentation.settings import LabelAugmentation
 from ..example import IGNORE, Example
 from ..fit import unfit_scores
 from ..images import check_sizes, counts_of_bytes, different, resize_mask
+from ..ragged import Ragged
 from .base import Arrays, Facts, PixelTarget, absent_note, listed
 from .drawing import has_background, hatch_ignored, tint
 
@@ -30,14 +31,21 @@ class LabelFacts(Facts):
         """The number of pixels that train and count."""
         return int(self.pixels.sum())
 
-    def __add__(self, other: "LabelFacts") -> "LabelFacts":
-        return LabelFacts(
-            self.pixels + other.pixels,
-            self.pictures + other.pictures,
-            self.ignored + other.ignored,
-            self.total + other.total,
-            self.empty + other.empty,
-        )
+    def row(self) -> list[int]:
+        """See `Facts`: ignored pixels, then of each class that is there its number and its pixels."""
+        there = np.flatnonzero(self.pixels)
+        return [self.ignored, *np.column_stack([there, self.pixels[there]]).ravel().tolist()]
+
+    @classmethod
+    def of_rows(cls, rows: Ragged, classes: int) -> "LabelFacts":
+        """See `Facts`."""
+        first = np.zeros(len(rows.values), bool)
+        first[rows.starts] = True
+        numbers, pixels = rows.values[~first].reshape(-1, 2).T
+        sums = np.zeros(classes, np.int64)
+        np.add.at(sums, numbers, pixels)
+        pictures = np.bincount(numbers, minlength=classes).astype(np.int64)
+        return cls(sums, pictures, int(rows.values[first].sum()), len(rows), int((rows.lengths == 1).sum()))
 
     def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
         """Give the shares of the pixels."""
@@ -80,8 +88,14 @@ class NamelessFacts(Facts):
 
     values: frozenset[int]
 
-    def __add__(self, other: "NamelessFacts") -> "NamelessFacts":
-        return NamelessFacts(self.values | other.values)
+    def row(self) -> list[int]:
+        """See `Facts`: the values."""
+        return sorted(self.values)
+
+    @classmethod
+    def of_rows(cls, rows: Ragged, classes: int) -> "NamelessFacts":
+        """See `Facts`."""
+        return cls(frozenset(np.unique(rows.values).tolist()))
 
     def notes(self, class_names: Sequence[str]) -> list[str]:
         """See `Facts`."""
@@ -134,6 +148,10 @@ class LabelTarget(PixelTarget[LabelAugmentation]):
             return NamelessFacts(frozenset(np.flatnonzero(values).tolist()))
         pixels = values[: len(class_names)].astype(np.int64)
         return LabelFacts(pixels, (pixels > 0).astype(np.int64), int(values[IGNORE]), 1, int(not pixels.any()))
+
+    def of_rows(self, rows: Ragged, class_names: Sequence[str]) -> LabelFacts | NamelessFacts:
+        """See `Target`."""
+        return (LabelFacts if class_names else NamelessFacts).of_rows(rows, len(class_names))
 
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
         """Say how many classes are seen; a background is none."""

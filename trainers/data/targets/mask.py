@@ -12,6 +12,7 @@ from ..augmentation.settings import Augmentation
 from ..example import IGNORE, Example
 from ..fit import fitted_size
 from ..images import check_sizes, resize_map, resize_mask
+from ..ragged import Ragged
 from .base import Arrays, Facts, PixelTarget
 from .drawing import OUTLINE, TINT, hatch_ignored, tint
 
@@ -24,8 +25,15 @@ class MaskFacts(Facts):
     empty: int
     full: int
 
-    def __add__(self, other: "MaskFacts") -> "MaskFacts":
-        return MaskFacts(self.masks + other.masks, self.empty + other.empty, self.full + other.full)
+    def row(self) -> tuple[int, ...]:
+        """See `Facts`: empty, full."""
+        return self.empty, self.full
+
+    @classmethod
+    def of_rows(cls, rows: Ragged, classes: int) -> "MaskFacts":
+        """See `Facts`."""
+        empty, full = rows.values.reshape(-1, 2).sum(axis=0).tolist()
+        return cls(len(rows), empty, full)
 
     def by_class(self, class_names: Sequence[str]) -> dict[str, str]:
         """Count the masks without a salient pixel."""
@@ -89,6 +97,10 @@ class MaskTarget(PixelTarget[Augmentation]):
         mask = self.values(example)
         salient = bool((mask == 1).any())
         return MaskFacts(masks=1, empty=int(not salient), full=int(salient and not (mask == 0).any()))
+
+    def of_rows(self, rows: Ragged, class_names: Sequence[str]) -> MaskFacts:
+        """See `Target`."""
+        return MaskFacts.of_rows(rows, len(class_names))
 
     def caption(self, example: Example, class_names: Sequence[str]) -> list[str]:
         """Say which share of the pixels that count is salient."""

@@ -88,6 +88,20 @@ class AnnotatedSource(Source):
         picture = self._pictures[index].picture
         return picture if isinstance(picture, Path) else None
 
+    def reading(self) -> object:
+        """See `Source`."""
+        return self._with_boxes, self._first_pixel, self.class_names, self.files
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """See `Source`; a picture that is no file lies in that of its annotation."""
+        one = self._pictures[index]
+        said = one.annotation.file if isinstance(one.annotation, Annotation) else None
+        # What a list writes in another case of letters is said by no file of its own.
+        if one.recased or not any(isinstance(file, Path) for file in (one.picture, said)):
+            return ()
+        files = [one.picture, said] if self._with_boxes or not isinstance(one.picture, Path) else [one.picture]
+        return tuple(dict.fromkeys(str(file) for file in files if isinstance(file, Path)))
+
     def doubts(self) -> list[str]:
         """See `Source`."""
         written = ((box.tolist(), one.size, np.nan) for one in self._read if not one.shares for box in one.boxes)

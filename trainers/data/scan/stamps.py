@@ -1,0 +1,96 @@
+"""By what files are known again: their paths, sizes and times, brought to two numbers for each example."""
+
+import os
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...machine import workers
+from ...progress import progress
+from ..example import Source
+
+MARGIN = 2 * 10**9
+"""Nanoseconds: file systems tell times only so exactly (FAT). What was changed a moment before it was read can be
+changed again without its times showing it, so what is as young as that is never taken as known."""
+
+_AT_ONCE = 2000
+_SALTS = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)
+
+
+@dataclass(frozen=True, eq=False)
+class Stamps:
+    """What the files of examples look like from outside.
+
+    Attributes:
+        marks: uint64 [n, 2], from the paths, sizes and times of all files of each example; other files, other marks.
+        newest: int64 [n], the latest time in nanoseconds at which one of them, or its folder entry, was changed; the
+            end of time for examples whose files are not known.
+    """
+
+    marks: np.ndarray
+    newest: np.ndarray
+
+    def settled(self, since: int) -> np.ndarray:
+        """Tell which examples, bool [n], were surely not changed after the time `since`, and shortly before it."""
+        return np.asarray(self.newest < since - MARGIN)
+
+
+def stamps_of(source: Source, *, quiet: bool = False) -> Stamps:
+    """Look at the files of all examples of a source, without opening them."""
+    starts = range(0, len(source), _AT_ONCE)
+    shown: dict[str, Any] = {"desc": f"look for changes in {source.name}", "total": len(source), "unit": "image"}
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    with ThreadPoolExecutor(workers()) as pool, progress(quiet=quiet, delay=2, leave=False, **shown) as bar:
+        for part in pool.map(lambda start: _looked_at(source, start, min(start + _AT_ONCE, len(source))), starts):
+            parts.append(part)
+            bar.update(len(part[0]))
+    marks = [marks for marks, _ in parts] or [np.zeros((0, 2), np.uint64)]
+    return Stamps(np.concatenate(marks), np.concatenate([newest for _, newest in parts] or [np.zeros(0, np.int64)]))
+
+
+def _looked_at(source: Source, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    # A relative path is another one in another folder.
+    here = zlib.crc32(os.fsencode(os.getcwd()))
+    numbers: list[int] = []
+    lengths: list[int] = []
+    for index in range(start, end):
+        files = source.files_of(index)
+        for file in files:
+            try:
+                found = os.stat(file)
+                facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            except OSError:
+                facts = (-1, -1, np.iinfo(np.int64).max)
+            numbers += (zlib.crc32(os.fsencode(file), 0 if os.path.isabs(file) else here), *facts)
+        lengths.append(len(files))
+    table = np.array(numbers, np.int64).reshape(-1, 4)
+    count = np.array(lengths, np.int64)
+    ends = np.cumsum(count)
+    newest = np.full(len(count), np.iinfo(np.int64).max)
+    there = count > 0
+    newest[there] = np.maximum.reduceat(table[:, 2:].max(axis=1), (ends - count)[there]) if there.any() else 0
+    return _marks(table, ends - count, ends), newest
+
+
+def _marks(table: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Bring the rows int64 [m, 4] of each example's files, from start to end, to two numbers: uint64 [n, 2]."""
+    places = np.arange(len(table)) - np.repeat(starts, ends - starts)
+    found = np.empty((len(ends), 2), np.uint64)
+    for number, salt in enumerate(_SALTS):
+        mixed = _mixed(places.astype(np.uint64) + salt)
+        for column in table.T:
+            mixed = _mixed(mixed ^ column.astype(np.uint64))
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+        found[:, number] = sums[ends] - sums[starts]
+    return found
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """Spread each number over all of its bits (Steele et al., SplitMix, OOPSLA 2014, figure 15)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(values ^ (values >> np.uint64(31)))
