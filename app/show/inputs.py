@@ -15,7 +15,7 @@ import numpy as np
 
 from ...trainers.data.example import Ids, Source
 from ...trainers.data.images import PICTURE_SUFFIXES, Seen, picture_files, read_image, read_seen
-from ...trainers.data.listing import no_pictures, passed_over, surroundings
+from ...trainers.data.listing import no_pictures, passed_over, passed_over_in, surroundings
 from ...trainers.data.pixel_files.coding import FileCoding
 from ...trainers.data.sources import FORMS, SOURCES, open_source
 from ...trainers.errors import DataError, MetricfitError, UsageError, first_line
@@ -250,7 +250,7 @@ def _image_of(source: Source, index: int, repairs: list[str]) -> np.ndarray:
 def _in_folder(folder: Path, with_videos: bool) -> list[Path]:
     for place in (folder, folder / "images"):
         if place.is_dir() and picture_files(place):
-            for sentence in passed_over(place.iterdir(), place):
+            for sentence in passed_over_in(place):
                 log.warning("%s", sentence)
             # Links to nothing and others called so come along, to be named among what failed.
             return sorted(path for path in place.iterdir() if is_picture(path) and not path.name.startswith("."))

@@ -28,6 +28,7 @@ from .large.limit import check_megapixels
 from .large.png_bands import NotByBands, opened_bytes, png_bands, png_orientation, read_header
 from .large.reduction import Size, band_rows, by_bands, reduction
 from .large.turns import TURNS
+from .paths import Paths, files_called
 from .pixel_files.coding import FileCoding
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
@@ -41,13 +42,9 @@ PICTURE_SUFFIXES = (
 """What a folder's pictures are recognised by, in any case of letters."""
 
 
-def picture_files(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> Paths:
     """List a folder's pictures by name, without hidden files."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    return files_called(folder, PICTURE_SUFFIXES)
 
 
 def over_white(image: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from ..errors import DataError
 from ..text import folded
 from .decoding import HEIF_SUFFIXES, RAW_SUFFIXES
 from .images import PICTURE_SUFFIXES
+from .paths import entries, files_called
 
 _REMEDIES = {
     HEIF_SUFFIXES: "HEIC with pip install 'metricfit[heic]', or save them as JPEG",
@@ -29,16 +30,17 @@ _REMEDIES = {
 """Endings of what holds a picture and is not read here -> what to do."""
 
 
+def unread_endings() -> tuple[str, ...]:
+    """Give the endings of files that hold pictures and are not read."""
+    return tuple(suffix for suffixes in _REMEDIES for suffix in suffixes if suffix not in PICTURE_SUFFIXES)
+
+
 def passed_over(paths: Iterable[Path], where: object) -> tuple[str, ...]:
     """Say in a sentence, if there is need, which files hold pictures and are not read, and what to do about them."""
     remedies = {suffix: text for suffixes, text in _REMEDIES.items() for suffix in suffixes}
+    unread = unread_endings()
     found = sorted(
-        path
-        for path in paths
-        if (suffix := path.suffix.lower()) in remedies
-        and suffix not in PICTURE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
+        path for path in paths if path.suffix.lower() in unread and not path.name.startswith(".") and path.is_file()
     )
     if not found:
         return ()
@@ -48,11 +50,17 @@ def passed_over(paths: Iterable[Path], where: object) -> tuple[str, ...]:
     return (f"{files} not read in {where}: {names} ({advice})",)
 
 
-def broken_links(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """Give the faults (name, sentence) of links that are called like pictures and lead nowhere."""
-    found = sorted(path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES and is_broken_link(path))
+def passed_over_in(folder: Path) -> tuple[str, ...]:
+    """Say the same of the files of a folder."""
+    return passed_over(files_called(folder, unread_endings()), folder)
+
+
+def broken_links(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Give the faults (name, sentence) of links in a folder that are called like pictures and lead nowhere."""
+    links = (entry for entry in entries(folder, PICTURE_SUFFIXES) if entry.is_symlink())
+    found = sorted(entry.path for entry in links if is_broken_link(Path(entry.path)))
     text = "{} is a link to {}, and there is nothing: bring the picture there, or remove the link"
-    return tuple((path.name, text.format(path, os.readlink(path))) for path in found)
+    return tuple((os.path.basename(path), text.format(path, os.readlink(path))) for path in found)
 
 
 def is_broken_link(path: Path) -> bool:
@@ -83,6 +91,6 @@ def no_pictures(folder: Path) -> DataError:
     """Say that a folder holds no picture that can be read, and what it holds instead."""
     return DataError(
         f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}); {contents(folder)}"
-        + "".join(f"; {sentence}" for sentence in passed_over(folder.iterdir(), folder))
+        + "".join(f"; {sentence}" for sentence in passed_over_in(folder))
         + ": give the folder that holds them"
     )

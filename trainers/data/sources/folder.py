@@ -1,22 +1,24 @@
 """Pictures and masks in folders: `folder:PATH[:SPLIT]`."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...errors import DataError, UsageError
-from ...text import composed
 from ..classes import MOST_CLASSES, read_class_names
 from ..example import Example, Source, example_of
 from ..images import Seen, picture_files, read_seen
-from ..listing import broken_links, contents, no_pictures, passed_over, surroundings
+from ..listing import broken_links, contents, no_pictures, passed_over_in, surroundings
+from ..names import Names
 from ..pixel_files.base import PixelReader
 from ..pixel_files.coding import FileCoding
 from ..pixel_files.colours import read_colours
 from ..pixel_files.labels import LabelReader
 from ..pixel_files.masks import MaskReader
-from .layouts.names import PLAIN, Affixes, find_affixes
+from .grouped import Grouped, by_stem
+from .layouts.names import PLAIN, find_affixes
 from .lists import read_list, stem_of
 
 PARTNERS = {"mask": "masks", "labels": "labels"}
@@ -26,19 +28,6 @@ SALIENCY = ("background", "salient")
 
 CLASS_FILES = ("classes.txt", "codes.txt")
 """What lists the names of classes, a line for each value; fastai's copy of CamVid has codes.txt."""
-
-
-def by_stem(paths: Iterable[Path], affixes: Affixes = PLAIN[0]) -> dict[str, list[Path]]:
-    """Give the files of each stem, without what surrounds it, in their order."""
-    return by_key(paths, lambda path: affixes.key(composed(path.stem)))
-
-
-def by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
-    """Give the files of each key, in their order."""
-    grouped: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        grouped[key(path)].append(path)
-    return grouped
 
 
 class FolderSource(Source):
@@ -68,68 +57,92 @@ class FolderSource(Source):
         """
         self.name, self.class_names = name, tuple(class_names)
         self._kind, self._read, self._wanted, self._picture = needs, read, wanted, picture
-        self._files, self._partners = images, partners or {}
-        chosen = list(images)
-        folders = sorted({path.parent for paths in images.values() for path in paths})
+        pictures, others = Grouped.of(images), Grouped.of(partners or {})
+        folders = pictures.paths.parents()
+        keys, numbers = pictures.names, np.arange(len(pictures))
         if listed is not None:
             # A stem may itself contain a dot: the whole entry is tried before its ending is cut off.
             entries, self.structural_faults = read_list(
-                listed, lambda entry: next((stem for stem in (entry, stem_of(entry)) if stem in images), None)
+                listed, lambda entry: next((stem for stem in (entry, stem_of(entry)) if stem in pictures), None)
             )
-            chosen = list(entries)
+            keys = Names(entries)
+            numbers = pictures.numbers_of(entries, len(entries))
         else:
             self.structural_faults = tuple(
                 (path.name, f"{needs} {path} has no image of the same name: add the image, or remove the file")
-                for key, paths in self._partners.items()
-                for path in paths
-                if key not in images
-            ) + tuple(fault for folder in folders for fault in broken_links(folder.iterdir()))
-        self.notes = tuple(note for folder in folders for note in passed_over(folder.iterdir(), folder))
-        self._images = [(key, path) for key in chosen for path in images[key]]
-        self.names = [key if len(images[key]) == 1 else key + path.suffix for key, path in self._images]
+                for key in others
+                if key not in pictures
+                for path in others[key]
+            ) + tuple(fault for folder in folders for fault in broken_links(folder))
+        self.notes = tuple(note for folder in folders for note in passed_over_in(folder))
+        self._pair(pictures, others, keys, numbers)
+
+    def _pair(self, images: Grouped, partners: Grouped, keys: Names, numbers: np.ndarray) -> None:
+        """Lay the pictures of keys, which have these numbers among all, beside their partners, in arrays."""
+        counts = np.diff(images.ends, prepend=0)[numbers]
+        places = images.ends[numbers] - counts
+        if (counts > 1).any():
+            within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            places, keys = np.repeat(places, counts) + within, keys.take(np.repeat(np.arange(len(keys)), counts))
+        self._images, self._keys = images.paths.take(places), keys
+        # All files of a key that has several: no pair can be told from them.
+        self._rivals: dict[int, list[Path]] = {}
+        twins = np.flatnonzero(np.repeat(counts, counts) > 1)
+        if len(twins):
+            several = {index: keys[index] for index in twins.tolist()}
+            self._rivals = {index: list(images[key]) for index, key in several.items()}
+            endings = {index: self._images[index].suffix for index in several}
+            self.names = Names(key + endings.get(index, "") for index, key in enumerate(keys))
+        else:
+            self.names = keys
+        others = partners.numbers_of(keys, len(keys))
+        self._partners, there = partners.paths, np.flatnonzero(others >= 0)
+        self._partner_of = np.full(len(keys), -1, np.int32)
+        starts = partners.ends - np.diff(partners.ends, prepend=0)
+        self._partner_of[there] = starts[others[there]]
+        many = there[(partners.ends - starts)[others[there]] > 1]
+        for index in many.tolist():
+            self._rivals.setdefault(index, list(partners[keys[index]]))
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def _partner(self, key: str, path: Path) -> Path:
-        images, partners = self._files[key], self._partners.get(key, [])
-        for paths in (images, partners):
-            if len(paths) > 1:
-                others = " and ".join(other.name for other in paths[1:])
-                raise DataError(
-                    f"{paths[0]} and {others} share the stem {key}, so pairs cannot be told: "
-                    "keep one, and remove or rename the rest"
-                )
-        if not partners:
-            wanted = self._wanted.replace("*", key)
-            raise DataError(f"image {path} has no {self._kind} {wanted}: add it, or remove the image")
-        return partners[0]
+    def _partner(self, index: int) -> Path:
+        if rivals := self._rivals.get(index):
+            others = " and ".join(other.name for other in rivals[1:])
+            raise DataError(
+                f"{rivals[0]} and {others} share the stem {self._keys[index]}, so pairs cannot be told: "
+                "keep one, and remove or rename the rest"
+            )
+        if self._partner_of[index] < 0:
+            wanted = self._wanted.replace("*", self._keys[index])
+            raise DataError(f"image {self._images[index]} has no {self._kind} {wanted}: add it, or remove the image")
+        return self._partners[int(self._partner_of[index])]
 
     def partner_name(self, index: int) -> str:
         """See `Source`; raises DataError where there is no such file, or more than one."""
-        return str(self._partner(*self._images[index]))
+        return str(self._partner(index))
 
     def picture_file(self, index: int) -> Path | None:
         """See `Source`; of a picture with its mask in its alpha there is none."""
-        return self._images[index][1] if self._picture is read_seen else None
+        return self._images[index] if self._picture is read_seen else None
 
     def reading(self) -> object:
         """See `Source`."""
         return self._kind, self._read, self._picture, self.files
 
     def files_of(self, index: int) -> Sequence[str]:
-        """See `Source`."""
-        key, path = self._images[index]
-        images, partners = self._files[key], self._partners.get(key, [])
+        """See `Source`; where pairs cannot be told, nothing is kept."""
         if self._read is None:
-            return (str(path),)
-        return (str(path), str(partners[0])) if len(images) == len(partners) == 1 else ()
+            return (self._images.text(index),)
+        partner = int(self._partner_of[index])
+        return () if partner < 0 or index in self._rivals else (self._images.text(index), self._partners.text(partner))
 
     def load(self, index: int) -> Example:
         """See `Source`."""
-        (key, path), name = self._images[index], self.names[index]
+        path, name = self._images[index], self.names[index]
         mended: list[str] = []
-        partner = None if self._read is None else self._partner(key, path)
+        partner = None if self._read is None else self._partner(index)
         seen = self._picture(path, repairs=mended, files=self.files)
         if self._read is None or partner is None:
             return example_of(seen, name=name, repairs=tuple(mended))

@@ -9,7 +9,7 @@ from posixpath import commonpath
 from ....errors import DataError
 from ....text import composed, folded
 from ...classes import read_class_names
-from ...listing import broken_links, passed_over
+from ...listing import broken_links, passed_over, unread_endings
 from ..annotations import Files
 from ..layouts.base import Tree
 from ..layouts.names import Place, place_of, same_split, split_of
@@ -122,7 +122,7 @@ def find_pairs(tree: Tree, files: Sequence[Path], pictures: Sequence[Path] | Non
     split_of_folder = {folder: split_of(context) for folder, context in contexts.items()}
     split_in = {found[0].key(path): split_of_folder[dirname(path)] for path in pictures}
     splits = tuple(sorted(set(split_in.values()) - {""}))
-    notes = passed_over(tree.files(""), tree.root)
+    notes = passed_over(tree.files(*unread_endings()), tree.root)
     if not tree.split:
         return Pairing(*found, dict.fromkeys(found[0].stems, False), splits, notes=notes)
     parts = {found[0].key(path): contexts[dirname(path)] for path in pictures}
@@ -167,7 +167,7 @@ def meaning(pictures: Files) -> Callable[[str], str | None]:
 
 def _broken_links(pictures: Iterable[Path]) -> tuple[tuple[str, str], ...]:
     folders = dict.fromkeys(path.parent for path in pictures)
-    return tuple(fault for folder in folders for fault in broken_links(folder.iterdir()))
+    return tuple(fault for folder in folders for fault in broken_links(folder))
 
 
 def _written(name: str, entry: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ....errors import DataError
 from ...example import Source
 from ...images import picture_files
-from ...listing import no_pictures, passed_over
+from ...listing import no_pictures, passed_over_in
 from ..annotations import Files
 from ..folder import folder_of, no_split, path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
@@ -61,8 +61,7 @@ def voc_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     files = tree.files(".xml")
     if not any(_is_annotation(path) for path in files[:3]):
         return
-    files = [path for path in files if _is_annotation(path)]
-    found = find_pairs(tree, files)
+    found = find_pairs(tree, [path for path in files if _is_annotation(path)])
     if found is not None and found.pairs:
         says = f"XML files as VOC has them, {found.pairs} with their pictures"
         opens_pairs = partial(_open_pairs, asked, tree.root, found)
@@ -97,7 +96,7 @@ def _open_devkit(name: str, base: Path, needs: str, split: str) -> AnnotatedSour
         chosen = {stem: stem not in _names(entry) for stem, entry in listed.items()}
     if not chosen and not faults and not files.paths:
         raise no_pictures(base / IMAGES)
-    notes = passed_over((base / IMAGES).iterdir(), base / IMAGES)
+    notes = passed_over_in(base / IMAGES)
     found = Pairing(pictures, files, chosen, tuple(known_splits(base)), faults, notes, not split)
     missing = not_annotated(".xml", base / ANNOTATIONS)
     return _source(name, needs, found, base, (base / IMAGES, base / ANNOTATIONS), missing)

@@ -1,7 +1,7 @@
 """Boxes in text files as YOLO has them: `yolo:PATH[:SPLIT]`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from os.path import dirname
@@ -94,7 +94,7 @@ def _of_yaml(tree: Tree, said: YoloSet) -> Pairing | None:
     return None if found is None else replace(found, whole=not listed)
 
 
-def _pictures_at(place: Path) -> list[Path]:
+def _pictures_at(place: Path) -> Sequence[Path]:
     """List the pictures below a folder, or those that a list names."""
     if place.is_dir():
         return Tree(place).pictures()

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from ...example import Source
 from ...images import PICTURE_SUFFIXES
+from ...paths import Paths, ending, is_file
 from ...pixel_files.coding import FileCoding
 
 POSSIBLE, GUESSED, SIMILAR, NAMED, DECLARED = range(5)
@@ -69,35 +72,61 @@ class Tree:
 
     def __init__(self, root: Path, split: str = ""):
         self.root, self.split = root, split
-        self._found: dict[tuple[tuple[str, ...], str | None], list[Path]] = {}
+        self._found: dict[tuple[tuple[str, ...], str | None], Paths] = {}
 
     @cached_property
-    def folders(self) -> dict[str, list[Path]]:
+    def folders(self) -> dict[str, Paths]:
         """Give each folder's files, sorted by name; links are followed, but not in circles."""
         return dict(sorted(self._walk(self.root, (os.path.realpath(self.root),))))
 
-    def _walk(self, folder: Path, above: tuple[str, ...]) -> Iterator[tuple[str, list[Path]]]:
-        with os.scandir(folder) as entries:
-            known = sorted((entry for entry in entries if not _hidden(entry.name)), key=lambda entry: entry.name)
+    def _walk(self, folder: Path, above: tuple[str, ...]) -> Iterator[tuple[str, Paths]]:
+        files, folders = [], []
+        with os.scandir(folder) as found:
+            for entry in found:
+                if _hidden(entry.name):
+                    continue
+                if is_file(entry):
+                    files.append(entry.name)
+                elif entry.is_dir():
+                    folders.append(entry.name)
         name = folder.relative_to(self.root).as_posix()
-        yield "" if name == "." else name, [folder / entry.name for entry in known if entry.is_file()]
-        for entry in known:
-            if not entry.is_dir() or len(above) >= _DEEPEST:
-                continue
-            real = os.path.realpath(entry.path)
+        yield "" if name == "." else name, Paths.within(folder, sorted(files))
+        for inner in sorted(folders) if len(above) < _DEEPEST else ():
+            real = os.path.realpath(folder / inner)
             if real not in above:
-                yield from self._walk(folder / entry.name, (*above, real))
+                yield from self._walk(folder / inner, (*above, real))
 
-    def files(self, *endings: str, folder: str | None = None) -> list[Path]:
+    @cached_property
+    def _by_ending(self) -> dict[str, dict[str, np.ndarray]]:
+        """Give for each folder the endings of its files, in small letters, and which files have them."""
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for folder, paths in self.folders.items():
+            numbers: dict[str, int] = {}
+            kinds = (numbers.setdefault(ending(name), len(numbers)) for name in paths.names)
+            of_file = np.fromiter(kinds, np.int32, len(paths))
+            found[folder] = {kind: np.flatnonzero(of_file == number) for kind, number in numbers.items()}
+        return found
+
+    def files(self, *endings: str, folder: str | None = None) -> Paths:
         """Give the files whose names end so, in any case of letters, in one folder or anywhere."""
         # Every layout asks for the same few kinds.
         if (endings, folder) not in self._found:
-            places = self.folders.values() if folder is None else [self.folders.get(folder, [])]
-            found = [path for files in places for path in files if path.name.lower().endswith(endings)]
-            self._found[endings, folder] = found
-        return list(self._found[endings, folder])
+            places = self.folders if folder is None else [folder] if folder in self.folders else []
+            self._found[endings, folder] = Paths.joined([self._ending_so(endings, place) for place in places])
+        return self._found[endings, folder]
 
-    def pictures(self, folder: str | None = None) -> list[Path]:
+    def _ending_so(self, endings: tuple[str, ...], folder: str) -> Paths:
+        paths, kinds = self.folders[folder], self._by_ending[folder]
+        whole = {text for text in endings if ending("x" + text) == text}
+        found = [indices for kind, indices in kinds.items() if kind in whole]
+        for text in set(endings) - whole:
+            # The end of a whole name, such as labelmap.txt; an empty one is that of all.
+            alike = [at for kind, at in kinds.items() if kind == ending("x" + text) or not text or "." not in text]
+            found += [at[[paths.names[index].lower().endswith(text) for index in at.tolist()]] for at in alike]
+        chosen = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        return paths if len(chosen) == len(paths) else paths.take(chosen)
+
+    def pictures(self, folder: str | None = None) -> Paths:
         """Give the pictures of one folder, or all."""
         return self.files(*PICTURE_SUFFIXES, folder=folder)
 
@@ -109,7 +138,7 @@ class Tree:
         """Say which folders and files there are, for errors."""
         texts = []
         for folder, files in self.folders.items():
-            endings = Counter(path.suffix.lower() or path.name for path in files).most_common(3)
+            endings = Counter(ending(name) or name for name in files.names).most_common(3)
             held = ", ".join(f"{count} {ending}" for ending, count in endings)
             texts += [f"{folder}/ ({held})" if folder else held] * bool(files)
         more = len(texts) - _MOST_LISTED

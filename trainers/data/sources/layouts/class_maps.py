@@ -13,7 +13,8 @@ from ...classes import MOST_CLASSES, read_class_names
 from ...pixel_files.colours import IGNORED_NAMES, ColourMap, read_colours
 from ...pixel_files.known_classes import CITYSCAPES, CITYSCAPES_NAMES, cityscapes_classes, voc_classes
 from ...pixel_files.labels import LabelReader
-from ..folder import FolderSource, by_stem
+from ..folder import FolderSource
+from ..grouped import by_stem
 from .base import DECLARED, NAMED, Asked, Reading, Tree
 from .names import same_split
 from .pairs import group_readings

@@ -83,6 +83,8 @@ _IMAGE_TAILS = IMAGE_WORDS | _words("sat")
 
 def tail_of(stem: str) -> tuple[str, str, str]:
     """Tell what the last word of a file's stem says: the stem without it, `partner`, `image` or no role, the word."""
+    if not stem[-1:].isalpha():  # as nearly all of a large set end
+        return stem, "", ""
     found = _TAIL.match(stem)
     word = re.sub("[^a-z]", "", found["word"].lower()) if found else ""
     role = "partner" if word in PARTNER_WORDS | _LETTERS else "image" if word in _IMAGE_TAILS else ""

@@ -10,13 +10,14 @@ from typing import Any
 from PIL import Image
 
 from ....text import composed
+from ...paths import Paths, ending
 from ...pixel_files.coding import FileCoding
 from ..folder import FolderSource, pixel_source
+from ..grouped import Grouped
 from .base import GUESSED, NAMED, SIMILAR, Asked, Reading, Tree
 from .names import OWN_WORDS, PLAIN, TRIMAP_WORDS, Affixes, Place, find_affixes, place_of, same_split, split_of
 
 Context = tuple[str, ...]
-Keyed = dict[str, list[Path]]
 
 COLOUR_FILES = ("label_colors.txt", "label_colours.txt", "class_dict.csv", "labelmap.txt", "colors.txt", "colours.txt")
 
@@ -26,8 +27,8 @@ class Group:
     """Pictures and partners that belong together, the folders of both, and what their paths share."""
 
     context: Context
-    images: Sequence[Path]
-    partners: Sequence[Path]
+    images: Paths
+    partners: Paths
     places: tuple[str, str]
 
 
@@ -120,20 +121,19 @@ def chosen_groups(tree: Tree, groups: Sequence[Group]) -> tuple[list[Group], tup
 
 def affixes_of(groups: Sequence[Group]) -> tuple[Affixes, Affixes]:
     """Find what the names of all pictures and of all partners have beside what pairs share."""
-    images = {composed(path.stem) for group in groups for path in group.images}
-    return find_affixes(images, {composed(path.stem) for group in groups for path in group.partners})
+    images = {composed(stem) for group in groups for stem in group.images.stems()}
+    return find_affixes(images, {composed(stem) for group in groups for stem in group.partners.stems()})
 
 
-def files_by_key(groups: Sequence[Group], affixes: tuple[Affixes, Affixes] = PLAIN) -> tuple[Keyed, Keyed]:
+def files_by_key(groups: Sequence[Group], affixes: tuple[Affixes, Affixes] = PLAIN) -> tuple[Grouped, Grouped]:
     """Give the pictures and the partners by what their names share, with the path in front where there are several."""
-    images: Keyed = defaultdict(list)
-    partners: Keyed = defaultdict(list)
-    for group in groups:
-        before = "/".join((*group.context, "")) if len(groups) > 1 else ""
-        for found, paths, affix in ((images, group.images, affixes[0]), (partners, group.partners, affixes[1])):
-            for path in paths:
-                found[before + affix.key(composed(path.stem))].append(path)
-    return dict(images), dict(partners)
+    images, partners = [group.images for group in groups], [group.partners for group in groups]
+    before = ["/".join((*group.context, "")) if len(groups) > 1 else "" for group in groups]
+    found = []
+    for parts, affix in ((images, affixes[0]), (partners, affixes[1])):
+        keys = (start + affix.key(composed(stem)) for start, part in zip(before, parts) for stem in part.stems())
+        found.append(Grouped(Paths.joined(parts), keys))
+    return found[0], found[1]
 
 
 def _places(groups: Sequence[Group]) -> str:
@@ -150,17 +150,17 @@ def _names(groups: Sequence[Group], affixes: tuple[Affixes, Affixes]) -> str:
         return f", {affixes[0]} with {affixes[1]}"
     if len(set(groups[0].places)) == 2:
         return " of equal names"
-    endings = (group_paths[0].suffix.lower() for group_paths in (groups[0].images, groups[0].partners))
+    endings = (ending(paths.names[0]) for paths in (groups[0].images, groups[0].partners))
     return ", {} with {} of equal names".format(*endings)
 
 
-def _coded(tree: Tree, asked: Asked, partners: Keyed) -> tuple[FileCoding, str]:
+def _coded(tree: Tree, asked: Asked, partners: Grouped) -> tuple[FileCoding, str]:
     """Add the file that maps colours to classes, where one lies there and the labels are in colour."""
     found = [path for path in tree.files(*COLOUR_FILES) if path.name.lower() in COLOUR_FILES]
     if asked.needs != "labels" or asked.files.colours or not found:
         return asked.files, ""
     try:
-        with Image.open(next(iter(partners.values()))[0]) as opened:
+        with Image.open(partners.paths[0]) as opened:
             in_colour = opened.mode in ("RGB", "RGBA", "P")
     except (OSError, ValueError, SyntaxError):
         in_colour = False
@@ -172,9 +172,10 @@ def _coded(tree: Tree, asked: Asked, partners: Keyed) -> tuple[FileCoding, str]:
 def picture_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find the pictures alone: folders that are not called after masks or class maps."""
     folders = [folder for folder in tree.folders if tree.pictures(folder) and place_of(folder).role != "partner"]
-    images: Keyed = defaultdict(list)
-    for path in (path for folder in folders for path in tree.pictures(folder)):
-        images[path.relative_to(tree.root).with_suffix("").as_posix() if len(folders) > 1 else path.stem].append(path)
-    if images:
-        says = f"{sum(map(len, images.values()))} pictures"
+    paths = Paths.joined([tree.pictures(folder) for folder in folders])
+    if paths:
+        heads = [f"{folder}/" if folder and len(folders) > 1 else "" for folder in folders]
+        parts = zip(heads, (tree.pictures(folder) for folder in folders))
+        images = Grouped(paths, (head + stem for head, part in parts for stem in part.stems()))
+        says = f"{len(paths)} pictures"
         yield Reading(says, len(images), GUESSED, lambda: FolderSource(asked.name, images, None, "none"))

@@ -10,7 +10,8 @@ from ...pixel_files.colours import IGNORED_NAMES
 from ...pixel_files.outlines import WITHIN, LabelmeReader, labelme_shapes, shape_label
 from ..boxes.labelme import is_labelme
 from ..boxes.pairing import Pairing, find_pairs
-from ..folder import FolderSource, by_key
+from ..folder import FolderSource
+from ..grouped import by_key
 from .base import DECLARED, Asked, Reading, Tree
 
 _LISTS = ("classes.txt", "labels.txt", "class_names.txt")
@@ -30,11 +31,11 @@ def labelme_map_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
 def _open(tree: Tree, asked: Asked, found: Pairing) -> FolderSource:
     images = by_key(found.pictures.paths, found.pictures.key)
     partners = by_key(found.files.paths, found.files.key)
-    images = {name: images[name] for name in found.chosen}
-    partners = {name: paths for name, paths in partners.items() if found.whole or name in images}
+    chosen = {name: images[name] for name in found.chosen}
+    others = {name: paths for name, paths in partners.items() if found.whole or name in chosen}
     names = _class_names(tree.root, found.files.paths)
     source = FolderSource(
-        asked.name, images, partners, "labels", LabelmeReader(names), class_names=names, wanted="*.json"
+        asked.name, chosen, others, "labels", LabelmeReader(names), class_names=names, wanted="*.json"
     )
     source.ignores = True
     return source

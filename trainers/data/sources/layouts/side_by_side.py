@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ...pixel_files.masks import AlphaReader, read_opaque
@@ -27,17 +28,21 @@ def tail_groups(tree: Tree) -> tuple[list[Group], bool]:
     """Give pictures and partners of the same folder by the last words of their names, and whether all are letters."""
     groups, letters = [], True
     for folder in tree.folders:
-        images, partners = [], []
-        tails = {path: tail_of(path.stem) for path in tree.pictures(folder)}
-        keys = {key if role == "image" else path.stem for path, (key, role, _) in tails.items() if role != "partner"}
-        for path, (key, role, word) in tails.items():
-            if role == "partner" and key in keys:
-                partners.append(path)
-                letters &= len(word) == 1
-            else:
-                images.append(path)
+        paths = tree.pictures(folder)
+        tails = {index: tail for index, stem in enumerate(paths.stems()) if (tail := tail_of(stem))[1]}
+        if not any(role == "partner" for _, role, _ in tails.values()):
+            continue
+        keys = {
+            tails[index][0] if index in tails else stem
+            for index, stem in enumerate(paths.stems())
+            if index not in tails or tails[index][1] != "partner"
+        }
+        partners = [index for index, (key, role, _) in tails.items() if role == "partner" and key in keys]
+        letters &= all(len(tails[index][2]) == 1 for index in partners)
         if partners:
-            groups.append(Group(place_of(folder).context, images, partners, (folder, folder)))
+            images = np.delete(np.arange(len(paths)), partners)
+            parts = paths.take(images), paths.take(np.array(partners))
+            groups.append(Group(place_of(folder).context, *parts, (folder, folder)))
     return groups, letters
 
 
@@ -45,11 +50,12 @@ def equal_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find x.jpg, the picture, with x.png, its mask, in one folder or in one for each split."""
     groups = []
     for folder in tree.folders:
-        images = tree.files(*_LOSSY, folder=folder)
-        stems = {path.stem for path in images}
-        partners = [path for path in tree.files(*_LOSSLESS, folder=folder) if path.stem in stems]
+        images, others = tree.files(*_LOSSY, folder=folder), tree.files(*_LOSSLESS, folder=folder)
+        stems = set(images.stems()) if others else set()
+        partners = [index for index, stem in enumerate(others.stems()) if stem in stems]
         if partners:
-            groups.append(Group(place_of(folder).context, images, partners, (folder, folder)))
+            found = others.take(np.array(partners))
+            groups.append(Group(place_of(folder).context, images, found, (folder, folder)))
     if groups:
         yield from group_readings(tree, asked, groups, GUESSED)
 

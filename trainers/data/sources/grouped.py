@@ -1,0 +1,80 @@
+"""Files by what pairs share of their names."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
+
+import numpy as np
+
+from ...text import composed
+from ..names import Names
+from ..paths import Paths
+from .layouts.names import PLAIN, Affixes
+
+
+class Grouped(Mapping[str, Sequence[Path]]):
+    """The files of each key, keys and files in the order of their first appearance.
+
+    It is for the time of opening: to find a key takes a dict of all of them.
+
+    Attributes:
+        paths: all files, those of one key beside each other.
+        ends: int64 [n], where the files of each key end among them.
+    """
+
+    def __init__(self, paths: Paths, keys: Iterable[str]):
+        self._numbers: dict[str, int] = {}
+        groups = np.fromiter((self._numbers.setdefault(key, len(self._numbers)) for key in keys), np.int64, len(paths))
+        alone = len(self._numbers) == len(paths)
+        self.paths = paths if alone else paths.take(np.argsort(groups, kind="stable"))
+        self.ends = np.cumsum(np.bincount(groups, minlength=len(self._numbers)))
+
+    @classmethod
+    def of(cls, found: Mapping[str, Sequence[Path]]) -> "Grouped":
+        """Take the files of each key, unless that was done already."""
+        if isinstance(found, cls):
+            return found
+        return cls(
+            Paths.of(path for paths in found.values() for path in paths),
+            (key for key, paths in found.items() for _ in paths),
+        )
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._numbers
+
+    def __getitem__(self, key: str) -> Paths:
+        return self.paths[slice(*self.place(self._numbers[key]))]
+
+    def keys(self) -> Set[str]:  # type: ignore[override]
+        """Give the keys."""
+        return self._numbers.keys()
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Give where the files of the key of a number begin and end."""
+        return int(self.ends[number - 1]) if number else 0, int(self.ends[number])
+
+    def numbers_of(self, keys: Iterable[str], count: int) -> np.ndarray:
+        """Give the numbers of so many keys, int64 [count], -1 where there is no such key."""
+        return np.fromiter((self._numbers.get(key, -1) for key in keys), np.int64, count)
+
+    @property
+    def names(self) -> Names:
+        """The keys, packed."""
+        return Names(self._numbers)
+
+
+def by_stem(paths: Sequence[Path], affixes: Affixes = PLAIN[0]) -> Grouped:
+    """Group files by their stems, without what surrounds these."""
+    files = Paths.of(paths)
+    return Grouped(files, (affixes.key(composed(stem)) for stem in files.stems()))
+
+
+def by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> Grouped:
+    """Group files by a key of their own."""
+    files = Paths.of(paths)
+    return Grouped(files, map(key, files))
