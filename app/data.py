@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..trainers.data.example import PLURALS, Source
+from ..trainers.data.kept_arrays import keeping
 from ..trainers.data.labels import LabelCoding, with_coding
 from ..trainers.data.pixel_files.coding import FileCoding
 from ..trainers.data.scan.causes import told_together
@@ -25,8 +26,13 @@ _TRAINED = {"mask": "saliency", "labels": "segmentation"}
 
 def check(options: DataCheckOptions) -> int:
     """Scan a source and list every fault, repair and note; gives the exit code. Faults are a `DataError`."""
+    with keeping(options.scan_cache):
+        return _checked(options)
+
+
+def _checked(options: DataCheckOptions) -> int:
     needs = needs_of(options)
-    faults = scan(open_data(options, needs), needs=needs, quiet=options.quiet, cache=options.scan_cache)
+    faults = scan(open_data(options, needs), needs=needs, quiet=options.quiet)
     say("%s", faults.report(limit=None, names=None if options.all else 3))
     if faults.repaired:
         say("what was repaired is used as mended; a training or evaluation with --strict stops at it")
@@ -44,7 +50,7 @@ def _by_flags(options: DataCheckOptions, needs: str, sentences: Sequence[str]) -
         with_flags, source = flagged, _opened(flagged, needs)
         if needs not in _TRAINED or not source.class_names:
             return ""
-        left = scan(source, needs=needs, quiet=options.quiet, cache=options.scan_cache).sentences
+        left = scan(source, needs=needs, quiet=options.quiet).sentences
     if len(left) >= len(sentences):
         return ""
     words = ["metricfit", "train", _TRAINED[needs], "--data", options.source, *_reading_flags(with_flags)]

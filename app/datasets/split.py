@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...trainers.data.kept_arrays import keeping
 from ...trainers.data.parts import divide, grouping, parse_shares
 from ...trainers.data.scan.scanner import Faults, scan
 from ...trainers.data.sources import SOURCES, kind_and_rest, open_source, split_texts
@@ -29,16 +30,18 @@ def run(options: DataSplitOptions) -> int:
     there = [str(path) for path in lists.values() if path.exists()]
     if there:
         raise UsageError(f"{' and '.join(there)} exist already: remove them, or give another --out or other names")
+    with keeping(options.scan_cache):
+        return _divided(options, needs, shares, lists)
+
+
+def _divided(options: DataSplitOptions, needs: str, shares: dict[str, float], lists: dict[str, Path]) -> int:
     source = open_data(options, needs)
     broken = [name for name in source.names if "\n" in name or "\r" in name]
     if broken:
         raise DataError(f"a list has a name in each line, and {broken[0]!r} has a line break in it: rename the picture")
     by = grouping(source.names, options.by, options.group_pattern)
     parts, groups = divide(source.names, shares, by, seed=options.seed, pattern=options.group_pattern)
-    found = {
-        part: scan(Subset(source, indices), needs=needs, quiet=options.quiet, cache=options.scan_cache)
-        for part, indices in parts.items()
-    }
+    found = {part: scan(Subset(source, indices), needs=needs, quiet=options.quiet) for part, indices in parts.items()}
     for part, indices in parts.items():
         write_text(lists[part], "".join(f"{source.names[index]}\n" for index in indices))
     if (options.by, by) == ("auto", "name"):

@@ -13,10 +13,10 @@ from PIL import Image
 
 from metricfit.app import data
 from metricfit.app.options import DataCheckOptions
+from metricfit.trainers.data import kept_arrays
 from metricfit.trainers.data.labels import LabelCoding, class_counts, with_coding
 from metricfit.trainers.data.pixel_files.coding import FileCoding
 from metricfit.trainers.data.pixel_files.masks import MaskReader
-from metricfit.trainers.data.scan import kept, scanner, stamps
 from metricfit.trainers.data.scan.description import NotPlain, described
 from metricfit.trainers.data.scan.scanner import checked_source, scan
 from metricfit.trainers.data.sources import open_source
@@ -34,9 +34,8 @@ STEMS = [f"picture{number:02d}" for number in range(12)]
 def kept_at_once(tmp_path, monkeypatch):
     """Keep quick scans, too, of files that have just been written, in a folder of their own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(scanner, "WORTH", -1.0)
-    monkeypatch.setattr(stamps, "MARGIN", 0)
-    monkeypatch.setattr(kept, "MARGIN", 0)
+    monkeypatch.setattr(kept_arrays, "WORTH", -1.0)
+    monkeypatch.setattr(kept_arrays, "MARGIN", 0)
     return tmp_path / "cache/metricfit/scans"
 
 
@@ -50,12 +49,12 @@ def photos(tmp_path):
 
 def looked_at(text, needs="mask", coded=None, **more):
     """Scan; gives what was found and the names of the examples that were loaded."""
-    source = open_source(text, needs=needs, **more)
-    source = with_coding(source, coded) if coded else source
-    names, load = [], source.load
-    source.load = lambda index: names.append(source.names[index]) or load(index)
-    found = scan(source, needs=needs, quiet=True, cache=True)
-    return found, sorted(names), source
+    with kept_arrays.keeping(True):
+        source = open_source(text, needs=needs, **more)
+        source = with_coding(source, coded) if coded else source
+        names, load = [], source.load
+        source.load = lambda index: names.append(source.names[index]) or load(index)
+        return scan(source, needs=needs, quiet=True), sorted(names), source
 
 
 def same(one, other):
@@ -119,10 +118,10 @@ def test_a_picture_of_another_ending_is_another_one(photos):
 
 
 def test_files_as_young_as_the_clock_is_coarse_are_not_known(photos, monkeypatch):
-    monkeypatch.setattr(stamps, "MARGIN", 60 * 10**9)
+    monkeypatch.setattr(kept_arrays, "MARGIN", 60 * 10**9)
     looked_at(f"folder:{photos}")
     assert looked_at(f"folder:{photos}")[1] == STEMS
-    monkeypatch.setattr(stamps, "MARGIN", 0)
+    monkeypatch.setattr(kept_arrays, "MARGIN", 0)
     assert looked_at(f"folder:{photos}")[1] == STEMS, "none of them may have been kept"
 
 
@@ -130,7 +129,8 @@ def test_files_that_change_after_the_source_was_opened_are_not_known(photos):
     source = open_source(f"folder:{photos}")
     time.sleep(0.02)  # the clock of file systems has steps of up to 10 ms
     os.utime(photos / "images/picture01.png")
-    scan(source, needs="mask", quiet=True, cache=True)
+    with kept_arrays.keeping(True):
+        scan(source, needs="mask", quiet=True)
     assert looked_at(f"folder:{photos}")[1] == ["picture01", "picture03"]
 
 
@@ -143,7 +143,7 @@ def test_read_otherwise_all_are_looked_at(photos, other):
 
 def test_another_program_looks_at_all(photos, monkeypatch):
     looked_at(f"folder:{photos}")
-    monkeypatch.setattr(kept, "_program", lambda: ["another"])
+    monkeypatch.setattr(kept_arrays, "_program", lambda: ["another"])
     assert looked_at(f"folder:{photos}")[1] == STEMS
 
 
@@ -171,7 +171,7 @@ def test_a_folder_in_which_nothing_can_be_written(photos, tmp_path, caplog):
     (tmp_path / "cache").write_text("a file")
     first, _, _ = looked_at(f"folder:{photos}")
     same(first, looked_at(f"folder:{photos}")[0])
-    assert "the scan is not kept" in caplog.text
+    assert "nothing is kept" in caplog.text
 
 
 def test_what_a_scan_saw_before_it_was_ended_is_kept(photos):
@@ -184,8 +184,8 @@ def test_what_a_scan_saw_before_it_was_ended_is_kept(photos):
         return load(index)
 
     source.load = ended
-    with pytest.raises(KeyboardInterrupt):
-        scan(source, needs="mask", quiet=True, cache=True)
+    with pytest.raises(KeyboardInterrupt), kept_arrays.keeping(True):
+        scan(source, needs="mask", quiet=True)
     assert looked_at(f"folder:{photos}")[1] == ["picture03", "picture08", "picture09", "picture10", "picture11"]
 
 
@@ -196,7 +196,7 @@ def test_the_oldest_go_where_there_are_too_many(photos, kept_at_once, monkeypatc
         os.utime(kept_at_once / f"{number}.npz", (1000 + number, 1000 + number))
     (kept_at_once / ".12.half.npz").touch()
     os.utime(kept_at_once / ".12.half.npz", (1000, 1000))
-    monkeypatch.setattr(kept, "LIMIT", 9000)
+    monkeypatch.setattr(kept_arrays, "LIMIT", 9000)
     looked_at(f"folder:{photos}")
     assert not (kept_at_once / ".12.half.npz").exists()
     assert [number for number in range(3) if (kept_at_once / f"{number}.npz").exists()] in ([1, 2], [2])
@@ -297,7 +297,7 @@ def test_a_run_is_the_same_with_and_without():
 
 
 def test_quick_scans_are_not_kept(photos, kept_at_once, monkeypatch):
-    monkeypatch.setattr(scanner, "WORTH", 60.0)
+    monkeypatch.setattr(kept_arrays, "WORTH", 60.0)
     looked_at(f"folder:{photos}")
     assert not kept_at_once.exists()
 

@@ -1,51 +1,21 @@
 """Scans that were made before: what was found in files that have not changed since is taken from there."""
 
-import contextlib
-import functools
-import hashlib
-import io
 import json
 import logging
-import os
-import re
-import sys
-import time
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
-import PIL
 
-from ...errors import MetricfitError
-from ...files import written_beside
 from ...text import counted
-from ..decoding import has_heif
 from ..example import Source
+from ..kept_arrays import keep, place_of, ragged_arrays, ragged_of, read_kept, times_of
 from ..names import Names, packed
-from ..ragged import Ragged
 from .description import NotPlain, described
 from .looks import Looks, Told
-from .stamps import MARGIN, Stamps, stamps_of
+from .stamps import Stamps, stamps_of
 
 log = logging.getLogger("metricfit")
-
-LIMIT = 2**30
-"""Bytes that all kept scans may take together: those that were not used for longest go first."""
-
-WORTH = 2.0
-"""Seconds that a scan must have taken to be kept: what was quick is as quick again."""
-
-_DIGEST = hashlib.sha256().digest_size  # bytes before what they are the digest of
-_HALF_WRITTEN = 24 * 3600  # seconds, after which nobody writes a file any more
-
-
-def scans_folder() -> Path:
-    """Give where scans are kept: `metricfit/scans` in the user's folder for what can be made again."""
-    home = {"win32": "~/AppData/Local", "darwin": "~/Library/Caches"}.get(sys.platform, "~/.cache")
-    place = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    return Path(place or home).expanduser() / "metricfit" / "scans"
 
 
 class KeptScan:
@@ -66,33 +36,24 @@ class KeptScan:
         reading = source.reading()
         if reading is None or not len(source) or not source.since:
             return None
-        try:
-            shared = [(file, os.stat(file)) for file in dict.fromkeys(source.files_of_all())]
-            if any(max(facts.st_mtime_ns, facts.st_ctime_ns) >= source.since - MARGIN for _, facts in shared):
-                return None
-            times = [(file, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns) for file, facts in shared]
-            key = described([_program(), needs, source.name, source.class_names, reading, times])
-        except (NotPlain, OSError):
+        times = times_of(tuple(source.files_of_all()), source.since)
+        if times is None:
             return None
-        called = re.sub(r"[^\w.-]+", "_", source.name).strip("_")[-40:]
-        path = scans_folder() / f"{called}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.npz"
-        return cls(path, source, stamps_of(source, quiet=quiet))
+        try:
+            key = described([needs, source.name, source.class_names, reading, times])
+        except NotPlain:
+            return None
+        path = place_of(source.name, key)
+        return cls(path, source, stamps_of(source, quiet=quiet)) if path else None
 
     def known(self) -> Looks:
         """Give what is known of the examples whose files are as they were; the source is told what it had learnt."""
         count = len(self._source)
-        try:
-            content = self.path.read_bytes()
-            with contextlib.suppress(OSError):
-                os.utime(self.path)
-        except OSError:
+        arrays = read_kept(self.path)
+        if arrays is None:
             return Looks.none(count)
-        if content[:_DIGEST] != hashlib.sha256(content[_DIGEST:]).digest():
-            log.info("the kept scan %s is damaged: all is looked at anew", self.path)
-            return Looks.none(count)
-        with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as found:
-            names, marks, looks, learnt = _read(found)
-        places, rows = self._same(names, marks)
+        names, looks, learnt = _read(arrays)
+        places, rows = self._same(names, arrays["marks"])
         taken = looks.take(rows).spread(places, count)
         self._source.recall(places, {name: values[rows] for name, values in learnt.items()})
         if len(places):
@@ -116,72 +77,23 @@ class KeptScan:
         rows = np.flatnonzero((looks.told >= 0) & self._stamps.settled(self._source.since))
         learnt = {name: values[rows] for name, values in self._source.learnt().items()}
         names = packed(self._source.names).take(rows)
-        content = _written(names, self._stamps.marks[rows], looks.take(rows), learnt)
-        try:
-            with written_beside(self.path) as beside:
-                beside.write_bytes(hashlib.sha256(content).digest() + content)
-            _make_room(self.path)
-        except (MetricfitError, OSError) as error:
-            log.info("the scan is not kept: %s", error)
+        keep(self.path, {"marks": self._stamps.marks[rows], **_written(names, looks.take(rows), learnt)})
 
 
-def _written(names: Names, marks: np.ndarray, looks: Looks, learnt: dict[str, np.ndarray]) -> bytes:
-    """Give what a file holds behind its digest: arrays as NumPy writes them."""
+def _written(names: Names, looks: Looks, learnt: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Write names, looks and what the source had learnt as arrays."""
     about = {"texts": looks.texts, "facts": list(looks.facts), "learnt": list(learnt)}
-    ragged = {"names": names.rows, **{f"facts {number}": rows for number, rows in enumerate(looks.facts.values())}}
-    content = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), "marks": marks, "told": looks.told}
-    for name, rows in ragged.items():
-        content |= {f"{name} values": _narrow(rows.values), f"{name} lengths": _narrow(rows.lengths)}
-    content |= {f"learnt {number}": values for number, values in enumerate(learnt.values())}
-    file = io.BytesIO()
-    # The fastest level: most of it is alike, and the rest is as long at any.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, values in content.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
-    return file.getvalue()
+    arrays = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), "told": looks.told}
+    arrays |= ragged_arrays("names", names.rows)
+    for number, rows in enumerate(looks.facts.values()):
+        arrays |= ragged_arrays(f"facts {number}", rows)
+    return arrays | {f"learnt {number}": values for number, values in enumerate(learnt.values())}
 
 
-def _read(found: Any) -> tuple[Names, np.ndarray, Looks, dict[str, np.ndarray]]:
-    """Read the arrays of a file: names, marks, looks, and what the source had learnt."""
-    about = json.loads(found["about"].tobytes())
+def _read(arrays: Mapping[str, np.ndarray]) -> tuple[Names, Looks, dict[str, np.ndarray]]:
+    """Read what `_written` gave."""
+    about = json.loads(arrays["about"].tobytes())
     texts = [Told(*map(tuple, text)) for text in about["texts"]]
-    facts = {kind: _ragged(found, f"facts {number}", np.int64) for number, kind in enumerate(about["facts"])}
-    learnt = {name: found[f"learnt {number}"] for number, name in enumerate(about["learnt"])}
-    names = Names.of_rows(_ragged(found, "names", np.uint8))
-    return names, found["marks"], Looks(found["told"], texts, facts, {}), learnt
-
-
-def _ragged(found: Any, name: str, dtype: type) -> Ragged:
-    return Ragged(found[f"{name} values"].astype(dtype), np.cumsum(found[f"{name} lengths"], dtype=np.int64))
-
-
-def _narrow(values: np.ndarray) -> np.ndarray:
-    """Bring whole numbers to the smallest type that holds all of them."""
-    ends = [values.min(), values.max()] if values.size else [0]
-    return values.astype(np.result_type(*map(np.min_scalar_type, ends)))
-
-
-def _make_room(newest: Path) -> None:
-    """Remove what was not used for longest, and what killed processes have left half-written."""
-    files = {path: path.stat() for path in newest.parent.iterdir() if path.is_file()}
-    left = [path for path, facts in files.items() if path.name.startswith(".")]
-    old = [path for path in left if files[path].st_mtime < time.time() - _HALF_WRITTEN]
-    kept = sorted((path for path in files if path not in left), key=lambda path: files[path].st_mtime)
-    total = sum(files[path].st_size for path in kept)
-    for path in kept:
-        if total > LIMIT and path != newest:
-            old.append(path)
-            total -= files[path].st_size
-    for path in old:
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-@functools.lru_cache(maxsize=1)
-def _program() -> list[Any]:
-    """Say which program scans: what another one finds may be something else."""
-    root = Path(__file__).parents[2]
-    files = sorted((*root.glob("*.py"), *(root / "data").rglob("*.py")))
-    code = [(str(path.relative_to(root)), (facts := path.stat()).st_size, facts.st_mtime_ns) for path in files]
-    return [code, PIL.__version__, cv2.__version__, np.__version__, has_heif()]
+    facts = {kind: ragged_of(arrays, f"facts {number}", np.int64) for number, kind in enumerate(about["facts"])}
+    learnt = {name: arrays[f"learnt {number}"] for number, name in enumerate(about["learnt"])}
+    return Names.of_rows(ragged_of(arrays, "names", np.uint8)), Looks(arrays["told"], texts, facts, {}), learnt

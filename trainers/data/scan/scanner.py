@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import DataError
 from ...progress import progress
 from ...text import counted, cut
+from .. import kept_arrays
 from ..decoding import is_turned
 from ..example import Example, Source
 from ..labels import LabelCoding, with_coding
@@ -25,7 +26,7 @@ from ..targets import TARGETS
 from ..targets.base import Facts
 from .causes import told_together
 from .in_order import in_order
-from .kept import WORTH, KeptScan
+from .kept import KeptScan
 from .looks import Looking, Looks, Told
 
 log = logging.getLogger("metricfit")
@@ -173,13 +174,13 @@ def _in_turn(source: Source, index: int, needs: str) -> _Look | DataError:
         return _look_at(source, index, needs)
 
 
-def scan(source: Source, *, needs: str = "", quiet: bool = False, cache: bool = False) -> Faults:
+def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     """Decode every example once; gives faults in their order, and what targets there are. No `needs` means all.
 
-    With `cache`, what an earlier scan found in files that are as they were is taken from there, and what is found now
-    is kept for the next one; see `kept.scans_folder`.
+    Within `kept_arrays.keeping`, what an earlier scan found in files that are as they were is taken from there, and
+    what is found now is kept for the next one.
     """
-    kept = KeptScan.of(source, needs, quiet=quiet) if cache else None
+    kept = KeptScan.of(source, needs, quiet=quiet)
     looks = _looked_at(source, needs, quiet, kept)
     found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
     found.class_names, found.remarks = source.class_names, tuple(source.notes)
@@ -224,7 +225,7 @@ def _looked_at(source: Source, needs: str, quiet: bool, kept: KeptScan | None) -
                 begun = time.monotonic()
     finally:
         looks = known.under(looking.looks())
-        if kept and time.monotonic() - begun > WORTH:
+        if kept and time.monotonic() - begun > kept_arrays.WORTH:
             kept.keep(looks)
     return looks
 
@@ -271,15 +272,16 @@ def checked_source(
         UsageError: there is no such source.
         DataError: the data are missing, or faulty and not to be skipped, or nothing is left.
     """
-    source = open_source(text, needs=needs, files=files)
-    if needs == "labels":
-        source = with_coding(source, coding or LabelCoding())
-    for line in source.recognised:
-        log.info("%s", line)
-    if all_scenes(text):
-        # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
-        return source
-    faults = scan(source, needs=needs, quiet=quiet, cache=cache)
+    with kept_arrays.keeping(cache):
+        source = open_source(text, needs=needs, files=files)
+        if needs == "labels":
+            source = with_coding(source, coding or LabelCoding())
+        for line in source.recognised:
+            log.info("%s", line)
+        if all_scenes(text):
+            # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
+            return source
+        faults = scan(source, needs=needs, quiet=quiet)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults, left_out)
     if faults.faults:

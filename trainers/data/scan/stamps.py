@@ -10,11 +10,8 @@ import numpy as np
 
 from ...machine import workers
 from ...progress import progress
+from .. import kept_arrays
 from ..example import Source
-
-MARGIN = 2 * 10**9
-"""Nanoseconds: file systems tell times only so exactly (FAT). What was changed a moment before it was read can be
-changed again without its times showing it, so what is as young as that is never taken as known."""
 
 _AT_ONCE = 2000
 _SALTS = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)
@@ -35,7 +32,7 @@ class Stamps:
 
     def settled(self, since: int) -> np.ndarray:
         """Tell which examples, bool [n], were surely not changed after the time `since`, and shortly before it."""
-        return np.asarray(self.newest < since - MARGIN)
+        return np.asarray(self.newest < since - kept_arrays.MARGIN)
 
 
 def stamps_of(source: Source, *, quiet: bool = False) -> Stamps:
