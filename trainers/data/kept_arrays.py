@@ -115,7 +115,7 @@ def ragged_arrays(name: str, rows: Ragged) -> dict[str, np.ndarray]:
 
 def ragged_of(arrays: Mapping[str, np.ndarray], name: str, dtype: type) -> Ragged:
     """Read what `ragged_arrays` has written."""
-    values = arrays[f"{name} values"].astype(dtype, copy=False)
+    values: np.ndarray = arrays[f"{name} values"].astype(dtype, copy=False)
     return Ragged(values, np.cumsum(arrays[f"{name} lengths"], dtype=np.int64))
 
 
