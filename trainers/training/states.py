@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,8 +66,10 @@ def write_state(folder: str | Path, reached: Reached, arrays: Mapping[str, np.nd
     path = Path(folder) / name
     how_far = np.array([reached.epochs, reached.steps, reached.seconds, reached.epoch_steps], np.float64)
     metrics = {f"{_METRIC}{index}": values for index, values in enumerate(reached.metrics)}
+    # Arrays alone: NumPy before 2.1 would keep its own setting, allow_pickle, as one more of them.
+    named: dict[str, Any] = {_REACHED: how_far, **metrics, **arrays}
     with written_beside(path) as beside:
-        np.savez(beside, allow_pickle=False, **{_REACHED: how_far}, **metrics, **arrays)
+        np.savez(beside, **named)
     _remove_old(folder)
     return path
 
