@@ -474,6 +474,9 @@ MUTANTS: list[Mutant] = [
         "tests/export/test_trust.py",
         ("yield value\n            waiting += value.values()", "yield value\n            continue"),
         ("safe_mode=not trust", "safe_mode=True"),
+        ("(found.external or found.is_virtual)", "found.external"),
+        ("(found.external or found.is_virtual)", "found.is_virtual"),
+        (" or isinstance(link, h5py.ExternalLink)", ""),
     ),
     *of(
         "trainers/training/ranges.py",

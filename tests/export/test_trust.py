@@ -249,8 +249,8 @@ def test_a_damaged_savedmodel_is_no_model(foreign, tmp_path):
 
 
 def test_the_list_holds_operations_alone():
-    known = {name for name in ARITHMETIC | SAVING if hasattr(tf.raw_ops, name)}
-    assert known == ARITHMETIC | SAVING
+    unknown = {name for name in ARITHMETIC | SAVING if not hasattr(tf.raw_ops, name)}
+    assert unknown <= {"DecodeWebP"}, "which TensorFlow 2.18 has not"
     assert not ARITHMETIC & SAVING
 
 
@@ -355,7 +355,24 @@ def test_an_archive_that_grows_a_thousandfold_is_refused(plain, tmp_path):
         load_runner(rewritten(plain, tmp_path / "model.keras", **{"model.weights.h5": bytes(1 << 26)}))
 
 
-def test_weights_outside_of_the_file_are_refused(plain, tmp_path):
+def stored_outside(group, secret, shape):
+    group.create_dataset("0", shape, "f4", external=[(str(secret), 0, 12)])
+
+
+def linked_outside(group, secret, shape):
+    with h5py.File(secret, "w") as file:
+        file["weights"] = np.zeros(shape, "f4")
+    group["0"] = h5py.ExternalLink(str(secret), "weights")
+
+
+def laid_out_outside(group, secret, shape):
+    layout = h5py.VirtualLayout(shape, "f4")
+    layout[...] = h5py.VirtualSource(str(secret), "weights", shape)
+    group.create_virtual_dataset("0", layout)
+
+
+@pytest.mark.parametrize("put", [stored_outside, linked_outside, laid_out_outside])
+def test_weights_outside_of_the_file_are_refused(put, plain, tmp_path):
     with zipfile.ZipFile(plain) as archive:
         weights = io.BytesIO(archive.read("model.weights.h5"))
     (tmp_path / "secret").write_bytes(bytes(64))
@@ -363,8 +380,8 @@ def test_weights_outside_of_the_file_are_refused(plain, tmp_path):
         variables = file["layers/conv2d/vars"]
         shape = variables["0"].shape
         del variables["0"]
-        variables.create_dataset("0", shape, "f4", external=[(str(tmp_path / "secret"), 0, 12)])
-    with pytest.raises(DataError, match="cannot be read as a Keras model"):
+        put(variables, tmp_path / "secret", shape)
+    with pytest.raises(DataError, match=r"cannot be read as a Keras model .*conv2d/vars/0' lie in another file"):
         load_runner(rewritten(plain, tmp_path / "model.keras", **{"model.weights.h5": weights.getvalue()}))
 
 

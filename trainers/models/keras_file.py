@@ -1,5 +1,6 @@
 """A .keras file, looked into before Keras builds what it names: layers may be code, and archives may be damaged."""
 
+import io
 import json
 import re
 import zipfile
@@ -8,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from ..errors import DataError, UsageError, first_line
 from .registry import import_builders
 
-_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+_WEIGHTS = "model.weights.h5"
+_MEMBERS = {"config.json", "metadata.json", _WEIGHTS}
 _CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__"}
 _OF_FILES = {"StringLookup", "IntegerLookup", "TextVectorization"}  # they read lists of words
 _LIBRARIES = ("keras", "keras_cv", "builtins")
@@ -38,6 +41,7 @@ def load_keras_file(path: Path, *, trust: bool = False) -> keras.Model:
     try:
         if not trust:
             _refuse_code(path)
+            _refuse_other_files(path)
         return keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except UsageError:
         raise
@@ -101,6 +105,22 @@ def _refuse_code(path: Path) -> None:
                 f"{path} names {str(name)[:80]!r} of {module[:80]}, which is no class, and was refused: load it with "
                 "--trust if you trust who made it"
             )
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Refuse weights that lie in other files of this machine: Keras 3.8 reads them without a word."""
+
+    def outside(name: str, link: Any) -> str | None:
+        found = weights[name] if isinstance(link, h5py.HardLink) else None
+        stored = isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)
+        return name if stored or isinstance(link, h5py.ExternalLink) else None
+
+    with zipfile.ZipFile(path) as archive:
+        if _WEIGHTS not in archive.namelist():
+            return
+        with h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as weights:
+            if (name := weights.visititems_links(outside)) is not None:
+                raise ValueError(f"its weights {name[:80]!r} lie in another file")
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:
