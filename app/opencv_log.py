@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 
 _SILENT = 0
-_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4.9 has these functions in cv2 itself
+_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4.11 has these functions in cv2 itself
 
 
 def silence_opencv() -> None:
