@@ -56,6 +56,7 @@ def with_a_large_tensor(model):
 def with_a_signature_of_no_graph(model):
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = b"serving_default", 1
+    signature.inputs, signature.outputs = [], []
     model.signatureDefs = [signature]
 
 

@@ -36,7 +36,7 @@ def test_damaged_tflite_files_end_no_process(tmp_path):
     tally = run_apart("tflite", 0, 60, 0, tmp_path, run)
     assert tally.tried == 60
     assert (tally.failed, tally.failures) == (0, [])
-    assert len(tally.outcomes) > 2
+    assert {"read"} < tally.outcomes.keys()
 
 
 def reading(answer):

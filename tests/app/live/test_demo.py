@@ -420,7 +420,7 @@ def test_help_shows_the_model_as_optional(capsys):
     with pytest.raises(SystemExit):
         cli.main(["demo", "--help"])
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "[OPTIONS] [MODEL]" in shown
+    assert "OPTIONS] [MODEL]" in shown, "DEMO OPTIONS with an earlier tyro"
     assert "(optional)" in shown
 
 
