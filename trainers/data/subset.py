@@ -26,6 +26,7 @@ class Subset(Source):
         self.box_bound, self.left_out = source.box_bound, source.left_out
         self.since = source.since
         self.names = chosen(source.names, self.indices)
+        self.digest, self.scanned = source.digest, source.scanned
         if source.box_counts is not None:
             self.box_counts = np.asarray(source.box_counts, np.int64)[self.indices]
 
@@ -68,6 +69,10 @@ class Subset(Source):
     def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
         """As the source does."""
         self.source.recall(self.indices[indices], learnt)
+
+    def record(self, index: int) -> tuple[Source, int] | None:
+        """As the source has it."""
+        return self.source.record(int(self.indices[index]))
 
 
 def split_for_selection(source: Source, every: int = 10) -> tuple[Source, Source]:

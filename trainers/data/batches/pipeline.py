@@ -1,14 +1,18 @@
 """From a source to batches of pictures with their targets: a pure function of (seed, step), entered at any step."""
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ..augmentation.settings import ColourSettings
 from ..example import Source
 from ..fit import fitted_size
+from ..packed.decoding import read_and_decode
 from ..steady import Steady
 from ..targets.base import Array, Arrays, Target
+from .ahead import has_records, placed
 from .order import Order, Sampler, names_of_step, steps_per_epoch
 from .original_size import original_size_examples
 from .stream import DecodedCache, prepared
@@ -59,9 +63,9 @@ def training_batches(
     fitted_size((1, 1), size, resizing)
     decoded = DecodedCache(source, target, cache_mib)
 
-    def prepare(position: int) -> Arrays:
-        index, rng, wanted = draw(position)
-        image, *parts = decoded[index]
+    def prepare(position: np.ndarray, *held: np.ndarray) -> Arrays:
+        index, rng, wanted = draw(int(position))
+        image, *parts = decoded.given(index, held) if held else decoded[index]
         if isinstance(source, Steady) and index in source.stand_ins:
             wanted = None  # which what stands in need not have
         target.check_room(source, index, tuple(parts), room)
@@ -70,7 +74,10 @@ def training_batches(
 
     layout = target.layout(size, room)
     dataset = tf.data.Dataset.counter(start=start_step * batch_size)
-    dataset = prepared(dataset, prepare, _specs(size, layout))
+    before = None
+    if has_records(source):
+        dataset, before = placed(dataset, decoded, draw), partial(read_and_decode, needs=target.name)
+    dataset = prepared(dataset, prepare, _specs(size, layout), before)
     return _finished(dataset.batch(batch_size, drop_remainder=True), layout)
 
 
@@ -93,7 +100,8 @@ def evaluation_batches(
     fitted_size((1, 1), size, resizing)
     decoded = DecodedCache(source, target, 0)
 
-    def prepare(position: int) -> Arrays:
+    def prepare(place: np.ndarray) -> Arrays:
+        position = int(place)
         image, *parts = decoded[position]
         target.check_room(source, position, tuple(parts), room)
         image, *parts = target.fit(image, tuple(parts), size, resizing)

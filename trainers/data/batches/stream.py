@@ -13,11 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from ...machine import workers
-from ..example import Source
+from ..example import Example, Source
 from ..large.turns import TURNS
+from ..packed.records import Held
 from ..targets.base import Arrays, Target
 
-Prepare = Callable[[int], Sequence[np.ndarray]]
+Prepare = Callable[..., Sequence[np.ndarray]]
+"""From a position, and from what was made of it before, to arrays."""
 
 
 class DecodedCache:
@@ -37,7 +39,21 @@ class DecodedCache:
         kept = self._kept.get(index)
         if kept is not None:
             return kept
-        example = self.source.load(index)
+        return self._keep(index, self.source.load(index))
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._kept
+
+    def given(self, index: int, held: Sequence[np.ndarray]) -> Arrays:
+        """Give the same of an example whose record is decoded already; where nothing was decoded, it is loaded."""
+        found = self.source.record(index)
+        if found is None or not held[0].size:
+            return self[index]
+        packed, number = found
+        with packed.lent(number, Held(*held)):
+            return self[index]
+
+    def _keep(self, index: int, example: Example) -> Arrays:
         parts = (example.image, *self.target.of(example, self.source))
         with self._lock:
             need = sum(part.nbytes for part in parts)
@@ -60,15 +76,15 @@ class _Calls:
     def guard(self, function: Prepare, specs: Sequence[tf.TensorSpec]) -> Prepare:
         """Wrap a function position -> arrays so that it does nothing once the interpreter ends."""
 
-        def call(position: int) -> Sequence[np.ndarray]:
+        def call(position: int, *made: np.ndarray) -> Sequence[np.ndarray]:
             with self._lock:
                 self._entered += 1
                 self._running += 1
             try:
                 if self._ending:
-                    return [np.zeros(spec.shape, spec.dtype.as_numpy_dtype) for spec in specs]
+                    return [np.zeros([side or 0 for side in spec.shape], spec.dtype.as_numpy_dtype) for spec in specs]
                 with TURNS.taken():
-                    return function(int(position))
+                    return function(position, *made)
             except Exception as error:
                 self.failed.append(error)
                 raise
@@ -93,17 +109,29 @@ class _Calls:
 _calls = _Calls()
 
 
-def prepared(positions: tf.data.Dataset, prepare: Prepare, specs: Sequence[tf.TensorSpec]) -> tf.data.Dataset:
-    """Turn positions into tuples of arrays of static shape by a Python function, in parallel and in order."""
-    guarded = _calls.guard(prepare, specs)
+def prepared(
+    positions: tf.data.Dataset,
+    prepare: Prepare,
+    specs: Sequence[tf.TensorSpec],
+    before: Callable[..., tuple[tf.Tensor, ...]] | None = None,
+) -> tf.data.Dataset:
+    """Turn positions into tuples of arrays of static shape by a Python function, in parallel and in order.
 
-    def element(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        arrays = tf.numpy_function(guarded, [position], [spec.dtype for spec in specs], stateful=False)
-        return tuple(tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, specs))
+    With `before`, TensorFlow makes something of what stands beside each position, which the function gets, too.
+    """
+
+    def element(position: tf.Tensor, *beside: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return called(prepare, specs, position, *(before(*beside) if before else ()))
 
     # Each worker prepares one picture; OpenCV's own threads would compete with them for the same cores.
     cv2.setNumThreads(1)
     return positions.map(element, num_parallel_calls=workers(), deterministic=True)
+
+
+def called(function: Prepare, specs: Sequence[tf.TensorSpec], *arguments: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Call a Python function of a position, and of what was made of it, as a part of a graph."""
+    arrays = tf.numpy_function(_calls.guard(function, specs), arguments, [spec.dtype for spec in specs], stateful=False)
+    return tuple(tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, specs))
 
 
 @contextlib.contextmanager

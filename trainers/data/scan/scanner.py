@@ -281,6 +281,10 @@ def checked_source(
         if all_scenes(text):
             # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
             return source
+        if source.scanned:
+            # Looked at when it was packed; what turned bad since is noticed when it is read.
+            log.info("%s: %s, checked when packed", source.name, counted(len(source), "example"))
+            return source
         faults = scan(source, needs=needs, quiet=quiet)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults, left_out)

@@ -19,6 +19,7 @@ from .folder import folder_of, open_folder
 from .joined import join_sources
 from .layouts.auto import open_auto, usual_of_auto
 from .listed import Listed, without_list
+from .packed import is_packed, open_packed, usual_of_packed
 from .scenes import open_scenes
 
 
@@ -47,6 +48,7 @@ SOURCES: dict[str, SourceKind] = {
     "labelme": SourceKind("labelme:PATH[:SPLIT]", open_labelme, ("boxes",), lists=folder_of),
     "cvat": SourceKind("cvat:PATH[:SPLIT]", open_cvat, ("boxes",), lists=folder_of),
     "tfds": SourceKind("tfds:NAME[:SPLIT]", open_tfds, usual=usual_of_tfds),
+    "packed": SourceKind("packed:DIR", open_packed, usual=usual_of_packed),
     "auto": SourceKind("auto:PATH[:SPLIT]", open_auto, usual=usual_of_auto, coded=True, lists=folder_of),
 }
 """A new kind is its file and one line here. Nothing heavy is imported before a source is opened."""
@@ -74,6 +76,8 @@ def kind_and_rest(text: str) -> tuple[str, str]:
     path = Path(text.strip()).expanduser()
     if name in SOURCES and (colon or not path.exists() or name == "scenes"):
         return name, rest
+    if text.strip() and is_packed(path):
+        return "packed", text.strip()
     # A split may follow a path, which may hold colons itself.
     if text.strip() and (path.exists() or (colon and Path(str(path).rpartition(":")[0]).is_dir())):
         return "auto", text.strip()

@@ -27,6 +27,8 @@ class JoinedSource(Source):
             (f"{source.name}/{name}", sentence) for source in sources for name, sentence in source.structural_faults
         )
         self.ignores = all(source.ignores for source in sources)
+        self.digest = SEPARATOR.join(filter(None, (source.digest for source in sources)))
+        self.scanned = all(source.scanned for source in sources)
         self.notes = tuple(f"{source.name}: {note}" for source in sources for note in source.notes)
         self.recognised = tuple(line for source in sources for line in source.recognised)
         counts = [source.box_counts for source in self._parts]
@@ -51,6 +53,11 @@ class JoinedSource(Source):
         """As its source has it."""
         source, within = self._find(index)
         return source.picture_file(within)
+
+    def record(self, index: int) -> tuple[Source, int] | None:
+        """As its source has it."""
+        source, within = self._find(index)
+        return source.record(within)
 
     def doubts(self) -> list[str]:
         """As the sources have them."""
