@@ -17,7 +17,7 @@ from ..trainers.training.config_files import read_config
 from ..trainers.training.ranges import check_ranges
 from . import options as verbs
 from .compare.options import CompareOptions, options_of
-from .datasets.options import DataConvertOptions, DataSplitOptions
+from .datasets.options import DataConvertOptions, DataPackOptions, DataSplitOptions
 from .live.options import DemoOptions, PredictOptions
 from .serve.options import ServeOptions
 from .typed import read_typed, value_of
@@ -50,6 +50,7 @@ VERBS = {
     "data show": Verb(verbs.DataShowOptions, "draw a contact sheet"),
     "data split": Verb(DataSplitOptions, "divide data into train, val and test"),
     "data convert": Verb(DataConvertOptions, "write data in another layout"),
+    "data pack": Verb(DataPackOptions, "put data into a few large files"),
     "bench": Verb(verbs.BenchOptions, "measure speed as ratios"),
     "experiment": Verb(verbs.ExperimentOptions, "figures of the papers, computed anew"),
     "losses": Verb(verbs.LossesOptions, "list the losses"),
@@ -82,6 +83,8 @@ def handler(options: Any) -> Callable[[Any], int]:
             from .data import show as run
         case DataSplitOptions():
             from .datasets.split import run
+        case DataPackOptions():
+            from .datasets.pack import run
         case DataConvertOptions():
             from .datasets.convert import run
         case verbs.BenchOptions():

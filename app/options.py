@@ -12,8 +12,8 @@ from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, Re
 # What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
 _FORMS = (
     "a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], "
-    "yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT] or "
-    "auto:PATH[:SPLIT]"
+    "yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT], "
+    "packed:DIR or auto:PATH[:SPLIT]"
 )
 _MODEL = (
     "Run folder, exported folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program"

@@ -1,1 +1,1 @@
-"""The verbs that make something of data: `data split` and `data convert`."""
+"""The verbs that make something of data: `data split`, `data convert` and `data pack`."""

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...trainers.data.scan.scanner import checked_source
-from ...trainers.data.sources import places_of
 from ...trainers.data.writing.convert import convert
 from ...trainers.errors import UsageError
 from ...trainers.text import counted
 from ..data import coding_of_data, needs_of
 from ..reports import made
 from .options import DataConvertOptions
+from .outside import refuse_within
 
 log = logging.getLogger("metricfit")
 
@@ -19,7 +19,7 @@ log = logging.getLogger("metricfit")
 def run(options: DataConvertOptions) -> int:
     """Scan a source, write it in another layout, and say what changed; gives the exit code."""
     out = Path(options.out).expanduser()
-    _refuse_within(out, options.source)
+    refuse_within(out, options.source, "--out")
     if out.exists():
         raise UsageError(f"{out} exists already: remove it, or give another --out")
     needs = needs_of(options)
@@ -34,16 +34,3 @@ def run(options: DataConvertOptions) -> int:
     log.info("%s, opened as  %s", counted(done.examples, "example"), done.source)
     log.info("%s", made([out]))
     return 0
-
-
-def _refuse_within(out: Path, source: str) -> None:
-    """Refuse a folder that lies in the data's, which would hold their pictures twice, or around it."""
-    for place in places_of(source):
-        if out.resolve().is_relative_to(place.resolve()):
-            beside = place.resolve().with_name(f"{place.resolve().name}_converted")
-            raise UsageError(
-                f"--out {out} lies in the folder of the data, {place}, which would then hold its pictures twice: give "
-                f"a folder outside of it, such as {beside}"
-            )
-        if place.resolve().is_relative_to(out.resolve()):
-            raise UsageError(f"--out {out} holds the data, {place}: give a folder that does not exist yet")

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
 from ..errors import DataError
+from .large.limit import NamedBytes as NamedBytes
 from .large.limit import Readable as Readable
 from .large.limit import again, open_image
 from .large.png_bands import png_orientation

@@ -24,6 +24,9 @@ from .decoding import (
     is_lossy,
     to_eight_bits,
 )
+from .decoding import (
+    NamedBytes as NamedBytes,
+)
 from .large.limit import check_megapixels
 from .large.png_bands import NotByBands, opened_bytes, png_bands, png_orientation, read_header
 from .large.reduction import Size, band_rows, by_bands, reduction

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..text import counted
-from .example import Example, Source
+from .example import Example, Recorded, Source
 from .names import chosen
 
 
@@ -70,7 +70,7 @@ class Subset(Source):
         """As the source does."""
         self.source.recall(self.indices[indices], learnt)
 
-    def record(self, index: int) -> tuple[Source, int] | None:
+    def record(self, index: int) -> tuple[Recorded, int] | None:
         """As the source has it."""
         return self.source.record(int(self.indices[index]))
 

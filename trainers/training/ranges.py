@@ -66,6 +66,7 @@ RANGES = {
     "scales_per_octave": Range(1, 3),
     "seed": Range(0, 2**32 - 1),  # NumPy's generator takes 32 bits
     "seeds": Range(1, 1000),
+    "shards": Range(1, 99_999),
     "size": Range(1, 8192),
     "sweep_seeds": Range(1, 1000),
     "threads": Range(1, 1024),

@@ -15,7 +15,6 @@ import tensorflow as tf
 from ...machine import workers
 from ..example import Example, Source
 from ..large.turns import TURNS
-from ..packed.records import Held
 from ..targets.base import Arrays, Target
 
 Prepare = Callable[..., Sequence[np.ndarray]]
@@ -50,7 +49,7 @@ class DecodedCache:
         if found is None or not held[0].size:
             return self[index]
         packed, number = found
-        with packed.lent(number, Held(*held)):
+        with packed.lent(number, held):
             return self[index]
 
     def _keep(self, index: int, example: Example) -> Arrays:

@@ -1,5 +1,6 @@
 """How many pixels a picture may have: a small file may claim so many that no memory holds them."""
 
+import io
 import os
 import re
 import threading
@@ -18,6 +19,17 @@ Readable = str | Path | IO[bytes]
 """A path, or a file that is open already, such as one within an archive."""
 
 _LIFTED = threading.Lock()
+
+
+class NamedBytes(io.BytesIO):
+    """Bytes that the image readers can open and name in their errors."""
+
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self.name = name
+
+    def __str__(self) -> str:
+        return str(self.name)
 
 
 def open_image(path: Readable, most: float | None) -> ImageFile:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from ...errors import DataError
 from ...text import counted, json_text
+from ..names import Names, packed
+from ..ragged import Ragged
 from .places import read_part, size_of, within
 
 MANIFEST, INDEX = "packed.json", "index.npz"
@@ -44,7 +46,6 @@ class Manifest:
         index: the file that says where each example lies.
         pictures: how pictures were stored -> how many.
         left_out: how many examples were at fault, and left out.
-        repaired: what was mended before -> how often.
         ignores: whether 255 in class maps is known to mean ignore.
     """
 
@@ -57,7 +58,6 @@ class Manifest:
     index: PackedFile
     pictures: Mapping[str, int] = field(default_factory=dict)
     left_out: int = 0
-    repaired: Mapping[str, int] = field(default_factory=dict)
     ignores: bool = False
     version: int = VERSION
 
@@ -107,27 +107,6 @@ def read_manifest(folder: str) -> Manifest:
     return found
 
 
-class Names(Sequence[str]):
-    """Names in one block of UTF-8, of which each is decoded when asked for: a million take the memory of their text."""
-
-    def __init__(self, block: np.ndarray, ends: np.ndarray):
-        self._block, self._ends = block, ends
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def __getitem__(self, index: Any) -> Any:
-        """Give one name, or those of a slice."""
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        start = int(self._ends[place - 1]) if place else 0
-        return self._block[start : int(self._ends[place])].tobytes().decode("utf-8", "surrogateescape")
-
-    def __iter__(self) -> Iterator[str]:
-        return (self[place] for place in range(len(self)))
-
-
 @dataclass(frozen=True, eq=False)
 class Index:
     """Where the examples lie, arrays [n]: shard, first byte, bytes, CRC-32 of these; and what is known of each.
@@ -145,13 +124,11 @@ class Index:
 
     def data(self) -> bytes:
         """Give the bytes of the index file."""
-        names = [name.encode("utf-8", "surrogateescape") for name in self.names]
-        block = np.frombuffer(b"".join(names), np.uint8)
-        ends = np.cumsum([len(name) for name in names], dtype=np.int64)
+        names = packed(self.names).rows
         file = io.BytesIO()
         np.savez(
             file, shards=self.shards, starts=self.starts, lengths=self.lengths, sums=self.sums, counts=self.counts,
-            names=block, ends=ends, ids=np.frombuffer(json_text(self.ids).encode(), np.uint8),
+            names=names.values, ends=names.ends, ids=np.frombuffer(json_text(self.ids).encode(), np.uint8),
         )  # fmt: skip
         return file.getvalue()
 
@@ -165,7 +142,7 @@ def read_index(folder: str, manifest: Manifest) -> Index:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("shards", "starts", "lengths", "sums", "counts")}
-            names, ids = Names(file["names"], file["ends"]), json.loads(file["ids"].tobytes())
+            names, ids = Names.of_rows(Ragged(file["names"], file["ends"])), json.loads(file["ids"].tobytes())
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{place} is damaged ({error}): pack the data again") from error
     if {len(array) for array in arrays.values()} != {manifest.examples}:

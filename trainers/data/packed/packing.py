@@ -2,11 +2,10 @@
 
 import hashlib
 import math
-import shutil
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -48,7 +47,6 @@ def pack(
     shards: int = 1,
     size: int | None = None,
     file_format: str = "tfrecord",
-    faults: Mapping[str, int] | None = None,
     left_out: int = 0,
     quiet: bool = False,
 ) -> Packed:
@@ -60,7 +58,7 @@ def pack(
         shards: files of about equal numbers of examples.
         size: reduce pictures, with their masks and boxes, whose shorter side is longer, to this one.
         file_format: tfrecord, or array_record, which is for local folders.
-        faults: what was repaired in the source -> how often; and `left_out`, how many examples were.
+        left_out: how many examples of the source were at fault, to be written down.
 
     Raises:
         UsageError: there is something at `to`, or more files than examples.
@@ -84,7 +82,7 @@ def pack(
                     for record, how, boxes in pool.map(one.record, indices):
                         writer.add(record, how, boxes)
                         bar.update()
-        manifest = writer.finish(size=size, repaired=dict(faults or {}), left_out=left_out)
+        manifest = writer.finish(size=size, left_out=left_out)
     return Packed(f"packed:{to}", manifest)
 
 
@@ -138,6 +136,8 @@ class _Packing:
 
     def record(self, index: int) -> tuple[bytes, str, int]:
         """Give an example's record, how its picture was stored, and the number of its boxes."""
+        import tensorflow as tf
+
         with TURNS.taken():
             example = replace(self._source.load(index), name=self._source.names[index])
         boxes = 0 if example.boxes is None else len(example.boxes)
@@ -146,7 +146,9 @@ class _Packing:
         else:
             encoded, orientation, how = stored(example.image, self._source.picture_file(index))
             made = to_record(example, encoded, orientation, self._needs)
-        return self._features.serialize_example(made), how, boxes
+        # Again, since the order of its parts is left to chance, and equal examples are to have equal sums.
+        record = tf.train.Example.FromString(self._features.serialize_example(made))
+        return record.SerializeToString(deterministic=True), how, boxes
 
 
 def reduced_to(example: Example, side: int) -> Example:
@@ -156,13 +158,13 @@ def reduced_to(example: Example, side: int) -> Example:
         return example
     height, width = (max(1, math.floor(one * factor + 0.5)) for one in example.image.shape[:2])
     scale = np.array([width / example.size[1], height / example.size[0]] * 2)
-    pixels = {
-        name: None if values is None else resize_mask(values, (height, width))
-        for name, values in (("mask", example.mask), ("labels", example.labels))
-    }
+    mask, labels = (
+        None if values is None else resize_mask(values, (height, width)) for values in (example.mask, example.labels)
+    )
     return replace(
         example,
-        **pixels,
+        mask=mask,
+        labels=labels,
         image=resize_image(example.image, (height, width)),
         boxes=None if example.boxes is None else (example.boxes * scale).astype(np.float32),
         areas=None if example.areas is None else (example.areas * scale[0] * scale[1]).astype(np.float32),

@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ..example import Example, example_of
-from ..images import Seen, read_mask, read_seen, turned
+from ..images import NamedBytes, Seen, read_mask, read_seen, turned
 from ..pixel_files.coding import FileCoding
-from ..sources.archives import NamedBytes
 
 ROWS = 8
 """Numbers of a box: its corners in pixels of the upright picture, its class, difficult, crowd, and its area or NaN."""

@@ -1,6 +1,5 @@
 """Reading files out of archives as they were published: .zip, .tgz, or the folder they were unpacked into."""
 
-import io
 import re
 import tarfile
 import threading
@@ -8,20 +7,10 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from ...errors import DataError
+from ..images import NamedBytes
 
 ENDINGS = (".zip", ".tgz", ".tar.gz", ".tar")
 """The archives that can be read as they are; others (.rar, .7z) must be unpacked."""
-
-
-class NamedBytes(io.BytesIO):
-    """Bytes that the image readers can open and name in their errors."""
-
-    def __init__(self, data: bytes, name: str):
-        super().__init__(data)
-        self.name = name
-
-    def __str__(self) -> str:
-        return str(self.name)
 
 
 class Archive:

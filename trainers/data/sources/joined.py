@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ..classes import with_class_names
-from ..example import SEPARATOR, Example, Source
+from ..example import SEPARATOR, Example, Recorded, Source
 from ..names import Names
 
 
@@ -54,7 +54,7 @@ class JoinedSource(Source):
         source, within = self._find(index)
         return source.picture_file(within)
 
-    def record(self, index: int) -> tuple[Source, int] | None:
+    def record(self, index: int) -> tuple[Recorded, int] | None:
         """As its source has it."""
         source, within = self._find(index)
         return source.record(within)

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...errors import DataError, UsageError
 from ...files import digest
 from ...text import counted
-from ..example import PLURALS, Example, Ids, Source
+from ..example import PLURALS, Example, Ids, Recorded
 from ..packed.manifest import MANIFEST, Manifest, read_index, read_manifest
 from ..packed.places import local_path, read_part, within
 from ..packed.records import Held, example_from, held_in
@@ -18,7 +20,7 @@ from ..packed.records import Held, example_from, held_in
 _HEADER = 12  # what stands in a TFRecord file before each record
 
 
-class PackedSource(Source):
+class PackedSource(Recorded):
     """The examples of a packed folder; each was checked when it was packed, and its sum is whenever it is read."""
 
     scanned = True
@@ -60,16 +62,16 @@ class PackedSource(Source):
         return self, index
 
     def place(self, index: int) -> tuple[str, int, int]:
-        """Give the TFRecord file of an example, the byte where its record begins and its length; "" for others."""
+        """See `Recorded`."""
         if self.manifest.file_format != "tfrecord":
             return "", 0, 0
         shard, start, length = (int(one[index]) for one in (self.index.shards, self.index.starts, self.index.lengths))
         return self._places[shard], start, length
 
     @contextmanager
-    def lent(self, index: int, held: Held) -> Iterator[None]:
-        """Let this thread's `load` of one example take what is decoded already."""
-        self._lent.held = index, held
+    def lent(self, index: int, held: Sequence[np.ndarray]) -> Iterator[None]:
+        """See `Recorded`."""
+        self._lent.held = index, Held(*held)
         try:
             yield
         finally:

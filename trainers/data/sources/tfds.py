@@ -11,10 +11,9 @@ import numpy as np
 
 from ...errors import DataError, MetricfitError, UsageError
 from ..example import IGNORE, Example, Source, example_of
-from ..images import Seen, check_sizes, read_mask, read_seen
+from ..images import NamedBytes, Seen, check_sizes, read_mask, read_seen
 from ..pixel_files.known_classes import CITYSCAPES
 from .annotations import mend_boxes
-from .archives import NamedBytes
 from .boxes.tfrecords import TfRecords
 
 Records = Sequence[dict[str, Any]]
