@@ -5,7 +5,6 @@ import logging
 from ...trainers.data.packed.packing import pack, refuse_existing
 from ...trainers.data.packed.places import local_path
 from ...trainers.data.scan.scanner import checked_source
-from ...trainers.data.subset import Subset
 from ...trainers.text import counted
 from ...trainers.training.ranges import check_ranges
 from ..data import coding_of_data, needs_of
@@ -30,7 +29,7 @@ def run(options: DataPackOptions) -> int:
     )  # fmt: skip
     done = pack(
         source, options.to, needs=needs, shards=options.shards, size=options.size, file_format=options.file_format,
-        left_out=len(source.source) - len(source) if type(source) is Subset else 0, quiet=options.quiet,
+        left_out=len(source.left_out), quiet=options.quiet,
     )  # fmt: skip
     manifest = done.manifest
     for how, count in manifest.pictures.items():

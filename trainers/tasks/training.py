@@ -70,7 +70,7 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         reached = restore(model, folder / "checkpoints") if restored else BEGINNING
         # Only now, when everything asked for was found to be sound, the folder is touched.
         lock.acquire()
-        open_run(task.name, config)
+        open_run(task.name, config, {one.name: one.digest for one in (training, selection) if one.digest})
         log_file.write_to(folder)
         if kept is None:
             write_run_data(folder, data)

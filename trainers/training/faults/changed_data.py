@@ -24,16 +24,18 @@ class Pictures:
         count: how many there are.
         names: a digest of their names, in their order.
         left_out: the names of those that could not be used when the run began; they stay left out.
+        digest: of all that is in the examples, where the data say it (packed data).
     """
 
     count: int
     names: str
     left_out: tuple[str, ...] = ()
+    digest: str = ""
 
     @classmethod
     def of(cls, source: Source) -> Self:
         """Describe a source that was scanned; nothing is loaded."""
-        return cls(len(source), _digest(source.names), tuple(source.left_out))
+        return cls(len(source), _digest(source.names), tuple(source.left_out), source.digest)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def _changes(kept: RunData, now: RunData) -> list[str]:
             changes.append(f"{counted(before.count, f'{kind} picture')} then, {there.count or 'none'} now")
         elif before.names != there.names:
             changes.append(f"as many {kind} pictures, {before.count}, but of other names or in another order")
+        elif before.digest and before.digest != there.digest:
+            changes.append(f"as many {kind} pictures of the same names, {before.count}, but packed from others")
     if kept.classes != now.classes:
         changes.append("the names of the classes, or their order, are others")
     return changes
@@ -118,7 +122,8 @@ def _path(folder: Path) -> Path:
 
 
 def _pictures(entry: dict[str, Any]) -> Pictures:
-    return Pictures(int(entry["count"]), str(entry["names"]), tuple(map(str, entry["left_out"])))
+    left_out, digest = tuple(map(str, entry["left_out"])), str(entry.get("digest", ""))
+    return Pictures(int(entry["count"]), str(entry["names"]), left_out, digest)
 
 
 def _digest(names: Iterable[str]) -> str:
