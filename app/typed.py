@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import io
 import re
 import sys
@@ -11,16 +12,22 @@ from typing import Any
 import tyro
 
 from ..trainers.errors import UsageError
-from ..trainers.text import shown
+from ..trainers.text import cut, shown
 from ..trainers.training.filling import in_words
 
-_WRONG = re.compile(r"Error parsing (?P<flag>--[\w.-]+):|invalid choice .* for argument '(?P<choice>--[\w.-]+)'")
+_WRONG = re.compile(
+    r"Error parsing (?:-\w/)?(?P<flag>--[\w.-]+):|invalid choice .* for argument '(?:-\w/)?(?P<choice>--[\w.-]+)'|"
+    r"Missing value for argument '(?:-\w/)?(?P<alone>--[\w.-]+)'"
+)
+_PLACED = re.compile(r"invalid choice '(?P<given>.*)' for argument '(?P<choice>\w+)'|Missing value for argument '\w+'")
+_POSITIONAL = typing.get_args(tyro.conf.Positional[str])[1]
+_UNKNOWN = re.compile(r"Unrecognized options?: (?P<words>.+?) For full helptext")
 
 
 def read_typed(name: str, options_class: type, arguments: list[str], **settings: Any) -> Any:
-    """Make a verb's options of its command line; UsageError names a flag whose value is none that it takes.
+    """Make a verb's options of its command line; UsageError says what is wrong with it, in one sentence.
 
-    For other mistakes, as for `--help`, what tyro has to say is printed, and SystemExit raised.
+    For `--help`, and what tyro says in words that are not known here, that is printed, and SystemExit raised.
     """
     said = io.StringIO()
     # Whether it may draw in colour is asked of what it writes to.
@@ -30,11 +37,80 @@ def read_typed(name: str, options_class: type, arguments: list[str], **settings:
             return tyro.cli(options_class, prog=f"metricfit {name}", args=arguments, **settings)
     except SystemExit:
         plain = " ".join(re.sub(r"\x1b\[[\d;]*m|[│╭╮╰╯─]", " ", said.getvalue()).split())
-        if (found := _WRONG.search(plain)) and (hint := _hint(options_class, flag := found["flag"] or found["choice"])):
-            given = ", ".join(shown(word) for word in _values_of(flag, arguments)) or "none"
-            raise UsageError(f"{flag} must be {in_words(hint)}, got {given}: see metricfit {name} --help") from None
+        if told := _told(name, options_class, arguments, plain):
+            raise UsageError(f"{told}: see metricfit {name} --help") from None
         sys.stderr.write(said.getvalue())
         raise
+
+
+def flags_of(options_class: type, within: str = "") -> list[str]:
+    """List the flags that options have, also short ones, those below others with dots; none for what has a place."""
+    flags = []
+    for name, kind in typing.get_type_hints(options_class, include_extras=True).items():
+        flag = f"{within}{name.replace('_', '-')}"
+        if dataclasses.is_dataclass(plain := _plain(kind)):
+            flags += flags_of(typing.cast(type, plain), f"{flag}.")
+        elif not _is_positional(kind):
+            short = [alias for part in typing.get_args(kind) for alias in getattr(part, "aliases", None) or ()]
+            flags += [f"--{flag}", *short]
+    return flags
+
+
+def _told(name: str, options_class: type, arguments: list[str], plain: str) -> str:
+    """Say in a few words what tyro says of a command line; empty where it says something else."""
+    if found := _WRONG.search(plain):
+        flag = found["flag"] or found["choice"] or found["alone"]
+        given = ", ".join(shown(word) for word in _values_of(flag, arguments)) or "none"
+        return f"{flag} must be {in_words(hint)}, got {given}" if (hint := _hint(options_class, flag)) else ""
+    found, placed = _UNKNOWN.search(plain), _PLACED.search(plain)
+    known = flags_of(options_class)
+    if (found or placed) and (unknown := [flag for flag in _flags_in(arguments) if not _is_known(flag, known)]):
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.8)
+        return f"metricfit {name} does not know {cut(unknown[0])}{f', maybe {near[0]} is meant' if near else ''}"
+    if found:
+        return f"metricfit {name} takes nothing more, got {cut(found['words'].rstrip('- '))}"
+    if placed and placed["choice"] and (kind := _hint(options_class, placed["choice"])):
+        return f"{placed['choice'].upper()} must be {in_words(kind)}, got {shown(placed['given'])}"
+    if "Missing from" in plain:
+        listed = plain.partition("Missing from")[2]
+        missing = [said for typed, said in _required(options_class) if re.search(rf"(?<!\S){re.escape(typed)}", listed)]
+        return f"metricfit {name} needs {' and '.join(missing)}" if missing else ""
+    return ""
+
+
+def _flags_in(arguments: list[str]) -> list[str]:
+    return [word.partition("=")[0] for word in arguments if re.match(r"--?[^\d\W]", word)]
+
+
+def _is_known(flag: str, known: list[str]) -> bool:
+    flag = "--" + flag[2:].replace("_", "-") if flag.startswith("--") else flag
+    return flag in known or re.sub(r"^--((?:[\w-]+\.)*)no-", r"--\1", flag) in known
+
+
+def _required(options_class: type) -> list[tuple[str, str]]:
+    """Name what has no default, as tyro does and as a sentence does: flags, and what is given by its place."""
+    kinds, found = typing.get_type_hints(options_class, include_extras=True), []
+    for one in dataclasses.fields(options_class):
+        if one.default is not dataclasses.MISSING or one.default_factory is not dataclasses.MISSING:
+            continue
+        kind, flag = kinds[one.name], f"--{one.name.replace('_', '-')}"
+        plain = _plain(kind)
+        named = next((part.metavar for part in typing.get_args(kind) if getattr(part, "metavar", None)), None)
+        if not _is_positional(kind):
+            found.append((flag, flag))
+        elif named:
+            found.append((named, named))
+        else:
+            found.append((f"{{{typing.get_args(plain)[0]},", in_words(plain)))
+    return found
+
+
+def _is_positional(kind: Any) -> bool:
+    return _POSITIONAL in typing.get_args(kind)
+
+
+def _plain(kind: Any) -> Any:
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
 
 
 def value_of(flag: str, arguments: list[str]) -> str | None:

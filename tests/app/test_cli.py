@@ -9,6 +9,7 @@ import pytest
 
 import metricfit
 from metricfit.app import cli
+from metricfit.app.typed import flags_of
 from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
 from metricfit.trainers.errors import DataError, MetricfitError, Terminated, UsageError
 from metricfit.trainers.machine import held_back_stderr
@@ -93,6 +94,54 @@ def test_a_training_says_nothing_of_the_libraries(tmp_path):
 def test_unknown_verbs_are_answered_with_the_choices(arguments, sentence, capsys):
     assert cli.main(arguments) == 2
     assert sentence in capsys.readouterr().err
+
+
+PLACED = {
+    "evaluate": ["m"], "export": ["r", "--to", "x"], "predict": ["m", "x"], "data check": ["s"], "data show": ["s"],
+    "data split": ["s"], "data convert": ["s"], "serve": ["m"], "bench": ["losses"], "experiment": ["surfaces"],
+    "compare": ["--losses", "floss"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_whatever_is_mistyped_is_answered_in_one_sentence(verb, capsys):
+    needed, options = PLACED.get(verb, []), cli.VERBS[verb].options
+    own = flags_of(options)[0]
+    tries = [
+        (["--nonsense=3"], f"metricfit {verb} does not know --nonsense: see metricfit {verb} --help"),
+        (["--nonsense", "-7"], f"metricfit {verb} does not know --nonsense: see"),
+        ([f"{own}x", "3"], f"does not know {own}x, maybe {own} is meant: see"),
+    ]
+    if own not in ("--json", "--all"):  # which take no value
+        tries += [([own], f"{own} must be "), ([own, "--nonsense"], "metricfit: error: ")]
+    for wrong, said in tries:
+        assert cli.main([*verb.split(), *needed, *wrong]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert said in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["export"], "metricfit export needs RUN and --to: see metricfit export --help"),
+        (["export", "runs/x"], "metricfit export needs --to: see"),
+        (["experiment"], "needs one of lovasz-synthetic, surfaces, lovasz-prox: see"),
+        (["bench", "nothing"], "WHAT must be one of losses, data, train, models, metrics, guard, got 'nothing': see"),
+        (["quickstart", "surplus", "words"], "metricfit quickstart takes nothing more, got surplus, words: see"),
+        (["train", "saliency", "--size", "32", "64"], "metricfit train saliency takes nothing more, got 64: see"),
+        (["train", "saliency", "--optimizer", "sgd"], "train saliency does not know --optimizer: see"),
+        (["train", "saliency", "--lerning-rate", "1"], "maybe --learning-rate is meant: see"),
+        (["predict", "-x", "m", "p.png"], "metricfit predict does not know -x: see"),
+        (["predict", "m", "p.png", "-o"], "--out must be a path or none, got none: see"),
+        (["evaluate", "m", "--no-flips", "3"], "metricfit evaluate takes nothing more, got 3: see"),
+    ],
+)
+def test_mistyped_words_and_missing_ones(arguments, sentence, capsys):
+    assert cli.main(arguments) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(("first", "second"), [("train", "saliency"), ("data", "check")])
