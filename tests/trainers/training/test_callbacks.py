@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from metricfit.trainers.errors import DivergedError, MetricfitError
@@ -21,6 +22,8 @@ from metricfit.trainers.training.reporting import (
     HParams,
     MetricReport,
     Progress,
+    RankingWatch,
+    Series,
     read_history,
     write_final_metrics,
 )
@@ -276,6 +279,28 @@ def test_curves_show_the_validation(tmp_path):
     assert "val_images" not in logs, "what Keras logs is left as it is"
     with pytest.raises(MetricfitError, match="FMeasure"):
         fit(build(metrics=False), [EpochReport(MetricReport(), tmp_path, {})], 1)
+
+
+def test_an_epoch_that_is_trained_again_is_once_in_tensorboard(tmp_path):
+    for first, epochs in ((0, 2), (1, 2)):  # from the second one on, which was written but not kept
+        curves = EpochReport(
+            MetricReport(), tmp_path, {"thresholds": "curves/f_measure_over_threshold"}, add_logs=False
+        )
+        ranking = RankingWatch([], tmp_path)
+        ranking.examine = lambda: {"gradient_balance": 1.0}
+        model = build(metrics=True)
+        model.examine = None
+        fit(model, [curves, ranking, Series(tmp_path, write_graph=False)], epochs, first)
+    for part, kind in (
+        ("train", "epoch_loss"),
+        ("validation", "epoch_loss"),
+        ("ranking", "gradient_balance"),
+        ("curves", "f_measure_over_threshold"),
+    ):
+        for purges in (True, False):  # as TensorBoard itself reads, unless it is told otherwise
+            events = plugin_event_accumulator.EventAccumulator(str(tmp_path / part), purge_orphaned_data=purges)
+            steps = [event.step for event in events.Reload().Tensors(kind)]
+            assert steps == ([0, 1] if purges else [0, 1, 1]), part
 
 
 def test_hparams_hold_config_and_metrics(tmp_path):

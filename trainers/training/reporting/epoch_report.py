@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...figures.rendering import to_png_array
 from ...judge.base import Report
 from ..callbacks.averaged import averaged_weights
+from .series import begin_at
 
 
 class EpochReport(keras.callbacks.Callback):
@@ -43,7 +44,14 @@ class EpochReport(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a writer for each subfolder."""
         folders = dict.fromkeys(tag.rpartition("/")[0] for tag in self.tags.values())
+        self._begins = True
         self._writers = {folder: tf.summary.create_file_writer(str(self.log_dir / folder)) for folder in folders}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Let the first epoch's pictures take the place of those that were drawn from there on."""
+        if self._begins:
+            begin_at(epoch, *self._writers.values())
+            self._begins = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report, add to the logs, draw."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ...metrics.correlation import rank_correlation
 from ...metrics.matching import ClassMatches
 from ..callbacks.averaged import averaged_weights
+from .series import begin_at
 
 
 class RankingWatch(keras.callbacks.Callback):
@@ -39,7 +40,14 @@ class RankingWatch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the writer."""
+        self._begins = True
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Let the first epoch take the place of what was written from there on."""
+        if self._begins:
+            begin_at(epoch, self._writer)
+            self._begins = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Examine, and write the scalars."""
