@@ -211,6 +211,9 @@ def _set_up_logging(quiet: bool) -> None:
             stream.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
+    if quiet:
+        # For its log.txt a training lets every line pass the logger itself.
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "metricfit.results")
     log.addHandler(handler)
     log.setLevel(logging.WARNING if quiet else logging.INFO)
     logging.getLogger("metricfit.results").setLevel(logging.INFO)

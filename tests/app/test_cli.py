@@ -14,6 +14,7 @@ from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugme
 from metricfit.trainers.errors import DataError, MetricfitError, Terminated, UsageError
 from metricfit.trainers.machine import held_back_stderr
 from metricfit.trainers.tasks import CONFIGS
+from metricfit.trainers.training.run_folder import LogFile
 from metricfit.trainers.training.words import train_command
 
 
@@ -251,3 +252,18 @@ def test_debug_lets_the_libraries_speak(monkeypatch, capfd):
         assert cli.main(["losses", *more]) == 0
         assert capfd.readouterr().err == said
     assert levels == ["3", "0", "3"]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_training_says_no_more_than_warnings_and_results_while_its_log_has_all(quiet, tmp_path, capsys):
+    cli._set_up_logging(quiet)
+    log = logging.getLogger("metricfit")
+    with LogFile() as log_file:
+        log.info("first weights: none")
+        log_file.write_to(tmp_path)
+        log.info("one epoch")
+        log.warning("a step was left out")
+        logging.getLogger("metricfit.results").info("MaxF 0.9")
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["first weights: none", "one epoch"] * (not quiet) + ["a step was left out", "MaxF 0.9"]
+    assert len((tmp_path / "log.txt").read_text().splitlines()) == 4

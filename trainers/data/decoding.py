@@ -150,7 +150,8 @@ def _bytes(path: Readable) -> bytes:
 def _first_frame(path: Readable, image: ImageFile, most: float | None) -> tuple[ImageFile, tuple[str, ...]]:
     """Tell whether a file holds several pictures; the second ones in photos (MPO) are previews."""
     try:
-        several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+        # To count the frames would be to go through all of them.
+        several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
     except BROKEN:
         # Only the first one need be sound.
         return _opened(again(path), most), ()

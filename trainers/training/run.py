@@ -80,7 +80,7 @@ def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
         return replace(config, weights="none")
     weights, hint = usual_weights(architecture.backbone.lower() or config.backbone)
     if hint:
-        log.warning("%s", hint)
+        log.info("%s", hint)
     return replace(config, weights=weights)
 
 

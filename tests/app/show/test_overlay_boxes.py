@@ -1,7 +1,5 @@
 """Boxes drawn and labelled: where they are, in whose colour, readable on any ground."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -111,18 +109,3 @@ def test_every_view_takes_every_size(name, shape):
 
 def test_the_option_lists_the_views():
     assert View.__args__[7:] == tuple(VIEWS) == tuple(TITLES)
-
-
-def test_drawing_is_quick():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (480, 640, 3), np.uint8)
-    corner = rng.uniform(0, 500, (100, 2)) * [1, 0.8]
-    boxes = np.concatenate([corner, corner + rng.uniform(10, 150, (100, 2))], axis=1)
-    many = found(*zip(boxes, np.linspace(0.9, 0.01, 100), rng.integers(0, 2, 100)))
-    for name, view in VIEWS.items():
-        times = []
-        for _ in range(8):
-            start = time.perf_counter()
-            view(image, many, 0.5)
-            times.append(time.perf_counter() - start)
-        assert min(times) < 0.02, f"{name} takes {1e3 * min(times):.1f} ms at 640x480"

@@ -82,7 +82,7 @@ def test_a_run_from_before_few_steps_were_too_few_means_what_it_said(tmp_path):
 def test_first_weights_are_those_that_are_installed(tmp_path, monkeypatch, changes, installed, expected):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: object() if installed else None)
     hints: list[str] = []
-    monkeypatch.setattr(run.log, "warning", lambda text, *values: hints.append(text % values))
+    monkeypatch.setattr(run.log, "info", lambda text, *values: hints.append(text % values))
     config = SaliencyConfig(out=str(tmp_path / "run"), **changes)
     assert settled(config) == replace(config, weights=expected)
     assert len(hints) == (expected == "none" and "weights" not in changes and "init" not in changes)
