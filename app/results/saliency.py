@@ -89,7 +89,10 @@ class SaliencyMap(Result, np.lib.mixins.NDArrayOperatorsMixin):
         return {"map": resize_map(self.map, size)}
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.map, dtype=dtype, copy=copy)
+        array = np.asarray(self.map, dtype)  # NumPy 1 knows no copy of None
+        if copy is False and array is not self.map:
+            raise ValueError(f"a map of {self.map.dtype} becomes one of {array.dtype} in a copy alone: leave copy out")
+        return array.copy() if copy and array is self.map else array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
         plain = (given.map if isinstance(given, SaliencyMap) else given for given in inputs)
