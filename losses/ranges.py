@@ -46,7 +46,8 @@ def refuse_outside(
     if values.dtype.is_bool:
         return tf.ones([], dtype)
     least, largest = tf.reduce_min(values), tf.reduce_max(values)
-    fits = (least >= tf.cast(low, values.dtype)) & (largest <= tf.cast(high, values.dtype))
+    # Each value is compared, not the extremes: XLA's, on the CPU, pass over NaN.
+    fits = tf.reduce_all((values >= tf.cast(low, values.dtype)) & (values <= tf.cast(high, values.dtype)))
     if whole and values.dtype.is_floating:
         fits &= tf.reduce_all(tf.equal(values, tf.floor(values)))
     return stop_unless(fits, sentence, {"found": least, "to": largest}, dtype)

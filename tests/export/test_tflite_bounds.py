@@ -1,5 +1,6 @@
 """Numbers of a .tflite file without a card that LiteRT would take as they are."""
 
+import copy
 import shutil
 
 import ai_edge_litert.interpreter
@@ -104,6 +105,35 @@ def test_the_largest_that_fits_is_loaded(content, tmp_path, monkeypatch):
     assert load_runner(path).size == SIDE
     monkeypatch.setattr(tflite_bounds, "LARGEST", size - 1)
     with pytest.raises(DataError, match="a tensor of shape"):
+        load_runner(path)
+
+
+def test_all_that_is_computed_is_bounded_together(content, tmp_path, monkeypatch):
+    path = tmp_path / "model.tflite"
+    model = unpacked(content)
+    graph = model.subgraphs[0]
+    stored = [model.buffers[one.buffer].data is not None for one in graph.tensors]
+    assert any(stored)
+    # float32 all of them
+    total = sum(4 * int(np.prod(one.shape)) for one, held in zip(graph.tensors, stored) if not held)
+    path.write_bytes(content)
+    monkeypatch.setattr(tflite_bounds, "MOST", total)
+    assert load_runner(path).size == SIDE
+    monkeypatch.setattr(tflite_bounds, "MOST", total - 1)
+    with pytest.raises(DataError, match="its tensors take 0 MiB together, at most 0 are read"):
+        load_runner(path)
+
+
+def test_many_tensors_below_the_largest_are_refused_together(content, tmp_path, monkeypatch):
+    model = unpacked(content)
+    graph = model.subgraphs[0]
+    for _ in range(5):
+        graph.tensors.append(copy.deepcopy(graph.tensors[pooling(model).outputs[0]]))
+        graph.tensors[-1].shape = np.array([(2 << 30) // (4 * 3 * SIDE * SIDE), SIDE, SIDE, 3], np.int32)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(packed(model, len(content)))
+    monkeypatch.setattr(ai_edge_litert.interpreter.Interpreter, "allocate_tensors", lambda *_: pytest.fail("used"))
+    with pytest.raises(DataError, match=r"its tensors take 102\d\d MiB together, at most 8192 are read"):
         load_runner(path)
 
 

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from metricfit.metrics import MAE, FMeasure, MIoU
 
@@ -52,6 +53,15 @@ def test_numbers_of_no_class(over):
         result(MIoU(3, over, ignore_label=None), of_bytes, channels)
     with pytest.raises(ValueError, match="y_pred must have 2 channels, or hold the whole numbers of 2 classes"):
         result(MIoU(2, over), MASKS * 1, MAPS)
+
+
+def test_nan_is_no_background_under_xla_either():
+    labels = MASKS.astype(np.float32)
+    labels[0, 0, 0] = np.nan
+    metric = MAE()
+    tf.function(metric.update_state, jit_compile=True)(tf.constant(labels), tf.constant(MAPS, tf.float32))
+    with pytest.raises(ValueError, match="metric mae was given values outside of its contract, which XLA cannot name"):
+        metric.result()
 
 
 def test_under_xla_the_end_of_the_epoch_says_it():
