@@ -704,7 +704,7 @@ MUTANTS: list[Mutant] = [
         ("image.getexif()[_ORIENTATION] = turn or 1", "pass"),
         ("    if rows.any():", "    if rows.all():"),
         ('.rstrip(b"\\xff")', ""),
-        ('image.format != "MPO" and getattr(image, "n_frames", 1) > 1', "False"),
+        ('image.format != "MPO" and bool(getattr(image, "is_animated", False))', "False"),
         ("if str(path).lower().endswith(RAW_SUFFIXES):", "if False:"),
         ("(seen or file.width == file.height)", "seen"),
     ),
@@ -719,8 +719,8 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/listing.py",
         "tests/trainers/data/test_listing.py",
-        ("and suffix not in PICTURE_SUFFIXES", ""),
-        ("        and path.is_file()\n", ""),
+        ("for suffix in suffixes if suffix not in PICTURE_SUFFIXES", "for suffix in suffixes"),
+        (' and not path.name.startswith(".") and path.is_file()', ' and not path.name.startswith(".")'),
     ),
     *of(
         "trainers/data/sources/box_coding.py",
@@ -780,14 +780,12 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/targets/labels.py",
         "tests/trainers/data/test_labels.py tests/trainers/data/test_contact_sheet.py",
-        ("self.empty + other.empty", "self.empty"),
         ("present - {0} if has_background(class_names)", "present - {0} if class_names"),
     ),
     *of(
         "trainers/data/targets/boxes.py",
         "tests/trainers/data/test_targets.py tests/trainers/data/test_scan_boxes.py "
         "tests/trainers/data/test_pipeline_boxes.py",
-        ("max(self.most, other.most)", "other.most"),
         ("classes[kept]", "classes[: len(kept)]"),
         ("boxes[: int(count)]", "boxes"),
     ),
@@ -1034,11 +1032,61 @@ MUTANTS: list[Mutant] = [
         (".SubgraphIndex()) >= count", ".SubgraphIndex()) > count"),
         ("range(count):", "range(1):"),
         ("if not all(1 <= found <= side", "if not any(1 <= found <= side"),
-        (".itemsize > LARGEST", ".itemsize >= LARGEST"),
+        ("if size > LARGEST", "if size >= LARGEST"),
+        ("if computed > MOST", "if computed >= MOST"),
     ),
     *of(
         "export/runners/tflite.py",
         "tests/export/test_tflite_bounds.py",
         ("if not self._vouched:", "if True:"),
+    ),
+    *of(
+        "trainers/training/faults/changed_data.py",
+        "tests/trainers/training/faults/test_changed_data.py",
+        ("elif before.names != there.names:", "elif False:"),
+        ("if before.count != there.count:", "if False:"),
+        ("if kept.classes != now.classes:", "if False:"),
+        ("not in (0, steps)", "not in (0, before)"),
+    ),
+    *of(
+        "trainers/training/faults/restoring.py",
+        "tests/trainers/training/faults/test_divergence.py::test_the_time_of_what_is_taken_back_counts",
+        ("spent - self._seconds(reached)", "0.0 * spent"),
+    ),
+    *of(
+        "trainers/replacing.py",
+        "tests/trainers/test_replacing.py",
+        ("                os.replace(scratch / _OLD, path)", "                pass"),
+        ("            tree_to_disk(new)\n", ""),
+        ("if {LOCK} <= {inside.name for", "if {inside.name for"),
+        ("                lock.acquire()\n                os.replace", "                os.replace"),
+    ),
+    *of("trainers/files.py", "tests/export/test_card.py", ("if names and one != path:", "if False:")),
+    *of(
+        "trainers/training/reporting/series.py",
+        "tests/trainers/training/test_callbacks.py::test_an_epoch_that_is_trained_again_is_once_in_tensorboard",
+        ("begin_at(epoch, self._train_writer, self._val_writer)", "pass"),
+    ),
+    *of("app/cli.py", "tests/app/test_cli.py", ("        handler.addFilter(", "        str(")),
+    *of("app/typed.py", "tests/app/test_cli.py", ("if not _is_known(flag, known)", "if False")),
+    *of(
+        "trainers/models/keras_file.py",
+        "tests/export/test_trust.py",
+        ('described.get("config") if name == "function" else', 'described.get("config") if False else'),
+    ),
+    *of(
+        "app/prediction/journal.py",
+        "tests/app/prediction/test_resume.py::test_a_file_of_somebody_elses_that_is_called_as_the_journal_stays",
+        ("if settings is not None:", "if True:"),
+    ),
+    *of(
+        "export/runners/load.py",
+        "tests/export/test_trust.py::test_a_changed_file_is_not_loaded",
+        ("file = path.resolve()", "file = path"),
+    ),
+    *of(
+        "trainers/models/read_back.py",
+        "tests/trainers/models/test_read_back.py",
+        ("_kind(layer) if _is_numbered(layer) else layer.name", "layer.name"),
     ),
 ]
