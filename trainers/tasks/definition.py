@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ..data.batches import pipeline
 from ..data.batches.order import Sampler
+from ..data.batches.service import check_service
 from ..data.classes import with_class_names
 from ..data.example import Example, Source
 from ..data.pixel_files.coding import FileCoding
@@ -168,6 +169,8 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         """
         replacing = config.skip_bad and not config.strict
         training, selection = self._opened_sources(config, *left_out)
+        if config.data_service:
+            check_service(config.data_service, training)
         training, selection = (Steady(source, self.target, replacing=replacing) for source in (training, selection))
         return training, selection
 
@@ -200,7 +203,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         return pipeline.training_batches(
             source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
             sampler=self.sampler(config, source), start_step=start_step, least_steps=config.min_epoch_steps,
-            **self.batching(config),
+            data_service=config.data_service, **self.batching(config),
         )  # fmt: skip
 
     def names_of_step(self, config: ConfigT, source: Source, step: int) -> list[str]:

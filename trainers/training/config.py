@@ -121,6 +121,9 @@ class RunConfig:
     """Seed of weights, order and augmentation."""
     cache_mib: int = 1024
     """Memory for decoded examples, in MiB."""
+    data_service: str | None = None
+    """grpc://HOST:PORT of a tf.data service, whose workers read and decode packed training data; the training stays the
+    same."""
     max_megapixels: MaxMegapixels = None
     scan_cache: ScanCache = True
     skip_bad: bool = False

@@ -6,12 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from ..example import Source
+from ..packed.decoding import read_and_decode
 from .stream import DecodedCache, called
 
 Draw = Callable[[int], tuple[int, np.random.Generator, int | None]]
 
 _AT_ONCE = 32  # positions that Python is asked about in one call
-_PLACES = (tf.TensorSpec((None,), tf.string), tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.int64))
+_NUMBERS = tf.TensorSpec((None,), tf.int64)
+_PLACES = (_NUMBERS, tf.TensorSpec((None,), tf.string), _NUMBERS, _NUMBERS)
 
 
 def has_records(source: Source) -> bool:
@@ -29,11 +31,17 @@ def places_of(indices: list[int], source: Source, decoded: DecodedCache) -> tupl
     return np.array([file.encode() for file in files], object), np.array(starts), np.array(lengths)
 
 
+def decoding(needs: str) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Give what makes of an index, and of where its record lies, the index and what `packed.decoding.SPECS` say."""
+    return lambda index, *where: (index, *read_and_decode(needs, *where))
+
+
 def placed(positions: tf.data.Dataset, decoded: DecodedCache, draw: Draw) -> tf.data.Dataset:
-    """Lay beside each position the file, first byte and length of its example's record, see `places_of`."""
+    """Lay beside each position its example's index, and its record's file, first byte and length, see `places_of`."""
 
     def find(several: np.ndarray) -> tuple[np.ndarray, ...]:
-        return places_of([draw(position)[0] for position in several.tolist()], decoded.source, decoded)
+        indices = [draw(position)[0] for position in several.tolist()]
+        return np.array(indices, np.int64), *places_of(indices, decoded.source, decoded)
 
     def beside(several: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return several, *called(find, _PLACES, several)

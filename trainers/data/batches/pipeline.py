@@ -1,6 +1,5 @@
 """From a source to batches of pictures with their targets: a pure function of (seed, step), entered at any step."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,12 @@ import tensorflow as tf
 from ..augmentation.settings import ColourSettings
 from ..example import Source
 from ..fit import fitted_size
-from ..packed.decoding import read_and_decode
 from ..steady import Steady
 from ..targets.base import Array, Arrays, Target
-from .ahead import has_records, placed
+from .ahead import decoding, has_records, placed
 from .order import Order, Sampler, names_of_step, steps_per_epoch
 from .original_size import original_size_examples
+from .service import Arrivals, own_threads
 from .stream import DecodedCache, prepared
 
 __all__ = ["evaluation_batches", "names_of_step", "original_size_examples", "steps_per_epoch", "training_batches"]
@@ -34,6 +33,7 @@ def training_batches(
     least_steps: int = 1,
     cache_mib: float = 1024,
     room: int | None = None,
+    data_service: str | None = None,
 ) -> tf.data.Dataset:
     """Stream augmented training batches without end.
 
@@ -51,6 +51,8 @@ def training_batches(
         least_steps: of an epoch, which on a small source is several passes, each in an order of its own.
         cache_mib: memory for decoded examples, in MiB.
         room: room for boxes in each picture; None gives as much as the source needs.
+        data_service: address of a tf.data service whose workers decode, see `service.check_service`; the stream is the
+            same.
 
     Raises:
         UsageError: an argument is out of range.
@@ -62,10 +64,13 @@ def training_batches(
     room = target.room(source, room)
     fitted_size((1, 1), size, resizing)
     decoded = DecodedCache(source, target, cache_mib)
+    arrivals = Arrivals(data_service, decoded, draw, target.name) if data_service else None
 
-    def prepare(position: np.ndarray, *held: np.ndarray) -> Arrays:
-        index, rng, wanted = draw(int(position))
-        image, *parts = decoded.given(index, held) if held else decoded[index]
+    def prepare(place: np.ndarray, number: np.ndarray | int = -1, *held: np.ndarray) -> Arrays:
+        position = int(place)
+        index, rng, wanted = draw(position)
+        made = arrivals.take(position) if arrivals and index not in decoded else (int(number), held)
+        image, *parts = decoded.given(index, *made)
         if isinstance(source, Steady) and index in source.stand_ins:
             wanted = None  # which what stands in need not have
         target.check_room(source, index, tuple(parts), room)
@@ -75,10 +80,11 @@ def training_batches(
     layout = target.layout(size, room)
     dataset = tf.data.Dataset.counter(start=start_step * batch_size)
     before = None
-    if has_records(source):
-        dataset, before = placed(dataset, decoded, draw), partial(read_and_decode, needs=target.name)
+    if has_records(source) and not arrivals:
+        dataset, before = placed(dataset, decoded, draw), decoding(target.name)
     dataset = prepared(dataset, prepare, _specs(size, layout), before)
-    return _finished(dataset.batch(batch_size, drop_remainder=True), layout)
+    dataset = _finished(dataset.batch(batch_size, drop_remainder=True), layout)
+    return dataset.with_options(own_threads()) if arrivals else dataset
 
 
 def evaluation_batches(

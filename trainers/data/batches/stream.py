@@ -43,11 +43,16 @@ class DecodedCache:
     def __contains__(self, index: int) -> bool:
         return index in self._kept
 
-    def given(self, index: int, held: Sequence[np.ndarray]) -> Arrays:
-        """Give the same of an example whose record is decoded already; where nothing was decoded, it is loaded."""
+    def given(self, index: int, number: int, held: Sequence[np.ndarray]) -> Arrays:
+        """Give the same of an example of which something is decoded already, as is said by its number.
+
+        See `packed.records.Held`; where there is nothing, it is loaded.
+        """
         found = self.source.record(index)
-        if found is None or not held[0].size:
+        if found is None or not held or not held[0].size:
             return self[index]
+        if number != index:
+            raise ValueError(f"example {number} was decoded in place of {index}")
         packed, number = found
         with packed.lent(number, held):
             return self[index]

@@ -75,7 +75,7 @@ def _decoded(said: dict[str, tf.Tensor], name: str, decode: Callable[[tf.Tensor]
     return tf.cond(file == "", lambda: tf.reshape(tf.io.decode_raw(values, tf.uint8), shape), lambda: decode(file))
 
 
-def read_and_decode(file: tf.Tensor, start: tf.Tensor, length: tf.Tensor, needs: str) -> tuple[tf.Tensor, ...]:
+def read_and_decode(needs: str, file: tf.Tensor, start: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Give what `SPECS` say of a record; `nothing` where there is no file, or the record cannot be read."""
     record = tf.cond(file != "", lambda: read_record(file, start, length), lambda: tf.constant(""))
     held = tf.cond(record != "", lambda: decode_record(record, needs), nothing)

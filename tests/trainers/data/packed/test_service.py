@@ -1,0 +1,138 @@
+"""A tf.data service of one dispatcher and two workers: each example once, in its place, whatever happens to workers."""
+
+import logging
+import socket
+from collections import Counter
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metricfit.trainers.data.augmentation.settings import Augmentation
+from metricfit.trainers.data.batches import service
+from metricfit.trainers.data.batches.order import Order
+from metricfit.trainers.data.batches.pipeline import training_batches
+from metricfit.trainers.data.packed import records
+from metricfit.trainers.data.packed.packing import pack
+from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.sources.scenes import Scenes
+from metricfit.trainers.data.steady import Steady
+from metricfit.trainers.data.subset import Subset
+from metricfit.trainers.data.targets import TARGETS
+from metricfit.trainers.errors import UsageError
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.training.config import SaliencyConfig
+
+MASK = TARGETS["mask"]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """Sixty scenes in three files."""
+    out = tmp_path_factory.mktemp("service") / "out"
+    pack(Subset(Scenes("val"), range(60)), str(out), needs="mask", shards=3, size=64, quiet=True)
+    return f"packed:{out}"
+
+
+@pytest.fixture
+def dispatcher():
+    """A dispatcher that forgets workers soon; it is stopped after the test."""
+    config = tf.data.experimental.service.DispatcherConfig(worker_timeout_ms=1000, job_gc_check_interval_ms=100)
+    yield (server := tf.data.experimental.service.DispatchServer(config))
+    server._stop()
+
+
+def worker(dispatcher):
+    address = dispatcher.target.split("://")[1]
+    config = tf.data.experimental.service.WorkerConfig(address, heartbeat_interval_ms=100)
+    return tf.data.experimental.service.WorkerServer(config)
+
+
+def stream(source, steps, **more):
+    settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0, **more}
+    batches = training_batches(source, MASK, augmentation=Augmentation(), **settings)
+    return [tuple(map(np.asarray, batch)) for batch in batches.take(steps)]
+
+
+def assert_equal_streams(found, meant):
+    assert len(found) == len(meant)
+    for one, other in zip(found, meant):
+        for values, expected in zip(one, other):
+            np.testing.assert_array_equal(values, expected)
+
+
+@pytest.fixture
+def read_here(monkeypatch):
+    """Name what this process decodes itself."""
+    names, held_in = [], records.held_in
+    monkeypatch.setattr(
+        "metricfit.trainers.data.sources.packed.held_in", lambda *given: names.append(given[2]) or held_in(*given)
+    )
+    return names
+
+
+def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, read_here, monkeypatch):
+    came, arrive = [], service.Arrivals.arrive
+
+    def counted(self, place, index, held):
+        came.append((place, index))
+        arrive(self, place, index, held)
+
+    monkeypatch.setattr(service.Arrivals, "arrive", counted)
+    monkeypatch.setattr(service, "WINDOW", 70)
+    monkeypatch.setattr(service, "AHEAD", 12)
+    workers = [worker(dispatcher) for _ in range(2)]
+    source = Steady(open_source(packed), MASK, replacing=False)
+    meant = stream(source, 20)
+    assert_equal_streams(stream(source, 20, data_service=dispatcher.target), meant)
+    first = list(came)
+    assert_equal_streams(stream(source, 3, data_service=dispatcher.target, start_step=17), meant[17:])
+    assert read_here == []
+    order = Order(60, 6, 5)
+    assert max(Counter(first).values()) == 1
+    assert all(order[place][1] == index for place, index in came)
+    for epoch in range(2):
+        visited = [index for place, index in first if epoch * 60 <= place < epoch * 60 + 60]
+        assert sorted(visited) == list(range(60))
+    assert len(workers) == 2
+
+
+def test_a_lost_worker_costs_no_example(packed, dispatcher, caplog):
+    workers = [worker(dispatcher) for _ in range(2)]
+    source = open_source(packed)
+    meant, found = stream(source, 30), []
+    settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0}
+    batches = training_batches(source, MASK, augmentation=Augmentation(), data_service=dispatcher.target, **settings)
+    for number, batch in enumerate(batches.take(30)):
+        if number == 3:
+            workers.pop()._stop()
+        found.append(tuple(map(np.asarray, batch)))
+    assert_equal_streams(found, meant)
+
+
+def test_without_workers_examples_are_decoded_here_and_that_is_said(packed, dispatcher, read_here, monkeypatch, caplog):
+    monkeypatch.setattr(service, "PATIENCE", 0.5)
+    source = open_source(packed)
+    with caplog.at_level(logging.WARNING, "metricfit"):
+        found = stream(source, 3, data_service=dispatcher.target)
+    assert len(read_here) >= 18
+    assert_equal_streams(found, stream(source, 3))
+    assert [record.message for record in caplog.records if "are its workers running?" in record.message]
+
+
+def test_what_workers_cannot_do_is_refused_before_anything_is_made(packed, dispatcher, tmp_path):
+    arrays = pack(Subset(Scenes("val"), [0]), str(tmp_path / "a"), needs="mask", file_format="array_record", quiet=True)
+    for source in (Scenes("val"), open_source(arrays.source)):
+        with pytest.raises(UsageError, match="read by this program's own Python, which workers elsewhere do not have"):
+            service.check_service(dispatcher.target, source)
+    for address in ("localhost:5000", "grpc://localhost", "grpc://:5000", "grpc://a:b"):
+        with pytest.raises(UsageError, match="must be the address of a dispatcher"):
+            service.check_service(address, open_source(packed))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        with pytest.raises(UsageError, match="does not answer"):
+            service.check_service(f"grpc://localhost:{free.getsockname()[1]}", open_source(packed))
+    config = SaliencyConfig(data="scenes:val", data_service=dispatcher.target, out=str(tmp_path / "run"), quiet=True)
+    with pytest.raises(UsageError, match="workers elsewhere do not have"):
+        get_task("saliency").train(config)
+    assert not (tmp_path / "run").exists()
