@@ -4,7 +4,6 @@ import logging
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -26,6 +25,9 @@ BLOCK = 16
 
 AHEAD = 256
 """Examples that may wait for those before them; of an example that four times as many overtake, nobody waits on."""
+
+IDLE = 600.0
+"""Seconds in which nobody asks for an example, after which no more are brought, until somebody does."""
 
 PATIENCE = 30.0
 """Seconds without any example, after which examples are decoded here."""
@@ -94,17 +96,17 @@ class Arrivals:
         self._waiting = 0
         self._asked = self._upto = 0  # the furthest place that somebody asked for, and that of the next job
         self._puller: threading.Thread | None = None
-        self._latest = time.monotonic()
+        self._latest = self._taken = time.monotonic()  # when something came, and when something was asked for
         self._told: set[str] = set()
 
     def take(self, place: int) -> tuple[int, Sequence[np.ndarray]]:
         """Give the index and what was decoded of the example at a place, waiting for it; (-1, ()) where nothing is."""
         with self._changed:
             if self._puller is None:
-                self._upto = place
-                self._puller = threading.Thread(target=_pull, args=(weakref.ref(self),), daemon=True)
+                self._upto = self._asked = place
+                self._puller = threading.Thread(target=self._pull, daemon=True)
                 self._puller.start()
-            self._waiting, self._asked = self._waiting + 1, max(self._asked, place)
+            self._waiting, self._asked, self._taken = self._waiting + 1, max(self._asked, place), time.monotonic()
             self._changed.notify_all()
             try:
                 while place not in self._arrived and self._comes(place):
@@ -133,7 +135,36 @@ class Arrivals:
             self._told.add(sentence)
             log.warning("--data-service: %s Until they come, examples are decoded here.", sentence)
 
-    def next_job(self) -> tf.data.Dataset | None:
+    def _pull(self) -> None:
+        """Bring examples in, job after job, as long as somebody asks for them."""
+        while self._waited(lambda: self._asked >= self._upto - AHEAD):
+            dataset = self._next_job()
+            try:
+                for place, index, *held in dataset or ():
+                    self.arrive(int(place), int(index), [part.numpy() for part in held])
+                    if not self._waited(self._has_room):
+                        break
+            except tf.errors.OpError as error:
+                self._tell(f"the service failed ({first_line(error)}).")
+            with self._changed:
+                self._due.clear()  # no more comes of these
+                self._changed.notify_all()
+        with self._changed:
+            self._puller = None
+            self._arrived.clear()
+            self._changed.notify_all()
+
+    def _waited(self, until: Callable[[], bool]) -> bool:
+        """Wait until something is so; False where nobody has asked for an example for long."""
+        with self._changed:
+            while not until():
+                if time.monotonic() - self._taken > IDLE:
+                    return False
+                self._latest = time.monotonic()
+                self._changed.wait(timeout=1.0)
+        return True
+
+    def _next_job(self) -> tf.data.Dataset | None:
         """Begin the job of the places that follow; None where all of them are in memory already."""
         first = self._upto
         places = range(first, first + WINDOW)
@@ -150,14 +181,6 @@ class Arrivals:
             return None
         return job((np.array(wanted, np.int64) + first, numbers, *rows), self._needs, self._address)
 
-    def end_job(self, failure: str = "") -> None:
-        """Note that no more comes of the places so far, and say why."""
-        if failure:
-            self._tell(f"the service failed ({failure}).")
-        with self._changed:
-            self._due.clear()
-            self._changed.notify_all()
-
     def arrive(self, place: int, index: int, held: Sequence[np.ndarray]) -> None:
         """Take in an example, which nobody may want any more."""
         with self._changed:
@@ -166,46 +189,6 @@ class Arrivals:
                 self._arrived[place] = index, held
             self._changed.notify_all()
 
-    def has_room(self) -> bool:
+    def _has_room(self) -> bool:
         """Tell whether another example may come: where somebody waits for one, before there is."""
         return len(self._arrived) < AHEAD or (self._waiting > 0 and len(self._arrived) < 4 * AHEAD)
-
-    def is_due(self) -> bool:
-        """Tell whether the next job must begin."""
-        return self._asked >= self._upto - AHEAD
-
-    def wait(self) -> None:
-        """Wait a little until somebody takes or wants an example."""
-        with self._changed:
-            self._latest = time.monotonic()
-            self._changed.wait(timeout=0.2)
-
-
-def _pull(arrivals: "weakref.ref[Arrivals]") -> None:
-    """Bring examples in, job after job, as long as somebody has the stream."""
-    while _waited(arrivals, Arrivals.is_due) and (one := arrivals()):
-        dataset, failure = one.next_job(), ""
-        del one
-        try:
-            for place, index, *held in dataset or ():
-                if (one := arrivals()) is None:
-                    return
-                one.arrive(int(place), int(index), [part.numpy() for part in held])
-                del one
-                if not _waited(arrivals, Arrivals.has_room):
-                    return
-        except tf.errors.OpError as error:
-            failure = first_line(error)
-        if one := arrivals():
-            one.end_job(failure)
-            del one
-
-
-def _waited(arrivals: "weakref.ref[Arrivals]", until: Callable[[Arrivals], bool]) -> bool:
-    """Wait until something is so; False where the stream is gone."""
-    while (one := arrivals()) is not None:
-        if until(one):
-            return True
-        one.wait()
-        del one
-    return False

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import threading
 from collections import Counter
 
 import numpy as np
@@ -118,6 +119,23 @@ def test_without_workers_examples_are_decoded_here_and_that_is_said(packed, disp
     assert len(read_here) >= 18
     assert_equal_streams(found, stream(source, 3))
     assert [record.message for record in caplog.records if "are its workers running?" in record.message]
+
+
+def test_a_stream_that_nobody_reads_brings_nothing_more_until_somebody_does(packed, dispatcher, monkeypatch):
+    monkeypatch.setattr(service, "IDLE", 0.5)
+    workers, source, before = [worker(dispatcher)], open_source(packed), threading.enumerate()
+    settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0}
+    batches = training_batches(source, MASK, augmentation=Augmentation(), data_service=dispatcher.target, **settings)
+    stream_of_it = iter(batches)
+    found = [next(stream_of_it)]
+    pullers = [thread for thread in threading.enumerate() if "_pull" in thread.name and thread not in before]
+    for thread in pullers:
+        thread.join(timeout=20)
+    assert pullers
+    assert not any(thread.is_alive() for thread in pullers)
+    found += [next(stream_of_it) for _ in range(19)]
+    assert_equal_streams([tuple(map(np.asarray, batch)) for batch in found], stream(source, 20))
+    assert len(workers) == 1
 
 
 def test_what_workers_cannot_do_is_refused_before_anything_is_made(packed, dispatcher, tmp_path):
