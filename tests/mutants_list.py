@@ -1088,6 +1088,8 @@ MUTANTS: list[Mutant] = [
         "trainers/models/read_back.py",
         "tests/trainers/models/test_read_back.py",
         ("_kind(layer) if _is_numbered(layer) else layer.name", "layer.name"),
+    ),
+    *of(
         "trainers/data/packed/records.py",
         "tests/trainers/data/packed/test_packing.py",
         ("BACK = {6: 8, 8: 6}", "BACK = {6: 6, 8: 8}"),
