@@ -118,6 +118,12 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         self._rows |= other._rows
         self._next = max(self._next, other._next)
 
+    def end_at(self, position: int) -> None:
+        """Note that it was given all that can be judged up to this position in the data set, where the next part is."""
+        self._next = position
+        for measure in self.measures.values():
+            measure.end_at(position)
+
     @property
     def examples(self) -> int:
         """How many pictures `resampled` chooses among."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import MetricfitError
 from ..geometry import IGNORE
+from .exact_sums import ExactSum
 from .histogram import curves, f_measure, histograms, published, threshold_codes
 from .resampling import weighted_sums
 from .streaming import Streaming
@@ -94,8 +95,8 @@ class FMeasureCurve(Streaming):
     def __init__(self, beta2: float = 0.3, average: str = "curves", protocol: str = "raw"):
         check_options(beta2, average, protocol)
         self.beta2, self.average, self.protocol = beta2, average, protocol
-        self.images, self._curves = 0, np.zeros((3, 256))
-        self._error = self._polarised = 0.0
+        self.images, self._curves = 0, ExactSum((3, 256))
+        self._error, self._polarised = ExactSum(), ExactSum()
 
     def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
         """Score one map [H, W], float in [0, 1] or uint8, by a mask of 0, 1 and 255 (ignore); ValueError for others."""
@@ -123,26 +124,26 @@ class FMeasureCurve(Streaming):
             valid = (mask != IGNORE).view(np.uint8)
             decided &= valid.view(bool)
         self.images += 1
-        self._curves += curves(counts[0], counts[1], self.beta2)
-        self._error += cv2.norm(saliency, mask.astype(saliency.dtype), cv2.NORM_L1, valid) / pixels
-        self._polarised += np.count_nonzero(decided) / pixels
+        self._curves.add(curves(counts[0], counts[1], self.beta2))
+        self._error.add(cv2.norm(saliency, mask.astype(saliency.dtype), cv2.NORM_L1, valid) / pixels)
+        self._polarised.add(np.count_nonzero(decided) / pixels)
 
     def result(self) -> FMeasureResult:
         """Give the `FMeasureResult` of all maps so far; MetricfitError without one."""
         if self.images == 0:
             raise MetricfitError("the F-measure needs an image with labelled pixels, got none: check the masks")
-        precision, recall, f = self._curves / self.images
+        precision, recall, f = self._curves.value / self.images
         if self.average == "curves":
             f = f_measure(precision, recall, self.beta2)
-        mae, polarisation = self._error / self.images, self._polarised / self.images
+        mae, polarisation = (float(total.value / self.images) for total in (self._error, self._polarised))
         return FMeasureResult.from_curves(precision, recall, f, mae=mae, polarisation=polarisation, images=self.images)
 
     @staticmethod
     def resampled(pictures: "Sequence[FMeasureCurve]", counts: np.ndarray) -> dict[str, np.ndarray]:
         """Give MaxF, MeanF and MAE of sets with each of the pictures so many times, as `Judge.resampled`."""
         images = weighted_sums(counts, np.array([one.images for one in pictures]))
-        curves = weighted_sums(counts, np.stack([one._curves for one in pictures])) / images[:, None, None]
-        errors = weighted_sums(counts, np.array([one._error for one in pictures])) / images
+        curves = weighted_sums(counts, np.stack([one._curves.value for one in pictures])) / images[:, None, None]
+        errors = weighted_sums(counts, np.array([one._error.value for one in pictures])) / images
         precision, recall, f = curves.swapaxes(0, 1)
         if pictures[0].average == "curves":
             f = f_measure(precision, recall, pictures[0].beta2)

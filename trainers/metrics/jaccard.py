@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import MetricfitError
 from ..geometry import IGNORE
 from .batch_means import BatchRun
+from .exact_sums import ExactSum
 from .resampling import weighted_sums
 from .streaming import Streaming
 
@@ -138,28 +139,33 @@ class Jaccard(Streaming):
             raise ValueError(f"expected classes and a batch_size of at least 1, got {class_names} and {batch_size}")
         self.class_names, self.batch_size, self.ignore = tuple(class_names), batch_size, ignore
         self._dataset = np.zeros((len(self.class_names),) * 2, np.int64)
-        self._images, self._image_sums = 0, np.zeros(2)
+        self._images, self._image_sums = 0, ExactSum((2,))
         self._runs = [BatchRun(start, batch_size, _both_means)]
 
     def update(self, labels: np.ndarray, predicted: np.ndarray) -> None:
         """Add one image; see `confusion_matrix` for the arguments and errors."""
         confusion = confusion_matrix(labels, predicted, len(self.class_names), ignore=self.ignore)
+        self._runs[-1].stop += 1
         if not confusion.any():
             return
         self._dataset += confusion
         self._images += 1
-        self._image_sums += _both_means(confusion)
+        self._image_sums.add(_both_means(confusion))
         self._runs[-1].add(confusion)
 
     def _take_in(self, other: Self) -> None:
         super()._take_in(other)
-        self._runs = sorted(self._runs + copy.deepcopy(other._runs), key=lambda run: run.start)
+        self._runs = BatchRun.joined(sorted(self._runs + copy.deepcopy(other._runs), key=lambda run: run.start))
+
+    def end_at(self, position: int) -> None:
+        """See `Streaming`."""
+        self._runs[-1].stop = position
 
     def result(self) -> JaccardResult:
         """Give what was counted so far; MetricfitError where no image has a pixel that counts."""
         if not self._images:
             raise MetricfitError("no pixel counts in any image, so there is nothing to measure: choose other data")
-        means = (_both_means(self._dataset), BatchRun.mean(self._runs), self._image_sums / self._images)
+        means = (_both_means(self._dataset), BatchRun.mean(self._runs), self._image_sums.value / self._images)
         accuracy = np.trace(self._dataset) / self._dataset.sum()
         figures: dict[str, Any] = dict(zip(_FIGURES, np.append(np.concatenate(means), accuracy).tolist()))
         return JaccardResult(

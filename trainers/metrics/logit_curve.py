@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import MetricfitError
 from ..geometry import IGNORE
+from .exact_sums import ExactSum
 from .histogram import curves, f_measure
 from .streaming import Streaming
 
@@ -18,7 +19,7 @@ class LogitFMeasure(Streaming):
     _sums = ("images", "_sum")
 
     def __init__(self, beta2: float = 0.3):
-        self.beta2, self.images, self._sum = beta2, 0, np.zeros((2, len(LEVELS)))
+        self.beta2, self.images, self._sum = beta2, 0, ExactSum((2, len(LEVELS)))
 
     def update(self, logits: np.ndarray, mask: np.ndarray) -> None:
         """Score one map, float [H, W]; the mask is as in `FMeasureCurve.update`."""
@@ -29,11 +30,11 @@ class LogitFMeasure(Streaming):
         salient = mask[valid] == 1
         background, hits = (np.bincount(places[chosen], minlength=len(LEVELS)) for chosen in (~salient, salient))
         self.images += 1
-        self._sum += curves(background.astype(np.float64), hits.astype(np.float64), self.beta2)[:2]
+        self._sum.add(curves(background.astype(np.float64), hits.astype(np.float64), self.beta2)[:2])
 
     def result(self) -> np.ndarray:
         """Give F at each of `LEVELS`, logit >= threshold, float64 [1025]; MetricfitError without a map."""
         if self.images == 0:
             raise MetricfitError("the F-measure needs an image with labelled pixels, got none: check the masks")
-        precision, recall = self._sum / self.images
+        precision, recall = self._sum.value / self.images
         return f_measure(precision, recall, self.beta2)

@@ -94,6 +94,10 @@ class LRP(Streaming):
     def _take_in(self, other: Self) -> None:
         self.matches.merge(other.matches)
 
+    def end_at(self, position: int) -> None:
+        """See `Streaming`."""
+        self.matches.end_at(position)
+
     def result(self) -> LRPResult:
         """Give the `LRPResult` of all pictures so far; MetricfitError where no box counts."""
         tau, classes = self.matches.tau, self.matches.by_class()

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from ..geometry import box_areas, box_iou
+from .columns import Column, narrowed
 from .streaming import Streaming
 
 # What becomes of a found box; an ignored one met a box that does not count.
@@ -83,6 +84,9 @@ class ClassMatches:
     truths: int  # how many true boxes count
 
 
+_OF_MATCHES = (np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, bool))  # class, score, IoU, positive
+
+
 class Matches(Streaming):
     """Matches of a data set, IoU at least tau, from the position `start` in it: a few numbers for each found box."""
 
@@ -113,12 +117,29 @@ class Matches(Streaming):
 
     def _take_in(self, other: Self) -> None:
         super()._take_in(other)
-        self._rows = sorted(self._rows + other._rows, key=lambda row: row[0])
+        self._rows += other._rows
         self._next = max(self._next, other._next)
+
+    def end_at(self, position: int) -> None:
+        """See `Streaming`."""
+        self._next = position
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pack the rows into columns."""
+        positions = np.array([position for position, _ in self._rows], np.int64)
+        parts = zip(*(columns for _, columns in self._rows)) if self._rows else [()] * len(_OF_MATCHES)
+        columns = [Column.of(list(part), like) for part, like in zip(parts, _OF_MATCHES)]
+        return {**vars(self), "_rows": (narrowed(positions), columns)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        positions, columns = state["_rows"]
+        vars(self).update(state)
+        self._rows = list(zip(positions.tolist(), zip(*(column.arrays() for column in columns))))
 
     def by_class(self) -> list[ClassMatches]:
         """Give what was found, class by class."""
-        columns = [columns for _, columns in self._rows] or [(np.zeros(0),) * 4]
+        in_order = sorted(self._rows, key=lambda row: row[0])
+        columns = [columns for _, columns in in_order] or [(np.zeros(0),) * 4]
         kinds, scores, iou, positive = (np.concatenate(column) for column in zip(*columns))
         found = []
         for index, truths in enumerate(self._truths):

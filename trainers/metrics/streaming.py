@@ -21,6 +21,9 @@ class Streaming:
             raise ValueError(f"{type(self).__name__} merges with its own kind only, got {type(other).__name__}")
         check_same(self, other, self._settings)
 
+    def end_at(self, position: int) -> None:
+        """Note that it was given all that counts up to this position in the data set: what lies between is left out."""
+
     def _take_in(self, other: Self) -> None:
         for name in self._sums:
             setattr(self, name, getattr(self, name) + getattr(other, name))
