@@ -119,6 +119,8 @@ def predict(
     threshold: float | None = None,
     objects: bool = False,
     resume: bool = False,
+    runner: str | None = None,
+    runner_options: Sequence[str] = (),
     threads: int | None = None,
     trust: bool = False,
     max_megapixels: float | None = None,
@@ -134,27 +136,42 @@ def predict(
         threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
         objects: frame the objects in the overlays that are written.
         resume: go on with what was interrupted in `out`; what is done and unchanged is not done again, and not given.
+        runner: spread the pictures over the workers of Apache Beam's direct, flink, dataflow or another runner; what is
+            found is in `out` then, and not given.
+        runner_options: what that runner is told, such as ["direct_num_workers=2"].
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
         trust: load the model even where it holds code, see `load`.
         max_megapixels: larger pictures are not read; None takes 179, or what the environment says.
         quiet: no progress bar.
 
     Returns:
-        `SaliencyMap`, `ClassMap` or `Detections` of each picture, in the order of the inputs; none of videos.
+        `SaliencyMap`, `ClassMap` or `Detections` of each picture, in the order of the inputs; none of videos, and none
+        with a `runner`.
 
     Raises:
         UsageError: no such model or input, `out` holds files of others, or what is resumed was begun otherwise.
         DataError: pictures that cannot be read; the others are done first.
     """
+    from .beam.predicting import RunnerPrediction
+    from .beam.runners import check_runner
     from .prediction.prediction import Prediction
 
-    several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
+    several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else list(inputs)
     folder = None if out is None else Path(out)
-    prediction = Prediction(
-        model, several, folder,
-        threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
-        max_megapixels=max_megapixels,
-    )  # fmt: skip
+    prediction: Prediction | RunnerPrediction
+    if runner is not None:
+        prediction = RunnerPrediction(
+            model, several, folder, runner, runner_options,
+            threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
+            max_megapixels=max_megapixels,
+        )  # fmt: skip
+    else:
+        check_runner(None, runner_options)
+        prediction = Prediction(
+            model, several, folder,
+            threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
+            max_megapixels=max_megapixels,
+        )  # fmt: skip
     with closing(iter(prediction)) as found:
         results = list(found)
     prediction.raise_failures()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ..export.runners.base import Runner
-from ..export.runners.keras import KerasRunner
 from ..trainers.data.example import Source
 from ..trainers.data.pixel_files.coding import FileCoding
 from ..trainers.data.scan.scanner import checked_source
@@ -22,11 +21,14 @@ from ..trainers.judge.base import Report
 from ..trainers.judge.views import Views
 from ..trainers.metrics.logit_scale import FACTORS
 from ..trainers.tasks import CONFIGS, get_task
-from ..trainers.tasks.base import Task
 from ..trainers.training.config import SaliencyConfig
 from ..trainers.training.config_files import read_config
 from ..trainers.training.run_folder import versions
+from .beam.evaluation import opened_source
+from .beam.runners import check_runner
+from .beam.verbs import evaluate_on_runner
 from .coding import coding_of, files_of, settings_of
+from .measuring import finder
 from .options import EvaluateOptions
 from .predictor import load_predictor
 from .reports import made, say
@@ -66,6 +68,7 @@ def run(options: EvaluateOptions) -> int:
 
 def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a model; writes nothing."""
+    check_runner(options.runner, options.runner_options)
     _check_scale(options.logit_scale)
     Views(options.scales)  # refuses scales before a model is loaded
     predictor = load_predictor(options.model, trust=options.trust)
@@ -74,24 +77,30 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     _refuse_options_of_others(options, task.name)
     files = files_of(options, runner) if task.name in OF_DATA else FileCoding(max_megapixels=options.max_megapixels)
     coding = coding_of(options, runner, files) if task.needs == "labels" else None
-    source = checked_source(
-        options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
-        coding=coding, files=files, cache=options.scan_cache,
-    )  # fmt: skip
+    if options.runner:
+        source = opened_source(options.data, task.needs, coding, files)  # workers look at its examples
+    else:
+        source = checked_source(
+            options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
+            coding=coding, files=files, cache=options.scan_cache,
+        )  # fmt: skip
     _say_what_trained(source, settings_of(runner).get("data"))
     settings = {name: getattr(options, name) for name in task.judging}
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
-    report = task.evaluate(
-        _predictor(options, runner, task), source, batch_size=options.batch_size, label=Path(options.model).name,
-        quiet=options.quiet, **settings,
-    )  # fmt: skip
+    finding, label, examples = finder(runner, task, options.scales), Path(options.model).name, len(source)
+    if options.runner:
+        report, examples = evaluate_on_runner(options, predictor, source, coding, files, settings, label)
+    else:
+        report = task.evaluate(
+            finding, source, batch_size=options.batch_size, label=label, quiet=options.quiet, **settings
+        )
     summary = {
         "model": str(options.model),
         "file": predictor.file,
         "task": task.name,
         "data": source.name,
-        "examples": len(source),
+        "examples": examples,
         **{name: value for name, value in settings.items() if name != "correlation_bounds"},  # the report has them
         "versions": versions(),
         **report.to_dict(),
@@ -109,18 +118,6 @@ def _say_what_trained(source: Source, trained: str | None) -> None:
             "%d of the %d pictures are of the data that the model was trained on: their figures say nothing of others",
             len(known), len(source),
         )  # fmt: skip
-
-
-def _predictor(options: EvaluateOptions, runner: Runner, task: Task[Any, Any]) -> Any:
-    """Give what finds something in pictures: an exported file has one size, a Keras model is built for each scale."""
-    if tuple(options.scales) == (1.0,):
-        return runner
-    if not isinstance(runner, KerasRunner):
-        raise UsageError(
-            f"--scales {' '.join(f'{scale:g}' for scale in options.scales)} needs a Keras model, {options.model} has "
-            "one size alone: give the run folder, or leave --scales out"
-        )
-    return task.predictor(runner.model)
 
 
 def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:

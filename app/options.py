@@ -43,6 +43,22 @@ Trust = Annotated[
     bool,
     tyro.conf.arg(help="Load the model even where it holds code: a SavedModel or .keras file of somebody you trust."),
 ]
+BeamRunner = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="NAME",
+        help="Spread the pictures over the workers of Apache Beam's direct, flink, dataflow, spark or another runner, "
+        "which must reach model, data and --out by the same paths; direct is this machine. Needs metricfit[beam].",
+    ),
+]
+RunnerOptions = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(
+        metavar="NAME=VALUE",
+        help="What that runner is told, such as direct_num_workers=2; or behind -- as Beam writes it: -- "
+        "--direct_num_workers=2.",
+    ),
+]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 if TYPE_CHECKING:
@@ -86,6 +102,8 @@ class EvaluateOptions:
     batch_size: int = 16
     """Pictures at a time."""
     scan_cache: ScanCache = True
+    runner: BeamRunner = None
+    runner_options: RunnerOptions = ()
     skip_bad: SkipBad = False
     strict: Strict = False
     trust: Trust = False

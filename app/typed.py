@@ -29,6 +29,12 @@ def read_typed(name: str, options_class: type, arguments: list[str], **settings:
 
     For `--help`, and what tyro says in words that are not known here, that is printed, and SystemExit raised.
     """
+    if "--" in arguments and "runner_options" in {field.name for field in dataclasses.fields(options_class)}:
+        # What a runner is told looks like flags of ours.
+        place = arguments.index("--")
+        options = read_typed(name, options_class, arguments[:place], **settings)
+        told = (*options.runner_options, *arguments[place + 1 :])
+        return dataclasses.replace(options, runner_options=told)
     said = io.StringIO()
     # Whether it may draw in colour is asked of what it writes to.
     said.isatty = sys.stderr.isatty  # type: ignore[method-assign]

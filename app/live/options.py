@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ...trainers.training.config import MaxMegapixels
-from ..options import Model, OptionalModel, Quiet, Threads, Threshold, Trust
+from ..options import BeamRunner, Model, OptionalModel, Quiet, RunnerOptions, Threads, Threshold, Trust
 
 View = Literal["overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"]
 """The pictures that the demo can draw: first those of saliency, then of segmentation, then of detection."""
@@ -81,6 +81,8 @@ class PredictOptions:
     resume: bool = False
     """Go on with what was interrupted in `--out` (by default the last of predictions, predictions-2 and so on): what is
     done and has not changed since is not done again. Model and settings must be the same."""
+    runner: BeamRunner = None
+    runner_options: RunnerOptions = ()
     threads: Threads = None
     trust: Trust = False
     max_megapixels: MaxMegapixels = None

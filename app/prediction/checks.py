@@ -11,7 +11,7 @@ from ..show.inputs import Input, is_picture, is_video
 from ..tasks import TASKS
 from .journal import is_foreign
 
-RESULTS, VIDEOS, JOURNAL = "results.json", "videos", "results.jsonl"
+RESULTS, VIDEOS, JOURNAL, PARTS = "results.json", "videos", "results.jsonl", "parts"
 
 
 def check_order(model: str | Path, inputs: list[Input]) -> None:
@@ -33,6 +33,17 @@ def check_order(model: str | Path, inputs: list[Input]) -> None:
         )
 
 
+def check_parts(out: Path, resume: bool) -> None:
+    """Refuse to predict by a runner among files of others, or among those of a prediction in one process."""
+    if (out / JOURNAL).exists():
+        raise UsageError(f"{out} holds a prediction by one process: leave --runner out, or choose another --out")
+    ours = (out / RESULTS).is_file() and (out / PARTS).is_dir()
+    if resume and not ours:
+        raise UsageError(f"{out} holds no prediction by a runner, with which --resume could go on: leave it out")
+    if not ours:
+        check_folder(1, [], out, False)
+
+
 def check_folder(pictures: int, videos: list[Path], out: Path | None, resume: bool) -> None:
     """Refuse to predict nothing, or to write among files of others: the masks of a data folder would be overwritten."""
     if not pictures and not videos:
@@ -45,6 +56,8 @@ def check_folder(pictures: int, videos: list[Path], out: Path | None, resume: bo
         return
     if out.exists() and not out.is_dir():
         raise UsageError(f"expected a folder as --out, {out} is a file: choose another")
+    if (out / PARTS).is_dir() and any((out / PARTS).iterdir()):
+        raise UsageError(f"{out} holds a prediction by a runner, in {PARTS}: give --runner, or choose another --out")
     # Files that lie beside results.json are from here.
     if (out / RESULTS).is_file():
         if resume and not (out / JOURNAL).is_file():

@@ -1,13 +1,10 @@
 """One pass over pictures and videos: what is found is written as it goes, and an interrupted pass can be continued."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import partial
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from ...trainers.errors import DataError, first_line
+from ...trainers.errors import DataError
 from ...trainers.progress import progress
 from ...trainers.text import counted, printable, read_json
 from ..live.encoders import usual_suffix
@@ -15,10 +12,11 @@ from ..live.video import Video
 from ..predictor import Predictor, load_predictor, resolve_threshold
 from ..reports import made
 from ..results import Result
-from ..show.inputs import Input, Picture, file_stamp, find_pictures
+from ..show.inputs import Input, file_stamp, find_pictures
 from ..show.stems import renamed, unique_stems
 from .checks import JOURNAL, RESULTS, VIDEOS, check_folder, check_order
 from .clip_files import ClipFiles
+from .pictures import PictureWork, ids_of, raise_failures
 from .record import Record, video_key
 
 
@@ -57,12 +55,11 @@ class Prediction:
         self.notes: list[str] = []  # what the user may have expected and did not get
         self.paths: list[Path] = []  # what was made
         task, place = predictor.task, out or Path()
-        ids = self.pictures[0].ids if self.pictures else None
-        # Those of several sources may clash.
-        ids = ids if all(picture.ids is ids for picture in self.pictures) else None
+        ids = ids_of(self.pictures)
         self._writer = task.writer(task.files, self.threshold, predictor.class_names, place, ids, objects)
         self._record = Record(place, predictor, self._writer, self.pictures, self.videos)
         self.failures = self._record.failures  # name and error of what could not be read
+        self._work = PictureWork(predictor, self._writer, self.threshold, self.failures)
         if resume and (place / JOURNAL).is_file():
             self._record.go_on()
         self.before = len(self._record.pictures) + len(self._record.videos)  # what an earlier pass has done
@@ -97,16 +94,8 @@ class Prediction:
 
     def raise_failures(self) -> None:
         """Put what could not be read into one DataError."""
-        errors = [printable(failure["error"]) for failure in self.failures]
-        total = len(self.pictures) + len(self.videos)
-        if errors and total == 1:
-            raise DataError(errors[0])
         what = "files" if self.videos else "pictures"
-        count = f"{len(errors)} of {total} {what} could not be read, the others were done"
-        if len(errors) == total:
-            count = f"none of the {total} {what} could be read"
-        if errors:
-            raise DataError(f"{count}:\n  " + "\n  ".join(errors))
+        raise_failures(self.failures, len(self.pictures) + len(self.videos), what)
 
     def _over_pictures(self) -> Iterator[Result]:
         lines = (self._record.line(picture.key) for picture in self.pictures)
@@ -119,11 +108,16 @@ class Prediction:
         with self._bar("predict", len(stems), "picture", len(done)) as bar:
             for picture, stem in todo:
                 stamp = picture.stamp() if self.out is not None else None
-                result = self._guarded(picture.name, partial(self._found, picture))
+                result = self._work.find(picture)
+                if result is not None:
+                    self._note_repairs(picture.name, picture.repairs)
                 if result is not None and self.out is not None:
                     self._record.begin()
+                    line = self._work.keep(picture, result, stem, stamp)
                     # None of it, where its files cannot be made.
-                    result = self._guarded(picture.name, partial(self._keep, picture, result, stem, stamp))
+                    result = result if line is not None else None
+                    if line is not None:
+                        self._record.add(picture.key, line)
                 if result is not None:
                     yield result
                 bar.update()
@@ -139,30 +133,6 @@ class Prediction:
             except DataError as error:
                 faults = [str(error)]
             self.failures += [{"name": str(path), "error": fault} for fault in faults]
-
-    def _guarded(self, name: str, work: Callable[[], Any]) -> Any:
-        """Do a part of the work on one picture; None, and a failure noted, where the picture does not allow it."""
-        try:
-            return work()
-        except DataError as error:
-            told = str(error) if name in str(error) else f"{name}: {error}"
-            self.failures.append({"name": name, "error": told})
-        except (MemoryError, cv2.error) as error:
-            reason = f"{type(error).__name__}: {first_line(error)}"
-            self.failures.append({"name": name, "error": f"{name} cannot be predicted ({reason}): make it smaller"})
-        return None
-
-    def _found(self, picture: Picture) -> Result:
-        image = picture.load()
-        self._note_repairs(picture.name, picture.repairs)
-        return self.predictor(image, picture.name, seen=picture.seen).at(self.threshold)
-
-    def _keep(self, picture: Picture, result: Result, stem: str, stamp: Any) -> Result:
-        """Write the files of a picture, and then note that it is done."""
-        line = {"picture": self._writer.add(result, stem), "stem": stem, "stamp": stamp, "repairs": picture.repairs}
-        kept = self._writer.kept(result)
-        self._record.add(picture.key, line if kept is None else {**line, "kept": kept})
-        return result
 
     def _note_repairs(self, name: str, repairs: list[str]) -> None:
         for repair in repairs:

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,10 @@ from .checks import JOURNAL, RESULTS, VIDEOS
 from .journal import Journal, is_unfinished
 from .reserve import Reserve
 from .results_file import write_results
-from .settings import differences, model_settings, model_sha256
+from .settings import differences, head_of, settings_of
 
 log = logging.getLogger("metricfit")
 
-SCHEMA_VERSION = 1
 REFRESH_SECONDS, REFRESH_TIMES = 5.0, 20
 """results.json is written anew after so long, or so many times what that took: a growing list costs 5 % at most."""
 _HALF = re.compile(r"\.\d+\..+")  # a file that a killed process was about to write, see `written_beside`
@@ -47,7 +47,7 @@ class Record:
         self.failures: list[dict[str, str]] = []
         self.notes: list[str] = []
         self._predictor, self._writer, self._pictures, self._videos = predictor, writer, pictures, videos
-        self._head = {"schema_version": SCHEMA_VERSION, **model_settings(predictor), **writer.settings()}
+        self._head = head_of(predictor, writer)
         self._lock = FolderLock(out)
         self._journal, self._reserve = Journal(out / JOURNAL), Reserve(out)
         self._refresh_at = 0.0
@@ -138,7 +138,7 @@ class Record:
 
     def _settings(self) -> dict[str, Any]:
         """Give what a pass that goes on with this one must be told alike."""
-        return {**self._head, "objects": self._writer.objects, "sha256": model_sha256(self._predictor)}
+        return settings_of(self._predictor, self._writer)
 
     def _check(self, key: str, kind: str, stamp: Callable[[], Any]) -> None:
         """Forget a line whose picture or video has changed since, or whose files are gone: it is done again."""
@@ -170,17 +170,20 @@ class Record:
 
     def _note_earlier(self) -> None:
         """Say what the new results.json does not list any more."""
-        path = self.out / RESULTS
-        if not path.is_file():
-            return
-        earlier = read_json(path)
         names = {picture.name for picture in self._pictures} | set(map(str, self._videos))
-        listed = [entry["name"] for kind in ("pictures", "videos") for entry in earlier.get(kind, ())]
-        if others := [name for name in listed if name not in names]:
-            self.notes.append(
-                f"{path} listed {len(others)} others before, such as {others[0]}: their files stay, but it lists them "
-                "no more"
-            )
+        self.notes += earlier_note(self.out / RESULTS, names)
+
+
+def earlier_note(path: Path, names: AbstractSet[str]) -> list[str]:
+    """Say in a sentence what an earlier results.json lists besides these names; nothing where there is none."""
+    if not path.is_file():
+        return []
+    earlier = read_json(path)
+    listed = [entry["name"] for kind in ("pictures", "videos") for entry in earlier.get(kind, ())]
+    if others := [name for name in listed if name not in names]:
+        others_too = f"{path} listed {len(others)} others before, such as {others[0]}"
+        return [f"{others_too}: their files stay, but it lists them no more"]
+    return []
 
 
 def video_key(path: Path) -> str:

@@ -5,8 +5,20 @@ from typing import Any
 
 from ...trainers.files import digest
 from ..predictor import Predictor
+from ..tasks.base import Writer
 
+SCHEMA_VERSION = 1
 _SHOWN = 60  # letters of a value
+
+
+def head_of(predictor: Predictor, writer: Writer) -> dict[str, Any]:
+    """Give what results.json begins with."""
+    return {"schema_version": SCHEMA_VERSION, **model_settings(predictor), **writer.settings()}
+
+
+def settings_of(predictor: Predictor, writer: Writer) -> dict[str, Any]:
+    """Give what a pass that goes on with another one must be told alike."""
+    return {**head_of(predictor, writer), "objects": writer.objects, "sha256": model_sha256(predictor)}
 
 
 def model_settings(predictor: Predictor) -> dict[str, Any]:

@@ -4,10 +4,14 @@ import itertools
 import logging
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..beam.runners import check_runner
 from ..live.options import PredictOptions
 from .prediction import Prediction
+
+if TYPE_CHECKING:
+    from ..beam.predicting import RunnerPrediction
 
 log = logging.getLogger("metricfit")
 
@@ -25,12 +29,8 @@ def predict(options: PredictOptions) -> dict[str, Any]:
     return _predict(options).summary
 
 
-def _predict(options: PredictOptions) -> Prediction:
-    prediction = Prediction(
-        options.model, options.inputs, options.out or _own_folder(options.resume),
-        threshold=options.threshold, objects=options.objects, resume=options.resume, threads=options.threads,
-        trust=options.trust, quiet=options.quiet, max_megapixels=options.max_megapixels,
-    )  # fmt: skip
+def _predict(options: PredictOptions) -> "Prediction | RunnerPrediction":
+    prediction = _prediction(options)
     with closing(iter(prediction)) as results:
         for _ in results:
             pass
@@ -41,6 +41,21 @@ def _predict(options: PredictOptions) -> Prediction:
         print(line)
     prediction.raise_failures()
     return prediction
+
+
+def _prediction(options: PredictOptions) -> "Prediction | RunnerPrediction":
+    out = options.out or _own_folder(options.resume)
+    given: dict[str, Any] = {
+        "threshold": options.threshold, "objects": options.objects, "resume": options.resume,
+        "threads": options.threads, "trust": options.trust, "quiet": options.quiet,
+        "max_megapixels": options.max_megapixels,
+    }  # fmt: skip
+    if options.runner is None:
+        check_runner(None, options.runner_options)
+        return Prediction(options.model, options.inputs, out, **given)
+    from ..beam.predicting import RunnerPrediction
+
+    return RunnerPrediction(options.model, options.inputs, out, options.runner, options.runner_options, **given)
 
 
 def _own_folder(resume: bool) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from ..data.batches import pipeline
 from ..data.example import Example, Source
 from ..data.targets.base import Target
+from ..errors import DataError
 from ..metrics.matching import Found
 from .base import Judge
 from .views import PLAIN, Views, averaged_scores
@@ -24,6 +25,7 @@ def found_in(
     views: Views = PLAIN,
     quiet: bool = False,
     description: str = "evaluating",
+    passed_over: Callable[[int, DataError], None] | None = None,
 ) -> Iterator[tuple[Example, Any]]:
     """Yield each example of a source with what is found in it, as its judge takes it; DataError without a target.
 
@@ -34,10 +36,12 @@ def found_in(
         source: examples with the target.
         target: what is to be found.
         size: side of the network's input in pixels, which a picture becomes by `resizing`, "pad" or "stretch".
+        passed_over: is told of each example that cannot be loaded, its place and why, and the others go on; without it
+            the first one is raised.
         views: of class maps: how each picture is shown, once or at several scales (then `predict` takes other sides).
     """
     batches = pipeline.original_size_examples(
-        source, size, batch_size, quiet=quiet, description=description, resizing=resizing
+        source, size, batch_size, quiet=quiet, description=description, resizing=resizing, passed_over=passed_over
     )
     for images, examples in batches:
         for example in examples:

@@ -125,9 +125,13 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         """Give what `checked_source` is told besides."""
         return {"files": FileCoding(max_megapixels=config.max_megapixels)}
 
-    def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
-        """Bring the classes of a source together with those of a model; refuses a source in which nothing counts."""
+    def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:
+        """Bring the classes of a source together with those of a model; loads nothing."""
         return source
+
+    def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
+        """As `classed_source`, of examples that can be loaded; refuses a source in which nothing counts."""
+        return self.classed_source(source, class_names)
 
     def views(self, options: dict[str, Any]) -> Views:
         """Take the views on each picture out of the options of `evaluate`."""

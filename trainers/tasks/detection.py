@@ -133,9 +133,14 @@ class Detection(Task[DetectionConfig, DetectionReport]):
             model.size, model.resizing, model.class_names,
         )  # fmt: skip
 
+    def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:
+        """Refuse classes that the model does not know."""
+        refuse_unknown_classes(class_names, source)
+        return source
+
     def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
         """Refuse classes that the model does not know, and data without a box that counts."""
-        refuse_unknown_classes(class_names, source)
+        source = self.classed_source(source, class_names)
         refuse_without_boxes(source)
         return source
 

@@ -145,7 +145,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             model.input_shape[1], layer.resizing, layer.class_names,
         )  # fmt: skip
 
-    def judged_source(self, source: Source, class_names: Sequence[str]) -> Source:
+    def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:
         """Number the classes of the source as the model does."""
         return with_class_names(source, class_names)
 

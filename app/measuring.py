@@ -1,0 +1,21 @@
+"""What finds something in the pictures of an evaluation: a file as it is, or a Keras model built for several sizes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..export.runners.base import Runner
+from ..export.runners.keras import KerasRunner
+from ..trainers.errors import UsageError
+from ..trainers.tasks.base import Task
+
+
+def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float]) -> Any:
+    """Give what finds something in pictures: an exported file has one size, a Keras model is built for each scale."""
+    if tuple(scales) == (1.0,):
+        return runner
+    if not isinstance(runner, KerasRunner):
+        raise UsageError(
+            f"--scales {' '.join(f'{scale:g}' for scale in scales)} needs a Keras model, {runner.path} has one size "
+            "alone: give the run folder, or leave --scales out"
+        )
+    return task.predictor(runner.model)
