@@ -1,6 +1,7 @@
 # make quickstart   train, measure, export and draw a small saliency model
 # make test         lint and run the tests
 # make test-lowest  run the tests with the lowest versions of all libraries
+# make test-beam    run the tests that need Apache Beam, in an environment that has it
 # make bench        time the losses, as multiples of what they are compared with
 # make soak         kill trainings, fuzz files and serve for hours: what tests do for seconds
 # make stub         write what type checkers read of metricfit.losses
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test test-lowest coverage lint types mutants soak bench stub clean
+.PHONY: quickstart test test-lowest test-beam soak-beam coverage lint types mutants soak bench stub clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
@@ -34,6 +35,20 @@ $(LOWEST)/installed: setup.cfg tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest.txt --editable '.[photos,dev,imagenet,imagenet_large,serve]'
 	$(LOWEST)/bin/python -m pip install --quiet --no-deps 'pysodmetrics>=1.6'
+	touch $@
+
+# Apache Beam needs other versions of Pillow and protobuf, so it has an environment of its own.
+BEAM := .venv-beam
+test-beam: $(BEAM)/installed
+	PYTHONPATH=$(CURDIR)/$(BEAM)/link $(BEAM)/bin/python -m pytest $(or $(PYTEST),tests/app/beam)
+
+soak-beam: $(BEAM)/installed
+	PYTHONPATH=$(CURDIR)/$(BEAM)/link $(BEAM)/bin/python -m tests.soak.beam
+
+$(BEAM)/installed: setup.cfg
+	$(PYTHON) -m venv $(BEAM)
+	$(BEAM)/bin/python -m pip install --quiet --editable '.[dev,beam]'
+	mkdir -p $(BEAM)/link && ln -sfn ../.. $(BEAM)/link/metricfit
 	touch $@
 
 # Break lines one at a time and see tests fail; make mutants ONLY=trainers/models takes those of some files.
@@ -78,4 +93,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build *.egg-info
+	rm -rf $(VENV) $(LOWEST) $(BEAM) build *.egg-info

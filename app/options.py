@@ -54,9 +54,10 @@ BeamRunner = Annotated[
 RunnerOptions = Annotated[
     tuple[str, ...],
     tyro.conf.arg(
-        metavar="NAME=VALUE",
-        help="What that runner is told, such as direct_num_workers=2; or behind -- as Beam writes it: -- "
-        "--direct_num_workers=2.",
+        metavar="[NAME=VALUE ...]",
+        help="What that runner is told, such as direct_num_workers=2 for two processes; or, at the end and as Beam "
+        "writes it, behind two dashes: --runner direct -- --direct_num_workers=2.",
+        help_behavior_hint="(default: nothing)",
     ),
 ]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]

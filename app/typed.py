@@ -33,8 +33,7 @@ def read_typed(name: str, options_class: type, arguments: list[str], **settings:
         # What a runner is told looks like flags of ours.
         place = arguments.index("--")
         options = read_typed(name, options_class, arguments[:place], **settings)
-        told = (*options.runner_options, *arguments[place + 1 :])
-        return dataclasses.replace(options, runner_options=told)
+        return dataclasses.replace(options, runner_options=(*options.runner_options, *arguments[place + 1 :]))
     said = io.StringIO()
     # Whether it may draw in colour is asked of what it writes to.
     said.isatty = sys.stderr.isatty  # type: ignore[method-assign]

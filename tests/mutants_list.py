@@ -808,7 +808,7 @@ MUTANTS: list[Mutant] = [
     *of("app/tasks/segmentation.py", "tests/app/test_results.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
     *of("app/tasks/detection.py", "tests/app/test_detection.py", ("box_areas(boxes) > 0", "box_areas(boxes) > -1")),
     *of(
-        "app/prediction/prediction.py",
+        "app/prediction/pictures.py",
         "tests/app/prediction/test_predict.py",
         ("seen=picture.seen).at(self.threshold)", "seen=picture.seen)"),
     ),
@@ -1111,5 +1111,34 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/packed/test_service.py",
         ("deterministic=False,", "deterministic=False,\n    ).repeat(2).map(lambda *one: one,"),
         ("self._due.clear()  # no more comes of these", "pass"),
+    ),
+    *of(
+        "trainers/metrics/exact_sums.py",
+        "tests/trainers/metrics/test_exact_sums.py",
+        ("rest = rest - whole", "rest = rest + 0"),
+        ("_PLACES = 3", "_PLACES = 2"),
+    ),
+    *of(
+        "trainers/metrics/batch_means.py",
+        "tests/trainers/metrics/test_batch_means.py",
+        ("(place - self.images) % size", "(place + self.images) % size"),
+        ("self._head += following._head[: size - 1 - self.images]", "pass"),
+    ),
+    *of(
+        "trainers/metrics/average_precision.py",
+        "tests/trainers/judge/test_merge.py",
+        ("sorted(self._seen, key=lambda picture: picture[0])", "self._seen"),
+    ),
+    *of(
+        "app/beam/parts.py",
+        "tests/app/beam/test_parts.py",
+        ("-(-wanted // batch_size) * batch_size", "wanted"),
+        ("or digest_of(names) != self.digest", ""),
+    ),
+    *of(
+        "app/beam/prediction.py",
+        "tests/app/beam/test_prediction.py",
+        ("line is None or not _still_so(line, stamp, work.out)", "line is None"),
+        ("if count != stop - start:", "if False:"),
     ),
 ]

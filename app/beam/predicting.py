@@ -27,8 +27,8 @@ from ..show.stems import renamed
 from .model import WorkersModel
 from .parts import Places
 from .prediction import FAILURE, PredictionWork, lines_of, writer_of
+from .progress import BESIDE, folder_of_workers
 from .runners import check_runner, run
-from .verbs import exchange
 
 log = logging.getLogger("metricfit")
 
@@ -105,7 +105,7 @@ class RunnerPrediction:
         """Do all of it."""
         with FolderLock(self.out):
             self._begin()
-            with exchange(self._runner, self._told, str(self.out)) as (_, notes):
+            with folder_of_workers(self.out) as notes:
                 self._run(notes)
             self._finish()
         yield from ()
@@ -126,6 +126,8 @@ class RunnerPrediction:
 
     def _begin(self) -> None:
         """Make the folder known as ours, without the lists of an earlier run unless it is gone on with."""
+        for left in self.out.glob(f"{BESIDE}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         parts = self.out / PARTS
         if self._work.resume:
             self._refuse_others(parts)
@@ -148,7 +150,7 @@ class RunnerPrediction:
                 "--resume out to begin anew, or choose another --out"
             )
 
-    def _run(self, notes: Path | None) -> None:
+    def _run(self, notes: Path) -> None:
         from . import transforms
 
         work = self._work

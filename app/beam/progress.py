@@ -1,16 +1,35 @@
 """How far a pipeline is: its workers write into a folder what they have done, where that is one of this machine's."""
 
 import os
+import shutil
 import socket
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...trainers.errors import MetricfitError
 from ...trainers.progress import progress
 
 EVERY = 1.0
 """Seconds between two looks."""
+BESIDE = ".metricfit-"
+"""What the names of workers' folders begin with."""
+
+
+@contextmanager
+def folder_of_workers(parent: Path) -> Iterator[Path]:
+    """Give a new folder for what workers write meanwhile; it goes when all is done. MetricfitError where refused."""
+    folder = parent / f"{BESIDE}{uuid.uuid4().hex[:12]}"
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise MetricfitError(f"cannot write {folder} ({error.strerror or error}): check the folder") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def note(folder: Path | None, pictures: int) -> None:

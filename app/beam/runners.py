@@ -14,6 +14,7 @@ from .refusals import from_runner
 
 DIRECT = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 """This machine's. Beam's own DirectRunner may try to download another program, and to run the pipeline on that."""
+USUAL = ("direct", "dataflow", "flink", "spark", "portable", "prism")
 EXTRA = "pip install 'metricfit[beam]'"
 
 
@@ -67,6 +68,7 @@ def run(
     import apache_beam as beam
 
     options, place = _options(runner, given), _runner(runner)
+    interrupted: KeyboardInterrupt | None = None
     with held_back_stderr(), _hushed(), watched(notes, title, pictures, quiet=quiet):
         try:
             pipeline = beam.Pipeline(runner=place, options=options)
@@ -75,24 +77,25 @@ def run(
             state = result.wait_until_finish()
         except MetricfitError:
             raise
+        except KeyboardInterrupt as error:
+            interrupted = error  # raised below: here it would let out what Beam said
         except Exception as error:  # a runner raises whatever it meets, and what workers met as a text
             raise from_runner(error, runner) from error
-        if str(state or result.state) != "DONE":
-            raise MetricfitError(f"the runner {runner} ended as {state or result.state}: look into its own log")
+        if interrupted is None and (ended := str(state or result.state)) != "DONE":
+            raise MetricfitError(f"the runner {runner} ended as {ended}: look into its own log")
+    if interrupted is not None:
+        raise interrupted
 
 
 def _runner(name: str) -> Any:
     with held_back_stderr(), _hushed():
-        from apache_beam.options.pipeline_options import StandardOptions
         from apache_beam.runners.runner import create_runner
 
         try:
             return create_runner(DIRECT if name in ("direct", "DirectRunner") else name)
         except ValueError as error:
-            known = sorted(one.removesuffix("Runner").lower() for one in StandardOptions.KNOWN_RUNNER_NAMES)
-            raise UsageError(
-                f"--runner must be one of {', '.join(known)}, or a class of Beam's by its whole name; got {name!r}"
-            ) from error
+            known = f"{', '.join(USUAL)}, or another of Apache Beam's by the whole name of its class"
+            raise UsageError(f"--runner must be one of {known}; got {name!r}") from error
         except (ImportError, AttributeError) as error:
             extra = "pip install 'apache-beam[gcp]'" if "dataflow" in name.lower() else "look at its name"
             raise MetricfitError(f"the runner {name} cannot be loaded ({first_line(error)}): {extra}") from error

@@ -1,7 +1,6 @@
 """What the verbs do with a runner: build the work, run the pipeline, and bring home what came of it."""
 
 import logging
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from ..options import EvaluateOptions
 from ..predictor import Predictor
 from .evaluation import EvaluationWork, told, work_of
 from .outcome import Outcome
+from .progress import folder_of_workers
 from .runners import run, temporary_location
 
 log = logging.getLogger("metricfit")
@@ -62,11 +62,10 @@ def exchange(runner: str, given: tuple[str, ...], out: str | None) -> Iterator[t
 
     That is Beam's own --temp_location, or a folder beside `out`, or on this machine alone one of its temporary ones.
     """
-    name = f"metricfit-{uuid.uuid4().hex[:12]}"
     if location := temporary_location(runner, given):
         from apache_beam.io.filesystems import FileSystems
 
-        place = FileSystems.join(location, name)
+        place = FileSystems.join(location, f"metricfit-{uuid.uuid4().hex[:12]}")
         FileSystems.mkdirs(place)
         try:
             yield place, None
@@ -79,12 +78,5 @@ def exchange(runner: str, given: tuple[str, ...], out: str | None) -> Iterator[t
             "share with this machine, or temp_location=PLACE among the --runner-options"
         )
     parent = Path(tempfile.gettempdir()) if out is None else Path(out).absolute().parent
-    folder = parent / f".{name}"
-    try:
-        (folder / "notes").mkdir(parents=True)
-    except OSError as error:
-        raise MetricfitError(f"cannot write {folder} ({error.strerror or error}): check the folder") from error
-    try:
-        yield str(folder), folder / "notes"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_of_workers(parent) as folder, folder_of_workers(folder) as notes:
+        yield str(folder), notes

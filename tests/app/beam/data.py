@@ -44,7 +44,7 @@ def boxed(folder: Path) -> str:
 
 
 def merged_anyhow(work, seed: int) -> Outcome:
-    """Judge the parts in any order, bring each to another process and back, and merge them as a tree that chance grows."""
+    """Judge the parts in any order, bring each to another process and back, and merge them by pairs, by chance."""
     rng = random.Random(seed)
     parts = list(work.places.parts())
     rng.shuffle(parts)

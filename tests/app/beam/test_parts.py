@@ -1,7 +1,7 @@
 """Ranges that cover all pictures once, begin where batches do, and tell whether a worker has the same data."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metricfit.app.beam.parts import LARGEST, Places
@@ -22,6 +22,7 @@ class Names:
         return f"{index}.jpg"
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 5000), batch_size=st.integers(1, 40))
 def test_parts_cover_all_and_begin_with_a_batch(count, batch_size):
     places = Places.of(Names(count), batch_size)
