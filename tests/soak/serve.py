@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -184,9 +185,13 @@ class Client(threading.Thread):
 
 
 def load(
-    port: int, seconds: float, clients: int, *, seed: int = 0, pid: int | None = None, end=None, largest: int = 900
-) -> Outcome:
-    """Load a server for so long; then call `end`, while the clients go on until they are refused."""
+    port: int, seconds: float, clients: int, *, seed: int = 0, pid: int | None = None, end=None, largest: int = 900,
+    wanted: Iterable[tuple[str, int]] = (),
+) -> Outcome:  # fmt: skip
+    """Load a server for so long, and until it gave the answers that are wanted, but a minute more at most.
+
+    Then call `end`, while the clients go on until they are refused.
+    """
     outcome, stop = Outcome(), threading.Event()
     threads = [
         Client(port, KINDS[place % len(KINDS)], outcome, stop, f"{seed} {place}", largest) for place in range(clients)
@@ -194,7 +199,9 @@ def load(
     began = time.monotonic()
     for thread in threads:
         thread.start()
-    while time.monotonic() < began + seconds:
+    while (now := time.monotonic()) < began + seconds + 60:
+        if now > began + seconds and outcome.counts.keys() >= set(wanted):
+            break
         if pid is not None:
             if not outcome.warm and outcome.counts.total() > WARM_UP:
                 outcome.warm = len(outcome.memory)
