@@ -9,7 +9,7 @@ from .boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
 from .combined import Combined, FadeLoss
 from .deep_supervision import DeepSupervision
 from .region.lovasz_prox import lovasz_prox
-from .registry import LOSSES, combined, get, read_sum
+from .registry import LOSSES, combined, get, read_sum, takes
 
 _REGISTERED = {made.__name__: made for entry in LOSSES.values() for made in (entry.function, entry.loss_class)}
 globals().update(_REGISTERED)
@@ -30,5 +30,6 @@ __all__ = [
     "lovasz_prox",
     "read_sum",
     "smooth_l1",
+    "takes",
     *_REGISTERED,
 ]

@@ -47,6 +47,7 @@ from .registry import LOSSES as LOSSES
 from .registry import combined as combined
 from .registry import get as get
 from .registry import read_sum as read_sum
+from .registry import takes as takes
 
 __all__ = [
     "LOSSES",
@@ -94,6 +95,7 @@ __all__ = [
     "smooth_l1",
     "soft_iou",
     "softmax_cross_entropy",
+    "takes",
 ]
 
 class ALRPLoss(_ALRPLoss):
@@ -105,6 +107,7 @@ class ALRPLoss(_ALRPLoss):
         delta: float = 1.0,
         clip_error: bool = False,
         max_positives: int | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "alrp",
     ) -> None: ...
@@ -118,6 +121,7 @@ class APLoss(_APLoss):
         delta: float = 1.0,
         interpolated: bool = False,
         max_positives: int | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "ap",
     ) -> None: ...
@@ -130,6 +134,7 @@ class AUCLoss(_AUCLoss):
         *,
         delta: float = 1.0,
         max_positives: int | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "auc",
     ) -> None: ...
@@ -142,6 +147,7 @@ class BalancedCrossEntropy(_BalancedCrossEntropy):
         *,
         from_logits: bool = False,
         ignore_label: float | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "balanced_cross_entropy",
     ) -> None: ...
@@ -154,6 +160,7 @@ class BinaryFocalLoss(_BinaryFocalLoss):
         *,
         alpha: float = 0.25,
         gamma: float = 2.0,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "focal",
     ) -> None: ...
@@ -177,6 +184,7 @@ class CrossEntropyOHEM(_CrossEntropyOHEM):
         self,
         *,
         negatives_per_positive: float = 3.0,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "cross_entropy_ohem",
     ) -> None: ...
@@ -222,6 +230,7 @@ class LovaszHinge(_LovaszHinge):
         ignore_label: float | None = None,
         method: str = "binned",
         bins: int = 4096,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "lovasz_hinge",
     ) -> None: ...
@@ -239,6 +248,7 @@ class LovaszSoftmax(_LovaszSoftmax):
         ignore_label: float | None = None,
         method: str = "binned",
         bins: int = 4096,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "lovasz_softmax",
     ) -> None: ...
@@ -251,6 +261,7 @@ class NDCGLoss(_NDCGLoss):
         *,
         delta: float = 1.0,
         max_positives: int | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "ndcg",
     ) -> None: ...
@@ -263,6 +274,7 @@ class RankSortLoss(_RankSortLoss):
         *,
         delta: float = 0.5,
         max_positives: int | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "rank_sort",
     ) -> None: ...
@@ -290,6 +302,7 @@ class SoftmaxCrossEntropy(_SoftmaxCrossEntropy):
         per_image: bool = False,
         class_weights: Sequence[float] | None = None,
         ignore_label: float | None = None,
+        scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "softmax_cross_entropy",
     ) -> None: ...

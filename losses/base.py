@@ -11,6 +11,7 @@ import tensorflow as tf
 from .checks import check_hyperparameters, shape_text
 from .label_maps import holds_numbers
 from .ranges import read_bytes
+from .replicas import Replicas
 from .tensors import Tensor
 
 _OF_THE_DATA = ("sample_weight", "one_hot")  # what tells about the labels of a call, and is no hyperparameter
@@ -55,12 +56,6 @@ class KerasLoss(keras.losses.Loss):
         """Compute the reduced loss."""
         # a tensor of its own goes without the mask that a Keras layer may have hung on the predictions
         return super().__call__(y_true, tf.identity(y_pred), sample_weight)
-
-    def _shared(self, value: Tensor) -> Tensor:
-        """Divide a scalar among the replicas, whose gradients are added up, as Keras does with the mean of values."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        averages = self.reduction not in ("sum", "none", None)
-        return value / replicas if replicas > 1 and value.shape.rank == 0 and averages else value
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -119,7 +114,28 @@ class PixelLoss(KerasLoss):
             y_true = read_bytes(y_true, self.hyperparameters.get("ignore_label"))  # before Keras makes floats of bytes
         # Keras' reduction takes weights per value: pixel weights travel beside the labels, into the sums
         labels = y_true if pixel_weight is None else {"labels": y_true, "pixel_weight": pixel_weight}
-        return super().__call__(labels, y_pred, image_weight)
+        value = super().__call__(labels, y_pred, image_weight)
+        return self._over_replicas(value, y_pred, image_weight) if self.of_each_picture else value
+
+    @property
+    def of_each_picture(self) -> bool:
+        """Whether each picture has a value."""
+        return True
+
+    def _over_replicas(self, value: Tensor, y_pred: Tensor, image_weight: Tensor | None) -> Tensor:
+        """Make of what Keras reduces on each replica an equal share of what it would reduce of all pictures at once."""
+        replicas = Replicas()
+        if replicas.running == 1 or self.reduction in ("none", None):
+            return value
+        value = tf.reduce_sum(value)  # Keras leaves no picture at all unreduced
+        if self.reduction == "sum":
+            return replicas.share(value)
+        pictures = tf.cast(tf.shape(y_pred)[0], value.dtype)
+        if self.reduction == "mean_with_sample_weight" and image_weight is not None:
+            pictures = tf.reduce_sum(tf.cast(image_weight, value.dtype))
+        # Keras has divided by those of this replica, and by the number of replicas
+        own_share = tf.math.divide_no_nan(pictures, replicas.sum(pictures))
+        return replicas.share(value * own_share * replicas.running)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss of each image, [B]; `y_true` may be a dict of `labels` and `pixel_weight`."""
@@ -152,7 +168,12 @@ class LabelMapLoss(PixelLoss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss of the batch, or of each picture."""
-        return self._shared(self.entry.function(y_true, y_pred, **self.hyperparameters))
+        return self.entry.function(y_true, y_pred, **self.hyperparameters)
+
+    @property
+    def of_each_picture(self) -> bool:
+        """Whether each picture has a value."""
+        return bool(self.hyperparameters["per_image"])
 
 
 def _image_or_pixel_weight(sample_weight: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
@@ -173,7 +194,7 @@ class AnchorLoss(KerasLoss):
     """A Keras loss over a function of (labels, scores) that looks at all entries of a batch together: one scalar.
 
     Labels are 1 positive, 0 negative, −1 or less ignored, of the shape of the scores, which are raw logits of any
-    shape. Every reduction of Keras leaves a scalar as it is, but for its share among the replicas of `tf.distribute`.
+    shape. Every reduction of Keras leaves a scalar as it is. Of several replicas each gives an equal share of it.
     There are no sample weights: mark entries to leave out by −1.
     """
 
@@ -196,12 +217,14 @@ class AnchorLoss(KerasLoss):
         if given.get("labels") is None:
             raise ValueError(f"y_true of loss {self.name} must be labels, or a dict that holds them as 'labels'")
         classification, localization = self.parts(given["labels"], y_pred, given.get(self.needs))
-        return self._shared(classification if localization is None else classification + localization)
+        return classification if localization is None else classification + localization
 
     def parts(
         self, labels: Tensor, scores: Tensor, localization: Tensor | None = None, *, one_hot: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Compute the part that trains classes, and the part that trains boxes or None, each a scalar.
+
+        On several replicas these are equal shares of the parts, which add up to them.
 
         Args:
             labels: 1, 0 and −1, of the shape of `scores`, which are logits.

@@ -43,6 +43,7 @@ _RULES: dict[str, Rule] = {
     "max_positives": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
     "method": (lambda value: value in ("exact", "binned"), "one of exact, binned"),
     "negatives_per_positive": (_is_number, "a number of at least 0"),
+    "scope": (lambda value: value in ("global", "replica"), "one of global, replica"),
     "tau": (lambda value: _is_number(value) and value < 1, "a number of at least 0 and below 1"),
     "weights": (_are_numbers, "numbers of at least 0"),
 }

@@ -72,6 +72,8 @@ class FadeLoss(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the weights of the next step."""
-        loss, done = self.model.loss, int(self.model.optimizer.iterations) - self.begin
+        # on several replicas the counter is no number by itself
+        taken = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        loss, done = self.model.loss, taken - self.begin
         share = min(max(done / self.steps if self.steps else float(done >= 0), 0.0), 1.0)
         loss.weights.assign([a + share * (b - a) for a, b in zip(loss.first_weights, self.to)])

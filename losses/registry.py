@@ -85,6 +85,12 @@ def read_sum(text: str) -> dict[str, float]:
     return weights
 
 
+def takes(text: str, hyperparameter: str) -> bool:
+    """Tell whether a loss, or one of a sum such as "a + 0.5 * b", has a hyperparameter; unknown names have none."""
+    names = [term.rpartition("*")[2].strip() for term in text.split("+")]
+    return any(hyperparameter in LOSSES[name].hyperparameters for name in names if name in LOSSES)
+
+
 def _arguments(name: str) -> list[str]:
     """Name what may be given to a loss; ValueError for an unknown one."""
     if name not in LOSSES:

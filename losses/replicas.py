@@ -11,9 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from .checks import check_hyperparameters
 from .tensors import Tensor, ValueAndGradient, size_of
-
-SCOPES = ("global", "replica")
 
 
 def replica_context() -> Any | None:
@@ -65,15 +64,20 @@ class Replicas:
     On one device, outside of replicas, and for sums and the like in "replica", nothing is sent and all stays as it is.
     All replicas have to come to the same calls in the same order, none of them within `tf.cond` or a loop.
 
+    Args:
+        scope: "global" or "replica", else ValueError.
+        alone: whether none needs the others' batches after all, as where each picture has a loss of its own.
+
     Attributes:
         running: how many replicas work in step, whatever the scope.
         joined: how many batches are taken as one: `running` in the scope "global", else 1.
     """
 
-    def __init__(self, scope: str = "global") -> None:
+    def __init__(self, scope: str = "global", *, alone: bool = False) -> None:
+        check_hyperparameters(scope=scope)
         context = replica_context()
         self.running = 1 if context is None else int(context.num_replicas_in_sync)
-        self._context = context if scope == "global" else None
+        self._context = context if scope == "global" and not alone else None
         self.joined = 1 if self._context is None else self.running
 
     def sum(self, tensor: Tensor) -> Tensor:
@@ -89,7 +93,11 @@ class Replicas:
             return rows
         self._note("gathered", rows)
         if not tf.executing_eagerly():
-            return self._context.all_gather(rows, axis=0)
+            gathered = self._context.all_gather(rows, axis=0)
+            # several workers do not know it
+            each = rows.shape[0]
+            gathered.set_shape([None if each is None else self.running * each, *rows.shape[1:]])
+            return gathered
         # several workers gather in graphs alone: the sum of rows, each in the place of its replica, is the same
         here = tf.equal(tf.range(self.running), self._context.replica_id_in_sync_group)
         here = tf.reshape(here, [self.running, *[1] * rows.shape.rank])

@@ -22,6 +22,36 @@ def of(file: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
 
 MUTANTS: list[Mutant] = [
     *of(
+        "losses/replicas.py",
+        "tests/losses/test_replicas.py",
+        ("return whole / self.running, lambda upstream: upstream", "return whole, lambda upstream: upstream"),
+        (
+            "return self.sum(part), lambda upstream: upstream",
+            "return self.sum(part), lambda upstream: self.sum(upstream)",
+        ),
+        ("begin = self._context.replica_id_in_sync_group * each", "begin = 0 * each"),
+    ),
+    *of(
+        "losses/ranking/rank_sort.py",
+        "tests/losses/test_replicas.py",
+        ("filled = ranking.filled_slots()", "filled = tf.range(slots)"),
+    ),
+    *of(
+        "losses/pixelwise/ohem.py",
+        "tests/losses/test_replicas.py",
+        ("left, counts = left - reached[chosen + 1], counts[chosen]", "left, counts = left, counts[chosen]"),
+    ),
+    *of(
+        "losses/base.py",
+        "tests/losses/test_replicas.py",
+        ("share(value * own_share * replicas.running)", "share(value)"),
+    ),
+    *of(
+        "trainers/metrics/keras/miou.py",
+        "tests/losses/test_replicas.py",
+        ("confusion = replicas.sum(confusion)", "confusion = 1 * confusion"),
+    ),
+    *of(
         "losses/base.py",
         "tests/losses/test_contract_detection.py::test_the_class_is_the_sum_of_the_parts "
         "tests/losses/test_contract_detection.py::test_the_class_computes_in_float32_whatever_keras_is_set_to",
@@ -70,7 +100,7 @@ MUTANTS: list[Mutant] = [
         "losses/pixelwise/ohem.py",
         "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch "
         "tests/losses/test_ranking.py::test_hard_negatives_at_plus_and_minus_zero_are_equally_hard",
-        ("above, level = keys > threshold", "above, level = keys >= threshold"),
+        ("tf.where(keys > threshold, 1.0", "tf.where(keys >= threshold, 1.0"),
         ("tf.where(scores == 0, 0, tf.bitcast(scores, tf.int32))", "tf.bitcast(scores, tf.int32)"),
     ),
     *of(
@@ -88,7 +118,7 @@ MUTANTS: list[Mutant] = [
         "losses/ranking/rank_sort.py",
         "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch",
         ("ranking.rank - 0.5", "ranking.rank"),
-        ("start + tf.range(chunk) < slots", "start + tf.range(chunk) <= slots"),
+        ("(places < slots)", "(places <= slots)"),
     ),
     *of(
         "losses/ranking/positives.py",

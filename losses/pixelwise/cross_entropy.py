@@ -10,6 +10,7 @@ from ..checks import check_per_class
 from ..label_maps import check_label_maps
 from ..pixels import Pixels, check_pixels, per_image, sum_pixels, sum_products
 from ..references import BERMAN, ZHAO
+from ..replicas import Replicas
 from ..tensors import Tensor, ValueAndGradient
 
 
@@ -47,6 +48,7 @@ def balanced_cross_entropy(
     *,
     from_logits: bool = False,
     ignore_label: float | None = None,
+    scope: str = "global",
     sample_weight: Tensor | None = None,
 ) -> Tensor:
     """Compute the class-balanced binary cross-entropy of each image (section 4.4).
@@ -57,7 +59,8 @@ def balanced_cross_entropy(
     Gradient: exact, with w1 and w0 as constants; with respect to `y_pred` only.
 
     Args:
-        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `floss`.
+        y_true: [B, H, W] or [B, H, W, 1]; this and the others as in `floss`, but one:
+        scope: on several replicas: "global" takes the shares in the batches of all, "replica" in each by itself.
 
     Returns:
         The loss of each image, [B], at least 0, as `floss`.
@@ -69,7 +72,8 @@ def balanced_cross_entropy(
         y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
     )
     positives = tf.reduce_sum(sum_pixels(pixels.weigh(pixels.labels)))
-    positive_share = tf.math.divide_no_nan(positives, tf.reduce_sum(pixels.total()))
+    positives, total = tf.unstack(Replicas(scope).sum(tf.stack([positives, tf.reduce_sum(pixels.total())])))
+    positive_share = tf.math.divide_no_nan(positives, total)
     class_weight = positive_share + (1 - 2 * positive_share) * pixels.labels
     return _weighted_cross_entropy(pixels, pixels.weigh(class_weight), from_logits)
 
@@ -115,6 +119,7 @@ def softmax_cross_entropy(
     per_image: bool = False,
     class_weights: Sequence[float] | None = None,
     ignore_label: float | None = None,
+    scope: str = "global",
 ) -> Tensor:
     """Compute the cross-entropy of the pixels that count, averaged over them (lovasz_softmax.md, eq. 1 and 2).
 
@@ -123,10 +128,12 @@ def softmax_cross_entropy(
 
     Args:
         y_true: [B, H, W] or [B, H, W, 1]: the number of a pixel's class, 0 to C − 1, or `ignore_label`, which is left
-            out of the average. The others as in `lovasz_softmax`, but two:
+            out of the average. The others as in `lovasz_softmax`, but three:
         y_pred: float [B, H, W, C], probabilities in [0, 1], or logits; C of at least 2 must be known.
         class_weights: C numbers, 0 or more, by which the pixels of a class are multiplied (not divided by their sum:
             weights of mean 1 over the pixels keep the size of the loss), or None.
+        scope: on several replicas, unless `per_image`: "global" averages over the pixels of all, "replica" over those
+            of each by itself.
 
     Returns:
         The loss, at least 0, as `lovasz_softmax`.
@@ -151,9 +158,10 @@ def softmax_cross_entropy(
     logarithm = tf.nn.log_softmax(prediction) if from_logits else tf.math.log(tf.clip_by_value(prediction, floor, 1))
     entropy = -tf.reduce_sum(target * logarithm, axis=(1, 2))
     counted = tf.ones_like(target[..., :1]) if maps.counted is None else tf.cast(maps.counted, target.dtype)
-    values = tf.math.divide_no_nan(entropy, tf.reduce_sum(counted, axis=(1, 2)))
+    replicas = Replicas(scope, alone=per_image)
+    values = tf.math.divide_no_nan(entropy, replicas.sum(tf.reduce_sum(counted, axis=(1, 2))))
     values *= maps.sound
-    return values if per_image else values[0]
+    return values if per_image else replicas.share(values[0])
 
 
 @keras_loss("cross_entropy", cross_entropy, "saliency", "likelihood of each pixel", f"{ZHAO}, eq. 8")

@@ -6,10 +6,13 @@ import tensorflow as tf
 from ..base import AnchorLoss, keras_loss
 from ..checks import check_anchors
 from ..references import LIN
+from ..replicas import Replicas
 from ..tensors import Tensor
 
 
-def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+def binary_focal_loss(
+    labels: Tensor, scores: Tensor, *, alpha: float = 0.25, gamma: float = 2.0, scope: str = "global"
+) -> Tensor:
     """Compute the focal loss (Lin et al., ICCV 2017) as Keras does, summed and divided by the number of positives.
 
     Gradient: exact; with respect to `scores` only. Keras clips probabilities to [1e-7, 1 − 1e-7]: there is none beyond
@@ -19,6 +22,7 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
         labels: of any shape; this and `scores` as in `ap_loss`.
         alpha: weight of the positives, in [0, 1]; that of the negatives is 1 − alpha.
         gamma: how much easy entries are faded out, at least 0.
+        scope: on several replicas: "global" divides by the positives of all, "replica" by those of each by itself.
 
     Returns:
         The loss, a float32 scalar, at least 0; without positives it is divided by 1.
@@ -33,8 +37,10 @@ def binary_focal_loss(labels: Tensor, scores: Tensor, *, alpha: float = 0.25, ga
     losses = keras.losses.binary_focal_crossentropy(
         targets, scores, apply_class_balancing=True, alpha=alpha, gamma=gamma, from_logits=True
     )
-    positives = tf.reduce_sum(tf.cast(is_positive, tf.int32))
-    return sound * tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
+    replicas = Replicas(scope)
+    positives = replicas.sum(tf.reduce_sum(tf.cast(is_positive, tf.int32)))
+    loss = tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
+    return replicas.share(sound * loss)
 
 
 @keras_loss("focal", binary_focal_loss, "detection", "likelihood, easy entries faded out", LIN)

@@ -18,6 +18,7 @@ def alrp_loss(
     clip_error: bool = False,
     max_positives: int | None = None,
     one_hot: bool = False,
+    scope: str = "global",
 ) -> tuple[Tensor, Tensor]:
     """Compute the two parts of aLRP (eq. 11), over the whole batch and all classes jointly; their sum is the loss.
 
@@ -41,8 +42,7 @@ def alrp_loss(
     flat_errors, classes = check_localization("localization_error", localization_error, scores)
 
     def parts(ranking: Ranking, errors: Tensor) -> tuple[Tensor, ...]:
-        boxes = ranking.positions // classes
-        error = ranking.only_valid(tf.gather(errors, boxes))
+        error = ranking.of_boxes(errors, classes)
         counted = tf.ones_like(error)
         if clip_error:
             counted = tf.where(error <= 1, counted, 0)
@@ -55,11 +55,11 @@ def alrp_loss(
         # eq. 11: dL/dE_k = (1 / rank(k) + Σ_i≠k H_ik / rank(i)) / P
         inverse_rank = tf.math.divide_no_nan(tf.constant(1.0), ranking.rank)
         slope = tf.math.divide_no_nan(inverse_rank + ranking.below_positives(inverse_rank), ranking.count)
-        to_errors = tf.scatter_nd(boxes[:, tf.newaxis], ranking.only_valid(slope * counted), tf.shape(errors))
+        to_errors = ranking.at_boxes(slope * counted, classes, tf.size(errors))
         return classification, localization, ranking.gradient(excess, ranking.count), to_errors
 
     classification, localization = ranking_parts(
-        labels, scores, parts, flat_errors, delta=delta, max_positives=max_positives, one_hot=one_hot
+        labels, scores, parts, flat_errors, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope
     )
     return classification, localization
 

@@ -16,6 +16,7 @@ def ap_loss(
     interpolated: bool = False,
     max_positives: int | None = None,
     one_hot: bool = False,
+    scope: str = "global",
 ) -> Tensor:
     """Compute AP-Loss, the mean over the positives of FP/rank (eq. 5), over the whole batch and all classes jointly.
 
@@ -30,6 +31,9 @@ def ap_loss(
             them the result is the same, at more memory and time.
         one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
             aside memory for one positive a row. With more positives than rows the result is NaN.
+        scope: on several replicas: "global" ranks the entries of all together, and gives each of them an equal share of
+            the loss; "replica" ranks each by itself, and takes the mean. There XLA needs `max_positives` as slots of
+            one replica, by default 8192: with more the loss is NaN.
 
     Returns:
         The loss, a float32 scalar in [0, 1]; 0, without a gradient, where there are no positives.
@@ -44,7 +48,7 @@ def ap_loss(
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank)
         return (_interpolate(error, ranking) if interpolated else error), ranking.count
 
-    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope)
 
 
 def _interpolate(error: Tensor, ranking: Ranking) -> Tensor:
@@ -65,7 +69,13 @@ def _running_minimum(values: Tensor) -> Tensor:
 
 
 def auc_loss(
-    labels: Tensor, scores: Tensor, *, delta: float = 1.0, max_positives: int | None = None, one_hot: bool = False
+    labels: Tensor,
+    scores: Tensor,
+    *,
+    delta: float = 1.0,
+    max_positives: int | None = None,
+    one_hot: bool = False,
+    scope: str = "global",
 ) -> Tensor:
     """Compute AUC-Loss, the mean over the positives of FP/N (eq. 7), over the whole batch and all classes jointly.
 
@@ -85,7 +95,7 @@ def auc_loss(
         # eq. 7: ℓ(i) = FP(i) / N
         return tf.math.divide_no_nan(ranking.false_positives, ranking.negatives), ranking.count
 
-    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope)
 
 
 @keras_loss("ap", ap_loss, "detection", "average precision of the batch", f"{CHEN}, eq. 5-14")

@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from ..checks import check_anchors, check_hyperparameters
-from ..tensors import Tensor, ValueAndGradient, least, most, size_of
+from ..replicas import Replicas
+from ..tensors import Size, Tensor, ValueAndGradient, least, most, size_of
 from .positives import Positives, gather_positives
 from .step_sums import StepSums
 
@@ -25,17 +27,27 @@ PROPERLY_RANKED = 1e-5  # a positive with fewer false positives than this gets t
 
 
 class Ranking:
-    """Where each positive stands among the N entries of a batch. Vectors over positives have S slots, some unused."""
+    """Where each positive stands among the N entries of a batch. Vectors over positives have S slots, some unused.
 
-    def __init__(self, positives: Positives, is_negative: Tensor, scores: Tensor, delta: float) -> None:
-        self._entries = tf.size(scores)
-        # where the positives stand among the entries, int32 [S], and whether a slot holds one
-        self.positions, self.valid = positives.indices, positives.valid
+    Where the batches of R `replicas` are joined, a batch is that of all: the slots of one replica after the other make
+    S, and it is the same everywhere; entries, N, are this replica's own.
+    """
+
+    def __init__(
+        self, positives: Positives, is_negative: Tensor, scores: Tensor, delta: float, replicas: Replicas
+    ) -> None:
+        self._entries, self._positives, self._replicas = tf.size(scores), positives, replicas
+        numbers = tf.stack([positives.count, tf.reduce_sum(tf.cast(is_negative, tf.int32))])
+        numbers = replicas.gather(numbers[tf.newaxis])
+        # whether a slot holds a positive, bool [S]
+        self.valid = positives.valid
+        if replicas.joined > 1:
+            self.valid = tf.reshape(tf.range(tf.size(positives.indices)) < numbers[:, :1], [-1])
         # the numbers of positives and of negatives, float32 scalars
-        self.count = tf.cast(positives.count, tf.float32)
-        self.negatives = tf.cast(tf.reduce_sum(tf.cast(is_negative, tf.int32)), tf.float32)
-        self.scores = positives.take(scores)
-        self._sums = StepSums(scores, is_negative, self.scores, self.valid, delta)
+        self.count, self.negatives = tf.unstack(tf.reduce_sum(tf.cast(numbers, tf.float32), axis=0))
+        self.scores = replicas.gather(positives.take(scores))
+        total = replicas.sum if replicas.joined > 1 else None
+        self._sums = StepSums(scores, is_negative, self.scores, self.valid, delta, total=total)
         # FP(i) = Σ_j H_ij over the negatives j, and 1 + Σ_k H_ik over the positives k ≠ i: float32 [S]
         self.false_positives = self._sums.false_positives
         self.rank_among_positives = 1 + self.over_positives(tf.ones_like(self.scores))
@@ -44,6 +56,26 @@ class Ranking:
     def only_valid(self, values: Tensor) -> Tensor:
         """Put 0 in the slots that hold no positive, [S]."""
         return tf.where(self.valid, values, 0)
+
+    def filled_slots(self) -> Tensor:
+        """Number the slots, those that hold a positive first: int32 [S]."""
+        if self._replicas.joined == 1:
+            return tf.range(tf.size(self.valid))
+        return tf.argsort(tf.cast(~self.valid, tf.int32), stable=True)
+
+    def of_boxes(self, values: Tensor, classes: Size) -> Tensor:
+        """Take for each positive the value of its box, [S], of values [boxes], each of `classes` entries; 0 elsewhere.
+
+        An entry that is no positive has no part in it.
+        """
+        own = tf.gather(self._one_more(values), self._positives.indices // classes)
+        return self._replicas.gather(tf.where(self._positives.valid, own, 0))
+
+    def at_boxes(self, values: Tensor, classes: Size, boxes: Tensor) -> Tensor:
+        """Add values of the positives, [S], to their boxes, [boxes]: what leads back from `of_boxes`."""
+        places = (self._positives.indices // classes)[:, tf.newaxis]
+        to_boxes = self._one_more(tf.zeros([boxes]))
+        return tf.tensor_scatter_nd_add(to_boxes, places, self._own(self.only_valid(values)))[:boxes]
 
     def over_positives(self, weights: Tensor) -> Tensor:
         """Sum weights · H_ik over the positives k ≠ i, [S]: those above i."""
@@ -63,8 +95,7 @@ class Ranking:
 
     def at_entries(self, values: Tensor) -> Tensor:
         """Put values of the positives, [S], where they stand among the entries, [N], and 0 elsewhere."""
-        positions = self.positions[:, tf.newaxis]
-        return tf.tensor_scatter_nd_add(tf.zeros([self._entries]), positions, self.only_valid(values))
+        return self._add_at_entries(tf.zeros([self._entries]), self.only_valid(values))
 
     def gradient(self, excess: Tensor, normaliser: Tensor) -> Tensor:
         """Spread the excess errors (ℓ − ℓ*)(i)/Z, [S], over the positives and the negatives above them, [N]."""
@@ -72,7 +103,17 @@ class Ranking:
         push = tf.where(misranked, tf.math.divide_no_nan(excess, normaliser), 0)
         # eq. 5: dL/ds_j = Σ_i (ℓ − ℓ*)(i) H_ij / FP(i) / Z of a negative, dL/ds_i = −(ℓ − ℓ*)(i) / Z of a positive
         to_negatives = self._sums.to_negatives(tf.math.divide_no_nan(push, self.false_positives))
-        return tf.tensor_scatter_nd_add(to_negatives, self.positions[:, tf.newaxis], -push)
+        return self._add_at_entries(to_negatives, -push)
+
+    def _add_at_entries(self, entries: Tensor, values: Tensor) -> Tensor:
+        return tf.tensor_scatter_nd_add(entries, self._positives.indices[:, tf.newaxis], self._own(values))
+
+    def _one_more(self, values: Tensor) -> Tensor:
+        # as there is an entry more where batches are joined
+        return values if self._replicas.joined == 1 else tf.concat([values, [0.0]], 0)
+
+    def _own(self, values: Tensor) -> Tensor:
+        return self._replicas.own(values)
 
 
 def _with_positives(
@@ -102,8 +143,36 @@ def _with_positives(
     )
 
 
+def _with_positives_of_all(
+    function: Callable[[Positives], tuple[Tensor, ...]],
+    is_positive: Tensor,
+    max_positives: int | None,
+    classes: int,
+    replicas: Replicas,
+) -> tuple[Tensor, ...]:
+    """Do what `_with_positives` does where batches are joined: every replica has as many slots as the fullest needs.
+
+    Where XLA has to know their number there are `max_positives`, and with more of them the scalars become NaN.
+    """
+    count = tf.reduce_sum(tf.cast(is_positive, tf.int32))
+    most_of_one, fits = replicas.largest(count), count <= size_of(is_positive) // classes
+    slots: Size = most_of_one
+    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        slots = max_positives or _RANGE[1]
+        fits &= most_of_one <= slots
+    results = function(gather_positives(is_positive, slots))
+    return tuple(tf.where(fits, result, np.nan) if result.shape.rank == 0 else result for result in results)
+
+
 def ranking_parts(
-    labels: Tensor, scores: Tensor, parts: Parts, *boxes: Tensor, delta: float, max_positives: int | None, one_hot: bool
+    labels: Tensor,
+    scores: Tensor,
+    parts: Parts,
+    *boxes: Tensor,
+    delta: float,
+    max_positives: int | None,
+    one_hot: bool,
+    scope: str,
 ) -> tuple[Tensor, ...]:
     """Compute the parts of a ranking loss, each multiplying its gradient by its own upstream gradient.
 
@@ -111,15 +180,23 @@ def ranking_parts(
     """
     check_hyperparameters(delta=delta, max_positives=max_positives)
     is_positive, is_negative, flat, sound = check_anchors(labels, scores)
+    replicas = Replicas(scope)
+    if replicas.joined > 1:
+        # one entry more, which is ignored, so that a replica without any has one
+        is_positive, is_negative = (tf.concat([mask, [False]], 0) for mask in (is_positive, is_negative))
+        flat = tf.concat([flat, [0.0]], 0)
     shape = tf.convert_to_tensor(scores).shape
     classes = (shape[-1] or 1) if one_hot and shape.rank else 1
 
     @tf.custom_gradient
     def loss(flat: Tensor, *boxes: Tensor) -> ValueAndGradient:
         def of(positives: Positives) -> tuple[Tensor, ...]:
-            return parts(Ranking(positives, is_negative, flat, delta), *boxes)
+            return parts(Ranking(positives, is_negative, flat, delta, replicas), *boxes)
 
-        results = _with_positives(of, is_positive, max_positives, classes)
+        if replicas.joined > 1:
+            results = _with_positives_of_all(of, is_positive, max_positives, classes, replicas)
+        else:
+            results = _with_positives(of, is_positive, max_positives, classes)
         values, slopes = results[: len(results) // 2], results[len(results) // 2 :]
 
         def gradient(*upstream: Tensor) -> Tensor:
@@ -128,7 +205,7 @@ def ranking_parts(
 
         return values, gradient
 
-    return tuple(sound * value for value in loss(flat, *boxes))
+    return tuple(sound * replicas.divide(value) for value in loss(flat, *boxes))
 
 
 def ranking_loss(

@@ -11,7 +11,13 @@ from .error_driven import Ranking, ranking_loss
 
 
 def ndcg_loss(
-    labels: Tensor, scores: Tensor, *, delta: float = 1.0, max_positives: int | None = None, one_hot: bool = False
+    labels: Tensor,
+    scores: Tensor,
+    *,
+    delta: float = 1.0,
+    max_positives: int | None = None,
+    one_hot: bool = False,
+    scope: str = "global",
 ) -> Tensor:
     """Compute NDCG-Loss over the whole batch and all classes jointly; as delta goes to 0 it is 1 − NDCG.
 
@@ -39,7 +45,7 @@ def ndcg_loss(
         best = tf.reduce_sum(tf.where(places <= ranking.count, math.log(2) / tf.math.log1p(places), 0))
         return error, best
 
-    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot)
+    return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope)
 
 
 @keras_loss(

@@ -19,6 +19,7 @@ def rank_sort_loss(
     delta: float = 0.5,
     max_positives: int | None = None,
     one_hot: bool = False,
+    scope: str = "global",
 ) -> tuple[Tensor, Tensor]:
     """Compute the two parts of Rank & Sort, over the whole batch and all classes jointly; their sum is the loss.
 
@@ -46,13 +47,15 @@ def rank_sort_loss(
     def parts(ranking: Ranking) -> tuple[Tensor, ...]:
         # the self-relation H(0) = 0.5 stands in place of 1
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank - 0.5)
-        quality = ranking.only_valid(tf.gather(qualities, ranking.positions // classes))
+        quality = ranking.of_boxes(qualities, classes)
         sorting, push = _sort(ranking, quality, delta)
         to_scores = ranking.gradient(error, ranking.count)
         to_sorted = ranking.at_entries(tf.math.divide_no_nan(push, ranking.count))
         return ranking.mean(error), tf.math.divide_no_nan(sorting, ranking.count), to_scores, to_sorted
 
-    ranked, sorting = ranking_parts(labels, scores, parts, delta=delta, max_positives=max_positives, one_hot=one_hot)
+    ranked, sorting = ranking_parts(
+        labels, scores, parts, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope
+    )
     return ranked, sorting
 
 
@@ -63,8 +66,9 @@ def _sort(ranking: Ranking, quality: Tensor, delta: float) -> tuple[Tensor, Tens
     valid = tf.cast(ranking.valid, tf.float32)
 
     def body(start: Tensor, total: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        rows = tf.minimum(start + tf.range(chunk), slots - 1)
-        counted = tf.gather(ranking.valid, rows) & (start + tf.range(chunk) < slots)
+        places = start + tf.range(chunk)
+        rows = tf.gather(filled, tf.minimum(places, slots - 1))
+        counted = tf.gather(ranking.valid, rows) & (places < slots)
         score, own = tf.gather(ranking.scores, rows)[:, tf.newaxis], tf.gather(quality, rows)[:, tf.newaxis]
         above = valid * tf.clip_by_value((ranking.scores - score) / (2 * delta) + 0.5, 0, 1)
         missorted = tf.where(quality < own, above, 0)
@@ -80,6 +84,7 @@ def _sort(ranking: Ranking, quality: Tensor, delta: float) -> tuple[Tensor, Tens
         gradient = tf.tensor_scatter_nd_add(gradient, rows[:, tf.newaxis], -push)
         return start + chunk, total + tf.reduce_sum(tf.where(counted, excess, 0)), gradient
 
+    filled = ranking.filled_slots()
     begin = (tf.constant(0), tf.constant(0.0), tf.zeros_like(quality))
     _, total, gradient = tf.while_loop(lambda start, *_: tf.cast(start, tf.float32) < ranking.count, body, begin)
     return total, gradient

@@ -12,15 +12,18 @@ import tensorflow as tf
 from ..checks import check_hyperparameters
 from ..label_maps import ClassShares, LabelMaps
 from ..pixels import per_image, sum_products
+from ..replicas import Replicas
 from ..tensors import Tensor, ValueAndGradient, count_in_rows, place_in_rows, read
 
 Place = Callable[[Tensor], Tensor]  # where errors [G, n, C] are on a way from 0 to 1, rising from 0 for 0
 
 
 def jaccard_extension(
-    residual: Tensor, maps: LabelMaps, shares: ClassShares, method: str, bins: int, place: Place
+    residual: Tensor, maps: LabelMaps, shares: ClassShares, method: str, bins: int, place: Place, replicas: Replicas
 ) -> Tensor:
     """Compute the Lovász extension of the Jaccard loss of each class, averaged over the classes: [G].
+
+    Of several `replicas` whose batches are one group, [1], it is the part that the pixels of this one have in it.
 
     `residual`, float [G, n, C], is the error of each pixel, with the sign − in the foreground of a class, and 0,
     without a way for a gradient, where a pixel is left out. Bins are of equal width in `place`.
@@ -34,19 +37,39 @@ def jaccard_extension(
     def extension(residual: Tensor) -> ValueAndGradient:
         error = tf.abs(residual)
         if method == "exact":
-            slope = _slopes_by_sorting(error, maps, shares)
+            slope = _slopes_by_sorting_all(error, maps, shares, replicas)
         else:
-            slope = _slopes_by_counting(error, maps, shares, bins, place)
+            slope = _slopes_by_counting(error, maps, shares, bins, place, replicas)
         return sum_products(slope, residual), lambda upstream: per_image(upstream) * slope
 
     return extension(residual)
 
 
-def _slopes_by_sorting(error: Tensor, maps: LabelMaps, shares: ClassShares) -> Tensor:
-    """Return share · g of each pixel, negative in the foreground, [G, n, C]: one sort of all rows (Algorithm 1)."""
-    groups, pixels, classes = tf.unstack(tf.shape(error))
+def _slopes_by_sorting_all(error: Tensor, maps: LabelMaps, shares: ClassShares, replicas: Replicas) -> Tensor:
+    """Return share · g of each pixel, negative in the foreground, [G, n, C], sorted among those of all replicas."""
     # a sort by comparison must not meet a NaN
-    key = tf.where(tf.math.is_nan(error), error.dtype.max, error)
+    error = tf.where(tf.math.is_nan(error), error.dtype.max, error)
+    if replicas.joined == 1:
+        return _slopes_by_sorting(error, maps, shares)
+    # one number tells everything of an error: its bits, the sign for foreground, and −1, a NaN, for what is left out
+    whole = tf.int64 if error.dtype == tf.float64 else tf.int32
+    code = tf.bitcast(error, whole)[0]
+    code = tf.where(maps.foreground[0], tf.bitwise.bitwise_or(code, whole.min), code)
+    if maps.counted is not None:
+        code = tf.where(maps.counted[0], code, -1)
+    pixels = tf.shape(code)[0]
+    room = replicas.largest(pixels)
+    code = replicas.gather(tf.pad(code, [[0, room - pixels], [0, 0]], constant_values=-1))[tf.newaxis]
+    counted = code != -1
+    error = tf.bitcast(tf.bitwise.bitwise_and(code, whole.max), error.dtype)
+    everywhere = maps._replace(foreground=counted & (code < 0), counted=counted)
+    slope = _slopes_by_sorting(tf.where(counted, error, 0), everywhere, shares)
+    return replicas.own(slope[0])[tf.newaxis, :pixels]
+
+
+def _slopes_by_sorting(key: Tensor, maps: LabelMaps, shares: ClassShares) -> Tensor:
+    """Return share · g of each pixel, negative in the foreground, [G, n, C]: one sort of all rows (Algorithm 1)."""
+    groups, pixels, classes = tf.unstack(tf.shape(key))
     # what is left out goes last, and is counted nowhere
     key = tf.transpose(maps.only_counted(key, -1), [0, 2, 1])
     key = tf.reshape(key, [groups * classes, pixels if key.shape[2] is None else key.shape[2]])
@@ -55,19 +78,21 @@ def _slopes_by_sorting(error: Tensor, maps: LabelMaps, shares: ClassShares) -> T
     positive = read(positive, order + pixels * tf.range(groups * classes)[:, tf.newaxis])
     one = tf.cast(positive, tf.int32)
     m, upto = tf.reduce_sum(one, axis=1, keepdims=True), tf.cumsum(one, axis=1)
-    union = tf.cast(m + tf.range(pixels) - (upto - one), error.dtype)
+    union = tf.cast(m + tf.range(pixels) - (upto - one), key.dtype)
     # eq. 9 in closed form: g = 1 / (m + cn) of foreground, (m − cp) / ((m + cn) (m + cn + 1)) of background
-    slope = tf.where(~positive, tf.cast(m - upto, error.dtype) / (union + 1), -1) / union
+    slope = tf.where(~positive, tf.cast(m - upto, key.dtype) / (union + 1), -1) / union
     # without any foreground, J is 1 from the first pixel on
     slope = tf.where(union > 0, slope, 1)
-    slope *= tf.reshape(shares.of(tf.reshape(m, [groups, classes]), error.dtype), [-1, 1])
+    slope *= tf.reshape(shares.of(tf.reshape(m, [groups, classes]), key.dtype), [-1, 1])
     if maps.counted is not None:
         slope = tf.where(largest >= 0, slope, 0)
     slope = place_in_rows(order, slope)
     return tf.transpose(tf.reshape(slope, [groups, classes, pixels]), [0, 2, 1])
 
 
-def _slopes_by_counting(error: Tensor, maps: LabelMaps, shares: ClassShares, bins: int, place: Place) -> Tensor:
+def _slopes_by_counting(
+    error: Tensor, maps: LabelMaps, shares: ClassShares, bins: int, place: Place, replicas: Replicas
+) -> Tensor:
     """Return share · g of each pixel, negative in the foreground, [G, n, C]: the pixels of a bin share what J grows by.
 
     Within a bin, pixels join in the proportion in which they are there, on a straight way from (cp, cn) to
@@ -84,6 +109,8 @@ def _slopes_by_counting(error: Tensor, maps: LabelMaps, shares: ClassShares, bin
         # what is left out was counted among the background of no error
         left_out = tf.reduce_sum(tf.cast(~maps.counted, tf.int32), axis=1)
         dn -= left_out[..., tf.newaxis] * tf.one_hot(0, bins, dtype=tf.int32)
+    if replicas.joined > 1:
+        dn, dp = tf.unstack(replicas.sum(tf.stack([dn, dp])))
     m = tf.reduce_sum(dp, axis=-1, keepdims=True)
     cp, cn = (tf.cumsum(count, axis=-1, exclusive=True, reverse=True) for count in (dp, dn))
     remaining, union, dp, dn = (tf.cast(count, error.dtype) for count in (m - cp, m + cn, dp, dn))
@@ -102,6 +129,7 @@ def _slopes_by_counting(error: Tensor, maps: LabelMaps, shares: ClassShares, bin
     # without foreground, J is 1 from the largest error on, whoever makes it
     share = tf.where(m[..., 0] == 0, share, 0)[:, tf.newaxis]
     error = maps.only_counted(error, -1)
-    largest = tf.reduce_max(error, axis=1, keepdims=True)
+    largest = replicas.largest(tf.reduce_max(error, axis=1, keepdims=True))
     makes_it = tf.cast((error == largest) & (error >= 0), error.dtype)
-    return slope + makes_it * tf.math.divide_no_nan(share, tf.reduce_sum(makes_it, axis=1, keepdims=True))
+    makers = replicas.sum(tf.reduce_sum(makes_it, axis=1, keepdims=True))
+    return slope + makes_it * tf.math.divide_no_nan(share, makers)

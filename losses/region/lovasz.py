@@ -9,6 +9,7 @@ import tensorflow as tf
 from ..base import LabelMapLoss, keras_loss
 from ..label_maps import ClassShares, check_label_maps
 from ..references import BERMAN
+from ..replicas import Replicas
 from ..tensors import Tensor
 from .jaccard_extension import jaccard_extension
 
@@ -24,6 +25,7 @@ def lovasz_softmax(
     ignore_label: float | None = None,
     method: str = "binned",
     bins: int = 4096,
+    scope: str = "global",
 ) -> Tensor:
     """Compute the Lovász-Softmax loss: the Lovász extension of 1 − IoU, averaged over the classes (eq. 11-13).
 
@@ -46,6 +48,8 @@ def lovasz_softmax(
         ignore_label: the value of `y_true` whose pixels (entries, for many labels) are left out, or None.
         method: "exact" or "binned".
         bins: number of bins. 1024 are enough where every class covers 1 % or more of the pixels.
+        scope: on several replicas, unless `per_image`: "global" takes the batches of all as one picture, "replica" each
+            by itself (`Replicas`).
 
     Returns:
         The loss in [0, 1], a scalar, or [B] where `per_image`; float32 (float64 for float64 predictions). 0, without a
@@ -65,9 +69,10 @@ def lovasz_softmax(
     # eq. 11, with the sign of its derivative
     residual = probability - tf.cast(maps.foreground, probability.dtype)
     shares = ClassShares(residual.shape[-1], classes, class_weights)
-    values = jaccard_extension(residual, maps, shares, method, bins, tf.identity)
+    replicas = Replicas(scope, alone=per_image)
+    values = jaccard_extension(residual, maps, shares, method, bins, tf.identity, replicas)
     values *= maps.sound
-    return values if per_image else values[0]
+    return values if per_image else replicas.share(values[0])
 
 
 def lovasz_hinge(
@@ -81,6 +86,7 @@ def lovasz_hinge(
     ignore_label: float | None = None,
     method: str = "binned",
     bins: int = 4096,
+    scope: str = "global",
 ) -> Tensor:
     """Compute the Lovász hinge: the Lovász extension of 1 − IoU of the hinge errors max(1 − F y, 0) (eq. 10).
 
@@ -113,15 +119,16 @@ def lovasz_hinge(
     residual = tf.where(maps.foreground, -tf.nn.relu(1 - score), tf.nn.relu(1 + score))
     residual = maps.only_counted(residual)
     shares = ClassShares(residual.shape[-1], classes, class_weights)
-    values = jaccard_extension(residual, maps, shares, method, bins, _on_a_log_scale)
+    replicas = Replicas(scope, alone=per_image)
+
+    def on_a_log_scale(error: Tensor) -> Tensor:
+        # log(1 + error) as a share of the largest of the class
+        height = tf.math.log1p(error)
+        return tf.math.divide_no_nan(height, replicas.largest(tf.reduce_max(height, axis=1, keepdims=True)))
+
+    values = jaccard_extension(residual, maps, shares, method, bins, on_a_log_scale, replicas)
     values *= maps.sound
-    return values if per_image else values[0]
-
-
-def _on_a_log_scale(error: Tensor) -> Tensor:
-    """Give log(1 + error) as a share of the largest of the class."""
-    height = tf.math.log1p(error)
-    return tf.math.divide_no_nan(height, tf.reduce_max(height, axis=1, keepdims=True))
+    return values if per_image else replicas.share(values[0])
 
 
 @keras_loss(

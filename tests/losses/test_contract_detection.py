@@ -27,6 +27,7 @@ OTHER_VALUES = {
     "alpha": 0.4,
     "gamma": 1.5,
     "negatives_per_positive": 1.5,
+    "scope": "replica",
 }
 TWO_PARTS = ("alrp", "rank_sort")
 # Keras takes the logarithm of float32 probabilities, which are 1 from a logit of about 17.
@@ -88,7 +89,9 @@ def run(name, labels, scores, boxes=None, mode="eager", upstream=1.0, **hyperpar
 def variants(name):
     """Give the defaults, and other values of the hyperparameters that change the result."""
     known = losses.LOSSES[name].hyperparameters
-    other = {key: value for key, value in OTHER_VALUES.items() if key in known and key != "max_positives"}
+    other = {
+        key: value for key, value in OTHER_VALUES.items() if key in known and key not in ("max_positives", "scope")
+    }
     return [{}, other]
 
 

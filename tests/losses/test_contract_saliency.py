@@ -15,7 +15,13 @@ from .contract import reduced
 from .modes import MODES, assert_close
 
 NAMES = [name for name, entry in losses.LOSSES.items() if entry.task == "saliency"]
-OTHER_VALUES = {"beta2": 0.8, "from_logits": True, "ignore_label": 255, "empty_target": "suppress"}
+OTHER_VALUES = {
+    "beta2": 0.8,
+    "from_logits": True,
+    "ignore_label": 255,
+    "empty_target": "suppress",
+    "scope": "replica",
+}
 SHAPE = (4, 6, 7)
 
 each_loss = pytest.mark.parametrize("name", NAMES)

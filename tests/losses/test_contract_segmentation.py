@@ -21,6 +21,7 @@ OTHER_VALUES = {
     "ignore_label": 255,
     "method": "exact",
     "bins": 77,
+    "scope": "replica",
 }
 B, H, W = 3, 4, 5
 pytestmark = pytest.mark.filterwarnings("ignore:y_true with an axis of classes")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import keras
 import tensorflow as tf
 
+from ... import losses
 from ..data.batches import pipeline
 from ..data.batches.order import Sampler
 from ..data.batches.service import check_service
@@ -30,6 +31,7 @@ from ..judge.views import PLAIN, Views
 from ..models.registry import MODELS, check_settings
 from ..training.config import RunConfig
 from ..training.reporting import EpochReport
+from ..training.words import parse_loss_options
 from .predictor import AnyModel, CompiledModel, Predictor
 
 log = logging.getLogger("metricfit")
@@ -117,6 +119,11 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         """Give what a comparison keeps of a report, see `measure`."""
 
     # What a task may add.
+
+    def loss_hyperparameters(self, config: ConfigT) -> dict[str, Any]:
+        """Give those that the configuration names, and the scope where the loss, or one of a sum, has one."""
+        scope = {"scope": config.loss_scope} if losses.takes(config.loss, "scope") else {}
+        return {**scope, **parse_loss_options(config.loss_options)}
 
     def check_data(self, config: ConfigT, training: Source, selection: Source) -> None:
         """Refuse data that do not fit, before the run folder is touched."""

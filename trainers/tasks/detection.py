@@ -31,7 +31,6 @@ from ..models.transfer import transfer_by_class
 from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
 from ..training.reporting import RankingWatch
-from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once
 
@@ -84,7 +83,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         if config.loss not in choices:
             raise UsageError(f"--loss {config.loss} is no detection loss: choose one of {', '.join(choices)}")
         try:
-            return losses.get(config.loss, **parse_loss_options(config.loss_options))
+            return losses.get(config.loss, **self.loss_hyperparameters(config))
         except (ValueError, TypeError) as error:
             raise UsageError(f"--loss {config.loss}: {error}") from error
 

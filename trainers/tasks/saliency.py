@@ -26,7 +26,6 @@ from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
 from ..training.config import SaliencyConfig
 from ..training.reporting import MetricReport
-from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import AnyModel, CompiledModel, traced_once
 
@@ -65,7 +64,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def build_loss(self, config: SaliencyConfig) -> keras.losses.Loss:
         """Make the configured loss, which must be one of a single map, on logits and with the ignore label of masks."""
-        options = parse_loss_options(config.loss_options)
+        options = self.loss_hyperparameters(config)
         choices = [name for name, entry in losses.LOSSES.items() if entry.task != "detection"]
         try:
             for name in losses.read_sum(config.loss):

@@ -30,7 +30,6 @@ from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig
-from ..training.words import parse_loss_options
 from .base import Task
 from .predictor import CompiledModel, traced_once
 
@@ -97,7 +96,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         written = {"--fade-from": config.fade_from} if config.fade_from is not None else {}
         written["--loss"] = config.loss
         taken = {flag: _hyperparameters(flag, text) for flag, text in written.items()}
-        options = parse_loss_options(config.loss_options)
+        options = self.loss_hyperparameters(config)
         known = set().union(*taken.values())
         if config.class_weights != "none":
             if "class_weights" not in known:

@@ -70,6 +70,9 @@ class RunConfig:
     """What is minimised; `metricfit losses` lists them."""
     loss_options: tuple[str, ...] = ()
     """Hyperparameters of the loss as NAME=VALUE, such as beta2=0.8."""
+    loss_scope: Literal["global", "replica"] = "global"
+    """On several devices or workers, of losses that look at a batch as a whole: global takes the parts of all as one
+    batch, so that their number changes nothing; replica lets each look at its own part, and takes the mean."""
     backbone: str = "efficientnet_lite0"
     """efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, mobilenet_v3_small, mobilenet_v3_large, resnet50."""
     weights: str = "auto"

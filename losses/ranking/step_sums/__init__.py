@@ -8,10 +8,12 @@ memory instead of P N pairs, for every δ: S is a difference of suffix sums at a
 2P intervals between edges, and the interval of an entry is found once.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from ...tensors import Tensor, count_values, inverse_permutation, read, size_of, sort
-from .double_float import Precise, keep_where, map_parts, precise, precise_counts, round_up, to_float32
+from .double_float import Precise, keep_where, map_parts, precise, round_up, to_float32
 from .edge_lookup import EdgeLookup
 from .entry_intervals import BLOCK, EntryIntervals, EntryIntervalsInFloatPairs
 from .window_sums import SortedPlaces, Windows
@@ -29,6 +31,9 @@ class StepSums:
 
     What entries [N] hold that are not negative does not matter, nor what slots [P] hold that are not valid. `delta` is
     taken within 1e-30 and 1e30. Without `float64` (None: on a TPU) sums are of float32 pairs and integers.
+
+    Where the entries are shared out among replicas, all of which have the positives of all, `total` adds up a tensor
+    over the replicas; N is the number of entries of one.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class StepSums:
         *,
         float64: bool | None = None,
         block: int = BLOCK,
+        total: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         float64 = not tf.config.list_logical_devices("TPU") if float64 is None else float64
         self._float64, self._slots = float64, size_of(positive_scores)
@@ -65,9 +71,10 @@ class StepSums:
 
         kind = EntryIntervals if float64 else EntryIntervalsInFloatPairs
         self._entries = kind(scores, is_negative, lookup, is_open, inverse, block)
+        if total is not None:
+            self._entries.add_up(total)
         places = SortedPlaces(self._edges, precise_inverse, float64)
-        counts = precise_counts(self._entries.counts, float64)
-        sums = places.suffix_sums(counts, self._entries.moments(places.origin))
+        sums = places.suffix_sums(self._entries.counts, self._entries.moments(places.origin))
         # Σ_j H(s_j − s_i) over the negatives j, float32 [P]; 0 in empty slots
         self.false_positives = self._to_slots(Windows(places, low, high, centre).step_sums(sums))
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ...tensors import Tensor
 
+_DIGIT_SCALES = (2.0**16, 1.0, 2.0**-16, 2.0**-32)  # of a number below 2^31 in digits of 16 bits
 _SPLIT = 4097.0  # 2^12 + 1 cuts a float32 into two halves whose products are exact
 
 
@@ -103,6 +104,26 @@ def suffix_sums(number: Precise) -> Precise:
 
     _, high, low = tf.while_loop(lambda step, *_: step < size, double, (tf.constant(1), number.high, number.low))
     return FloatPair(high, low)
+
+
+def summed(number: Precise, total: Callable[[Tensor], Tensor]) -> Precise:
+    """Add up a precise number over replicas, by a `total` of tensors.
+
+    The sum of rounded parts would be no better than a float32, so pairs, below 2^31, travel as four digits in int32.
+    """
+    if not isinstance(number, FloatPair):
+        return total(number)
+    rest, digits = number, []
+    for scale in _DIGIT_SCALES:
+        digit = tf.floor(rest.high / scale)
+        rest += FloatPair(-scale * digit, tf.zeros_like(digit))
+        digits.append(tf.cast(digit, tf.int32))
+    zero = tf.zeros_like(number.high)
+    result = FloatPair(zero, zero)
+    for scale, digit in zip(_DIGIT_SCALES, tf.unstack(total(tf.stack(digits)))):
+        part = precise_counts(digit, float64=False)
+        result += FloatPair(part.high * scale, part.low * scale)
+    return result
 
 
 def round_up(number: Precise) -> Tensor:

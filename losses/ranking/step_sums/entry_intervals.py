@@ -6,7 +6,17 @@ from typing import Any
 import tensorflow as tf
 
 from ...tensors import Dtype, Size, Tensor, ceil_div, count_values, least, most, read, size_of
-from .double_float import FloatPair, Precise, keep_where, map_parts, precise, precise_counts, to_float32
+from .double_float import (
+    FloatPair,
+    Precise,
+    keep_where,
+    map_parts,
+    precise,
+    precise_counts,
+    summed,
+    to_float32,
+    unstack_parts,
+)
 from .edge_lookup import EdgeLookup
 
 _ALIGNED = 64  # where a slice may begin that is not to be copied
@@ -20,6 +30,7 @@ class EntryIntervals:
     `inverse` is 1 / 2δ, and `block` how many entries are looked at at a time.
     """
 
+    _float64 = True
     _sum_dtypes: tuple[Dtype, ...] = (tf.float64,)
 
     def __init__(
@@ -45,13 +56,19 @@ class EntryIntervals:
 
         intervals = self._array(tf.int32)
         nothing = [tf.zeros([self._bins], dtype) for dtype in (tf.int32, *self._sum_dtypes)]
-        _, self._intervals, counts, *self._sums = self._loop(find, (0, intervals, *nothing))
-        self.counts = counts[1:]  # int32 [E], the entries in each interval
+        _, self._intervals, counts, *sums = self._loop(find, (0, intervals, *nothing))
+        # the entries in each interval, precise [E], and what was added up of them
+        self.counts = precise_counts(counts[1:], self._float64)
+        self._sums = self._joined(*(each[1:] for each in sums))
+
+    def add_up(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Count the entries of all replicas: `total` adds up a tensor over them."""
+        both = map_parts(lambda *parts: tf.stack(parts), self.counts, self._sums)
+        self.counts, self._sums = unstack_parts(summed(both, total), axis=0)
 
     def moments(self, origin: Precise) -> Precise:
         """Return Σ (x − origin) / 2δ over each open interval, precise [E], from precise [E]; 0 in the others."""
-        sums = self._sums[0][1:] - tf.cast(self.counts, tf.float64) * origin
-        return keep_where(self._open, sums * self._inverse)
+        return keep_where(self._open, (self._sums - self.counts * origin) * self._inverse)
 
     def lines(self, height: Precise, slope: Precise) -> Tensor:
         """Evaluate one line per interval at its entries, float32 [N]; exactly 0 below the first edge or not counted.
@@ -72,6 +89,9 @@ class EntryIntervals:
 
     def _prepare(self) -> None:
         pass
+
+    def _joined(self, *sums: Tensor) -> Precise:
+        return sums[0]
 
     def _add(self, sums: tuple[Tensor, ...], interval: Tensor, scores: Tensor) -> list[Tensor]:
         # the places themselves: float64 holds the sum of 2^29 float32 of like size without rounding
@@ -122,13 +142,13 @@ class EntryIntervalsInFloatPairs(EntryIntervals):
     Offsets from the edge, as shares of 2δ, are summed as two digits of 14 bits in int32 and a rest in float32.
     """
 
+    _float64 = False
     _sum_dtypes = (tf.float32, tf.float32)
 
     def moments(self, origin: Precise) -> Precise:
         """Return what `EntryIntervals.moments` does."""
         from_edge = (precise(self._edges, float64=False) - origin) * precise(self._inverse, float64=False)
-        offsets = map_parts(lambda part: part[1:], FloatPair(*self._sums))
-        return keep_where(self._open, precise_counts(self.counts, float64=False) * from_edge + offsets)
+        return keep_where(self._open, self.counts * from_edge + self._sums)
 
     def lines(self, height: Precise, slope: Precise) -> Tensor:
         """Return what `EntryIntervals.lines` does."""
@@ -143,6 +163,9 @@ class EntryIntervalsInFloatPairs(EntryIntervals):
     def _prepare(self) -> None:
         nowhere = tf.constant(float("inf"))  # offsets from there are 0
         self._left = tf.concat([[nowhere], tf.where(self._open, self._edges, nowhere)], 0)
+
+    def _joined(self, *sums: Tensor) -> Precise:
+        return FloatPair(*sums)
 
     def _add(self, sums: tuple[Tensor, ...], interval: Tensor, scores: Tensor) -> list[Tensor]:
         rest, total = self._offset(scores, interval), FloatPair(*sums)

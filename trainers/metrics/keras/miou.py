@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from ....losses.ranges import refuse_numbers, refuse_outside
+from ....losses.replicas import Replicas
 from ...geometry import IGNORE
 from .maps import as_maps, image_weights
 from .targets import TargetMetric
@@ -20,7 +21,7 @@ class MIoU(TargetMetric):
     Args:
         num_classes: number of classes.
         over: of what the classes' indices are taken: "dataset" of all pixels together (what benchmarks report),
-            "batch" or "image" of those of each, then averaged. Under `tf.distribute` a batch is what one replica sees.
+            "batch" or "image" of those of each, then averaged. Under `tf.distribute` a batch is that of all replicas.
         present: whether to average over the classes that the data set's, batch's or image's labels have; else over
             all, and one that is neither there nor predicted counts as 1.
         ignore_label: the label of pixels that do not count, or None.
@@ -84,7 +85,11 @@ class MIoU(TargetMetric):
         if self.over == "dataset":
             self.confusion.assign(self.confusion + confusion)
         else:
-            self._average(sound * tf.cast(tf.reduce_any(confusion > 0), tf.float64)[None], confusion[None])
+            # all replicas have the figure of their batches together, which the sum of their states counts once
+            replicas = Replicas()
+            confusion = replicas.sum(confusion)
+            there = tf.cast(tf.reduce_any(confusion > 0), tf.float64)
+            self._average(sound * there[None] / replicas.running, confusion[None])
 
     def _refuse(self, y_true: tf.Tensor, y_pred: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         """Give 1, or NaN where a number is no class; see `refuse_outside`."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_iou
+from ....losses.replicas import replica_count
 from .anchors import AnchorGrid
 from .assignment import ASSIGNMENTS, Targets
 from .detect import decode_boxes, detections
@@ -110,7 +111,8 @@ class AnchorDetector(keras.Model):
         logits, deltas = y_pred["classification"], y_pred["box"]
         parts = detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)
         for tracker, part in zip(self._trackers or (), parts):
-            tracker.update_state(part, sample_weight=tf.shape(y["boxes"])[0])
+            # the shares of all replicas make the part
+            tracker.update_state(part * replica_count(), sample_weight=tf.shape(y["boxes"])[0])
         return parts[0] + self.box_weight * parts[1]
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:

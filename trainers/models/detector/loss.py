@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
+from ....losses.replicas import Replicas
 from ...geometry import IGNORED
 from .assignment import Targets
 from .detect import decode_boxes, encode_boxes
@@ -24,7 +25,7 @@ def detector_loss(
 
     A loss that localises itself (aLRP) ranks the box loss. Otherwise "smooth_l1" (sum of four deltas), "iou" or "giou"
     (1 - IoU, 1 - GIoU) is averaged over the batch's positive anchors, 0 without any. Gradients reach their own input
-    only.
+    only. On several replicas both are equal shares, of a batch as wide as the loss' `scope` says.
     """
     logits, deltas = tf.cast(logits, tf.float32), tf.cast(deltas, tf.float32)
     labels = class_labels(targets, logits.shape[-1])
@@ -45,5 +46,7 @@ def detector_loss(
             distances = smooth_l1(encode_boxes(targets.boxes, anchors), deltas)
         else:
             distances = 1.0 - (aligned_giou if box_loss == "giou" else aligned_iou)(decoded, targets.boxes)
-        localization = tf.math.divide_no_nan(tf.reduce_sum(distances * positive), tf.reduce_sum(positive))
+        replicas = Replicas(loss.hyperparameters["scope"])
+        positives = replicas.sum(tf.reduce_sum(positive))
+        localization = replicas.share(tf.math.divide_no_nan(tf.reduce_sum(distances * positive), positives))
     return classification, localization
