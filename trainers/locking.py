@@ -67,10 +67,13 @@ class FolderLock:
                 self._file = file
             else:
                 file.close()
-        self._file.truncate(0)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        self._file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}) + "\n")
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}) + "\n")
+            self._file.flush()
+        except OSError as error:  # such as a full disk, which names no file
+            raise self._refused(error) from error
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
@@ -86,9 +89,13 @@ class FolderLock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return self.path.open("a+", encoding="utf-8")
         except OSError as error:
-            raise MetricfitError(
-                f"cannot write into {self.path.parent} ({error.strerror}): check the folder, or choose another --out"
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> MetricfitError:
+        return MetricfitError(
+            f"cannot write into {self.path.parent} ({error.strerror}): check the folder and the space left, or choose "
+            "another --out"
+        )
 
 
 def holds_nothing(folder: Path) -> bool:

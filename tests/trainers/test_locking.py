@@ -142,3 +142,16 @@ def test_where_nothing_can_be_written_is_one_sentence(tmp_path, monkeypatch):
         FolderLock(tmp_path) as lock,
     ):
         lock.acquire()
+
+
+def test_on_a_full_disk_the_folder_is_named(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(locking.json, "dumps", full)
+    with (
+        pytest.raises(MetricfitError, match=r"cannot write into .*run \(No space left on device\): check the folder"),
+        FolderLock(tmp_path / "run") as lock,
+    ):
+        lock.acquire()
+    assert list((tmp_path / "run").iterdir()) == []
