@@ -255,10 +255,10 @@ class BenchOptions:
     Example: metricfit bench train
     """
 
-    what: tyro.conf.Positional[Literal["losses", "data", "train", "models", "metrics", "guard"]]
+    what: tyro.conf.Positional[Literal["losses", "data", "train", "models", "metrics", "guard", "packed"]]
     """losses: alone, in graph mode and under XLA; data: pipeline against training step; train: the whole step for each
     loss; models: networks and backbones; metrics: F-measure against pysodmetrics; guard: the step with and without the
-    look whether its loss, gradients and statistics are numbers."""
+    look whether its loss, gradients and statistics are numbers; packed: the pipeline of --data, plain and packed."""
     task: TaskName | None = None
     """Whose losses, data, step or models: by default detection for losses and train, saliency for the others;
     segmentation for losses and train alone."""
@@ -269,7 +269,7 @@ class BenchOptions:
     backbone: str = "efficientnet_lite0"
     """For data and train: the network."""
     data: str = "scenes:train"
-    """For data: the source to read."""
+    """For data and packed: the source to read."""
     repeats: int = 7
     """Timed repetitions; the median is shown."""
     out: str = "reports/bench"

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import keras
@@ -12,6 +13,7 @@ from ...trainers.tasks import CONFIGS, get_task
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
 from .guard import bench_guard
+from .packed import bench_packed
 
 # How a function is run, and whether XLA compiles it then.
 MODES = {"graph": False, "XLA": True}
@@ -41,6 +43,10 @@ class Bench:
     def guard(self, options: BenchOptions) -> Table:
         """Time the training step with and without the look whether its numbers are any."""
         return bench_guard(self.task, self.config(options), options)
+
+    def packed(self, options: BenchOptions) -> Table:
+        """Time the training stream of data as they are and packed."""
+        return bench_packed(self.task, replace(self.config(options), cache_mib=0), options)
 
 
 def shape_of(options: BenchOptions) -> tuple[int, int, int]:

@@ -28,7 +28,7 @@ class SaliencyBench(Bench):
 
     def __init__(self) -> None:
         self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models,
-                       "metrics": bench_metrics, "guard": self.guard}  # fmt: skip
+                       "metrics": bench_metrics, "guard": self.guard, "packed": self.packed}  # fmt: skip
 
     def data(self, options: BenchOptions) -> Table:
         """Time the training stream alone against the training step that eats it."""

@@ -15,6 +15,7 @@ from metricfit import losses
 from metricfit.app import cli
 from metricfit.app.bench import detection as bench_detection
 from metricfit.app.bench import guard as bench_guard
+from metricfit.app.bench import packed as bench_packed
 from metricfit.app.bench import ranking as bench_ranking
 from metricfit.app.bench import saliency as bench_saliency
 from metricfit.app.bench import segmentation as bench_segmentation
@@ -262,3 +263,14 @@ def test_fresh_logits_lie_within_delta_and_others_do_not():
         assert (labels == 1).sum() == 50
         assert labels.shape == scores.shape == errors.shape
         assert (np.ptp(scores) < 1) == case.fresh
+
+
+def test_bench_packed_relates_packed_data_to_plain_ones(tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.setattr(bench_packed, "STEPS", 1)
+    arguments = ["--data", "discs:train", "--size", "32", "--batch-size", "4", "--repeats", "2", "--backbone", tiny]
+    assert cli.main(["bench", "packed", *arguments, "--out", str(tmp_path)]) == 0
+    with (tmp_path / "packed_saliency.csv").open() as file:
+        rows = {row["data"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["as it is", "packed", "packed, reduced"]
+    assert float(rows["as it is"]["ratio"]) == 1
+    assert all(float(row[name]) > 0 for row in rows.values() for name in ("images/s", "median of turns", "processor"))
