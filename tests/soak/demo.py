@@ -34,6 +34,8 @@ MOST = 4 << 20
 """Bytes that the memory may grow by after that, however long it takes."""
 LIBC = "libc.so.6"
 _ARENAS = -8  # mallopt's number of M_ARENA_MAX
+LEAST = 30
+"""Frames of a recording, so that every view is drawn within the warm-up on busy cores, too."""
 Each = Callable[[], None]  # called at each frame
 STEPS = (0.05, -0.05, 0.01, -0.01)
 
@@ -152,7 +154,7 @@ def main() -> int:
             rng, start = random.Random(options.seed + number), time.monotonic()
 
             def enough(place: int, frames: int, start: float = start) -> bool:
-                return frames > 0 and time.monotonic() > start + 60 * options.minutes * (place + 1) / rounds
+                return frames >= LEAST and time.monotonic() > start + 60 * options.minutes * (place + 1) / rounds
 
             faults, samples, frames = attempt(predictor, Path(folder), rounds, enough, rng, lambda: None)
         failed += bool(faults)
