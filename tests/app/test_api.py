@@ -45,10 +45,10 @@ def python(program):
 
 def test_the_package_comes_at_once_and_without_libraries():
     program = (
-        "import time; start = time.perf_counter(); import metricfit, sys; spent = time.perf_counter() - start; "
-        "assert not {'tensorflow', 'keras', 'numpy', 'cv2', 'tyro'} & set(sys.modules); print(spent)"
+        "import sys; before = set(sys.modules); import metricfit; come = set(sys.modules) - before; "
+        "assert not {'tensorflow', 'keras', 'numpy', 'cv2', 'tyro'} & set(sys.modules); print(*come)"
     )
-    assert min(float(python(program)) for _ in range(3)) < 0.05
+    assert len(python(program).split()) < 10
 
 
 def test_what_is_public_stands_in_one_place():

@@ -4,6 +4,7 @@ import asyncio
 import os
 import struct
 import sys
+import threading
 import time
 import zlib
 
@@ -172,20 +173,36 @@ def test_the_line_is_bounded():
     assert all(reply.headers["retry-after"] == "1" for reply in replies if reply.status == 503)
 
 
+class Held(BrightnessRunner):
+    """Computes until it is let go, once it is ready."""
+
+    ready = False
+
+    def __init__(self):
+        super().__init__()
+        self.computing, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self, images):
+        if self.ready:
+            self.computing.set()
+            self.let_go.wait(60)
+        return super().__call__(images)
+
+
 def test_who_leaves_is_not_waited_for():
-    runner = Slow()
+    runner = Held()
     service = service_of(runner=runner)
-    runner.seconds = 0.3
+    runner.ready = True
 
     async def leaving():
         gone = asyncio.Event()
         task = asyncio.ensure_future(asked(service, body=PICTURE, leave=gone))
-        await asyncio.sleep(0.1)
-        gone.set()
-        began = time.monotonic()
-        reply = await task
-        assert time.monotonic() - began < 0.15
-        return reply
+        try:
+            await asyncio.to_thread(runner.computing.wait, 20)
+            gone.set()
+            return await asyncio.wait_for(task, 20)
+        finally:
+            runner.let_go.set()
 
     assert asyncio.run(leaving()).status == 0
     assert 'status="499"' in ask(service, "/metrics", method="GET").body.decode()

@@ -18,6 +18,7 @@ from metricfit.app.show.overlay import (
 from metricfit.app.show.threshold import Threshold
 
 from ..fakes import disc
+from .timing import times_a_blur
 
 MODEL = Threshold(0.5, "model")
 
@@ -142,3 +143,14 @@ def test_text_says_the_threshold_and_fits_narrow_pictures():
     assert changed[:, 0].max() < 40
     status = Status("blurred background", MODEL, "9 FPS", 1.0, "n" * 90)
     assert draw_hud(np.zeros((400, 120, 3), np.uint8), status).max() > 200
+
+
+def test_drawing_is_quick():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (480, 640, 3), np.uint8)
+    rows, columns = np.indices((480, 640))
+    saliency = np.exp(-((rows - 240.0) ** 2 + (columns - 320.0) ** 2) / 2e4).astype(np.float32)
+    for name, view in VIEWS.items():
+        status = Status(name, MODEL, "40 FPS", 10.0)
+        took = times_a_blur(image, lambda view=view, status=status: draw_hud(view(image, saliency, 0.5), status))
+        assert took < 3, f"{name} takes {took:.1f} times a blur of 31x31"

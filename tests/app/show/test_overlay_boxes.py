@@ -6,6 +6,8 @@ import pytest
 from metricfit.app.live.options import View
 from metricfit.app.show.overlay_boxes import TITLES, VIEWS, Boxes, draw_boxes, raw_boxes, spotlight
 
+from .timing import times_a_blur
+
 COLOURS = ((255, 0, 0), (0, 0, 255))
 
 
@@ -109,3 +111,14 @@ def test_every_view_takes_every_size(name, shape):
 
 def test_the_option_lists_the_views():
     assert View.__args__[7:] == tuple(VIEWS) == tuple(TITLES)
+
+
+def test_drawing_is_quick():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (480, 640, 3), np.uint8)
+    corner = rng.uniform(0, 500, (100, 2)) * [1, 0.8]
+    boxes = np.concatenate([corner, corner + rng.uniform(10, 150, (100, 2))], axis=1)
+    many = found(*zip(boxes, np.linspace(0.9, 0.01, 100), rng.integers(0, 2, 100)))
+    for name, view in VIEWS.items():
+        took = times_a_blur(image, lambda view=view: view(image, many, 0.5))
+        assert took < 3, f"{name} takes {took:.1f} times a blur of 31x31"
