@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.app.live.options import PredictOptions
 from metricfit.app.prediction import prediction as module
 from metricfit.app.prediction.verb import predict
 from metricfit.app.show import inputs as inputs_module
@@ -17,25 +16,18 @@ from metricfit.app.show.inputs import find_pictures
 from metricfit.app.show.stems import LONGEST, unique_stems
 from metricfit.trainers.errors import DataError, UsageError
 
-from ..fakes import disc, load_fake_detector, load_fake_predictor, make_video, save
+from ..fakes import disc, load_fake_detector, make_video, save
+from .settings import options_for
+
+pytestmark = pytest.mark.usefixtures("bright")
 
 EMPTY_BMP = b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 0, 0, 1, 24, 0, 0, 0, 0, 0, 0)
-
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
-
-
-def _options(tmp_path, *inputs, **changes):
-    settings = {"model": "bright.tflite", "inputs": tuple(map(str, inputs)), "out": tmp_path / "out", "quiet": True}
-    return PredictOptions(**{**settings, **changes})
 
 
 def _predicted(tmp_path, *inputs):
     """Predict, and give results.json, which must be UTF-8 in any case."""
     with pytest.raises(DataError) as caught:
-        predict(_options(tmp_path, *inputs))
+        predict(options_for(tmp_path, *inputs))
     return json.loads((tmp_path / "out/results.json").read_bytes().decode("utf-8")), str(caught.value)
 
 
@@ -137,7 +129,7 @@ def test_boxes_of_pictures_whose_names_are_no_text_are_listed(tmp_path, monkeypa
     picture = save(tmp_path / "one.png", disc()).read_bytes()
     place = tmp_path / os.fsdecode(b"caf\xe9.png")
     place.write_bytes(picture)
-    predict(_options(tmp_path, place))
+    predict(options_for(tmp_path, place))
     listed = json.loads((tmp_path / "out/detections.json").read_bytes().decode("utf-8"))
     assert os.fsencode(listed["images"][0]["file_name"]) == os.fsencode(place)
 
@@ -148,7 +140,7 @@ def test_a_video_whose_name_is_no_text_or_long(tmp_path):
     for name in names:
         (tmp_path / os.fsdecode(name)).write_bytes((tmp_path / "one.mp4").read_bytes())
     videos = [tmp_path / os.fsdecode(name) for name in names]
-    predict(_options(tmp_path, *videos))
+    predict(options_for(tmp_path, *videos))
     results = json.loads((tmp_path / "out/results.json").read_bytes().decode("utf-8"))
     assert [os.fsencode(clip["name"]) for clip in results["videos"]] == [os.fsencode(path) for path in videos]
     assert [clip["frames"] for clip in results["videos"]] == [3, 3, 3]
@@ -160,7 +152,7 @@ def test_what_is_no_slip_is_refused_at_once(tmp_path):
     save(tmp_path / "a.png", disc())
     for slip in ("photso", "photso/*.png"):
         with pytest.raises(UsageError):
-            predict(_options(tmp_path, tmp_path / "a.png", slip))
+            predict(options_for(tmp_path, tmp_path / "a.png", slip))
     assert not (tmp_path / "out").exists()
     results, _ = _predicted(tmp_path, tmp_path / "a.png", tmp_path / "gone.png")
     assert results["failures"][0]["error"] == f"no picture at {tmp_path / 'gone.png'}: check the path"

@@ -9,29 +9,21 @@ from PIL import Image
 
 from metricfit.app import cli
 from metricfit.app.live.options import PredictOptions
-from metricfit.app.prediction import prediction as module
 from metricfit.app.prediction.verb import predict, predict_files
 from metricfit.app.show.facts import describe
 from metricfit.app.tasks.base import Writer
 from metricfit.trainers.errors import DataError, UsageError
 
-from ..fakes import BrightnessRunner, disc, load_fake_predictor, save
+from ..fakes import BrightnessRunner, disc, save
+from .settings import options_for
 
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
-
-
-def _options(tmp_path, *inputs, **changes):
-    settings = {"model": "bright.tflite", "inputs": tuple(map(str, inputs)), "out": tmp_path / "out", "quiet": True}
-    return PredictOptions(**{**settings, **changes})
+pytestmark = pytest.mark.usefixtures("bright")
 
 
 def test_every_picture_gets_its_files_and_its_entry(tmp_path):
     save(tmp_path / "in/a.png", disc(120, 160, 50, 20))
     save(tmp_path / "in/b.png", disc(90, 60, 30, 15))
-    assert predict_files(_options(tmp_path, tmp_path / "in")) == 0
+    assert predict_files(options_for(tmp_path, tmp_path / "in")) == 0
     out = tmp_path / "out"
     results = json.loads((out / "results.json").read_text())
     assert (results["model"], results["threshold"], results["card"]) == ("bright.tflite", 0.5, None)
@@ -71,15 +63,15 @@ def test_an_interrupted_prediction_can_be_repeated(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Writer, "add", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        predict(_options(tmp_path, tmp_path / "in"))
+        predict(options_for(tmp_path, tmp_path / "in"))
     monkeypatch.setattr(Writer, "add", one)
-    assert len(predict(_options(tmp_path, tmp_path / "in"))["pictures"]) == 2
+    assert len(predict(options_for(tmp_path, tmp_path / "in"))["pictures"]) == 2
 
 
 def test_equal_names_do_not_overwrite_each_other(tmp_path):
     for column, folder in ((30, "a"), (120, "b")):
         save(tmp_path / folder / "x.png", disc(120, 160, column, 20))
-    results = predict(_options(tmp_path, tmp_path / "a", tmp_path / "b"))
+    results = predict(options_for(tmp_path, tmp_path / "a", tmp_path / "b"))
     masks = [tmp_path / "out" / entry["files"]["mask"] for entry in results["pictures"]]
     assert [path.name for path in masks] == ["x.png", "x-2.png"]
     assert cv2.imread(str(masks[0]))[60, 30, 0] == 255
@@ -91,7 +83,7 @@ def test_unreadable_pictures_are_named_and_the_others_done(tmp_path):
     (tmp_path / "in/broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     save(tmp_path / "in/c.png", disc())
     with pytest.raises(DataError, match=r"1 of 3 pictures.*\n.*broken\.jpg") as caught:
-        predict_files(_options(tmp_path, tmp_path / "in"))
+        predict_files(options_for(tmp_path, tmp_path / "in"))
     assert caught.value.exit_code == 3
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert [entry["name"][-5:] for entry in results["pictures"]] == ["a.png", "c.png"]
@@ -103,22 +95,22 @@ def test_only_unreadable_pictures_are_not_called_others(tmp_path, capsys):
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(b"broken")
     with pytest.raises(DataError) as caught:
-        predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+        predict(options_for(tmp_path, tmp_path / "a.png", quiet=False))
     assert "a.png" in str(caught.value)
     assert "others" not in str(caught.value)
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "out").exists(), "a refusal leaves nothing behind"
     with pytest.raises(DataError, match=r"^none of the 2 pictures could be read:\n.*a\.png.*\n.*b\.png"):
-        predict(_options(tmp_path, tmp_path / "a.png", tmp_path / "b.png"))
+        predict(options_for(tmp_path, tmp_path / "a.png", tmp_path / "b.png"))
 
 
 def test_the_default_threshold_is_named(tmp_path, capsys, monkeypatch):
     save(tmp_path / "a.png", disc())
-    predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+    predict(options_for(tmp_path, tmp_path / "a.png", quiet=False))
     assert capsys.readouterr().out.splitlines()[0] == "1 of 1 pictures with bright.tflite, threshold 0.50"
     monkeypatch.setattr(BrightnessRunner, "threshold_origin", "default")
-    predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+    predict(options_for(tmp_path, tmp_path / "a.png", quiet=False))
     assert "threshold 0.50 (the default: " in capsys.readouterr().out
 
 
@@ -133,7 +125,7 @@ def test_help_shows_the_inputs_as_required(capsys):
 
 def test_nothing_found_has_no_box(tmp_path):
     save(tmp_path / "dark.png", np.zeros((40, 50, 3), np.uint8))
-    entry = predict(_options(tmp_path, tmp_path / "dark.png"))["pictures"][0]
+    entry = predict(options_for(tmp_path, tmp_path / "dark.png"))["pictures"][0]
     assert entry["bounding_box"] is None
     assert entry["salient_share"] == 0
     mask = np.zeros((6, 8), np.uint8)
@@ -145,7 +137,7 @@ def test_a_threshold_that_is_given_is_used(tmp_path):
     save(tmp_path / "grey.png", np.full((40, 50, 3), 100, np.uint8))
     shares = []
     for threshold in (0.3, 0.5):
-        results = predict(_options(tmp_path, tmp_path / "grey.png", threshold=threshold))
+        results = predict(options_for(tmp_path, tmp_path / "grey.png", threshold=threshold))
         assert results["threshold"] == threshold
         shares.append(results["pictures"][0]["salient_share"])
     assert shares == [1.0, 0.0]
@@ -156,18 +148,18 @@ def test_the_masks_of_a_data_folder_are_safe(tmp_path):
     mask = save(tmp_path / "data/masks/a.png", np.full((120, 160, 3), 7, np.uint8))
     before = mask.read_bytes()
     with pytest.raises(UsageError, match="choose another --out"):
-        predict(_options(tmp_path, tmp_path / "data", out=tmp_path / "data"))
+        predict(options_for(tmp_path, tmp_path / "data", out=tmp_path / "data"))
     assert mask.read_bytes() == before
 
 
 def test_sources_and_usage(tmp_path, capsys):
     with pytest.raises(UsageError, match="at least one picture"):
-        predict(_options(tmp_path))
+        predict(options_for(tmp_path))
     (tmp_path / "file").write_text("")
     save(tmp_path / "a.png", disc())
     with pytest.raises(UsageError, match="is a file"):
-        predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "file"))
-    predict(_options(tmp_path, tmp_path / "a.png", quiet=False))
+        predict(options_for(tmp_path, tmp_path / "a.png", out=tmp_path / "file"))
+    predict(options_for(tmp_path, tmp_path / "a.png", quiet=False))
     assert f"made  {tmp_path / 'out/results.json'}" in capsys.readouterr().out.splitlines()
 
 
@@ -177,8 +169,8 @@ def test_what_was_mended_and_what_is_not_read_is_said(tmp_path, caplog):
     save(tmp_path / "a.png", disc(20, 20, 10, 5))
     (tmp_path / "b.NEF").write_bytes(b"x")
     with caplog.at_level("WARNING", "metricfit"):
-        predict(_options(tmp_path, tmp_path))
-        predict(_options(tmp_path, tmp_path / "*", out=tmp_path / "out2"))
+        predict(options_for(tmp_path, tmp_path))
+        predict(options_for(tmp_path, tmp_path / "*", out=tmp_path / "out2"))
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 4
     for passed, repaired in (lines[:2], lines[2:]):
@@ -189,7 +181,7 @@ def test_what_was_mended_and_what_is_not_read_is_said(tmp_path, caplog):
 
 def _refused(error, *arguments, match):
     with pytest.raises(error, match=match) as caught:
-        predict(_options(*arguments))
+        predict(options_for(*arguments))
     assert "\n" not in str(caught.value)
 
 
@@ -203,7 +195,7 @@ def test_model_and_picture_in_the_wrong_order_are_recognised(tmp_path, monkeypat
         (("b.png",), "clip.MOV", r"predict saliency_lite0 clip\.MOV b\.png\?"),
     ):
         with pytest.raises(UsageError, match=f"did you mean metricfit {meant}"):
-            predict(_options(tmp_path, *inputs, model=model))
+            predict(options_for(tmp_path, *inputs, model=model))
     assert not (tmp_path / "out").exists()
 
 
@@ -211,21 +203,21 @@ def test_the_default_folder_is_a_fresh_one(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "a.png", disc())
     for folder in ("predictions", "predictions-2"):
-        predict(_options(tmp_path, "a.png", out=None, quiet=False))
+        predict(options_for(tmp_path, "a.png", out=None, quiet=False))
         assert f"made  {folder}/results.json" in capsys.readouterr().out.splitlines()
         assert (tmp_path / folder / "masks/a.png").is_file()
     with pytest.raises(UsageError):
-        predict(_options(tmp_path, "missing.png", out=None))
+        predict(options_for(tmp_path, "missing.png", out=None))
     assert not (tmp_path / "predictions-3").exists()
 
 
 def test_what_results_no_longer_list_is_said(tmp_path, capsys):
     for name in ("a", "b"):
         save(tmp_path / f"{name}.png", disc())
-        predict(_options(tmp_path, tmp_path / f"{name}.png", quiet=False))
+        predict(options_for(tmp_path, tmp_path / f"{name}.png", quiet=False))
         told = capsys.readouterr().out
         assert ("listed 1 others before" in told) == (name == "b")
-    predict(_options(tmp_path, tmp_path / "b.png", quiet=False))
+    predict(options_for(tmp_path, tmp_path / "b.png", quiet=False))
     assert "before" not in capsys.readouterr().out, "the same again replaces itself"
 
 
@@ -240,7 +232,7 @@ def test_a_list_of_files_is_read(tmp_path, encoding, monkeypatch):
     save(tmp_path / "sets/möwe.png", disc())
     save(tmp_path / "here.png", disc())
     (tmp_path / "sets/all.txt").write_bytes("möwe.png\r\n\r\nhere.png\r\n".encode(encoding))
-    names = [entry["name"] for entry in predict(_options(tmp_path, "sets/all.txt"))["pictures"]]
+    names = [entry["name"] for entry in predict(options_for(tmp_path, "sets/all.txt"))["pictures"]]
     assert names == ["sets/möwe.png", "here.png"]
     (tmp_path / "sets/all.txt").write_text("möwe.png\nnone.png\n")
     _refused(DataError, tmp_path, "sets/all.txt", match=r"1 of its 2 lines name none.*none\.png")
@@ -253,9 +245,9 @@ def test_what_a_pattern_takes_along_is_named_and_the_rest_done(tmp_path):
     (tmp_path / "in/notes.txt").write_text("buy milk")
     (tmp_path / "in/empty").mkdir()
     with pytest.raises(DataError, match=r"2 of 3 pictures.*\n.*empty.*\n.*notes\.txt is taken as a list"):
-        predict(_options(tmp_path, *sorted((tmp_path / "in").iterdir())))
+        predict(options_for(tmp_path, *sorted((tmp_path / "in").iterdir())))
     assert (tmp_path / "out/masks/a.png").is_file()
-    predict(_options(tmp_path, f"{tmp_path}/in/*", out=tmp_path / "quoted"))
+    predict(options_for(tmp_path, f"{tmp_path}/in/*", out=tmp_path / "quoted"))
     assert (tmp_path / "quoted/masks/a.png").is_file()
 
 
@@ -263,19 +255,20 @@ def test_a_folder_as_a_source_is_taken(tmp_path):
     save(tmp_path / "data/images/a.png", disc())
     save(tmp_path / "data/images/b.png", disc())
     (tmp_path / "data/val.txt").write_text("b\n")
-    assert [entry["name"] for entry in predict(_options(tmp_path, f"folder:{tmp_path}/data:val"))["pictures"]] == ["b"]
+    results = predict(options_for(tmp_path, f"folder:{tmp_path}/data:val"))
+    assert [entry["name"] for entry in results["pictures"]] == ["b"]
 
 
 def test_objects_are_in_the_results_and_framed_when_asked(tmp_path):
     picture = disc(120, 200, 50, 25)
     picture[60:100, 140:180] = 255
     save(tmp_path / "a.png", picture)
-    results = predict(_options(tmp_path, tmp_path / "a.png"))
+    results = predict(options_for(tmp_path, tmp_path / "a.png"))
     assert results["smallest_object"] == 0.001
     objects = results["pictures"][0]["objects"]
     np.testing.assert_allclose([one["box"] for one in objects], [[25, 35, 76, 86], [140, 60, 180, 100]], atol=3)
     assert objects[1]["share"] == pytest.approx(1600 / 24000, rel=0.1)
-    predict(_options(tmp_path, tmp_path / "a.png", out=tmp_path / "framed", objects=True))
+    predict(options_for(tmp_path, tmp_path / "a.png", out=tmp_path / "framed", objects=True))
     for file, same in (("masks/a.png", True), ("cutouts/a.png", True), ("overlays/a.jpg", False)):
         assert ((tmp_path / "out" / file).read_bytes() == (tmp_path / "framed" / file).read_bytes()) == same
 
@@ -286,6 +279,6 @@ def test_pictures_of_a_source_keep_their_transparency(tmp_path):
     (tmp_path / "data/images").mkdir(parents=True)
     Image.fromarray(picture).save(tmp_path / "data/images/a.png")
     for number, given in enumerate((f"folder:{tmp_path}/data", f"{tmp_path}/data", f"{tmp_path}/data/images/*.png")):
-        predict(_options(tmp_path, given, out=tmp_path / f"out{number}"))
+        predict(options_for(tmp_path, given, out=tmp_path / f"out{number}"))
         cut = np.asarray(Image.open(tmp_path / f"out{number}/cutouts/a.png"))
         np.testing.assert_array_equal(cut[..., 3], picture[..., 3])

@@ -8,23 +8,14 @@ import pytest
 
 import metricfit
 from metricfit.app.live import containers, encoders
-from metricfit.app.live.options import PredictOptions
-from metricfit.app.prediction import prediction as module
 from metricfit.app.prediction.verb import predict
 from metricfit.app.predictor import Predictor
 from metricfit.trainers.errors import DataError, UsageError
 
-from ..fakes import BrightnessRunner, disc, load_fake_predictor, make_video, read_video, save
+from ..fakes import BrightnessRunner, disc, make_video, read_video, save
+from .settings import options_for
 
-
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch):
-    monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
-
-
-def _options(tmp_path, *inputs, **changes):
-    settings = {"model": "bright.tflite", "inputs": tuple(map(str, inputs)), "out": tmp_path / "out", "quiet": True}
-    return PredictOptions(**{**settings, **changes})
+pytestmark = pytest.mark.usefixtures("bright")
 
 
 def _codec(path):
@@ -36,7 +27,7 @@ def _codec(path):
 
 def test_a_video_becomes_a_video_and_a_line_for_each_frame(tmp_path, capsys):
     source = make_video(tmp_path / "12:30.mp4", frames=12, fps=12.5, height=120, width=160)
-    results = predict(_options(tmp_path, source, quiet=False))
+    results = predict(options_for(tmp_path, source, quiet=False))
     (clip,) = results["videos"]
     assert (clip["fps"], clip["frames"]) == (12.5, 12)
     assert clip["files"] == {"video": "videos/12:30.mp4", "frames": "videos/12:30.jsonl"}
@@ -59,7 +50,7 @@ def test_without_an_encoder_of_h264_it_is_said(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(encoders, "find_spec", lambda name: None)
     monkeypatch.setattr(encoders.shutil, "which", lambda name: None)
     source = make_video(tmp_path / "in.mp4", frames=3)
-    predict(_options(tmp_path, source, quiet=True))
+    predict(options_for(tmp_path, source, quiet=True))
     said = capsys.readouterr().out
     assert "browsers do not" in said
     assert "metricfit[video]" in said
@@ -100,7 +91,7 @@ def test_pictures_and_videos_together(tmp_path):
     shutil.copy(make_video(tmp_path / "in/a.mp4", frames=3), tmp_path / "in/b.mov")
     (tmp_path / "in/broken.mp4").write_text("no video")
     with pytest.raises(DataError, match=r"1 of 4 files.*\n.*broken\.mp4"):
-        predict(_options(tmp_path, tmp_path / "in/*"))
+        predict(options_for(tmp_path, tmp_path / "in/*"))
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert [entry["files"]["mask"] for entry in results["pictures"]] == ["masks/a.png"]
     assert [clip["files"]["video"] for clip in results["videos"]] == ["videos/a.mp4", "videos/b.mp4"]
@@ -111,14 +102,14 @@ def test_equal_names_of_videos_do_not_overwrite_each_other(tmp_path):
     for folder in "ab":
         (tmp_path / folder).mkdir()
         make_video(tmp_path / folder / "x.mp4", frames=3)
-    results = predict(_options(tmp_path, tmp_path / "a/x.mp4", tmp_path / "b"))
+    results = predict(options_for(tmp_path, tmp_path / "a/x.mp4", tmp_path / "b"))
     assert [clip["files"]["video"] for clip in results["videos"]] == ["videos/x.mp4", "videos/x-2.mp4"]
 
 
 def test_a_video_that_is_none_leaves_nothing_behind(tmp_path):
     (tmp_path / "broken.mp4").write_text("no video")
     with pytest.raises(DataError, match="cannot be read as a video"):
-        predict(_options(tmp_path, tmp_path / "broken.mp4"))
+        predict(options_for(tmp_path, tmp_path / "broken.mp4"))
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="give out as well"):
         metricfit.predict(Predictor(BrightnessRunner()), make_video(tmp_path / "in.mp4", frames=3))
