@@ -18,8 +18,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
 
+# A file a process, in the order of tests/conftest.py: the longest first.
+IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest $(IN_TWO) $(PYTEST)
 
 # The same, with the share of lines that the tests run.
 coverage:
@@ -29,7 +32,7 @@ coverage:
 LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/installed
 	mkdir -p $(LOWEST)/link && ln -sfn ../.. $(LOWEST)/link/metricfit
-	PYTHONPATH=$(CURDIR)/$(LOWEST)/link $(LOWEST)/bin/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
+	PYTHONPATH=$(CURDIR)/$(LOWEST)/link $(LOWEST)/bin/python -m pytest $(IN_TWO) $(PYTEST)
 
 $(LOWEST)/installed: setup.cfg tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)

@@ -1,11 +1,15 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
+import fcntl
 import logging
 import os
+import pickle
+import shutil
 import signal
 import tempfile
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import keras_cv
@@ -16,9 +20,36 @@ from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.models import deeplab
 from metricfit.trainers.models.backbones import builders as backbones
+from metricfit.trainers.models.layers.logits import ClassLogits
+from metricfit.trainers.models.preparation import picture_input, prepare_for_training
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.segmentation import Segmentation
 from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
+
+LONGEST = (
+    "losses/test_contract_detection.py",
+    "app/test_verbs.py",
+    "losses/test_contract_saliency.py",
+    "trainers/models/test_retinanet.py",
+    "losses/test_contract_segmentation.py",
+    "trainers/tasks/test_detection.py",
+    "trainers/models/test_models.py",
+    "trainers/models/test_enet.py",
+    "losses/test_step_sums.py",
+    "trainers/training/test_run.py",
+    "app/test_api.py",
+    "app/bench/test_bench.py",
+    "export/test_export.py",
+    "app/test_segmentation.py",
+    "export/serving/test_contract.py",
+    "trainers/tasks/test_on_nan.py",
+    "trainers/models/test_deep_supervision.py",
+    "trainers/metrics/keras/test_everywhere.py",
+    "trainers/training/test_kills.py",
+    "export/test_detector.py",
+    "export/test_threads.py",
+)
+"""Files of 15 seconds and more."""
 
 
 def tiny_backbone(input_shape):
@@ -33,6 +64,45 @@ def tiny_backbone(input_shape):
         stackwise_activation=["relu", "relu", "hard_swish", "hard_swish"],
         include_rescaling=False,
     )
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class PlainBackbone(keras_cv.models.Backbone):
+    """A convolution with moving statistics for each level: for detectors whose backbone does not matter."""
+
+    def __init__(self, input_shape, **more):
+        image = level = keras.Input(input_shape)
+        names = {f"P{number}": f"level{number}" for number in range(1, 6)}
+        for name in names.values():
+            level = keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name=f"{name}_conv")(level)
+            level = keras.layers.BatchNormalization(momentum=0.5, name=f"{name}_norm")(level)
+            level = keras.layers.ReLU(name=name)(level)
+        super().__init__(inputs=image, outputs=level, **more)
+        self.pyramid_level_inputs = names
+
+    def get_config(self):
+        return {"input_shape": self.input_shape[1:], "name": self.name, "trainable": self.trainable}
+
+
+def build_plain(*, size, class_names=(), resizing="pad", **_):
+    """Two convolutions with moving statistics and dropout, for trainings whose network does not matter."""
+    image, scaled = picture_input(size, 1 / 255)
+    hidden = keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="features")(scaled)
+    hidden = keras.layers.ReLU()(keras.layers.BatchNormalization(name="norm")(hidden))
+    hidden = keras.layers.Dropout(0.1)(hidden)
+    classes = len(class_names) or 1
+    logits = keras.layers.Conv2D(classes, 1, dtype="float32", name=deeplab.CLASS_LAYER)(hidden)
+    logits = keras.layers.UpSampling2D(2, interpolation="bilinear", dtype="float32")(logits)
+    if class_names:
+        logits = ClassLogits(class_names, resizing)(logits)
+    else:
+        logits = keras.layers.Reshape((size, size), dtype="float32", name="logits")(logits)
+    return prepare_for_training(keras.Model(image, logits, name="deeplab_plain"), batch_norm_momentum=0.5)
+
+
+def build_network(backbone="efficientnet_lite0", *, build=deeplab.build_deeplab, **settings):
+    """A DeepLab whose moving statistics settle within 27 steps; of the backbone "plain" two convolutions alone."""
+    return build_plain(**settings) if backbone == "plain" else build(backbone, batch_norm_momentum=0.5, **settings)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,14 +168,15 @@ class Colours(Source):
 
 @contextmanager
 def registered():
-    """The tiny backbone, the discs and the colours, for a while."""
+    """The tiny and the plain backbone, the discs and the colours, for a while."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbones.BACKBONES, "tiny", tiny_backbone)
         patch.setitem(backbones.PREPROCESSING, "tiny", ([1 / 255.0] * 3, [0.0] * 3))
+        patch.setitem(backbones.BACKBONES, "plain", PlainBackbone)
+        patch.setitem(backbones.PREPROCESSING, "plain", backbones.PREPROCESSING["tiny"])
         patch.setitem(sources.SOURCES, "discs", sources.SourceKind("discs:SPLIT", Discs))
         patch.setitem(sources.SOURCES, "colours", sources.SourceKind("colours:SPLIT", Colours))
-        # Moving statistics must settle within 27 steps.
-        patch.setattr(deeplab, "build_deeplab", partial(deeplab.build_deeplab, batch_norm_momentum=0.5))
+        patch.setattr(deeplab, "build_deeplab", build_network)
         yield
 
 
@@ -116,6 +187,12 @@ def pytest_configure():
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that two processes end together (`--no-loadscope-reorder`)."""
+    places = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
+
 @pytest.fixture(autouse=True)
 def log_as_before():
     """Give the program's log back as it was: a verb writes it to the standard output of its own test."""
@@ -124,6 +201,39 @@ def log_as_before():
     yield
     log.handlers[:], log.propagate = handlers, propagate
     log.setLevel(level)
+
+
+def once(factory, name, make):
+    """Give a folder that `make(folder)` fills in the first of the processes of a session that asks; nobody changes it.
+
+    The others wait until it is there. Where making fails, the next one tries anew.
+    """
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # that of all processes
+    folder = base / "once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with open(folder.with_name(f"{name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (done := folder.with_name(f"{name}.done")).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+def trained_once(factory, config, train):
+    """Train in one process of the session; gives the result of a copy of the run, in `config.out`."""
+
+    def make(folder):
+        with registered():
+            result = train(replace(config, out=str(folder / "run")))
+        (folder / "result.pickle").write_bytes(pickle.dumps(result))
+
+    folder = once(factory, Path(config.out).parent.name, make)
+    own = Path(shutil.copytree(folder / "run", config.out))
+    result = pickle.loads((folder / "result.pickle").read_bytes())
+    return replace(result, folder=own, made=[own / path.relative_to(folder / "run") for path in result.made])
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +248,7 @@ def small_config(tmp_path_factory):
     """A training of seconds on discs:train."""
     return SaliencyConfig(
         data="discs:train",
-        out=str(tmp_path_factory.mktemp("runs") / "run"),
+        out=str(tmp_path_factory.mktemp("saliency") / "run"),
         backbone="tiny",
         size=32,
         batch_size=6,
@@ -157,10 +267,23 @@ def config(small_config):
 
 
 @pytest.fixture(scope="session")
-def trained(small_config):
+def trained(small_config, tmp_path_factory):
     """One finished run, which no test changes."""
+    return trained_once(tmp_path_factory, small_config, get_task("saliency").train)
+
+
+@pytest.fixture(scope="module")
+def plain_config(small_config, tmp_path_factory):
+    """That training with a network of two convolutions, which takes a third of the time."""
     with registered():
-        return get_task("saliency").train(small_config)
+        yield replace(small_config, backbone="plain", out=str(tmp_path_factory.mktemp("own") / "run"))
+
+
+@pytest.fixture(scope="session")
+def plain_trained(small_config, tmp_path_factory):
+    """One finished run of the network of two convolutions, which no test changes."""
+    config = replace(small_config, backbone="plain", out=str(tmp_path_factory.mktemp("plain") / "run"))
+    return trained_once(tmp_path_factory, config, get_task("saliency").train)
 
 
 @pytest.fixture(scope="session")
@@ -191,13 +314,15 @@ class Interrupt(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="session")
-def segmented(segmentation_config):
+def segmented(segmentation_config, tmp_path_factory):
     """One finished run, which no test changes; it was interrupted after its first epoch and continued."""
 
     class Stopping(Segmentation):
         def watchers(self, *arguments):
             return [*super().watchers(*arguments), Interrupt()]
 
-    with registered():
-        assert Stopping().train(segmentation_config).interrupted
-        return get_task("segmentation").train(segmentation_config)
+    def train(config):
+        assert Stopping().train(config).interrupted
+        return get_task("segmentation").train(config)
+
+    return trained_once(tmp_path_factory, segmentation_config, train)

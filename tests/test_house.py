@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .conftest import LONGEST
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ["losses", "trainers", "export", "app"]
 ROOMS = ["data", "models", "metrics"]  # rooms of trainers that know nothing of each other
@@ -71,6 +73,10 @@ def wrong_arrows(root: Path) -> list[str]:
             if upwards or (across and name[1] != module[1]):
                 wrong.append(f"{path.relative_to(root)} imports {'.'.join(name)}")
     return wrong
+
+
+def test_the_longest_tests_are_there():
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_no_files_import_each_other_in_a_circle():

@@ -164,9 +164,9 @@ def test_data_check_and_show(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_quickstart_goes_the_whole_way_and_is_quick_again(config, tmp_path, monkeypatch, capsys):
+def test_quickstart_goes_the_whole_way_and_is_quick_again(plain_config, tmp_path, monkeypatch, capsys):
     def small(options):
-        return replace(config, out=f"{options.out}/run", val="discs:val")
+        return replace(plain_config, out=f"{options.out}/run", val="discs:val")
 
     monkeypatch.setattr(quickstart, "configuration", small)
     monkeypatch.setattr(quickstart, "open_source", lambda text: open_source(text.replace("scenes", "discs")))

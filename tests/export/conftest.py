@@ -1,43 +1,51 @@
 """One export of each tiny model, shared by the tests of this folder."""
 
+from functools import partial
+
 import pytest
 
 from metricfit.export import export_run
+from metricfit.export.formats.saved_model import SavedModel
+from metricfit.export.serving import build
 from metricfit.trainers.data import sources
 
+from ..conftest import once
 from .small_detector import Squares, make_detector_run
 from .small_model import make_run, red_squares
+
+QUANTIZE = ("none", "float16", "dynamic", "int8")
 
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory):
-    return red_squares(tmp_path_factory.mktemp("data") / "squares")
+    return f"folder:{once(tmp_path_factory, 'squares', red_squares)}"
 
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory, source):
-    return make_run(tmp_path_factory.mktemp("runs") / "red", source)
+    return once(tmp_path_factory, "red-run", lambda folder: make_run(folder / "red", source)) / "red"
 
 
 @pytest.fixture(scope="session")
 def further(tmp_path_factory):
     """Data of which no example trained, validated or calibrated."""
-    return red_squares(tmp_path_factory.mktemp("data") / "further", count=4, seed=7)
+    return f"folder:{once(tmp_path_factory, 'further', partial(red_squares, count=4, seed=7))}"
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory, run_folder, further):
-    folder = tmp_path_factory.mktemp("models") / "red"
-    export_run(
-        run_folder,
-        folder,
-        quantize=("none", "float16", "dynamic", "int8"),
-        test=(further,),
-        data_terms="CC0",
-        limits="Squares alone.",
-        quiet=True,
-    )
-    return folder
+    options = {"test": (further,), "data_terms": "CC0", "limits": "Squares alone.", "quiet": True}
+    make = partial(export_run, run_folder, quantize=QUANTIZE, **options)
+    return once(tmp_path_factory, "red-model", lambda folder: make(folder / "red")) / "red"
+
+
+@pytest.fixture
+def network_alone():
+    """Leave what takes pictures of any size out of the SavedModels that a test exports: it has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "picture_signatures", lambda *_: {})
+        patch.setattr(SavedModel, "complete", lambda *_: "")
+        yield
 
 
 @pytest.fixture(scope="package")
@@ -50,11 +58,10 @@ def squares():
 
 @pytest.fixture(scope="package")
 def detector_run(tmp_path_factory, squares):
-    return make_detector_run(tmp_path_factory.mktemp("runs") / "squares")
+    return once(tmp_path_factory, "squares-run", lambda folder: make_detector_run(folder / "squares")) / "squares"
 
 
 @pytest.fixture(scope="package")
 def detector(tmp_path_factory, detector_run):
-    folder = tmp_path_factory.mktemp("models") / "squares"
-    export_run(detector_run, folder, quantize=("none", "float16", "dynamic", "int8"), data_terms="CC0", quiet=True)
-    return folder
+    make = partial(export_run, detector_run, quantize=QUANTIZE, data_terms="CC0", quiet=True)
+    return once(tmp_path_factory, "squares-model", lambda folder: make(folder / "squares")) / "squares"

@@ -40,6 +40,8 @@ from metricfit.trainers.errors import MetricfitError, UsageError
 
 from .small_model import SIZE, make_run, red_detector, red_squares
 
+pytestmark = pytest.mark.usefixtures("network_alone")
+
 TFLITE = ("model_float32.tflite", "model_float16.tflite", "model_dynamic.tflite", "model_int8.tflite")
 
 

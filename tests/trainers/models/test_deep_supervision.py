@@ -127,14 +127,14 @@ def test_what_is_saved_is_the_same_model_with_one_output(name, pictures, request
 
 
 def test_a_training_of_dss_ends_with_a_saliency_model(config, tmp_path):
-    config = replace(config, model="dss", out=str(tmp_path / "run"), ema=0.5, epochs=2, batch_size=9)
+    config = replace(config, model="dss", backbone="plain", out=str(tmp_path / "run"), ema=0.5, epochs=2, batch_size=9)
     result = saliency.train(config)
     first, last = (row["loss"] for row in read_history(result.folder / "history.csv"))
     assert last < 0.95 * first
     assert 0 < result.scalars["max_f"] <= 1
     model, task = load_keras(result.folder / "model.keras")
     assert (task.name, model.output_shape, has_side_outputs(model)) == ("saliency", (None, 32, 32), True)
-    with pytest.raises(UsageError, match=r"another network \(dss_tiny\) than deeplab_tiny: use --model dss$"):
+    with pytest.raises(UsageError, match=r"another network \(dss_plain\) than deeplab_plain: use --model dss$"):
         saliency.train(replace(config, model="deeplab", init=config.out, out=str(tmp_path / "other")))
 
 

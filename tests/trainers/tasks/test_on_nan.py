@@ -64,10 +64,9 @@ def failing(task, least_rate=0.0):
 
 
 @pytest.fixture
-def discs(config, pictures, tmp_path):
-    return replace(
-        config, out=str(tmp_path / "run"), data="whitediscs:train", augmentation=NO_AUGMENTATION, epochs=2, ema=0.9
-    )
+def discs(plain_config, pictures, tmp_path):
+    own = {"out": str(tmp_path / "run"), "data": "whitediscs:train", "augmentation": NO_AUGMENTATION}
+    return replace(plain_config, **own, epochs=2, ema=0.9)
 
 
 def all_finite(folder):
@@ -103,6 +102,7 @@ def settings(task, segmentation_config, out):
     if task == "segmentation":
         own = {
             "data": "whitecolours:train",
+            "backbone": "plain",
             "augmentation": NO_LABEL_AUGMENTATION,
             "class_weights": "none",
             "resizing": "stretch",
@@ -111,7 +111,7 @@ def settings(task, segmentation_config, out):
         }
         return replace(segmentation_config, **shared, **own)
     return DetectionConfig(
-        **shared, data="whitediscs:train", backbone="tiny", size=64, augmentation=NO_BOX_AUGMENTATION, channels=8,
+        **shared, data="whitediscs:train", backbone="plain", size=64, augmentation=NO_BOX_AUGMENTATION, channels=8,
         head_layers=0, resizing="stretch", quiet=True,
     )  # fmt: skip
 
@@ -148,8 +148,8 @@ def test_back_to_the_beginning_with_half_the_learning_rate(discs, caplog):
     assert len(read_history(result.folder / "history.csv")) == 2
 
 
-def test_first_weights_that_are_none_are_refused(discs, trained, tmp_path):
-    model = load_model(trained.folder)
+def test_first_weights_that_are_none_are_refused(discs, plain_trained, tmp_path):
+    model = load_model(plain_trained.folder)
     model.set_weights([np.full_like(values, np.nan) for values in model.get_weights()])
     model.save(tmp_path / "broken.keras")
     with pytest.raises(UsageError, match="first weights hold values that are no numbers"):
