@@ -274,7 +274,7 @@ MUTANTS: list[Mutant] = [
         "trainers/models/layers/fused_normalization.py",
         "tests/trainers/models/test_fused_normalization.py",
         ("variance * (count - 1) / count", "variance"),
-        ("training and layer.trainable and mask", "training and mask"),
+        ("not (training and layer.trainable and mask", "not (training and mask"),
     ),
     *of(
         "trainers/models/transfer.py",
@@ -594,7 +594,7 @@ MUTANTS: list[Mutant] = [
         "trainers/training/reporting/epoch_report.py",
         "tests/trainers/training/test_callbacks.py",
         ("figures = self.report.scalars if self.add_logs else {}", "figures = self.report.scalars"),
-        ("if (epoch + 1) % self.every:", "if epoch % self.every:"),
+        ("or (epoch + 1) % self.every:", "or epoch % self.every:"),
     ),
     *of(
         "trainers/training/callbacks/best.py",
@@ -625,7 +625,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/tasks/training.py",
         "tests/trainers/training/test_run.py::test_a_run_folder_that_goes_away_is_not_made_anew",
-        ("            check_there(folder)", "            pass"),
+        ("        check_there(folder)", "        pass"),
     ),
     *of(
         "trainers/stopping.py",
@@ -651,7 +651,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/training/callbacks/position.py",
         "tests/trainers/training/test_checkpoint.py",
-        ("            variable.assign(values)", "            pass"),
+        ("        part.assign(value)", "        pass"),
         ("self.model.stop_training = False", "pass"),
         ("if batch + 1 < self.steps and not self.left():", "if False:"),
     ),
@@ -659,7 +659,7 @@ MUTANTS: list[Mutant] = [
         "trainers/training/callbacks/checkpoint.py",
         "tests/trainers/training/test_checkpoint.py",
         ("or position.left() == 1", "or False"),
-        ("if _shapes(arrays) != _shapes(state):", "if False:"),
+        ("if _shapes(arrays) != _shapes(state_of(model)):", "if False:"),
     ),
     *of(
         "trainers/judge/base.py",
@@ -712,7 +712,7 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/test_pipeline.py tests/trainers/data/test_pipeline_boxes.py "
         "tests/trainers/data/test_equibatch.py",
         ("(sampler or order).draw", "order.draw"),
-        ("start=start_step * batch_size", "start=start_step"),
+        ("start=start_step * own * share.devices", "start=start_step"),
     ),
     *of(
         "trainers/data/fit.py",
@@ -1027,14 +1027,14 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/training/faults/guarded_step.py",
         "tests/trainers/training/faults/test_guarded_step.py",
-        ("tf.reduce_all(tf.math.is_finite(seen))", "tf.math.is_finite(self._loss)"),
-        ("tf.cond(self._sound, lambda: None, put_back)", "tf.cond(self._sound, lambda: None, lambda: None)"),
+        ("tf.reduce_all(tf.math.is_finite(seen))", "tf.math.is_finite(self._here.loss)"),
+        ("tf.cond(self._here.sound, lambda: None, put_back)", "tf.cond(self._here.sound, lambda: None, lambda: None)"),
         ("scale > LEAST_SCALE", "scale > 0"),
     ),
     *of(
         "trainers/training/faults/restoring.py",
         "tests/trainers/training/faults/test_divergence.py::test_going_back_halves_the_learning_rate_until_it_was_often_enough",
-        ('reached = restore(self.model, self.folder / "checkpoints")', "reached = BEGINNING"),
+        ('reached = restore(self.model, self.folder / "checkpoints", self.exchange)', "reached = BEGINNING"),
     ),
     *of(
         "trainers/training/callbacks/divergence.py",
@@ -1170,5 +1170,29 @@ MUTANTS: list[Mutant] = [
         "tests/app/beam/test_prediction.py",
         ("line is None or not _still_so(line, stamp, work.out)", "line is None"),
         ("if count != stop - start:", "if False:"),
+    ),
+    *of(
+        "trainers/data/batches/share.py",
+        "tests/trainers/data/test_share.py",
+        ("+ self.worker * own", ""),
+        ("% self.replicas:", "% self.workers:"),
+    ),
+    *of(
+        "trainers/training/devices/meeting.py",
+        "tests/trainers/training/devices/test_meeting.py",
+        ("if len(set(addresses)) < len(addresses):", "if False:"),
+        ("settings.get(name) != theirs.get(name)", "False"),
+        ('or said.get("worker") not in _missing(cluster, there)', ""),
+    ),
+    *of(
+        "trainers/training/faults/guarded_step.py",
+        "tests/trainers/training/devices/test_devices.py",
+        ("gradients = _added_up(context, gradients)", "pass"),
+        ("without_second_sum(self.optimizer)", "pass"),
+    ),
+    *of(
+        "trainers/models/layers/shared_dropout.py",
+        "tests/trainers/training/devices/test_devices.py",
+        ("begin : begin + own", ": own"),
     ),
 ]

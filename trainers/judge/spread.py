@@ -39,6 +39,27 @@ def judged_in_blocks(
     parts = [make(start) for start in starts]
     for place, (example, found) in enumerate(pairs):
         parts[bisect.bisect(starts, place) - 1].update(example, found)
+    return of_blocks(parts, figure)
+
+
+def judged_block(
+    pairs: Callable[[range], Iterable[tuple[Example, Any]]],
+    make: Callable[[int], Judge[Any, ReportT]],
+    examples: int,
+    blocks: int,
+    block: int,
+) -> Judge[Any, ReportT]:
+    """Judge one block of so many of the examples, which `pairs` gives by their places."""
+    start, end = examples * block // blocks, examples * (block + 1) // blocks
+    judge = make(start)
+    for example, found in pairs(range(start, end)) if end > start else ():
+        judge.update(example, found)
+    return judge
+
+
+def of_blocks(parts: Sequence[Judge[Any, ReportT]], figure: str) -> tuple[ReportT, float]:
+    """Give the report of judges of all blocks, and the standard error of one of its scalars over these."""
+    parts = list(parts)
     whole = merged(parts).result()
     values = [_figure(parts[:left] + parts[left + 1 :], figure) for left in range(len(parts))]
     values = [value for value in values if math.isfinite(value)]

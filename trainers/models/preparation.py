@@ -7,6 +7,7 @@ import keras
 
 from .backbones.builders import CLASSIFIER_TOPS
 from .layers.fused_normalization import fuse
+from .layers.shared_dropout import share_dropout
 
 
 def picture_input(size: int, scale: Sequence[float] | float, offset: Sequence[float] | float = 0.0) -> tuple[Any, Any]:
@@ -41,3 +42,13 @@ def fit_statistics_to(model: keras.Model, steps: int) -> None:
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, 1 - 1 / max(3.0, steps / 20))
+
+
+def train_together(model: keras.Model, devices: int, batch_norm: str = "synchronised") -> None:
+    """Let layers do on so many devices what they do on one; statistics are "synchronised", or "frozen" as they are."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = batch_norm == "synchronised" and devices > 1
+            layer.trainable = layer.trainable and batch_norm != "frozen"
+        if devices > 1 and isinstance(layer, keras.layers.Dropout | keras.layers.SpatialDropout2D):
+            share_dropout(layer)

@@ -16,20 +16,23 @@ from ... import losses
 from ..data.batches import pipeline
 from ..data.batches.order import Sampler
 from ..data.batches.service import check_service
+from ..data.batches.share import WHOLE, Share
 from ..data.classes import with_class_names
 from ..data.example import Example, Source
 from ..data.pixel_files.coding import FileCoding
 from ..data.scan.scanner import checked_source
 from ..data.shared import shared_examples
 from ..data.steady import Steady, stand_ins
-from ..data.subset import split_for_selection
+from ..data.subset import Subset, split_for_selection
 from ..data.targets.base import Target
 from ..judge.base import Judge, Report, evenly_spread
 from ..judge.feeding import found_in
-from ..judge.spread import BLOCKS, FEW, judged_in_blocks
+from ..judge.spread import BLOCKS, FEW, judged_block, judged_in_blocks, of_blocks
 from ..judge.views import PLAIN, Views
 from ..models.registry import MODELS, check_settings
+from ..training.callbacks.position import measures_of
 from ..training.config import RunConfig
+from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import EpochReport
 from ..training.words import parse_loss_options
 from .predictor import AnyModel, CompiledModel, Predictor
@@ -103,6 +106,13 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     ) -> None:
         """Give a model its loss, metrics and optimizer."""
 
+    def twin(self, model: keras.Model, config: ConfigT, training: Source) -> keras.Model:
+        """Make a model of one device that measures what one of several devices has learnt: same loss, own metrics."""
+        twin = self.build_model(replace(config, weights="none"), training)
+        metrics = [type(metric).from_config(metric.get_config()) for metric in measures_of(model)]
+        twin.compile("sgd", model.loss, metrics=metrics, jit_compile=config.jit_compile)
+        return twin
+
     @abstractmethod
     def predictor(self, model: keras.Model) -> CompiledModel:
         """Compile a Keras model to a function from uint8 pictures [B, S, S, 3] to what is found in them."""
@@ -152,17 +162,25 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         """Give what decides which training example comes when; None shuffles them."""
         return None
 
-    def watchers(self, config: ConfigT, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
-        """Give the callbacks of a training: what they add to an epoch's logs is there for the best epoch's choice."""
-        evaluate, logs = self.epoch_report(config, selection), folder / "tensorboard"
-        return [EpochReport(evaluate, logs, self.tags, add_logs=not self.measured_by_keras)]
+    def watchers(
+        self, config: ConfigT, folder: Path, selection: Source, exchange: Exchange = ALONE
+    ) -> list[keras.callbacks.Callback]:
+        """Give the callbacks of a training: what they add to an epoch's logs is there for the best epoch's choice.
 
-    def epoch_report(self, config: ConfigT, selection: Source) -> Callable[[keras.Model], Report]:
-        """Give what reports on the model after each epoch."""
+        Of several processes each has them, and the chief's alone draw and write.
+        """
+        evaluate, logs = self.epoch_report(config, selection, exchange), folder / "tensorboard"
+        add_logs = not self.measured_by_keras
+        return [EpochReport(evaluate, logs, self.tags, add_logs=add_logs, draws=exchange.is_chief)]
+
+    def epoch_report(
+        self, config: ConfigT, selection: Source, exchange: Exchange = ALONE
+    ) -> Callable[[keras.Model], Report]:
+        """Give what reports on the model after each epoch, on which all processes work."""
         predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
         given = {"batch_size": config.batch_size, "label": "validation", "quiet": True, **self.judging_of(config)}
         few = len(selection) <= FEW  # more tell epochs apart, and take long to leave out in turn
-        return lambda model: self.evaluate(predictor(model), selection, errors=few, **given)
+        return lambda model: self.evaluate(predictor(model), selection, errors=few, exchange=exchange, **given)
 
     def judging_of(self, config: ConfigT) -> dict[str, Any]:
         """Give the options of `judge` that a training's configuration has."""
@@ -209,12 +227,14 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
             left_out=left_out, cache=config.scan_cache, **options,
         )  # fmt: skip
 
-    def training_batches(self, config: ConfigT, source: Source, start_step: int = 0) -> tf.data.Dataset:
+    def training_batches(
+        self, config: ConfigT, source: Source, start_step: int = 0, share: Share = WHOLE
+    ) -> tf.data.Dataset:
         """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
         return pipeline.training_batches(
             source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
             sampler=self.sampler(config, source), start_step=start_step, least_steps=config.min_epoch_steps,
-            data_service=config.data_service, **self.batching(config),
+            data_service=config.data_service, share=share, **self.batching(config),
         )  # fmt: skip
 
     def names_of_step(self, config: ConfigT, source: Source, step: int) -> list[str]:
@@ -224,9 +244,9 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         instead = {one.name: f"{one.by} in place of {one.name}" for one in stand_ins(source)}
         return [instead.get(name, name) for name in names]
 
-    def selection_batches(self, config: ConfigT, source: Source) -> tf.data.Dataset:
-        """Go through a source once, in batches at the network's size."""
-        return pipeline.evaluation_batches(source, self.target, **self.batching(config))
+    def selection_batches(self, config: ConfigT, source: Source, share: Share = WHOLE) -> tf.data.Dataset:
+        """Go once through what this process measures of a source, in batches at the network's size."""
+        return pipeline.evaluation_batches(source, self.target, share=share, **self.batching(config))
 
     def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
         """Count the steps of an epoch."""
@@ -243,6 +263,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         label: str = "model",
         quiet: bool = False,
         errors: bool = False,
+        exchange: Exchange = ALONE,
         **options: Any,
     ) -> ReportT:
         """Judge a model at the pictures' own sizes.
@@ -254,6 +275,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
             label: name of the model in figures.
             quiet: no progress bar.
             errors: also give the standard error of the main metric over the pictures, in `Report.errors`.
+            exchange: processes that call this together: each judges a part, and all get the report of the whole.
             **options: those in `judging`; UsageError out of range, or for a class that the model does not know.
         """
         views, predictor = self.views(options), self.as_predictor(model)
@@ -264,9 +286,20 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         def judge(start: int) -> Judge[Any, ReportT]:
             return self.judge(source, predictor.class_names, start=start, **given)
 
-        pairs = self.found_in(predictor, source, batch_size=batch_size, views=views, quiet=quiet)
-        blocks = BLOCKS if errors else 1
-        report, error = judged_in_blocks(pairs, judge, len(source), self.main_metric, blocks)
+        def pairs(places: range) -> Iterator[tuple[Example, Any]]:
+            part = source if len(places) == len(source) else Subset(source, places)
+            return self.found_in(predictor, part, batch_size=batch_size, views=views, quiet=quiet)
+
+        blocks = BLOCKS if errors else exchange.workers
+        if exchange.workers == 1:
+            report, error = judged_in_blocks(pairs(range(len(source))), judge, len(source), self.main_metric, blocks)
+        else:
+            mine = {
+                block: judged_block(pairs, judge, len(source), blocks, block)
+                for block in range(exchange.worker, blocks, exchange.workers)
+            }
+            everyone = {block: part for judged in exchange.all(mine) for block, part in judged.items()}
+            report, error = of_blocks([everyone[block] for block in sorted(everyone)], self.main_metric)
         return report if math.isnan(error) else replace(report, errors={self.main_metric: error})
 
     def as_predictor(self, model: AnyModel) -> Predictor:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
+from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import RankingWatch
 from .base import Task
 from .predictor import CompiledModel, traced_once
@@ -118,6 +120,12 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         if config.assignment == "atss" and (thin := thin_note(config, training)):
             log.info("%s", thin)
 
+    def twin(self, model: keras.Model, config: DetectionConfig, training: Source) -> keras.Model:
+        """As `Task.twin`."""
+        twin = self.build_model(replace(config, weights="none"), training)
+        twin.compile("sgd", **model.compile_arguments)
+        return twin
+
     def predictor(self, model: keras.Model, **options: Any) -> CompiledModel:
         """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
         anchors = tf.constant(model.anchors)
@@ -153,12 +161,15 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """As `Task.batching`, with the given room for boxes."""
         return {**super().batching(config), "room": config.max_boxes}
 
-    def watchers(self, config: DetectionConfig, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
+    def watchers(
+        self, config: DetectionConfig, folder: Path, selection: Source, exchange: Exchange = ALONE
+    ) -> list[keras.callbacks.Callback]:
         """Give the report, the watch on the ranking, and self-balancing where the loss has it."""
         some = Subset(selection, evenly_spread(len(selection), BALANCED_PICTURES))
         ranking = RankingWatch(self.selection_batches(config, some), folder / "tensorboard")
         balancing = [SelfBalancing()] if _self_balancing(config) else []
-        return [*balancing, *super().watchers(config, folder, selection), ranking]
+        alone = [ranking] if exchange.is_chief else []  # it writes, and that is all
+        return [*balancing, *super().watchers(config, folder, selection, exchange), *alone]
 
     def score_curve(self, measurement: dict[str, Any]) -> tuple[list[float], list[float]]:
         """Give the thresholds {0..255}/255 and quantiles of the scores, most among the surest boxes, and F1 at each."""

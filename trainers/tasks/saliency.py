@@ -25,6 +25,7 @@ from ..models.layers.logits import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
 from ..training.config import SaliencyConfig
+from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import MetricReport
 from .base import Task
 from .predictor import AnyModel, CompiledModel, traced_once
@@ -114,7 +115,9 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         """As `Task.batching`: maps are drawn on the whole square."""
         return {"size": config.size, "batch_size": config.batch_size, "resizing": "stretch"}
 
-    def epoch_report(self, config: SaliencyConfig, selection: Source) -> Callable[[keras.Model], SaliencyReport]:
+    def epoch_report(
+        self, config: SaliencyConfig, selection: Source, exchange: Exchange = ALONE
+    ) -> Callable[[keras.Model], SaliencyReport]:
         """Report what Keras' own validation measured: the selection data are not predicted twice."""
         shown = Subset(selection, evenly_spread(len(selection)))
         batches = self.selection_batches(replace(config, batch_size=PICTURES), shown)

@@ -30,6 +30,7 @@ from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig
+from ..training.devices.exchange import ALONE, Exchange
 from .base import Task
 from .predictor import CompiledModel, traced_once
 
@@ -163,10 +164,12 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """Cycle over the classes where asked for."""
         return Equibatch(class_counts(source, quiet=config.quiet), config.seed) if config.equibatch else None
 
-    def watchers(self, config: SegmentationConfig, folder: Path, selection: Source) -> list[keras.callbacks.Callback]:
+    def watchers(
+        self, config: SegmentationConfig, folder: Path, selection: Source, exchange: Exchange = ALONE
+    ) -> list[keras.callbacks.Callback]:
         """Give the report, behind the fading where there is one."""
         fading = [FadeByEpoch(*_fade_epochs(config))] if config.fade_from is not None else []
-        return [*fading, *super().watchers(config, folder, selection)]
+        return [*fading, *super().watchers(config, folder, selection, exchange)]
 
     def measurement(self, report: SegmentationReport) -> dict[str, Any]:
         """As `Task.measurement`."""

@@ -16,17 +16,28 @@ from ..judge.spread import FEW
 from ..locking import FolderLock
 from ..models.backbones.weights import check_weights
 from ..models.precision import dtype_policy, policy_of
-from ..models.preparation import fit_statistics_to
+from ..models.preparation import fit_statistics_to, train_together
 from ..models.registry import MODELS
 from ..text import counted
 from ..training import fitting, run
 from ..training.callbacks.checkpoint import restore
+from ..training.callbacks.position import build_metrics
+from ..training.devices.agreement import Agreement
+from ..training.devices.distribution import Distribution, distribution_of
+from ..training.devices.exchange import Exchange
+from ..training.devices.measurement import Measurement
 from ..training.faults.blame import unsound
-from ..training.faults.changed_data import RunData, check_same_data, read_run_data, write_run_data
+from ..training.faults.changed_data import (
+    RunData,
+    check_same_data,
+    read_run_data,
+    refuse_others,
+    write_run_data,
+)
 from ..training.faults.mending import mend
 from ..training.faults.record import FaultRecord
 from ..training.faults.restoring import Restoring
-from ..training.faults.telling import telling_of_files
+from ..training.faults.telling import telling_of_files, telling_of_workers
 from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, check_there, has_state, open_run
 from ..training.saved import best_model
@@ -40,64 +51,117 @@ log = logging.getLogger("metricfit")
 def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
     """Train, or continue, one run; see `Task.train`."""
     run.check(config)
-    task.check(config)
     folder = Path(config.out)
     with (
         LogFile() as log_file,
         dtype_policy(policy_of(config.mixed_precision)),
+        telling_of_workers(),
         raising_what_was_raised(),
         telling_of_files(folder),
         FolderLock(folder) as lock,
     ):
-        config = run.settled(config, MODELS[task.architecture(config)])
-        if check_run(task.name, config) or folder.is_dir():
-            lock.acquire()
-        # The checkpoint holds all weights, and the files of the first start may be gone.
-        restored = check_run(task.name, config) and has_state(folder)
-        if not restored:
-            check_weights(config.weights)
-        kept = read_run_data(folder) if restored else None
-        training, selection = task.open_sources(config, kept.left_out if kept else (None, None))
+        distribution = distribution_of(config)  # before TensorFlow computes anything
+        exchange = distribution.exchange
+        task.check(config)
+        config, restored, kept = exchange.by_chief(lambda: _begun(task, config, lock))
+        config = replace(config, quiet=config.quiet or not exchange.is_chief)
+        training, selection = exchange.together(lambda: _opened(task, config, restored, kept))
         data, steps = RunData.of(training, selection), task.steps_per_epoch(config, training)
+        refuse_others(exchange.all(data))
         if restored:
-            check_same_data(folder, kept, data, steps)
-        task.check_data(config, training, selection)
+            exchange.by_chief(lambda: check_same_data(folder, kept, data, steps))
+        exchange.together(lambda: task.check_data(config, training, selection))
         keras.utils.set_random_seed(config.seed)
-        model = starting_model(task, config, training, restored)
-        fit_statistics_to(model, steps * config.epochs)
         rate = tf.Variable(1.0, trainable=False)  # a factor on the learning rate
-        task.compile_model(model, config, build_optimizer(config, steps * config.epochs, rate), training)
-        reached = restore(model, folder / "checkpoints") if restored else BEGINNING
+        with distribution.scope():
+            model = exchange.together(lambda: starting_model(task, config, training, restored))
+            fit_statistics_to(model, steps * config.epochs)
+            train_together(model, distribution.share.replicas, config.batch_norm)
+            task.compile_model(model, config, build_optimizer(config, steps * config.epochs, rate), training)
+            model.optimizer.build(model.trainable_variables)
+        reached = restore(model, folder / "checkpoints", exchange) if restored else BEGINNING
+
+        def opened() -> None:
+            lock.acquire()
+            digests = {one.name: one.digest for one in (training, selection) if one.digest}
+            open_run(task.name, config, digests, distribution.described())
+            log_file.write_to(folder)
+            if kept is None:
+                write_run_data(folder, data)
+            mend(folder, fitting.best_epoch(folder, task.shown))
+
         # Only now, when everything asked for was found to be sound, the folder is touched.
-        lock.acquire()
-        open_run(task.name, config, {one.name: one.digest for one in (training, selection) if one.digest})
-        log_file.write_to(folder)
-        if kept is None:
-            write_run_data(folder, data)
-        mend(folder, fitting.best_epoch(folder, task.shown))
+        exchange.by_chief(opened)
         log.info(
             "%s: %d training and %d selection examples, %.1f M parameters",
             folder, len(training), len(selection), model.count_params() / 1e6,
         )  # fmt: skip
         run.say_steps(config, len(training), steps)
-        request = _trained(task, config, model, rate, training, selection, reached)
+        run.say_frozen(config)
+        request = _trained(task, config, distribution, model, rate, training, selection, reached)
         if request.number is None:
-            check_there(folder)
-            report = task.evaluate(
-                best_model(folder, model), selection, batch_size=config.batch_size, label=config.loss,
-                quiet=config.quiet, errors=len(selection) <= FEW, **task.judging_of(config),
-            )  # fmt: skip
-            run.say_best(folder, report, task.shown, len(selection))
-            made = run.keep(folder, report, {"data": selection.name, "split": "selection"})
-            return run.RunResult(folder, report, False, made)
+            return _judged(task, config, exchange, model, training, selection)
     # Only now, when all is closed, whoever else waits for the machine's signal gets it.
     stopping.pass_on(request)
     return run.RunResult(folder, None, True)
 
 
+def _begun(
+    task: Definition[ConfigT, ReportT], config: ConfigT, lock: FolderLock
+) -> tuple[ConfigT, bool, RunData | None]:
+    """Settle what is left open, tell whether there is a state to go on from, and of which data; locks what is there."""
+    config, folder = run.settled(config, MODELS[task.architecture(config)]), Path(config.out)
+    if check_run(task.name, config) or folder.is_dir():
+        lock.acquire()
+    restored = check_run(task.name, config) and has_state(folder)
+    return config, restored, read_run_data(folder) if restored else None
+
+
+def _opened(
+    task: Definition[ConfigT, ReportT], config: ConfigT, restored: bool, kept: RunData | None
+) -> tuple[Source, Source]:
+    # The checkpoint holds all weights, and the files of the first start may be gone.
+    if not restored:
+        check_weights(config.weights)
+    return task.open_sources(config, kept.left_out if kept else (None, None))
+
+
+def _judged(
+    task: Definition[ConfigT, ReportT],
+    config: ConfigT,
+    exchange: Exchange,
+    model: keras.Model,
+    training: Source,
+    selection: Source,
+) -> run.RunResult:
+    """Judge the best epoch's model, and keep the report."""
+    folder = Path(config.out)
+
+    def best() -> keras.Model:
+        check_there(folder)
+        return best_model(folder, model)
+
+    found = best() if exchange.workers == 1 else None
+    if found is None:  # the folder is the chief's
+        found = task.build_model(replace(config, weights="none"), training)
+        found.set_weights(exchange.by_chief(lambda: best().get_weights()))
+    report = task.evaluate(
+        found, selection, batch_size=config.batch_size, label=config.loss, quiet=config.quiet,
+        errors=len(selection) <= FEW, exchange=exchange, **task.judging_of(config),
+    )  # fmt: skip
+
+    def kept() -> list[Path]:
+        run.say_best(folder, report, task.shown, len(selection))
+        return run.keep(folder, report, {"data": selection.name, "split": "selection"})
+
+    made = exchange.by_chief(kept)
+    return run.RunResult(folder, report, False, made if exchange.is_chief else [])
+
+
 def _trained(
     task: Definition[ConfigT, ReportT],
     config: ConfigT,
+    distribution: Distribution,
     model: keras.Model,
     rate: tf.Variable,
     training: Source,
@@ -105,29 +169,46 @@ def _trained(
     reached: Reached,
 ) -> stopping.StopRequest:
     """Train a compiled model on, in its run folder, from how far it is; gives whether somebody asked it to end."""
-    folder = Path(config.out)
-    record = FaultRecord(folder / "checkpoints/faults.json")
-    if fitting.is_done(config, folder, reached, task.shown, record.lost_seconds):
+    folder, exchange = Path(config.out), distribution.exchange
+    record = exchange.by_chief(lambda: FaultRecord(folder / "checkpoints/faults.json"))
+    record.writes = exchange.is_chief
+
+    def done() -> bool:
+        if fitting.is_done(config, folder, reached, task.shown, record.lost_seconds):
+            return True
+        (folder / "metrics.json").unlink(missing_ok=True)  # of a model that was the best so far
+        return False
+
+    if exchange.by_chief(done):
         return stopping.StopRequest()
-    (folder / "metrics.json").unlink(missing_ok=True)  # of a model that was the best so far
     batches = fitting.Batches(
-        training=lambda step: task.training_batches(config, training, step),
-        selection=task.selection_batches(config, selection),
+        training=lambda step: distribution.dealt(lambda share: task.training_batches(config, training, step, share)),
+        whole=lambda step: task.training_batches(config, training, step),
+        selection=task.selection_batches(config, selection, distribution.share),
         steps=task.steps_per_epoch(config, training),
         names=lambda step: task.names_of_step(config, training, step),
     )
-    watchers = task.watchers(config, folder, selection)
-    restoring = Restoring(config, folder, model, rate, batches, record)
+    watchers = task.watchers(config, folder, selection, exchange)
+    with distribution.scope():
+        build_metrics(model, batches.whole(0))
+    measure = None
+    if distribution.strategy:
+        twin = task.twin(model, config, training)
+        train_together(twin, 1, config.batch_norm)
+        measure = Measurement(model, twin, batches.selection, exchange)
+    restoring = Restoring(config, folder, model, rate, batches, record, exchange)
     with stopping.asked_to_end() as request:
+        agreement = Agreement(request, exchange, restoring.step)
+        request.waits = agreement.several
         restoring.train(
             lambda reached: fitting.fit(
-                config, folder, model, watchers, batches,
-                reached=reached, shown=task.shown, request=request, watch=restoring.watch,
+                config, folder, model, watchers, batches, measure,
+                reached=reached, shown=task.shown, agreement=agreement, watch=restoring.watch,
                 lost_seconds=record.lost_seconds,
             ),
             reached,
         )  # fmt: skip
-    _say_faults(restoring.record, training, selection)
+    exchange.by_chief(lambda: _say_faults(record, training, selection))
     return request
 
 

@@ -113,6 +113,16 @@ class RunConfig:
     """Compute in half precision; float16 adds loss scaling."""
     jit_compile: bool = False
     """Compile the training step with XLA."""
+    strategy: Literal["one", "mirrored", "multi_worker", "tpu"] = "one"
+    """Who takes a step: one device; mirrored: all GPUs of this machine; multi_worker: the processes that TF_CONFIG
+    lists, on several machines say, each started with this command; tpu: a TPU. --batch-size is that of all together."""
+    wait_minutes: float = 10.0
+    """With multi_worker: how long the processes wait for each other to come."""
+    devices: int | None = None
+    """With mirrored: only so many GPUs; without GPUs so many parts of the CPU, to try it."""
+    batch_norm: Literal["synchronised", "frozen"] = "synchronised"
+    """What pictures are normalised by in training: statistics of the whole batch, of all devices together; or frozen,
+    those of the first weights, which suits small batches where there are --weights or --init."""
     on_nan: Literal["stop", "skip", "restore"] = "stop"
     """What to do at a step whose loss, gradients or statistics are no finite numbers, and which is never taken: stop;
     skip it, and name it at the end; or restore the last checkpoint and go on with half the learning rate."""

@@ -16,7 +16,7 @@ _BEFORE = {"min_epoch_steps": 1, "weights": "none"}
 # Fields that say where and how loudly, not what: they may differ when a run is continued.
 NOT_PART_OF_A_RUN = (
     "out", "config", "overwrite", "quiet", "cache_mib", "minutes", "checkpoint_steps", "on_nan", "restores", "trust",
-    "max_megapixels", "data_service", "scan_cache",
+    "max_megapixels", "data_service", "scan_cache", "strategy", "devices", "wait_minutes",
 )  # fmt: skip
 
 # `overwrite` must not come back with `--config`: it would delete the run that the file lies in. Nor must `trust`.

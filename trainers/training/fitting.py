@@ -5,15 +5,18 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from ..stopping import StopRequest
 from .callbacks import AveragedWeights, BestModel, Divergence, Patience, Position, TimeLimit, TrainingCheckpoint
-from .callbacks.position import build_metrics
+from .callbacks.alike import StopsAlike
 from .config import RunConfig
 from .config_files import to_dict
+from .devices.agreement import Agreement
+from .devices.keras_replicas import fitting
+from .devices.measurement import Measurement
 from .reporting import HistoryCSV, HParams, Progress, Series
 from .reporting.history import read_history
 from .run_folder import check_there
@@ -27,13 +30,16 @@ class Batches:
     """What a training sees.
 
     Attributes:
-        training: gives the endless stream of training batches from a step on, counted from 0 over all epochs.
-        selection: the batches that an epoch is measured on.
+        training: gives the endless stream of training batches from a step on, counted from 0 over all epochs, dealt out
+            among the devices.
+        whole: the same in one piece.
+        selection: the batches that this process measures an epoch on.
         steps: of an epoch.
         names: gives the names of a training batch's examples, by its step.
     """
 
-    training: Callable[[int], tf.data.Dataset]
+    training: Callable[[int], Any]
+    whole: Callable[[int], tf.data.Dataset]
     selection: tf.data.Dataset
     steps: int
     names: Callable[[int], Sequence[str]]
@@ -66,51 +72,55 @@ def fit(
     model: keras.Model,
     watchers: Sequence[keras.callbacks.Callback],
     batches: Batches,
+    measure: Measurement | None,
     *,
     reached: Reached,
     shown: Sequence[str],
-    request: StopRequest,
+    agreement: Agreement,
     watch: Callable[[Position], Divergence],
     lost_seconds: float = 0.0,
 ) -> None:
     """Train on from where a model was restored to, the first of `shown` picks the best epoch.
 
-    It ends early where `request` says so; a KeyboardInterrupt is noted there, too. The `lost_seconds` count for
-    `--minutes`, though no row of the history tells of them.
+    It ends early where the agreement's request says so; a KeyboardInterrupt is noted there, too. Of several processes
+    the chief alone watches what is written. The `lost_seconds` count for `--minutes`, though no row of the history
+    tells of them.
     """
     if reached != BEGINNING:
         log.info("continuing after %s, of %d epochs of %d steps", reached, config.epochs, batches.steps)
-    averaged, logs = AveragedWeights(), folder / "tensorboard"
-    best, position = best_epoch(folder, shown), Position(reached)
-    patience = Patience(best, config.patience)
-    checkpoint = TrainingCheckpoint(folder / "checkpoints", position, every=config.checkpoint_steps, request=request)
-    usual = {**to_dict(type(config)()), "out": str(config.out)}
-    rows = read_history(folder / "history.csv")[: reached.epochs]
+    logs, exchange = folder / "tensorboard", agreement.exchange
+    best, position = best_epoch(folder, shown), Position(reached, exchange)
+    patience, request = Patience(best, config.patience), agreement.request
+    checkpoint = TrainingCheckpoint(
+        folder / "checkpoints", position, every=config.checkpoint_steps, agreement=agreement
+    )
+    rows = read_history(folder / "history.csv")[: reached.epochs] if exchange.is_chief else []
     limit = TimeLimit(config.minutes, [row["seconds"] for row in rows], under_way=reached.seconds, lost=lost_seconds)
-    callbacks = [
-        position,
-        averaged,
-        watch(position),
-        *watchers,
-        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: check_there(folder)),
-        best,
-        Series(logs, write_graph=False, update_freq="epoch"),
-        HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown, usual=usual),
-        HistoryCSV(folder / "history.csv", position),
-        checkpoint,
-        limit,
-        patience,
-    ]
-    if not config.quiet:
-        callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown)), position))
+    callbacks = [position, AveragedWeights(), watch(position), *watchers]
+    if exchange.is_chief:
+        usual = {**to_dict(type(config)()), "out": str(config.out)}
+        callbacks += [
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: check_there(folder)),
+            best,
+            Series(logs, write_graph=False, update_freq="epoch"),
+            HParams(to_dict(config), logs, trial_id=folder.name, metrics=shown, usual=usual),
+            HistoryCSV(folder / "history.csv", position),
+        ]
+    callbacks.append(checkpoint)
+    if exchange.is_chief:
+        callbacks += [limit, patience]
+        if not config.quiet:
+            callbacks.append(Progress(("loss", shown[0], "val_loss", *(f"val_{name}" for name in shown)), position))
+    callbacks.append(StopsAlike(exchange))
     try:
         stream = batches.training(reached.epochs * batches.steps + reached.steps)
-        build_metrics(model, stream)
-        model.fit(
-            stream,
-            steps_per_epoch=batches.steps, epochs=config.epochs, initial_epoch=reached.epochs,
-            validation_data=batches.selection, callbacks=callbacks, shuffle=False, verbose=0,
-        )  # fmt: skip
+        with fitting(model, measure):
+            model.fit(
+                stream,
+                steps_per_epoch=batches.steps, epochs=config.epochs, initial_epoch=reached.epochs,
+                validation_data=stream if measure else batches.selection,  # which `measure` leaves unread
+                callbacks=callbacks, shuffle=False, verbose=0,
+            )  # fmt: skip
     except KeyboardInterrupt:
         request.waits = False
         request.number = request.number or signal.SIGINT

@@ -46,6 +46,7 @@ RANGES = {
     "checkpoint_steps": _COUNT,
     "clip_norm": Range(0, 1e9, above=True),
     "count": Range(1, 100_000),
+    "devices": Range(1, 1024),
     "ema": _SHARE,
     "epochs": _COUNT,
     "frames": Range(1, 1e12),
@@ -71,6 +72,7 @@ RANGES = {
     "sweep_seeds": Range(1, 1000),
     "threads": Range(1, 1024),
     "trial_epochs": _COUNT,
+    "wait_minutes": Range(0, 10 * _MANY, above=True),
     "warmup_share": _SHARE,
     "weight_decay": Range(0, 1000),
 }

@@ -66,6 +66,14 @@ def check(config: RunConfig) -> None:
     if config.backbone not in BACKBONES:
         raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
     check_size(config.size)
+    if config.strategy != "one" and config.jit_compile:
+        raise UsageError("--jit-compile is for one device (Keras cannot compile a step of several): leave one away")
+    if config.data_service and config.strategy == "multi_worker":
+        raise UsageError(
+            "--data-service brings all pictures in a row, of which multi_worker takes parts: leave one away"
+        )
+    if config.devices and config.strategy != "mirrored":
+        raise UsageError(f"--devices {config.devices} says how many --strategy mirrored uses: give that, too")
     if config.init and config.weights not in ("auto", "none"):
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 
@@ -82,6 +90,15 @@ def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
     if hint:
         log.info("%s", hint)
     return replace(config, weights=weights)
+
+
+def say_frozen(config: RunConfig) -> None:
+    """Warn of statistics that are frozen before there are any."""
+    if config.batch_norm == "frozen" and config.weights == "none" and not config.init:
+        log.warning(
+            "--batch-norm frozen keeps the statistics of the first weights, and this network begins without any: give "
+            "--weights or --init, or leave it away"
+        )
 
 
 def say_steps(config: RunConfig, examples: int, steps: int) -> None:

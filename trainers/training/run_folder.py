@@ -101,16 +101,19 @@ def _began(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(path.is_file() for path in made)
 
 
-def open_run(task: str, config: RunConfig, digests: Mapping[str, str] | None = None) -> Path:
+def open_run(
+    task: str, config: RunConfig, digests: Mapping[str, str] | None = None, devices: Mapping[str, Any] | None = None
+) -> Path:
     """Make the run folder with its config.json, empty where `check_run` finds nothing to go on with.
 
     Whoever calls it has locked the folder: what was left half-written there is of nobody who lives, and is removed.
-    `digests` tell which data it was, by the name of the source, where data say that themselves.
+    `digests` tell which data it was, by the name of the source, where data say that themselves; `devices` what trains.
     """
     folder = Path(config.out)
     if not check_run(task, config):
         clear(folder)
     known = {"digests": dict(digests)} if digests else {}
+    known |= {"devices": dict(devices)} if devices else {}
     write_json(folder / "config.json", {"task": task, "config": to_dict(config), **known, "versions": versions()})
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from metricfit.trainers.training.callbacks import AveragedWeights, Position, Tra
 from metricfit.trainers.training.callbacks import checkpoint as checkpoint_module
 from metricfit.trainers.training.callbacks.checkpoint import restore
 from metricfit.trainers.training.callbacks.position import build_metrics
+from metricfit.trainers.training.devices.agreement import Agreement
 from metricfit.trainers.training.reporting import HistoryCSV, read_history
 from metricfit.trainers.training.states import BEGINNING, Reached, read_state, state_files, write_state
 from tests.trainers.training.toy import STEPS, build, fit, state, stream
@@ -46,7 +47,7 @@ def train_on(folder, *further, every=1, seed=1, request=None):
     model = build(metrics=True, seed=seed)
     reached = restore(model, folder)
     position = Position(reached)
-    checkpoint = TrainingCheckpoint(folder, position, every=every, request=request)
+    checkpoint = TrainingCheckpoint(folder, position, every=every, agreement=Agreement(request))
     build_metrics(model, stream())
     callbacks = [position, AveragedWeights(), HistoryCSV(folder / "history.csv", position), checkpoint, *further]
     fit(model, callbacks, EPOCHS, reached.epochs, step=reached.steps)

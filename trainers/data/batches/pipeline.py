@@ -14,6 +14,7 @@ from .ahead import decoding, has_records, placed
 from .order import Order, Sampler, names_of_step, steps_per_epoch
 from .original_size import original_size_examples
 from .service import Arrivals, own_threads
+from .share import WHOLE, Share
 from .stream import DecodedCache, prepared
 
 __all__ = ["evaluation_batches", "names_of_step", "original_size_examples", "steps_per_epoch", "training_batches"]
@@ -34,6 +35,7 @@ def training_batches(
     cache_mib: float = 1024,
     room: int | None = None,
     data_service: str | None = None,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Stream augmented training batches without end.
 
@@ -53,6 +55,7 @@ def training_batches(
         room: room for boxes in each picture; None gives as much as the source needs.
         data_service: address of a tf.data service whose workers decode, see `service.check_service`; the stream is the
             same.
+        share: of which batches are given, those of one device after the other's, where several take a step together.
 
     Raises:
         UsageError: an argument is out of range.
@@ -78,12 +81,15 @@ def training_batches(
         return image, *target.padded(tuple(parts), room)
 
     layout = target.layout(size, room)
-    dataset = tf.data.Dataset.counter(start=start_step * batch_size)
+    own = share.of_a_device(batch_size)
+    dataset = tf.data.Dataset.counter(start=start_step * own * share.devices)
+    if share != WHOLE:
+        dataset = dataset.map(lambda place: share.position(place, batch_size))
     before = None
     if has_records(source) and not arrivals:
         dataset, before = placed(dataset, decoded, draw), decoding(target.name)
     dataset = prepared(dataset, prepare, _specs(size, layout), before)
-    dataset = _finished(dataset.batch(batch_size, drop_remainder=True), layout)
+    dataset = _finished(dataset.batch(own, drop_remainder=True), layout)
     return dataset.with_options(own_threads()) if arrivals else dataset
 
 
@@ -96,11 +102,13 @@ def evaluation_batches(
     resizing: str,
     cache_mib: float = 512,
     room: int | None = None,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Go through a source once, in its order, fitted to the input and otherwise as it is.
 
     Arguments, elements and errors are those of `training_batches`, but for the last batch, which may have fewer
     pictures, and `cache_mib`: when all fitted examples take no more than this, later passes take them from memory.
+    Of several processes each gets the batches that it measures, see `Share.measured`.
     """
     room = target.room(source, room)
     fitted_size((1, 1), size, resizing)
@@ -115,8 +123,10 @@ def evaluation_batches(
 
     layout = target.layout(size, room)
     specs = _specs(size, layout)
-    dataset = prepared(tf.data.Dataset.range(len(source)), prepare, specs)
-    if len(source) * sum(spec.shape.num_elements() * spec.dtype.size for spec in specs) <= cache_mib * 2**20:
+    places = share.measured(len(source), batch_size)
+    positions = tf.data.Dataset.from_tensor_slices(np.array(places, np.int64))
+    dataset = prepared(positions, prepare, specs)
+    if len(places) * sum(spec.shape.num_elements() * spec.dtype.size for spec in specs) <= cache_mib * 2**20:
         dataset = dataset.cache()
     return _finished(dataset.batch(batch_size), layout)
 

@@ -88,7 +88,7 @@ class AnchorDetector(keras.Model):
         self.box_weight.assign(INITIAL_BALANCE if self_balancing else box_weight)
         own = {"loss": loss, "box_loss": box_loss, "box_weight": box_weight, "self_balancing": self_balancing}
         of_keras = {name: getattr(self, name) for name in ("run_eagerly", "steps_per_execution", "jit_compile")}
-        self._compile_arguments = own | of_keras
+        self.compile_arguments = own | of_keras
         if self._trackers is None:
             self._trackers = [keras.metrics.Mean(name=f"{part}_loss") for part in ("classification", "localization")]
 
@@ -155,7 +155,7 @@ class AnchorDetector(keras.Model):
         if not self.compiled:
             return None
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        arguments = {"optimizer": optimizer, **self._compile_arguments}
+        arguments = {"optimizer": optimizer, **self.compile_arguments}
         return {name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()}
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -98,6 +98,15 @@ def check_same_data(folder: Path, kept: RunData | None, now: RunData, steps: int
             f"{folder} was trained on other data than there are now ({'; '.join(changes)}): put them back as they "
             f"were; or train with these in another --out (--init {folder} starts from its model), or with --overwrite"
         )
+
+
+def refuse_others(data: Sequence[RunData]) -> None:
+    """Refuse processes of one training that see other pictures than the first; UsageError says which."""
+    for worker, other in enumerate(data):
+        if changes := _changes(data[0], other):
+            raise UsageError(
+                f"worker {worker} has other data than worker 0 ({'; '.join(changes)}): give all of them the same"
+            )
 
 
 def _changes(kept: RunData, now: RunData) -> list[str]:

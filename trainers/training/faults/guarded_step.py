@@ -1,11 +1,16 @@
 """A training step that leaves everything as it was where its numbers are none, at nearly no cost."""
 
 import math
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from ....losses.replicas import replica_context
+from ..devices.keras_replicas import without_second_sum
 
 LARGEST_REACH = 1e30
 """Learning rate times norm of the gradients, from which on a step could carry weights out of float32."""
@@ -50,26 +55,38 @@ class GuardedStep:
 
     A step whose loss, gradients or moving statistics are not finite changes neither weights nor statistics, optimizer,
     averages and metrics. Gradients that a `LossScaleOptimizer` leaves out on purpose are its own affair, as long as
-    its scale can still fall. One pass over the gradients is all that it costs.
+    its scale can still fall. One pass over the gradients is all that it costs. Devices that take a step together add
+    up their gradients before these are looked at, clipped and applied, so that all of them decide alike.
 
     Args:
         model: compiled; its `train_step` and its optimizer's `apply` are guarded from now on. Its metrics must be built
             before the first step (`position.build_metrics`): in the midst of it nothing can be read of before it.
+        wishes: how many numbers each process hands over in a step, which all get the sums of.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, wishes: int = 0) -> None:
         self.model, self.optimizer = model, model.optimizer
+        self._wish = tf.Variable([0.0] * wishes, trainable=False, name="wish")
+        self._wished = tf.Variable([0.0] * wishes, trainable=False, name="wished")
         self._seen = tf.Variable([0.0] * 4, trainable=False, name="seen")
         self._step, self._apply, self._scale = model.train_step, self.optimizer.apply, self.optimizer.scale_loss
-        self._loss: Any = None
-        self._sound: Any = None
+        self._here = threading.local()  # devices take turns in threads of their own while the step is traced
         model.train_step = self._guarded_step
         self.optimizer.apply, self.optimizer.scale_loss = self._guarded_apply, self._noted_loss
+        without_second_sum(self.optimizer)
         model.train_function = None
 
     def verdict(self) -> Verdict:
         """Give what the last step came to."""
         return Verdict(*map(float, self._seen.numpy()))
+
+    def wish(self, numbers: Sequence[float]) -> None:
+        """Set what this process hands over in the next step."""
+        self._wish.assign(numbers)
+
+    def wished(self) -> list[float]:
+        """Give the sums of what all devices handed over in the last step."""
+        return list(map(float, self._wished.numpy()))
 
     def _guarded_step(self, data: Any) -> dict[str, Any]:
         changing = [*_small(self.model), *self.model.metrics_variables]
@@ -80,15 +97,18 @@ class GuardedStep:
             for variable, value in zip(changing, before, strict=True):
                 variable.assign(value)
 
-        tf.cond(self._sound, lambda: None, put_back)
+        tf.cond(self._here.sound, lambda: None, put_back)
         # What the step itself gave was computed of metrics that may have been put back.
-        return {**logs, **self.model.get_metrics_result()}
+        return _alike({**logs, **self.model.get_metrics_result()})
 
     def _noted_loss(self, loss: Any) -> Any:
-        self._loss = tf.cast(loss, tf.float32)
+        self._here.loss = tf.cast(loss, tf.float32)
         return self._scale(loss)
 
     def _guarded_apply(self, gradients: Any, trainable_variables: Any = None) -> None:
+        context = replica_context()
+        if context:
+            gradients = _added_up(context, gradients)
         statistics = tf.add_n([tf.reduce_sum(variable.value) for variable in _statistics(self.model)] or [tf.zeros(())])
         squares = tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(one)) for one in gradients if one is not None])
         norm = tf.sqrt(2 * tf.cast(squares, tf.float32))
@@ -99,10 +119,43 @@ class GuardedStep:
         taken = norm if clip is None else tf.minimum(norm, clip)
         reach = tf.cast(self.optimizer.learning_rate, tf.float32) * (1 + taken)
         reach = tf.where(reach < LARGEST_REACH, reach, math.inf)
-        seen = tf.stack([self._loss, norm, statistics, reach])
+        loss, count = self._here.loss, context.num_replicas_in_sync if context else 1
+        # The devices' losses add up to that of the batch, the other numbers are the same everywhere.
+        seen = tf.stack([loss, norm / count, statistics / count, reach / count])
+        if context:
+            everything = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.concat([seen, self._wish], 0))
+            seen, wished = tf.split(everything, [seen.shape[0], self._wish.shape[0]])
+            self._wished.assign(wished)
         self._seen.assign(seen)
-        self._sound = tf.reduce_all(tf.math.is_finite(seen))
-        tf.cond(self._sound, lambda: self._apply(gradients, trainable_variables), lambda: None)
+        self._here.sound = sound = tf.reduce_all(tf.math.is_finite(seen))
+        if context:
+            context.merge_call(self._apply_everywhere, args=(sound, gradients, trainable_variables))
+        else:
+            tf.cond(sound, lambda: self._apply(gradients, trainable_variables), lambda: None)
+
+    def _apply_everywhere(self, strategy: tf.distribute.Strategy, sound: Any, gradients: Any, variables: Any) -> None:
+        """Apply gradients of all devices if sound; a device of its own may not merge with others within a condition."""
+
+        def apply() -> None:
+            strategy.extended.call_for_each_replica(self._apply, args=(gradients, variables))
+
+        tf.cond(strategy.experimental_local_results(sound)[0], apply, lambda: None)
+
+
+def _added_up(context: Any, gradients: Any) -> list[Any]:
+    """Add up gradients over the devices; those that are None stay so."""
+    there = [one for one in gradients if one is not None]
+    sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, there))
+    return [one if one is None else next(sums) for one in gradients]
+
+
+def _alike(logs: dict[str, Any]) -> dict[str, Any]:
+    """Give the mean of logs over the devices, the same on each."""
+    if not (context := replica_context()):
+        return logs
+    values = tf.stack([tf.cast(value, tf.float32) for value in tf.nest.flatten(logs)])
+    means = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.MEAN, values))
+    return dict(tf.nest.pack_sequence_as(logs, means))
 
 
 def _small(model: keras.Model) -> list[Any]:

@@ -54,7 +54,12 @@ class FaultRecord:
 
     Args:
         path: the JSON file; there is none as long as all goes well. A damaged one is begun anew.
+
+    Attributes:
+        writes: whether it is written; of several processes the chief's is.
     """
+
+    writes = True
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -101,6 +106,8 @@ class FaultRecord:
         return said
 
     def _write(self) -> None:
+        if not self.writes:
+            return
         kept = {"skipped": [self.skipped[step] for step in sorted(self.skipped)], "went_back": self.went_back}
         faults = {name: [*map(dataclasses.asdict, some)] for name, some in kept.items()}
         write_json(self.path, {**faults, "lost_seconds": round(self.lost_seconds, 3)})

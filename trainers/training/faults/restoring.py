@@ -14,6 +14,8 @@ from ..callbacks.checkpoint import keep_state, restore
 from ..callbacks.divergence import Divergence, WentWrong
 from ..callbacks.position import Position
 from ..config import RunConfig
+from ..devices.agreement import WISHES
+from ..devices.exchange import ALONE, Exchange
 from ..fitting import Batches
 from ..reporting.history import read_history
 from ..states import BEGINNING, Reached, state_files
@@ -34,6 +36,7 @@ class Restoring:
         rate: a factor, set here.
         batches: what the model sees.
         record: of the steps that went wrong in the run so far.
+        exchange: tells which other processes do the same; the chief alone reads and writes the folder.
     """
 
     def __init__(
@@ -44,10 +47,11 @@ class Restoring:
         rate: tf.Variable,
         batches: Batches,
         record: FaultRecord,
+        exchange: Exchange = ALONE,
     ) -> None:
         self.config, self.folder, self.model, self.rate, self.batches = config, folder, model, rate, batches
-        self.record = record
-        self.step = GuardedStep(model)
+        self.record, self.exchange = record, exchange
+        self.step = GuardedStep(model, WISHES if exchange.workers > 1 else 0)
         rate.assign(self.record.factor)
 
     def watch(self, position: Position) -> Divergence:
@@ -59,7 +63,8 @@ class Restoring:
 
     def train(self, fit: Callable[[Reached], None], reached: Reached) -> None:
         """Train on by a function of how far the training is, as often as it goes back."""
-        if self.config.on_nan == "restore" and not state_files(self.folder / "checkpoints"):
+        begins = self.exchange.is_chief and not state_files(self.folder / "checkpoints")
+        if self.config.on_nan == "restore" and begins:
             keep_state(self.model, self.folder / "checkpoints", BEGINNING)
         while True:
             began, entered = time.monotonic(), self._seconds(reached)
@@ -80,7 +85,7 @@ class Restoring:
                 f"{fault} in {self.folder}, and the training went back {counted(self.config.restores, 'time')} already "
                 f"(--restores), to {self.record.factor:g} of its learning rate: give a lower --learning-rate"
             )
-        reached = restore(self.model, self.folder / "checkpoints")
+        reached = restore(self.model, self.folder / "checkpoints", self.exchange)
         self.record.go_back(fault, max(0.0, spent - self._seconds(reached)))
         self.rate.assign(self.record.factor)
         log.warning(
@@ -91,7 +96,7 @@ class Restoring:
         return reached
 
     def _blame(self, step: int) -> str:
-        images, targets = next(iter(self.batches.training(step).take(1)))
+        images, targets = next(iter(self.batches.whole(step).take(1)))
         try:
             return blamed(self.model, images, targets)
         except tf.errors.ResourceExhaustedError:

@@ -23,3 +23,16 @@ def telling_of_files(folder: Path) -> Iterator[None]:
         # {{the node}} the file; why [Op:the operation]
         reason = cut(re.sub(r"^\{\{.*?\}\} | \[Op:.*$", "", said).rpartition("; ")[2], 200)
         raise MetricfitError(f"cannot write {folder} ({reason}): check the folder and the space left") from error
+
+
+@contextlib.contextmanager
+def telling_of_workers() -> Iterator[None]:
+    """Turn what TensorFlow says of another process that is gone into a `MetricfitError`."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+        said = cut(str(error).strip().partition("\n")[0], 100)
+        raise MetricfitError(
+            f"another worker of this training is gone ({said}): start all of them again with the same command, which "
+            "goes on from the last checkpoint"
+        ) from error

@@ -24,6 +24,7 @@ class EpochReport(keras.callbacks.Callback):
         tags: the figures to draw: name in the report -> subfolder of `log_dir`, slash, and tag.
         every: epochs between two pictures.
         add_logs: False where Keras' own validation logs the figures already, as with a `MetricReport`.
+        draws: False draws nothing, and nothing is written.
     """
 
     def __init__(
@@ -34,15 +35,18 @@ class EpochReport(keras.callbacks.Callback):
         *,
         every: int = 1,
         add_logs: bool = True,
+        draws: bool = True,
     ):
         super().__init__()
         self.evaluate, self.tags = evaluate, dict(tags)
-        self.every, self.add_logs, self.log_dir = every, add_logs, Path(log_dir)
+        self.every, self.add_logs, self.draws, self.log_dir = every, add_logs, draws, Path(log_dir)
         self.report: Report | None = None  # the latest
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a writer for each subfolder."""
+        if not self.draws:
+            return
         folders = dict.fromkeys(tag.rpartition("/")[0] for tag in self.tags.values())
         self._begins = True
         self._writers = {folder: tf.summary.create_file_writer(str(self.log_dir / folder)) for folder in folders}
@@ -61,7 +65,7 @@ class EpochReport(keras.callbacks.Callback):
             figures = self.report.scalars if self.add_logs else {}
             errors = {f"{name}_error": value for name, value in self.report.errors.items()}
             logs.update({f"val_{name}": value for name, value in {**figures, **errors}.items()})
-        if (epoch + 1) % self.every:
+        if not self.draws or (epoch + 1) % self.every:
             return
         for name, figure in self.report.figures(f"Epoch {epoch + 1}").items():
             if name in self.tags:

@@ -1,0 +1,97 @@
+"""Trainings that need a process of their own: with several devices, or of several processes. Called by tests.
+
+python -m metricfit.tests.trainers.training.devices.programs NAME FOLDER
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from metricfit.tests.conftest import registered
+from metricfit.trainers.models.preparation import train_together
+from metricfit.trainers.tasks import get_task
+from metricfit.trainers.training.callbacks.position import build_metrics
+from metricfit.trainers.training.config import RunConfig, SaliencyConfig, SegmentationConfig
+from metricfit.trainers.training.devices.distribution import distribution_of
+from metricfit.trainers.training.devices.keras_replicas import fitting
+from metricfit.trainers.training.faults.guarded_step import GuardedStep
+
+_COMMON = {
+    "backbone": "tiny", "weights": "none", "batch_size": 4, "learning_rate": 1e-3, "quiet": True, "seed": 3,
+    "batch_norm": "frozen",
+}  # fmt: skip
+CONFIGS: dict[str, RunConfig] = {
+    "saliency": SaliencyConfig(data="discs:train", size=32, **_COMMON),
+    "segmentation": SegmentationConfig(
+        data="colours:train", size=32, loss="lovasz_softmax", loss_options=("per_image=True",), **_COMMON
+    ),
+}
+TOLERANCE = 1e-5
+
+
+def taught(config: RunConfig, devices: int, steps: int) -> tuple[list, list, list[float]]:
+    """Take some steps of a task; gives the first and last weights, and the loss after each step."""
+    strategy = {"strategy": "mirrored", "devices": devices} if devices > 1 else {}
+    config = dataclasses.replace(config, **strategy)
+    distribution = distribution_of(config)
+    task = get_task(next(name for name, one in CONFIGS.items() if type(one) is type(config)))
+    training, _ = task.open_sources(config)
+    keras.utils.set_random_seed(config.seed)
+    with distribution.scope():
+        model = task.build_model(config, training)
+        train_together(model, devices, config.batch_norm)
+        # No AdamW: it makes large steps of gradients that are nothing but rounding.
+        task.compile_model(model, config, keras.optimizers.SGD(0.05, 0.9, global_clipnorm=0.1), training)
+        model.optimizer.build(model.trainable_variables)
+        build_metrics(model, task.training_batches(config, training))
+    first = model.get_weights()
+    GuardedStep(model)
+    losses: list[float] = []
+    noting = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: losses.append(float(logs["loss"])))
+    noting.sets_box_weight = True
+    with fitting(model, (lambda callbacks: {}) if distribution.strategy else None):
+        model.fit(
+            distribution.dealt(lambda share: task.training_batches(config, training, 0, share)),
+            steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[noting],
+        )  # fmt: skip
+    return first, model.get_weights(), losses
+
+
+def largest(found: list, expected: list) -> float:
+    """Give the largest difference of a weight."""
+    return max(float(np.abs(one - other).max()) for one, other in zip(found, expected, strict=True) if one.size)
+
+
+def equal_steps(
+    folder: Path, names: tuple[str, ...] = ("saliency", "segmentation", "detection"), steps: int = 3
+) -> None:
+    """See that 2 and 4 devices take the steps of one, by losses of each picture."""
+    for name in names:
+        first, expected, of_one = taught(CONFIGS[name], 1, steps)
+        moved = largest(expected, first)
+        for devices in (2, 4):
+            began, found, losses = taught(CONFIGS[name], devices, steps)
+            assert largest(began, first) == 0
+            difference = largest(found, expected)
+            print(f"{name}: {devices} devices, {steps} steps: weights differ by {difference:.1e} (moved {moved:.1e})")
+            assert difference <= TOLERANCE < moved, (name, devices, difference, moved)
+            np.testing.assert_allclose(losses, of_one, rtol=1e-4)
+
+
+PROGRAMS = {"equal_steps": equal_steps}
+
+
+def parts_of_cpu(count: int) -> None:
+    """Cut the CPU, before TensorFlow computes anything."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+
+
+if __name__ == "__main__":
+    parts_of_cpu(4)
+    with registered():
+        PROGRAMS[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""Several devices and processes that train one model together: which they are, and what they tell each other."""
