@@ -360,14 +360,14 @@ def test_the_task_decides_the_flags_of_the_training():
             cli._read_options("compare", CompareOptions, ["--losses", "floss", "--test", "a", flag, "1"])
 
 
-def test_a_real_training_from_loss_to_report(trained, config, tmp_path, monkeypatch):
+def test_a_real_training_from_loss_to_report(plain_trained, plain_config, tmp_path, monkeypatch):
     monkeypatch.setattr(Saliency, "baseline", "")  # a second training
     # The comparison goes on with a run that was trained with the very settings it asks for; others it would refuse.
     run = tmp_path / "out/runs/floss-lr0.01-seed0"
-    shutil.copytree(trained.folder, run)
+    shutil.copytree(plain_trained.folder, run)
     (tmp_path / "out/comparison.json").write_text('{"task": "saliency"}')
     arguments = ["compare", "--losses", "floss", "--data", "discs:train", "--test", "discs:test", "--quiet",
-                 "--learning-rates", "1e-2", "--out", str(tmp_path / "out"), "--train.backbone", "tiny",
+                 "--learning-rates", "1e-2", "--out", str(tmp_path / "out"), "--train.backbone", "plain",
                  "--train.size", "32", "--train.batch-size", "6", "--train.epochs", "3",
                  "--train.min-epoch-steps", "1"]  # fmt: skip
     assert cli.main(arguments) == 0
