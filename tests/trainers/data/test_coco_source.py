@@ -61,7 +61,7 @@ def test_boxes_classes_crowds_and_areas(tmp_path):
     assert source.name == text
     # In the order of their ids, which need not follow each other.
     assert source.class_names == ("dog", "fox", "cat")
-    assert (source.names, source.box_counts, source.notes) == (["b.jpg", "a.jpg"], [3, 0], ())
+    assert (source.names, list(source.box_counts), source.notes) == (["b.jpg", "a.jpg"], [3, 0], ())
     example = source.load(0)
     assert example.boxes.tolist() == [[2, 3, 20, 18], [0.5, 0, 32, 24], [1, 1, 5, 6]]
     assert (example.boxes.dtype, example.classes.dtype) == (np.float32, np.int32)

@@ -1,11 +1,6 @@
 """Boxes that were written in another way than their format says, which all of them together show."""
 
-from collections.abc import Iterable
-
 import numpy as np
-
-Written = tuple[object, tuple[int, int] | None, float]
-"""A bbox as written, the (height, width) of its picture where that is known, and its area or not a number."""
 
 BEYOND = 1.1
 """A box that reaches so many times as far as its picture is no slip of the hand."""
@@ -18,9 +13,11 @@ def numbers(bbox: object) -> tuple[float, ...] | None:
     return None
 
 
-def other_coding(boxes: Iterable[Written]) -> str:
-    """Tell what boxes are that cannot all be [x, y, width, height], in a few words; empty where they can."""
-    table = _table(boxes)
+def other_coding(table: np.ndarray) -> str:
+    """Tell what boxes are that cannot all be [x, y, width, height], in a few words; empty where they can.
+
+    The table has a row for each, see `usable_rows`.
+    """
     first, second, corner, area = table[:, :2], table[:, 2:4], table[:, 4:6], table[:, 6]
     beyond = (first + second > BEYOND * corner).any(axis=1)
     often = beyond.sum() >= max(2, len(table) / 3)
@@ -52,9 +49,8 @@ def other_shares(boxes: np.ndarray) -> str:
     return " or as ".join(meant for meant, all_fit in fits.items() if all_fit)
 
 
-def sizes_for_corners(boxes: Iterable[Written]) -> str:
+def sizes_for_corners(table: np.ndarray) -> str:
     """Tell of boxes that are meant as [x0, y0, x1, y1] whether they are [x, y, width, height]; see `other_coding`."""
-    table = _table(boxes)
     first, second = table[:, :2], table[:, 2:4]
     inverted = (second < first).any(axis=1)
     if inverted.sum() < max(3, len(table) / 3) or (first + second > table[:, 4:6] + 1).any():
@@ -62,15 +58,19 @@ def sizes_for_corners(boxes: Iterable[Written]) -> str:
     return f"{inverted.sum()} of {len(table)} boxes end before they begin, but all fit as [x, y, width, height]"
 
 
-def counts_from_one(boxes: Iterable[Written]) -> bool:
+def counts_from_one(table: np.ndarray) -> bool:
     """Tell whether boxes look as if pixels counted from 1: none begins at 0, and some end one pixel beyond."""
-    table = _table(boxes)
     first, ends = table[:, :2], table[:, :2] + table[:, 2:4]
     return bool((first >= 1).all() and (ends == table[:, 4:6] + 1).any() and (ends <= table[:, 4:6] + 1).all())
 
 
-def _table(boxes: Iterable[Written]) -> np.ndarray:
-    """Give a row for each usable box: its four numbers, the width and height of its picture, its area."""
-    known = [(*box, size[1], size[0], area) for bbox, size, area in boxes if size and (box := numbers(bbox))]
-    table = np.array(known, np.float64).reshape(-1, 7)
-    return table[(table[:, 4:6] > 0).all(axis=1)]
+def usable_rows(boxes: np.ndarray, sizes: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Give a row float64 [k, 7] for each usable box: its four numbers, its picture's width and height, its area.
+
+    Args:
+        boxes: float64 [n, 4], no numbers where a box is none.
+        sizes: (height, width) of each one's picture, [n, 2], 0 or less where not known.
+        areas: float64 [n].
+    """
+    usable = np.isfinite(boxes).all(axis=1) & (sizes > 0).all(axis=1)
+    return np.column_stack([boxes[usable], sizes[usable][:, ::-1], areas[usable]]).astype(np.float64, copy=False)

@@ -1,6 +1,5 @@
 """Boxes, or class maps drawn of outlines, in the layout of COCO's instances: `coco:IMAGES,JSON`."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -8,80 +7,17 @@ import numpy as np
 
 from ...errors import DataError, UsageError
 from ...geometry import box_areas
-from ...text import composed, folded
+from ...text import composed
 from ..classes import MOST_CLASSES
-from ..example import IGNORE, Example, Ids, Source, example_of
-from ..images import PICTURE_SUFFIXES, read_seen
+from ..example import IGNORE, Example, Source, example_of
+from ..images import read_seen
 from ..large.reduction import Size
 from ..listing import passed_over, surroundings
 from ..pixel_files.outlines import coco_labels, coco_region, outline_box
 from .annotations import CASE, alike, check_stated_size, mend_boxes
 from .box_coding import numbers
 from .coco_json import Instances, Record
-
-
-class PictureFolder:
-    """The pictures below a folder, found by the names that JSON files give them; `unlisted` is how many are not."""
-
-    def __init__(self, folder: Path):
-        self._folder, self.unlisted = folder, 0
-        self._exact: dict[str, Path] = {}
-        self._folded: dict[str, list[Path]] = defaultdict(list)
-        self._last: dict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file():
-                name = composed(path.relative_to(folder).as_posix())
-                self._exact[name] = path
-                self._folded[folded(name)].append(path)
-                self._last[folded(path.name)].append((f"/{folded(name)}", path))
-
-    def find_all(self, file_names: Sequence[str], listed: Path) -> list[Path | DataError]:
-        """Give the path of each picture, or why it cannot be had; no two get the same one."""
-        found = [self._meant(_plain(name)) for name in file_names]
-        takers: dict[Path, list[int]] = defaultdict(list)
-        for index, paths in enumerate(found):
-            for path in paths:
-                takers[path].append(index)
-        self.unlisted = len(self._exact) - len(takers)
-        return [self._one(index, file_names, paths, takers, listed) for index, paths in enumerate(found)]
-
-    def _meant(self, name: str) -> list[Path]:
-        """Folders in front may be left out or be too many, but those that both have must agree."""
-        if name in self._exact:
-            return [self._exact[name]]
-        wanted = f"/{folded(name)}"
-        return self._folded.get(folded(name)) or [
-            path
-            for other, path in self._last.get(folded(PurePosixPath(name).name), [])
-            if other.endswith(wanted) or wanted.endswith(other)
-        ]
-
-    def _one(
-        self, index: int, file_names: Sequence[str], paths: list[Path], takers: dict[Path, list[int]], listed: Path
-    ) -> Path | DataError:
-        name = file_names[index]
-        if not paths:
-            return DataError(f"{listed} lists {name}, and there is no such picture in {self._folder}: add it")
-        if len(paths) > 1:
-            return DataError(
-                f"{listed} lists {name}, which can be {paths[0]} or {paths[1]}: rename one of them, or write the "
-                "folder too"
-            )
-        rivals = takers[paths[0]]
-        # The one that is written exactly so is right, whoever else means it.
-        exact = [rival for rival in rivals if _plain(file_names[rival]) in self._exact]
-        if len(rivals) > 1 and exact != [index]:
-            names = " and ".join(file_names[rival] for rival in rivals)
-            return DataError(
-                f"{listed} lists {names}, all found as {paths[0]}: correct the names, or add what is missing"
-            )
-        return paths[0]
-
-
-def _plain(file_name: str) -> str:
-    """Write a path composed, with slashes, and without steps to where it is or above."""
-    parts = composed(file_name).replace("\\", "/").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", ".."))
+from .picture_folder import PictureFolder, plain
 
 
 class CocoSource(Source):
@@ -98,21 +34,20 @@ class CocoSource(Source):
         self.class_names = tuple(name for _, name in instances.classes.values() if needs != "none")
         if self._drawn:
             self._add_background()
-        self._records = list(instances.records.values())
-        self.names = [record.file_name for record in self._records]
-        self.ids = Ids({record.file_name: record.id for record in self._records}, instances.category_ids)
-        self.box_counts = None if self._drawn else [len(record.boxes) for record in self._records]
+        self.names, self.ids = instances.names, instances.ids
+        self.box_counts = None if self._drawn else instances.counts
         self.structural_faults = tuple(instances.faults) if needs != "none" else ()
+        self._seen = np.zeros((len(self.names), 2), np.int32)  # the sizes of pictures that were loaded
         pictures = PictureFolder(folder)
         self._paths = pictures.find_all(self.names, path)
         more, used = ("1 picture", "it is") if pictures.unlisted == 1 else (f"{pictures.unlisted} pictures", "they are")
         notes = [f"{folder} holds {more} more than {path} lists: {used} not used"] * (pictures.unlisted > 0)
         self._instances = instances
-        self.notes = (*notes, *instances.notes, *passed_over(folder.rglob("*"), folder), *alike(self.class_names))
+        self.notes = (*notes, *instances.notes, *passed_over(pictures.unread, folder), *alike(self.class_names))
 
     def __len__(self) -> int:
         """Give the number of pictures."""
-        return len(self._records)
+        return len(self.names)
 
     def picture_file(self, index: int) -> Path | None:
         """See `Source`."""
@@ -134,24 +69,24 @@ class CocoSource(Source):
 
     def learnt(self) -> Mapping[str, np.ndarray]:
         """See `Source`: the sizes of pictures, (0, 0) where not known."""
-        return {"sizes": np.array([record.seen or (0, 0) for record in self._records], np.int32).reshape(-1, 2)}
+        return {"sizes": self._seen}
 
     def recall(self, indices: np.ndarray, learnt: Mapping[str, np.ndarray]) -> None:
         """See `Source`."""
-        for index, (height, width) in zip(indices.tolist(), learnt["sizes"].tolist()):
-            self._records[index].seen = (height, width) if height else None
+        self._seen[indices] = learnt["sizes"]
 
     def doubts(self) -> list[str]:
         """See `Source`."""
-        return self._instances.doubts(boxes=self._with_boxes) if self._with_boxes or self._drawn else []
+        wanted = self._with_boxes or self._drawn
+        return self._instances.doubts(boxes=self._with_boxes, seen=self._seen) if wanted else []
 
     def load(self, index: int) -> Example:
         """See `Source`."""
-        record = self._records[index]
-        path = self._paths[index]
+        index = range(len(self))[index]
+        record, path = self._instances.record(index), self._paths[index]
         if isinstance(path, DataError):
             raise DataError(str(path))
-        recased = composed(path.name) != PurePosixPath(_plain(record.file_name)).name
+        recased = composed(path.name) != PurePosixPath(plain(record.file_name)).name
         repairs = [CASE] * recased
         if not self._with_boxes:
             seen = read_seen(path, repairs=repairs, files=self.files)
@@ -162,9 +97,9 @@ class CocoSource(Source):
         seen = read_seen(path, repairs=repairs, files=self.files)
         size = seen.size
         repairs += check_stated_size(record.size, size, boxes, f"{record.file_name} in {self._path}", path)
-        record.seen = size
+        self._seen[index] = size
         boxes, kept, mended = mend_boxes(boxes, size)
-        crowd, areas = np.array(record.crowd, bool)[kept], np.array(record.areas, np.float32)[kept]
+        crowd, areas = record.crowd[kept], record.areas.astype(np.float32)[kept]
         return example_of(
             seen,
             boxes=boxes,

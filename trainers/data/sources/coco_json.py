@@ -1,70 +1,180 @@
 """What a JSON file in COCO's instances format says, checked as far as that goes without pictures."""
 
+import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...errors import DataError
-from ...text import composed, read_json, repeated
-from .box_coding import Written, counts_from_one, other_coding
+from ...text import composed, repeated
+from ..example import Ids
+from ..names import Names
+from .box_coding import counts_from_one, other_coding, usable_rows
+from .coco_written import Fields, Written, read_written, size_of
 
-Fields = dict[str, Any]
 
-
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Record:
     """One picture of the JSON file: its name and size, and its annotations as parallel lists; `ids` for errors.
 
-    `id` is as it is written, `size` as stated, `seen` that of the picture once it was loaded. Outlines take most of the
-    memory, and are kept where they are asked for.
+    Ids, boxes and categories of annotations are as they are written, `size` as stated.
     """
 
-    id: int | str
     file_name: str
     size: tuple[int, int] | None
-    seen: tuple[int, int] | None = None
-    ids: list[Any] = field(default_factory=list)
-    boxes: list[Any] = field(default_factory=list)
-    categories: list[Any] = field(default_factory=list)
-    crowd: list[bool] = field(default_factory=list)
-    areas: list[float] = field(default_factory=list)
-    outlines: list[Any] = field(default_factory=list)
+    ids: list[Any]
+    boxes: list[Any]
+    categories: list[Any]
+    crowd: np.ndarray
+    areas: np.ndarray
+    outlines: list[Any]
+
+
+class NumbersOfPictures(Mapping[str, int | str]):
+    """The ids of pictures, as they are written, by their names."""
+
+    def __init__(self, names: Names, ids: np.ndarray, odd: Mapping[int, int | str]):
+        self._names, self._ids, self._odd = names, ids, odd
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self._names)}
+
+    def __getitem__(self, name: str) -> int | str:
+        place = self._places[name]
+        return self._odd[place] if place in self._odd else int(self._ids[place])
+
+    def __iter__(self) -> Any:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Instances:
-    """A parsed JSON file: category id -> (class from 0, name), image id -> what it says; faults (name, sentence)."""
+    """A parsed JSON file: category id -> (class from 0, name), what it says of its pictures, faults (name, sentence).
+
+    Attributes:
+        names: the file names of the pictures that count, in their order.
+        counts: how many annotations each has, int64 [n].
+    """
 
     def __init__(self, path: Path, *, outlines: bool = False):
-        self.path, self._outlines = path, outlines
+        self.path = path
         self._text_ids = False
-        content = self._parsed()
-        headings = _headings(content)
-        content["categories"] = [one for one in content["categories"] if one.get("name") not in headings]
-        self.classes = self._categories(content["categories"])
-        self.category_ids = {composed(str(one["name"])).strip(): one["id"] for one in content["categories"]}
-        self.records: dict[object, Record] = {}
+        written = read_written(path, outlines=outlines)
+        headings = _headings(written)
+        categories = [one for one in written.categories if one.get("name") not in headings]
+        self.classes = self._categories(categories)
+        self.category_ids = {composed(str(one["name"])).strip(): one["id"] for one in categories}
         self.faults: list[tuple[str, str]] = []
-        self._names: set[str] = set()
-        for number, image in enumerate(content["images"]):
-            self._add_image(image, number)
-        self._add_annotations(content["annotations"])
+        images, row_of = self._images(written)
+        self.names = written.file_names if images is None else Names(self._name(written, one) for one in images)
+        self._sizes = written.sizes if images is None else written.sizes[images]
+        places = {} if images is None else {int(image): row for row, image in enumerate(images)}
+        odd = {places[image]: one for image, one in written.odd_images.items() if image in places}
+        self._odd_sizes = {row: size_of(one) for row, one in odd.items()}
+        ids = written.image_ids if images is None else written.image_ids[images]
+        self.picture_ids = NumbersOfPictures(self.names, ids, {row: one["id"] for row, one in odd.items()})
+        self._sort(written, row_of)
+        self._rows = {}  # needed no more
         self.notes = [f"some ids in {path} are written as text: they are read as numbers"] * self._text_ids
         said = "is a heading of the others and has no box: it is no class"
         self.notes += [f"the category {name} {said}" for name in headings]
-        if counts_from_one(self._written()):
+        if counts_from_one(self._table()):
             self.notes.append(f"boxes in {path} may count pixels from 1 where COCO counts from 0: none begins at 0")
 
-    def _parsed(self) -> dict[str, list[Fields]]:
-        content = read_json(self.path)
-        parts = ("images", "annotations", "categories")
-        missing = [part for part in parts if not isinstance(content, dict) or not _is_records(content.get(part))]
-        if missing:
-            raise DataError(
-                f"{self.path} has no list of {' and '.join(missing)}: expected COCO's instances format, with "
-                f"{', '.join(parts)}"
-            )
-        return dict(content)
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def ids(self) -> Ids:
+        """How the file numbers pictures and classes."""
+        return Ids(self.picture_ids, self.category_ids)
+
+    def _name(self, written: Written, image: int) -> str:
+        odd = written.odd_images.get(int(image))
+        return odd["file_name"] if odd else written.file_names[int(image)]
+
+    def _images(self, written: Written) -> tuple[np.ndarray | None, Callable[[np.ndarray], np.ndarray]]:
+        """Tell which images count, None for all; and what gives the rows of some ids int64 [k], -1 where there is none.
+
+        An odd id has its row in `_rows`.
+        """
+        self._rows: dict[object, int] = {}
+        ids = written.image_ids
+        if not written.odd_images and _all_differ(ids) and len(set(written.file_names)) == len(ids):
+            order = np.argsort(ids, kind="stable")
+            ordered = ids[order]
+
+            def found(wanted: np.ndarray) -> np.ndarray:
+                places = np.minimum(np.searchsorted(ordered, wanted), max(0, len(ordered) - 1))
+                return (
+                    np.where(ordered[places] == wanted, order[places], -1) if len(order) else np.full(len(wanted), -1)
+                )
+
+            return None, found
+        names: set[str] = set()
+        images: list[int] = []
+        for number, id_ in enumerate(ids.tolist()):
+            one = written.odd_images.get(number) or {"id": id_, "file_name": written.file_names[number]}
+            self._add_image(one, number, names, images)
+        return np.array(images, np.int64), lambda wanted: np.array([self._rows.get(one, -1) for one in wanted.tolist()])
+
+    def _row_of_odd(self, value: object, row_of: Callable[[np.ndarray], np.ndarray]) -> int:
+        """Give the row of an image's id that need be no number."""
+        id_ = self._id(value)
+        if not isinstance(id_, (int, str)):
+            return -1
+        if self._rows or isinstance(id_, str) or abs(id_) >= 2**63:
+            return self._rows.get(id_, -1)
+        return int(row_of(np.array([id_], np.int64))[0])
+
+    def _sort(self, written: Written, row_of: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Lay the annotations of each picture beside each other."""
+        rows = np.asarray(row_of(written.images), np.int64).reshape(-1)
+        converted: dict[int, Fields] = {}
+        for number, one in written.odd.items():
+            rows[number] = self._row_of_odd(one["image_id"], row_of)
+            converted[number] = {**one, "category_id": self._id(one["category_id"])}
+        self._add_strangers(written, rows)
+        order = np.flatnonzero(rows >= 0)
+        if not (np.diff(rows[order]) >= 0).all():
+            order = order[np.argsort(rows[order], kind="stable")]
+        self.counts = np.bincount(rows[order], minlength=len(self))
+        self._ends = np.cumsum(self.counts)
+        whole = len(order) == len(rows) and bool((order == np.arange(len(order))).all())
+
+        def sorted_so(values: np.ndarray) -> np.ndarray:
+            return values if whole else values[order]
+
+        self._ids, self._categories_of = sorted_so(written.ids), sorted_so(written.classes)
+        self._boxes, self._areas = sorted_so(written.boxes), sorted_so(written.areas)
+        self._crowds = sorted_so(written.crowds)
+        self._outlines = written.outlines if whole or written.outlines is None else written.outlines.take(order)
+        back = np.full(len(rows), -1)
+        back[order] = np.arange(len(order))
+        self._odd = {int(back[number]): one for number, one in converted.items() if back[number] >= 0}
+
+    def record(self, row: int) -> Record:
+        """Give what is said of a picture."""
+        places = range(int(self._ends[row] - self.counts[row]), int(self._ends[row]))
+        part = slice(places.start, places.stop)
+        ids, boxes = self._ids[part].tolist(), self._boxes[part].tolist()
+        categories = self._categories_of[part].tolist()
+        for at, place in enumerate(places) if self._odd else ():
+            if one := self._odd.get(place):
+                ids[at], boxes[at], categories[at] = one["id"], one["bbox"], one["category_id"]
+        outlines = [json.loads(self._outlines[place]) for place in places] if self._outlines is not None else []
+        size = (int(self._sizes[row, 0]), int(self._sizes[row, 1])) if self._sizes[row, 0] >= 0 else None
+        size = self._odd_sizes.get(row, size)
+        crowd, areas = self._crowds[part], self._areas[part]
+        return Record(self.names[row], size, ids, boxes, categories, crowd, areas, outlines)
 
     def _categories(self, categories: list[Fields]) -> dict[int, tuple[int, str]]:
         """Map category id -> (class, name); the classes count from 0 in the order of the ids."""
@@ -88,20 +198,28 @@ class Instances:
             return int(value)
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    def doubts(self, *, boxes: bool = True) -> list[str]:
-        """Say what all annotations together show to be wrong, of their categories and, where wanted, of their boxes."""
-        return [*self._shifted(), *(self._other_boxes() if boxes else ())]
+    def doubts(self, *, boxes: bool = True, seen: np.ndarray | None = None) -> list[str]:
+        """Say what all annotations together show to be wrong, of their categories and, where wanted, of their boxes.
 
-    def _written(self) -> list[Written]:
-        return [
-            (bbox, record.seen or record.size, area)
-            for record in self.records.values()
-            for bbox, area in zip(record.boxes, record.areas)
-        ]
+        `seen` has the (height, width) of the pictures, int [n, 2], zeros where not known: then as stated.
+        """
+        return [*self._shifted(), *(self._other_boxes(seen) if boxes else ())]
+
+    def _table(self, seen: np.ndarray | None = None) -> np.ndarray:
+        """Give a row for each usable box, see `box_coding.usable_rows`."""
+        sizes = self._sizes.astype(np.float64)
+        for row, size in self._odd_sizes.items():
+            sizes[row] = (-1, -1) if size is None else [float(min(side, 1e300)) for side in size]
+        if seen is not None:
+            sizes = np.where(seen > 0, seen, sizes)
+        return usable_rows(self._boxes, np.repeat(sizes, self.counts, axis=0), self._areas)
 
     def _shifted(self) -> list[str]:
         """Say when the annotations count the categories from another number than the list of them."""
-        used = {id_ for record in self.records.values() for id_ in record.categories if isinstance(id_, int)}
+        usual = np.ones(len(self._ids), bool)
+        usual[list(self._odd)] = False
+        odd = {one["category_id"] for one in self._odd.values() if isinstance(one["category_id"], int)}
+        used = set(np.unique(self._categories_of[usual]).tolist()) | odd
         listed = [id_ for id_ in self.classes if isinstance(id_, int)]
         if not used or used <= set(listed) or len(listed) < len(self.classes):
             return []
@@ -113,60 +231,55 @@ class Instances:
             f"to {max(listed)}: one of the two counts from another number, correct it in all of them"
         ]
 
-    def _other_boxes(self) -> list[str]:
+    def _other_boxes(self, seen: np.ndarray | None) -> list[str]:
         """Say when the boxes are written in another way."""
-        coding = other_coding(self._written())
+        coding = other_coding(self._table(seen))
         return [
             f"the boxes in {self.path} are not [x, y, width, height] with x and y at the top left, as COCO has it: so "
             f"read, they reach beyond their pictures or differ from their areas, but all fit as {coding}: convert them"
         ] * bool(coding)
 
-    def _add_image(self, image: Fields, number: int) -> None:
+    def _add_image(self, image: Fields, number: int, names: set[str], images: list[int]) -> None:
         id_, file_name = self._id(image.get("id")), image.get("file_name")
         if id_ is None or not isinstance(id_, (int, str)) or not isinstance(file_name, str) or not file_name:
             text = f"image number {number + 1} of {self.path} lacks its id or file_name: add it, or remove the image"
             self.faults.append((f"image number {number + 1}", text))
-        elif id_ in self.records:
+        elif id_ in self._rows:
             text = f"{self.path} has two images of the id {id_}, one is {file_name}: give each its own"
             self.faults.append((file_name, text))
-        elif file_name in self._names:
+        elif file_name in names:
             text = f"{self.path} lists the image {file_name} twice: keep one, with the annotations of both"
             self.faults.append((file_name, text))
         else:
-            self._names.add(file_name)
-            self.records[id_] = Record(image["id"], file_name, _size(image))
+            names.add(file_name)
+            self._rows[id_] = len(images)
+            images.append(number)
 
-    def _add_annotations(self, annotations: list[Fields]) -> None:
-        strangers = []
-        for annotation in annotations:
-            image_id = self._id(annotation.get("image_id"))
-            record = self.records.get(image_id) if isinstance(image_id, (int, str)) else None
-            if record is None:
-                strangers.append(annotation)
-                continue
-            record.ids.append(annotation.get("id"))
-            record.boxes.append(annotation.get("bbox"))
-            record.categories.append(self._id(annotation.get("category_id")))
-            record.crowd.append(annotation.get("iscrowd") in (1, "1"))
-            if self._outlines:
-                record.outlines.append(annotation.get("segmentation"))
-            area = annotation.get("area")
-            record.areas.append(float(area) if isinstance(area, (int, float)) and 0 < area < 1e12 else float("nan"))
-        if strangers:
-            image_id = strangers[0].get("image_id")
-            first = f"the first is annotation {strangers[0].get('id')} for "
-            first += "no image, it has no image_id" if image_id is None else f"image {image_id}"
-            text = (
-                f"{len(strangers)} of {len(annotations)} annotations in {self.path} are for images that it does not "
-                f"list ({first}): list the images, or remove the annotations"
-            )
-            self.faults.append((f"{self.path.name} (annotations)", text))
+    def _add_strangers(self, written: Written, rows: np.ndarray) -> None:
+        """Note annotations whose image is not listed."""
+        strangers = np.flatnonzero(rows < 0)
+        if not len(strangers):
+            return
+        number = int(strangers[0])
+        usual = {"id": int(written.ids[number]), "image_id": int(written.images[number])}
+        one = written.odd.get(number, usual)
+        image_id = one["image_id"]
+        first = f"the first is annotation {one['id']} for "
+        first += "no image, it has no image_id" if image_id is None else f"image {image_id}"
+        text = (
+            f"{len(strangers)} of {len(rows)} annotations in {self.path} are for images that it does not "
+            f"list ({first}): list the images, or remove the annotations"
+        )
+        self.faults.append((f"{self.path.name} (annotations)", text))
 
 
-def _headings(content: dict[str, list[Fields]]) -> list[str]:
+def _all_differ(values: np.ndarray) -> bool:
+    return bool((np.diff(np.sort(values)) > 0).all())
+
+
+def _headings(written: Written) -> list[str]:
     """Find the category without a box to which all others belong: Roboflow writes one."""
-    used = {str(one.get("category_id")) for one in content["annotations"]}
-    categories = content["categories"]
+    used, categories = set(written.used), written.categories
     return [
         str(one.get("name"))
         for one in categories
@@ -175,14 +288,3 @@ def _headings(content: dict[str, list[Fields]]) -> list[str]:
         and str(one.get("id")) not in used
         and all(other.get("supercategory") == one.get("name") for other in categories if other is not one)
     ]
-
-
-def _size(image: Fields) -> tuple[int, int] | None:
-    try:
-        return int(image["height"]), int(image["width"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-
-
-def _is_records(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)

@@ -11,7 +11,7 @@ from ....progress import progress
 from ...example import Example, Source, example_of
 from ...images import Readable, read_seen
 from ..annotations import CASE, alike, check_stated_size, mend_boxes
-from ..box_coding import other_shares, sizes_for_corners
+from ..box_coding import other_shares, sizes_for_corners, usable_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +104,12 @@ class AnnotatedSource(Source):
 
     def doubts(self) -> list[str]:
         """See `Source`."""
-        written = ((box.tolist(), one.size, np.nan) for one in self._read if not one.shares for box in one.boxes)
-        wrong = sizes_for_corners(written)
+        said = [one for one in self._read if not one.shares and one.size and len(one.boxes)]
+        boxes = np.concatenate([np.zeros((0, 4)), *(one.boxes for one in said)])
+        # No side that is stated in earnest is beyond float64.
+        sizes = np.array([[min(side, 2**62) for side in one.size or ()] for one in said], np.int64).reshape(-1, 2)
+        sizes = np.repeat(sizes, [len(one.boxes) for one in said], axis=0)
+        wrong = sizes_for_corners(usable_rows(boxes, sizes, np.full(len(boxes), np.nan)))
         found = [f"{self.name}: {wrong}: write the corners, x + width and y + height, instead"] if wrong else []
         shares = [said.boxes for said in self._read if said.shares]
         meant = other_shares(np.concatenate(shares)) if shares else ""

@@ -12,10 +12,10 @@ import numpy as np
 from ....errors import DataError
 from ....text import composed, counted
 from ...example import Source
-from ..coco import PictureFolder
 from ..folder import path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from ..layouts.names import same_split, split_of
+from ..picture_folder import PictureFolder
 from .annotated import Annotated, AnnotatedSource, Annotation
 from .opening import open_reading
 from .voc_xml import parse_xml
