@@ -753,6 +753,29 @@ MUTANTS: list[Mutant] = [
         (' and not path.name.startswith(".") and path.is_file()', ' and not path.name.startswith(".")'),
     ),
     *of(
+        "trainers/data/kept_arrays.py",
+        "tests/trainers/data/test_scan_kept.py",
+        ("if content[:_DIGEST] != hashlib.sha256(memoryview(content)[_DIGEST:]).digest():", "if not content:"),
+        ("if total > LIMIT and path != newest:", "if False:"),
+    ),
+    *of(
+        "trainers/data/scan/kept.py",
+        "tests/trainers/data/test_scan_kept.py",
+        ("same[same] = (marks[rows[same]] == self._stamps.marks[same]).all(axis=1)", "pass"),
+        (
+            "rows = np.flatnonzero((looks.told >= 0) & self._stamps.settled(self._source.since))",
+            "rows = np.flatnonzero(looks.told >= 0)",
+        ),
+    ),
+    *of(
+        "trainers/data/scan/stamps.py",
+        "tests/trainers/data/test_scan_kept.py",
+        (
+            "facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)",
+            "facts = (found.st_size, found.st_mtime_ns, found.st_mtime_ns)",
+        ),
+    ),
+    *of(
         "trainers/data/sources/box_coding.py",
         "tests/trainers/data/test_coco_source.py tests/trainers/data/test_voc.py",
         ("often = beyond.sum() >= max(2, len(table) / 3)", "often = beyond.any()"),

@@ -24,9 +24,12 @@ from PIL import Image
 
 from metricfit.trainers.data import kept_arrays
 from metricfit.trainers.data.batches.order import Order
+from metricfit.trainers.data.scan.kept import KeptScan
+from metricfit.trainers.data.scan.looks import Looking, Told
 from metricfit.trainers.data.scan.scanner import checked_source
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.subset import split_for_selection
+from metricfit.trainers.data.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 MOST_LINKS = 60_000  # ext4 allows 65000 names of a file
@@ -163,16 +166,27 @@ def first_step(text: str, folder: Path) -> float:
     return found[0]
 
 
+def note(text: str, needs: str) -> None:
+    """Keep a scan in which every example is as the first one, without looking at the others."""
+    with kept_arrays.keeping(True):
+        source = open_source(text, needs=needs)
+        kept, looking = KeptScan.of(source, needs, quiet=True), Looking(len(source))
+        found = source.load(0)
+        facts = TARGETS[needs].facts(found, source.class_names)
+        assert kept is not None
+        assert facts is not None
+        for index in range(len(source)):
+            looking.add(index, Told(), {needs: tuple(facts.row())})
+        kept.keep(looking.looks())
+
+
 def step(name: str, kind: str, text: str, entries: int) -> Measured:
     """Do one step in this process, which has done nothing before."""
     if name == "open":
         return measured(lambda: open_source(text, needs=NEEDS[kind]), entries)[0]
     if name == "noted":
-        # As a scan, but that every example is the first one: what is left is the bookkeeping.
-        source = open_source(text, needs=NEEDS[kind])
-        example, kept_arrays.WORTH = source.load(0), 0
-        type(source).load = lambda self, index: replace(example, name=self.names[index])  # type: ignore[method-assign]
-    if name in ("scan", "again", "noted"):
+        return measured(lambda: note(text, NEEDS[kind]), entries)[0]
+    if name in ("scan", "again"):
         found, source = measured(lambda: checked_source(text, needs=NEEDS[kind], quiet=True), entries)
         return replace(found, said=f"{len(source)} {source.names.digest()}")
     if name == "shuffle":
@@ -215,7 +229,7 @@ def attempt(kind: str, folder: Path, entries: int, rng: random.Random, decoded: 
     kept = sum(path.stat().st_size for path in (folder / "cache").rglob("*") if path.is_file())
     print(f"{kind:8}kept    {kept / entries:9.1f} B an example on the disk", flush=True)
     large = [name for name in ("open", first, "again") if found[name].stays > LARGEST]
-    if found[first].said != found["again"].said:
+    if decoded and found[first].said != found["again"].said:
         return "a kept scan gives another source"
     return f"{', '.join(large)}: more than {LARGEST} B an example" if large else ""
 
@@ -227,7 +241,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--kinds", nargs="+", choices=NEEDS, default=["folder", "auto", "labels", "coco"])
-    parser.add_argument("--without-decoding", action="store_true", help="scan all, but decode the first example alone")
+    parser.add_argument(
+        "--without-decoding", action="store_true", help="keep a scan of the first example for all of them"
+    )
     parser.add_argument(
         "--folder", type=Path, default=None, help="where to make them; by default among temporary files"
     )

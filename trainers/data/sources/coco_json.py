@@ -73,6 +73,7 @@ class Instances:
         self.classes = self._categories(categories)
         self.category_ids = {composed(str(one["name"])).strip(): one["id"] for one in categories}
         self.faults: list[tuple[str, str]] = []
+        self._rows: dict[object, int] = {}  # by ids, where not all are plain
         images, row_of = self._images(written)
         self.names = written.file_names if images is None else Names(self._name(written, one) for one in images)
         self._sizes = written.sizes if images is None else written.sizes[images]
@@ -99,14 +100,13 @@ class Instances:
 
     def _name(self, written: Written, image: int) -> str:
         odd = written.odd_images.get(int(image))
-        return odd["file_name"] if odd else written.file_names[int(image)]
+        return str(odd["file_name"]) if odd else written.file_names[int(image)]
 
     def _images(self, written: Written) -> tuple[np.ndarray | None, Callable[[np.ndarray], np.ndarray]]:
         """Tell which images count, None for all; and what gives the rows of some ids int64 [k], -1 where there is none.
 
         An odd id has its row in `_rows`.
         """
-        self._rows: dict[object, int] = {}
         ids = written.image_ids
         if not written.odd_images and _all_differ(ids) and len(set(written.file_names)) == len(ids):
             order = np.argsort(ids, kind="stable")
