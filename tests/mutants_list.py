@@ -790,7 +790,7 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/test_coco_source.py",
         ("if shifts not in ({1}, {-1}):", "if not shifts:"),
         ("int(value) if isinstance(value, float) and value.is_integer() else value", "value"),
-        ("(bbox, record.seen or record.size, area)", "(bbox, record.size, area)"),
+        ("sizes = np.where(seen > 0, seen, sizes)", "sizes = np.where(seen > 9**9, seen, sizes)"),
     ),
     *of(
         "trainers/text.py",
