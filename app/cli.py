@@ -18,6 +18,7 @@ from ..trainers.training.ranges import check_ranges
 from . import options as verbs
 from .compare.options import CompareOptions, options_of
 from .datasets.options import DataConvertOptions, DataPackOptions, DataSplitOptions
+from .launch.options import LaunchOptions
 from .live.options import DemoOptions, PredictOptions
 from .serve.options import ServeOptions
 from .typed import read_typed, value_of
@@ -40,6 +41,7 @@ def _training(config: type[RunConfig]) -> Verb:
 VERBS = {
     "quickstart": Verb(verbs.QuickstartOptions, "the main job on embedded data"),
     **{f"train {task}": _training(config) for task, config in CONFIGS.items()},
+    "launch": Verb(LaunchOptions, "a training as several processes, to try it"),
     "evaluate": Verb(verbs.EvaluateOptions, "measure a trained or exported model"),
     "compare": Verb(CompareOptions, "train losses side by side: a report"),
     "export": Verb(verbs.ExportOptions, "write SavedModel and TFLite, compared"),
@@ -65,6 +67,8 @@ def handler(options: Any) -> Callable[[Any], int]:
             from .quickstart import run
         case RunConfig():
             from .train import run
+        case LaunchOptions():
+            from .launch.verb import run
         case verbs.EvaluateOptions():
             from .evaluate import run
         case CompareOptions():
@@ -101,8 +105,9 @@ def handler(options: Any) -> Callable[[Any], int]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; gives 0 done, 1 failed, 2 wrong usage, 3 input data at fault, 130 by Ctrl-C, 143 by SIGTERM."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    own, behind = _split(arguments)
+    debug = "--debug" in own
+    arguments = [argument for argument in own if argument != "--debug"] + behind
     # TensorFlow reads this when it is imported, in child processes, too: it takes a machine without a GPU for an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not debug:
@@ -192,6 +197,9 @@ def _described(names: Sequence[str], before: str) -> list[str]:
 
 def _read_options(name: str, options_class: type, arguments: list[str]) -> Any:
     settings: dict[str, Any] = {}
+    if options_class is LaunchOptions:
+        arguments, behind = _split(arguments)
+        settings["default"] = LaunchOptions(command=tuple(behind[1:]))
     if options_class is CompareOptions:
         # Which flags there are below --train depends on the task; a task that is none is refused below.
         task = value_of("--task", arguments)
@@ -201,6 +209,12 @@ def _read_options(name: str, options_class: type, arguments: list[str]) -> Any:
     options = read_typed(name, options_class, arguments, **settings)
     check_ranges(options)
     return options
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Part what is meant for the program from another command: that and the -- before it."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:place], arguments[place:]
 
 
 def _set_up_logging(quiet: bool) -> None:

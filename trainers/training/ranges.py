@@ -50,6 +50,7 @@ RANGES = {
     "ema": _SHARE,
     "epochs": _COUNT,
     "frames": Range(1, 1e12),
+    "grace": Range(0, _MANY),
     "head_channels": Range(1, 8192),
     "head_layers": Range(0, 100),
     "init_logit_scale": _POSITIVE,
@@ -63,6 +64,7 @@ RANGES = {
     "patience": _COUNT,
     "power": Range(0, 100, above=True),
     "repeats": _COUNT,
+    "restarts": Range(0, 1000),
     "restores": Range(0, 1000),
     "scales_per_octave": Range(1, 3),
     "seed": Range(0, 2**32 - 1),  # NumPy's generator takes 32 bits
@@ -75,6 +77,7 @@ RANGES = {
     "wait_minutes": Range(0, 10 * _MANY, above=True),
     "warmup_share": _SHARE,
     "weight_decay": Range(0, 1000),
+    "workers": Range(1, 256),
 }
 """By the name of a setting."""
 
