@@ -274,6 +274,8 @@ class BenchOptions:
     """Timed repetitions; the median is shown."""
     out: str = "reports/bench"
     """Folder of the CSV."""
+    dump_hlo: str | None = None
+    """For losses: a folder for the program of each, as StableHLO (NAME.mlir), instead of timing them."""
     quiet: Quiet = False
     seed: int = 0
     """Seed of the made-up inputs."""

@@ -13,6 +13,7 @@ from ...trainers.tasks import CONFIGS, get_task
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
 from .guard import bench_guard
+from .hlo import Program
 from .packed import bench_packed
 
 # How a function is run, and whether XLA compiles it then.
@@ -29,6 +30,10 @@ class Bench:
     batch_size: ClassVar[int]
     usual_for: ClassVar[tuple[str, ...]] = ()
     tables: dict[str, Callable[[BenchOptions], Table]]
+
+    def programs(self, options: BenchOptions) -> dict[str, Program]:
+        """Give value and gradients of each loss, and of a plain cross-entropy, for XLA to compile."""
+        raise NotImplementedError
 
     @property
     def task(self) -> Any:
@@ -111,6 +116,17 @@ def loss_step(loss: Callable, labels: tf.Tensor, logits: tf.Tensor, *, compiled:
     """Make an action of value and gradient of a loss of maps, (labels, logits) -> one value or one a picture."""
     step = value_and_gradients(lambda fixed, watched: [tf.reduce_sum(loss(*fixed, *watched))], compiled=compiled)
     return lambda: step([labels], [logits])[1][0][0, 0, 0].numpy()
+
+
+def loss_programs(timed: Mapping[str, Callable], labels: tf.Tensor, logits: tf.Tensor) -> dict[str, Program]:
+    """Make programs of value and gradients of losses of maps, by name."""
+    steps = {
+        name: value_and_gradients(
+            lambda fixed, watched, loss=loss: [tf.reduce_sum(loss(*fixed, *watched))], compiled=True
+        )
+        for name, loss in timed.items()
+    }
+    return {name: Program(step, ([labels], [logits])) for name, step in steps.items()}
 
 
 def training_step(

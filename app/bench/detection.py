@@ -20,8 +20,9 @@ from ...trainers.training.config import DetectionConfig
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
 from .base import MODES, Bench, Table, against_step, interleaved, rate, ratio_rows, shape_of, value_and_gradients
+from .hlo import Program
 from .loop import loop_over_positives
-from .ranking import bench_losses
+from .ranking import bench_losses, ranking_programs
 
 COMPARED = ("focal", "ap", "alrp")
 
@@ -36,6 +37,10 @@ class DetectionBench(Bench):
     def __init__(self) -> None:
         self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models,
                        "guard": self.guard}  # fmt: skip
+
+    def programs(self, options: BenchOptions) -> dict[str, Program]:
+        """Give the losses of a million anchors."""
+        return ranking_programs(options)
 
     def data(self, options: BenchOptions) -> Table:
         """Time the training stream alone against the training step that eats it."""

@@ -16,6 +16,7 @@ import tensorflow as tf
 from ... import losses
 from ..options import BenchOptions
 from .base import MODES, Table, interleaved, value_and_gradients
+from .hlo import Program
 from .loop import loop_over_positives
 
 log = logging.getLogger("metricfit")
@@ -84,6 +85,16 @@ def bench_losses(options: BenchOptions) -> Table:
         alone = {"seconds": large.get("seconds"), "peak": large.get("bytes"), "fixed": small.get("bytes")}
         rows.append(_row(key, times, alone))
     return [*rows, *(_row(key, times, {}, speeds[key]) for key in loops)]
+
+
+def ranking_programs(options: BenchOptions) -> dict[str, Program]:
+    """Give value and gradients of every detection loss of a million entries, focal loss among them, for XLA."""
+    labels, scores, errors = inputs(SMALL, options.seed)
+    names = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
+    return {
+        name: Program(value_and_gradients(_loss(name, {}), compiled=True), ([labels], [scores, errors]))
+        for name in names
+    }
 
 
 def inputs(case: Case, seed: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

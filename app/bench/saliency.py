@@ -17,7 +17,20 @@ from ...trainers.models.deeplab import build_deeplab
 from ...trainers.models.registry import serving
 from ...trainers.training.config import SaliencyConfig
 from ..options import BenchOptions
-from .base import MODES, Bench, Table, against_step, interleaved, loss_step, rate, ratio_rows, shape_of, training_step
+from .base import (
+    MODES,
+    Bench,
+    Table,
+    against_step,
+    interleaved,
+    loss_programs,
+    loss_step,
+    rate,
+    ratio_rows,
+    shape_of,
+    training_step,
+)
+from .hlo import Program
 
 
 class SaliencyBench(Bench):
@@ -29,6 +42,12 @@ class SaliencyBench(Bench):
     def __init__(self) -> None:
         self.tables = {"losses": bench_losses, "data": self.data, "train": self.train, "models": bench_models,
                        "metrics": bench_metrics, "guard": self.guard, "packed": self.packed}  # fmt: skip
+
+    def programs(self, options: BenchOptions) -> dict[str, Program]:
+        """Give the losses of maps."""
+        logits, masks = _inputs(options)
+        built = {name: losses.get(name, from_logits=True) for name in loss_names()}
+        return loss_programs(built, masks, logits)
 
     def data(self, options: BenchOptions) -> Table:
         """Time the training stream alone against the training step that eats it."""

@@ -10,7 +10,8 @@ import tensorflow as tf
 from ... import losses
 from ...trainers.models.deeplab import build_deeplab
 from ..options import BenchOptions
-from .base import MODES, Bench, Table, interleaved, loss_step, ratio_rows, shape_of, training_step
+from .base import MODES, Bench, Table, interleaved, loss_programs, loss_step, ratio_rows, shape_of, training_step
+from .hlo import Program
 
 log = logging.getLogger("metricfit")
 
@@ -27,6 +28,11 @@ class SegmentationBench(Bench):
 
     def __init__(self) -> None:
         self.tables = {"losses": bench_losses, "train": self.train, "guard": self.guard}
+
+    def programs(self, options: BenchOptions) -> dict[str, Program]:
+        """Give the losses of class maps."""
+        names = [name for name, entry in losses.LOSSES.items() if entry.task == self.name]
+        return loss_programs({name: losses.get(name, from_logits=True) for name in names}, *inputs(options))
 
     def train(self, options: BenchOptions) -> Table:
         """Time the training step of a DeepLab with each loss, in graph mode."""

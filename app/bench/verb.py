@@ -10,6 +10,7 @@ from ..options import BenchOptions
 from ..reports import grid, made, say, write_csv
 from ..tasks import TASKS
 from .base import Bench, shown
+from .hlo import dump_losses
 
 # Every timed function is traced once, and TensorFlow would warn of it.
 tf.get_logger().setLevel("ERROR")
@@ -21,7 +22,14 @@ def run(options: BenchOptions) -> int:
     options = dataclasses.replace(
         options, size=options.size or bench.size, batch_size=options.batch_size or bench.batch_size
     )
-    rows = bench.tables[options.what](options)
+    if options.dump_hlo is None:
+        rows = bench.tables[options.what](options)
+    elif options.what == "losses":
+        rows = dump_losses(lambda: bench.programs(options), options)
+    else:
+        raise UsageError(
+            f"--dump-hlo writes the programs of losses: give it to bench losses, not to bench {options.what}"
+        )
     headings = list(rows[0])
     say("\n%s\n", grid([headings, *([shown(row[heading]) for heading in headings] for row in rows)]))
     say("%s", made([write_csv(Path(options.out) / f"{options.what}_{bench.name}.csv", rows)]))
