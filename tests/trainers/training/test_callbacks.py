@@ -281,6 +281,13 @@ def test_curves_show_the_validation(tmp_path):
         fit(build(metrics=False), [EpochReport(MetricReport(), tmp_path, {})], 1)
 
 
+def test_a_report_without_pictures_adds_to_the_logs_and_writes_nothing(tmp_path):
+    report = EpochReport(MetricReport(), tmp_path, {"thresholds": "curves/f_measure_over_threshold"}, draws=False)
+    fit(build(metrics=True), [report], 1)
+    assert report.report is not None
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_epoch_that_is_trained_again_is_once_in_tensorboard(tmp_path):
     for first, epochs in ((0, 2), (1, 2)):  # from the second one on, which was written but not kept
         curves = EpochReport(

@@ -45,10 +45,10 @@ class EpochReport(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a writer for each subfolder."""
+        self._begins = self.draws
         if not self.draws:
             return
         folders = dict.fromkeys(tag.rpartition("/")[0] for tag in self.tags.values())
-        self._begins = True
         self._writers = {folder: tf.summary.create_file_writer(str(self.log_dir / folder)) for folder in folders}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
