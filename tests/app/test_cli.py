@@ -128,7 +128,10 @@ def test_whatever_is_mistyped_is_answered_in_one_sentence(verb, capsys):
         (["export"], "metricfit export needs RUN and --to: see metricfit export --help"),
         (["export", "runs/x"], "metricfit export needs --to: see"),
         (["experiment"], "needs one of lovasz-synthetic, surfaces, lovasz-prox: see"),
-        (["bench", "nothing"], "WHAT must be one of losses, data, train, models, metrics, guard, got 'nothing': see"),
+        (
+            ["bench", "nothing"],
+            "WHAT must be one of losses, data, train, models, metrics, guard, packed, got 'nothing': see",
+        ),
         (["quickstart", "surplus", "words"], "metricfit quickstart takes nothing more, got surplus, words: see"),
         (["train", "saliency", "--size", "32", "64"], "metricfit train saliency takes nothing more, got 64: see"),
         (["train", "saliency", "--optimizer", "sgd"], "train saliency does not know --optimizer: see"),

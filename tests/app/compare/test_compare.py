@@ -15,6 +15,7 @@ from metricfit.app.compare import verb as compare_verb
 from metricfit.app.compare.options import CompareOptions, training_config
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.errors import UsageError
 from metricfit.trainers.locking import FolderLock
 from metricfit.trainers.tasks.saliency import Saliency
 from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig
@@ -356,7 +357,7 @@ def test_the_task_decides_the_flags_of_the_training():
     options = cli._read_options("compare", CompareOptions, ["--losses", "floss", "--test", "a", "--train.beta2", "1"])
     assert training_config(options) == SaliencyConfig(beta2=1.0, out="")
     for flag in ("--train.loss", "--train.seed", "--train.learning-rate"):
-        with pytest.raises(SystemExit):
+        with pytest.raises(UsageError, match=f"takes nothing more, got {flag}"):
             cli._read_options("compare", CompareOptions, ["--losses", "floss", "--test", "a", flag, "1"])
 
 

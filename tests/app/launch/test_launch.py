@@ -132,8 +132,9 @@ def test_one_that_is_killed_lets_all_start_again(workers_are, tmp_path):
     starts = os.path.join(r"{tmp_path}", str(index))
     before = os.path.getsize(starts) if os.path.exists(starts) else 0
     open(starts, "a").write("x")
+    other = os.path.join(r"{tmp_path}", "1")
     if index == 0 and before < 2:
-        time.sleep(0.2)
+        while not os.path.exists(other) or os.path.getsize(other) <= before: time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
     """)
     assert run(LaunchOptions(workers=2, restarts=2)) == 0

@@ -46,7 +46,7 @@ def detector_loss(
             distances = smooth_l1(encode_boxes(targets.boxes, anchors), deltas)
         else:
             distances = 1.0 - (aligned_giou if box_loss == "giou" else aligned_iou)(decoded, targets.boxes)
-        replicas = Replicas(loss.hyperparameters["scope"])
+        replicas = Replicas(loss.hyperparameters.get("scope", "global"))
         positives = replicas.sum(tf.reduce_sum(positive))
         localization = replicas.share(tf.math.divide_no_nan(tf.reduce_sum(distances * positive), positives))
     return classification, localization
