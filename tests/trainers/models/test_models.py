@@ -41,24 +41,26 @@ def pictures():
     return np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES))
-def test_every_backbone_gives_float32_logits_at_full_size(backbone, pictures):
-    model = build_deeplab(backbone, size=64)
-    logits = model(pictures)
+@pytest.fixture(scope="module", params=list(BACKBONES))
+def each(request):
+    """A DeepLab on each backbone; a test may change its weights."""
+    return build_deeplab(request.param, size=64)
+
+
+def test_every_backbone_gives_float32_logits_at_full_size(each, pictures):
+    logits = each(pictures)
     assert logits.shape == (2, 64, 64)
     assert logits.dtype == "float32"
-    (bias,) = [weight for weight in model.weights if weight.path.endswith("head_logits/bias")]
+    (bias,) = [weight for weight in each.weights if weight.path.endswith("head_logits/bias")]
     bias.assign([50.0])
-    assert float(keras.ops.min(model(pictures))) > 40, "logits are not bounded"
+    assert float(keras.ops.min(each(pictures))) > 40, "logits are not bounded"
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES))
-def test_every_trainable_weight_has_a_gradient(backbone, pictures):
-    model = build_deeplab(backbone, size=64)
+def test_every_trainable_weight_has_a_gradient(each, pictures):
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(model(pictures, training=True) ** 2)
-    gradients = tape.gradient(loss, model.trainable_variables)
-    assert [weight.path for weight, gradient in zip(model.trainable_variables, gradients) if gradient is None] == []
+        loss = tf.reduce_mean(each(pictures, training=True) ** 2)
+    gradients = tape.gradient(loss, each.trainable_variables)
+    assert [weight.path for weight, gradient in zip(each.trainable_variables, gradients) if gradient is None] == []
 
 
 def test_classes_are_the_last_axis_and_are_saved_with_the_model(tmp_path):

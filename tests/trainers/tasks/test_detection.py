@@ -20,7 +20,7 @@ from metricfit.trainers.tasks.detection import Detection, thin_note
 from metricfit.trainers.training.config import DetectionConfig
 from metricfit.trainers.training.saved import load_model
 
-from ...conftest import registered
+from ...conftest import Interrupt, registered
 from ...reference import assignment as reference
 
 detection = get_task("detection")
@@ -32,7 +32,7 @@ def config(tmp_path_factory):
         yield DetectionConfig(
             data="discs:train",
             out=str(tmp_path_factory.mktemp("detection") / "run"),
-            backbone="tiny",
+            backbone="plain",
             size=64,
             channels=16,
             head_layers=1,
@@ -43,12 +43,6 @@ def config(tmp_path_factory):
             learning_rate=2e-2,
             quiet=True,
         )
-
-
-class Interrupt(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +178,7 @@ def test_overwrite_deletes_nothing_before_the_data_are_found_to_fit(trained, con
 
 def detector(class_names, **changes):
     settings = {"size": 96, "channels": 16, "head_layers": 1, "scales_per_octave": 1, **changes}
-    return build_retinanet("tiny", class_names=class_names, **settings)
+    return build_retinanet("plain", class_names=class_names, **settings)
 
 
 def test_a_trained_detector_lends_its_weights_by_the_names_of_the_classes(config):
