@@ -1,5 +1,6 @@
 # make quickstart   train, measure, export and draw a small saliency model
 # make test         lint and run the tests
+# make test-long    run the tests that make test leaves out
 # make test-lowest  run the tests with the lowest versions of all libraries
 # make test-beam    run the tests that need Apache Beam, in an environment that has it
 # make bench        time the losses, as multiples of what they are compared with
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: quickstart test test-lowest test-beam soak-beam coverage lint types mutants soak bench stub clean
+.PHONY: quickstart test test-long test-lowest test-beam soak-beam coverage lint types mutants soak bench stub clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/metricfit quickstart
@@ -22,7 +23,11 @@ quickstart: $(VENV)/installed
 IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/installed-dev lint
-	$(BIN)/python -m pytest $(IN_TWO) $(PYTEST)
+	$(BIN)/python -m pytest $(IN_TWO) -m "not long" $(PYTEST)
+
+# The tests that `make test` leaves out, for it would take longer than a quarter of an hour with them.
+test-long: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(IN_TWO) -m long $(PYTEST)
 
 # The same, with the share of lines that the tests run.
 coverage:

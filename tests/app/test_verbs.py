@@ -197,6 +197,7 @@ def test_a_training_starts_from_an_exported_file_as_from_its_run(file, largest, 
     assert np.abs(by_batch - found).mean() < 0.1, "batches normalise as the moving statistics do"
 
 
+@pytest.mark.long
 def test_the_card_says_where_the_first_weights_come_from_and_its_commands_run(
     exported, trained, tmp_path, monkeypatch, config
 ):

@@ -564,7 +564,7 @@ def test_models_of_mixed_precision_are_exported_in_float32(tmp_path):
     assert np.abs(model.predict(picture, verbose=0) - wanted).max() > 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mobilenet_deeplab_is_exported_whole(tmp_path):
     from metricfit.trainers.models.deeplab import build_deeplab
 

@@ -159,6 +159,7 @@ def test_bench_train_relates_losses_and_steps_to_focal(tmp_path, tiny, small, mo
     capsys.readouterr()
 
 
+@pytest.mark.long
 def test_bench_data_and_models_of_detection(tmp_path, tiny, small, monkeypatch, capsys):
     monkeypatch.setattr(bench_detection, "BACKBONES", {tiny: None})
     arguments = ["--task", "detection", "--size", "64", "--batch-size", "2", "--repeats", "1", "--out", str(tmp_path)]

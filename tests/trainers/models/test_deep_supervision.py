@@ -126,6 +126,7 @@ def test_what_is_saved_is_the_same_model_with_one_output(name, pictures, request
     assert load_model(tmp_path / "model.keras")(pictures, training=True).shape[-1] > 1, "it can be trained further"
 
 
+@pytest.mark.long
 def test_a_training_of_dss_ends_with_a_saliency_model(config, tmp_path):
     config = replace(config, model="dss", backbone="plain", out=str(tmp_path / "run"), ema=0.5, epochs=2, batch_size=9)
     result = saliency.train(config)

@@ -50,6 +50,7 @@ def test_every_trainable_weight_has_a_gradient(model, pictures):
     assert [weight.path for weight, gradient in zip(model.trainable_variables, gradients) if gradient is None] == []
 
 
+@pytest.mark.long
 def test_it_learns_and_is_saved(model, pictures, tmp_path):
     images = np.concatenate([pictures // 3, pictures // 3 + 160])
     labels = np.repeat([0, 1], 2 * 32 * 32).reshape(4, 32, 32)

@@ -94,6 +94,7 @@ def test_pyramid_pooling_reads_the_last_stage_not_the_classifier_top():
     assert build_deeplab("efficientnet_lite0", size=64).count_params() < 6e6
 
 
+@pytest.mark.long
 def test_trains_under_xla_as_without(pictures, tiny):
     masks = (pictures[..., 0] > 128).astype("int32")
     losses = []
@@ -107,6 +108,7 @@ def test_trains_under_xla_as_without(pictures, tiny):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
+@pytest.mark.long
 def test_trains_under_xla_in_mixed_precision(pictures, tiny):
     masks = (pictures[..., 0] > 128).astype("int32")
     before = keras.config.dtype_policy()
