@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, UsageError
-from ..text import composed, read_text, repeated
+from ..text import composed, cut, read_text, repeated
 from .example import IGNORE, Example, Source, View
 
 MOST_CLASSES = IGNORE
@@ -19,7 +19,7 @@ def read_class_names(path: str | Path, *, most: int | None = None) -> tuple[str,
     lines = map(str.strip, composed(read_text(path)).splitlines())
     names = tuple(line for line in lines if line)
     if twice := sorted(repeated(names)):
-        raise DataError(f"{path} names the class {', '.join(twice)} twice: give each class a name of its own")
+        raise DataError(f"{path} names the class {cut(', '.join(twice), 200)} twice: give each class a name of its own")
     if not names or (most and len(names) > most):
         expected = f"1 to {most}" if most else "1 or more"
         raise DataError(f"{path} names {len(names)} classes, expected {expected}: write one a line")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import UsageError
+from ..text import shown
 from .config import RunConfig
 from .config_files import NOT_KEPT
 
@@ -42,7 +43,7 @@ def parse_loss_options(options: Iterable[str]) -> dict[str, Any]:
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name:
-            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {option!r}")
+            raise UsageError(f"--loss-options takes NAME=VALUE, such as beta2=0.8, got {shown(option)}")
         try:
             parsed[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

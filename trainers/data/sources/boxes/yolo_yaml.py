@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DataError
-from ....text import composed, read_text, repeated
+from ....text import composed, cut, read_text, repeated
 from ...classes import read_class_names
 from ..layouts.base import Tree
 
@@ -84,7 +84,7 @@ def _names(path: Path, given: Any) -> dict[int, str]:
     names = {number: composed(str(name)).strip() for number, name in sorted(names.items())}
     twice = sorted(repeated(names.values()))
     if twice or not names:
-        wrong = f"names the class {', '.join(twice)} twice" if twice else "names no class"
+        wrong = f"names the class {cut(', '.join(twice), 200)} twice" if twice else "names no class"
         raise DataError(f"{path} {wrong}: give each class a name of its own")
     return names
 
