@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ MODES = {"graph": False, "XLA": True}
 Table = list[dict[str, Any]]  # rows with equal keys
 
 
-class Bench:
+class Bench(ABC):
     """The benchmarks of one task; a table without a task is the one it is `usual_for`, or the first that has it."""
 
     name: ClassVar[str]
@@ -31,9 +32,9 @@ class Bench:
     usual_for: ClassVar[tuple[str, ...]] = ()
     tables: dict[str, Callable[[BenchOptions], Table]]
 
+    @abstractmethod
     def programs(self, options: BenchOptions) -> dict[str, Program]:
         """Give value and gradients of each loss, and of a plain cross-entropy, for XLA to compile."""
-        raise NotImplementedError
 
     @property
     def task(self) -> Any:

@@ -23,7 +23,7 @@ def program(name, folder):
 
 
 def test_two_and_four_devices_take_the_steps_of_one(tmp_path):
-    assert program("equal_steps", tmp_path).count("weights differ by") == 2
+    assert program("equal_steps", tmp_path).count("weights differ by") == 4
 
 
 @pytest.mark.parametrize(
