@@ -193,14 +193,22 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
 
 
+def _as_imported(log: logging.Logger) -> None:
+    log.handlers.clear()
+    log.propagate = True
+    log.setLevel(logging.NOTSET)
+
+
 @pytest.fixture(autouse=True)
-def log_as_before():
-    """Give the program's log back as it was: a verb writes it to the standard output of its own test."""
+def log_as_imported():
+    """Begin and end with the program's log as an import leaves it: a verb writes it to standard output.
+
+    Without it, pytest listens to a log twice that a fixture's verb took from the root, and a test has given back.
+    """
     log = logging.getLogger("metricfit")
-    handlers, level, propagate = list(log.handlers), log.level, log.propagate
+    _as_imported(log)
     yield
-    log.handlers[:], log.propagate = handlers, propagate
-    log.setLevel(level)
+    _as_imported(log)
 
 
 def once(factory, name, make):

@@ -46,7 +46,8 @@ def check_display() -> None:
         raise MetricfitError(sentence) from error
 
 
-SETTLING_SECONDS = 3.0
+REDRAWN_SECONDS = 0.25
+"""What is shown before a busy system has put the window up is lost, and a still picture comes only once."""
 
 
 class Window:
@@ -55,7 +56,7 @@ class Window:
     def __init__(self, title: str):
         # Qt would complain about its fonts on every start.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-        self._title, self._open, self._opened = title, False, 0.0
+        self._title, self._open, self._drawn = title, False, 0.0
         self.room = room()  # what its pictures may take, (height, width)
         self._picture = np.zeros((0, 0, 3), np.uint8)
         self._asked = self._canvas = (0, 0)
@@ -66,7 +67,7 @@ class Window:
         if not self._open:
             # OpenCV's own WINDOW_KEEPRATIO keeps the ratio of the first picture.
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
-            self._open, self._opened = True, time.monotonic()
+            self._open = True
             self._resize(shape)
         elif shape != self._picture.shape[:2] and _close(self._measure(), self._asked):
             self._resize(shape)
@@ -90,6 +91,7 @@ class Window:
         if not _close(self._canvas, (round(scale * height), round(scale * width))):
             picture = letterbox(picture, self._canvas)
         cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        self._drawn = time.monotonic()
 
     def key(self, milliseconds: int) -> str | None:
         """Wait at most so long; gives a key's value in `ARROWS` or `LETTERS`, `quit` for a closed window, or None."""
@@ -97,9 +99,8 @@ class Window:
         if self._open and not self._is_there():
             self._open = False
             return "quit"
-        # What is shown before a busy system has put the window up is lost, and a still picture comes only once.
-        settling = time.monotonic() < self._opened + SETTLING_SECONDS
-        if self._open and (settling or self._measure() != self._canvas):
+        late = time.monotonic() > self._drawn + REDRAWN_SECONDS
+        if self._open and (late or self._measure() != self._canvas):
             self._draw()
         if code < 0 or code in ARROWS:
             return ARROWS.get(code)

@@ -143,6 +143,14 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return os.path.isfile(entry.path)
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return os.path.isdir(entry.path)
+
+
 def files_called(folder: str | Path, endings: Iterable[str]) -> Paths:
     """List the files in a folder of these endings by name, in any case of letters, without hidden ones."""
     return Paths.within(folder, sorted(entry.name for entry in entries(folder, endings) if is_file(entry)))

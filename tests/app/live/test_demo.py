@@ -619,6 +619,7 @@ def test_pictures_of_all_shapes_keep_their_aspect(display, tmp_path):
             found = np.asarray(ImageGrab.grab(xdisplay=display))
             if condition(found):
                 return found
+            assert session.process.poll() is None, f"{what}; the demo has ended: {session.process.communicate()}"
             time.sleep(0.1)
         ImageGrab.grab(xdisplay=display).save(tmp_path / "screen.png")
         session.process.kill()

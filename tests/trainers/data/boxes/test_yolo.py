@@ -26,10 +26,11 @@ def files(folder, images, labels, stems):
 @pytest.fixture
 def split_set(tmp_path):
     """images/train and labels/train, as Ultralytics lays sets out."""
-    files(tmp_path, "images/train", "labels/train", "ab")
-    files(tmp_path, "images/val", "labels/val", "d")
-    picture(tmp_path / "images/val/c.jpg", "c")
-    return tmp_path
+    folder = tmp_path / "around/set"
+    files(folder, "images/train", "labels/train", "ab")
+    files(folder, "images/val", "labels/val", "d")
+    picture(folder / "images/val/c.jpg", "c")
+    return folder
 
 
 NAMES = {0: "cat", 1: "dog"}
@@ -69,6 +70,8 @@ def test_data_yaml(split_set, content):
 
 def test_a_folder_around_it(split_set):
     write(split_set / "data.yaml", data_yaml(**AS_ULTRALYTICS))
+    (split_set.parent / "circle.png").symlink_to("circle.png")
+    (split_set / "itself").symlink_to(split_set)
     check(boxes(f"yolo:{split_set.parent}:train"), "ab")
 
 

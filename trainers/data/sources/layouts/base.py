@@ -11,7 +11,7 @@ import numpy as np
 
 from ...example import Source
 from ...images import PICTURE_SUFFIXES
-from ...paths import Paths, ending, is_file
+from ...paths import Paths, ending, is_file, is_folder
 from ...pixel_files.coding import FileCoding
 
 POSSIBLE, GUESSED, SIMILAR, NAMED, DECLARED = range(5)
@@ -87,7 +87,7 @@ class Tree:
                     continue
                 if is_file(entry):
                     files.append(entry.name)
-                elif entry.is_dir():
+                elif is_folder(entry):
                     folders.append(entry.name)
         name = folder.relative_to(self.root).as_posix()
         yield "" if name == "." else name, Paths.within(folder, sorted(files))
