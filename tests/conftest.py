@@ -1,6 +1,7 @@
 """What whole trainings in tests share: a tiny backbone, an easy source, and one finished run."""
 
 import fcntl
+import gc
 import logging
 import os
 import pickle
@@ -25,6 +26,9 @@ from metricfit.trainers.models.preparation import picture_input, prepare_for_tra
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.segmentation import Segmentation
 from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
+
+FIRST = ("trainers/data/test_growth.py", "trainers/data/test_million.py")
+"""Files whose tests collect garbage over and over, which takes long once a process holds models."""
 
 LONGEST = (
     "losses/test_contract_detection.py",
@@ -188,9 +192,15 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest, so that two processes end together (`--no-loadscope-reorder`)."""
-    places = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
+    """Put the files in order; two processes that begin with the longest end together (`--no-loadscope-reorder`)."""
+    places = {f"tests/{name}": place for place, name in enumerate(FIRST + LONGEST)}
     items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
+
+def pytest_collection_finish():
+    """Leave what was imported out of all garbage collections: tests that ask for them would wait for these."""
+    gc.collect()
+    gc.freeze()
 
 
 def _as_imported(log: logging.Logger) -> None:

@@ -104,11 +104,11 @@ class Client(threading.Thread):
                 sent = True
                 self._once(connection, *self.rng.choice(pictures))
                 connection.close()
-            except ConnectionRefusedError:
-                if self.outcome.ended:
-                    return
-                self._fault("refused")
             except (OSError, http.client.HTTPException) as error:
+                # A door that closes while a client is at it turns the client away in either way.
+                turned_away = isinstance(error, (ConnectionRefusedError, ConnectionResetError)) and not sent
+                if turned_away and self.outcome.ended:
+                    return
                 self._fault(f"connected and got no answer: {error!r}" if sent else repr(error))
             if self.kind != "good":
                 self.stop.wait(0.2)
