@@ -77,7 +77,7 @@ def evaluate(model: Model, data: str = "scenes:test", out: str | Path | None = N
         UsageError: no such flag or model, or one that is for another task.
         DataError: examples that cannot be used.
     """
-    from .evaluate import evaluate as measure
+    from .evaluation.verb import evaluate as measure
 
     options = options_from(EvaluateOptions, {"model": model, "data": data, "out": out, **flags}, "evaluate()")
     evaluation = measure(options)

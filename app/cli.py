@@ -70,7 +70,7 @@ def handler(options: Any) -> Callable[[Any], int]:
         case LaunchOptions():
             from .launch.verb import run
         case verbs.EvaluateOptions():
-            from .evaluate import run
+            from .evaluation.verb import run
         case CompareOptions():
             from .compare.verb import run
         case verbs.ExportOptions():
@@ -82,9 +82,9 @@ def handler(options: Any) -> Callable[[Any], int]:
         case ServeOptions():
             from .serve.verb import run
         case verbs.DataCheckOptions():
-            from .data import check as run
+            from .datasets.look import check as run
         case verbs.DataShowOptions():
-            from .data import show as run
+            from .datasets.look import show as run
         case DataSplitOptions():
             from .datasets.split import run
         case DataPackOptions():

@@ -498,6 +498,7 @@ MUTANTS: list[Mutant] = [
         ("if name in functions and set(functions[name].attr) <= _PLAIN", "if name in functions"),
         ("if alone else set()", "if model else set()"),
         ('if name.startswith("__")', "if name"),
+        ("for one in library.registered_gradients", "for one in ()"),
     ),
     *of(
         "trainers/models/keras_file.py",
@@ -974,7 +975,15 @@ MUTANTS: list[Mutant] = [
         ('line["stamp"] != stamp() or', ""),
         ("self._reserve.release()", "pass"),
         ("if different := differences(before, self._settings()):", "if False:"),
+        ('(pictures if "picture" in line else videos)', "videos"),
     ),
+    *of(
+        "app/beam/predicting.py",
+        "tests/app/beam/test_prediction.py",
+        ("            lock.acquire()", "            pass"),
+        ("                path.unlink()", "                pass"),
+    ),
+    *of("app/launch/workers.py", "tests/app/launch/test_launch.py", ("self.end(signal.SIGKILL, 0.0)", "pass")),
     *of(
         "app/prediction/journal.py",
         "tests/app/prediction/test_resume.py",

@@ -19,8 +19,8 @@ from ...trainers.judge.base import evenly_spread
 from ...trainers.tasks import get_task
 from ...trainers.tasks.base import Task
 from ...trainers.text import counted
-from ..measuring import finder
-from ..options import EvaluateOptions
+from ..evaluation.finder import finder
+from ..evaluation.measurement import Measurement
 from ..predictor import Predictor
 from .model import WorkersModel, once
 from .outcome import Costs, Outcome
@@ -60,17 +60,10 @@ def opened_source(text: str, needs: str, coding: LabelCoding | None, files: File
     return with_coding(source, coding or LabelCoding()) if needs == "labels" else source
 
 
-def work_of(
-    options: EvaluateOptions,
-    predictor: Predictor,
-    source: Source,
-    coding: LabelCoding | None,
-    files: FileCoding,
-    settings: Mapping[str, Any],
-    label: str,
-) -> EvaluationWork:
+def work_of(measurement: Measurement) -> EvaluationWork:
     """Say what workers are to do with a source, as `opened_source` gives it; refuses what is at fault as a whole."""
-    task = get_task(predictor.task.name)
+    options, predictor, source = measurement.options, measurement.predictor, measurement.source
+    task = measurement.task
     for line in source.recognised:
         log.info("%s", line)
     whole = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
@@ -78,14 +71,14 @@ def work_of(
     whole.raise_if_any(skip_bad=options.skip_bad, strict=options.strict)
     # What a worker would refuse of classes and settings is refused here, before anything runs.
     classed = task.classed_source(source, predictor.class_names)
-    judging = dict(settings)
+    judging = dict(measurement.settings)
     task.views(judging)
     task.judge(classed, predictor.class_names, batch_size=options.batch_size, **judging)
     model = WorkersModel.of(predictor, options.model)
     places = Places.of(source.names, max(1, options.batch_size))
     return EvaluationWork(
-        model, places, task.name, options.data, coding, files, settings, options.batch_size, label,
-        options.skip_bad, options.strict,
+        model, places, task.name, options.data, measurement.coding, measurement.files, measurement.settings,
+        options.batch_size, measurement.label, options.skip_bad, options.strict,
     )  # fmt: skip
 
 

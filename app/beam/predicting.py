@@ -103,7 +103,8 @@ class RunnerPrediction:
 
     def __iter__(self) -> Generator[Result, None, None]:
         """Do all of it."""
-        with FolderLock(self.out):
+        with FolderLock(self.out) as lock:
+            lock.acquire()
             self._begin()
             with folder_of_workers(self.out) as notes:
                 self._run(notes)
@@ -139,16 +140,17 @@ class RunnerPrediction:
             write_json(self.out / RESULTS, {**head_of(self._predictor, self._writer), "pictures": [], "failures": []})
 
     def _refuse_others(self, parts: Path) -> None:
-        """Refuse to go on with what was begun otherwise."""
-        if (first := next(iter(sorted(parts.glob("*.jsonl"))), None)) is None:
-            return
-        with first.open(encoding="utf-8") as file:
-            before = json.loads(file.readline())["settings"]
-        if different := differences(before, settings_of(self._predictor, self._writer)):
-            raise UsageError(
-                f"{self.out} holds a prediction begun otherwise ({'; '.join(different)}): give the same, leave "
-                "--resume out to begin anew, or choose another --out"
-            )
+        """Refuse to go on with what was begun otherwise; lists of other pictures go, whose files may be replaced."""
+        for path in sorted(parts.glob("*.jsonl")):
+            with path.open(encoding="utf-8") as file:
+                before = json.loads(file.readline())
+            if different := differences(before["settings"], settings_of(self._predictor, self._writer)):
+                raise UsageError(
+                    f"{self.out} holds a prediction begun otherwise ({'; '.join(different)}): give the same, leave "
+                    "--resume out to begin anew, or choose another --out"
+                )
+            if before["names"] != self._work.places.digest:
+                path.unlink()
 
     def _run(self, notes: Path) -> None:
         from . import transforms

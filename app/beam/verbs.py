@@ -3,18 +3,14 @@
 import logging
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from ...trainers.data.example import Source
-from ...trainers.data.labels import LabelCoding
-from ...trainers.data.pixel_files.coding import FileCoding
 from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.judge.base import Report
+from ..evaluation.measurement import Measurement
 from ..options import EvaluateOptions
-from ..predictor import Predictor
 from .evaluation import EvaluationWork, told, work_of
 from .outcome import Outcome
 from .progress import folder_of_workers
@@ -23,19 +19,11 @@ from .runners import run, temporary_location
 log = logging.getLogger("metricfit")
 
 
-def evaluate_on_runner(
-    options: EvaluateOptions,
-    predictor: Predictor,
-    source: Source,
-    coding: LabelCoding | None,
-    files: FileCoding,
-    settings: Mapping[str, Any],
-    label: str,
-) -> tuple[Report, int]:
+def evaluate_on_runner(measurement: Measurement) -> tuple[Report, int]:
     """Evaluate by a pipeline; gives the report, and of how many examples it is."""
-    work = work_of(options, predictor, source, coding, files, settings, label)
+    options, work = measurement.options, work_of(measurement)
     outcome = on_runner(options, work)
-    kept = told(work, source, outcome)
+    kept = told(work, measurement.source, outcome)
     if outcome.judge is None:
         raise MetricfitError(f"the runner {options.runner} gave nothing back: look into its own log")
     return outcome.judge.result(), kept

@@ -8,8 +8,8 @@ from ...trainers.data.scan.scanner import checked_source
 from ...trainers.data.writing.convert import convert
 from ...trainers.errors import UsageError
 from ...trainers.text import counted
-from ..data import coding_of_data, needs_of
 from ..reports import made
+from .look import coding_of_data, needs_of
 from .options import DataConvertOptions
 from .outside import refuse_within
 

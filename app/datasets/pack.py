@@ -7,8 +7,8 @@ from ...trainers.data.packed.places import local_path
 from ...trainers.data.scan.scanner import checked_source
 from ...trainers.text import counted
 from ...trainers.training.ranges import check_ranges
-from ..data import coding_of_data, needs_of
 from ..reports import made
+from .look import coding_of_data, needs_of
 from .options import DataPackOptions
 from .outside import refuse_within
 

@@ -12,8 +12,8 @@ from ...trainers.data.subset import Subset
 from ...trainers.errors import DataError, MetricfitError, UsageError
 from ...trainers.files import write_text
 from ...trainers.text import counted
-from ..data import needs_of, open_data
 from ..reports import grid, made
+from .look import needs_of, open_data
 from .options import DataSplitOptions
 
 log = logging.getLogger("metricfit")

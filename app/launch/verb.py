@@ -1,5 +1,6 @@
 """The verb `launch`: a cluster of workers on this machine, to try out a training on several."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -24,8 +25,6 @@ def run(options: LaunchOptions) -> int:
     command, gpus = command_of(options), visible_gpus()
     for again in range(1, options.restarts + 2):
         workers = Workers(command, environments(free_ports(options.workers), gpus))
-        named = ", ".join(f"{index}: process {pid}" for index, pid in enumerate(workers.pids))
-        log.info("%s on this machine (%s)", counted(options.workers, "worker"), named)
         failed, code = _waited(workers, options.grace)
         if not code:
             return 0
@@ -47,6 +46,8 @@ class FailedError(MetricfitError):
 def _waited(workers: Workers, grace: float) -> tuple[int, int]:
     """Wait for workers; gives which of them failed and its exit code, 0 if none did. A signal ends them all."""
     try:
+        named = ", ".join(f"{index}: process {pid}" for index, pid in enumerate(workers.pids))
+        log.info("%s on this machine (%s)", counted(len(workers.pids), "worker"), named)
         codes = workers.wait()
     except KeyboardInterrupt as asked:
         number = signal.SIGTERM if isinstance(asked, Terminated) else signal.SIGINT
@@ -62,7 +63,11 @@ def _waited(workers: Workers, grace: float) -> tuple[int, int]:
 
 
 def _ended(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    with contextlib.suppress(ValueError):  # signals of real time have no names
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"
 
 
 def command_of(options: LaunchOptions) -> list[str]:

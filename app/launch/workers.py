@@ -27,22 +27,29 @@ class Workers:
     def __init__(self, command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
         self._processes: list[subprocess.Popen[str]] = []
         self._listeners: list[threading.Thread] = []
-        for index, environment in enumerate(environments):
-            own = None if index == 0 else subprocess.PIPE
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=own, stderr=subprocess.STDOUT if own else None,
-                text=True, encoding="utf-8", errors="replace",
-                start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )  # fmt: skip
-            self._processes.append(process)
-            if process.stdout:
-                listener = threading.Thread(target=_pass_on, args=(process.stdout, index), daemon=True)
-                listener.start()
-                self._listeners.append(listener)
+        try:
+            for index, environment in enumerate(environments):
+                self._start(command, index, environment)
+        except BaseException:  # such as Ctrl-C, or no room for a further process: nobody else knows of the first ones
+            self.end(signal.SIGKILL, 0.0)
+            raise
+
+    def _start(self, command: Sequence[str], index: int, environment: Mapping[str, str]) -> None:
+        own = None if index == 0 else subprocess.PIPE
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=own, stderr=subprocess.STDOUT if own else None,
+            text=True, encoding="utf-8", errors="replace",
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )  # fmt: skip
+        self._processes.append(process)
+        if process.stdout:
+            listener = threading.Thread(target=_pass_on, args=(process.stdout, index), daemon=True)
+            listener.start()
+            self._listeners.append(listener)
 
     @property
     def pids(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,6 +82,10 @@ class Journal:
     def forget(self, key: str) -> None:
         """Take a line for not there: what it tells of is to be done again."""
         self._places.pop(key, None)
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the keys of all that is done."""
+        return iter(self._places)
 
     def __contains__(self, key: str) -> bool:
         return key in self._places

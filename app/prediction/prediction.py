@@ -17,7 +17,7 @@ from ..show.stems import renamed, unique_stems
 from .checks import JOURNAL, RESULTS, VIDEOS, check_folder, check_order
 from .clip_files import ClipFiles
 from .pictures import PictureWork, ids_of, raise_failures
-from .record import Record, video_key
+from .record import Record, stem_of, video_key
 
 
 class Prediction:
@@ -103,7 +103,8 @@ class Prediction:
         for place, (_, repairs) in done.items():
             self._note_repairs(self.pictures[place].name, repairs)
         given = {place: stem for place, (stem, _) in done.items()}
-        stems = unique_stems([picture.name for picture in self.pictures], given)
+        others, _ = self._record.stems_of_others()
+        stems = unique_stems([picture.name for picture in self.pictures], given, others)
         todo = [pair for place, pair in enumerate(zip(self.pictures, stems)) if place not in done]
         with self._bar("predict", len(stems), "picture", len(done)) as bar:
             for picture, stem in todo:
@@ -126,7 +127,10 @@ class Prediction:
             self.notes.append(f"the files of {count} have other names, as results.json says, such as of {long[0]}")
 
     def _over_videos(self) -> None:
-        for path, stem in zip(self.videos, unique_stems(map(str, self.videos)), strict=True):
+        lines = (self._record.line(video_key(path)) for path in self.videos)
+        given = {place: stem_of(line) for place, line in enumerate(lines) if line is not None}
+        _, others = self._record.stems_of_others()
+        for path, stem in zip(self.videos, unique_stems(map(str, self.videos), given, others), strict=True):
             try:
                 line = self._record.line(video_key(path)) or self._play(path, stem)
                 faults = line["faults"]

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -83,6 +83,16 @@ class Record:
             self._check(picture.key, "picture", picture.stamp)
         for path in self._videos:
             self._check(video_key(path), "video", partial(file_stamp, path))
+
+    def stems_of_others(self) -> tuple[list[str], list[str]]:
+        """Give the stems that files of other pictures, and of other videos, have from an earlier pass: they stay."""
+        own = {*(picture.key for picture in self._pictures), *map(video_key, self._videos)}
+        pictures, videos = list[str](), list[str]()
+        for key in self._journal:
+            if key not in own:
+                line = self._journal[key]
+                (pictures if "picture" in line else videos).append(stem_of(line))
+        return pictures, videos
 
     def line(self, key: str) -> dict[str, Any] | None:
         """Give what the journal says of a picture or video by its key; None where it is not done."""
@@ -184,6 +194,12 @@ def earlier_note(path: Path, names: AbstractSet[str]) -> list[str]:
         others_too = f"{path} listed {len(others)} others before, such as {others[0]}"
         return [f"{others_too}: their files stay, but it lists them no more"]
     return []
+
+
+def stem_of(line: Mapping[str, Any]) -> str:
+    """Give what the files of a picture or video are called, of what is noted of it."""
+    stem: str = line["stem"] if "picture" in line else Path(line["video"]["files"]["frames"]).stem
+    return stem
 
 
 def video_key(path: Path) -> str:

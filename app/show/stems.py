@@ -13,15 +13,15 @@ LONGEST = 216
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-def unique_stems(names: Iterable[str], given: Mapping[int, str] | None = None) -> list[str]:
+def unique_stems(names: Iterable[str], given: Mapping[int, str] | None = None, others: Iterable[str] = ()) -> list[str]:
     """Give every picture a stem of its own, even where case is ignored: of equal ones, later get -2, -3 and so on.
 
-    `given` are the stems that some have already, by their place among the names.
+    `given` are the stems that some have already, by their place among the names; `others` those of other pictures.
     """
     given = given or {}
     own = [_own(name) for name in names]
     reserved = {stem.casefold() for stem in own}
-    taken = {stem.casefold() for stem in given.values()}
+    taken = {stem.casefold() for stem in (*given.values(), *others)}
     numbers: dict[str, int] = {}  # the last one that a stem has got: 100 000 may be equal
     stems = []
     for place, stem in enumerate(own):

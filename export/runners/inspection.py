@@ -52,9 +52,9 @@ def operations_of_code(model: Any) -> list[str]:
         functions = {function.signature.name: function for function in graph.graph_def.library.function}
         saving = _saving(graph, functions) if alone else set()
         found |= {node.op for node in graph.graph_def.node}
-        for name, function in functions.items():
+        for function in graph.graph_def.library.function:  # of several of one name, each
             operations = {node.op for node in function.node_def}
-            found |= operations - SAVING if name in saving else operations
+            found |= operations - SAVING if function.signature.name in saving else operations
         # A function may be called by its name, which must not be that of an operation: they begin with a capital.
         found -= {name for name in functions if name.startswith("__")}
     return sorted(found - ARITHMETIC)
@@ -66,7 +66,9 @@ def _saving(graph: Any, functions: dict[str, Any]) -> set[str]:
     called = {name for node in graph.graph_def.node if node.name in ends for name in _called(node)}
     others = {name for node in graph.graph_def.node if node.name not in ends for name in _called(node)}
     others |= {name for function in functions.values() for node in function.node_def for name in _called(node)}
-    others |= {name for one in graph.graph_def.library.gradient for name in (one.function_name, one.gradient_func)}
+    library = graph.graph_def.library
+    others |= {name for one in library.gradient for name in (one.function_name, one.gradient_func)}
+    others |= {one.gradient_func for one in library.registered_gradients}
     others |= set(graph.object_graph_def.concrete_functions)
     for node in graph.object_graph_def.nodes:
         others |= {*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from metricfit.app import cli
-from metricfit.app.coding import coding_of
+from metricfit.app.evaluation.coding import coding_of
 from metricfit.app.options import EvaluateOptions
 from metricfit.trainers.data.pixel_files.coding import FileCoding
 

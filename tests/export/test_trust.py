@@ -202,6 +202,12 @@ def named_as_a_gradient(model):
     )
 
 
+def registered_as_a_gradient(model):
+    model.meta_graphs[0].graph_def.library.registered_gradients.add(
+        gradient_func=functions(model, "traced_save").signature.name, registered_op_type="CustomGradient-1"
+    )
+
+
 def part_of_an_object(model):
     node = model.meta_graphs[0].object_graph_def.nodes.add()
     node.function.concrete_functions.append(functions(model, "traced_save").signature.name)
@@ -218,8 +224,8 @@ def as_tensorflow_1_has_it(model):
 @pytest.mark.parametrize(
     "change",
     [
-        called_as_a_function, called_by_its_name, put_in_the_place_of_another, named_as_a_gradient, part_of_an_object,
-        in_a_second_graph, as_tensorflow_1_has_it,
+        called_as_a_function, called_by_its_name, put_in_the_place_of_another, named_as_a_gradient,
+        registered_as_a_gradient, part_of_an_object, in_a_second_graph, as_tensorflow_1_has_it,
     ],
 )  # fmt: skip
 def test_what_saves_a_model_may_not_be_reached_by_what_runs_it(change, foreign):
@@ -232,6 +238,15 @@ def test_what_saves_a_model_may_not_be_reached_by_what_runs_it(change, foreign):
 def test_an_operation_is_not_hidden_by_a_function_of_its_name(foreign):
     model = content(foreign)
     model.meta_graphs[0].graph_def.library.function.add().signature.name = "WriteFile"
+    functions(model, "signature_wrapper").node_def.add(name="w", op="WriteFile")
+    assert operations_of_code(model) == ["WriteFile"]
+
+
+def test_each_of_several_functions_of_one_name_is_looked_at(foreign):
+    model = content(foreign)
+    library = model.meta_graphs[0].graph_def.library.function
+    harmless = library.add()
+    harmless.CopyFrom(functions(model, "signature_wrapper"))
     functions(model, "signature_wrapper").node_def.add(name="w", op="WriteFile")
     assert operations_of_code(model) == ["WriteFile"]
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from metricfit.app import cli, evaluate
+from metricfit.app import cli
 from metricfit.app.beam import model, outcome, verbs
 from metricfit.app.beam.evaluation import judge_part
 from metricfit.app.beam.outcome import Costs, Noted, Outcome
+from metricfit.app.evaluation import verb
 from metricfit.trainers.errors import DataError, MetricfitError
 from metricfit.trainers.judge.maps import MapJudge
 from metricfit.trainers.metrics.jaccard import Jaccard
@@ -29,7 +30,7 @@ def typed(tmp_path, capsys, monkeypatch):
         found.append(merged_anyhow(work, seed=len(seen)))
         return found[-1]
 
-    monkeypatch.setattr(evaluate, "check_runner", lambda runner, told: None)
+    monkeypatch.setattr(verb, "check_runner", lambda runner, told: None)
     monkeypatch.setattr(verbs, "on_runner", on_runner)
 
     def run(*arguments):

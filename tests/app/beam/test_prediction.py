@@ -12,6 +12,7 @@ from metricfit.app.beam import predicting
 from metricfit.app.beam.prediction import predict_part
 from metricfit.app.prediction.checks import PARTS
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.locking import FolderLock
 
 from ..fakes import disc, make_video, save
 from .data import boxed
@@ -119,6 +120,28 @@ def test_an_interrupted_one_goes_on_with_what_has_changed_and_was_not_done(predi
     # Begun anew, nothing of before is taken over.
     assert predict(*arguments)[0] == 3
     assert predict.done == 4
+
+
+def test_lists_of_other_pictures_are_not_gone_on_with(predict, pictures):
+    common = ["--out", "many", "--runner", "direct", "--resume"]
+    for number in range(2):
+        save(Path(f"in/a/{number}.png"), disc(60, 160, 40, 20))
+    save(Path("in/b/1.png"), disc(60, 160, 100, 20))
+    assert predict("saliency_lite0", "in/a", *common[:-1])[0] == 0
+    before = files(Path("many"))
+    assert predict("saliency_lite0", "in/b", *common)[0] == 0  # writes over the files of in/a/1.png
+    assert files(Path("many"))["masks/1.png"] != before["masks/1.png"]
+    assert predict("saliency_lite0", "in/a", *common)[0] == 0
+    assert files(Path("many")) == before
+
+
+def test_a_folder_in_which_somebody_works_is_refused(predict, pictures):
+    with FolderLock("many") as lock:
+        lock.acquire()
+        code, told = predict("saliency_lite0", *pictures, "--out", "many", "--runner", "direct")
+    assert code == 2
+    assert "many is in use by process" in told
+    assert not list(Path("many").iterdir())
 
 
 def test_a_folder_is_of_one_process_or_of_a_runner(predict, pictures, tmp_path):

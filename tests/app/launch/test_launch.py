@@ -15,6 +15,7 @@ from metricfit.app.launch import cluster, verb
 from metricfit.app.launch.cluster import environments, free_ports, visible_gpus
 from metricfit.app.launch.options import LaunchOptions
 from metricfit.app.launch.verb import FailedError, command_of, run
+from metricfit.app.launch.workers import Workers
 
 TRAIN = ("train", "saliency", "--out", "there")
 BEGIN = """
@@ -144,6 +145,27 @@ def test_one_that_is_killed_lets_all_start_again(workers_are, tmp_path):
     with pytest.raises(FailedError, match="worker 0 was killed by SIGKILL") as error:
         run(LaunchOptions(workers=2, restarts=1))
     assert error.value.exit_code == 137
+
+
+def test_those_that_have_started_end_where_a_further_one_cannot(monkeypatch):
+    begun = []
+
+    class Failing(subprocess.Popen):
+        def __init__(self, *arguments, **settings):
+            if begun:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            super().__init__(*arguments, **settings)
+            begun.append(self.pid)
+
+    monkeypatch.setattr(subprocess, "Popen", Failing)
+    with pytest.raises(BlockingIOError):
+        Workers([sys.executable, "-ISc", "import time; time.sleep(60)"], [{}, {}])
+    assert not is_running(begun[0])
+
+
+@pytest.mark.parametrize(("code", "said"), [(-9, "was killed by SIGKILL"), (-40, "was killed by signal 40")])
+def test_signals_without_a_name_are_named_by_their_number(code, said):
+    assert verb._ended(code) == said
 
 
 LAUNCH = """

@@ -171,6 +171,25 @@ def test_where_resume_finds_nothing_to_go_on_with(tmp_path, monkeypatch, caplog)
         metricfit.predict(Predictor(BrightnessRunner()), "a.png", resume=True)
 
 
+def test_what_was_done_of_others_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "load_predictor", load_fake_predictor)
+    for place, frames in (("a", 3), ("b", 5)):
+        save(tmp_path / place / "x.png", disc(column=40 + 10 * frames))
+        make_video(tmp_path / place / "x.mp4", frames=frames)
+    first, second = ([str(tmp_path / place / name) for name in ("x.png", "x.mp4")] for place in "ab")
+    predict(_options(tmp_path / "out", tuple(first)))
+    before = files_of(tmp_path / "out")
+    predict(_options(tmp_path / "out", tuple(second), resume=True))
+    assert {name: files_of(tmp_path / "out")[name] for name in before if name != "results.json"} == {
+        name: data for name, data in before.items() if name != "results.json"
+    }
+    found = predict(_options(tmp_path / "out", (*second, *first), resume=True))
+    assert [one["files"]["mask"] for one in found["pictures"]] == ["masks/x-2.png", "masks/x.png"]
+    assert [one["files"]["frames"] for one in found["videos"]] == ["videos/x-2.jsonl", "videos/x.jsonl"]
+    counts = [len((tmp_path / "out" / one["files"]["frames"]).read_text().splitlines()) for one in found["videos"]]
+    assert counts == [5, 3] == [one["frames"] for one in found["videos"]]
+
+
 @pytest.mark.parametrize("tail", [b'{"picture": {"na', b"\x00" * 500, b'["no line of ours"]\n', b"{}"])
 def test_half_a_line_at_the_end_is_dropped(tmp_path, task, monkeypatch, tail):
     for name in "abc":

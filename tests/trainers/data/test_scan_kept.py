@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metricfit.app import data
+from metricfit.app.datasets import look
 from metricfit.app.options import DataCheckOptions
 from metricfit.trainers.data import kept_arrays
 from metricfit.trainers.data.labels import LabelCoding, class_counts, with_coding
@@ -284,10 +284,10 @@ def test_no_scan_cache_reads_and_keeps_nothing(photos, kept_at_once, monkeypatch
     checked_source(f"folder:{photos}", skip_bad=True, quiet=True, cache=False)
     assert not kept_at_once.exists()
     with pytest.raises(Exception, match="1 fault"):
-        data.check(DataCheckOptions(source=f"folder:{photos}", quiet=True, scan_cache=False))
+        look.check(DataCheckOptions(source=f"folder:{photos}", quiet=True, scan_cache=False))
     assert not kept_at_once.exists()
     with pytest.raises(Exception, match="1 fault"):
-        data.check(DataCheckOptions(source=f"folder:{photos}", quiet=True))
+        look.check(DataCheckOptions(source=f"folder:{photos}", quiet=True))
     assert kept_at_once.exists()
 
 

@@ -5,18 +5,18 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..trainers.data.example import PLURALS, Source
-from ..trainers.data.kept_arrays import keeping
-from ..trainers.data.labels import LabelCoding, with_coding
-from ..trainers.data.pixel_files.coding import FileCoding
-from ..trainers.data.scan.causes import told_together
-from ..trainers.data.scan.contact_sheet import contact_sheet
-from ..trainers.data.scan.scanner import scan
-from ..trainers.data.sources import open_source, usual_needs
-from ..trainers.errors import DataError, UsageError
-from ..trainers.text import counted
-from .options import DataCheckOptions, DataOptions, DataShowOptions
-from .reports import made, say
+from ...trainers.data.example import PLURALS, Source
+from ...trainers.data.kept_arrays import keeping
+from ...trainers.data.labels import LabelCoding, with_coding
+from ...trainers.data.pixel_files.coding import FileCoding
+from ...trainers.data.scan.causes import told_together
+from ...trainers.data.scan.contact_sheet import contact_sheet
+from ...trainers.data.scan.scanner import scan
+from ...trainers.data.sources import open_source, usual_needs
+from ...trainers.errors import DataError, UsageError
+from ...trainers.text import counted
+from ..options import DataCheckOptions, DataOptions, DataShowOptions
+from ..reports import made, say
 
 log = logging.getLogger("metricfit")
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from metricfit.app.coding import files_of
-from metricfit.app.evaluate import evaluate
+from metricfit.app.evaluation.coding import files_of
+from metricfit.app.evaluation.verb import evaluate
 from metricfit.app.keywords import options_from
 from metricfit.app.options import EvaluateOptions
 from metricfit.export.provenance import command_lines

@@ -8,31 +8,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..export.runners.base import Runner
-from ..trainers.data.example import Source
-from ..trainers.data.pixel_files.coding import FileCoding
-from ..trainers.data.scan.scanner import checked_source
-from ..trainers.data.shared import shared_examples
-from ..trainers.data.sources import open_source
-from ..trainers.data.subset import split_for_selection
-from ..trainers.errors import MetricfitError, UsageError
-from ..trainers.files import write_json
-from ..trainers.judge.base import Report
-from ..trainers.judge.views import Views
-from ..trainers.metrics.logit_scale import FACTORS
-from ..trainers.tasks import CONFIGS, get_task
-from ..trainers.training.config import SaliencyConfig
-from ..trainers.training.config_files import read_config
-from ..trainers.training.run_folder import versions
-from .beam.evaluation import opened_source
-from .beam.runners import check_runner
-from .beam.verbs import evaluate_on_runner
+from ...export.runners.base import Runner
+from ...trainers.data.example import Source
+from ...trainers.data.pixel_files.coding import FileCoding
+from ...trainers.data.scan.scanner import checked_source
+from ...trainers.data.shared import shared_examples
+from ...trainers.data.sources import open_source
+from ...trainers.data.subset import split_for_selection
+from ...trainers.errors import MetricfitError, UsageError
+from ...trainers.files import write_json
+from ...trainers.judge.base import Report
+from ...trainers.judge.views import Views
+from ...trainers.metrics.logit_scale import FACTORS
+from ...trainers.tasks import CONFIGS, get_task
+from ...trainers.training.config import SaliencyConfig
+from ...trainers.training.config_files import read_config
+from ...trainers.training.run_folder import versions
+from ..beam.evaluation import opened_source
+from ..beam.runners import check_runner
+from ..beam.verbs import evaluate_on_runner
+from ..options import EvaluateOptions
+from ..predictor import load_predictor
+from ..reports import made, say
+from ..tasks import TASKS as APP_TASKS
 from .coding import coding_of, files_of, settings_of
-from .measuring import finder
-from .options import EvaluateOptions
-from .predictor import load_predictor
-from .reports import made, say
-from .tasks import TASKS as APP_TASKS
+from .finder import finder
+from .measurement import Measurement
 
 log = logging.getLogger("metricfit")
 
@@ -88,12 +89,13 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     settings = {name: getattr(options, name) for name in task.judging}
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
-    finding, label, examples = finder(runner, task, options.scales), Path(options.model).name, len(source)
+    measurement, examples = Measurement(options, predictor, source, files, coding, settings), len(source)
+    finding = finder(runner, task, options.scales)
     if options.runner:
-        report, examples = evaluate_on_runner(options, predictor, source, coding, files, settings, label)
+        report, examples = evaluate_on_runner(measurement)
     else:
         report = task.evaluate(
-            finding, source, batch_size=options.batch_size, label=label, quiet=options.quiet, **settings
+            finding, source, batch_size=options.batch_size, label=measurement.label, quiet=options.quiet, **settings
         )
     summary = {
         "model": str(options.model),

@@ -7,9 +7,9 @@ from PIL import Image
 from metricfit.app import cli
 from metricfit.trainers.data import sources
 
-from ..trainers.data.test_folder import write_pairs
-from ..trainers.data.test_scan import Odd, break_everything
-from ..trainers.data.test_voc import write
+from ...trainers.data.test_folder import write_pairs
+from ...trainers.data.test_scan import Odd, break_everything
+from ...trainers.data.test_voc import write
 
 
 def test_check_counts_each_fault_once_and_says_what_to_do(tmp_path, capsys):

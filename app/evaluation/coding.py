@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..export.runners.base import Runner
-from ..trainers.data.labels import LabelCoding
-from ..trainers.data.pixel_files.coding import FileCoding
-from ..trainers.data.sources import open_source
-from ..trainers.errors import UsageError
-from ..trainers.training.run_folder import read_run
-from .options import EvaluateOptions
+from ...export.runners.base import Runner
+from ...trainers.data.labels import LabelCoding
+from ...trainers.data.pixel_files.coding import FileCoding
+from ...trainers.data.sources import open_source
+from ...trainers.errors import UsageError
+from ...trainers.training.run_folder import read_run
+from ..options import EvaluateOptions
 
 
 def coding_of(options: EvaluateOptions, runner: Runner, files: FileCoding) -> LabelCoding:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from metricfit.app import cli
-from metricfit.app import evaluate as evaluation
+from metricfit.app.evaluation import verb as evaluation
 from metricfit.app.options import EvaluateOptions
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example
 
-from ..trainers.detections import NAMES, Squares, knowing
-from .fakes import BrightnessRunner
+from ...trainers.detections import NAMES, Squares, knowing
+from ..fakes import BrightnessRunner
 
 
 class KnowingRunner:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..export.runners.base import Runner
-from ..export.runners.keras import KerasRunner
-from ..trainers.errors import UsageError
-from ..trainers.tasks.base import Task
+from ...export.runners.base import Runner
+from ...export.runners.keras import KerasRunner
+from ...trainers.errors import UsageError
+from ...trainers.tasks.base import Task
 
 
 def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float]) -> Any:
