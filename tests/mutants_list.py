@@ -762,7 +762,6 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/scan/kept.py",
         "tests/trainers/data/test_scan_kept.py",
-        ("same[same] = (marks[rows[same]] == self._stamps.marks[same]).all(axis=1)", "pass"),
         (
             "rows = np.flatnonzero((looks.told >= 0) & self._stamps.settled(self._source.since))",
             "rows = np.flatnonzero(looks.told >= 0)",
@@ -771,6 +770,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/scan/stamps.py",
         "tests/trainers/data/test_scan_kept.py",
+        ("same[same] = (marks[rows[same]] == self.marks[same]).all(axis=1)", "pass"),
         (
             "facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)",
             "facts = (found.st_size, found.st_mtime_ns, found.st_mtime_ns)",
@@ -903,7 +903,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/sources/boxes/pairing.py",
         "tests/trainers/data/boxes/test_voc_layouts.py tests/trainers/data/boxes/test_yolo.py",
-        ('or _place(folder, tree.root).role != "partner"', ""),
+        ('or _place(one, tree.root).role != "partner"', ""),
         ("if place.role else (composed(part),)", ""),
         ("if self.whole and len(self.splits) > 1", "if self.whole"),
     ),
@@ -913,6 +913,23 @@ MUTANTS: list[Mutant] = [
         ("written * [size[1], size[0], size[1], size[0]]", "written * [size[0], size[1], size[0], size[1]]"),
         ("first_pixel=self._first_pixel", "first_pixel=0"),
         ("classes=classes[kept]", "classes=classes[: len(kept)]"),
+    ),
+    *of(
+        "trainers/data/sources/boxes/reading.py",
+        "tests/trainers/data/boxes/test_kept_annotations.py",
+        ("settled[[*found.errors, *found.odd_sizes]] = False", "pass"),
+        ('np.argsort(np.concatenate([known, others]), kind="stable")', "np.arange(len(files))"),
+    ),
+    *of(
+        "trainers/data/sources/boxes/annotated.py",
+        "tests/trainers/data/boxes/test_kept_annotations.py",
+        ("return self._of_all", "return ()"),
+    ),
+    *of(
+        "trainers/data/packed/packing.py",
+        "tests/trainers/data/packed/test_packing.py",
+        ("look = look_at(example, self._source.class_names, file)", "look = Look(Told(), {})"),
+        ("load_checked(self._source, index, self._needs)", "self._source.load(index)"),
     ),
     *of(
         "trainers/data/sources/boxes/yolo.py",

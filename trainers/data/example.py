@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..geometry import IGNORE as IGNORE
 from .images import Seen
 from .pixel_files.coding import FileCoding
+
+if TYPE_CHECKING:
+    from .scan.looks import Looks
 
 NEEDS = ("mask", "labels", "boxes", "none")
 """What a caller can ask every example to have; `none` means pictures only."""
@@ -103,7 +106,6 @@ class Source(ABC):
         left_out: the names of examples that were left out of it, because they could not be used.
         since: the time in nanoseconds before anything of it was read, which `open_source` says; 0 where not known.
         digest: what tells the data from others, where they say it themselves (packed data).
-        scanned: whether all examples were looked at when they were written, so that no scan need do it again.
     """
 
     name: str
@@ -121,7 +123,6 @@ class Source(ABC):
     left_out: Sequence[str] = ()
     since: int = 0
     digest: str = ""
-    scanned: bool = False
 
     @abstractmethod
     def __len__(self) -> int:
@@ -146,6 +147,10 @@ class Source(ABC):
     def doubts(self) -> Sequence[str]:
         """Say, once all examples were loaded, what only all of them show to be wrong: a sentence each."""
         return ()
+
+    def seen(self) -> "Looks | None":
+        """Give what was seen of all examples when they were written; None where a scan has to look at them."""
+        return None
 
     # What a scan that is kept has to know, see `scan.kept`.
 
@@ -196,7 +201,7 @@ class View(Source):
         self.recognised, self.ignores, self.ids = source.recognised, source.ignores, source.ids
         self.left_out = source.left_out
         self.since = source.since
-        self.digest, self.scanned = source.digest, source.scanned
+        self.digest = source.digest
 
     def __len__(self) -> int:
         return len(self.source)

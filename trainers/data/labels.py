@@ -12,6 +12,7 @@ from ..progress import progress
 from .classes import MOST_CLASSES, read_class_names
 from .example import IGNORE, Example, Source, View
 from .images import counts_of_bytes
+from .scan.looks import Looks
 from .steady import Steady
 from .subset import Subset
 
@@ -115,6 +116,10 @@ class CodedLabels(View):
             f"{', ...' if len(absent) > 3 else ''}: if 255 is such a class, save its index instead "
             f"({names.index(absent[-1])} for {absent[-1]}); if 255 means ignore, say so with --ignore 255"
         ]
+
+    def seen(self) -> Looks | None:
+        """As the source has it, where the values are its classes."""
+        return self.source.seen() if self.class_names == self.source.class_names and not self._ignore else None
 
     def counts(self, indices: Sequence[int] | np.ndarray, *, quiet: bool = False) -> np.ndarray:
         """Give the pixels of each class in some examples, int32 [n, C]; those not loaded so far are loaded now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from ..errors import UsageError
 from ..text import counted
 from .example import Example, Recorded, Source
 from .names import chosen
+
+if TYPE_CHECKING:
+    from .scan.looks import Looks
 
 
 class Subset(Source):
@@ -26,7 +30,7 @@ class Subset(Source):
         self.box_bound, self.left_out = source.box_bound, source.left_out
         self.since = source.since
         self.names = chosen(source.names, self.indices)
-        self.digest, self.scanned = source.digest, source.scanned
+        self.digest = source.digest
         if source.box_counts is not None:
             self.box_counts = np.asarray(source.box_counts, np.int64)[self.indices]
 
@@ -48,6 +52,11 @@ class Subset(Source):
     def picture_file(self, index: int) -> Path | None:
         """As the source has it."""
         return self.source.picture_file(int(self.indices[index]))
+
+    def seen(self) -> "Looks | None":
+        """As the source has it."""
+        seen = self.source.seen()
+        return None if seen is None else seen.take(self.indices)
 
     def reading(self) -> object:
         """As the source has it; those of several parts of it are kept each for itself."""

@@ -66,7 +66,7 @@ def test_boxes_classes_and_pixels(tmp_path):
     assert isinstance(source, Source)
     assert source.name == f"voc:{tmp_path}"
     assert (source.names, source.class_names) == (["a", "b"], ("cat", "dog"))
-    assert source.box_counts == [0, 2]
+    assert list(source.box_counts) == [0, 2]
     example = source.load(1)
     assert example.image.shape == (24, 32, 3)
     # Pixels count from 1 in the file, and the last one belongs to the box.

@@ -14,10 +14,11 @@ from ...errors import DataError
 from ...text import counted, json_text
 from ..names import Names, packed
 from ..ragged import Ragged
+from ..scan.looks import Looks
 from .places import read_part, size_of, within
 
 MANIFEST, INDEX = "packed.json", "index.npz"
-VERSION = 1
+VERSION = 2
 SPLIT = "train"
 """What TFDS calls the one part that a packed folder has."""
 
@@ -111,7 +112,8 @@ def read_manifest(folder: str) -> Manifest:
 class Index:
     """Where the examples lie, arrays [n]: shard, first byte, bytes, CRC-32 of these; and what is known of each.
 
-    In ArrayRecord files, `starts` are the numbers of the records. `counts` are the boxes of each example.
+    In ArrayRecord files, `starts` are the numbers of the records. `counts` are the boxes of each example, and `seen` is
+    what a scan has seen of them as they are packed.
     """
 
     shards: np.ndarray
@@ -120,6 +122,7 @@ class Index:
     sums: np.ndarray
     counts: np.ndarray
     names: Sequence[str]
+    seen: Looks
     ids: Mapping[str, Any] | None = None
 
     def data(self) -> bytes:
@@ -129,6 +132,7 @@ class Index:
         np.savez(
             file, shards=self.shards, starts=self.starts, lengths=self.lengths, sums=self.sums, counts=self.counts,
             names=names.values, ends=names.ends, ids=np.frombuffer(json_text(self.ids).encode(), np.uint8),
+            allow_pickle=False, **self.seen.arrays(),
         )  # fmt: skip
         return file.getvalue()
 
@@ -143,8 +147,9 @@ def read_index(folder: str, manifest: Manifest) -> Index:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("shards", "starts", "lengths", "sums", "counts")}
             names, ids = Names.of_rows(Ragged(file["names"], file["ends"])), json.loads(file["ids"].tobytes())
+            seen = Looks.of_arrays(file)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{place} is damaged ({error}): pack the data again") from error
-    if {len(array) for array in arrays.values()} != {manifest.examples}:
+    if {len(array) for array in (*arrays.values(), names, seen.told)} != {manifest.examples}:
         raise DataError(f"{place} does not list the {manifest.examples} examples of {MANIFEST}: pack the data again")
-    return Index(**arrays, names=names, ids=ids)
+    return Index(**arrays, names=names, seen=seen, ids=ids)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from ...text import repeated
 from ..example import Example, Source
 from ..images import resize_image, resize_mask
 from ..large.turns import TURNS
+from ..scan.looks import Looking
+from ..scan.scanner import Look, load_checked, look_at
 from .manifest import INDEX, MANIFEST, SPLIT, Index, Manifest, PackedFile
 from .pictures import AS_PIXELS, stored
 from .places import local_path, size_of, within
@@ -79,8 +81,8 @@ def pack(
             with bar:
                 for start in range(0, len(source), _AT_ONCE):
                     indices = range(start, min(start + _AT_ONCE, len(source)))
-                    for record, how, boxes in pool.map(one.record, indices):
-                        writer.add(record, how, boxes)
+                    for made in pool.map(one.record, indices):
+                        writer.add(made)
                         bar.update()
         manifest = writer.finish(size=size, left_out=left_out)
     return Packed(f"packed:{to}", manifest)
@@ -127,6 +129,15 @@ def _folder(to: str, file_format: str) -> Iterator[Path]:
             raise
 
 
+class _Made(NamedTuple):
+    """An example's record, how its picture was stored, the number of its boxes, and what was seen of it."""
+
+    record: bytes
+    how: str
+    boxes: int
+    look: Look
+
+
 class _Packing:
     """Makes records of examples, in several threads."""
 
@@ -134,21 +145,24 @@ class _Packing:
         self._source, self._needs, self._size = source, needs, size
         self._features = features(needs, tuple(source.class_names), bool(size))
 
-    def record(self, index: int) -> tuple[bytes, str, int]:
-        """Give an example's record, how its picture was stored, and the number of its boxes."""
+    def record(self, index: int) -> _Made:
+        """Make the record of an example, which is looked at as it is packed; DataError where it cannot be used."""
         import tensorflow as tf
 
         with TURNS.taken():
-            example = replace(self._source.load(index), name=self._source.names[index])
+            example = replace(load_checked(self._source, index, self._needs), name=self._source.names[index])
+        file = self._source.picture_file(index)
         boxes = 0 if example.boxes is None else len(example.boxes)
         if self._size:
-            made, how = to_record(reduced_to(example, self._size), None, 1, self._needs), AS_PIXELS
+            example = reduced_to(example, self._size)
+            made, how = to_record(example, None, 1, self._needs), AS_PIXELS
         else:
-            encoded, orientation, how = stored(example.image, self._source.picture_file(index))
+            encoded, orientation, how = stored(example.image, file)
             made = to_record(example, encoded, orientation, self._needs)
         # Again, since the order of its parts is left to chance, and equal examples are to have equal sums.
         record = tf.train.Example.FromString(self._features.serialize_example(made))
-        return record.SerializeToString(deterministic=True), how, boxes
+        look = look_at(example, self._source.class_names, file)
+        return _Made(record.SerializeToString(deterministic=True), how, boxes, look)
 
 
 def reduced_to(example: Example, side: int) -> Example:
@@ -185,11 +199,13 @@ class _Writer:
         self._counts: list[int] = []
         self._files: list[PackedFile] = []
         self._pictures: Counter[str] = Counter()
+        self._looking = Looking(len(source))
         self._open: Any = None
         self._place = 0
 
-    def add(self, record: bytes, how: str, boxes: int) -> None:
+    def add(self, made: _Made) -> None:
         """Write the next record; a shard that is full is closed."""
+        record = made.record
         if self._open is None:
             self._open, self._place = self._new(), 0
         self._open.write(record)
@@ -199,8 +215,9 @@ class _Writer:
         self._lengths.append(len(record))
         self._sums.append(zlib.crc32(record))
         self._shards.append(len(self._files))
-        self._counts.append(boxes)
-        self._pictures[how] += 1
+        self._looking.add(len(self._counts), *made.look)
+        self._counts.append(made.boxes)
+        self._pictures[made.how] += 1
         if len(self._starts) == self._ends[len(self._files)]:
             self._close()
 
@@ -211,7 +228,8 @@ class _Writer:
         written = None if ids is None else {"pictures": dict(ids.pictures), "classes": dict(ids.classes)}
         index = Index(
             np.array(self._shards, np.int32), np.array(self._starts, np.int64), np.array(self._lengths, np.int64),
-            np.array(self._sums, np.uint32), np.array(self._counts, np.int32), self._source.names, written,
+            np.array(self._sums, np.uint32), np.array(self._counts, np.int32), self._source.names,
+            self._looking.looks(), written,
         ).data()  # fmt: skip
         (self._folder / INDEX).write_bytes(index)
         manifest = Manifest(

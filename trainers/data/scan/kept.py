@@ -12,7 +12,7 @@ from ..example import Source
 from ..kept_arrays import keep, place_of, ragged_arrays, ragged_of, read_kept, times_of
 from ..names import Names, packed
 from .description import NotPlain, described
-from .looks import Looks, Told
+from .looks import Looks
 from .stamps import Stamps, stamps_of
 
 log = logging.getLogger("metricfit")
@@ -53,24 +53,12 @@ class KeptScan:
         if arrays is None:
             return Looks.none(count)
         names, looks, learnt = _read(arrays)
-        places, rows = self._same(names, arrays["marks"])
+        places, rows = self._stamps.same(packed(self._source.names), names, arrays["marks"], self._source.since)
         taken = looks.take(rows).spread(places, count)
         self._source.recall(places, {name: values[rows] for name, values in learnt.items()})
         if len(places):
             log.info("%s: %s not changed since an earlier scan", self._source.name, counted(len(places), "example"))
         return taken
-
-    def _same(self, names: Names, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give which examples, and which rows of what is kept, are the same."""
-        own = packed(self._source.names)
-        if own == names:
-            rows = np.arange(len(own))
-        else:
-            row_of = {name: row for row, name in enumerate(names)}
-            rows = np.fromiter((row_of.get(name, -1) for name in own), np.int64, len(own))
-        same = (rows >= 0) & self._stamps.settled(self._source.since)
-        same[same] = (marks[rows[same]] == self._stamps.marks[same]).all(axis=1)
-        return np.flatnonzero(same), rows[same]
 
     def keep(self, looks: Looks) -> None:
         """Keep what is known, but for faults, which may pass, and for files that have changed just now."""
@@ -82,18 +70,13 @@ class KeptScan:
 
 def _written(names: Names, looks: Looks, learnt: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Write names, looks and what the source had learnt as arrays."""
-    about = {"texts": looks.texts, "facts": list(looks.facts), "learnt": list(learnt)}
-    arrays = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), "told": looks.told}
+    arrays = {"learnt": np.frombuffer(json.dumps(list(learnt)).encode(), np.uint8), **looks.arrays()}
     arrays |= ragged_arrays("names", names.rows)
-    for number, rows in enumerate(looks.facts.values()):
-        arrays |= ragged_arrays(f"facts {number}", rows)
     return arrays | {f"learnt {number}": values for number, values in enumerate(learnt.values())}
 
 
 def _read(arrays: Mapping[str, np.ndarray]) -> tuple[Names, Looks, dict[str, np.ndarray]]:
     """Read what `_written` gave."""
-    about = json.loads(arrays["about"].tobytes())
-    texts = [Told(*map(tuple, text)) for text in about["texts"]]
-    facts = {kind: ragged_of(arrays, f"facts {number}", np.int64) for number, kind in enumerate(about["facts"])}
-    learnt = {name: arrays[f"learnt {number}"] for number, name in enumerate(about["learnt"])}
-    return Names.of_rows(ragged_of(arrays, "names", np.uint8)), Looks(arrays["told"], texts, facts, {}), learnt
+    kinds = json.loads(arrays["learnt"].tobytes())
+    learnt = {name: arrays[f"learnt {number}"] for number, name in enumerate(kinds)}
+    return Names.of_rows(ragged_of(arrays, "names", np.uint8)), Looks.of_arrays(arrays), learnt

@@ -1,12 +1,14 @@
 """What a scan has seen of many examples, in arrays: a row an example, whatever is known of it."""
 
+import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from ..kept_arrays import ragged_arrays, ragged_of
 from ..ragged import Ragged
 
 
@@ -74,6 +76,22 @@ class Looks:
             both = Ragged.joined([one.facts.get(kind, _empty(count)) for one in (self, other)])
             facts[kind] = both.take(np.where(over, count, 0) + np.arange(count))
         return Looks(told, list(numbers), facts, self.faults | other.faults)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Write all but the faults as arrays of a file."""
+        about = {"texts": self.texts, "facts": list(self.facts)}
+        arrays = {"looks": np.frombuffer(json.dumps(about).encode(), np.uint8), "told": self.told}
+        for number, rows in enumerate(self.facts.values()):
+            arrays |= ragged_arrays(f"facts {number}", rows)
+        return arrays
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Looks":
+        """Read what `arrays` has written."""
+        about = json.loads(arrays["looks"].tobytes())
+        texts = [Told(*map(tuple, text)) for text in about["texts"]]
+        facts = {kind: ragged_of(arrays, f"facts {number}", np.int64) for number, kind in enumerate(about["facts"])}
+        return cls(arrays["told"], texts, facts, {})
 
 
 def _empty(count: int) -> Ragged:

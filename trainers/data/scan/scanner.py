@@ -134,7 +134,7 @@ def load_checked(source: Source, index: int, needs: str = "") -> Example:
     return example
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """What one example is like: what is said of it, and rows of facts by kind of target."""
 
     told: Told
@@ -156,20 +156,24 @@ def _odd(example: Example, file: Path | None) -> Iterator[str]:
         )
 
 
-def _look_at(source: Source, index: int, needs: str) -> _Look | DataError:
+def look_at(example: Example, class_names: Sequence[str], file: Path | None) -> Look:
+    """Look at a checked example, whose picture is a file of its own or None."""
+    there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
+    facts = {target.name: target.facts(example, class_names) for target in there}
+    rows = {kind: tuple(found.row()) for kind, found in facts.items() if found is not None}
+    return Look(Told(tuple(example.repairs), tuple(example.adapted), tuple(_odd(example, file))), rows)
+
+
+def _look_at(source: Source, index: int, needs: str) -> Look | DataError:
     """Look at one example, or give its fault."""
     try:
         example = load_checked(source, index, needs)
     except DataError as error:
         return error
-    there = [target for kind, target in TARGETS.items() if getattr(example, kind) is not None]
-    facts = {target.name: target.facts(example, source.class_names) for target in there}
-    rows = {kind: tuple(found.row()) for kind, found in facts.items() if found is not None}
-    odd = tuple(_odd(example, source.picture_file(index)))
-    return _Look(Told(tuple(example.repairs), tuple(example.adapted), odd), rows)
+    return look_at(example, source.class_names, source.picture_file(index))
 
 
-def _in_turn(source: Source, index: int, needs: str) -> _Look | DataError:
+def _in_turn(source: Source, index: int, needs: str) -> Look | DataError:
     with TURNS.taken():
         return _look_at(source, index, needs)
 
@@ -181,7 +185,13 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     what is found now is kept for the next one.
     """
     kept = KeptScan.of(source, needs, quiet=quiet)
-    looks = _looked_at(source, needs, quiet, kept)
+    found = _told(source, _looked_at(source, needs, quiet, kept))
+    found.doubts = source.doubts()
+    return found
+
+
+def _told(source: Source, looks: Looks) -> Faults:
+    """Bring what was seen of a source's examples together."""
     found = Faults(source.name, len(source), list(source.structural_faults), dict(source.repaired))
     found.class_names, found.remarks = source.class_names, tuple(source.notes)
     names = source.names
@@ -203,7 +213,6 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     for kind in sorted(known, key=lambda kind: first[kind]):
         there = np.flatnonzero(known[kind].lengths)
         found.facts[kind] = TARGETS[kind].of_rows(known[kind].take(there), source.class_names)
-    found.doubts = source.doubts()
     return found
 
 
@@ -281,11 +290,12 @@ def checked_source(
         if all_scenes(text):
             # Drawn, not read: there are no files to be at fault, and drawing all of them first would take a while.
             return source
-        if source.scanned:
+        if (seen := source.seen()) is not None:
             # Looked at when it was packed; what turned bad since is noticed when it is read.
             log.info("%s: %s, checked when packed", source.name, counted(len(source), "example"))
-            return source
-        faults = scan(source, needs=needs, quiet=quiet)
+            faults = _told(source, seen)
+        else:
+            faults = scan(source, needs=needs, quiet=quiet)
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults, left_out)
     if faults.faults:

@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from ...machine import workers
 from ...progress import progress
 from .. import kept_arrays
 from ..example import Source
+from ..names import Names
+from ..paths import Paths
 
 _AT_ONCE = 2000
 _SALTS = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)
@@ -34,27 +37,50 @@ class Stamps:
         """Tell which examples, bool [n], were surely not changed after the time `since`, and shortly before it."""
         return np.asarray(self.newest < since - kept_arrays.MARGIN)
 
+    def same(self, own: Names, names: Names, marks: np.ndarray, since: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tell which of these examples, whose names are their `own`, look as they did when others were kept.
+
+        Of these there are the `names` and the `marks` [m, 2]. Gives numbers of examples, int [k], and of what is kept.
+        """
+        if own == names:
+            rows = np.arange(len(own))
+        else:
+            row_of = {name: row for row, name in enumerate(names)}
+            rows = np.fromiter((row_of.get(name, -1) for name in own), np.int64, len(own))
+        same = (rows >= 0) & self.settled(since)
+        same[same] = (marks[rows[same]] == self.marks[same]).all(axis=1)
+        return np.flatnonzero(same), rows[same]
+
 
 def stamps_of(source: Source, *, quiet: bool = False) -> Stamps:
     """Look at the files of all examples of a source, without opening them."""
-    starts = range(0, len(source), _AT_ONCE)
-    shown: dict[str, Any] = {"desc": f"look for changes in {source.name}", "total": len(source), "unit": "image"}
+    return _stamps(source.files_of, len(source), source.name, quiet)
+
+
+def stamps_of_files(files: Paths, name: str) -> Stamps:
+    """Look at files, each of which is all there is of its example."""
+    return _stamps(lambda index: (files.text(index),), len(files), name, False)
+
+
+def _stamps(files_of: Callable[[int], Sequence[str]], count: int, name: str, quiet: bool) -> Stamps:
+    starts = range(0, count, _AT_ONCE)
+    shown: dict[str, Any] = {"desc": f"look for changes in {name}", "total": count, "unit": "image"}
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     with ThreadPoolExecutor(workers()) as pool, progress(quiet=quiet, delay=2, leave=False, **shown) as bar:
-        for part in pool.map(lambda start: _looked_at(source, start, min(start + _AT_ONCE, len(source))), starts):
+        for part in pool.map(lambda start: _looked_at(files_of, start, min(start + _AT_ONCE, count)), starts):
             parts.append(part)
             bar.update(len(part[0]))
     marks = [marks for marks, _ in parts] or [np.zeros((0, 2), np.uint64)]
     return Stamps(np.concatenate(marks), np.concatenate([newest for _, newest in parts] or [np.zeros(0, np.int64)]))
 
 
-def _looked_at(source: Source, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+def _looked_at(files_of: Callable[[int], Sequence[str]], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
     # A relative path is another one in another folder.
     here = zlib.crc32(os.fsencode(os.getcwd()))
     numbers: list[int] = []
     lengths: list[int] = []
     for index in range(start, end):
-        files = source.files_of(index)
+        files = files_of(index)
         for file in files:
             try:
                 found = os.stat(file)

@@ -1,12 +1,9 @@
 """What the readers of box annotations share: boxes are mended where that is safe, and every repair is said."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
-
 import numpy as np
 
 from ...errors import DataError
-from ...text import composed, folded
+from ...text import folded
 
 SLACK = 0.1
 """How far a box may lie over the edge, in pixels, before that is a repair: some files round to a hundredth."""
@@ -76,49 +73,6 @@ def check_stated_size(
         f"{annotation} is for a picture of {stated[1]}x{stated[0]}, {image} is {size[1]}x{size[0]}{turned}: "
         "bring the picture to the size that was annotated, or annotate it again"
     )
-
-
-def stem_of_file(path: Path) -> str:
-    """Give the stem of a file, composed (NFC)."""
-    return composed(path.stem)
-
-
-class Files:
-    """Files by stem, or what else `key` takes to be one, with or without the right case of letters; `stems` sorted."""
-
-    def __init__(self, paths: Iterable[Path], key: Callable[[Path], str] = stem_of_file):
-        self.paths, self.key = list(paths), key
-        self._exact: dict[str, list[Path]] = {}
-        self._folded: dict[str, set[str]] = {}
-        for path in self.paths:
-            stem = key(path)
-            self._exact.setdefault(stem, []).append(path)
-            self._folded.setdefault(folded(stem), set()).add(stem)
-        self.stems = sorted(self._exact)
-
-    def stem_of(self, name: str, partners: "Files | None" = None) -> str | None:
-        """Give the only stem that a name, one of `partners`, means: itself, or the same but for the case of letters."""
-        name = composed(name)
-        if name in self._exact:
-            return name
-        alike, rivals = self._folded.get(folded(name), set()), set()
-        if partners is not None:
-            rivals = partners._folded.get(folded(name), set()) - self._exact.keys() - {name}
-            alike = alike - partners._exact.keys()
-        return next(iter(alike)) if len(alike) == 1 and not rivals else None
-
-    def find(self, name: str, partners: "Files | None" = None) -> Path | None:
-        """Find the file that a name means; see `stem_of`."""
-        stem = self.stem_of(name, partners)
-        return None if stem is None else self.file(stem)
-
-    def file(self, stem: str) -> Path:
-        """Give the file of one of `stems`; DataError where there are several."""
-        found = self._exact[stem]
-        if len(found) > 1:
-            others = " and ".join(path.name for path in found[1:])
-            raise DataError(f"{found[0]} and {others} share the name {stem}: keep one, and remove or rename the rest")
-        return found[0]
 
 
 def alike(class_names: tuple[str, ...]) -> list[str]:

@@ -1,6 +1,6 @@
 """Files by what pairs share of their names."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +72,3 @@ def by_stem(paths: Sequence[Path], affixes: Affixes = PLAIN[0]) -> Grouped:
     """Group files by their stems, without what surrounds these."""
     files = Paths.of(paths)
     return Grouped(files, (affixes.key(composed(stem)) for stem in files.stems()))
-
-
-def by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> Grouped:
-    """Group files by a key of their own."""
-    files = Paths.of(paths)
-    return Grouped(files, map(key, files))

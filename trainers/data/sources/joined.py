@@ -12,6 +12,7 @@ from ...errors import UsageError
 from ..classes import with_class_names
 from ..example import SEPARATOR, Example, Recorded, Source
 from ..names import Names
+from ..scan.looks import Looks
 
 
 class JoinedSource(Source):
@@ -28,7 +29,6 @@ class JoinedSource(Source):
         )
         self.ignores = all(source.ignores for source in sources)
         self.digest = SEPARATOR.join(filter(None, (source.digest for source in sources)))
-        self.scanned = all(source.scanned for source in sources)
         self.notes = tuple(f"{source.name}: {note}" for source in sources for note in source.notes)
         self.recognised = tuple(line for source in sources for line in source.recognised)
         counts = [source.box_counts for source in self._parts]
@@ -62,6 +62,17 @@ class JoinedSource(Source):
     def doubts(self) -> list[str]:
         """As the sources have them."""
         return [doubt for source in self._parts for doubt in source.doubts()]
+
+    def seen(self) -> Looks | None:
+        """As the sources have it, where all do."""
+        seen = [source.seen() for source in self._parts]
+        found, start = Looks.none(len(self)), 0
+        for one in seen:
+            if one is None:
+                return None
+            found = found.under(one.spread(start + np.arange(len(one.told)), len(self)))
+            start += len(one.told)
+        return found
 
     def reading(self) -> object:
         """As all of the sources have it, where they do."""

@@ -4,6 +4,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from ..example import PLURALS, Example, Ids, Recorded
 from ..packed.manifest import MANIFEST, Manifest, read_index, read_manifest
 from ..packed.places import local_path, read_part, within
 from ..packed.records import Held, example_from, held_in
+from ..scan.looks import Looks
 
 _HEADER = 12  # what stands in a TFRecord file before each record
 
 
 class PackedSource(Recorded):
     """The examples of a packed folder; each was checked when it was packed, and its sum is whenever it is read."""
-
-    scanned = True
 
     def __init__(self, name: str, folder: str, needs: str):
         manifest = read_manifest(folder)
@@ -37,7 +37,7 @@ class PackedSource(Recorded):
         self.names = self.index.names
         self.digest, self.ignores = manifest.digest, manifest.ignores
         if manifest.needs == "boxes":
-            self.box_counts = self.index.counts.tolist()
+            self.box_counts = self.index.counts
         if self.index.ids:
             self.ids = Ids(**self.index.ids)
         self.notes = tuple(_notes(manifest))
@@ -76,6 +76,20 @@ class PackedSource(Recorded):
             yield
         finally:
             self._lent.held = None
+
+    def seen(self) -> Looks:
+        """See `Source`."""
+        seen = self.index.seen
+        return replace(seen, facts={kind: rows for kind, rows in seen.facts.items() if kind == self._needs})
+
+    def reading(self) -> object:
+        """See `Source`."""
+        return self._needs, self.digest
+
+    def files_of(self, index: int) -> Sequence[str]:
+        """See `Source`; elsewhere than on this machine, nobody can tell whether a file was changed."""
+        place = local_path(self._places[int(self.index.shards[index])])
+        return () if place is None else (str(place),)
 
     def doubts(self) -> Sequence[str]:
         """Compare the sums of the files with those that were written down; see `Source`."""

@@ -15,21 +15,23 @@ from ..paths import Paths, ending, is_file
 
 
 class Found(Sequence[Path | DataError]):
-    """The path of each picture, packed, or why it cannot be had."""
+    """The path of each picture, packed, or why it cannot be had.
+
+    Attributes:
+        paths: of each picture; of one that cannot be had, any.
+        errors: number -> why it cannot be had.
+    """
 
     def __init__(self, paths: Paths, places: np.ndarray, errors: dict[int, DataError]):
-        self._paths, self._places, self._errors = (
-            paths.take(np.maximum(places, 0)) if len(paths) else paths,
-            places,
-            errors,
-        )
+        self.paths, self.errors = paths.take(np.maximum(places, 0)) if len(paths) else paths, errors
+        self._count = len(places)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
     def __getitem__(self, index: int) -> Path | DataError:  # type: ignore[override]
         index = range(len(self))[index]
-        return self._errors.get(index) or self._paths[index]
+        return self.errors.get(index) or self.paths[index]
 
 
 class PictureFolder:

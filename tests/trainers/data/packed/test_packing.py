@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,12 +13,15 @@ from PIL import Image, ImageOps
 
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Source
+from metricfit.trainers.data.labels import LabelCoding
 from metricfit.trainers.data.packed.manifest import MANIFEST, read_index, read_manifest
 from metricfit.trainers.data.packed.packing import pack
 from metricfit.trainers.data.packed.pictures import KEPT as AS_FILE
 from metricfit.trainers.data.packed.records import stored_shares
-from metricfit.trainers.data.scan.scanner import checked_source
+from metricfit.trainers.data.scan import scanner
+from metricfit.trainers.data.scan.scanner import checked_source, scan
 from metricfit.trainers.data.sources import open_source, usual_needs
+from metricfit.trainers.data.sources.joined import JoinedSource
 from metricfit.trainers.data.sources.scenes import Scenes
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.errors import DataError, UsageError
@@ -74,6 +77,56 @@ def test_a_packed_folder_is_recognised_and_not_scanned_again(folder, monkeypatch
     assert len(checked_source(f"packed:{out}", strict=True)) == 13
 
 
+def test_what_was_seen_when_packing_is_told_as_of_the_data_themselves(tmp_path):
+    source = open_source(f"folder:{write_folder(tmp_path / 'photos', ('plain.jpg', 'turned3.jpg', 'simple.png'))}")
+    Image.new("L", (50, 37)).save(tmp_path / "photos/masks/plain.png")
+    Image.new("RGB", (50, 37)).save(tmp_path / "photos/images/simple.png")
+    meant = scan(source, needs="mask", quiet=True)
+    found = open_source(packed(source, tmp_path / "out", "mask").source)
+    told = scanner._told(found, found.seen())
+    assert meant.facts["mask"].empty == 1
+    assert len(meant.odd) == 2
+    assert (told.facts, told.odd, told.repaired) == (meant.facts, meant.odd, meant.repaired)
+    part = JoinedSource([Subset(found, [2, 0]), found], found.class_names)
+    assert scanner._told(part, part.seen()).facts["mask"].empty == 2
+
+
+def test_reduced_masks_are_counted_as_they_are_packed(tmp_path):
+    (tmp_path / "photos/images").mkdir(parents=True)
+    (tmp_path / "photos/masks").mkdir()
+    mask = np.zeros((64, 64), np.uint8)
+    mask[5, 5] = 255
+    for place, values in (("images/a.png", pixels(1, 64, 64)), ("masks/a.png", mask)):
+        Image.fromarray(values).save(tmp_path / "photos" / place)
+    source = open_source(f"folder:{tmp_path / 'photos'}")
+    for size, empty in ((None, 0), (8, 1)):
+        done = packed(source, tmp_path / f"out{size}", "mask", size=size)
+        found = open_source(done.source)
+        assert scanner._told(found, found.seen()).facts["mask"].empty == empty
+
+
+class Wrong(Boxed):
+    """Has a box that is no number."""
+
+    def load(self, index):
+        example = super().load(index)
+        return replace(example, boxes=example.boxes * np.float32("nan")) if index == 1 else example
+
+
+def test_what_no_training_could_use_is_not_packed(tmp_path):
+    with pytest.raises(DataError, match="b/ü"):
+        packed(Wrong(tmp_path), tmp_path / "out", "boxes")
+    assert not (tmp_path / "out").exists()
+
+
+def test_values_with_another_meaning_are_looked_at(tmp_path):
+    source = Subset(Scenes("val"), range(3))
+    text = packed(source, tmp_path / "out", "labels").source
+    ignored = checked_source(text, needs="labels", coding=LabelCoding(ignore=(1,)))
+    assert ignored.seen() is None
+    assert checked_source(text, needs="labels").seen() is not None
+
+
 def test_tfds_reads_pictures_and_masks_that_lie_as_one_another(folder):
     source, out, _ = folder
     builder = tfds.builder_from_directory(out)
@@ -113,7 +166,7 @@ def test_boxes_keep_all_that_is_known_of_them(tmp_path, file_format):
     found = open_source(done.source, needs="boxes")
     assert_equal_examples(found, source, "boxes")
     assert found.class_names == source.class_names
-    assert found.box_counts == source.box_counts
+    assert list(found.box_counts) == source.box_counts
     assert (dict(found.ids.pictures), dict(found.ids.classes)) == (source.ids.pictures, source.ids.classes)
     assert open_source(done.source, needs="none").load(1).boxes is None
     builder = tfds.builder_from_directory(tmp_path / "out")
@@ -263,7 +316,7 @@ def test_damage_is_found_on_opening_or_on_reading(folder, tmp_path):
         (manifest, whole[manifest][:200], "is damaged"),
         (manifest, b"[1]", "is damaged"),
         (manifest, json.dumps({**said, "class_names": ["a", "b"]}).encode(), "does not agree with itself"),
-        (manifest, json.dumps({**said, "version": 2}).encode(), "does not agree with itself"),
+        (manifest, json.dumps({**said, "version": said["version"] + 1}).encode(), "does not agree with itself"),
     ):
         with pytest.raises(DataError, match=sentence):
             open_source(damaged(path, data))

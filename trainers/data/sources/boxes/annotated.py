@@ -1,56 +1,37 @@
 """Pictures with what an annotation tool wrote about each: one source for all formats that are read beforehand."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ....errors import DataError
-from ....progress import progress
 from ...example import Example, Source, example_of
 from ...images import Readable, read_seen
+from ...names import Names
+from ...paths import Paths
 from ..annotations import CASE, alike, check_stated_size, mend_boxes
 from ..box_coding import other_shares, sizes_for_corners, usable_rows
+from .annotation import Annotation, Annotations
 
 
 @dataclass(frozen=True, eq=False)
-class Annotation:
-    """What is written about one picture.
+class Entries:
+    """Pictures, their names, and what is written about each, in arrays of n.
 
     Attributes:
-        file: where it is written, for errors.
-        names: the class of each object.
-        boxes: float64 [n, 4] as (x0, y0, x1, y1), as written: pixels, or `shares` of the picture's sides.
-        difficult: bool [n].
-        size: the picture's (height, width), where it is stated.
-        repairs: what was mended on reading.
-        picture: the picture's path as the file says it, where it does.
+        pictures: the path of each; of those that are `within` their annotation's file, bool [n], some other one.
+        recased: bool [n], whether it is written in another case of letters somewhere.
+        faults: number -> why a picture cannot be had.
     """
 
-    file: object
-    names: tuple[str, ...]
-    boxes: np.ndarray
-    difficult: np.ndarray
-    size: tuple[int, int] | None = None
-    shares: bool = False
-    repairs: tuple[str, ...] = ()
-    picture: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Annotated:
-    """A picture, its name, and what is written about it; or why one of the two cannot be had."""
-
-    name: str
-    picture: Path | Callable[[], Readable] | DataError
-    annotation: Annotation | DataError
-    recased: bool = False
-
-
-def nothing_written(file: object) -> Annotation:
-    """Give the annotation of a picture without objects."""
-    return Annotation(file, (), np.zeros((0, 4)), np.zeros(0, bool), shares=True)
+    names: Names
+    pictures: Paths
+    annotations: Annotations
+    recased: np.ndarray
+    within: np.ndarray | None = None
+    faults: Mapping[int, DataError] = field(default_factory=dict)
 
 
 class AnnotatedSource(Source):
@@ -62,7 +43,7 @@ class AnnotatedSource(Source):
     def __init__(
         self,
         name: str,
-        pictures: Sequence[Annotated],
+        entries: Entries,
         class_names: Sequence[str],
         *,
         with_boxes: bool = True,
@@ -70,71 +51,85 @@ class AnnotatedSource(Source):
         listed: object = "the list of classes",
         faults: Iterable[tuple[str, str]] = (),
         notes: Iterable[str] = (),
+        read_within: Callable[[Path], Readable] | None = None,
+        of_all: Sequence[Path] = (),
+        read_by: object = None,
     ):
+        """Take pictures and their objects.
+
+        Args:
+            read_within: gives a picture out of the file of its annotation.
+            of_all: files that all examples hang on.
+            read_by: what else decides what is read in the annotations, see `Source.reading`.
+        """
         self.name, self.class_names = name, tuple(class_names)
-        self.names = [one.name for one in pictures]
+        self.names = entries.names
         self.structural_faults, self.notes = tuple(faults), (*notes, *alike(self.class_names))
-        self._pictures, self._with_boxes, self._first_pixel, self._listed = pictures, with_boxes, first_pixel, listed
+        self._pictures, self._said, self._recased = entries.pictures, entries.annotations, entries.recased
+        self._within, self._missing, self._read_within = entries.within, entries.faults, read_within
+        self._with_boxes, self._first_pixel, self._listed = with_boxes, first_pixel, listed
+        self._of_all, self._read_by = tuple(map(str, of_all)), read_by
         self._class_of = {class_name: index for index, class_name in enumerate(self.class_names)}
         if with_boxes:
-            read = [one.annotation for one in pictures]
-            self.box_counts = [len(said.names) if isinstance(said, Annotation) else 0 for said in read]
+            self.box_counts = self._said.counts
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self.names)
+
+    def _is_within(self, index: int) -> bool:
+        return self._within is not None and bool(self._within[index])
 
     def picture_file(self, index: int) -> Path | None:
         """See `Source`."""
-        picture = self._pictures[index].picture
-        return picture if isinstance(picture, Path) else None
+        index = range(len(self))[index]
+        return None if index in self._missing or self._is_within(index) else self._pictures[index]
 
     def reading(self) -> object:
         """See `Source`."""
-        return self._with_boxes, self._first_pixel, self.class_names, self.files
+        return self._with_boxes, self._first_pixel, self.class_names, self.files, self._read_by
 
     def files_of(self, index: int) -> Sequence[str]:
         """See `Source`; a picture that is no file lies in that of its annotation."""
-        one = self._pictures[index]
-        said = one.annotation.file if isinstance(one.annotation, Annotation) else None
         # What a list writes in another case of letters is said by no file of its own.
-        if one.recased or not any(isinstance(file, Path) for file in (one.picture, said)):
+        if self._recased[index] or index in self._missing:
             return ()
-        files = [one.picture, said] if self._with_boxes or not isinstance(one.picture, Path) else [one.picture]
-        return tuple(dict.fromkeys(str(file) for file in files if isinstance(file, Path)))
+        within, files = self._is_within(index), self._said.files
+        found = [] if within else [self._pictures.text(index)]
+        if (self._with_boxes or within) and isinstance(files, Paths) and index not in self._said.errors:
+            found.append(files.text(index))
+        return tuple(dict.fromkeys(found))
+
+    def files_of_all(self) -> Sequence[str]:
+        """See `Source`."""
+        return self._of_all
 
     def doubts(self) -> list[str]:
         """See `Source`."""
-        said = [one for one in self._read if not one.shares and one.size and len(one.boxes)]
-        boxes = np.concatenate([np.zeros((0, 4)), *(one.boxes for one in said)])
-        # No side that is stated in earnest is beyond float64.
-        sizes = np.array([[min(side, 2**62) for side in one.size or ()] for one in said], np.int64).reshape(-1, 2)
-        sizes = np.repeat(sizes, [len(one.boxes) for one in said], axis=0)
+        boxes, sizes = self._said.in_pixels()
         wrong = sizes_for_corners(usable_rows(boxes, sizes, np.full(len(boxes), np.nan)))
         found = [f"{self.name}: {wrong}: write the corners, x + width and y + height, instead"] if wrong else []
-        shares = [said.boxes for said in self._read if said.shares]
-        meant = other_shares(np.concatenate(shares)) if shares else ""
+        meant = other_shares(self._said.in_shares())
         text = (
             "the boxes are not x y width height with x and y in the middle: so read, many reach beyond their pictures"
         )
         return found + [f"{self.name}: {text}, but all fit as {meant}: convert them"] * bool(meant)
 
-    @property
-    def _read(self) -> list[Annotation]:
-        return [one.annotation for one in self._pictures if isinstance(one.annotation, Annotation)]
-
     def load(self, index: int) -> Example:
         """See `Source`."""
-        one = self._pictures[index]
-        if isinstance(one.picture, DataError):
-            raise DataError(str(one.picture))
-        picture = one.picture if isinstance(one.picture, Path) else one.picture()
-        repairs = [CASE] * one.recased
+        index = range(len(self))[index]
+        if index in self._missing:
+            raise DataError(str(self._missing[index]))
+        picture: Readable = self._pictures[index]
+        if self._is_within(index):
+            assert self._read_within is not None
+            picture = self._read_within(Path(str(self._said.files[index])))
+        name, repairs = self.names[index], [CASE] * bool(self._recased[index])
         if not self._with_boxes:
             seen = read_seen(picture, repairs=repairs, files=self.files)
-            return example_of(seen, name=one.name, repairs=tuple(repairs))
-        if isinstance(one.annotation, DataError):
-            raise DataError(str(one.annotation))
-        said = one.annotation
+            return example_of(seen, name=name, repairs=tuple(repairs))
+        said = self._said[index]
+        if isinstance(said, DataError):
+            raise DataError(str(said))
         classes = self._classes(said)
         seen = read_seen(picture, repairs=repairs, files=self.files)
         size = seen.size
@@ -150,7 +145,7 @@ class AnnotatedSource(Source):
             seen,
             boxes=boxes,
             classes=classes[kept],
-            name=one.name,
+            name=name,
             difficult=difficult if difficult.any() else None,
             repairs=tuple(repairs) + said.repairs + resized + mended,
         )
@@ -163,18 +158,3 @@ class AnnotatedSource(Source):
                 f"{', '.join(self.class_names)}: correct one of them"
             )
         return np.array([self._class_of[name] for name in said.names], np.int32)
-
-
-Read = dict[Path, Annotation | DataError]
-"""What is in each annotation file, or why it cannot be read."""
-
-
-def read_all(files: Iterable[Path], read: Callable[[Path], Annotation], name: str) -> Read:
-    """Read annotation files."""
-    found: Read = {}
-    for path in progress(list(files), desc=f"read {name}", unit="file", delay=2, leave=False):
-        try:
-            found[path] = read(path)
-        except DataError as error:
-            found[path] = error
-    return found

@@ -12,11 +12,13 @@ import numpy as np
 from ....errors import DataError
 from ....text import composed, counted
 from ...example import Source
+from ...names import Names
 from ..folder import path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from ..layouts.names import same_split, split_of
 from ..picture_folder import PictureFolder
-from .annotated import Annotated, AnnotatedSource, Annotation
+from .annotated import AnnotatedSource, Entries
+from .annotation import Annotation, Annotations
 from .opening import open_reading
 from .voc_xml import parse_xml
 
@@ -58,16 +60,18 @@ def _open(asked: Asked, path: Path) -> AnnotatedSource:
     if root.tag != "annotations":
         raise DataError(f"{path} holds <{root.tag}>, expected <annotations> as CVAT has it: export the task again")
     read = _of_images(root, path) if root.find("image") is not None else _of_tracks(root, path)
+    said = Annotations.of(Names(str(one.file) for one in read), read)
+    del read
     folder = PictureFolder(path.parent)
-    found = folder.find_all([said.picture for said in read], path)
-    entries = [Annotated(said.picture, picture, said) for said, picture in zip(read, found)]
+    found = folder.find_all(said.pictures, path)
+    entries = Entries(said.pictures, found.paths, said, np.zeros(len(said), bool), faults=found.errors)
     labels = [composed(item.text or "").strip() for item in root.iterfind(".//label/name")]
-    names = list(dict.fromkeys(labels)) or sorted({name for said in read for name in said.names})
+    names = list(dict.fromkeys(labels)) or said.names_used()
     occluded = sum(item.get("occluded") == "1" and item.get("outside") != "1" for item in root.iter())
     notes = [f"{occluded} objects are occluded in part: they train and count as the others do"] * (occluded > 0)
     notes += [f"{counted(folder.unlisted, 'picture')} not in {path}: not used"] * (folder.unlisted > 0)
     return AnnotatedSource(asked.name, entries, names, with_boxes=asked.needs == "boxes", notes=notes,
-                           listed=f"<labels> in {path}")  # fmt: skip
+                           listed=f"<labels> in {path}", of_all=[path])  # fmt: skip
 
 
 def _of_images(root: Element, path: Path) -> list[Annotation]:

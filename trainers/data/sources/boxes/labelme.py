@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,17 @@ from ....text import composed, cut, read_json
 from ...classes import read_class_names
 from ...example import Source
 from ...images import PICTURE_SUFFIXES
-from ..annotations import Files
+from ...names import Names
+from ...paths import Paths
 from ..archives import NamedBytes
 from ..folder import path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
-from .annotated import Annotated, AnnotatedSource, Annotation, read_all
+from .annotated import AnnotatedSource, Entries
+from .annotation import Annotation, Annotations
+from .files import Files
 from .opening import open_reading
 from .pairing import Pairing, find_pairs, not_annotated
+from .reading import read_all
 
 OTHER_SHAPE = "point or line, which is no box, left out"
 _AREAS = ("rectangle", "polygon", "mask", "rotation")
@@ -41,11 +46,15 @@ def labelme_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     if not any(map(is_labelme, files[:3])):
         return
     # Files stand for pictures here: a picture may be kept in its file alone.
-    found = find_pairs(tree, [], [path for path in files if is_labelme(path)])
+    found = find_pairs(tree, [], _of_labelme(files))
     if found is not None and found.chosen:
         count, opens = len(found.chosen), partial(_open, asked, tree, found)
         written = f"labelme:{tree.root}" + (f":{tree.split}" if tree.split else "")
         yield Reading(f"{count} JSON files of labelme", count, DECLARED, opens, found.parts, written)
+
+
+def _of_labelme(files: Paths) -> Paths:
+    return files.take(np.array([number for number, path in enumerate(files) if is_labelme(path)], np.int64))
 
 
 def is_labelme(path: Path) -> bool:
@@ -58,37 +67,52 @@ def is_labelme(path: Path) -> bool:
 def _open(asked: Asked, tree: Tree, found: Pairing) -> AnnotatedSource:
     others = find_pairs(Tree(tree.root), [])
     pictures = others.pictures if others else Files([])
-    read = read_all(found.pictures.paths, read_shapes, asked.name)
-    entries, taken = [], set()
-    for name in found.chosen:
-        path = found.pictures.file(name)
-        said = read[path]
-        picture = _picture(path, said, pictures, name)
-        taken.add(picture)
-        entries.append(Annotated(name, picture, said))
-    missing = not_annotated(".json")
-    for path in pictures.paths if found.whole else ():
-        if path not in taken:
-            entries.append(Annotated(pictures.key(path) + path.suffix, path, missing(path)))
+    files = found.pictures
+    read = read_all(files.paths, read_shapes, asked.name, "labelme")
+    rows = np.array([files.place(name) for name in found.chosen], np.int64)
+    within = np.zeros(len(rows), bool)
+
+    def taken() -> Iterator[Path]:
+        for number, (name, row) in enumerate(zip(found.chosen, rows.tolist())):
+            path = files.paths[row]
+            picture = _picture(path, read.pictures[row], pictures, name)
+            within[number] = picture is None
+            yield picture or path
+
+    said, own = read.take(rows), Paths.of(taken())
+    left = _left_over(pictures, own) if found.whole else np.zeros(0, np.int64)
+    alone = pictures.paths.take(left)
+    nothing, missing = Annotations.nothing(alone), not_annotated(".json")
+    errors = {number: missing(path) for number, path in enumerate(alone)}
+    names = (*found.chosen, *(pictures.keys[number] + pictures.paths[number].suffix for number in left.tolist()))
+    entries = Entries(
+        Names(names), Paths.joined([own, alone]), Annotations.joined(said, replace(nothing, errors=errors)),
+        np.zeros(len(names), bool), np.concatenate([within, np.zeros(len(left), bool)]),
+    )  # fmt: skip
     listed = tree.root / "classes.txt"
-    names = sorted({name for said in read.values() if isinstance(said, Annotation) for name in said.names})
-    class_names = read_class_names(listed) if listed.is_file() else names
-    with_boxes = asked.needs == "boxes"
+    class_names = read_class_names(listed) if listed.is_file() else read.names_used()
     return AnnotatedSource(
-        asked.name, entries, class_names, with_boxes=with_boxes, faults=found.faults, notes=found.notes, listed=listed
-    )
+        asked.name, entries, class_names, with_boxes=asked.needs == "boxes", faults=found.faults, notes=found.notes,
+        listed=listed, read_within=_within,
+    )  # fmt: skip
 
 
-def _picture(path: Path, said: Annotation | DataError, pictures: Files, name: str) -> Any:
-    """Find the picture of a file: where it says, beside it, or of the same name elsewhere; else the one within it."""
-    written = "" if isinstance(said, DataError) else said.picture.replace("\\", "/")
+def _left_over(pictures: Files, taken: Paths) -> np.ndarray:
+    """Tell which of the pictures no file is about."""
+    known = set(taken.texts())
+    return np.array([number for number, text in enumerate(pictures.paths.texts()) if text not in known], np.int64)
+
+
+def _picture(path: Path, written: str, pictures: Files, name: str) -> Path | None:
+    """Find the picture of a file: where it says, beside it, or of the same name elsewhere; None for one within it."""
+    written = written.replace("\\", "/")
     tried = [path.parent / written, path.parent / written.rpartition("/")[2]] if written else []
-    tried += [path.with_suffix(suffix) for suffix in PICTURE_SUFFIXES]
     found = next((place for place in tried if place.is_file()), None)
+    found = found or next((place for one in PICTURE_SUFFIXES if (place := path.with_suffix(one)).is_file()), None)
     if found is None and (stem := pictures.stem_of(name)):
         return pictures.file(stem)
     # Written as a listing of the folder gives it.
-    return partial(_within, path) if found is None else Path(os.path.normpath(found))
+    return None if found is None else Path(os.path.normpath(found))
 
 
 def _within(path: Path) -> NamedBytes:

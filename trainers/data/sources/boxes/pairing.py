@@ -1,20 +1,26 @@
 """Which annotation file belongs to which picture, wherever below a folder the two lie."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from os.path import dirname
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from posixpath import commonpath
+
+import numpy as np
 
 from ....errors import DataError
 from ....text import composed, folded
 from ...classes import read_class_names
 from ...listing import broken_links, passed_over, unread_endings
-from ..annotations import Files
+from ...names import Names
+from ...paths import Paths
 from ..layouts.base import Tree
 from ..layouts.names import Place, place_of, same_split, split_of
 from ..lists import read_list, stem_of
-from .annotated import Annotated, Annotation, Read, nothing_written
+from .annotated import Entries
+from .annotation import Annotations
+from .files import Files
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,32 +53,54 @@ class Pairing:
         """The parts of which one must be named, where none is and there are several."""
         return self.splits if self.whole and len(self.splits) > 1 else ()
 
-    def entries(self, read: Read, missing: Callable[[Path], Annotation | DataError]) -> list[Annotated]:
-        """Bring the chosen pictures and what was read together; `missing` says what of a picture without a file."""
-        common = commonpath(["/" + name.rpartition("/")[0] for name in self.chosen]) if self.chosen else "/"
-        entries = []
-        for stem, recased in self.chosen.items():
-            # Folders that all of them lie in are no part of their names.
-            name = stem[len(common) :].removeprefix("/") if len(common) > 1 else stem
-            try:
-                picture, file = self.pictures.file(stem), self.files.find(stem, self.pictures)
-            except DataError as error:
-                entries.append(Annotated(name, error, error))
-                continue
-            said = missing(picture) if file is None else read.get(file, nothing_written(file))
-            entries.append(
-                Annotated(name, picture, said, recased or (file is not None and self.files.key(file) != stem))
-            )
-        return entries
+    def entries(self, read: Annotations, missing: Callable[[Path], DataError] | None) -> Entries:
+        """Bring the chosen pictures and what was read of the files together.
 
-    def class_names(self, read: Read, listed: Path, where: object) -> tuple[str, ...]:
+        `missing` says what is wrong with a picture without a file; None, that it has no objects.
+        """
+        common = commonpath({"/" + name.rpartition("/")[0] for name in self.chosen}) if self.chosen else "/"
+        pictures, files, faults, recased = array("q"), array("q"), dict[int, DataError](), bytearray()
+
+        def names() -> Iterator[str]:
+            for number, (stem, recased_in_list) in enumerate(self.chosen.items()):
+                found, written = None, stem
+                try:
+                    place = self.pictures.place(stem)
+                    if (key := self.files.stem_of(stem, self.pictures)) is not None:
+                        found, written = self.files.place(key), key
+                except DataError as error:
+                    faults[number], place = error, 0
+                pictures.append(place)
+                files.append(-1 if found is None or not len(read) else found)
+                recased.append(number not in faults and (recased_in_list or written != stem))
+                # Folders that all of them lie in are no part of their names.
+                yield stem[len(common) :].removeprefix("/") if len(common) > 1 else stem
+
+        packed, places = Names(names()), np.array(pictures, np.int64)
+        taken, rows = self.pictures.paths.take(places), np.array(files, np.int64)
+        without = np.flatnonzero(rows < 0)
+        rows[without] = len(read) + np.arange(len(without))
+        said = Annotations.joined(read, Annotations.nothing(taken.take(without))).take(rows)
+        errors = dict(said.errors)
+        if missing is not None:
+            errors |= {number: missing(taken[number]) for number in without.tolist()}
+        errors |= faults
+        return Entries(packed, taken, replace(said, errors=errors), np.frombuffer(recased, bool), faults=faults)
+
+    @cached_property
+    def _paired(self) -> np.ndarray:
+        """Tell which of the files have a picture, bool [n]."""
+        keys = self.files.keys
+        return np.fromiter((self.pictures.stem_of(key, self.files) is not None for key in keys), bool, len(keys))
+
+    def class_names(self, read: Annotations, listed: Path, where: object) -> tuple[str, ...]:
         """Give the lines of the file `listed`, or else all names in annotations of pictures that are there, sorted."""
         if listed.is_file():
             return read_class_names(listed)
         # What is left over of pictures that are gone must not add classes.
-        used = [said for path, said in read.items() if self.pictures.stem_of(self.files.key(path), self.files)]
-        names = sorted({name for said in used if isinstance(said, Annotation) for name in said.names})
-        if not names and not any(isinstance(said, DataError) for said in used):
+        used = np.flatnonzero(self._paired)
+        names = read.names_used(used)
+        if not names and not any(self._paired[row] for row in read.errors):
             raise DataError(
                 f"no annotation in {where} names an object of a picture, so there are no classes: "
                 f"write them into {listed}, one a line, or annotate objects"
@@ -81,10 +109,12 @@ class Pairing:
 
     def orphans(self, where: object) -> tuple[tuple[str, str], ...]:
         """Give the faults (name, sentence) of files without a picture, and of broken links, where all are taken."""
-        lonely = (path for path in self.files.paths if self.pictures.stem_of(self.files.key(path), self.files) is None)
+        if not self.whole:
+            return ()
+        lonely = (self.files.paths[number] for number in np.flatnonzero(~self._paired).tolist())
         text = "annotation {} has no picture of the same name in {}: add the picture, or remove the file"
         found = tuple((path.name, text.format(path, where)) for path in lonely)
-        return (*found, *_broken_links(self.pictures.paths)) if self.whole else ()
+        return (*found, *_broken_links(self.pictures.paths))
 
 
 def not_annotated(ending: str, place: Path | None = None) -> Callable[[Path], DataError]:
@@ -105,36 +135,36 @@ def find_pairs(tree: Tree, files: Sequence[Path], pictures: Sequence[Path] | Non
     `labels` alone: `images/train` and `labels/train`, or `train/images` and `train/labels`. Where no folder fits so,
     the stem alone decides.
     """
+    files = Paths.of(files)
     if pictures is None:
         candidates = tree.pictures()
-        holding, among = {dirname(path) for path in files}, {dirname(path) for path in candidates}
-        places = {folder for folder in among if folder in holding or _place(folder, tree.root).role != "partner"}
-        pictures = [path for path in candidates if dirname(path) in places]
-    folders = {dirname(path) for path in (*pictures, *files)}
-    contexts = {folder: _context(_place(folder, tree.root).folder) for folder in folders}
-
-    def name_of(path: Path) -> str:
-        return "/".join((*contexts[dirname(path)], composed(path.stem)))
-
-    found = Files(pictures, name_of), Files(files, name_of)
-    if not _shared(*found) and len({path.stem for path in pictures}) == len(pictures):
+        holding = set(_folders(files))
+        read = np.array(
+            [one in holding or _place(one, tree.root).role != "partner" for one in map(_plain, candidates.folders)],
+            bool,
+        )
+        pictures = candidates if read.all() else candidates.take(np.flatnonzero(read[candidates.where]))
+    pictures = Paths.of(pictures)
+    contexts = {one: _context(_place(one, tree.root).folder) for one in (*_folders(pictures), *_folders(files))}
+    found = Files(pictures, contexts), Files(files, contexts)
+    if not found[0].shares_with(found[1]) and len(set(pictures.stems())) == len(pictures):
         found = Files(pictures), Files(files)
     split_of_folder = {folder: split_of(context) for folder, context in contexts.items()}
-    split_in = {found[0].key(path): split_of_folder[dirname(path)] for path in pictures}
-    splits = tuple(sorted(set(split_in.values()) - {""}))
+    splits = tuple(sorted({split_of_folder[folder] for folder in _folders(pictures)} - {""}))
     notes = passed_over(tree.files(*unread_endings()), tree.root)
     if not tree.split:
         return Pairing(*found, dict.fromkeys(found[0].stems, False), splits, notes=notes)
-    parts = {found[0].key(path): contexts[dirname(path)] for path in pictures}
     wanted = tree.split.casefold()
-    part = [
-        name
-        for name in found[0].stems
-        if same_split(split_in[name], tree.split) or wanted in (word.casefold() for word in parts[name])
+    named = [
+        same_split(split_of_folder.get(folder, ""), tree.split)
+        or wanted in (word.casefold() for word in contexts.get(folder, ()))
+        for folder in map(_plain, pictures.folders)
     ]
+    in_part = {key: named[place] for key, place in zip(found[0].keys, pictures.where.tolist())}
+    part = [name for name in found[0].stems if in_part[name]]
     if part:
-        taken = set(part)
-        faults = _broken_links(path for path in pictures if found[0].key(path) in taken)
+        own = [place for place, key in enumerate(found[0].keys) if in_part[key]]
+        faults = _broken_links(pictures.take(np.array(own, np.int64)))
         return Pairing(*found, dict.fromkeys(part, False), splits, faults, notes, whole=False)
     lists = [path for path in tree.files(".txt") if path.stem == tree.split]
     if not lists:
@@ -165,18 +195,30 @@ def meaning(pictures: Files) -> Callable[[str], str | None]:
     return meant
 
 
-def _broken_links(pictures: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    folders = dict.fromkeys(path.parent for path in pictures)
-    return tuple(fault for folder in folders for fault in broken_links(folder))
+def _broken_links(pictures: Paths) -> tuple[tuple[str, str], ...]:
+    return tuple(fault for folder in folders_in_order(pictures) for fault in broken_links(folder))
+
+
+def folders_in_order(paths: Paths) -> list[Path]:
+    """Give the folders of files in the order of the first of each."""
+    _, first = np.unique(paths.where, return_index=True)
+    folders = [Path(paths.folders[int(paths.where[place])]) for place in np.sort(first).tolist()]
+    return list(dict.fromkeys(folders))
+
+
+def _folders(paths: Paths) -> list[str]:
+    """Give the folders of files, each once."""
+    return list(map(str, paths.parents()))
+
+
+def _plain(folder: str) -> str:
+    """Write a folder as `_folders` does."""
+    return str(Path(folder))
 
 
 def _written(name: str, entry: str) -> bool:
     last = name.rpartition("/")[2]
     return last in (stem_of(composed(entry)), composed(entry).replace("\\", "/").rpartition("/")[2])
-
-
-def _shared(pictures: Files, files: Files) -> int:
-    return len({folded(stem) for stem in pictures.stems} & {folded(stem) for stem in files.stems})
 
 
 def _place(folder: str, root: Path) -> Place:

@@ -9,13 +9,16 @@ from ....errors import DataError
 from ...example import Source
 from ...images import picture_files
 from ...listing import no_pictures, passed_over_in
-from ..annotations import Files
+from ...paths import Paths, entries
 from ..folder import folder_of, no_split, path_and_split
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from ..lists import read_list, stem_of
-from .annotated import AnnotatedSource, Annotation, read_all
+from .annotated import AnnotatedSource
+from .annotation import NONE
+from .files import Files
 from .opening import open_reading
 from .pairing import Pairing, find_pairs, not_annotated
+from .reading import read_all
 from .voc_xml import read_annotation
 
 IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", Path("ImageSets", "Main")
@@ -107,12 +110,12 @@ def _source(
 ) -> AnnotatedSource:
     if needs != "boxes":
         return AnnotatedSource(
-            name, found.entries({}, missing), (), with_boxes=False, faults=found.faults, notes=found.notes
+            name, found.entries(NONE, None), (), with_boxes=False, faults=found.faults, notes=found.notes
         )
     # All of them, whatever the split: only together they tell the classes.
-    read = read_all(found.files.paths, read_annotation, name)
+    read = read_all(found.files.paths, read_annotation, name, "voc")
     notes = list(found.notes)
-    if any(isinstance(said, Annotation) and (said.boxes[:, :2] == 0).any() for said in read.values()):
+    if (read.boxes.values[:, :2] == 0).any():
         notes.append("some boxes begin at pixel 0 where VOC counts from 1: they may be one pixel off")
     if found.whole and found.splits:
         notes.append(f"these are all pictures; the splits are {', '.join(found.splits)}")
@@ -127,8 +130,8 @@ def _source(
     )
 
 
-def _xml_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".xml" and not path.name.startswith("."))
+def _xml_files(folder: Path) -> Paths:
+    return Paths.within(folder, sorted(entry.name for entry in entries(folder, [".xml"])))
 
 
 def _names(entry: str) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ....errors import DataError
 from ....text import composed, read_text
-from .annotated import Annotation
+from .annotation import Annotation
 
 
 def parse_xml(path: Path) -> Element:

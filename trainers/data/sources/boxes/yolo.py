@@ -1,10 +1,9 @@
 """Boxes in text files as YOLO has them: `yolo:PATH[:SPLIT]`."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from os.path import dirname
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,15 @@ import numpy as np
 from ....errors import DataError
 from ....text import counted, read_text
 from ...example import Source
+from ...paths import Paths
 from ..folder import path_and_split
 from ..layouts.base import DECLARED, SIMILAR, Asked, Reading, Tree
 from ..layouts.names import same_split
-from .annotated import AnnotatedSource, Annotation, nothing_written, read_all
+from .annotated import AnnotatedSource
+from .annotation import NONE, Annotation
 from .opening import open_reading
-from .pairing import Pairing, find_pairs
+from .pairing import Pairing, find_pairs, folders_in_order
+from .reading import read_all
 from .yolo_yaml import YoloSet, read_yolo_set
 
 BEYOND = 0.02
@@ -49,7 +51,7 @@ def _at_yaml(rest: str) -> tuple[Path, str]:
 
 def yolo_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     """Find data.yaml, or pictures and text files of boxes in other folders or in one."""
-    files = [path for path in tree.files(".txt") if not _NO_LABELS.match(path.name)]
+    files = _labels_among(tree.files(".txt"))
     declared = tree.files(".yaml", ".yml")
     if not declared and not any(map(_is_label, files[:20])):
         return
@@ -70,6 +72,12 @@ def yolo_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
     yield Reading(says, len(found.chosen), sure, partial(_open, asked, tree, found, said), splits, written)
 
 
+def _labels_among(files: Paths) -> Paths:
+    """Leave out text files that are called as lists and notes are."""
+    labels = [number for number, name in enumerate(files.names) if not _NO_LABELS.match(name)]
+    return files if len(labels) == len(files) else files.take(np.array(labels, np.int64))
+
+
 def _is_label(path: Path) -> bool:
     """Tell by its first line whether a text file says boxes; an empty one may."""
     with path.open("rb") as file:
@@ -83,18 +91,26 @@ def _of_yaml(tree: Tree, said: YoloSet) -> Pairing | None:
     chosen = [part for part in parts if not tree.split or same_split(part, tree.split)]
     if not chosen:
         return None
-    pictures = [path for part in chosen for place in parts[part] for path in _pictures_at(place)]
-    folders = dict.fromkeys(dirname(path) for path in pictures)
-    places = dict.fromkeys(place for folder in folders for place in _label_places(Path(folder)) if place.is_dir())
-    texts = (path for place in places for path in Tree(place).files(".txt", folder=""))
-    files = [path for path in texts if not _NO_LABELS.match(path.name)]
-    found = find_pairs(Tree(tree.root), files, list(dict.fromkeys(pictures)))
+    pictures = _each_once([_pictures_at(place) for part in chosen for place in parts[part]])
+    folders = folders_in_order(pictures)
+    places = dict.fromkeys(place for folder in folders for place in _label_places(folder) if place.is_dir())
+    texts = Paths.joined([Tree(place).files(".txt", folder="") for place in places])
+    found = find_pairs(Tree(tree.root), _labels_among(texts), pictures)
     # A list chooses from the pictures of a folder, in which others' text files lie, too.
     listed = any(place.is_file() for part in chosen for place in parts[part])
     return None if found is None else replace(found, whole=not listed)
 
 
-def _pictures_at(place: Path) -> Sequence[Path]:
+def _each_once(parts: list[Paths]) -> Paths:
+    """Put pictures behind others, without those that are there already."""
+    joined = Paths.joined(parts)
+    first: dict[str, int] = {}
+    for number, text in enumerate(joined.texts() if len(parts) > 1 else ()):
+        first.setdefault(text, number)
+    return joined.take(np.array(list(first.values()), np.int64)) if first else joined
+
+
+def _pictures_at(place: Path) -> Paths:
     """List the pictures below a folder, or those that a list names."""
     if place.is_dir():
         return Tree(place).pictures()
@@ -107,7 +123,7 @@ def _pictures_at(place: Path) -> Sequence[Path]:
         if picture is None:
             raise DataError(f"{place} names {line}, and there is no such picture: correct the list")
         found.append(picture)
-    return found
+    return Paths.of(dict.fromkeys(found))
 
 
 def _label_places(folder: Path) -> list[Path]:
@@ -123,19 +139,20 @@ def _label_places(folder: Path) -> list[Path]:
 
 def _open(asked: Asked, tree: Tree, found: Pairing, said: YoloSet) -> AnnotatedSource:
     if asked.needs != "boxes":
-        entries = found.entries({}, nothing_written)
-        return AnnotatedSource(asked.name, entries, (), with_boxes=False, faults=found.faults, notes=found.notes)
+        return AnnotatedSource(
+            asked.name, found.entries(NONE, None), (), with_boxes=False, faults=found.faults, notes=found.notes
+        )
     if not found.pairs:
         raise DataError(
             f"none of the {counted(len(found.chosen), 'picture')} in {tree.root} has a text file of its boxes, "
             "expected labels/ beside images/: add them"
         )
-    read = read_all(found.files.paths, partial(read_rows, said=said), asked.name)
+    meant = [said.names, said.keypoints]
+    read = read_all(found.files.paths, partial(read_rows, said=said), asked.name, "yolo", meant)
     names = list(said.names.values())
     notes = list(found.notes)
     if not names:
-        numbers = {int(name) for entry in read.values() if isinstance(entry, Annotation) for name in entry.names}
-        names = [str(number) for number in range(max(numbers, default=-1) + 1)]
+        names = [str(number) for number in range(max(map(int, read.names_used()), default=-1) + 1)]
         notes.append(f"nothing names the classes, they are called by their numbers: write {tree.root}/classes.txt")
     without = len(found.chosen) - found.pairs
     if without:
@@ -143,7 +160,7 @@ def _open(asked: Asked, tree: Tree, found: Pairing, said: YoloSet) -> AnnotatedS
         notes.append(f"{share} no text file and so no objects, as YOLO has it")
     faults = (*found.faults, *found.orphans("the folders of the pictures"))
     return AnnotatedSource(
-        asked.name, found.entries(read, nothing_written), names, faults=faults, notes=notes, listed=said.file
+        asked.name, found.entries(read, None), names, faults=faults, notes=notes, listed=said.file, read_by=meant
     )
 
 

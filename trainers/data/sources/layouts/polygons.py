@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ....errors import DataError
 from ...classes import MOST_CLASSES, read_class_names
+from ...paths import Paths
 from ...pixel_files.colours import IGNORED_NAMES
 from ...pixel_files.outlines import WITHIN, LabelmeReader, labelme_shapes, shape_label
 from ..boxes.labelme import is_labelme
 from ..boxes.pairing import Pairing, find_pairs
 from ..folder import FolderSource
-from ..grouped import by_key
 from .base import DECLARED, Asked, Reading, Tree
 
 _LISTS = ("classes.txt", "labels.txt", "class_names.txt")
@@ -29,19 +29,18 @@ def labelme_map_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
 
 
 def _open(tree: Tree, asked: Asked, found: Pairing) -> FolderSource:
-    images = by_key(found.pictures.paths, found.pictures.key)
-    partners = by_key(found.files.paths, found.files.key)
-    chosen = {name: images[name] for name in found.chosen}
-    others = {name: paths for name, paths in partners.items() if found.whole or name in chosen}
+    stems = found.files.stems
+    images = found.pictures.grouped(found.chosen)
+    others = found.files.grouped(stems if found.whole else [stem for stem in stems if stem in found.chosen])
     names = _class_names(tree.root, found.files.paths)
     source = FolderSource(
-        asked.name, chosen, others, "labels", LabelmeReader(names), class_names=names, wanted="*.json"
+        asked.name, images, others, "labels", LabelmeReader(names), class_names=names, wanted="*.json"
     )
     source.ignores = True
     return source
 
 
-def _class_names(root: Path, files: list[Path]) -> tuple[str, ...]:
+def _class_names(root: Path, files: Paths) -> tuple[str, ...]:
     """Give the background and the names of a list, or else the labels of all files, sorted, whatever the part."""
     listed = next((root / name for name in _LISTS if (root / name).is_file()), None)
     if listed is not None:
