@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..trainers.errors import MetricfitError, Terminated, UsageError, first_line
-from ..trainers.machine import held_back_stderr, hold_back_tensorflow, showing_all
+from ..trainers.machine import (
+    LEAST_ADDRESS_SPACE,
+    check_address_space,
+    held_back_stderr,
+    hold_back_tensorflow,
+    showing_all,
+)
 from ..trainers.stopping import unwinding_when_asked_to_end
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import RunConfig
@@ -110,8 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = [argument for argument in own if argument != "--debug"] + behind
     # TensorFlow reads this when it is imported, in child processes, too: it takes a machine without a GPU for an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if not debug:
-        hold_back_tensorflow()
+    hold_back_tensorflow()
     # Whatever the environment or keras.json names: everything here is made of TensorFlow.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
@@ -166,6 +171,7 @@ def _dispatch(arguments: list[str]) -> int:
     name, rest = _find_verb(arguments)
     options = _read_options(name, VERBS[name].options, rest)
     _set_up_logging(getattr(options, "quiet", False))
+    check_address_space(LEAST_ADDRESS_SPACE, "this program")
     with held_back_stderr():
         run = handler(options)
     return run(options)

@@ -1001,6 +1001,7 @@ MUTANTS: list[Mutant] = [
         ("                path.unlink()", "                pass"),
     ),
     *of("app/launch/workers.py", "tests/app/launch/test_launch.py", ("self.end(signal.SIGKILL, 0.0)", "pass")),
+    *of("trainers/machine.py", "tests/trainers/test_machine.py", ("and allowed < least", "and allowed > least")),
     *of(
         "app/prediction/journal.py",
         "tests/app/prediction/test_resume.py",

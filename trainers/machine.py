@@ -14,7 +14,16 @@ from pathlib import Path
 
 from .errors import MetricfitError
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
 _LEVEL, _SHOW_ALL = "TF_CPP_MIN_LOG_LEVEL", "0"
+
+LEAST_ADDRESS_SPACE = 768 << 20
+"""Bytes that NumPy, OpenCV and LiteRT fill with one small model."""
+_OF_TENSORFLOW = 2048 << 20  # that TensorFlow fills once it has computed something
 
 
 @contextlib.contextmanager
@@ -48,6 +57,20 @@ def memory() -> int:
     return min(limits, default=8 * 2**30)
 
 
+def check_address_space(least: int, of: str) -> None:
+    """Refuse to load libraries into fewer bytes of address space than they fill: they end the process without a word.
+
+    Raises:
+        MetricfitError: the limit that `ulimit -v` has set is below `least`; it says that this is the need `of` what.
+    """
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0] if resource is not None else -1
+    if resource is not None and allowed != resource.RLIM_INFINITY and allowed < least:
+        raise MetricfitError(
+            f"{of} needs {least >> 20} MiB of address space at the least, 'ulimit -v' allows this process "
+            f"{allowed >> 20}: raise that limit"
+        )
+
+
 @contextlib.contextmanager
 def held_back_stderr() -> Iterator[None]:
     """Hold back what TensorFlow's libraries print to stderr about the machine; an unexpected error lets it out.
@@ -74,7 +97,10 @@ def held_back_stderr() -> Iterator[None]:
 
 
 def hold_back_tensorflow() -> None:
-    """Hold back what TensorFlow prints when it is imported and looks for devices, whoever imports it from now on."""
+    """Hold back what TensorFlow prints when it is imported and looks for devices, whoever imports it from now on.
+
+    Where it would find no room, its import raises a MetricfitError.
+    """
     if "tensorflow" not in sys.modules and not any(isinstance(finder, _QuietTensorFlow) for finder in sys.meta_path):
         sys.meta_path.insert(0, _QuietTensorFlow())
 
@@ -87,6 +113,7 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != "tensorflow":
             return None
+        check_address_space(_OF_TENSORFLOW, "TensorFlow")
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:

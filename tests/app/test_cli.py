@@ -257,6 +257,17 @@ def test_debug_lets_the_libraries_speak(monkeypatch, capfd):
     assert levels == ["3", "0", "3"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
+def test_a_limit_of_memory_in_which_libraries_end_without_a_word_is_said():
+    script = 'ulimit -v 409600; "$0" -m metricfit losses'
+    done = subprocess.run(["sh", "-c", script, sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert (
+        "this program needs 768 MiB of address space at the least, 'ulimit -v' allows this process 400" in done.stderr
+    )
+
+
 @pytest.mark.parametrize("quiet", [True, False])
 def test_a_quiet_training_says_no_more_than_warnings_and_results_while_its_log_has_all(quiet, tmp_path, capsys):
     cli._set_up_logging(quiet)

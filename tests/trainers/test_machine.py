@@ -8,8 +8,9 @@ import types
 
 import pytest
 
-from metricfit.trainers.errors import UsageError
-from metricfit.trainers.machine import cores, held_back_stderr, hold_back_tensorflow
+from metricfit.trainers import machine
+from metricfit.trainers.errors import MetricfitError, UsageError
+from metricfit.trainers.machine import check_address_space, cores, held_back_stderr, hold_back_tensorflow
 
 
 def test_there_is_a_core():
@@ -104,3 +105,18 @@ def test_tensorflow_is_quiet_whoever_imports_it(tmp_path, capfd, monkeypatch):
     assert capfd.readouterr().err == "after"
     hold_back_tensorflow()
     assert len(sys.meta_path) == before, "it is there already"
+
+
+@pytest.mark.skipif(machine.resource is None, reason="there are no such limits")
+def test_too_little_address_space_is_said_before_libraries_fill_it(tmp_path, monkeypatch):
+    check_address_space(1 << 62, "everything")  # no limit is none
+    (tmp_path / "tensorflow.py").write_text("raise AssertionError\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path[:])
+    monkeypatch.setattr(machine.resource, "getrlimit", lambda kind: (400 << 20, -1))
+    check_address_space(400 << 20, "this")
+    hold_back_tensorflow()
+    for _ in range(2):
+        with pytest.raises(MetricfitError, match=r"TensorFlow needs 2048 MiB .* allows this process 400: raise that"):
+            importlib.import_module("tensorflow")
