@@ -23,7 +23,7 @@ def write_stages(
     # An `image` of any number type reaches the body as float32; the weights are written once, which is much faster.
     given = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
 
-    @tf.function(input_signature=given)
+    @tf.function(input_signature=given, autograph=False)
     def with_variables(*tensors: tf.Tensor) -> Tensors:
         named = dict(zip(specs, tensors))
         return stages.body(**{name: tf.cast(one, tf.float32) if name == IMAGE else one for name, one in named.items()})
@@ -33,7 +33,7 @@ def write_stages(
     frozen = convert_variables_to_constants_v2(concrete)
 
     def signature(tail: Callable[..., Tensors] | None) -> Any:
-        @tf.function(input_signature=given)
+        @tf.function(input_signature=given, autograph=False)
         def constant(*tensors: tf.Tensor) -> Tensors:
             # Frozen functions give a list in the order of the sorted names.
             found = dict(zip(sorted(outputs), frozen(*tensors)))

@@ -26,7 +26,7 @@ class KerasRunner(Runner):
         stages = task.stages(model)
 
         def function(signature: str) -> Callable[[np.ndarray], Tensors]:
-            @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+            @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)
             def run(image: tf.Tensor) -> Tensors:
                 return stages.serve(tf.cast(image, tf.float32), signature)
 

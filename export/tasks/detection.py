@@ -145,7 +145,7 @@ class DetectionExport(ExportTask):
 
         heads = self.stages(model).body
 
-        @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)])
+        @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)], autograph=False)
         def all_boxes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             found = heads(tf.cast(images, tf.float32))
             return decode_boxes(found["deltas"], model.anchors, model.size), tf.sigmoid(found["logits"])

@@ -38,10 +38,10 @@ def traced_once(function: Callable[[tf.Tensor], Any], side: int) -> Callable[[tf
     """Compile what takes pictures uint8 [B, side, side, 3], for any B at once.
 
     A last batch of fewer pictures is then no reason to trace again. TensorFlow, which takes the functions of several
-    models for one, would warn of each.
+    models for one, would warn of each. Converting Python's control flow costs time, and Keras does without as well.
     """
     pictures = tf.TensorSpec((None, side, side, 3), tf.uint8)
-    return tf.function(function, input_signature=[pictures]).get_concrete_function()
+    return tf.function(function, input_signature=[pictures], autograph=False).get_concrete_function()
 
 
 AnyModel = keras.Model | Predictor

@@ -36,7 +36,9 @@ class RankingWatch(keras.callbacks.Callback):
     def set_model(self, model: keras.Model) -> None:
         """Take the model to examine, which is compiled once for all epochs."""
         super().set_model(model)
-        self._examine = model.examine if model.run_eagerly else tf.function(model.examine, reduce_retracing=True)
+        self._examine = (
+            model.examine if model.run_eagerly else tf.function(model.examine, reduce_retracing=True, autograph=False)
+        )
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the writer."""
