@@ -33,9 +33,12 @@ def main() -> int:
     importlib.import_module("keras_cv")
 
     logging.getLogger("metricfit").setLevel(logging.CRITICAL)
+    chosen = options.format.split(",") if options.format else list(OPENED)
+    if unknown := set(chosen) - OPENED.keys():
+        parser.error(f"unknown format {', '.join(sorted(unknown))}: choose from {', '.join(OPENED)}")
     tried = failed = 0
     # Those that are tried apart are made in the processes that try them: TensorFlow has not run where it is forked.
-    for kind in options.format.split(",") if options.format else OPENED:
+    for kind in chosen:
         for number in range(COUNTS.get(kind, 1)):
             began = time.monotonic()
             corpus = options.corpus.absolute() / f"{kind}-{number}"
