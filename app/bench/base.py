@@ -103,7 +103,7 @@ def ratio_rows(
 def value_and_gradients(function: Callable, *, compiled: bool) -> Callable:
     """Make of a loss the function of lists of tensors (fixed, watched) -> its sum and the gradients of the watched."""
 
-    @tf.function(jit_compile=compiled)
+    @tf.function(jit_compile=compiled, autograph=False)
     def step(fixed: list[tf.Tensor], watched: list[tf.Tensor]) -> tuple[tf.Tensor, Any]:
         with tf.GradientTape() as tape:
             tape.watch(watched)

@@ -55,5 +55,5 @@ def test_a_training_step_is_one_program_of_the_device(name, tiny, small_config, 
     task.compile_model(model, config, build_optimizer(config, 10), source)
     build_metrics(model, batches)
     GuardedStep(model)
-    step = Program(tf.function(model.train_step, jit_compile=True), (next(iter(batches)),))
+    step = Program(tf.function(model.train_step, jit_compile=True, autograph=False), (next(iter(batches)),))
     assert faults(step.text("hlo"), float64=False) == []
