@@ -100,7 +100,7 @@ MUTANTS: list[Mutant] = [
         "losses/pixelwise/ohem.py",
         "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch "
         "tests/losses/test_ranking.py::test_hard_negatives_at_plus_and_minus_zero_are_equally_hard",
-        ("tf.where(keys > threshold, 1.0", "tf.where(keys >= threshold, 1.0"),
+        ("above, level = keys > threshold", "above, level = keys >= threshold"),
         ("tf.where(scores == 0, 0, tf.bitcast(scores, tf.int32))", "tf.bitcast(scores, tf.int32)"),
     ),
     *of(
@@ -427,12 +427,12 @@ MUTANTS: list[Mutant] = [
         ("self._sums[self.images % self._batch_size]", "self._sums[(self.images - 1) % self._batch_size]"),
     ),
     *of(
-        "trainers/metrics/average_precision.py",
+        "trainers/metrics/ranking/average_precision.py",
         "tests/trainers/metrics/test_merge.py",
         ("self._next = max(self._next, other._next)", "self._next += 0"),
     ),
     *of(
-        "trainers/metrics/matching.py",
+        "trainers/metrics/ranking/matching.py",
         "tests/trainers/metrics/test_merge.py",
         ("key=lambda row: row[0]", "key=lambda row: 0"),
     ),
@@ -652,9 +652,32 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/training/callbacks/position.py",
         "tests/trainers/training/test_checkpoint.py",
-        ("        part.assign(value)", "        pass"),
         ("self.model.stop_training = False", "pass"),
         ("if batch + 1 < self.steps and not self.left():", "if False:"),
+    ),
+    *of(
+        "trainers/training/devices/metric_states.py",
+        "tests/trainers/training/test_checkpoint.py tests/trainers/training/devices/test_metric_states.py",
+        ("        part.assign(value)", "        pass"),
+        ("    rest = (total - (count - 1) * share).astype(total.dtype)", "    rest = total"),
+        ("each[exchange.worker * devices :][:devices]", "each[:devices]"),
+    ),
+    *of(
+        "trainers/tasks/definition.py",
+        "tests/trainers/judge/test_spread.py",
+        ("min(BLOCKS if errors else exchange.workers, len(source))", "BLOCKS if errors else exchange.workers"),
+    ),
+    *of(
+        "trainers/training/devices/waiting.py",
+        "tests/trainers/training/devices/test_waiting.py",
+        ("        self._end = math.inf\n", "        pass\n"),
+        ("if time.monotonic() > self._end:", "if False:"),
+    ),
+    *of(
+        "trainers/metrics/keras/maps.py",
+        "tests/trainers/metrics/keras/test_targets.py",
+        ("variable + total + blank", "variable + total"),
+        ("tf.reduce_any(nan, axis=(1, 2)) & (weight > 0)", "tf.reduce_any(nan, axis=(1, 2))"),
     ),
     *of(
         "trainers/training/callbacks/checkpoint.py",
@@ -1205,7 +1228,7 @@ MUTANTS: list[Mutant] = [
         ("self._head += following._head[: size - 1 - self.images]", "pass"),
     ),
     *of(
-        "trainers/metrics/average_precision.py",
+        "trainers/metrics/ranking/average_precision.py",
         "tests/trainers/judge/test_merge.py",
         ("sorted(self._seen, key=lambda picture: picture[0])", "self._seen"),
     ),
@@ -1232,7 +1255,8 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/training/devices/test_meeting.py",
         ("if len(set(addresses)) < len(addresses):", "if False:"),
         ("settings.get(name) != theirs.get(name)", "False"),
-        ('or said.get("worker") not in _missing(cluster, there)', ""),
+        ('or said.get("worker") not in range(1, len(cluster.addresses))', ""),
+        ("        return not connection.recv(1)\n", "        return False\n"),
     ),
     *of(
         "trainers/training/faults/guarded_step.py",

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ...trainers.training.callbacks.position import build_metrics
+from ...trainers.training.devices.metric_states import build_metrics
 from ...trainers.training.faults.guarded_step import GuardedStep
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions

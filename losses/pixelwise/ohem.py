@@ -52,16 +52,19 @@ def _share_of_hardest(scores: Tensor, is_negative: Tensor, wanted: Tensor, repli
     # float32 bits in an order of int32; below every number where an entry is no negative
     keys = tf.where(bits >= 0, bits, tf.bitwise.bitwise_xor(bits, 0x7FFFFFFF))
     keys = tf.where(is_negative, keys, tf.int32.min)
-    threshold, left, among = (_threshold_by_bits if replicas.joined == 1 else _threshold_by_digits)(
-        keys, is_negative, wanted, replicas
-    )
-    level = is_negative & (keys == threshold)
+    if replicas.joined == 1:
+        threshold = _threshold_by_bits(keys, wanted)
+    else:
+        threshold, left, among = _threshold_by_digits(keys, is_negative, wanted, replicas)
+    above, level = keys > threshold, is_negative & (keys == threshold)
+    if replicas.joined == 1:
+        left, among = wanted - _count(above), _count(level)
     remaining = tf.math.divide_no_nan(tf.cast(left, tf.float32), tf.cast(among, tf.float32))
-    return tf.where(keys > threshold, 1.0, tf.where(level, tf.minimum(remaining, 1), 0))
+    return tf.where(above, 1.0, tf.where(level, tf.minimum(remaining, 1), 0))
 
 
-def _threshold_by_bits(keys: Tensor, is_negative: Tensor, wanted: Tensor, _: Replicas) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the highest key that leaves enough negatives, how many of it are wanted, and how many there are."""
+def _threshold_by_bits(keys: Tensor, wanted: Tensor) -> Tensor:
+    """Return the highest key that leaves enough negatives."""
 
     def try_bit(bit: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
         higher = tf.bitwise.bitwise_or(threshold, tf.bitwise.left_shift(1, bit))
@@ -69,14 +72,16 @@ def _threshold_by_bits(keys: Tensor, is_negative: Tensor, wanted: Tensor, _: Rep
 
     # bit by bit from the sign down: no sort, fixed shapes
     sign = tf.where(_count(keys >= 0) >= wanted, 0, tf.int32.min)
-    _, threshold = tf.while_loop(lambda bit, _: bit >= 0, try_bit, (30, sign))
-    return threshold, wanted - _count(keys > threshold), _count(is_negative & (keys == threshold))
+    return tf.while_loop(lambda bit, _: bit >= 0, try_bit, (30, sign))[1]
 
 
 def _threshold_by_digits(
     keys: Tensor, is_negative: Tensor, wanted: Tensor, replicas: Replicas
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `_threshold_by_bits` does, of the negatives of all replicas: by digits, in three messages."""
+    """Return the highest key that leaves enough of the negatives of all replicas, in three messages, digit by digit.
+
+    Also how many negatives of that key are wanted, and how many there are.
+    """
     unsigned = tf.bitcast(tf.bitwise.bitwise_xor(keys, tf.int32.min), tf.uint32)
     within, found, left, counts = is_negative, tf.constant(0, tf.uint32), tf.cast(wanted, tf.int64), None
     for shift, bits in _DIGITS:

@@ -34,7 +34,7 @@ from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.subset import split_for_selection
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.judge.boxes import BoxJudge
-from metricfit.trainers.metrics.matching import Found
+from metricfit.trainers.metrics.ranking.matching import Found
 from metricfit.trainers.metrics.resampling import draws
 from metricfit.trainers.models.detector.detect import decode_boxes
 from metricfit.trainers.tasks import get_task as get_trained_task

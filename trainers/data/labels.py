@@ -180,7 +180,12 @@ def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
     except DataError as error:
         if not replacing:
             raise
-        raise DataError(
-            f"{first_line(error)}; what stands in for a picture does not have its classes, which --equibatch and "
-            "--class-weights count: put back what it was"
-        ) from error
+        raise irreplaceable(first_line(error)) from error
+
+
+def irreplaceable(fault: str) -> DataError:
+    """Say, after why a picture cannot be used any more, that no other one can take its place."""
+    return DataError(
+        f"{fault}; what stands in for a picture does not have its classes, which --equibatch and --class-weights "
+        "count: put back what it was"
+    )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..colours import class_colours
-from ..metrics.matching import Found, Truth
+from ..metrics.ranking.matching import Found, Truth
 from .panels import Look, Picture, panel_grid
 from .style import shortened
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..metrics.average_precision import RECALLS, CocoResult
 from ..metrics.catalogue import CATALOGUE
+from ..metrics.ranking.average_precision import RECALLS, CocoResult
 from .style import COLOURS, DASH_DOTTED, DASHED, HEADING, LEGEND, bare, new_figure, shortened
 
 

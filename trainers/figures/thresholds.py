@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from ..metrics.catalogue import metrics_of
 from ..metrics.f_measure import FMeasureResult
 from ..metrics.histogram import THRESHOLDS
-from ..metrics.lrp import LRPResult
+from ..metrics.ranking.lrp import LRPResult
 from .style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, new_figure
 
 NEAR_ZERO = 0.03  # below this best threshold a linear axis would show nothing

@@ -12,10 +12,10 @@ from ..errors import UsageError
 from ..figures.boxes import boxes_figure
 from ..figures.precision_recall import precision_recall_figure
 from ..figures.thresholds import confidence_figure
-from ..metrics.average_precision import CocoAP, CocoResult, resampled_ap
-from ..metrics.correlation import CorrelationBounds, correlation_bounds, rank_correlation
-from ..metrics.lrp import LRP, LRPResult
-from ..metrics.matching import Found, Truth
+from ..metrics.ranking.average_precision import CocoAP, CocoResult, resampled_ap
+from ..metrics.ranking.correlation import CorrelationBounds, correlation_bounds, rank_correlation
+from ..metrics.ranking.lrp import LRP, LRPResult
+from ..metrics.ranking.matching import Found, Truth
 from .base import Judge, Report, Thresholds, known
 
 LEAST_AP50 = 0.02

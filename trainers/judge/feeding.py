@@ -9,7 +9,7 @@ from ..data.batches import pipeline
 from ..data.example import Example, Source
 from ..data.targets.base import Target
 from ..errors import DataError
-from ..metrics.matching import Found
+from ..metrics.ranking.matching import Found
 from .base import Judge
 from .views import PLAIN, Views, averaged_scores
 

@@ -1,7 +1,6 @@
 """What a task is: its target, judge, models and losses; and how all tasks open their data and are evaluated."""
 
 import functools
-import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,29 +14,25 @@ import tensorflow as tf
 from ... import losses
 from ..data.batches import pipeline
 from ..data.batches.order import Sampler
-from ..data.batches.service import check_service
 from ..data.batches.share import WHOLE, Share
-from ..data.classes import with_class_names
 from ..data.example import Example, Source
 from ..data.pixel_files.coding import FileCoding
 from ..data.scan.scanner import checked_source
-from ..data.shared import shared_examples
-from ..data.steady import Steady, stand_ins
-from ..data.subset import Subset, split_for_selection
+from ..data.steady import stand_ins
+from ..data.subset import Subset
 from ..data.targets.base import Target
 from ..judge.base import Judge, Report, evenly_spread
 from ..judge.feeding import found_in
 from ..judge.spread import BLOCKS, FEW, judged_block, judged_in_blocks, of_blocks
 from ..judge.views import PLAIN, Views
 from ..models.registry import MODELS, check_settings
-from ..training.callbacks.position import measures_of
 from ..training.config import RunConfig
 from ..training.devices.exchange import ALONE, Exchange
+from ..training.devices.metric_states import measures_of
 from ..training.reporting import EpochReport
 from ..training.words import parse_loss_options
 from .predictor import AnyModel, CompiledModel, Predictor
-
-log = logging.getLogger("metricfit")
+from .sources import LeftOut, open_both
 
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 ReportT = TypeVar("ReportT", bound=Report)
@@ -188,40 +183,17 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
 
     # What all tasks share: data.
 
-    def open_sources(
-        self, config: ConfigT, left_out: tuple[Sequence[str] | None, Sequence[str] | None] = (None, None)
-    ) -> tuple[Source, Source]:
+    def open_sources(self, config: ConfigT, left_out: tuple[LeftOut, LeftOut] = (None, None)) -> tuple[Source, Source]:
         """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
 
         Where an example turns bad afterwards, the next usable one stands in for it if bad ones may be skipped. What was
         `left_out` of the two when a training began stays so when it goes on, and nothing else.
         """
-        replacing = config.skip_bad and not config.strict
-        training, selection = self._opened_sources(config, *left_out)
-        if config.data_service:
-            check_service(config.data_service, training)
-        training, selection = (Steady(source, self.target, replacing=replacing) for source in (training, selection))
-        return training, selection
+        return open_both(config, self.target, lambda text, names: self.open_source(text, config, names), left_out)
 
-    def _opened_sources(
-        self, config: ConfigT, left_out: Sequence[str] | None, left_out_of_val: Sequence[str] | None
-    ) -> tuple[Source, Source]:
-        training = self.open_source(config.data, config, left_out)
-        if not config.val:
-            return split_for_selection(training)
-        selection = self.open_source(config.val, config, left_out_of_val)
-        if known := shared_examples(training, selection):
-            log.warning(
-                "%d of the %d examples of --val are training data, too (%s%s): the best epoch and all val_ figures "
-                "are of pictures that training has seen",
-                len(known), len(selection), ", ".join(known[:3]), ", ..." if len(known) > 3 else "",
-            )  # fmt: skip
-        # Two data sets may count the same classes differently.
-        return training, selection if self.needs == "mask" else with_class_names(selection, training.class_names)
-
-    def open_source(self, text: str, config: ConfigT, left_out: Sequence[str] | None = None) -> Source:
+    def open_source(self, text: str, config: ConfigT, left_out: LeftOut = None, **more: Any) -> Source:
         """Open and scan one of the sources of a configuration; raises `UsageError` or `DataError`."""
-        options = self.source_options(config)
+        options = {**self.source_options(config), **more}
         return checked_source(
             text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet,
             left_out=left_out, cache=config.scan_cache, **options,
@@ -290,7 +262,8 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
             part = source if len(places) == len(source) else Subset(source, places)
             return self.found_in(predictor, part, batch_size=batch_size, views=views, quiet=quiet)
 
-        blocks = BLOCKS if errors else exchange.workers
+        # None is empty: the error goes by how many there are.
+        blocks = max(1, min(BLOCKS if errors else exchange.workers, len(source)))
         if exchange.workers == 1:
             report, error = judged_in_blocks(pairs(range(len(source))), judge, len(source), self.main_metric, blocks)
         else:

@@ -33,6 +33,7 @@ from ..training.config import SegmentationConfig
 from ..training.devices.exchange import ALONE, Exchange
 from .base import Task
 from .predictor import CompiledModel, traced_once
+from .sources import LeftOut
 
 log = logging.getLogger("metricfit")
 
@@ -67,6 +68,8 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """As `Task.check_data`."""
         if len(training.class_names) < 2:
             raise UsageError(f"{training.name} has the class {training.class_names[0]} alone: segmentation needs two")
+        if _counts(config):
+            class_counts(training, quiet=config.quiet)  # before another picture stands in for one without a count
         for source, least in ((training, 2), (selection, 1)):
             seen = _classes_seen(source, least)
             if not seen:
@@ -83,6 +86,10 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """As `Task.source_options`."""
         files = FileCoding(resize=config.resize_masks, colours=config.colours, max_megapixels=config.max_megapixels)
         return {"coding": LabelCoding(config.classes, config.ignore), "files": files}
+
+    def open_source(self, text: str, config: SegmentationConfig, left_out: LeftOut = None, **more: Any) -> Source:
+        """As `Task.open_source`."""
+        return super().open_source(text, config, left_out, replacing=text != config.data or not _counts(config), **more)
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: SegmentationConfig | None = None) -> None:
         """As `Task.initialise`; a saliency model that shares backbone and widths lends all but its map, too."""
@@ -193,6 +200,11 @@ def _classes_seen(source: Source, enough: int) -> set[int]:
         if len(seen) >= enough:
             break
     return seen
+
+
+def _counts(config: SegmentationConfig) -> bool:
+    """Tell whether the pixels of each class are counted, picture by picture."""
+    return config.equibatch or config.class_weights != "none"
 
 
 def _class_layer(model: keras.Model) -> ClassLogits:

@@ -21,11 +21,11 @@ from ..models.registry import MODELS
 from ..text import counted
 from ..training import fitting, run
 from ..training.callbacks.checkpoint import restore
-from ..training.callbacks.position import build_metrics
 from ..training.devices.agreement import Agreement
-from ..training.devices.distribution import Distribution, distribution_of
+from ..training.devices.distribution import Distribution, as_the_chief, distribution_of
 from ..training.devices.exchange import Exchange
 from ..training.devices.measurement import Measurement
+from ..training.devices.metric_states import build_metrics
 from ..training.faults.blame import unsound
 from ..training.faults.changed_data import (
     RunData,
@@ -63,8 +63,8 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         distribution = distribution_of(config)  # before TensorFlow computes anything
         exchange = distribution.exchange
         task.check(config)
-        config, restored, kept = exchange.by_chief(lambda: _begun(task, config, lock))
-        config = replace(config, quiet=config.quiet or not exchange.is_chief)
+        of_chief, restored, kept = exchange.by_chief(lambda: _begun(task, config, lock))
+        config = replace(as_the_chief(config, of_chief), quiet=config.quiet or not exchange.is_chief)
         training, selection = exchange.together(lambda: _opened(task, config, restored, kept))
         data, steps = RunData.of(training, selection), task.steps_per_epoch(config, training)
         refuse_others(exchange.all(data))
@@ -79,6 +79,9 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
             train_together(model, distribution.share.replicas, config.batch_norm)
             task.compile_model(model, config, build_optimizer(config, steps * config.epochs, rate), training)
             model.optimizer.build(model.trainable_variables)
+        if exchange.workers > 1 and not restored:
+            # What others were given as first weights may be another file.
+            model.set_weights(exchange.by_chief(model.get_weights))
         reached = restore(model, folder / "checkpoints", exchange) if restored else BEGINNING
 
         def opened() -> None:
@@ -143,7 +146,8 @@ def _judged(
 
     found = best() if exchange.workers == 1 else None
     if found is None:  # the folder is the chief's
-        found = task.build_model(replace(config, weights="none"), training)
+        with dtype_policy("float32"):  # as `best_model` gives it
+            found = task.build_model(replace(config, weights="none"), training)
         found.set_weights(exchange.by_chief(lambda: best().get_weights()))
     report = task.evaluate(
         found, selection, batch_size=config.batch_size, label=config.loss, quiet=config.quiet,
@@ -197,7 +201,7 @@ def _trained(
         train_together(twin, 1, config.batch_norm)
         measure = Measurement(model, twin, batches.selection, exchange)
     restoring = Restoring(config, folder, model, rate, batches, record, exchange)
-    with stopping.asked_to_end() as request:
+    with stopping.asked_to_end() as request, exchange.waiting(config.wait_minutes):
         agreement = Agreement(request, exchange, restoring.step)
         request.waits = agreement.several
         restoring.train(

@@ -117,7 +117,7 @@ class RunConfig:
     """Who takes a step: one device; mirrored: all GPUs of this machine; multi_worker: the processes that TF_CONFIG
     lists, on several machines say, each started with this command; tpu: a TPU. --batch-size is that of all together."""
     wait_minutes: float = 10.0
-    """With multi_worker: how long the processes wait for each other to come."""
+    """With multi_worker: how long the processes wait for each other, to come, and in each step and after each epoch."""
     devices: int | None = None
     """With mirrored: only so many GPUs; without GPUs so many parts of the CPU, to try it."""
     batch_norm: Literal["synchronised", "frozen"] = "synchronised"

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from metricfit.app.bench.hlo import Program, faults
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.training.callbacks.position import build_metrics
 from metricfit.trainers.training.config import DetectionConfig
+from metricfit.trainers.training.devices.metric_states import build_metrics
 from metricfit.trainers.training.faults.guarded_step import GuardedStep
 from metricfit.trainers.training.optimizer import build_optimizer
 

@@ -168,6 +168,17 @@ def test_classes_are_counted_once(streets, monkeypatch):
         class_counts(open_source("scenes"))
 
 
+def test_nothing_stands_in_for_a_picture_whose_classes_are_counted(tmp_path, caplog):
+    text = two_classes(tmp_path, [0, 1], [0, 1], [0, 1])
+    (tmp_path / "labels" / "p1.png").write_bytes(b"no picture any more")
+    kept = {"needs": "labels", "skip_bad": True, "left_out": (), "quiet": True}
+    with pytest.raises(DataError, match=r"p1\.png.*which --equibatch and --class-weights count: put back what it was$"):
+        checked_source(text, replacing=False, **kept)
+    assert "stands in for" not in caplog.text
+    assert list(checked_source(text, **kept).names) == ["p0", "p1", "p2"]
+    assert "another one stands in for 1 that turned bad since" in caplog.text
+
+
 def test_scenes_have_class_maps():
     source = checked_source("scenes:val", needs="labels")
     assert source.class_names[0] == "background"

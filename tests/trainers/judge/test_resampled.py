@@ -8,7 +8,7 @@ from scipy import stats
 
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.feeding import judge_all
-from metricfit.trainers.metrics.matching import Found
+from metricfit.trainers.metrics.ranking.matching import Found
 from metricfit.trainers.metrics.resampling import bounds, draws
 
 from .test_merge import NAMES, boxes, class_judge, class_maps, map_judge, maps

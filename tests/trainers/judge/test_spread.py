@@ -7,15 +7,19 @@ import numpy as np
 import pytest
 
 from metricfit.metrics import FMeasure
+from metricfit.tests.conftest import Discs
 from metricfit.trainers.data.example import Example
+from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.classes import ClassJudge
 from metricfit.trainers.judge.feeding import judge_all
 from metricfit.trainers.judge.maps import MapJudge, SaliencyReport
 from metricfit.trainers.judge.spread import interval, judged_in_blocks
 from metricfit.trainers.metrics import Found
+from metricfit.trainers.tasks import get_task
 
 from ..detections import NAMES, Squares
+from ..training.devices.test_exchange import each
 from .test_merge import agree, box_judge, boxes, class_judge, class_maps, map_judge, maps
 
 
@@ -116,3 +120,21 @@ def test_classes_and_boxes_that_tell_nothing_are_warned_of():
         for example in map(source.load, range(len(source))):
             judge.update(example, Found(example.boxes + shift, np.ones(len(example.boxes)), example.classes))
         assert ("hardly any object is found" in judge.result().warning) is warned
+
+
+class Bright:
+    """Finds what is bright."""
+
+    size, resizing, class_names = 32, "stretch", ()
+
+    def __call__(self, images):
+        return np.asarray(images, np.float32).mean(axis=-1) / 255
+
+
+@pytest.mark.parametrize(("pictures", "workers"), [(7, 2), (30, 3), (2, 3)])
+def test_several_processes_find_the_figures_and_errors_of_one(pictures, workers):
+    task, source = get_task("saliency"), Subset(Discs("val", "mask"), range(pictures))
+    given = {"errors": True, "quiet": True}
+    alone = task.evaluate(Bright(), source, **given)
+    for report in each(workers, lambda exchange: task.evaluate(Bright(), source, exchange=exchange, **given)):
+        assert (report.scalars, report.errors) == (alone.scalars, alone.errors)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metricfit.trainers.metrics import LRP, CocoAP, FMeasureCurve, Found, ImageIoU, Jaccard, LogitFMeasure
-from metricfit.trainers.metrics.matching import Matches
+from metricfit.trainers.metrics.ranking.matching import Matches
 
 from ..detections import random_pictures
 

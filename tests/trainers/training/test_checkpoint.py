@@ -9,8 +9,8 @@ from metricfit.trainers.stopping import StopRequest
 from metricfit.trainers.training.callbacks import AveragedWeights, Position, TrainingCheckpoint
 from metricfit.trainers.training.callbacks import checkpoint as checkpoint_module
 from metricfit.trainers.training.callbacks.checkpoint import restore
-from metricfit.trainers.training.callbacks.position import build_metrics
 from metricfit.trainers.training.devices.agreement import Agreement
+from metricfit.trainers.training.devices.metric_states import build_metrics
 from metricfit.trainers.training.reporting import HistoryCSV, read_history
 from metricfit.trainers.training.states import BEGINNING, Reached, read_state, state_files, write_state
 from tests.trainers.training.toy import STEPS, build, fit, state, stream

@@ -16,7 +16,7 @@ from ...text import counted, cut
 from .. import kept_arrays
 from ..decoding import is_turned
 from ..example import Example, Source
-from ..labels import LabelCoding, with_coding
+from ..labels import LabelCoding, irreplaceable, with_coding
 from ..large.turns import TURNS
 from ..names import chosen
 from ..pixel_files.coding import FileCoding
@@ -263,6 +263,7 @@ def checked_source(
     coding: LabelCoding | None = None,
     files: FileCoding | None = None,
     left_out: Sequence[str] | None = None,
+    replacing: bool = True,
     cache: bool = True,
 ) -> Source:
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
@@ -275,6 +276,7 @@ def checked_source(
         files: how masks and labels are written in files.
         left_out: the names of what was left out when a training began that goes on now: with `skip_bad` the others
             keep their places, also where one has turned bad since. None leaves out what is faulty now.
+        replacing: whether another one may stand in for such a one; else it is a DataError.
         cache: whether an earlier scan may tell of files that are as they were, and this one is kept; see `scan`.
 
     Raises:
@@ -301,6 +303,8 @@ def checked_source(
     if faults.faults:
         told = f"{len(source) - len(kept)} of {counted(len(source), 'example')} left out"
         if left_out is not None and (turned_bad := {name for name, _ in faults.faults} & set(kept.names)):
+            if not replacing:
+                raise irreplaceable(next(sentence for name, sentence in faults.faults if name in turned_bad))
             told += f", as when this run began; another one stands in for {len(turned_bad)} that turned bad since"
         log.warning("--skip-bad: %s\n%s", told, faults.report(limit=None, names=None))
     elif faults.repaired or faults.adapted or faults.notes:

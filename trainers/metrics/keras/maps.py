@@ -1,5 +1,6 @@
 """What the Keras metrics of saliency maps share: how they take batches in, and 256 bins an image."""
 
+import math
 from typing import Any, ClassVar, TypedDict, Unpack
 
 import keras
@@ -49,7 +50,8 @@ class MapMetric(TargetMetric):
         Args:
             y_true: [B, H, W] or [B, H, W, 1], number type: 0 background, 1 salient, `ignore_label`. Bytes that hold
                 0 and 255 alone are read as 0 and 1, where `ignore_label` is not 255.
-            y_pred: same shape, floating point: probabilities in [0, 1], or logits with `from_logits=True`.
+            y_pred: same shape, floating point: probabilities in [0, 1], or logits with `from_logits=True`. One that is
+                NaN makes every figure NaN.
             sample_weight: weights of the images, [B]; None for equal weights.
 
         Raises:
@@ -67,14 +69,20 @@ class MapMetric(TargetMetric):
             saliency = tf.sigmoid(saliency)
         else:
             sound *= refuse_scores(tf.where(valid, saliency, 0), saliency.dtype)
+        # compared with a threshold, what is no number would pass for background
+        nan = valid & tf.math.is_nan(saliency)
+        saliency = tf.where(nan, 0.0, saliency)
         if self.protocol == "published":
             low = tf.reduce_min(saliency, axis=(1, 2), keepdims=True)
             width = tf.reduce_max(saliency, axis=(1, 2), keepdims=True) - low
             saliency = tf.where(width > 0, (saliency - low) / tf.where(width > 0, width, 1), saliency)
         counted = tf.cast(tf.reduce_any(valid, axis=(1, 2)), self.dtype)
         weight = counted * image_weights(sample_weight, tf.shape(saliency)[0], self.dtype) * tf.cast(sound, self.dtype)
+        unknown = tf.reduce_any(nan, axis=(1, 2)) & (weight > 0)
+        blank = tf.where(tf.reduce_any(unknown), math.nan, tf.zeros((), self.dtype))
         for variable, values in self._figures(saliency, valid & (y_true > 0.5), valid):
-            variable.assign(variable + tf.tensordot(weight, tf.cast(values, self.dtype), axes=1))
+            total = tf.tensordot(weight, tf.cast(values, self.dtype), axes=1)
+            variable.assign(variable + total + blank)
         self._count(y_true, valid, weight)
 
     def _figures(self, saliency: tf.Tensor, positive: tf.Tensor, valid: tf.Tensor) -> Figures:

@@ -44,6 +44,7 @@ def _pairs(model: keras.Model) -> list[tuple[Any, Any]]:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     averages = getattr(optimizer, "_model_variables_moving_average", None)
     # The averages are zeros until the first step.
-    if not averages or int(optimizer.iterations) == 0:
+    # On several devices the counter is no number by itself.
+    if not averages or int(keras.ops.convert_to_numpy(optimizer.iterations)) == 0:
         return []
     return [pair for pair in zip(optimizer._trainable_variables, averages) if pair[1] is not None]

@@ -13,9 +13,10 @@ import numpy as np
 from ...errors import DivergedError, MetricfitError
 from ..devices.agreement import Agreement
 from ..devices.exchange import ALONE, Exchange
+from ..devices.metric_states import metric_variables
 from ..faults.blame import unsound
 from ..states import BEGINNING, Reached, read_state, state_files, write_state
-from .position import Position, metric_variables
+from .position import Position
 
 log = logging.getLogger("metricfit")
 

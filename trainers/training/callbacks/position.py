@@ -1,14 +1,13 @@
 """Where a training is, also within an epoch, which Keras can only begin."""
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ..devices.exchange import ALONE, Exchange
+from ..devices.metric_states import give, held, metric_variables
 from ..states import BEGINNING, Reached
 
 
@@ -59,43 +58,3 @@ class Position(keras.callbacks.Callback):
         """Let the training go on after the epoch that was entered."""
         if epoch == self.entered.epochs:
             self.model.stop_training = False
-
-
-def build_metrics(model: keras.Model, batches: tf.data.Dataset) -> None:
-    """Make what the metrics of a compiled model keep; Keras does so in the first step, too late to be given back."""
-    model._symbolic_build(data_batch=batches.element_spec)
-
-
-def metric_variables(model: keras.Model) -> list[Any]:
-    """Give what the metrics of a model keep, in an order that follows from how it was compiled."""
-    return [variable for metric in model.metrics for variable in metric.variables]
-
-
-def measures_of(model: keras.Model) -> list[keras.metrics.Metric]:
-    """Give the metrics that a model was compiled with."""
-    # Keras keeps them inside of one container metric, beside the loss' own.
-    return [one for metric in model.metrics for one in getattr(metric, "metrics", [])]
-
-
-def held(variable: Any) -> np.ndarray:
-    """Give what a metric's variable holds, of each device of this process, which add up each for itself: [D, ...]."""
-    return np.stack([keras.ops.convert_to_numpy(part) for part in _parts(variable)])
-
-
-def give(variable: Any, values: np.ndarray, exchange: Exchange = ALONE) -> None:
-    """Let a metric's variable hold a part of values [R, ...], of as many devices, or values without that axis.
-
-    On another number of devices, the first of all holds their sum.
-    """
-    parts = _parts(variable)
-    count = len(parts) * exchange.workers
-    each = values if values.ndim > len(variable.shape) else values[None]
-    if len(each) != count:
-        each = np.stack([each.sum(axis=0, dtype=each.dtype)] + [np.zeros_like(each[0])] * (count - 1))
-    for part, value in zip(parts, each[exchange.worker * len(parts) :]):
-        part.assign(value)
-
-
-def _parts(variable: Any) -> Sequence[Any]:
-    value = variable.value
-    return value.values if isinstance(value, tf.distribute.DistributedValues) else [value]

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -20,11 +20,16 @@ from ...stopping import ASKS_TO_END
 from ...text import counted
 from ..config import RunConfig
 from ..config_files import NOT_PART_OF_A_RUN
+from ..run_folder import versions
 from .exchange import Exchange
 from .keras_replicas import check_keras
 from .meeting import meet, read_cluster
 
 log = logging.getLogger("metricfit")
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+
+_PLACES = ("out", "data", "val", "init", "weights", "scan_cache", "config")  # which machines may have in other folders
 
 
 @dataclass(frozen=True)
@@ -148,11 +153,20 @@ def _tpu(config: RunConfig) -> Distribution:
     return Distribution(strategy, Share(devices=strategy.num_replicas_in_sync), "tpu")
 
 
+def as_the_chief(config: RunConfig, of_chief: ConfigT) -> ConfigT:
+    """Take over what the chief has settled; where files lie is each machine's own."""
+    own = [name for name in _PLACES if (name, getattr(config, name)) != ("weights", "auto")]
+    return dataclasses.replace(of_chief, **{name: getattr(config, name) for name in own})
+
+
 def _compared(config: RunConfig) -> dict[str, str]:
-    """Give the settings that all processes must share, as text; where data and runs lie is each machine's own."""
-    own = {*NOT_PART_OF_A_RUN, "data", "val", "init", "weights", "skip_bad", "strict"} - {"strategy"}
+    """Give what all processes must share, as text: settings, versions, and how many devices each of them has."""
+    own = {*NOT_PART_OF_A_RUN, *_PLACES, "skip_bad", "strict"} - {"strategy"}
     settings = dataclasses.asdict(config)
-    return {name: json.dumps(value, sort_keys=True) for name, value in settings.items() if name not in own}
+    shared = {name: json.dumps(value, sort_keys=True) for name, value in settings.items() if name not in own}
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    there = {f"version of {name}": versions()[name] for name in ("metricfit", "tensorflow", "keras")}
+    return {**shared, **there, "GPUs": str(gpus)}
 
 
 @contextlib.contextmanager

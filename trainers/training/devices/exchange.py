@@ -1,13 +1,15 @@
 """What the processes of a training tell each other between its steps."""
 
+import contextlib
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
 
 from ...errors import MetricfitError
+from .waiting import Wait
 
 T = TypeVar("T")
 
@@ -26,11 +28,35 @@ class Exchange:
     def __init__(self, strategy: tf.distribute.Strategy | None = None, worker: int = 0, workers: int = 1) -> None:
         self.strategy, self.worker, self.workers = strategy, worker, workers
         self._gather: Callable[[np.ndarray], Any] | None = None
+        self._wait: Wait | None = None
 
     @property
     def is_chief(self) -> bool:
         """Whether this process writes what is kept; the others write nothing."""
         return self.worker == 0
+
+    @contextlib.contextmanager
+    def waiting(self, minutes: float) -> Iterator[None]:
+        """Wait meanwhile only so long for other processes, in messages and in steps that `step_begins` and ends."""
+        if self.workers == 1:
+            yield
+            return
+        self._wait = Wait(minutes)
+        try:
+            with self._wait.watched():
+                yield
+        finally:
+            self._wait = None
+
+    def step_begins(self) -> None:
+        """Note that all processes are to take a step now."""
+        if self._wait:
+            self._wait.begin()
+
+    def step_ends(self) -> None:
+        """Note that all of them have."""
+        if self._wait:
+            self._wait.end()
 
     def all(self, what: T) -> list[T]:
         """Give what each process has handed over, in their order."""
@@ -39,7 +65,9 @@ class Exchange:
         body = pickle.dumps(what)
         # Numbers of 32 bits, the first of which tells how many bytes follow.
         given = np.frombuffer(len(body).to_bytes(4, "little") + body + bytes(-len(body) % 4), np.int32)
+        self.step_begins()
         everything = self._gathered(given).tobytes()
+        self.step_ends()
         found: list[T] = []
         while everything:
             length = int.from_bytes(everything[:4], "little")

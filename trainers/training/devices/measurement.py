@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..callbacks.position import build_metrics, give, held, metric_variables
 from .exchange import Exchange
+from .metric_states import build_metrics, give, held, metric_variables
 
 
 class Measurement:

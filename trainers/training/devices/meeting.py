@@ -74,7 +74,11 @@ def _receive(cluster: Cluster, settings: dict[str, str], end: float) -> None:
     there: dict[int, socket.socket] = {}
     fault = ""
     with contextlib.ExitStack() as stack, _listening(cluster.addresses[0]) as server:
-        while len(there) < len(cluster.addresses) - 1 and not fault:
+        while not fault:
+            for worker in [worker for worker, connection in there.items() if _has_left(connection)]:
+                there.pop(worker).close()
+            if len(there) == len(cluster.addresses) - 1:
+                break
             if time.monotonic() > end:
                 missing = [f"{index} ({cluster.addresses[index]})" for index in _missing(cluster, there)]
                 fault = f"worker {', '.join(missing)} did not come: start every process that TF_CONFIG lists"
@@ -82,8 +86,10 @@ def _receive(cluster: Cluster, settings: dict[str, str], end: float) -> None:
             with contextlib.suppress(OSError):  # nobody as yet, or one who leaves again
                 connection, _ = server.accept()
                 stack.enter_context(connection)
-                if (said := _heard(connection)) is None or said.get("worker") not in _missing(cluster, there):
-                    continue  # nobody of ours, such as a health check
+                said = _heard(connection)
+                if said is None or said.get("worker") not in range(1, len(cluster.addresses)):
+                    connection.close()  # nobody of ours, such as a health check
+                    continue
                 there[said["worker"]] = connection
                 fault = _difference(said["worker"], said.get("settings"), settings)
         for connection in there.values():
@@ -150,6 +156,19 @@ def _heard(connection: socket.socket) -> dict | None:
     return found if isinstance(found, dict) else None
 
 
+def _has_left(connection: socket.socket) -> bool:
+    """Tell whether who has said what there is to say is not there any more, such as a process that was killed."""
+    connection.setblocking(False)
+    try:
+        return not connection.recv(1)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(_PAUSE * 5)
+
+
 def _missing(cluster: Cluster, there: dict[int, socket.socket]) -> list[int]:
     return [index for index in range(1, len(cluster.addresses)) if index not in there]
 
@@ -163,7 +182,7 @@ def _difference(worker: int, theirs: object, settings: dict[str, str]) -> str:
     name = names[0]
     return (
         f"worker {worker} was started with {cut(name)} {cut(str(theirs.get(name)))}, worker 0 with "
-        f"{cut(str(settings.get(name)))}: start all with the same command"
+        f"{cut(str(settings.get(name)))}: start all with the same command, versions and devices"
     )
 
 

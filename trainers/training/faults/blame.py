@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..devices.metric_states import held, hold
+
 
 def unsound(variables: Any) -> str | None:
     """Give the path of the first of these variables that holds a value which is no finite number; None where none."""
@@ -27,7 +29,7 @@ def blamed(model: keras.Model, images: Any, targets: Any) -> str:
     if path := unsound(model.weights):
         return f"the weight {path} is no number"
     changing = [*model.non_trainable_variables, *model.metrics_variables]
-    before = [keras.ops.convert_to_numpy(variable) for variable in changing]
+    before = [held(variable) for variable in changing]
     found: list[str] = []
     try:
         with _noting(model, found), tf.GradientTape() as tape:
@@ -37,7 +39,7 @@ def blamed(model: keras.Model, images: Any, targets: Any) -> str:
         statistics = unsound(model.non_trainable_variables)
     finally:
         for variable, value in zip(changing, before, strict=True):
-            variable.assign(value)
+            hold(variable, value)
     if found:
         return f"layer {found[0]} gives the first value that is no number"
     if not np.isfinite(float(loss)):

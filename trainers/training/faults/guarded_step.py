@@ -60,7 +60,7 @@ class GuardedStep:
 
     Args:
         model: compiled; its `train_step` and its optimizer's `apply` are guarded from now on. Its metrics must be built
-            before the first step (`position.build_metrics`): in the midst of it nothing can be read of before it.
+            before the first step (`metric_states.build_metrics`): in the midst of it nothing can be read of before it.
         wishes: how many numbers each process hands over in a step, which all get the sums of.
     """
 

@@ -10,6 +10,13 @@ import tensorflow as tf
 from ...errors import MetricfitError
 from ...text import cut
 
+_GONE = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,  # where it was started again
+)
+
 
 @contextlib.contextmanager
 def telling_of_files(folder: Path) -> Iterator[None]:
@@ -30,7 +37,9 @@ def telling_of_workers() -> Iterator[None]:
     """Turn what TensorFlow says of another process that is gone into a `MetricfitError`."""
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+    except _GONE as error:
+        if isinstance(error, tf.errors.FailedPreconditionError) and "incarnation" not in str(error):
+            raise
         said = cut(str(error).strip().partition("\n")[0], 100)
         raise MetricfitError(
             f"another worker of this training is gone ({said}): start all of them again with the same command, which "

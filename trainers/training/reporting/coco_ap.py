@@ -11,7 +11,7 @@ from ...data.targets import TARGETS
 from ...errors import UsageError
 from ...judge.boxes import BoxJudge, DetectionReport
 from ...judge.feeding import found_in, judge_all
-from ...metrics.matching import Found
+from ...metrics.ranking.matching import Found
 from .epoch_report import EpochReport
 
 

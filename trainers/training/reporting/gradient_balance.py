@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...metrics.correlation import rank_correlation
-from ...metrics.matching import ClassMatches
+from ...metrics.ranking.correlation import rank_correlation
+from ...metrics.ranking.matching import ClassMatches
 from ..callbacks.averaged import averaged_weights
 from .series import begin_at
 

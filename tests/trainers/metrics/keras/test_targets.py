@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.metrics import MAE, FMeasure, MIoU
+from metricfit.metrics import MAE, EMeasure, FMeasure, FMeasureAt, MIoU, SMeasure, WeightedFMeasure
 
 MASKS = np.random.default_rng(0).random((2, 6, 7)) < 0.4
 MAPS = np.random.default_rng(1).random(MASKS.shape).astype(np.float32)
@@ -53,6 +53,23 @@ def test_numbers_of_no_class(over):
         result(MIoU(3, over, ignore_label=None), of_bytes, channels)
     with pytest.raises(ValueError, match="y_pred must have 2 channels, or hold the whole numbers of 2 classes"):
         result(MIoU(2, over), MASKS * 1, MAPS)
+
+
+@pytest.mark.parametrize("protocol", ["raw", "published"])
+@pytest.mark.parametrize("measure", [FMeasure, FMeasureAt, MAE, SMeasure, EMeasure, WeightedFMeasure])
+def test_a_prediction_that_is_no_number_makes_the_figure_none(measure, protocol):
+    for logits in (False, True):
+        predicted = MAPS.astype(np.float32)
+        predicted[1, 2, 3] = np.nan
+        metric = measure(protocol=protocol, from_logits=logits)
+        metric.update_state(MASKS, predicted, [1, 0, *[1] * (len(MASKS) - 2)])
+        figures = metric.result()
+        figures = figures if isinstance(figures, dict) else {"one": figures}
+        assert all(np.isfinite(value) for value in figures.values()), "a picture that does not count"
+        metric.update_state(MASKS, predicted)
+        figures = metric.result()
+        for name, value in (figures if isinstance(figures, dict) else {"one": figures}).items():
+            assert np.isnan(value) or name in ("optimal_threshold", "band_width"), name
 
 
 def test_nan_is_no_background_under_xla_either():

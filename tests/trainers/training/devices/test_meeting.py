@@ -71,9 +71,10 @@ def gathered(count, settings=lambda worker: {"seed": "1"}, absent=(), seconds=20
             found[worker] = error
 
     threads = [threading.Thread(target=come, args=(worker,)) for worker in range(count) if worker not in absent]
-    for thread in threads:
-        thread.start()
+    threads[0].start()
     before(int(addresses[0].rpartition(":")[2]))
+    for thread in threads[1:]:
+        thread.start()
     for thread in threads:
         thread.join()
     return found
@@ -83,18 +84,26 @@ def test_all_go_on_once_the_last_has_come():
     assert gathered(4) == dict.fromkeys(range(4))
 
 
-def test_whoever_says_something_else_is_nobody():
-    def disturb(port):
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1) as other:
-                    other.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
-                    return
-            except OSError:
-                time.sleep(0.01)
+def say(port, words):
+    """Say something to who listens there, and leave."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as other:
+                other.sendall(words)
+                return
+        except OSError:
+            time.sleep(0.01)
 
-    assert gathered(3, before=disturb) == dict.fromkeys(range(3))
+
+def test_whoever_says_something_else_is_nobody():
+    asked = b"GET /healthz HTTP/1.1\r\n\r\n"
+    assert gathered(3, before=lambda port: say(port, asked)) == dict.fromkeys(range(3))
+
+
+def test_a_worker_that_was_killed_and_started_again_is_waited_for():
+    said = json.dumps({"worker": 1, "settings": {"seed": "1"}}).encode() + b"\n"
+    assert gathered(3, before=lambda port: say(port, said)) == dict.fromkeys(range(3))
 
 
 def test_other_settings_are_refused_by_all():

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,13 @@ from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.states import read_state, state_files
 
 SETTINGS = (
-    "--backbone tiny --weights none --size 32 --batch-size 8 --learning-rate 1e-3 --epochs 2 --min-epoch-steps 1 "
+    "--backbone plain --weights none --size 32 --batch-size 8 --learning-rate 1e-3 --epochs 2 --min-epoch-steps 1 "
     "--loss lovasz_softmax --loss-options per_image=True --optimizer sgd --seed 3 --batch-norm frozen "
     "--checkpoint-steps 2 --quiet"
 )
 TRAIN = ["train", "segmentation", "--data", "colours:train", *SETTINGS.split()]
 TOLERANCE = 1e-5
+HANGS = 0
 
 
 class Sends(keras.callbacks.Callback):
@@ -41,26 +42,63 @@ class Sends(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count, and send."""
         self.steps -= 1
-        if self.steps == 0:
+        if self.steps == 0 and self.number == HANGS:
+            time.sleep(3600)
+        elif self.steps == 0:
             os.kill(os.getpid(), self.number)
 
 
-def run(words: Sequence[str], logs: Path, workers: int = 1, sent: tuple[int, int, int] | None = None) -> list[int]:
+def run(
+    words: Sequence[str],
+    logs: Path,
+    workers: int = 1,
+    sent: tuple[int, int, int] | None = None,
+    prepared: Callable[[Any], object] = lambda task: None,
+    minutes: float = 2.0,
+) -> list[int]:
     """Train by so many processes; gives their exit codes, negative ones of killed processes.
 
     Args:
         words: a command line.
         logs: a folder for what they say, `0.log` and so on.
         workers: how many; one has no TF_CONFIG.
-        sent: a worker, a signal that it gets, and after how many steps.
+        sent: a worker, a signal that it gets, and after how many steps; after `HANGS` it does nothing any more. One
+            that hangs, or is stopped, is killed once the others have ended.
+        prepared: changes the task in each process before it trains.
+        minutes: that they wait for each other.
     """
+
+    def work(worker: int) -> int:
+        with registered():
+            task = get_task(words[1])
+            prepared(task)
+            if sent is not None and sent[0] == worker:
+                watching(task, Sends(*sent[1:]))
+            return cli.main([*words, *(["--strategy", "multi_worker", "--wait-minutes", str(minutes)] * (workers > 1))])
+
+    return children(work, logs, workers, sent[0] if sent and sent[1] in (HANGS, signal.SIGSTOP) else None)
+
+
+def watching(task: Any, *more: keras.callbacks.Callback) -> None:
+    """Let further callbacks watch a task's trainings."""
+    watchers = task.watchers
+    task.watchers = lambda *given: [*watchers(*given), *more]
+
+
+def children(work: Callable[[int], int], logs: Path, count: int, hangs: int | None = None) -> list[int]:
+    """Fork so many processes, of a cluster where there are several; gives what `work` makes of the number of each."""
     logs.mkdir(parents=True, exist_ok=True)
-    ports = free_ports(workers)
-    children = [_forked(list(words), logs / f"{worker}.log", worker, ports, sent) for worker in range(workers)]
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    ports = free_ports(count)
+    forked = {worker: _forked(work, logs / f"{worker}.log", worker, ports) for worker in range(count)}
+    codes = {}
+    for worker in sorted(forked, key=lambda worker: worker == hangs):
+        if worker == hangs:
+            os.kill(forked[worker], signal.SIGKILL)
+        codes[worker] = os.waitstatus_to_exitcode(os.waitpid(forked[worker], 0)[1])
+    return [codes[worker] for worker in range(count)]
 
 
-def _forked(words: list[str], log: Path, worker: int, ports: list[int], sent: tuple[int, int, int] | None) -> int:
+def _forked(work: Callable[[int], int], log: Path, worker: int, ports: list[int]) -> int:
     if child := os.fork():
         return child
     try:
@@ -71,15 +109,9 @@ def _forked(words: list[str], log: Path, worker: int, ports: list[int], sent: tu
         if len(ports) > 1:
             cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
             os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": worker}})
-            words += ["--strategy", "multi_worker", "--wait-minutes", "2"]
-        with registered():
-            if sent is not None and sent[0] == worker:
-                task = get_task(words[1])
-                watchers = task.watchers
-                task.watchers = lambda *given: [*watchers(*given), Sends(*sent[1:])]
-            code = cli.main(words)
-            sys.stdout.flush()
-            os._exit(code)
+        code = work(worker)
+        sys.stdout.flush()
+        os._exit(code)
     except SystemExit as end:
         os._exit(int(end.code or 0))
     except BaseException:

@@ -12,7 +12,7 @@ from metricfit.trainers.errors import DivergedError, MetricfitError
 from metricfit.trainers.training.callbacks import Divergence, Position, TrainingCheckpoint
 from metricfit.trainers.training.callbacks.checkpoint import keep_state, restore
 from metricfit.trainers.training.callbacks.divergence import MOST_IN_A_ROW, WentWrong
-from metricfit.trainers.training.callbacks.position import build_metrics
+from metricfit.trainers.training.devices.metric_states import build_metrics
 from metricfit.trainers.training.faults import restoring as restoring_module
 from metricfit.trainers.training.faults.guarded_step import GuardedStep
 from metricfit.trainers.training.faults.record import Fault, FaultRecord

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from metricfit.trainers.training.callbacks.position import build_metrics
+from metricfit.trainers.training.devices.metric_states import build_metrics
 from metricfit.trainers.training.faults.guarded_step import GuardedStep
 
 from . import faulty

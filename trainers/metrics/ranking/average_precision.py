@@ -12,11 +12,11 @@ import numpy as np
 from pycocotools import mask as boxes_in_c
 from pycocotools.cocoeval import COCOeval
 
-from ..errors import MetricfitError
-from ..geometry import box_areas
+from ...errors import MetricfitError
+from ...geometry import box_areas
+from ..streaming import Streaming
 from .columns import Column, narrowed
 from .matching import Found, Truth, by_class, check_classes
-from .streaming import Streaming
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import MetricfitError
-from .histogram import THRESHOLDS
+from ...errors import MetricfitError
+from ..histogram import THRESHOLDS
+from ..streaming import Streaming
+from ..threshold_band import band_around
 from .matching import ClassMatches, Found, Matches, Truth, by_class
-from .streaming import Streaming
-from .threshold_band import band_around
 
 _COMPONENTS = ("localization", "false_positives", "false_negatives")
 

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..geometry import box_areas, box_iou
+from ...geometry import box_areas, box_iou
+from ..streaming import Streaming
 from .columns import Column, narrowed
-from .streaming import Streaming
 
 # What becomes of a found box; an ignored one met a box that does not count.
 FALSE_POSITIVE, TRUE_POSITIVE, IGNORED = 0, 1, -1

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.metrics import LRP, CocoAP
-from metricfit.trainers.metrics.columns import Column, narrowed
+from metricfit.trainers.metrics.ranking.columns import Column, narrowed
 
-from ..detections import random_pictures
+from ...detections import random_pictures
 
 CLASSES = ("a", "b", "c", "d")
 

@@ -8,8 +8,8 @@ import pytest
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.metrics import LRP, THRESHOLDS, CocoAP, Found, Truth, correlation_bounds, rank_correlation
 
-from ...reference import detection_metrics as reference
-from ..detections import random_pictures, row
+from ....reference import detection_metrics as reference
+from ...detections import random_pictures, row
 
 NONE = Found(np.zeros((0, 4)), [], [])
 

@@ -12,9 +12,9 @@ from pycocotools.cocoeval import COCOeval
 from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.geometry import box_iou
 from metricfit.trainers.metrics import CocoAP, Found, Truth, to_coco_results
-from metricfit.trainers.metrics.matching import match
+from metricfit.trainers.metrics.ranking.matching import match
 
-from ..detections import random_pictures, row
+from ...detections import random_pictures, row
 
 NONE = Found(np.zeros((0, 4)), [], [])
 

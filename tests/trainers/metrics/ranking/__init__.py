@@ -1,0 +1,1 @@
+"""What found boxes score by their order."""
