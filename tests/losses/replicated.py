@@ -149,6 +149,8 @@ def in_graphs_and_under_xla():
     for name in ("alrp", "cross_entropy_ohem", "lovasz_softmax"):
         compare(name, made(name), (1, 2, 0, 3), example(name), "graph")
     compare("lovasz_softmax", made("lovasz_softmax"), (3, 3), example("lovasz_softmax"), "xla")
+    for sizes in ((1, 5), (0, 6), (2, 1, 0, 3)):
+        compare("lovasz_softmax", made("lovasz_softmax", method="exact"), sizes, example("lovasz_softmax"), "xla")
     labels, scores, boxes = (array[:2] for array in example("ap", "few positives"))
     loss = made("ap", max_positives=3)
     compare("ap", loss, (1, 1), (labels, scores, boxes), "xla")

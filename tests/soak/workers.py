@@ -2,7 +2,7 @@
 
 Each try is a training by two processes, one of which gets a signal after so many steps, up to three times; then both
 train to the end. Weights, optimizer and history are compared with those of two processes that nobody ended, and the
-weights with those of one device, too.
+weights with those of one device, too. Before that one of two hangs, or is stopped: the other ends in a sentence.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.trainers.training.devices.workers import TOLERANCE, TRAIN, difference, run, state, told
+from tests.trainers.training.devices.workers import HANGS, TOLERANCE, TRAIN, difference, run, state, told
 
 STEPS = 6
 ENDS = {signal.SIGKILL: [1, -signal.SIGKILL], signal.SIGTERM: [143, 143], signal.SIGINT: [130, 130]}
@@ -37,6 +37,17 @@ def ended(folder: Path, place: random.Random, times: int, whole: dict[str, np.nd
     return [*wrong, *(f"{name} differs" for name in whole if not np.array_equal(found[name], whole[name]))]
 
 
+def left_waiting(folder: Path, number: int) -> str:
+    """Let one of two processes hang, or stop it; gives what is wrong with how the other ends."""
+    began, logs = time.monotonic(), folder / f"logs-{number}"
+    codes = run([*TRAIN, "--out", str(folder / f"hung-{number}")], logs, 2, (1, number, 3), minutes=0.5)
+    said = (logs / "0.log").read_text(errors="replace")
+    print(f"the other ended after {time.monotonic() - began:.0f} s: {said.strip().splitlines()[-1]}", flush=True)
+    if codes != [1, -signal.SIGKILL] or "another worker of this training is gone" not in said:
+        return f"ended with {codes}: {said[-1000:]}"
+    return ""
+
+
 def main() -> int:
     """Read the command line; gives the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -44,6 +55,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     place, failed = random.Random(arguments.seed), 0
+    with tempfile.TemporaryDirectory() as name:
+        for number, what in ((HANGS, "hangs"), (signal.SIGSTOP, "is stopped")):
+            wrong = left_waiting(Path(name), number)
+            failed += bool(wrong)
+            print(f"one of two {what}: {wrong or 'the other says so'}", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for out, workers in (("one", 1), ("two", 2)):
@@ -60,7 +76,8 @@ def main() -> int:
                 f"{number}: ended {times} times: {', '.join(wrong) or 'same bits'} ({time.monotonic() - began:.0f} s)",
                 flush=True,
             )
-    print(f"workers: tried {arguments.times}, passed {arguments.times - failed}, failed {failed}")
+    tried = arguments.times + 2
+    print(f"workers: tried {tried}, passed {tried - failed}, failed {failed}")
     return 1 if failed or apart > TOLERANCE else 0
 
 
