@@ -978,6 +978,7 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/boxes/test_tfds_folder.py",
         ("part.skip + part.take)", "part.take)"),
         ("if end > size", "if start > size"),
+        ("if not record:", "if False:"),
     ),
     *of(
         "trainers/data/parts.py",

@@ -20,7 +20,8 @@ def picture(form: str = "PNG", mode: str = "RGB", **options: object) -> bytes:
     return out.getvalue()
 
 
-def _scanned(text: str, needs: str) -> None:
+def scanned(text: str, needs: str) -> None:
+    """Look at a source as a training does, and load all of its examples."""
     from metricfit.trainers.data.scan.scanner import checked_source
 
     source = checked_source(text, needs=needs, quiet=True)
@@ -51,7 +52,7 @@ def masks() -> Format:
         out = io.BytesIO()
         mask.convert(mode).save(out, "PNG")
         seeds.append(out.getvalue())
-    read = functools.partial(lambda folder: _scanned(f"folder:{folder}", "mask"))
+    read = functools.partial(lambda folder: scanned(f"folder:{folder}", "mask"))
     return Format("mask", "masks/a.png", tuple(seeds), read, {"images/a.png": picture()})
 
 
@@ -61,7 +62,7 @@ def labels() -> Format:
     Image.fromarray(np.arange(480, dtype=np.uint8).reshape(24, 20) % 3).save(out, "PNG")
     beside = {"images/a.png": picture(), "labels/a.png": out.getvalue()}
     return Format(
-        "classes", "classes.txt", (b"sky\nroad\ncar\n",), lambda folder: _scanned(f"folder:{folder}", "labels"), beside
+        "classes", "classes.txt", (b"sky\nroad\ncar\n",), lambda folder: scanned(f"folder:{folder}", "labels"), beside
     )
 
 
@@ -113,7 +114,7 @@ def boxes() -> tuple[Format, ...]:
     lines = b"0 0.5 0.5 0.2 0.3\n1 0.1 0.2 0.3 0.4 0.4 0.1\n"
 
     def reads(text: str) -> Callable[[Path], object]:
-        return lambda folder: _scanned(text.replace("HERE", str(folder)), "boxes")
+        return lambda folder: scanned(text.replace("HERE", str(folder)), "boxes")
 
     return (
         Format("voc", "Annotations/a.xml", (VOC,), reads("voc:HERE:train"), voc),

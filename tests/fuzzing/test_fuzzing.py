@@ -15,7 +15,7 @@ from .formats import COUNTS, OPENED, formats_of
 from .tries import faults_of, run, template
 
 TIMES = 40  # and many more by `python -m tests.soak.fuzz`
-SOME = {"keras": 20, "saved_model": 40, "best": 20, "mask": 60}  # the first take longer
+SOME = {"packed": 60, "keras": 20, "saved_model": 40, "best": 20, "mask": 60}  # the first take longer
 
 
 @pytest.mark.parametrize(

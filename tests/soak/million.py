@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from metricfit.trainers.data import kept_arrays
+from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation, LabelAugmentation
 from metricfit.trainers.data.batches.order import Order
 from metricfit.trainers.data.scan.kept import KeptScan
 from metricfit.trainers.data.scan.looks import Looking, Told
@@ -36,6 +37,8 @@ MOST_LINKS = 60_000  # ext4 allows 65000 names of a file
 BOXES = 7  # of a picture, as COCO has
 LARGEST = 2048  # bytes that an example may take
 NEEDS = {"folder": "mask", "auto": "mask", "labels": "labels", "coco": "boxes", "voc": "boxes", "yolo": "boxes"}
+TASKS = {"mask": ("saliency", 32), "labels": ("segmentation", 32), "boxes": ("detection", 128)}
+"""What is needed -> what is trained on it, and the side of the network's input."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,11 @@ def make(kind: str, folder: Path, entries: int, rng: random.Random) -> str:
         _write_coco(folder, list(stems), rng)
         return f"coco:{folder / 'images'},{folder / 'instances.json'}"
     elif kind == "voc":
-        (folder / "Annotations").mkdir()
+        (folder / "Annotations").mkdir(parents=True)
         for stem in stems:
             (folder / "Annotations" / f"{stem}.xml").write_text(_xml(rng))
     elif kind == "yolo":
-        (folder / "labels").mkdir()
+        (folder / "labels").mkdir(parents=True)
         for stem in stems:
             rows = (f"{rng.randrange(3)} 0.5 0.5 0.{rng.randint(1, 9)} 0.{rng.randint(1, 9)}\n" for _ in range(BOXES))
             (folder / "labels" / f"{stem}.txt").write_text("".join(rows))
@@ -145,7 +148,7 @@ def measured(work: Callable[[], Any], entries: int) -> tuple[Measured, Any]:
     return Measured(seconds, spent, (after - before) / entries, (most - before) / entries), result
 
 
-def first_step(text: str, folder: Path) -> float:
+def first_step(text: str, needs: str, folder: Path) -> float:
     """Start a training of a tiny network, as the command does, and end it after its first step; gives the seconds."""
     begun = time.monotonic()
     import keras
@@ -160,10 +163,21 @@ def first_step(text: str, folder: Path) -> float:
         raise KeyboardInterrupt
 
     keras.callbacks.CallbackList.on_train_batch_end = ended
-    words = ["train", "saliency", "--data", text, "--out", str(folder), "--quiet"]
+    task, size = TASKS[needs]
+    words = ["train", task, "--data", text, "--out", str(folder), "--quiet", "--size", str(size)]
     with registered():
-        cli.main([*words, "--backbone", "tiny", "--size", "32", "--epochs", "1", "--weights", "none"])
+        cli.main([*words, "--backbone", "tiny", "--epochs", "1", "--weights", "none"])
     return found[0]
+
+
+def first_batch(text: str, needs: str) -> None:
+    """Give the first batch of a training, whose network is not made."""
+    from metricfit.trainers.data.batches.pipeline import training_batches
+
+    training, _ = split_for_selection(checked_source(text, needs=needs, quiet=True))
+    augmentation = {"mask": Augmentation, "labels": LabelAugmentation, "boxes": BoxAugmentation}[needs]()
+    settings = {"size": TASKS[needs][1], "batch_size": 16, "seed": 0, "resizing": "stretch"}
+    next(iter(training_batches(training, TARGETS[needs], augmentation=augmentation, **settings)))
 
 
 def note(text: str, needs: str) -> None:
@@ -189,6 +203,8 @@ def step(name: str, kind: str, text: str, entries: int) -> Measured:
     if name in ("scan", "again"):
         found, source = measured(lambda: checked_source(text, needs=NEEDS[kind], quiet=True), entries)
         return replace(found, said=f"{len(source)} {source.names.digest()}")
+    if name == "batch":
+        return measured(lambda: first_batch(text, NEEDS[kind]), entries)[0]
     if name == "shuffle":
         order = Order(entries, 16, 0)
         return measured(lambda: order[0], entries)[0]
@@ -196,7 +212,7 @@ def step(name: str, kind: str, text: str, entries: int) -> Measured:
         source = open_source(text, needs=NEEDS[kind])
         return measured(lambda: split_for_selection(source), entries)[0]
     with tempfile.TemporaryDirectory() as folder:
-        return Measured(first_step(text, Path(folder) / "run"), time.process_time())
+        return Measured(first_step(text, NEEDS[kind], Path(folder) / "run"), time.process_time())
 
 
 def in_fresh_process(name: str, kind: str, text: str, entries: int, cache: Path) -> Measured:
@@ -217,7 +233,7 @@ def attempt(kind: str, folder: Path, entries: int, rng: random.Random, decoded: 
     print(f"{kind}: {entries} entries made in {time.monotonic() - begun:.0f} s", flush=True)
     time.sleep(3)  # files of just now would not be kept
     first = "scan" if decoded else "noted"
-    steps = ["open", first, "again", "halves", "shuffle"] + ["step"] * (NEEDS[kind] == "mask")
+    steps = ["open", first, "again", "halves", "shuffle", "batch", "step"]
     found = {}
     for name in steps:
         found[name] = one = in_fresh_process(name, kind, text, entries, folder / "cache")

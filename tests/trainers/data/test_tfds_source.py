@@ -134,7 +134,7 @@ def test_boxes_of_voc(monkeypatch, tmp_path):
     source = open_source("tfds:voc/2007:test", needs="boxes")
     assert source.class_names[:3] == ("aeroplane", "bicycle", "bird")
     assert len(source.class_names) == 20
-    assert (list(source.names), source.box_counts) == (["a.jpg", "b.jpg"], [2, 0])
+    assert (list(source.names), list(source.box_counts)) == (["a.jpg", "b.jpg"], [2, 0])
     example = source.load(0)
     assert example.boxes.tolist() == [[2, 3, 20, 18], [0, 0, 32, 24]]
     assert (example.boxes.dtype, example.classes.dtype) == (np.float32, np.int32)
@@ -168,7 +168,7 @@ def test_boxes_of_coco(monkeypatch, tmp_path):
     boxed(monkeypatch, tmp_path, records)
     source = open_source("tfds:coco/2017", needs="boxes")
     # TFDS learns the names of COCO's classes when it prepares the data.
-    assert (len(source.class_names), source.box_counts) == (80, [3, 1])
+    assert (len(source.class_names), list(source.box_counts)) == (80, [3, 1])
     example = source.load(0)
     assert example.boxes.tolist() == [[8, 0, 32, 12], [0, 0, 32, 24]]
     assert (example.classes.tolist(), example.crowd.tolist(), example.areas.tolist()) == (

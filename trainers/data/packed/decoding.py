@@ -47,6 +47,13 @@ def read_record(file: tf.Tensor, start: tf.Tensor, length: tf.Tensor) -> tf.Tens
     return taken.concatenate(tf.data.Dataset.from_tensors("")).take(1).get_single_element()
 
 
+@functools.cache
+def record_reader() -> tf.types.experimental.PolymorphicFunction:
+    """Give `read_record` as a graph, traced once."""
+    number = tf.TensorSpec((), tf.int64)
+    return tf.function(read_record, input_signature=[tf.TensorSpec((), tf.string), number, number], autograph=False)
+
+
 def decode_record(record: tf.Tensor, needs: str) -> tuple[tf.Tensor, ...]:
     """Decode a record to what `SPECS` say."""
     number = tf.io.FixedLenFeature([], tf.int64)

@@ -92,7 +92,8 @@ def read_manifest(folder: str) -> Manifest:
         digest, index = said.pop("digest"), PackedFile(**said.pop("index"))
         examples = said.pop("examples")
         found = Manifest(**{**said, "class_names": tuple(said["class_names"])}, shards=shards, index=index)
-        sound = found.version == VERSION and (found.digest, found.examples) == (digest, examples)
+        sound = all(map(_is_plain, (*shards, index))) and found.file_format in FORMATS
+        sound = sound and found.version == VERSION and (found.digest, found.examples) == (digest, examples)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(f"{place} is damaged, or of another version ({error}): pack the data again") from error
     if not sound:
@@ -106,6 +107,13 @@ def read_manifest(folder: str) -> Manifest:
                 "again, whole, or pack the data again"
             )
     return found
+
+
+def _is_plain(file: PackedFile) -> bool:
+    """Tell whether a file is named as one of the folder itself, with numbers that are some."""
+    numbers = (file.examples, file.bytes)
+    texts = isinstance(file.name, str) and isinstance(file.sha256, str)
+    return texts and not {"/", "\\", "\0"} & set(file.name) and all(type(one) is int and one >= 0 for one in numbers)
 
 
 @dataclass(frozen=True, eq=False)

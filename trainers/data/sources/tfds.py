@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import DataError, MetricfitError, UsageError
 from ..example import IGNORE, Example, Source, example_of
 from ..images import NamedBytes, Seen, check_sizes, read_mask, read_seen
+from ..names import Names
 from ..pixel_files.known_classes import CITYSCAPES
 from .annotations import mend_boxes
 from .boxes.tfrecords import TfRecords
@@ -79,15 +80,22 @@ class TfdsSource(Source):
         if needs == "boxes":
             self.class_names = tuple(builder.info.features[mapping.objects][mapping.label].names)
         self._mapping, self._needs, self._data = mapping, needs, data
-        names, self.box_counts = [], [0] * len(data)
-        for index in range(len(data) if mapping.name else 0):
-            record = data[index]
-            names.append(_text(record[mapping.name]))
-            if needs == "boxes":
-                self.box_counts[index] = len(record[mapping.objects][mapping.label])
-        unique = len(set(names)) == len(data)
-        numbers = [f"{split}-{index:06d}" for index in range(len(data))]
-        self.names = names if unique else [" ".join(pair) for pair in zip(numbers, names)] if names else numbers
+        counts = np.zeros(len(data), np.int64)
+
+        def number(index: int) -> str:
+            return f"{split}-{index:06d}"
+
+        def named() -> Iterator[str]:
+            for index in range(len(data)):
+                record = data[index]
+                if needs == "boxes":
+                    counts[index] = len(record[mapping.objects][mapping.label])
+                yield _text(record[mapping.name]) if mapping.name else number(index)
+
+        self.names = Names(named() if mapping.name or needs == "boxes" else map(number, range(len(data))))
+        if len(set(self.names)) < len(data):
+            self.names = Names(f"{number(index)} {name}" for index, name in enumerate(self.names))
+        self.box_counts = counts
 
     def __len__(self) -> int:
         return len(self._data)
@@ -230,6 +238,8 @@ def open_split(text: str, name: str, builder: Any, split: str, mapping: Mapping,
                 f"place for all data sets): where there is a network, run {command}"
             ) from error
         raise UsageError(f"tfds data set {name} has no split {split}: it has {', '.join(splits)}") from error
+    if not len(data):
+        raise DataError(f"split {split} of {name} has no example: choose another split, or prepare the data set again")
     return TfdsSource(text, builder, data, split, mapping, needs)
 
 

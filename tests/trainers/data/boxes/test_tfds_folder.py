@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
@@ -24,28 +25,32 @@ FEATURES = {
 
 
 def prepare(root, features=None, **splits):
-    """Write what TFDS' own writer does, without loading TensorFlow for it: split -> stems."""
+    """Write what TFDS' own writer does: split -> stems."""
     features = tfds.features.FeaturesDict(features or FEATURES)
     folder = root / "cells/1.0.0"
     folder.mkdir(parents=True)
     infos = []
     for split, stems in splits.items():
-        records = [features.serialize_example(features.encode_example(_example(root, stem))) for stem in stems]
-        framed = (struct.pack("<QI", len(record), 0) + record + bytes(4) for record in records)
-        (folder / f"cells-{split}.tfrecord-00000-of-00001").write_bytes(b"".join(framed))
+        records = [
+            features.serialize_example(features.encode_example(_example(root, stem, features))) for stem in stems
+        ]
+        with tf.io.TFRecordWriter(str(folder / f"cells-{split}.tfrecord-00000-of-00001")) as writer:
+            for record in records:
+                writer.write(record)
         infos.append(tfds.core.SplitInfo(name=split, shard_lengths=[len(records)], num_bytes=0))
     tfds.folder_dataset.write_metadata(data_dir=folder, features=features, split_infos=infos, check_data=False)
     return folder
 
 
-def _example(root, stem):
+def _example(root, stem, features):
     width, height = SIZES[stem]
     things = [
         {"box": tfds.features.BBox(y0 / height, x0 / width, y1 / height, x1 / width), "kind": name}
         for name, x0, y0, x1, y1 in OBJECTS[stem]
     ]
     encoded = io.BytesIO(picture(root / "in" / f"{stem}.png", stem).read_bytes())
-    return {"image": encoded, "image/filename": f"{stem}.png", "things": things}
+    known = {"image": encoded, "image/filename": f"{stem}.png", "things": things}
+    return {name: value for name, value in known.items() if name in features}
 
 
 def boxes(text):
@@ -89,9 +94,26 @@ def test_files_that_are_damaged(tmp_path):
     path.write_bytes(whole[:first])
     with pytest.raises(DataError, match=r"holds 1 example, its dataset_info\.json says 2"):
         boxes(f"tfds:{folder}")
+    for place in (first // 2, len(whole) - 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(DataError, match=r"example [01] of .* is damaged \(its sum differs\)"):
+            boxes(f"tfds:{folder}")
     path.unlink()
     with pytest.raises(DataError, match="cannot be read"):
         boxes(f"tfds:{folder}")
+
+
+def test_objects_of_pictures_without_names_are_counted(tmp_path):
+    folder = prepare(tmp_path, {name: kind for name, kind in FEATURES.items() if "/" not in name}, train="abd")
+    source = boxes(f"tfds:{folder}")
+    assert list(source.names) == ["train-000000", "train-000001", "train-000002"]
+    assert list(source.box_counts) == [len(OBJECTS[stem]) for stem in "abd"]
+
+
+def test_a_part_without_an_example(tmp_path):
+    folder = prepare(tmp_path, train="ab")
+    with pytest.raises(DataError, match=r"split train\[2:\] of .* has no example"):
+        boxes(f"tfds:{folder}:train[2:]")
 
 
 def test_several_data_sets_are_not_chosen_between(tmp_path):

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ....errors import DataError, UsageError
-from ....text import counted, read_json
+from ....errors import DataError, UsageError, first_line
+from ....text import counted, cut, read_json
 from ...example import Source
 from ..layouts.base import DECLARED, Asked, Reading, Tree
 from ..layouts.names import same_split
@@ -55,7 +55,10 @@ def tfds_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
         return
     folder = files[0].parent
     said = read_json(files[0])
-    counts = {one["name"]: sum(map(int, one.get("shardLengths", ()))) for one in said.get("splits", ())}
+    try:
+        counts = {one["name"]: sum(map(int, one.get("shardLengths", ()))) for one in said.get("splits", ())}
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        raise DataError(f"{files[0]} is not as TFDS write it ({error}): copy it again, or prepare it again") from error
     chosen = [name for name in counts if not tree.split or same_split(name, tree.split)]
     if chosen:
         says = f"{said.get('name', folder.name)} as TFDS have prepared it, {counted(counts[chosen[0]], 'picture')}"
@@ -74,8 +77,10 @@ def _open(name: str, folder: Path, split: str, needs: str) -> Source:
 
     try:
         builder = tfds.builder_from_directory(folder)
-    except (ValueError, OSError, KeyError) as error:
-        raise DataError(f"TFDS cannot read {folder} ({error}): prepare it again") from error
+        builder.info.splits  # noqa: B018  (read here, if they can be)
+    except Exception as error:  # of many kinds: damaged descriptions go through several libraries
+        told = cut(first_line(error), 200)
+        raise DataError(f"TFDS cannot read {folder} ({told}): copy it again, or prepare it again") from error
     known = MAPPINGS.get(builder.name)
     fits = known is not None and (needs != "boxes" or known.objects in builder.info.features)
     mapping = known if known is not None and fits else _mapping(builder, folder, needs)

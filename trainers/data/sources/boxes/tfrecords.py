@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ....errors import DataError
-from ....text import counted
+import numpy as np
+
+from ....errors import DataError, first_line
+from ....text import counted, cut
 
 _HEADER = struct.Struct("<QI")  # the length of the example and its checksum
 _FOOTER = 4  # the example's own checksum
@@ -18,27 +20,40 @@ class TfRecords(Sequence[dict[str, Any]]):
 
     def __init__(self, builder: Any, split: str, decoders: dict[str, Any]):
         self._features, self._decoders = builder.info.features, decoders
-        self._places: list[tuple[Path, int, int]] = []
+        self._paths: list[Path] = []
+        found = [np.zeros((0, 3), np.int64)]  # which file, where in it an example begins, and its length
         for part in builder.info.splits[split].file_instructions:
             path = Path(part.filename)
-            places = list(_places(path))
+            places = np.array([(len(self._paths), *place) for place in _places(path)], np.int64).reshape(-1, 3)
             if len(places) != part.examples_in_shard:
                 raise DataError(
                     f"{path} holds {counted(len(places), 'example')}, its dataset_info.json says "
                     f"{part.examples_in_shard}: prepare the data set again"
                 )
             taken = slice(part.skip, None if part.take in (-1, None) else part.skip + part.take)
-            self._places += [(path, start, length) for start, length in places[taken]]
+            self._paths.append(path)
+            found.append(places[taken])
+        self._places = np.concatenate(found)
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __getitem__(self, index: Any) -> Any:
-        """Read one example, pictures as their encoded bytes."""
-        path, start, length = self._places[index]
-        with path.open("rb") as file:
-            file.seek(start)
-            return self._features.deserialize_example_np(file.read(length), decoders=self._decoders)
+        """Read one example, pictures as their encoded bytes; DataError where it is not as it was written."""
+        from ...packed.decoding import record_reader
+
+        number, start, length = self._places[index].tolist()
+        path = self._paths[number]
+        record = record_reader()(str(path), start - _HEADER.size, length).numpy()
+        if not record:
+            raise DataError(f"example {index} of {path} is damaged (its sum differs): copy or prepare it again")
+        try:
+            return self._features.deserialize_example_np(record, decoders=self._decoders)
+        except Exception as error:  # of many kinds, since it is read as features.json says
+            told = cut(first_line(error), 200)
+            raise DataError(
+                f"example {index} of {path} is not what its features.json says ({told}): prepare it again"
+            ) from error
 
 
 def _places(path: Path) -> Iterable[tuple[int, int]]:
@@ -57,4 +72,5 @@ def _places(path: Path) -> Iterable[tuple[int, int]]:
                 yield start + _HEADER.size, length
                 start = end
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): copy or prepare it again") from error
+        told = f"{cut(str(path), 300)} cannot be read ({error.strerror or cut(str(error), 200)})"
+        raise DataError(f"{told}: copy or prepare it again") from error
