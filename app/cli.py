@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from ..trainers.errors import MetricfitError, Terminated, UsageError, first_line
 from ..trainers.machine import (
@@ -129,8 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("metricfit: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output has enough of it: `metricfit --help | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
     except Exception as error:  # nobody else is left to tell: one sentence and an exit code, and --debug for the rest
         if debug:
@@ -223,13 +222,29 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:place], arguments[place:]
 
 
+def _forget_output() -> None:
+    """Write no more: whoever read the output has enough of it, as of `metricfit --help | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Output(logging.StreamHandler[TextIO]):
+    """Lines for whoever reads them: work goes on where nobody does any more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            _forget_output()
+        else:
+            super().handleError(record)
+
+
 def _set_up_logging(quiet: bool) -> None:
     log.handlers.clear()
     for stream in (sys.stdout, sys.stderr):
         # Names of files need not be text.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Output(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     if quiet:
         # For its log.txt a training lets every line pass the logger itself.

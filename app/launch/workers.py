@@ -1,5 +1,6 @@
 """The processes of a cluster: started together, heard line by line, ended together."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -83,10 +84,11 @@ class Workers:
 
 
 def _pass_on(lines: IO[str], index: int) -> None:
-    """Write what a worker says, each line whole and with its number."""
+    """Write what a worker says, each line whole and with its number; read on where nobody reads that, or it waits."""
     for line in lines:
-        sys.stdout.write(f"[worker {index}] {line.rstrip()}\n")
-        sys.stdout.flush()
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(f"[worker {index}] {line.rstrip()}\n")
+            sys.stdout.flush()
 
 
 def _end_with_parent() -> None:

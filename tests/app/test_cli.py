@@ -275,6 +275,18 @@ def test_debug_lets_the_libraries_speak(monkeypatch, capfd):
     assert levels == ["3", "0", "3"]
 
 
+def test_work_goes_on_where_nobody_reads_the_output_any_more(monkeypatch, capfd):
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        cli._set_up_logging(False)
+        os.close(read)
+        for _ in range(3):
+            logging.getLogger("metricfit").info("on its way")
+        cli.log.handlers.clear()
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
 def test_a_limit_of_memory_in_which_libraries_end_without_a_word_is_said():
     script = 'ulimit -v 409600; "$0" -m metricfit losses'

@@ -242,6 +242,15 @@ def test_an_operation_is_not_hidden_by_a_function_of_its_name(foreign):
     assert operations_of_code(model) == ["WriteFile"]
 
 
+def test_a_harmless_model_before_it_hides_nothing(foreign, tmp_path):
+    save(tmp_path / "model", in_a_branch)
+    place = tmp_path / "model/saved_model.pb"
+    # Messages that follow each other in a file are merged into one.
+    place.write_bytes((foreign / "saved_model.pb").read_bytes() + place.read_bytes())
+    with pytest.raises(UsageError, match=r"could read and write files or run programs: load it with --trust"):
+        load_runner(tmp_path / "model")
+
+
 def test_each_of_several_functions_of_one_name_is_looked_at(foreign):
     model = content(foreign)
     library = model.meta_graphs[0].graph_def.library.function

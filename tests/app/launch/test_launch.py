@@ -184,6 +184,23 @@ time.sleep(60)
 """
 
 
+def test_workers_go_on_where_nobody_reads_what_they_say(tmp_path):
+    script = f"""{BEGIN}
+if index:
+    for _ in range(300): print("x" * 1000, flush=True)  # more than a pipe holds
+    open(r"{tmp_path}/done", "w").close()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert (tmp_path / "done").is_file()
+
+
 @pytest.mark.parametrize(
     ("number", "stubborn", "code"),
     [
