@@ -43,7 +43,8 @@ def left_waiting(folder: Path, number: int) -> str:
     codes = run([*TRAIN, "--out", str(folder / f"hung-{number}")], logs, 2, (1, number, 3), minutes=0.5)
     said = (logs / "0.log").read_text(errors="replace")
     print(f"the other ended after {time.monotonic() - began:.0f} s: {said.strip().splitlines()[-1]}", flush=True)
-    if codes != [1, -signal.SIGKILL] or "another worker of this training is gone" not in said:
+    told = "no word from it for 0.5 minutes (--wait-minutes)" if number == HANGS else ""
+    if codes != [1, -signal.SIGKILL] or "another worker of this training is gone" not in said or told not in said:
         return f"ended with {codes}: {said[-1000:]}"
     return ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ...errors import MetricfitError
+from ...errors import MetricfitError, first_line
 from ...text import cut
 
 _GONE = (
@@ -40,8 +40,10 @@ def telling_of_workers() -> Iterator[None]:
     except _GONE as error:
         if isinstance(error, tf.errors.FailedPreconditionError) and "incarnation" not in str(error):
             raise
-        said = cut(str(error).strip().partition("\n")[0], 100)
+        # Above it stands which operation of which graph it was.
+        found = re.search(r"ops is aborted by: (.+)", str(error))
+        why = cut(found[1] if found else first_line(error), 100)
         raise MetricfitError(
-            f"another worker of this training is gone ({said}): start all of them again with the same command, which "
+            f"another worker of this training is gone ({why}): start all of them again with the same command, which "
             "goes on from the last checkpoint"
         ) from error

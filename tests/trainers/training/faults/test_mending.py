@@ -15,7 +15,7 @@ from metricfit.trainers.models.keras_file import fault_of
 from metricfit.trainers.training.callbacks import BestModel
 from metricfit.trainers.training.callbacks import best as best_module
 from metricfit.trainers.training.faults.mending import mend
-from metricfit.trainers.training.faults.telling import telling_of_files
+from metricfit.trainers.training.faults.telling import telling_of_files, telling_of_workers
 from metricfit.trainers.training.reporting import read_history
 from metricfit.trainers.training.saved import best_model, load_model
 
@@ -185,3 +185,19 @@ def test_what_tensorflow_cannot_write_is_told_in_a_sentence(tmp_path):
     assert str(told.value) == f"{expected} left"
     with pytest.raises(tf.errors.InvalidArgumentError), telling_of_files(tmp_path / "run"):
         tf.debugging.assert_equal(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "said"),
+    [
+        (tf.errors.DeadlineExceededError, "Graph execution error:\n\nf\nCollective ops is aborted by: no\nSo.", "no"),
+        (tf.errors.UnavailableError, "failed to connect\n", "failed to connect"),
+        (tf.errors.FailedPreconditionError, "current incarnation doesn't match", "current incarnation doesn't match"),
+    ],
+)
+def test_it_is_said_why_another_worker_is_gone(error, message, said):
+    with pytest.raises(MetricfitError) as told, telling_of_workers():
+        raise error(None, None, message)
+    assert str(told.value).startswith(f"another worker of this training is gone ({said}): start all of them again")
+    with pytest.raises(tf.errors.FailedPreconditionError), telling_of_workers():
+        raise tf.errors.FailedPreconditionError(None, None, "the table is not initialised")
