@@ -13,10 +13,13 @@ from ...trainers.data.sources import open_source
 from ..options import BenchOptions
 
 STEPS = 8  # of a turn
+LARGEST = 1_000_000  # as a side; no picture is reduced to it
 
 
 def bench_packed(task: Any, config: Any, options: BenchOptions) -> list[dict[str, Any]]:
-    """Time the training stream, nothing of it kept in memory; the reduced pictures have 4/3 of the network's side.
+    """Time the training stream, nothing kept in memory: the same pixels, as files and as pixels, and reduced ones.
+
+    The reduced pictures have 4/3 of the network's side.
 
     The ratio is that of the best rates, as what else the machine does only ever slows; beside it stand the median of
     the ratios of the turns, and the ratio of the processor's time, all cores together.
@@ -24,8 +27,8 @@ def bench_packed(task: Any, config: Any, options: BenchOptions) -> list[dict[str
     plain = task.open_source(options.data, config)
     with tempfile.TemporaryDirectory() as folder:
         sources = {"as it is": plain}
-        for name, size in (("packed", None), ("packed, reduced", config.size * 4 // 3)):
-            out = str(Path(folder, name.replace(", ", "_")))
+        for name, size in (("packed", None), ("packed as pixels", LARGEST), ("packed, reduced", config.size * 4 // 3)):
+            out = str(Path(folder, name.replace(",", "").replace(" ", "_")))
             sources[name] = open_source(
                 pack(plain, out, needs=task.needs, size=size, quiet=True).source, needs=task.needs
             )

@@ -272,6 +272,6 @@ def test_bench_packed_relates_packed_data_to_plain_ones(tmp_path, tiny, monkeypa
     assert cli.main(["bench", "packed", *arguments, "--out", str(tmp_path)]) == 0
     with (tmp_path / "packed_saliency.csv").open() as file:
         rows = {row["data"]: row for row in csv.DictReader(file)}
-    assert list(rows) == ["as it is", "packed", "packed, reduced"]
+    assert list(rows) == ["as it is", "packed", "packed as pixels", "packed, reduced"]
     assert float(rows["as it is"]["ratio"]) == 1
     assert all(float(row[name]) > 0 for row in rows.values() for name in ("images/s", "median of turns", "processor"))

@@ -13,9 +13,11 @@ from PIL import Image, ImageOps
 
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Source
+from metricfit.trainers.data.fit import fit_image, fit_labels
 from metricfit.trainers.data.labels import LabelCoding
 from metricfit.trainers.data.packed.manifest import MANIFEST, read_index, read_manifest
-from metricfit.trainers.data.packed.packing import pack
+from metricfit.trainers.data.packed.packing import pack, reduced_to
+from metricfit.trainers.data.packed.pictures import AS_PIXELS
 from metricfit.trainers.data.packed.pictures import KEPT as AS_FILE
 from metricfit.trainers.data.packed.records import stored_shares
 from metricfit.trainers.data.scan import scanner
@@ -103,6 +105,27 @@ def test_reduced_masks_are_counted_as_they_are_packed(tmp_path):
         done = packed(source, tmp_path / f"out{size}", "mask", size=size)
         found = open_source(done.source)
         assert scanner._told(found, found.seen()).facts["mask"].empty == empty
+
+
+def test_reduced_pictures_are_seen_as_the_page_says():
+    """In a network of 3/4 of their shorter side; a crop moves the windows by parts of a pixel, besides."""
+    source = Scenes("val")
+    for index in range(0, 200, 20):
+        whole = source.load(index)
+        reduced = reduced_to(whole, 128)
+        seen = [fit_image(one.image, 96, "stretch").astype(int) for one in (whole, reduced)]
+        masks = [fit_labels(one.mask, 96, "stretch") for one in (whole, reduced)]
+        assert min(reduced.image.shape[:2]) == 128
+        assert abs(seen[0] - seen[1]).mean() <= 3
+        assert abs(seen[0] - seen[1]).max() <= 32
+        assert (masks[0] != masks[1]).mean() <= 0.02
+
+
+def test_pictures_stored_as_pixels_are_the_same_where_none_is_larger(folder, tmp_path):
+    source = folder[0]
+    done = packed(source, tmp_path / "out", "mask", size=1000)
+    assert set(done.manifest.pictures) == {AS_PIXELS}
+    assert_equal_examples(open_source(done.source), source, "mask")
 
 
 class Wrong(Boxed):

@@ -121,6 +121,24 @@ def test_without_workers_examples_are_decoded_here_and_that_is_said(packed, disp
     assert [record.message for record in caplog.records if "are its workers running?" in record.message]
 
 
+def test_workers_that_are_lost_are_told_in_one_sentence(packed, dispatcher, monkeypatch, caplog):
+    monkeypatch.setattr(service, "PATIENCE", 2.0)
+    monkeypatch.setattr(service, "AHEAD", 6)
+    source, workers = open_source(packed), [worker(dispatcher)]
+    settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0}
+    batches = training_batches(source, MASK, augmentation=Augmentation(), data_service=dispatcher.target, **settings)
+    found = []
+    with caplog.at_level(logging.WARNING, "metricfit"):
+        for number, batch in enumerate(batches.take(30)):
+            found.append(tuple(map(np.asarray, batch)))
+            if number == 1:
+                workers.pop()._stop()
+    assert_equal_streams(found, stream(source, 30))
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert said[0].startswith("--data-service: nothing came from grpc://")
+
+
 def test_a_stream_that_nobody_reads_brings_nothing_more_until_somebody_does(packed, dispatcher, monkeypatch):
     monkeypatch.setattr(service, "IDLE", 0.5)
     workers, source, before = [worker(dispatcher)], open_source(packed), threading.enumerate()
