@@ -45,12 +45,10 @@ class Manner:
 
     Attributes:
         words: of the command.
-        tolerance: of weights.
         prepared: changes the task.
     """
 
     words: list[str]
-    tolerance: float = TOLERANCE
     prepared: Callable[[Any], object] = lambda task: None
 
 
@@ -109,8 +107,7 @@ MANNERS = {
     "skipping": Manner([*TRAIN, "--on-nan", "skip"], prepared=poisoned),
     "restoring": Manner([*TRAIN, "--on-nan", "restore"], prepared=poisoned),
     "self-balancing": Manner(DETECT, prepared=by_sgd),
-    # pictures of half precision are rounded alike, their sums over a batch are not
-    "float16": Manner([*TRAIN, "--mixed-precision", "float16"], 1e-3),
+    "float16": Manner([*TRAIN, "--mixed-precision", "float16"]),
     "saliency": Manner(SALIENCY, prepared=by_sgd),
 }
 
@@ -181,7 +178,7 @@ def in_every_place(runs: Runs, manner: str) -> Row:
         found = runs.whole(manner, place)
         far = apart(found, expected)
         cells.append(f"{place}: " + ", ".join(f"{name} {value:.1e}" for name, value in far.items()))
-        if far["weights"] > MANNERS[manner].tolerance:
+        if far["weights"] > TOLERANCE:
             wrong = f"weights on {place} differ"
         faults = [json.loads((one / "checkpoints/faults.json").read_text()) for one in (found, expected)
                   if (one / "checkpoints/faults.json").exists()]  # fmt: skip
@@ -204,7 +201,7 @@ def elsewhere(runs: Runs, manner: str, began: str, place: str) -> Row:
     same = began == place
     far = apart(out, runs.whole(manner, began if same else "1 device"))
     row = f"from {kept}: " + ", ".join(f"{name} {value:.1e}" for name, value in far.items())
-    differs = any(far.values()) if same else far["weights"] > MANNERS[manner].tolerance
+    differs = any(far.values()) if same else far["weights"] > TOLERANCE
     return Row(row, "differs" * differs)
 
 
