@@ -60,7 +60,9 @@ def test_refuses_in_one_sentence_what_describes_no_workers(text, said):
     assert "\n" not in str(refused.value)
 
 
-def gathered(count, settings=lambda worker: {"seed": "1"}, absent=(), seconds=20.0, before=lambda port: None):
+def gathered(
+    count, settings=lambda worker: {"seed": "1"}, absent=(), seconds=20.0, before=lambda port: None, pause=0.0
+):
     """Let workers meet; gives what each of them raised, or None."""
     addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(count))
     found = dict.fromkeys(range(count))
@@ -74,8 +76,9 @@ def gathered(count, settings=lambda worker: {"seed": "1"}, absent=(), seconds=20
     threads = [threading.Thread(target=come, args=(worker,)) for worker in range(count) if worker not in absent]
     threads[0].start()
     before(int(addresses[0].rpartition(":")[2]))
-    for thread in threads[1:]:
+    for thread in reversed(threads[1:]):
         thread.start()
+        time.sleep(pause)
     for thread in threads:
         thread.join()
     return found
@@ -107,7 +110,8 @@ def test_whoever_says_something_else_is_nobody():
 
 def test_a_worker_that_was_killed_and_started_again_is_waited_for():
     said = json.dumps({"worker": 1, "settings": {"seed": "1"}}).encode() + b"\n"
-    assert gathered(2, seconds=5.0, before=lambda port: said_to(port, said).close()) == dict.fromkeys(range(2))
+    found = gathered(3, before=lambda port: said_to(port, said).close(), pause=0.5)
+    assert found == dict.fromkeys(range(3)), "the chief went on with the third, before the second came again"
 
 
 def test_other_settings_are_refused_by_all():
