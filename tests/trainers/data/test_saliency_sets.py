@@ -11,8 +11,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from metricfit.trainers.data.scan.scanner import checked_source
-from metricfit.trainers.data.sources.saliency_layouts import LAYOUTS
 from metricfit.trainers.data.sources.saliency_sets import SaliencySets
+from metricfit.trainers.data.sources.saliency_sets.layouts import LAYOUTS
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 
 SIZE = (24, 32)

@@ -10,8 +10,8 @@ import pytest
 
 from metricfit.trainers.data.example import Source
 from metricfit.trainers.data.sources import open_source, scenes
-from metricfit.trainers.data.sources.scene_shapes import SHAPES
 from metricfit.trainers.data.sources.scenes import CLASS_NAMES, Scenes, scene
+from metricfit.trainers.data.sources.scenes.shapes import SHAPES
 from metricfit.trainers.data.targets.boxes import BoxTarget
 
 COUNT = 60

@@ -5,10 +5,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ...errors import UsageError
-from ..example import Example, Source
-from .scene_shapes import SHAPES, fill, outlines, shade
-from .scene_textures import TILE, Rng, grain_tile, noise, palette, texture
+from ....errors import UsageError
+from ...example import Example, Source
+from .shapes import SHAPES, fill, outlines, shade
+from .textures import TILE, Rng, grain_tile, noise, palette, texture
 
 CLASS_NAMES = ("background", *SHAPES)
 """Class 0 is background; a class map and the classes of boxes that `scene` gives index into this."""

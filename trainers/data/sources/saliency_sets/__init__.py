@@ -14,12 +14,12 @@ import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
-from ...errors import DataError, MetricfitError
-from ...text import decode_text
-from ..images import check_sizes, read_image, read_mask
-from .archives import Archive, NamedBytes, open_archive
-from .lists import stem_of
-from .saliency_layouts import LAYOUTS, Layout, Part, Place
+from ....errors import DataError, MetricfitError
+from ....text import decode_text
+from ...images import check_sizes, read_image, read_mask
+from ..archives import Archive, NamedBytes, open_archive
+from ..lists import stem_of
+from .layouts import LAYOUTS, Layout, Part, Place
 
 Records = Iterator[tuple[str, dict[str, Any]]]
 
