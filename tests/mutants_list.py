@@ -810,7 +810,7 @@ MUTANTS: list[Mutant] = [
         ("(ends == table[:, 4:6] + 1).any()", "True"),
     ),
     *of(
-        "trainers/data/sources/coco_json.py",
+        "trainers/data/sources/coco/instances.py",
         "tests/trainers/data/test_coco_source.py",
         ("if shifts not in ({1}, {-1}):", "if not shifts:"),
         ("int(value) if isinstance(value, float) and value.is_integer() else value", "value"),

@@ -10,8 +10,8 @@ import pytest
 
 from metricfit.trainers.data import kept_arrays
 from metricfit.trainers.data.names import Names
-from metricfit.trainers.data.sources import coco_written
-from metricfit.trainers.data.sources.coco_written import _walk, read_written
+from metricfit.trainers.data.sources.coco import written as coco_written
+from metricfit.trainers.data.sources.coco.written import _walk, read_written
 from metricfit.trainers.errors import DataError
 
 CONTENT = {

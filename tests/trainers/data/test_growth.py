@@ -19,7 +19,7 @@ from metricfit.trainers.data.ragged import Ragged
 from metricfit.trainers.data.scan.causes import told_together
 from metricfit.trainers.data.sources.boxes import yolo_yaml
 from metricfit.trainers.data.sources.boxes.pairing import find_pairs
-from metricfit.trainers.data.sources.coco_json import Instances
+from metricfit.trainers.data.sources.coco.instances import Instances
 from metricfit.trainers.data.sources.joined import join_sources
 from metricfit.trainers.data.sources.layouts.base import Tree
 from metricfit.trainers.data.sources.listed import Listed

@@ -10,7 +10,7 @@ import pytest
 from metricfit.trainers.data.batches.class_weights import class_weights
 from metricfit.trainers.data.batches.equibatch import Equibatch
 from metricfit.trainers.data.sources import open_source
-from metricfit.trainers.data.sources.coco_json import Instances
+from metricfit.trainers.data.sources.coco.instances import Instances
 from metricfit.trainers.data.subset import split_for_selection
 
 COUNT = 1000

@@ -5,19 +5,19 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ...errors import DataError, UsageError
-from ...geometry import box_areas
-from ...text import composed
-from ..classes import MOST_CLASSES
-from ..example import IGNORE, Example, Source, example_of
-from ..images import read_seen
-from ..large.reduction import Size
-from ..listing import passed_over, surroundings
-from ..pixel_files.outlines import coco_labels, coco_region, outline_box
-from .annotations import CASE, alike, check_stated_size, mend_boxes
-from .box_coding import numbers
-from .coco_json import Instances, Record
-from .picture_folder import PictureFolder, plain
+from ....errors import DataError, UsageError
+from ....geometry import box_areas
+from ....text import composed
+from ...classes import MOST_CLASSES
+from ...example import IGNORE, Example, Source, example_of
+from ...images import read_seen
+from ...large.reduction import Size
+from ...listing import passed_over, surroundings
+from ...pixel_files.outlines import coco_labels, coco_region, outline_box
+from ..annotations import CASE, alike, check_stated_size, mend_boxes
+from ..box_coding import numbers
+from ..picture_folder import PictureFolder, plain
+from .instances import Instances, Record
 
 
 class CocoSource(Source):

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
-from ...text import read_json, read_text
-from .. import kept_arrays
-from ..kept_arrays import keep, place_of, ragged_arrays, ragged_of, read_kept, times_of
-from ..names import Names
-from .box_coding import numbers
+from ....errors import DataError
+from ....text import read_json, read_text
+from ... import kept_arrays
+from ...kept_arrays import keep, place_of, ragged_arrays, ragged_of, read_kept, times_of
+from ...names import Names
+from ..box_coding import numbers
 
 Fields = dict[str, Any]
 

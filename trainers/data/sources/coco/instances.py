@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
-from ...text import composed, repeated
-from ..example import Ids
-from ..names import Names
-from .box_coding import counts_from_one, other_coding, usable_rows
-from .coco_written import Fields, Written, read_written, size_of
+from ....errors import DataError
+from ....text import composed, repeated
+from ...example import Ids
+from ...names import Names
+from ..box_coding import counts_from_one, other_coding, usable_rows
+from .written import Fields, Written, read_written, size_of
 
 
 @dataclass(frozen=True, eq=False)
