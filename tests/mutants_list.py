@@ -826,7 +826,7 @@ MUTANTS: list[Mutant] = [
         ('.removesuffix("\\x1a")', ""),
     ),
     *of(
-        "trainers/data/scan/scanner.py",
+        "trainers/data/scan/faults.py",
         "tests/trainers/data/test_scan.py tests/trainers/data/test_scan_boxes.py",
         ("return any(facts.hopeless", "return all(facts.hopeless"),
         ("if strict and (self.faults or self.repaired)", "if strict and self.faults"),

@@ -11,7 +11,8 @@ import numpy as np
 from ...trainers.data.example import Example, Source, View
 from ...trainers.data.labels import LabelCoding, with_coding
 from ...trainers.data.pixel_files.coding import FileCoding
-from ...trainers.data.scan.scanner import Faults, load_checked
+from ...trainers.data.scan.faults import Faults
+from ...trainers.data.scan.scanner import load_checked
 from ...trainers.data.sources import open_source
 from ...trainers.data.subset import Subset
 from ...trainers.errors import DataError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ...trainers.data.example import Example, Source
-from ...trainers.data.scan.scanner import Faults
+from ...trainers.data.scan.faults import Faults
 from ...trainers.errors import MetricfitError
 from ...trainers.judge.base import Judge
 

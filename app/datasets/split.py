@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ...trainers.data.kept_arrays import keeping
 from ...trainers.data.parts import divide, grouping, parse_shares
-from ...trainers.data.scan.scanner import Faults, scan
+from ...trainers.data.scan.faults import Faults
+from ...trainers.data.scan.scanner import scan
 from ...trainers.data.sources import SOURCES, kind_and_rest, open_source, split_texts
 from ...trainers.data.subset import Subset
 from ...trainers.errors import DataError, MetricfitError, UsageError

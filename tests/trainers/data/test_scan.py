@@ -6,7 +6,8 @@ from PIL import Image
 
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.scan.causes import told_together
-from metricfit.trainers.data.scan.scanner import Faults, checked_source, scan, usable
+from metricfit.trainers.data.scan.faults import Faults
+from metricfit.trainers.data.scan.scanner import checked_source, scan, usable
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.targets.boxes import BoxFacts
 from metricfit.trainers.data.targets.labels import LabelFacts
