@@ -67,7 +67,9 @@ def training_batches(
     room = target.room(source, room)
     fitted_size((1, 1), size, resizing)
     decoded = DecodedCache(source, target, cache_mib)
-    arrivals = Arrivals(data_service, decoded, draw, target.name) if data_service else None
+    own = share.of_a_device(batch_size)
+    first = start_step * own * share.devices
+    arrivals = Arrivals(data_service, decoded, draw, target.name, first) if data_service else None
 
     def prepare(place: np.ndarray, number: np.ndarray | int = -1, *held: np.ndarray) -> Arrays:
         position = int(place)
@@ -81,8 +83,7 @@ def training_batches(
         return image, *target.padded(tuple(parts), room)
 
     layout = target.layout(size, room)
-    own = share.of_a_device(batch_size)
-    dataset = tf.data.Dataset.counter(start=start_step * own * share.devices)
+    dataset = tf.data.Dataset.counter(start=first)
     if share != WHOLE:
         dataset = dataset.map(lambda place: share.position(place, batch_size))
     before = None

@@ -88,12 +88,13 @@ class Arrivals:
     here: so each example comes once, in its place, and the stream is the same as without the service.
     """
 
-    def __init__(self, address: str, decoded: DecodedCache, draw: Draw, needs: str):
+    def __init__(self, address: str, decoded: DecodedCache, draw: Draw, needs: str, first: int):
         self._address, self._decoded, self._draw, self._needs = address, decoded, draw, needs
         self._changed = threading.Condition()
         self._arrived: dict[int, tuple[int, Sequence[np.ndarray]]] = {}
         self._due: set[int] = set()
         self._waiting = 0
+        self._first: int | None = first  # where the stream begins, which is not always asked for first
         self._asked = self._upto = 0  # the furthest place that somebody asked for, and that of the next job
         self._puller: threading.Thread | None = None
         self._latest = self._taken = time.monotonic()  # when something came, and when something was asked for
@@ -103,7 +104,8 @@ class Arrivals:
         """Give the index and what was decoded of the example at a place, waiting for it; (-1, ()) where nothing is."""
         with self._changed:
             if self._puller is None:
-                self._upto = self._asked = place
+                self._upto = self._asked = place if self._first is None else self._first
+                self._first = None
                 self._puller = threading.Thread(target=self._pull, daemon=True)
                 self._puller.start()
             self._waiting, self._asked, self._taken = self._waiting + 1, max(self._asked, place), time.monotonic()

@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 
@@ -43,10 +45,56 @@ def dispatcher():
     server._stop()
 
 
-def worker(dispatcher):
-    address = dispatcher.target.split("://")[1]
-    config = tf.data.experimental.service.WorkerConfig(address, heartbeat_interval_ms=100)
-    return tf.data.experimental.service.WorkerServer(config)
+RUNS_WORKERS = """
+import sys
+import tensorflow as tf
+service, running = tf.data.experimental.service, []
+for line in sys.stdin:
+    word, *address = line.split()
+    if word == "start":
+        running.append(service.WorkerServer(service.WorkerConfig(*address, heartbeat_interval_ms=100)))
+    else:
+        running.pop()._stop()
+    print(len(running), flush=True)
+"""
+
+
+class Workers:
+    """Workers in a process of their own: one that ends beside the stream holds up Python, for which it then waits."""
+
+    def __init__(self):
+        command = [sys.executable, "-c", RUNS_WORKERS]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.running = 0
+
+    def _ask(self, words):
+        print(words, file=self._process.stdin, flush=True)
+        self.running = int(self._process.stdout.readline())
+
+    def start(self, dispatcher, count=1):
+        for _ in range(count):
+            self._ask(f"start {dispatcher.target.split('://')[1]}")
+
+    def stop_one(self):
+        self._ask("stop")
+
+    def end(self):
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def process_of_workers():
+    yield (workers := Workers())
+    workers.end()
+
+
+@pytest.fixture
+def workers(process_of_workers):
+    """No workers yet, and none after the test."""
+    yield process_of_workers
+    while process_of_workers.running:
+        process_of_workers.stop_one()
 
 
 def stream(source, steps, **more):
@@ -72,7 +120,7 @@ def read_here(monkeypatch):
     return names
 
 
-def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, read_here, monkeypatch):
+def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, workers, read_here, monkeypatch):
     came, arrive = [], service.Arrivals.arrive
 
     def counted(self, place, index, held):
@@ -82,7 +130,7 @@ def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, read_
     monkeypatch.setattr(service.Arrivals, "arrive", counted)
     monkeypatch.setattr(service, "WINDOW", 70)
     monkeypatch.setattr(service, "AHEAD", 40)  # so that no example is too late, however busy the machine is
-    workers = [worker(dispatcher) for _ in range(2)]
+    workers.start(dispatcher, 2)
     source = Steady(open_source(packed), MASK, replacing=False)
     meant = stream(source, 20)
     assert_equal_streams(stream(source, 20, data_service=dispatcher.target), meant)
@@ -95,18 +143,17 @@ def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, read_
     for epoch in range(2):
         visited = [index for place, index in first if epoch * 60 <= place < epoch * 60 + 60]
         assert sorted(visited) == list(range(60))
-    assert len(workers) == 2
 
 
-def test_a_lost_worker_costs_no_example(packed, dispatcher, caplog):
-    workers = [worker(dispatcher) for _ in range(2)]
+def test_a_lost_worker_costs_no_example(packed, dispatcher, workers, caplog):
+    workers.start(dispatcher, 2)
     source = open_source(packed)
     meant, found = stream(source, 30), []
     settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0}
     batches = training_batches(source, MASK, augmentation=Augmentation(), data_service=dispatcher.target, **settings)
     for number, batch in enumerate(batches.take(30)):
         if number == 3:
-            workers.pop()._stop()
+            workers.stop_one()
         found.append(tuple(map(np.asarray, batch)))
     assert_equal_streams(found, meant)
 
@@ -121,10 +168,11 @@ def test_without_workers_examples_are_decoded_here_and_that_is_said(packed, disp
     assert [record.message for record in caplog.records if "are its workers running?" in record.message]
 
 
-def test_workers_that_are_lost_are_told_in_one_sentence(packed, dispatcher, monkeypatch, caplog):
+def test_workers_that_are_lost_are_told_in_one_sentence(packed, dispatcher, workers, monkeypatch, caplog):
     monkeypatch.setattr(service, "PATIENCE", 2.0)
     monkeypatch.setattr(service, "AHEAD", 6)
-    source, workers = open_source(packed), [worker(dispatcher)]
+    workers.start(dispatcher)
+    source = open_source(packed)
     settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0}
     batches = training_batches(source, MASK, augmentation=Augmentation(), data_service=dispatcher.target, **settings)
     found = []
@@ -132,16 +180,17 @@ def test_workers_that_are_lost_are_told_in_one_sentence(packed, dispatcher, monk
         for number, batch in enumerate(batches.take(30)):
             found.append(tuple(map(np.asarray, batch)))
             if number == 1:
-                workers.pop()._stop()
+                workers.stop_one()
     assert_equal_streams(found, stream(source, 30))
     said = [record.message for record in caplog.records]
     assert len(said) == 1
     assert said[0].startswith("--data-service: nothing came from grpc://")
 
 
-def test_a_stream_that_nobody_reads_brings_nothing_more_until_somebody_does(packed, dispatcher, monkeypatch):
+def test_a_stream_that_nobody_reads_brings_nothing_more_until_somebody_does(packed, dispatcher, workers, monkeypatch):
     monkeypatch.setattr(service, "IDLE", 0.5)
-    workers, source, before = [worker(dispatcher)], open_source(packed), threading.enumerate()
+    workers.start(dispatcher)
+    source, before = open_source(packed), threading.enumerate()
     settings = {"size": 32, "batch_size": 6, "seed": 5, "resizing": "stretch", "cache_mib": 0}
     batches = training_batches(source, MASK, augmentation=Augmentation(), data_service=dispatcher.target, **settings)
     stream_of_it = iter(batches)
@@ -153,7 +202,6 @@ def test_a_stream_that_nobody_reads_brings_nothing_more_until_somebody_does(pack
     assert not any(thread.is_alive() for thread in pullers)
     found += [next(stream_of_it) for _ in range(19)]
     assert_equal_streams([tuple(map(np.asarray, batch)) for batch in found], stream(source, 20))
-    assert len(workers) == 1
 
 
 def test_what_workers_cannot_do_is_refused_before_anything_is_made(packed, dispatcher, tmp_path):
