@@ -203,6 +203,14 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def what_a_file_leaves_is_not_gone_through_again():
+    """Collect the garbage of a file, and leave the rest, traces of functions above all, out of further collections."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 def _as_imported(log: logging.Logger) -> None:
     log.handlers.clear()
     log.propagate = True

@@ -23,7 +23,8 @@ def program(name, folder):
 
 
 def test_two_and_four_devices_take_the_steps_of_one(tmp_path):
-    assert program("equal_steps", tmp_path).count("weights differ by") == 4
+    # The other tasks, in 20 steps, and two processes: tests/soak/devices.py
+    assert program("equal_steps", tmp_path).count("weights differ by") == 2
 
 
 @pytest.mark.parametrize(
