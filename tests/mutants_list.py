@@ -736,7 +736,7 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/test_pipeline.py tests/trainers/data/test_pipeline_boxes.py "
         "tests/trainers/data/test_equibatch.py",
         ("(sampler or order).draw", "order.draw"),
-        ("start=start_step * own * share.devices", "start=start_step"),
+        ("first = start_step * own * share.devices", "first = start_step"),
     ),
     *of(
         "trainers/data/fit.py",

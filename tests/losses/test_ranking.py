@@ -273,7 +273,6 @@ def test_more_positives_than_rows_are_told_apart_from_one_hot_labels(name):
     assert np.isfinite(loss.parts(labels, *others[: 2 if loss.needs else 1])[0])
 
 
-@pytest.mark.long
 def test_xla_sets_aside_memory_for_a_positive_a_row():
     labels, scores = (tf.zeros((1000, 80), dtype) for dtype in (tf.int8, tf.float32))
 

@@ -49,9 +49,7 @@ def photos(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "form", ["folder:{}", *(pytest.param(form, marks=pytest.mark.long) for form in ("{}", "auto:{}"))]
-)
+@pytest.mark.parametrize("form", ["folder:{}", "{}", "auto:{}"])
 def test_a_folder(photos, form):
     source = check(lambda: open_source(form.format(photos)))
     assert source.partner_name(COUNT - 1) == str(photos / f"masks/photo {COUNT - 1:05d}.png")

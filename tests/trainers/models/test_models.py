@@ -94,7 +94,6 @@ def test_pyramid_pooling_reads_the_last_stage_not_the_classifier_top():
     assert build_deeplab("efficientnet_lite0", size=64).count_params() < 6e6
 
 
-@pytest.mark.long
 def test_trains_under_xla_as_without(pictures, tiny):
     masks = (pictures[..., 0] > 128).astype("int32")
     losses = []
