@@ -46,14 +46,22 @@ class StopRequest:
 def unwinding_when_asked_to_end() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise `Terminated` in the main thread meanwhile, so that what is open gets closed.
 
-    One that was ignored before, as under nohup, stays ignored; other threads than the main one change nothing.
+    One that was ignored before, as under nohup, stays ignored; other threads than the main one change nothing. Where it
+    meets TensorFlow raising an error, a RuntimeError says that it took the error's place: then it comes after all.
     """
+    asked: list[int] = []
 
     def end(number: int) -> None:
+        asked.append(number)
         raise Terminated(number)
 
     with _handled(ASKS_TO_END, end):
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            if asked and Terminated.__name__ in str(error):
+                raise Terminated(asked[0]) from error
+            raise
 
 
 @contextlib.contextmanager

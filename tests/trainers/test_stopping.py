@@ -22,6 +22,21 @@ def test_a_signal_unwinds_as_ctrl_c_does_and_is_as_before_afterwards(number, exi
     assert signal.getsignal(number) is before
 
 
+def test_one_that_meets_tensorflow_raising_an_error_comes_after_all():
+    said = "pybind11::error_already_set: MISMATCH: ORIGINAL UnavailableError REPLACED BY Terminated: ended by SIGTERM"
+
+    def meets():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Terminated as ended:
+            raise RuntimeError(said) from ended
+
+    with pytest.raises(Terminated, match="SIGTERM"), unwinding_when_asked_to_end():
+        meets()
+    with pytest.raises(RuntimeError, match="full"), unwinding_when_asked_to_end():
+        raise RuntimeError("the disk is full")
+
+
 def test_under_nohup_a_closed_terminal_ends_nothing():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
