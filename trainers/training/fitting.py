@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..text import counted
 from .callbacks import AveragedWeights, BestModel, Divergence, Patience, Position, TimeLimit, TrainingCheckpoint
 from .callbacks.alike import StopsAlike
 from .config import RunConfig
@@ -51,7 +52,7 @@ def is_done(config: RunConfig, folder: Path, reached: Reached, shown: Sequence[s
     The `lost_seconds` were spent on what it went back behind.
     """
     if reached.epochs >= config.epochs:
-        log.info("%s is already trained for %d epochs", folder, config.epochs)
+        log.info("%s is already trained for %s", folder, counted(config.epochs, "epoch"))
         return True
     if reached.steps or not reached.epochs:
         return False  # an epoch that was begun is trained to its end
