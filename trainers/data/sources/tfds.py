@@ -190,7 +190,7 @@ def open_named(rest: str, needs: str) -> TfdsSource:
         raise UsageError("expected tfds:NAME[:SPLIT], such as tfds:oxford_iiit_pet:train; got no name")
     own = name.split("/")[0] == "saliency_sets"
     if own:
-        from . import saliency_sets  # noqa: F401  (registers the builder)
+        from .saliency_sets import SaliencySets  # noqa: F401  (registers itself as a builder)
     data_dir = os.environ.get("TFDS_DATA_DIR")
     try:
         builder = tfds.builder(name, data_dir=data_dir)
