@@ -73,7 +73,9 @@ def _told(name: str, options_class: type, arguments: list[str], plain: str) -> s
         near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.8)
         return f"metricfit {name} does not know {cut(unknown[0])}{f', maybe {near[0]} is meant' if near else ''}"
     if found:
-        return f"metricfit {name} takes nothing more, got {cut(found['words'].rstrip('- '))}"
+        made = next((flag for flag in ("--out", "--to") if flag in known and not _flags_in(arguments)), "")
+        hint = f" ({made} names what is made)" if made else ""
+        return f"metricfit {name} takes nothing more, got {cut(found['words'].rstrip('- '))}{hint}"
     if placed and placed["choice"] and (kind := _hint(options_class, placed["choice"])):
         return f"{placed['choice'].upper()} must be {in_words(kind)}, got {shown(placed['given'])}"
     if "Missing from" in plain:

@@ -155,7 +155,7 @@ def _judged(
     )  # fmt: skip
 
     def kept() -> list[Path]:
-        run.say_best(folder, report, task.shown, len(selection))
+        run.say_best(config, report, task.shown, len(selection))
         return run.keep(folder, report, {"data": selection.name, "split": "selection"})
 
     made = exchange.by_chief(kept)

@@ -111,8 +111,9 @@ def say_steps(config: RunConfig, examples: int, steps: int) -> None:
         log.info("%d steps in all are few: small sets need some %d (--epochs, --min-epoch-steps)", total, ENOUGH_STEPS)
 
 
-def say_best(folder: Path, report: Report, shown: Sequence[str], pictures: int) -> None:
+def say_best(config: RunConfig, report: Report, shown: Sequence[str], pictures: int) -> None:
     """Say how good the kept epoch is, how far that can be trusted, and where a model gives the same for everything."""
+    folder = Path(config.out)
     main, epoch = metrics_of(shown[0])[0].heading, best_epoch(folder, shown).epoch
     value, error = report.scalars[shown[0]], report.errors.get(shown[0])
     log.info(
@@ -126,10 +127,11 @@ def say_best(folder: Path, report: Report, shown: Sequence[str], pictures: int) 
             low, high, folder,
         )  # fmt: skip
     if report.warning:
+        bare = config.weights == "none" and not config.init
         log.warning(
-            "%s is not worth using: %s. Train for more steps (--epochs, --min-epoch-steps), with first weights "
-            "(--weights imagenet) or another --learning-rate, and look at the labels with 'metricfit data show'",
-            folder / "model.keras", report.warning,
+            "%s is not worth using: %s. Train for more steps (--epochs, --min-epoch-steps), with %sanother "
+            "--learning-rate, and look at the labels with 'metricfit data show'",
+            folder / "model.keras", report.warning, "first weights (--weights imagenet) or " if bare else "",
         )  # fmt: skip
 
 

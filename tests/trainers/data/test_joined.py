@@ -100,7 +100,7 @@ def test_a_plus_sign_in_a_path_is_part_of_it():
     assert split_texts("folder:a+b") == ["folder:a+b"]
     assert split_texts("folder:x + scenes_of_mine") == ["folder:x + scenes_of_mine"]
     assert usual_needs("voc:x + coco:y,z.json") == "boxes"
-    with pytest.raises(UsageError, match="expected a data source"):
+    with pytest.raises(UsageError, match=r"there is no folder 'nonsense' \(looked in .*data are the path of a folder"):
         open_source("nonsense + scenes:val")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ..example import NEEDS, PLURALS, Source
+from ..listing import surroundings
 from ..pixel_files.coding import FileCoding
 from .boxes.coco import lists_of_coco, open_coco
 from .boxes.cvat import open_cvat
@@ -131,9 +132,10 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
         return Listed(open_source(whole, needs=needs, files=files), chosen, text.strip())
     name, rest = kind_and_rest(text)
     if not name:
+        there = f" ({surroundings(Path(text.strip()).expanduser())})" if text.strip() else ""
         raise UsageError(
-            f"expected a data source such as {FORMS}, several as 'A + B', or the path of a folder; got {text!r}, and "
-            f"there is no such path (from {Path.cwd()})"
+            f"there is no folder {text.strip()!r}{there}: data are the path of a folder, {FORMS}, or several of these "
+            "as 'A + B'"
         )
     kind = SOURCES[name]
     if needs not in (*kind.holds, "none"):

@@ -65,8 +65,8 @@ def test_nothing_recognised_says_what_is_there_and_what_would_be_read(picture_at
         open_source(str(tmp_path))
     for part in ("no masks recognised", "1 .txt, holiday/ (1 .jpg)", "images/ and masks/", "folder:IMAGES,MASKS"):
         assert part in str(caught.value)
-    with pytest.raises(UsageError, match="there is no such path"):
-        open_source(f"{tmp_path}/nowhere")
+    with pytest.raises(UsageError, match=f"there is no folder '{tmp_path}/holidy' .did you mean {tmp_path}/holiday"):
+        open_source(f"{tmp_path}/holidy")
 
 
 def test_a_file_is_no_folder(pairs_at, tmp_path):
