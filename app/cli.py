@@ -18,6 +18,7 @@ from ..trainers.machine import (
 )
 from ..trainers.stopping import unwinding_when_asked_to_end
 from ..trainers.tasks import CONFIGS
+from ..trainers.text import without_long_words
 from ..trainers.training.config import RunConfig
 from ..trainers.training.config_files import read_config
 from ..trainers.training.ranges import check_ranges
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             what = f"{type(error).__name__}: {first_line(error)}"
             told = f"unexpected error: {what} (the same command with --debug shows where)"
-        print(f"metricfit: {told}", file=sys.stderr)
+        print(f"metricfit: {without_long_words(told)}", file=sys.stderr)
         return error.exit_code if isinstance(error, MetricfitError) else 1
 
 
@@ -171,6 +172,10 @@ def _dispatch(arguments: list[str]) -> int:
     options = _read_options(name, VERBS[name].options, rest)
     _set_up_logging(getattr(options, "quiet", False))
     check_address_space(LEAST_ADDRESS_SPACE, "this program")
+    if isinstance(options, (RunConfig, verbs.EvaluateOptions)):  # a path is mistyped sooner than TensorFlow is imported
+        from ..trainers.data.sources import check_named
+
+        check_named(options.data)
     with held_back_stderr():
         run = handler(options)
     return run(options)

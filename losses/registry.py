@@ -96,5 +96,5 @@ def _arguments(name: str) -> list[str]:
     if name not in LOSSES:
         nearest = difflib.get_close_matches(name, LOSSES, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        raise ValueError(f"unknown loss {name!r}: choose one of {', '.join(LOSSES)}{hint}")
+        raise ValueError(f"unknown loss {name[:60]!r}: choose one of {', '.join(LOSSES)}{hint}")
     return [*LOSSES[name].hyperparameters, "reduction"]

@@ -47,9 +47,14 @@ def cut(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def without_long_words(text: str, most: int = 400) -> str:
+    """Leave out the middle of words that are longer than any path that is meant, so that a sentence stays one."""
+    return re.sub(rf"\S{{{most},}}", lambda found: f"{found[0][: most // 2]}...{found[0][-most // 4 :]}", text)
+
+
 def composed(name: str) -> str:
     """Write a name as Unicode composes it (NFC): macOS takes accents apart, other systems do not."""
-    return unicodedata.normalize("NFC", name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def folded(name: str) -> str:

@@ -122,6 +122,23 @@ PLACED = {
 }  # fmt: skip
 
 
+def test_data_that_are_not_there_are_named_before_tensorflow_is_imported(tmp_path, monkeypatch, capsys):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def imported(options: object) -> None:
+        raise AssertionError("it began")
+
+    monkeypatch.setattr(cli, "handler", imported)
+    for verb in ("train saliency", "train detection", "evaluate model"):
+        assert cli.main([*verb.split(), "--data", "photso + scenes:val"]) == 2
+        told = capsys.readouterr().err
+        assert f"there is no folder 'photso' (did you mean {tmp_path / 'photos'}?)" in told
+    for long in ("a" * 5000, f"scenes:val + {'a' * 5000}", f"folder:{'ab/' * 3000}"):
+        assert cli.main(["train", "saliency", "--data", long]) in (1, 2)
+        assert len(capsys.readouterr().err) < 1500
+
+
 @pytest.mark.parametrize("verb", list(cli.VERBS))
 def test_whatever_is_mistyped_is_answered_in_one_sentence(verb, capsys):
     needed, options = PLACED.get(verb, []), cli.VERBS[verb].options
@@ -150,7 +167,10 @@ def test_whatever_is_mistyped_is_answered_in_one_sentence(verb, capsys):
             ["bench", "nothing"],
             "WHAT must be one of losses, data, train, models, metrics, guard, packed, got 'nothing': see",
         ),
-        (["quickstart", "surplus", "words"], "metricfit quickstart takes nothing more, got surplus, words (--out names"),
+        (
+            ["quickstart", "surplus", "words"],
+            "metricfit quickstart takes nothing more, got surplus, words (--out",
+        ),
         (["train", "saliency", "--size", "32", "64"], "metricfit train saliency takes nothing more, got 64: see"),
         (["train", "saliency", "--optimizer", "sgd"], "train saliency does not know --optimizer: see"),
         (["train", "saliency", "--lerning-rate", "1"], "maybe --learning-rate is meant: see"),

@@ -143,7 +143,7 @@ def run(
         try:
             for data in known.seeds:
                 outcome, wrong = outcome_of(known, data, root)
-                assert (outcome, wrong) == ("read", ""), f"the sound {known.name} was not read"
+                assert (outcome, wrong) == ("read", ""), f"the sound {known.name} was not read: {wrong or outcome}"
             for _ in range(times):
                 data = damaged(chance.choice(inputs), inputs, chance)
                 if last:

@@ -1,7 +1,7 @@
 """The vocabulary of data: a source is a sequence of examples with a name, whatever lies behind it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,9 +161,12 @@ class Source(ABC):
         """
         return None
 
-    def files_of(self, index: int) -> Sequence[str]:
-        """Give the paths of the files that an example is read from; none where what is found in it is not kept."""
-        return ()
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
+        """Give the paths of the files that each of the examples int [k] is read from.
+
+        There are none where what is found in an example is not kept.
+        """
+        return ((),) * len(indices)
 
     def files_of_all(self) -> Sequence[str]:
         """Give the paths of the files that all examples hang on."""
@@ -222,9 +225,9 @@ class View(Source):
         """As the source has them."""
         return self.source.doubts()
 
-    def files_of(self, index: int) -> Sequence[str]:
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
         """As the source has them."""
-        return self.source.files_of(index)
+        return self.source.files_of(indices)
 
     def files_of_all(self) -> Sequence[str]:
         """As the source has them."""

@@ -62,11 +62,15 @@ class Names(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         ends, start = self._rows.ends, 0
         for first in range(0, len(ends), _AT_ONCE):
-            part = ends[first : first + _AT_ONCE].tolist()
-            data, begin = self._rows.values[start : part[-1]].tobytes(), start
-            for end in part:
-                yield data[start - begin : end - begin].decode("utf-8", "surrogatepass")
-                start = end
+            part = (ends[first : first + _AT_ONCE] - start).tolist()
+            data = self._rows.values[start : start + part[-1]].tobytes()
+            spans = zip([0, *part], part)
+            if data.isascii():  # as nearly all names are: then letters are bytes
+                text = data.decode("ascii")
+                yield from [text[begin:end] for begin, end in spans]
+            else:
+                yield from [data[begin:end].decode("utf-8", "surrogatepass") for begin, end in spans]
+            start += part[-1]
 
     def __contains__(self, text: object) -> bool:
         return any(text == one for one in self)

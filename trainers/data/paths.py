@@ -90,8 +90,7 @@ class Paths(Sequence[Path]):
     def texts(self) -> Iterator[str]:
         """Give all paths as `str` writes them."""
         if self._where is None:
-            folder = self.folders[0]
-            return (_joined(folder, name) for name in self.names)
+            return map(_joined(self.folders[0], "").__add__, self.names)
         return (_joined(self.folders[number], name) for number, name in zip(self._where.tolist(), self.names))
 
     def stems(self) -> Iterator[str]:
@@ -106,7 +105,8 @@ class Paths(Sequence[Path]):
     def take(self, indices: np.ndarray) -> "Paths":
         """Give some paths, in the order of the indices int [k]."""
         indices = np.asarray(indices, np.int64)
-        return Paths(self.folders, self.where[indices], chosen(self.names, indices))
+        where = np.zeros(0, np.int32) if self._where is None else self._where[indices]
+        return Paths(self.folders, where, chosen(self.names, indices))
 
 
 def _joined(folder: str, name: str) -> str:

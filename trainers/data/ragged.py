@@ -57,7 +57,9 @@ class Ragged:
 
     def take(self, indices: np.ndarray) -> "Ragged":
         """Give some rows, in the order of the indices int [k]."""
-        starts, lengths = self.starts[indices], self.lengths[indices]
+        stops = self.ends[indices]
+        starts = np.where(indices == 0, 0, self.ends[indices - 1])
+        lengths = stops - starts
         ends = np.cumsum(lengths, dtype=np.int64)
         values = np.empty((int(ends[-1]) if len(ends) else 0, *self.values.shape[1:]), self.values.dtype)
         step = 65536  # rows at a time: each value needs two numbers to be found by

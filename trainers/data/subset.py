@@ -1,6 +1,6 @@
 """Some examples of a source, and the split into what trains and what chooses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,9 +63,9 @@ class Subset(Source):
         reading = self.source.reading()
         return None if reading is None else ("part", self.name, self.indices, reading)
 
-    def files_of(self, index: int) -> Sequence[str]:
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
         """As the source has them."""
-        return self.source.files_of(int(self.indices[index]))
+        return self.source.files_of(self.indices[indices])
 
     def files_of_all(self) -> Sequence[str]:
         """As the source has them."""

@@ -29,6 +29,7 @@ from ..models.detector.anchors import AnchorGrid
 from ..models.detector.assignment import left_out_by_atss
 from ..models.detector.detect import detections
 from ..models.transfer import transfer_by_class
+from ..text import cut
 from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
 from ..training.devices.exchange import ALONE, Exchange
@@ -83,11 +84,11 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """Make the configured loss of the scores."""
         choices = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
         if config.loss not in choices:
-            raise UsageError(f"--loss {config.loss} is no detection loss: choose one of {', '.join(choices)}")
+            raise UsageError(f"--loss {cut(config.loss)} is no detection loss: choose one of {', '.join(choices)}")
         try:
             return losses.get(config.loss, **self.loss_hyperparameters(config))
         except (ValueError, TypeError) as error:
-            raise UsageError(f"--loss {config.loss}: {error}") from error
+            raise UsageError(f"--loss {cut(config.loss)}: {error}") from error
 
     def box_loss(self, config: DetectionConfig) -> str:
         """Name what draws the boxes: the given one, or the loss' usual one."""

@@ -24,6 +24,7 @@ from ..metrics.logit_curve import LEVELS, ZERO
 from ..models.layers.logits import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
+from ..text import cut
 from ..training.config import SaliencyConfig
 from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import MetricReport
@@ -70,12 +71,12 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         try:
             for name in losses.read_sum(config.loss):
                 if name not in choices:
-                    raise ValueError(f"{name or 'nothing'} is no loss of maps: choose among {', '.join(choices)}")
+                    raise ValueError(f"{cut(name) or 'nothing'} is no loss of maps: choose among {', '.join(choices)}")
             loss = losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
             # Losses of several classes say only here that one map is not enough.
             loss(np.zeros((1, 2, 2), np.int32), np.zeros((1, 2, 2), np.float32))
         except (ValueError, TypeError) as error:
-            raise UsageError(f"--loss {config.loss}: {error}") from error
+            raise UsageError(f"--loss {cut(config.loss)}: {error}") from error
         return loss
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: SaliencyConfig | None = None) -> None:

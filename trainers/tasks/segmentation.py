@@ -28,6 +28,7 @@ from ..models.deeplab import CLASS_LAYER
 from ..models.input_size import at_size
 from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
+from ..text import cut
 from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig
 from ..training.devices.exchange import ALONE, Exchange
@@ -108,7 +109,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         known = set().union(*taken.values())
         if config.class_weights != "none":
             if "class_weights" not in known:
-                raise UsageError(f"--loss {config.loss} takes no weights of classes: leave --class-weights away")
+                raise UsageError(f"--loss {cut(config.loss)} takes no weights of classes: leave --class-weights away")
             if "class_weights" in options:
                 raise UsageError(
                     "--class-weights computes what --loss-options class_weights gives: leave one of them away"
@@ -123,7 +124,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             try:
                 parts.append(losses.get(text, ignore_label=IGNORE, **logits, **own))
             except (ValueError, TypeError) as error:
-                raise UsageError(f"{flag} {text}: {error}") from error
+                raise UsageError(f"{flag} {cut(text)}: {error}") from error
         return parts[0] if len(parts) == 1 else losses.Combined(parts, [1.0, 0.0])
 
     def compile_model(
@@ -219,7 +220,7 @@ def _hyperparameters(flag: str, text: str) -> set[str]:
     try:
         names = losses.read_sum(text)
     except ValueError as error:
-        raise UsageError(f"{flag} {text}: {error}") from error
+        raise UsageError(f"{flag} {cut(text)}: {error}") from error
     known = {name: entry for name, entry in losses.LOSSES.items() if entry.task == "segmentation"}
     for name in names:
         if name not in known:

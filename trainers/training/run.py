@@ -17,7 +17,7 @@ from ..metrics.catalogue import metrics_of
 from ..models.backbones.builders import BACKBONES
 from ..models.backbones.weights import usual_weights
 from ..models.registry import Architecture
-from ..text import counted
+from ..text import counted, cut
 from .config import RunConfig
 from .fitting import best_epoch
 from .ranges import check_ranges
@@ -64,7 +64,7 @@ def check(config: RunConfig) -> None:
     """Refuse settings outside their range, in one sentence each."""
     check_ranges(config)
     if config.backbone not in BACKBONES:
-        raise UsageError(f"unknown backbone {config.backbone}: choose one of {', '.join(BACKBONES)}")
+        raise UsageError(f"unknown backbone {cut(config.backbone)}: choose one of {', '.join(BACKBONES)}")
     check_size(config.size)
     if config.strategy != "one" and config.jit_compile:
         raise UsageError("--jit-compile is for one device (Keras cannot compile a step of several): leave one away")

@@ -1,15 +1,16 @@
 """By what files are known again: their paths, sizes and times, brought to two numbers for each example."""
 
+import functools
 import os
+import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...machine import workers
 from ...progress import progress
 from .. import kept_arrays
 from ..example import Source
@@ -17,6 +18,10 @@ from ..names import Names
 from ..paths import Paths
 
 _AT_ONCE = 2000
+_SLOW = 5e-5
+"""Seconds for a file's facts, from which on many are asked for at once: over a network, or from a cold disk. Where they
+are had at once, threads would wait for each other's turns with Python instead."""
+_THREADS = 16
 _SALTS = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)
 
 
@@ -59,35 +64,41 @@ def stamps_of(source: Source, *, quiet: bool = False) -> Stamps:
 
 def stamps_of_files(files: Paths, name: str) -> Stamps:
     """Look at files, each of which is all there is of its example."""
-    return _stamps(lambda index: (files.text(index),), len(files), name, False)
+    return _stamps(lambda indices: zip(files.take(indices).texts()), len(files), name, False)
 
 
-def _stamps(files_of: Callable[[int], Sequence[str]], count: int, name: str, quiet: bool) -> Stamps:
-    starts = range(0, count, _AT_ONCE)
+_FilesOf = Callable[[np.ndarray], Iterable[Sequence[str]]]
+
+
+def _stamps(files_of: _FilesOf, count: int, name: str, quiet: bool) -> Stamps:
+    chunks = np.split(np.arange(count), range(_AT_ONCE, count, _AT_ONCE))
     shown: dict[str, Any] = {"desc": f"look for changes in {name}", "total": count, "unit": "image"}
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
-    with ThreadPoolExecutor(workers()) as pool, progress(quiet=quiet, delay=2, leave=False, **shown) as bar:
-        for part in pool.map(lambda start: _looked_at(files_of, start, min(start + _AT_ONCE, count)), starts):
+    with ThreadPoolExecutor(_THREADS) as pool, progress(quiet=quiet, delay=2, leave=False, **shown) as bar:
+        begun = time.perf_counter()
+        parts = [_looked_at(files_of, chunks[0])]
+        slow = time.perf_counter() - begun > _SLOW * len(chunks[0])
+        bar.update(len(chunks[0]))
+        at_once = pool.map if slow else map
+        for part in at_once(functools.partial(_looked_at, files_of), chunks[1:]):
             parts.append(part)
             bar.update(len(part[0]))
-    marks = [marks for marks, _ in parts] or [np.zeros((0, 2), np.uint64)]
-    return Stamps(np.concatenate(marks), np.concatenate([newest for _, newest in parts] or [np.zeros(0, np.int64)]))
+    return Stamps(*map(np.concatenate, zip(*parts)))
 
 
-def _looked_at(files_of: Callable[[int], Sequence[str]], start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+def _looked_at(files_of: _FilesOf, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # A relative path is another one in another folder.
     here = zlib.crc32(os.fsencode(os.getcwd()))
     numbers: list[int] = []
     lengths: list[int] = []
-    for index in range(start, end):
-        files = files_of(index)
+    for files in files_of(indices):
         for file in files:
+            name = os.fsencode(file)
+            numbers.append(zlib.crc32(name, 0 if os.path.isabs(name) else here))
             try:
-                found = os.stat(file)
-                facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+                found = os.stat(name)
+                numbers += (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
             except OSError:
-                facts = (-1, -1, np.iinfo(np.int64).max)
-            numbers += (zlib.crc32(os.fsencode(file), 0 if os.path.isabs(file) else here), *facts)
+                numbers += (-1, -1, np.iinfo(np.int64).max)
         lengths.append(len(files))
     table = np.array(numbers, np.int64).reshape(-1, 4)
     count = np.array(lengths, np.int64)

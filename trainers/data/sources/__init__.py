@@ -111,6 +111,19 @@ def usual_needs(text: str) -> str:
     return kind.usual(rest) if kind.usual else kind.holds[0]
 
 
+def check_named(text: str) -> None:
+    """Refuse what names no kind of source and is no path either, with UsageError, before anything is opened."""
+    for one in split_texts(text):
+        if kind_and_rest(without_list(one)[0])[0] or kind_and_rest(one)[0]:
+            continue
+        path = one.strip()
+        there = f" ({surroundings(Path(path).expanduser())})" if path else ""
+        raise UsageError(
+            f"there is no folder {path!r}{there}: data are the path of a folder, {FORMS}, or several of these as "
+            "'A + B'"
+        )
+
+
 def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = None) -> Source:
     """Open the source that a text names: one of `FORMS`, or several with " + " between them, which become one.
 
@@ -131,12 +144,7 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
     if chosen is not None and kind_and_rest(whole)[0]:
         return Listed(open_source(whole, needs=needs, files=files), chosen, text.strip())
     name, rest = kind_and_rest(text)
-    if not name:
-        there = f" ({surroundings(Path(text.strip()).expanduser())})" if text.strip() else ""
-        raise UsageError(
-            f"there is no folder {text.strip()!r}{there}: data are the path of a folder, {FORMS}, or several of these "
-            "as 'A + B'"
-        )
+    check_named(text)
     kind = SOURCES[name]
     if needs not in (*kind.holds, "none"):
         holds = " or ".join(PLURALS[held] for held in kind.holds)

@@ -1,6 +1,6 @@
 """Pictures and masks in folders: `folder:PATH[:SPLIT]`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +131,15 @@ class FolderSource(Source):
         """See `Source`."""
         return self._kind, self._read, self._picture, self.files
 
-    def files_of(self, index: int) -> Sequence[str]:
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
         """See `Source`; where pairs cannot be told, nothing is kept."""
+        images = self._images.take(indices).texts()
         if self._read is None:
-            return (self._images.text(index),)
-        partner = int(self._partner_of[index])
-        return () if partner < 0 or index in self._rivals else (self._images.text(index), self._partners.text(partner))
+            return zip(images)
+        partners = self._partner_of[indices]
+        paired = (partners >= 0) & ~np.isin(indices, list(self._rivals))
+        others = self._partners.take(partners[paired]).texts()
+        return ((image, next(others)) if one else () for image, one in zip(images, paired.tolist()))
 
     def load(self, index: int) -> Example:
         """See `Source`."""

@@ -1,5 +1,6 @@
 """Files by what pairs share of their names."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
@@ -22,11 +23,14 @@ class Grouped(Mapping[str, Sequence[Path]]):
     """
 
     def __init__(self, paths: Paths, keys: Iterable[str]):
-        self._numbers: dict[str, int] = {}
-        groups = np.fromiter((self._numbers.setdefault(key, len(self._numbers)) for key in keys), np.int64, len(paths))
-        alone = len(self._numbers) == len(paths)
-        self.paths = paths if alone else paths.take(np.argsort(groups, kind="stable"))
-        self.ends = np.cumsum(np.bincount(groups, minlength=len(self._numbers)))
+        keys = list(keys)
+        self._numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        if len(self._numbers) == len(keys):  # nearly always a key has one file
+            self.paths, self.ends = paths, np.arange(1, len(keys) + 1)
+        else:
+            groups = self.numbers_of(keys, len(keys))
+            self.paths = paths.take(np.argsort(groups, kind="stable"))
+            self.ends = np.cumsum(np.bincount(groups, minlength=len(self._numbers)))
 
     @classmethod
     def of(cls, found: Mapping[str, Sequence[Path]]) -> "Grouped":
@@ -60,7 +64,7 @@ class Grouped(Mapping[str, Sequence[Path]]):
 
     def numbers_of(self, keys: Iterable[str], count: int) -> np.ndarray:
         """Give the numbers of so many keys, int64 [count], -1 where there is no such key."""
-        return np.fromiter((self._numbers.get(key, -1) for key in keys), np.int64, count)
+        return np.fromiter(map(self._numbers.get, keys, itertools.repeat(-1)), np.int64, count)
 
     @property
     def names(self) -> Names:
@@ -71,4 +75,5 @@ class Grouped(Mapping[str, Sequence[Path]]):
 def by_stem(paths: Sequence[Path], affixes: Affixes = PLAIN[0]) -> Grouped:
     """Group files by their stems, without what surrounds these."""
     files = Paths.of(paths)
-    return Grouped(files, (affixes.key(composed(stem)) for stem in files.stems()))
+    stems = map(composed, files.stems())
+    return Grouped(files, stems if affixes == PLAIN[0] else map(affixes.key, stems))

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,10 +79,12 @@ class JoinedSource(Source):
         readings = [source.reading() for source in self._parts]
         return None if None in readings else ("joined", self.name, readings)
 
-    def files_of(self, index: int) -> Sequence[str]:
-        """As its source has them."""
-        source, within = self._find(index)
-        return source.files_of(within)
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
+        """As the sources have them."""
+        parts = np.searchsorted(self._ends, indices, side="right")
+        for run in np.split(np.arange(len(indices)), np.flatnonzero(np.diff(parts)) + 1) if len(indices) else ():
+            source = self._parts[part := int(parts[run[0]])]
+            yield from source.files_of(indices[run] - (self._ends[part] - len(source)))
 
     def files_of_all(self) -> Sequence[str]:
         """As the sources have them."""

@@ -2,7 +2,7 @@
 
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -86,10 +86,11 @@ class PackedSource(Recorded):
         """See `Source`."""
         return self._needs, self.digest
 
-    def files_of(self, index: int) -> Sequence[str]:
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
         """See `Source`; elsewhere than on this machine, nobody can tell whether a file was changed."""
-        place = local_path(self._places[int(self.index.shards[index])])
-        return () if place is None else (str(place),)
+        places = [local_path(place) for place in self._places]
+        files: list[tuple[str, ...]] = [() if place is None else (str(place),) for place in places]
+        return (files[shard] for shard in self.index.shards[indices].tolist())
 
     def doubts(self) -> Sequence[str]:
         """Compare the sums of the files with those that were written down; see `Source`."""

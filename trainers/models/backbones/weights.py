@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import MetricfitError, UsageError, first_line
 from ...geometry import check_size
+from ...text import cut
 from .builders import BACKBONES
 
 log = logging.getLogger("metricfit")
@@ -75,7 +76,7 @@ def check_weights(weights: str) -> None:
             raise UsageError(f"no weights at {weights}: give the path of a .weights.h5 file, or --weights none")
     elif weights not in ("auto", "none", "imagenet") and not weights.startswith("preset:"):
         raise UsageError(
-            f"--weights {weights} is none of: auto, none, imagenet, preset:NAME, or a path that ends in .weights.h5"
+            f"--weights {cut(weights)} is none of: auto, none, imagenet, preset:NAME, or a path ending in .weights.h5"
         )
 
 

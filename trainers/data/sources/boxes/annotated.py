@@ -88,8 +88,11 @@ class AnnotatedSource(Source):
         """See `Source`."""
         return self._with_boxes, self._first_pixel, self.class_names, self.files, self._read_by
 
-    def files_of(self, index: int) -> Sequence[str]:
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
         """See `Source`; a picture that is no file lies in that of its annotation."""
+        return map(self._files_of, indices.tolist())
+
+    def _files_of(self, index: int) -> Sequence[str]:
         # What a list writes in another case of letters is said by no file of its own.
         if self._recased[index] or index in self._missing:
             return ()

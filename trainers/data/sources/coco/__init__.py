@@ -1,6 +1,6 @@
 """Boxes, or class maps drawn of outlines, in the layout of COCO's instances: `coco:IMAGES,JSON`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -58,10 +58,11 @@ class CocoSource(Source):
         """See `Source`."""
         return self._with_boxes, self._drawn, self._classes, self.files
 
-    def files_of(self, index: int) -> Sequence[str]:
+    def files_of(self, indices: np.ndarray) -> Iterable[Sequence[str]]:
         """See `Source`."""
-        path = self._paths[index]
-        return () if isinstance(path, DataError) else (str(path),)
+        found = ~np.isin(indices, list(self._paths.errors))
+        paths = self._paths.paths.take(indices[found]).texts()
+        return ((next(paths),) if one else () for one in found.tolist())
 
     def files_of_all(self) -> Sequence[str]:
         """See `Source`."""
