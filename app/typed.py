@@ -17,7 +17,7 @@ from ..trainers.training.filling import in_words
 
 _WRONG = re.compile(
     r"Error parsing (?:-\w/)?(?P<flag>--[\w.-]+):|invalid choice .* for argument '(?:-\w/)?(?P<choice>--[\w.-]+)'|"
-    r"Missing value for argument '(?:-\w/)?(?P<alone>--[\w.-]+)'"
+    r"Missing value for argument '(?:-\w/|\('-\w', ')?(?P<alone>--[\w.-]+)'"
 )
 _PLACED = re.compile(r"invalid choice '(?P<given>.*)' for argument '(?P<choice>\w+)'|Missing value for argument '\w+'")
 _POSITIONAL = typing.get_args(tyro.conf.Positional[str])[1]

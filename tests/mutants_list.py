@@ -795,8 +795,8 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/test_scan_kept.py",
         ("same[same] = (marks[rows[same]] == self.marks[same]).all(axis=1)", "pass"),
         (
-            "facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)",
-            "facts = (found.st_size, found.st_mtime_ns, found.st_mtime_ns)",
+            "numbers += (found.st_size, found.st_mtime_ns, found.st_ctime_ns)",
+            "numbers += (found.st_size, found.st_mtime_ns, found.st_mtime_ns)",
         ),
     ),
     *of(
