@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ...trainers.errors import UsageError
 from ...trainers.files import write_text
 from ...trainers.progress import progress
 from ..options import BenchOptions
@@ -33,7 +34,15 @@ class Program(NamedTuple):
 
     def text(self, stage: str = "stablehlo") -> str:
         """Give what XLA is handed, as StableHLO or `hlo`."""
-        return str(self.function.experimental_get_compiler_ir(*self.arguments)(stage=stage))
+        written = self.function.experimental_get_compiler_ir(*self.arguments)
+        try:
+            return str(written(stage=stage))
+        except ValueError as error:
+            if "Invalid stage" not in str(error):
+                raise
+            raise UsageError(
+                f"TensorFlow {tf.__version__} does not write StableHLO: --dump-hlo needs a later one"
+            ) from None
 
 
 def faults(text: str, *, float64: bool = True) -> list[str]:

@@ -68,6 +68,8 @@ class Window:
             # OpenCV's own WINDOW_KEEPRATIO keeps the ratio of the first picture.
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
             self._open = True
+            # Before OpenCV 4.12 a window without a picture does not take the size that it is given.
+            cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             self._resize(shape)
         elif shape != self._picture.shape[:2] and _close(self._measure(), self._asked):
             self._resize(shape)

@@ -9,20 +9,28 @@ from metricfit import losses
 from metricfit.app import cli
 from metricfit.app.bench import ranking
 from metricfit.app.bench.hlo import Program, faults
+from metricfit.trainers.errors import UsageError
 
 
 def program(function, *arguments):
     return Program(tf.function(function, jit_compile=True), arguments)
 
 
-@pytest.mark.parametrize("stage", ["hlo", "stablehlo"])
+@pytest.fixture(params=["hlo", "stablehlo"])
+def stage(request):
+    try:
+        program(lambda value: value + 1, tf.ones([1])).text(request.param)
+    except UsageError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
 def test_sizes_that_are_known_only_later_are_found(stage):
     values = tf.constant([1.0, -1.0, 2.0])
     assert faults(program(lambda values: tf.sort(values) + 1, values).text(stage)) == []
     assert faults(program(lambda values: values[values > 0], values).text(stage)) == ["sizes known only when it runs"]
 
 
-@pytest.mark.parametrize("stage", ["hlo", "stablehlo"])
 def test_float64_is_found_where_there_is_none(stage):
     text = program(lambda values: tf.reduce_sum(values * values), tf.ones([3], tf.float64)).text(stage)
     assert faults(text) == []
@@ -49,13 +57,16 @@ def test_what_asks_the_host_is_found(line):
 
 
 @pytest.mark.parametrize("task", ["saliency", "segmentation", "detection"])
-def test_every_loss_of_a_task_is_written(task, tmp_path, monkeypatch):
+def test_every_loss_of_a_task_is_written(task, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ranking, "SMALL", ranking.Case(3000, 20))
     if task == "detection":  # each of the ranking losses takes a second to trace
         monkeypatch.setattr(losses, "LOSSES", {name: losses.LOSSES[name] for name in ("alrp", "focal")})
     size = ["--size", "16"] if task != "detection" else []
-    assert cli.main(["bench", "losses", "--task", task, "--dump-hlo", "programs", "--quiet", *size]) == 0
+    code = cli.main(["bench", "losses", "--task", task, "--dump-hlo", "programs", "--quiet", *size])
+    if "does not write StableHLO" in (told := capsys.readouterr().err):
+        pytest.skip(told)
+    assert code == 0
     names = sorted(name for name, entry in losses.LOSSES.items() if entry.task == task)
     assert sorted(path.name for path in (tmp_path / "programs").iterdir()) == [f"{name}.mlir" for name in names]
     with open(tmp_path / f"reports/bench/losses_{task}.csv") as file:

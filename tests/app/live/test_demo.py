@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -420,8 +421,8 @@ def test_help_shows_the_model_as_optional(capsys):
     with pytest.raises(SystemExit):
         cli.main(["demo", "--help"])
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "OPTIONS] [MODEL]" in shown, "DEMO OPTIONS with an earlier tyro"
-    assert "(optional)" in shown
+    assert "DEMO OPTIONS" not in shown, "an earlier tyro"
+    assert re.search(r"\[MODEL\] .*\(optional\)", shown)
 
 
 @pytest.mark.parametrize(("origin", "same"), [("default", False), ("model", False), ("given", True)])
@@ -630,6 +631,10 @@ def test_pictures_of_all_shapes_keep_their_aspect(display, tmp_path):
 
     # Both are shown four times as large, and the window follows.
     screen(is_disc(240), "a landscape picture")
+    if tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 12):
+        session.press("q")
+        session.end()
+        pytest.skip("before OpenCV 4.12, windows do not follow what is shown in them later")
     session.press("n")
     screen(is_disc(240), "a portrait picture in a window of its own shape")
     # A size chosen by the user stays.

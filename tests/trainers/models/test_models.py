@@ -224,6 +224,8 @@ def test_a_file_that_leaves_a_part_at_its_random_start_is_refused(tmp_path):
     model.save_weights(path)
     load_backbone_weights(model, "resnet50", str(path))
     with h5py.File(path, "a") as file:
+        if "layers/nested/parts" not in file:
+            pytest.skip("this Keras does not save layers in lists of lists at all")
         del file["layers/nested/parts/container"]
     with pytest.raises(MetricfitError, match="does not hold the weights of the backbone resnet50: Skipping nested"):
         load_backbone_weights(model, "resnet50", str(path))

@@ -8,7 +8,7 @@ import keras
 
 from ...errors import UsageError
 
-FROM, BELOW = (3, 8), (3, 16)
+FROM, BELOW = (3, 10), (3, 16)
 """Keras versions whose private names were read, and found to be as they are used here."""
 
 
