@@ -57,7 +57,7 @@ def test_a_run_leaves_everything_behind_and_learns(segmented, config):
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     metrics = json.loads((segmented.folder / "metrics.json").read_text())
-    best = rows[json.loads((segmented.folder / "best.json").read_text())["epoch"] - 1]
+    best = rows[json.loads((segmented.folder / "checkpoints/best.json").read_text())["epoch"] - 1]
     for name in ("dataset_miou", "dataset_miou_present", "batch_miou", "image_miou", "image_miou_present"):
         assert metrics["scalars"][name] == pytest.approx(float(best[f"val_{name}"]), abs=2e-3), name
     assert metrics["scalars"]["dataset_miou_present"] > 0.6
