@@ -49,7 +49,7 @@ def test_without_a_tpu_one_sentence_says_so():
 def test_other_versions_of_keras_are_refused(monkeypatch):
     for version in ("3.9.2", "3.16.0", "4.0.0"):
         monkeypatch.setattr(keras_replicas.keras, "__version__", version)
-        with pytest.raises(UsageError, match=f"--strategy needs Keras 3.8 to 3.15, .* this is {version}"):
+        with pytest.raises(UsageError, match=f"--strategy needs Keras 3.10 to 3.15, .* this is {version}"):
             keras_replicas.check_keras()
     monkeypatch.setattr(keras_replicas.keras, "__version__", "3.15.1")
     keras_replicas.check_keras()
