@@ -114,9 +114,7 @@ def test_the_option_lists_the_views():
     assert View.__args__[7:] == tuple(VIEWS) == tuple(TITLES)
 
 
-@pytest.mark.skipif(
-    int(PIL.__version__.split(".")[0]) < 13, reason="Pillow before 13 takes ten times as long for letters"
-)
+@pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="letters take ten times as long before Pillow 13")
 def test_drawing_is_quick():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (480, 640, 3), np.uint8)
