@@ -3,7 +3,8 @@
 Batch normalisation is frozen, the seed another one each time. By SGD no weight may differ by more than 1e-5. AdamW
 divides by the size of the gradients: where these are rounding alone, it makes steps of the learning rate of them, so
 that a weight may go either way. It is taken with its usual epsilon, of which all that is asked is shown, and with one
-above that rounding, where weights may differ no more than by SGD. What rounding becomes on one device is shown beside.
+above that rounding, where weights may differ no more than by SGD. What rounding becomes on one device is shown beside:
+where gradients are not clipped, and a training leaves a point from which all ways lead down, it may be more than that.
 """
 
 import argparse
@@ -28,14 +29,17 @@ PLACES |= {"4 devices": {"strategy": "mirrored", "devices": 4}, "2 processes": {
 NUDGED = "1 device, nudged"  # whose first weights are those of one device, some a little larger, others smaller
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.02, 0.9, global_clipnorm=0.1),
+    "sgd, not clipped": lambda: keras.optimizers.SGD(0.05, 0.9),
     "adamw, epsilon 1e-7": lambda: keras.optimizers.AdamW(1e-3, epsilon=1e-7),
     "adamw, epsilon 1e-3": lambda: keras.optimizers.AdamW(1e-3, epsilon=1e-3),
 }
 
 
-def learn(task: str, optimizer: str, place: str, seed: int, folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def learn(
+    task: str, optimizer: str, place: str, seed: int, folder: Path, backbone: str
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Take the steps in processes of their own; gives first and last weights, which are the same in all of them."""
-    more, nudged = {"backbone": "plain", "wait_minutes": 5.0, **PLACES.get(place, {})}, NUDGE * (place == NUDGED)
+    more, nudged = {"backbone": backbone, "wait_minutes": 5.0, **PLACES.get(place, {})}, NUDGE * (place == NUDGED)
     config = dataclasses.replace(CONFIGS[task], seed=seed, **more)
 
     def work(worker: int) -> int:
@@ -58,21 +62,24 @@ def learn(task: str, optimizer: str, place: str, seed: int, folder: Path) -> tup
     return found[0][: len(found[0]) // 2], found[0][len(found[0]) // 2 :]
 
 
-def compared(task: str, optimizer: str, seed: int) -> list[str]:
+def compared(task: str, optimizer: str, seed: int, backbone: str) -> list[str]:
     """Print a row of the table; gives what is wrong."""
     wrong, cells, began = [], [], time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        first, expected = learn(task, optimizer, "1 device", seed, Path(name))
+        first, expected = learn(task, optimizer, "1 device", seed, Path(name), backbone)
         far = [largest([one], [other]) for one, other in zip(expected, first, strict=True) if one.size]
         far = [one for one in far if one]  # what is not trained stays
         moved = max(far)
-        for place in [*[*PLACES][1:], NUDGED]:
-            begun, found = learn(task, optimizer, place, seed, Path(name))
+        by_rounding = 0.0
+        for place in [NUDGED, *[*PLACES][1:]]:
+            begun, found = learn(task, optimizer, place, seed, Path(name), backbone)
             apart = largest(found, expected)
+            if place == NUDGED and optimizer == "sgd, not clipped":
+                by_rounding = apart
             cells.append(f"{place} {apart:.1e}")
             if largest(begun, first) and place != NUDGED:
                 wrong.append(f"{place} begin elsewhere")
-            if apart > TOLERANCE and place != NUDGED and optimizer != "adamw, epsilon 1e-7":
+            if apart > max(TOLERANCE, by_rounding) and place != NUDGED and optimizer != "adamw, epsilon 1e-7":
                 wrong.append(f"{place} differ by {apart:.1e}")
     if moved < LEAST:
         wrong.append(f"weights moved by {moved:.1e} alone")
@@ -88,11 +95,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", choices=CONFIGS, default=[*CONFIGS])
     parser.add_argument("--optimizers", nargs="+", choices=OPTIMIZERS, default=[*OPTIMIZERS])
+    parser.add_argument("--backbone", choices=("plain", "tiny"), default="plain", help="of two convolutions, or deep")
     arguments = parser.parse_args()
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     seeds = range(arguments.seed, arguments.seed + arguments.times)
     tries = [(task, how, seed) for seed in seeds for how in arguments.optimizers for task in arguments.tasks]
-    failed = sum(bool(compared(*one)) for one in tries)
+    failed = sum(bool(compared(*one, arguments.backbone)) for one in tries)
     print(f"devices: tried {len(tries)}, passed {len(tries) - failed}, failed {failed}")
     return 1 if failed else 0
 
