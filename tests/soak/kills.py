@@ -197,9 +197,10 @@ class Trainings:
         return self.whole[task]
 
 
-def kill_many(times: int, seed: int, tasks: list[str], against: Path | None = None) -> int:
+def kill_many(times: int, seed: int, tasks: list[str], against: Path | None = None, *, in_writes: bool = False) -> int:
     """Kill so many times, one line a run; gives how many kills went wrong."""
     random_numbers, tried, failed = random.Random(seed), 0, 0
+    writes = itertools.cycle(WRITES)
     with registered(), tempfile.TemporaryDirectory() as place:
         trainings = Trainings(Path(place), tasks, against)
         for number in itertools.count():
@@ -208,7 +209,8 @@ def kill_many(times: int, seed: int, tasks: list[str], against: Path | None = No
             task, folder = trainings.tasks[number % len(trainings.tasks)], Path(place, f"run-{number}")
             kills: list[Kill] = []
             for _ in range(min(times - tried, random_numbers.randint(1, 3))):
-                kills.append(chosen(random_numbers, sum(kill.step for kill in kills)))
+                done = sum(kill.step for kill in kills)
+                kills.append(Kill(write=next(writes)) if in_writes else chosen(random_numbers, done))
             often = random_numbers.choice((None, 1, 2, 5))
             whole, began = trainings[task], time.monotonic()
             wrong = survives(task, trainings.words[task], folder, kills, often, whole)
@@ -228,8 +230,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--against", type=Path, help="compare with this run, of made-up data, instead of training one")
+    parser.add_argument(
+        "--in-writes", action="store_true", help="kill in the midst of writes alone, of all kinds in turn"
+    )
     arguments = parser.parse_args()
-    return 1 if kill_many(arguments.times, arguments.seed, arguments.tasks, arguments.against) else 0
+    given = arguments.times, arguments.seed, arguments.tasks, arguments.against
+    return 1 if kill_many(*given, in_writes=arguments.in_writes) else 0
 
 
 if __name__ == "__main__":
