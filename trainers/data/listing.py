@@ -10,7 +10,7 @@ from ..errors import DataError
 from ..text import folded
 from .decoding import HEIF_SUFFIXES, RAW_SUFFIXES
 from .images import PICTURE_SUFFIXES
-from .paths import entries, files_called
+from .paths import files_called
 
 _REMEDIES = {
     HEIF_SUFFIXES: "HEIC with pip install 'metricfit[heic]', or save them as JPEG",
@@ -57,8 +57,9 @@ def passed_over_in(folder: Path) -> tuple[str, ...]:
 
 def broken_links(folder: Path) -> tuple[tuple[str, str], ...]:
     """Give the faults (name, sentence) of links in a folder that are called like pictures and lead nowhere."""
-    links = (entry for entry in entries(folder, PICTURE_SUFFIXES) if entry.is_symlink())
-    found = sorted(entry.path for entry in links if is_broken_link(Path(entry.path)))
+    with os.scandir(folder) as all_entries:
+        links = [Path(entry.path) for entry in all_entries if entry.is_symlink()]
+    found = sorted(str(path) for path in links if path.suffix.lower() in PICTURE_SUFFIXES and is_broken_link(path))
     text = "{} is a link to {}, and there is nothing: bring the picture there, or remove the link"
     return tuple((os.path.basename(path), text.format(path, os.readlink(path))) for path in found)
 

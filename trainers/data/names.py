@@ -91,6 +91,17 @@ class Names(Sequence[str]):
         """Give some texts, in the order of the indices int [k]."""
         return Names.of_rows(self._rows.take(indices))
 
+    def stems(self) -> "Names | None":
+        """Give names of files without their endings, as `Path.stem` does; None where letters are more than bytes."""
+        rows = self._rows
+        if (rows.values > 127).any():
+            return None
+        dots = np.flatnonzero(rows.values == ord("."))
+        last = np.full(len(rows), -1)
+        last[np.searchsorted(rows.ends, dots, side="right")] = dots  # of several in a row the last one stays
+        cut = (last > rows.starts) & (last < rows.ends - 1)
+        return Names.of_rows(rows.beginnings(np.where(cut, last - rows.starts, rows.lengths)))
+
     def digest(self) -> str:
         """Give the SHA-256 of all texts in their order, as hexadecimal digits."""
         found = hashlib.sha256(self._rows.ends.tobytes())

@@ -55,6 +55,11 @@ class Ragged:
         """How long each row is, int64 [n]."""
         return np.diff(self.ends, prepend=0)
 
+    def beginnings(self, lengths: np.ndarray) -> "Ragged":
+        """Give the first numbers of each row, so many as `lengths` int64 [n] says; no row has fewer."""
+        places = np.arange(len(self.values)) - np.repeat(self.starts, self.lengths)
+        return Ragged(self.values[places < np.repeat(lengths, self.lengths)], np.cumsum(lengths))
+
     def take(self, indices: np.ndarray) -> "Ragged":
         """Give some rows, in the order of the indices int [k]."""
         stops = self.ends[indices]

@@ -20,6 +20,14 @@ def drawn(count, seed=0):
     return [rng.choice(TEXTS) + str(rng.randrange(99)) for _ in range(count)]
 
 
+@pytest.mark.parametrize(
+    "texts", [[], [""], ["a.jpg", ".a", "a.", "a.b.c", "..", ".", "", "a..b", ".a.b", "ab", "x.Y"]]
+)
+def test_stems_of_all_are_those_of_each(texts):
+    assert Names(texts).stems() == list(map(stem, texts))
+    assert Names([*texts, "é.jpg"]).stems() is None
+
+
 @pytest.mark.parametrize("texts", [[], [""], TEXTS, drawn(9000)])
 def test_names_are_a_sequence_of_texts(texts):
     names = Names(texts)

@@ -93,7 +93,7 @@ def _looked_at(files_of: _FilesOf, indices: np.ndarray) -> tuple[np.ndarray, np.
     for files in files_of(indices):
         for file in files:
             name = os.fsencode(file)
-            numbers.append(zlib.crc32(name, 0 if os.path.isabs(name) else here))
+            numbers.append(zlib.crc32(name, 0 if name[:1] == b"/" or os.path.isabs(name) else here))
             try:
                 found = os.stat(name)
                 numbers += (found.st_size, found.st_mtime_ns, found.st_ctime_ns)

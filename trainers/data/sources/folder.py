@@ -70,7 +70,7 @@ class FolderSource(Source):
         else:
             self.structural_faults = tuple(
                 (path.name, f"{needs} {path} has no image of the same name: add the image, or remove the file")
-                for key in others
+                for key in (() if others.names == pictures.names else others)
                 if key not in pictures
                 for path in others[key]
             ) + tuple(fault for folder in folders for fault in broken_links(folder))

@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ...text import composed
-from ..names import Names
+from ..names import Names, packed
 from ..paths import Paths
 from .layouts.names import PLAIN, Affixes
 
@@ -15,22 +16,27 @@ from .layouts.names import PLAIN, Affixes
 class Grouped(Mapping[str, Sequence[Path]]):
     """The files of each key, keys and files in the order of their first appearance.
 
-    It is for the time of opening: to find a key takes a dict of all of them.
+    It is for the time of opening: to find a key takes a dict of all of them, which is made when one is looked for.
 
     Attributes:
+        names: the keys.
         paths: all files, those of one key beside each other.
         ends: int64 [n], where the files of each key end among them.
     """
 
     def __init__(self, paths: Paths, keys: Iterable[str]):
-        keys = list(keys)
-        self._numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        if len(self._numbers) == len(keys):  # nearly always a key has one file
-            self.paths, self.ends = paths, np.arange(1, len(keys) + 1)
+        keys = packed(keys if isinstance(keys, Names) else list(keys))
+        if len(set(keys)) == len(keys):  # nearly always a key has one file
+            self.names, self.paths, self.ends = keys, paths, np.arange(1, len(keys) + 1)
         else:
+            self.names = Names(dict.fromkeys(keys))
             groups = self.numbers_of(keys, len(keys))
             self.paths = paths.take(np.argsort(groups, kind="stable"))
-            self.ends = np.cumsum(np.bincount(groups, minlength=len(self._numbers)))
+            self.ends = np.cumsum(np.bincount(groups, minlength=len(self.names)))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {key: number for number, key in enumerate(self.names)}
 
     @classmethod
     def of(cls, found: Mapping[str, Sequence[Path]]) -> "Grouped":
@@ -43,10 +49,10 @@ class Grouped(Mapping[str, Sequence[Path]]):
         )
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
+        return iter(self.names)
 
     def __contains__(self, key: object) -> bool:
         return key in self._numbers
@@ -64,16 +70,15 @@ class Grouped(Mapping[str, Sequence[Path]]):
 
     def numbers_of(self, keys: Iterable[str], count: int) -> np.ndarray:
         """Give the numbers of so many keys, int64 [count], -1 where there is no such key."""
+        if isinstance(keys, Names) and keys == self.names:
+            return np.arange(count)
         return np.fromiter(map(self._numbers.get, keys, itertools.repeat(-1)), np.int64, count)
-
-    @property
-    def names(self) -> Names:
-        """The keys, packed."""
-        return Names(self._numbers)
 
 
 def by_stem(paths: Sequence[Path], affixes: Affixes = PLAIN[0]) -> Grouped:
     """Group files by their stems, without what surrounds these."""
     files = Paths.of(paths)
+    if affixes == PLAIN[0] and (packed_stems := files.names.stems()) is not None:
+        return Grouped(files, packed_stems)
     stems = map(composed, files.stems())
     return Grouped(files, stems if affixes == PLAIN[0] else map(affixes.key, stems))
