@@ -357,6 +357,40 @@ MUTANTS: list[Mutant] = [
         ("result.lrp_threshold, result.lrp)", "result.lrp_threshold, result.f1)"),
     ),
     *of(
+        "trainers/figures/reliability.py",
+        "tests/trainers/figures/test_reliability.py",
+        (
+            "confidence, outcome = found.confidence[there], found.outcome[there]",
+            "confidence = outcome = found.outcome[there]",
+        ),
+    ),
+    *of("trainers/judge/likeliest.py", "tests/trainers/judge/test_reports.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
+    *of(
+        "trainers/metrics/calibration/reliability.py",
+        "tests/trainers/metrics/calibration",
+        ('side="right")', 'side="left")'),
+        ("np.sum(self.counts[there] * gaps) / self.counts.sum()", "np.mean(gaps)"),
+    ),
+    *of(
+        "trainers/metrics/calibration/boxes.py",
+        "tests/trainers/metrics/calibration/test_boxes.py",
+        ("found.scores >= thresholds", "found.scores > thresholds"),
+        ("_TOUCHING = float(np.nextafter(0, 1))", "_TOUCHING = RIGHT"),
+        ("iou[counts][:, ~truth.ignored[true]]", "iou[counts]"),
+        ("for index in np.flatnonzero(truths):", "for index in range(len(truths)):"),
+    ),
+    *of(
+        "trainers/metrics/calibration/pixels.py",
+        "tests/trainers/metrics/calibration/test_pixels.py",
+        ("whole[..., -1] += by_code[..., _LEVELS]", "pass"),
+        ("self._confidence += rests.astype", "self._confidence += 0 * rests.astype"),
+    ),
+    *of(
+        "trainers/metrics/calibration/temperature.py",
+        "tests/trainers/metrics/calibration/test_pixels.py",
+        ("salient * (1 - chance)", "salient * chance"),
+    ),
+    *of(
         "trainers/figures/history.py",
         "tests/trainers/figures",
         ("epochs[there], values[there]", "epochs, values"),
@@ -882,7 +916,6 @@ MUTANTS: list[Mutant] = [
         "tests/app/test_results.py",
         ("size[1] / self.size[1], size[0] / self.size[0]", "size[0] / self.size[0], size[1] / self.size[1]"),
     ),
-    *of("app/tasks/segmentation.py", "tests/app/test_results.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
     *of("app/tasks/detection.py", "tests/app/test_detection.py", ("box_areas(boxes) > 0", "box_areas(boxes) > -1")),
     *of(
         "app/prediction/pictures.py",

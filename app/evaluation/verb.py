@@ -42,6 +42,8 @@ OF_DATA = {
     "saliency": ("mask_threshold", "resize_masks"),
     "segmentation": ("classes", "ignore", "colours", "resize_masks"),
 }
+IN_REPORT = ("correlation_bounds", "thresholds")
+"""Settings of judges of which the report tells."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     settings = {name: getattr(options, name) for name in task.judging}
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
+    if task.judges_shown:
+        settings["thresholds"] = _thresholds_of(runner)
     measurement, examples = Measurement(options, predictor, source, files, coding, settings), len(source)
     finding = finder(runner, task, options.scales)
     if options.runner:
@@ -103,7 +107,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         "task": task.name,
         "data": source.name,
         "examples": examples,
-        **{name: value for name, value in settings.items() if name != "correlation_bounds"},  # the report has them
+        **{name: value for name, value in settings.items() if name not in IN_REPORT},
         "versions": versions(),
         **report.to_dict(),
     }
@@ -130,6 +134,13 @@ def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
                 raise UsageError(
                     f"--{name.replace('_', '-')} is for {other} models, {options.model} is a {task} model: leave it out"
                 )
+
+
+def _thresholds_of(runner: Runner) -> tuple[float, ...] | None:
+    """Give what a box of each class must reach to be shown, as card or run say; None where neither does."""
+    if runner.threshold_origin == "default":
+        return None
+    return tuple(runner.thresholds) or (runner.threshold,) * len(runner.class_names)
 
 
 def report_folder(options: EvaluateOptions) -> Path:

@@ -85,6 +85,7 @@ class AppTask(ABC):
     digits: ClassVar[int] = 2  # of a threshold, after the point
     columns: ClassVar[tuple[str, ...]]  # the figures that a training and an evaluation tell
     class_columns: ClassVar[tuple[str, ...]] = ()  # and those of each class
+    calibration: ClassVar[tuple[str, ...]]  # what an evaluation tells of how far scores are probabilities
 
     @abstractmethod
     def check(self, found: Any, runner: Runner) -> None:
@@ -106,7 +107,7 @@ class AppTask(ABC):
 
     def tables(self, label: str, report: Any) -> str:
         """Lay out the report of an evaluation: the figures, and the classes where there are some."""
-        laid = [table([(label, report.scalars)], metrics_of(*self.columns))]
+        laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in (self.columns, self.calibration)]
         if self.class_columns:
             laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
         return "\n\n".join(laid)

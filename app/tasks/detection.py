@@ -102,6 +102,7 @@ class DetectionApp(AppTask):
     digits = 3
     columns = (*_AP, "olrp", *_F1)
     class_columns = (*_AP[:3], *_OLRP, "threshold")
+    calibration = ("detection_ece", "laece_0", "laace_0")
 
     def check(self, found: tuple[np.ndarray, ...], runner: Runner) -> None:
         """Expect boxes [K, 4], scores [K] within [0, 1] and classes [K]."""
@@ -120,8 +121,8 @@ class DetectionApp(AppTask):
             )
 
     def tables(self, label: str, report: DetectionReport) -> str:
-        """Lay out AP, oLRP and threshold, the classes, and the bounds where they were measured."""
-        figures = (*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho"), (*_OLRP, *_F1)
+        """Lay out AP, oLRP and threshold, calibration, the classes, and the bounds where they were measured."""
+        figures = (*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho"), (*_OLRP, *_F1), self.calibration
         laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in figures]
         laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
         if report.bounds:

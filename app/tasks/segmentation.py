@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import cv2
 import numpy as np
 
 from ...export.runners.base import Runner
 from ...trainers.colours import class_palette
 from ...trainers.errors import UsageError
+from ...trainers.judge.likeliest import likeliest
 from ..results import ClassMap
 from .base import AppTask, Files, MapWriter, check_range, colours
 
@@ -33,6 +33,7 @@ class SegmentationApp(AppTask):
         "image_miou", "pixel_accuracy",
     )  # fmt: skip
     class_columns = ("iou", "recall", "precision", "share")
+    calibration = ("pixel_ece",)
     result, writer = ClassMap, ClassWriter
     files: ClassVar[Files] = {"labels": ("labels/{}.png", "indices"), "overlay": ("overlays/{}.jpg", "classes")}
 
@@ -62,16 +63,4 @@ class SegmentationApp(AppTask):
 
     def _result(self, found: np.ndarray, runner: Runner, **about: Any) -> ClassMap:
         names = tuple(runner.class_names) or tuple(f"class {index}" for index in range(found.shape[-1]))
-        return ClassMap(*_largest(found), names, colours(runner.palette or class_palette(names)), **about)
-
-
-def _largest(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give index, uint8, and value, float32, of the largest of the last axis; the first where several are equal."""
-    # Class by class: NumPy's argmax over a short last axis takes several times as long.
-    first, *others = cv2.split(scores)
-    labels, highest = np.zeros(first.shape, np.uint8), first.copy()
-    for index, values in enumerate(others, 1):
-        larger = cv2.compare(values, highest, cv2.CMP_GT)
-        cv2.copyTo(values, larger, highest)
-        labels[larger.view(bool)] = index
-    return labels, highest
+        return ClassMap(*likeliest(found), names, colours(runner.palette or class_palette(names)), **about)

@@ -34,12 +34,21 @@ def test_a_run_is_measured_by_all_means(segmented, typed, tmp_path):
     assert code == 0
     folder = tmp_path / "reports/run/colours-test"
     assert {path.name for path in folder.iterdir()} == {
-        "class_iou.png", "confusion.png", "metrics.json", "panels.png",
+        "class_iou.png", "confusion.png", "metrics.json", "panels.png", "reliability.png",
     }  # fmt: skip
     summary = json.loads((folder / "metrics.json").read_text())
     assert (summary["task"], summary["examples"], summary["batch_size"]) == ("segmentation", 60, 7)
     assert np.sum(summary["confusion"]) == 60 * 38 * 48, "the border of every picture is ignored"
-    for word in ("colours:test (60)", "mIoU", "image mIoU", "blue", f"{summary['scalars']['dataset_miou']:.3f}"):
+    assert sum(summary["calibration"]["bins"]["counts"]) == np.sum(summary["confusion"])
+    for word in (
+        "pixel ECE",
+        f"{summary['scalars']['pixel_ece']:.3f}",
+        "colours:test (60)",
+        "mIoU",
+        "image mIoU",
+        "blue",
+        f"{summary['scalars']['dataset_miou']:.3f}",
+    ):
         assert word in told
     code, _, error = typed("evaluate", segmented.folder, "--data", "colours:test", "--beta2", "1")
     assert code == 2

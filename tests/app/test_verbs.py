@@ -67,7 +67,11 @@ def test_evaluate_writes_what_a_plain_loop_finds(trained, tmp_path, capsys):
     assert found["examples"] == 60
     assert found["versions"]["keras"]
     assert f"{expected.max_f:.3f}" in printed
-    for name in ("thresholds.png", "panels.png"):
+    calibration = found["calibration"]
+    assert sum(calibration["bins"]["counts"]) == 60 * 40 * 48
+    assert f"{calibration['pixel_ece']:.3f}" in printed
+    assert f"{calibration['temperature']:.2f}" in printed
+    for name in ("thresholds.png", "reliability.png", "panels.png"):
         assert cv2.imread(str(tmp_path / name)).shape[0] > 200
         assert str(tmp_path / name) in printed
 

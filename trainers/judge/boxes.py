@@ -1,4 +1,4 @@
-"""Judging detection: boxes against true boxes, by COCO's average precision and by LRP."""
+"""Judging detection: boxes against true boxes, by COCO's average precision, by LRP, and by what scores are worth."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +11,9 @@ from ..data.example import Example, Source
 from ..errors import UsageError
 from ..figures.boxes import boxes_figure
 from ..figures.precision_recall import precision_recall_figure
+from ..figures.reliability import box_reliability_figure
 from ..figures.thresholds import confidence_figure
+from ..metrics.calibration.boxes import BoxCalibration, box_calibration
 from ..metrics.ranking.average_precision import CocoAP, CocoResult, resampled_ap
 from ..metrics.ranking.correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from ..metrics.ranking.lrp import LRP, LRPResult
@@ -30,6 +32,8 @@ class DetectionReport(Report):
     rho: float  # correlation of the ranks by score and by IoU of the true positives; NaN where there are too few
     bounds: CorrelationBounds | None = None  # AP with these scores dealt out anew, where asked for
     model_classes: tuple[str, ...] | None = None  # where they are not those of the source
+    calibration: BoxCalibration | None = None  # of the boxes that reach their thresholds
+    thresholds_given: bool = False  # whether those are the model's own, not these data's best
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -40,13 +44,21 @@ class DetectionReport(Report):
     def scalars(self) -> dict[str, float]:
         """The main figures; those that do not exist here (AP of large boxes where there are none) are left out."""
         rho = {} if np.isnan(self.rho) else {"rho": self.rho}
-        return {**self.coco.scalars, **self.lrp.scalars, **rho}
+        calibration = self.calibration.scalars if self.calibration else {}
+        return {**self.coco.scalars, **self.lrp.scalars, **rho, **calibration}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
-        """By class: `ap`, `ap50`, `ap75`, `olrp` and its components, `threshold`; what does not exist is left out."""
+        """By class: `ap`, `ap50`, `ap75`, `olrp` and its components, `threshold`, `laece_0` and `laace_0`.
+
+        What does not exist is left out.
+        """
         found = self.lrp.class_scalars
-        return {name: {**values, **found[name]} for name, values in self.coco.class_scalars.items()}
+        calibration = self.calibration.class_scalars if self.calibration else {}
+        return {
+            name: {**values, **found[name], **calibration.get(name, {})}
+            for name, values in self.coco.class_scalars.items()
+        }
 
     @property
     def warning(self) -> str:
@@ -77,14 +89,23 @@ class DetectionReport(Report):
         curves = {**self.coco.curves, **self.lrp.curves}
         entries = {"scalars": self.scalars, "classes": self.class_scalars, "images": self.coco.images}
         bounds = {"correlation_bounds": asdict(self.bounds)} if self.bounds else {}
-        return {**entries, "tau": self.lrp.tau, "curves": curves, **bounds}
+        calibration = {}
+        if self.calibration:
+            origin = "model" if self.thresholds_given else "these data"
+            calibration = {"calibration": {"thresholds_of": origin, **self.calibration.to_dict()}}
+        return {**entries, "tau": self.lrp.tau, "curves": curves, **calibration, **bounds}
 
     def figures(self, title: str = "") -> dict[str, Figure]:
-        """Draw precision over recall, F1 and LRP over the threshold, and pictures with what reaches its threshold."""
+        """Draw precision over recall, F1 and LRP over the threshold, what scores are worth, and pictures.
+
+        The pictures have what reaches its threshold.
+        """
         drawn = {
             "precision_recall": precision_recall_figure(self.coco, title=title),
             "thresholds": confidence_figure(self.lrp, self.label, title=title),
         }
+        if self.calibration:
+            drawn["reliability"] = box_reliability_figure(self.calibration, self.label, title=title)
         if self.pictures:
             cuts = self.class_thresholds
             drawn["panels"] = boxes_figure(self.pictures, self.class_names, thresholds=cuts, title=title)
@@ -96,9 +117,11 @@ class BoxJudge(Judge[Found, DetectionReport]):
 
     Boxes of a model with other classes are brought together with these by name, and left out where only the model knows
     theirs. `correlation_bounds` measures AP with the true positives' scores in the worst and the best order, too.
+    `thresholds`, one for each class of the model, tell which boxes it shows: calibration is measured of these. Without
+    them the ones that LRP finds best on the examples take their place.
     """
 
-    settings = ("model_classes", "correlation_bounds")
+    settings = ("model_classes", "correlation_bounds", "thresholds")
 
     def __init__(
         self,
@@ -106,6 +129,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
         *,
         model_classes: Sequence[str] | None = None,
         correlation_bounds: bool = False,
+        thresholds: Sequence[float] | None = None,
         **options: Any,
     ):
         super().__init__(**options)
@@ -113,9 +137,12 @@ class BoxJudge(Judge[Found, DetectionReport]):
         self.measures = {"coco": self.coco, "lrp": self.lrp}
         self.model_classes = None if model_classes is None else tuple(model_classes)
         self.correlation_bounds = correlation_bounds
+        self.thresholds = None if thresholds is None else tuple(map(float, thresholds))
         places = {name: index for index, name in enumerate(class_names)}
         known = class_names if model_classes is None else model_classes
         self._places = np.array([places.get(name, -1) for name in known], np.int64)
+        if self.thresholds is not None and len(self.thresholds) != len(known):
+            raise ValueError(f"thresholds must be one for each of {len(known)} classes, got {len(self.thresholds)}")
 
     def _measure(self, example: Example, found: Found) -> tuple[Truth, Found]:
         classes = self._places[found.classes]
@@ -136,8 +163,22 @@ class BoxJudge(Judge[Found, DetectionReport]):
         """Give the report of all pictures so far."""
         matches = self.lrp.matches.by_class()
         bounds = correlation_bounds(matches) if self.correlation_bounds else None
-        figures = (self.coco.result(), self.lrp.result(), rank_correlation(matches), bounds)
-        return DetectionReport(*figures, self.model_classes, pictures=self.pictures, label=self.label)
+        coco, lrp, rho = self.coco.result(), self.lrp.result(), rank_correlation(matches)
+        calibration = box_calibration(self.coco.pictures, self.coco.class_names, self._cuts(lrp))
+        given = self.thresholds is not None
+        return DetectionReport(
+            coco, lrp, rho, bounds, self.model_classes, calibration, given, pictures=self.pictures, label=self.label
+        )
+
+    def _cuts(self, lrp: LRPResult) -> np.ndarray:
+        """Give what a box of each class of the source must reach, float64 [K], as a card made of these data would."""
+        if self.thresholds is None:
+            optimal = 0.5 if np.isnan(lrp.f1_threshold) else lrp.f1_threshold
+            return np.where(np.isnan(lrp.class_threshold), optimal, lrp.class_threshold)
+        cuts = np.full(len(self.coco.class_names), np.inf)
+        there = self._places >= 0
+        cuts[self._places[there]] = np.array(self.thresholds)[there]
+        return cuts
 
 
 def refuse_unknown_classes(class_names: Sequence[str], source: Source) -> None:

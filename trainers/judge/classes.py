@@ -1,4 +1,4 @@
-"""Judging segmentation: class maps against labels, by intersection over union."""
+"""Judging segmentation: class maps against labels, by intersection over union, and what confidence is worth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,13 @@ from matplotlib.figure import Figure
 
 from ..data.example import Example
 from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
+from ..figures.reliability import pixel_reliability_figure
+from ..geometry import IGNORE
+from ..metrics.calibration.pixels import PixelCalibration
+from ..metrics.calibration.reliability import Reliability
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
 from .base import Judge, Report, Thresholds, known
+from .likeliest import Likeliest
 
 NEARLY_ALL = 0.97  # of the pixels
 
@@ -20,6 +25,7 @@ class SegmentationReport(Report):
     """How good a segmentation is on one source: intersection over union, and the confusion of the classes."""
 
     jaccard: JaccardResult
+    reliability: Reliability | None = None  # of the likeliest classes' probabilities, where these are known
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -28,8 +34,9 @@ class SegmentationReport(Report):
 
     @property
     def scalars(self) -> dict[str, float]:
-        """The main figures."""
-        return self.jaccard.scalars
+        """The main figures; `pixel_ece` is left out where no probabilities are known."""
+        error = float("nan") if self.reliability is None else self.reliability.error
+        return {**self.jaccard.scalars, **({} if np.isnan(error) else {"pixel_ece": error})}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
@@ -54,31 +61,45 @@ class SegmentationReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Give all figures."""
-        return self.jaccard.to_dict()
+        figures = self.jaccard.to_dict()
+        if self.reliability is not None:
+            figures |= {"scalars": self.scalars, "calibration": {"bins": self.reliability.to_dict()}}
+        return figures
 
     def figures(self, title: str = "") -> dict[str, Figure]:
-        """Draw IoU by class, the confusion of the classes, and the pictures."""
+        """Draw IoU by class, the confusion of the classes, what confidence is worth, and the pictures."""
         drawn = {
             "class_iou": class_iou_figure(self.jaccard, self.label, title=title),
             "confusion": confusion_figure(self.jaccard, title=title),
         }
+        if self.reliability is not None:
+            drawn["reliability"] = pixel_reliability_figure(self.reliability, self.label, "right", title=title)
         if self.pictures:
             drawn["panels"] = label_panels_figure(self.pictures, self.class_names, title=title)
         return drawn
 
 
-class ClassJudge(Judge[np.ndarray, SegmentationReport]):
-    """Judges class maps, uint8 [H, W], of the examples' classes; arguments as in `Jaccard` and `Judge`."""
+class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
+    """Judges class maps of the examples' classes, as `Likeliest`; arguments as in `Jaccard` and `Judge`.
+
+    Class maps alone, uint8 [H, W], are taken, too: then nothing is known of their confidence.
+    """
 
     def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, **options: Any):
         super().__init__(**options)
         self.jaccard = Jaccard(class_names, batch_size=batch_size, start=self._next)
-        self.measures = {"jaccard": self.jaccard}
+        self.pixels = PixelCalibration()
+        self.measures = {"jaccard": self.jaccard, "pixels": self.pixels}
 
-    def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _measure(self, example: Example, found: Likeliest | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = known(example, "labels")
-        self.jaccard.update(labels, found)
-        return labels, found
+        classes = found.classes if isinstance(found, Likeliest) else found
+        self.jaccard.update(labels, classes)
+        if isinstance(found, Likeliest):
+            right = (labels == classes).astype(np.uint8)
+            right[labels == IGNORE] = IGNORE
+            self.pixels.update(found.confidence, right)
+        return labels, classes
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
         return class_pixels(confusion_matrix(truth, found, len(self.jaccard.class_names)))
@@ -88,4 +109,7 @@ class ClassJudge(Judge[np.ndarray, SegmentationReport]):
 
     def result(self) -> SegmentationReport:
         """Give the report of all class maps so far."""
-        return SegmentationReport(self.jaccard.result(), pictures=self.pictures, label=self.label)
+        reliability = self.pixels.result()
+        if reliability is not None and not reliability.counts.any():
+            reliability = None  # class maps alone were given
+        return SegmentationReport(self.jaccard.result(), reliability, pictures=self.pictures, label=self.label)

@@ -11,6 +11,7 @@ from ..data.targets.base import Target
 from ..errors import DataError
 from ..metrics.ranking.matching import Found
 from .base import Judge
+from .likeliest import likeliest
 from .views import PLAIN, Views, averaged_scores
 
 
@@ -68,12 +69,6 @@ def judge_all(pairs: Iterable[tuple[Example, Any]], *judges: Judge[Any, Any]) ->
     for example, found in pairs:
         for judge in judges:
             judge.update(example, found)
-
-
-def likeliest(scores: np.ndarray) -> np.ndarray:
-    """Give the class of the highest score of each pixel, uint8 [H, W], of scores [H, W, C]."""
-    classes: np.ndarray = scores.argmax(axis=-1).astype(np.uint8)
-    return classes
 
 
 _AS_JUDGED: dict[str, Callable[[Any], Any]] = {

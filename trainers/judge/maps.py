@@ -1,4 +1,4 @@
-"""Judging saliency: maps in [0, 1] against masks, by the F-measure."""
+"""Judging saliency: maps in [0, 1] against masks, by the F-measure, and by how far they are probabilities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +9,12 @@ from matplotlib.figure import Figure
 
 from ..data.example import Example
 from ..figures.maps import panels_figure
+from ..figures.reliability import pixel_reliability_figure
 from ..figures.thresholds import threshold_figure
-from ..metrics.f_measure import AVERAGES, FMeasureCurve, FMeasureResult
+from ..metrics.calibration.pixels import PixelCalibration
+from ..metrics.calibration.reliability import Reliability
+from ..metrics.calibration.temperature import Temperature
+from ..metrics.f_measure import AVERAGES, FMeasureCurve, FMeasureResult, MapCounts
 from ..metrics.image_iou import ImageIoU
 from ..metrics.logit_curve import LogitFMeasure
 from ..metrics.logit_scale import sigmoid
@@ -25,13 +29,22 @@ class SaliencyReport(Report):
 
     results: dict[str, FMeasureResult]  # by convention, see `FMeasureCurve`; "curves" is what papers report
     further: dict[str, np.ndarray] = field(default_factory=dict)  # of further measures by name, float64 [T]
+    reliability: Reliability | None = None  # of the maps as probabilities, where it was measured
+    temperature: float = float("nan")  # of the logits, that would fit these data best; NaN where none does
 
     @property
     def scalars(self) -> dict[str, float]:
         """The main figures, by the convention that papers report."""
         values: dict[str, Any] = self.results["curves"].to_dict(curves=False)
         low, high = values.pop("band")
-        return {**values, "band_low": low, "band_high": high}
+        return {**values, "band_low": low, "band_high": high, **self.calibration}
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        """How far the maps are probabilities: `pixel_ece` and `temperature`, as far as they exist."""
+        error = float("nan") if self.reliability is None else self.reliability.error
+        values = {"pixel_ece": error, "temperature": self.temperature}
+        return {name: value for name, value in values.items() if not np.isnan(value)}
 
     @property
     def warning(self) -> str:
@@ -56,21 +69,31 @@ class SaliencyReport(Report):
         return {"optimal": curve.optimal_threshold, "band": list(curve.band), "per_class": []}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all figures and curves by convention."""
-        return {name: result.to_dict() for name, result in self.results.items()}
+        """Give all figures and curves by convention, and the calibration."""
+        calibration = {}
+        if self.reliability is not None:
+            calibration = {"calibration": {**self.calibration, "bins": self.reliability.to_dict()}}
+        return {**{name: result.to_dict() for name, result in self.results.items()}, **calibration}
 
     def figures(self, title: str = "") -> dict[str, Figure]:
-        """Draw F, precision and recall over the threshold, and the pictures."""
+        """Draw F, precision and recall over the threshold, what probabilities are worth, and the pictures."""
         drawn = {}
         if self.results:
             drawn["thresholds"] = threshold_figure(self.results["curves"], self.label, title=title)
+        if self.reliability is not None:
+            drawn["reliability"] = pixel_reliability_figure(
+                self.reliability, self.label, "salient", temperature=self.temperature, title=title
+            )
         if self.pictures:
             drawn["panels"] = panels_figure(self.pictures, title=title)
         return drawn
 
 
 class MapJudge(Judge[np.ndarray, SaliencyReport]):
-    """Judges maps float32 [H, W] in [0, 1], logits times `logit_scale`; options as in `FMeasureCurve` and `Judge`."""
+    """Judges maps float32 [H, W] in [0, 1], logits times `logit_scale`; options as in `FMeasureCurve` and `Judge`.
+
+    `calibration` tells whether it is measured how far the maps are probabilities: as they are, under every protocol.
+    """
 
     settings = ("logit_scale",)
 
@@ -82,21 +105,38 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         logit_scale: float = 1.0,
         averages: Sequence[str] = AVERAGES,
         further: Mapping[str, ImageIoU | LogitFMeasure] | None = None,
+        calibration: bool = True,
         **options: Any,
     ):
         super().__init__(**options)
         self.logit_scale = logit_scale
         self.curves = {name: FMeasureCurve(beta2, name, protocol) for name in averages}
-        self.further = dict(further or {})
-        self.measures = {**self.curves, **self.further}
+        self.protocol, self.further = protocol, dict(further or {})
+        self.calibration: dict[str, Any] = {}
+        if calibration:
+            self.calibration = {"pixels": PixelCalibration(), "temperature": Temperature()}
+        self.measures = {**self.curves, **self.further, **self.calibration}
 
     def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mask, found = known(example, "mask"), scale_logits(found, self.logit_scale)
-        for curve in self.curves.values():
-            curve.update(found, mask)
+        if self.curves or self.calibration:
+            self._count(found, mask)
         for measure in self.further.values():
             measure.update(to_logits(found) if isinstance(measure, LogitFMeasure) else found, mask)
         return mask, found
+
+    def _count(self, found: np.ndarray, mask: np.ndarray) -> None:
+        counts = MapCounts.of(found, mask, self.protocol)
+        for curve in self.curves.values():
+            curve.add(counts)
+        if not self.calibration:
+            return
+        pixels = self.calibration["pixels"]
+        if self.protocol == "raw":  # else the counts are of stretched maps
+            pixels.add(found, mask, counts.codes, np.stack([counts.background, counts.salient]))
+        else:
+            pixels.update(found, mask)
+        self.calibration["temperature"].update(found, mask)
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> FMeasureCurve:
         like = next(iter(self.curves.values()))
@@ -111,7 +151,8 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         """Give the report of all maps so far."""
         results = {name: curve.result() for name, curve in self.curves.items()}
         further = {name: measure.result() for name, measure in self.further.items()}
-        return SaliencyReport(results, further, pictures=self.pictures, label=self.label)
+        calibration = [measure.result() for measure in self.calibration.values()]
+        return SaliencyReport(results, further, *calibration, pictures=self.pictures, label=self.label)
 
 
 def to_logits(saliency: np.ndarray) -> np.ndarray:

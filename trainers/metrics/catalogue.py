@@ -62,6 +62,7 @@ _MAPS = (
     Metric("mean_e", "mean E", ".3f", True, "mean E-measure over the thresholds"),
     Metric("max_e", "max E", ".3f", True, "largest E-measure over the thresholds"),
     Metric("weighted_f", "weighted F", ".3f", True, "F-measure with errors weighted by place (Margolin, CVPR 2014)"),
+    Metric("temperature", "best temperature", ".2f", None, "what to divide the logits by for the likeliest labels"),
 )
 # Of class maps. 0/0 = 1: a class that is neither there nor predicted counts as right.
 _CLASSES = (
@@ -76,6 +77,10 @@ _CLASSES = (
     Metric("recall", "recall", ".3f", True, "share of a class's pixels that are found"),
     Metric("precision", "precision", ".3f", True, "share of the pixels found of a class that are right"),
     Metric("share", "of pixels", ".2%", None, "share of the pixels that are of a class"),
+)
+# Of maps and class maps alike.
+_PIXELS = (
+    Metric("pixel_ece", "pixel ECE", ".3f", False, "how far probabilities are from how often they are right, 15 bins"),
 )
 # Of boxes; the equations are the aLRP paper's.
 _BOXES = (
@@ -98,6 +103,9 @@ _BOXES = (
     Metric("mean_f1", "mean F1", ".3f", True, "mean F1 over the thresholds {0..255}/255"),
     Metric("rho", "rank correlation", ".2f", True, "of scores with IoU, over the true positives (section 5.2)", "rho"),
     Metric("threshold", "threshold", ".3g", None, "a class's lowest score where its LRP is smallest"),
+    Metric("detection_ece", "D-ECE", ".3f", False, "how far scores are from precision (Küppers, CVPRW 2020)"),
+    Metric("laece_0", "LaECE_0", ".3f", False, "how far scores are from IoU, in bins of a class (Kuzucu, ECCV 2024)"),
+    Metric("laace_0", "LaACE_0", ".3f", False, "how far scores are from IoU, box by box (Kuzucu, ECCV 2024)"),
 )
 # Of a comparison: what thresholds lose that were chosen on other data. F is F1 where boxes are found.
 _TRANSFER = (
@@ -141,7 +149,7 @@ _FILES = (
             explained=f"the file's {one.heading} less the Keras model's",
             narrow=f"{one.narrow} diff.",
         )
-        for one in (*_MAPS, *_CLASSES, *_BOXES)
+        for one in (*_MAPS, *_CLASSES, *_PIXELS, *_BOXES)
     ),
 )
 # What a training logs besides.
@@ -153,7 +161,7 @@ _TRAINING = (
     Metric("learning_rate", "learning rate", ".3g", None, "of the step, its schedule included"),
 )
 
-_ALL = (*_MAPS, *_CLASSES, *_BOXES, *_TRANSFER, *_FILES, *_TRAINING)
+_ALL = (*_MAPS, *_CLASSES, *_PIXELS, *_BOXES, *_TRANSFER, *_FILES, *_TRAINING)
 CATALOGUE = _Catalogue({metric.key: metric for metric in _ALL})  # UsageError with the nearest ones for an unknown key
 
 

@@ -76,6 +76,47 @@ def check_options(beta2: float, average: str, protocol: str) -> None:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
+@dataclass(frozen=True, eq=False)
+class MapCounts:
+    """What a map adds to every `FMeasureCurve` of one protocol: counted once where several take it in."""
+
+    pixels: int  # that count
+    background: np.ndarray  # float64 [256], pixels by bin
+    salient: np.ndarray
+    error: float  # mean absolute
+    decided: float  # share that is polarised
+    codes: np.ndarray  # uint8 [H, W], the bin of each pixel
+
+    @classmethod
+    def of(cls, saliency: np.ndarray, mask: np.ndarray, protocol: str) -> Self:
+        """Count a map; arguments and errors as in `FMeasureCurve.update`."""
+        saliency, mask = np.asarray(saliency), _as_mask(mask)
+        if saliency.dtype == np.float16:
+            saliency = saliency.astype(np.float32)
+        if saliency.ndim != 2 or saliency.shape != mask.shape:
+            raise ValueError(f"saliency and mask must share one shape [H, W], got {saliency.shape} and {mask.shape}")
+        if saliency.dtype != np.uint8 and not (saliency.min() >= 0 and saliency.max() <= 1):
+            raise ValueError(f"saliency must lie in [0, 1], got [{saliency.min()}, {saliency.max()}]")
+        if protocol == "published":
+            saliency, codes = published(saliency)
+        elif saliency.dtype == np.uint8:
+            saliency, codes = saliency / np.float32(255), saliency
+        else:
+            saliency = np.asarray(saliency, np.float32)
+            codes = threshold_codes(saliency)
+        background, salient = histograms(codes, mask)
+        pixels = int(background.sum() + salient.sum())
+        if pixels == 0:
+            return cls(0, background, salient, 0.0, 0.0, codes)
+        decided = (saliency < UNDECIDED[0]) | (saliency > UNDECIDED[1])
+        valid = None
+        if pixels < mask.size:
+            valid = (mask != IGNORE).view(np.uint8)
+            decided &= valid.view(bool)
+        error = cv2.norm(saliency, mask.astype(saliency.dtype), cv2.NORM_L1, valid) / pixels
+        return cls(pixels, background, salient, error, np.count_nonzero(decided) / pixels, codes)
+
+
 class FMeasureCurve(Streaming):
     """Accumulates saliency maps one by one; ValueError for an option out of range.
 
@@ -100,33 +141,16 @@ class FMeasureCurve(Streaming):
 
     def update(self, saliency: np.ndarray, mask: np.ndarray) -> None:
         """Score one map [H, W], float in [0, 1] or uint8, by a mask of 0, 1 and 255 (ignore); ValueError for others."""
-        saliency, mask = np.asarray(saliency), _as_mask(mask)
-        if saliency.dtype == np.float16:
-            saliency = saliency.astype(np.float32)
-        if saliency.ndim != 2 or saliency.shape != mask.shape:
-            raise ValueError(f"saliency and mask must share one shape [H, W], got {saliency.shape} and {mask.shape}")
-        if saliency.dtype != np.uint8 and not (saliency.min() >= 0 and saliency.max() <= 1):
-            raise ValueError(f"saliency must lie in [0, 1], got [{saliency.min()}, {saliency.max()}]")
-        if self.protocol == "published":
-            saliency, codes = published(saliency)
-        elif saliency.dtype == np.uint8:
-            saliency, codes = saliency / np.float32(255), saliency
-        else:
-            saliency = np.asarray(saliency, np.float32)
-            codes = threshold_codes(saliency)
-        counts = histograms(codes, mask)
-        pixels = counts.sum()
-        if pixels == 0:
+        self.add(MapCounts.of(saliency, mask, self.protocol))
+
+    def add(self, counts: MapCounts) -> None:
+        """Score one map by its counts, of this protocol."""
+        if counts.pixels == 0:
             return
-        decided = (saliency < UNDECIDED[0]) | (saliency > UNDECIDED[1])
-        valid = None
-        if pixels < mask.size:
-            valid = (mask != IGNORE).view(np.uint8)
-            decided &= valid.view(bool)
         self.images += 1
-        self._curves.add(curves(counts[0], counts[1], self.beta2))
-        self._error.add(cv2.norm(saliency, mask.astype(saliency.dtype), cv2.NORM_L1, valid) / pixels)
-        self._polarised.add(np.count_nonzero(decided) / pixels)
+        self._curves.add(curves(counts.background, counts.salient, self.beta2))
+        self._error.add(counts.error)
+        self._polarised.add(counts.decided)
 
     def result(self) -> FMeasureResult:
         """Give the `FMeasureResult` of all maps so far; MetricfitError without one."""

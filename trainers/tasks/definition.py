@@ -52,6 +52,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         baseline: of comparisons, the loss from whose models the control with scaled logits is made; empty where
             scaling changes nothing.
         starts_from: further tasks from whose models a training can start.
+        judges_shown: whether its judge takes the model's `thresholds`, one for each class, to tell what it shows.
         best_threshold: the scalar that says where a set's best threshold lies, in [0, 1]; empty without thresholds.
     """
 
@@ -64,6 +65,7 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     measured_by_keras: ClassVar[bool] = False
     baseline: ClassVar[str] = ""
     starts_from: ClassVar[tuple[str, ...]] = ()
+    judges_shown: ClassVar[bool] = False
     best_threshold: ClassVar[str] = ""
 
     @property
@@ -116,7 +118,8 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def judge(self, source: Source, class_names: Sequence[str] = (), **options: Any) -> Judge[Any, ReportT]:
         """Make the judge of a model with these classes on a source, as `judged_source` gives it, or a part of it.
 
-        Options are those in `judging`, those of `judge.base.Judge`, and `batch_size`; UsageError out of range.
+        Options are those in `judging`, those of `judge.base.Judge`, `batch_size`, and `thresholds` where it
+        `judges_shown`; UsageError out of range.
         """
 
     @abstractmethod
@@ -248,7 +251,8 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
             quiet: no progress bar.
             errors: also give the standard error of the main metric over the pictures, in `Report.errors`.
             exchange: processes that call this together: each judges a part, and all get the report of the whole.
-            **options: those in `judging`; UsageError out of range, or for a class that the model does not know.
+            **options: as of `judge`, but for those of `judge.base.Judge`; UsageError out of range, or for a class that
+                the model does not know.
         """
         views, predictor = self.views(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)

@@ -61,6 +61,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         "thresholds": "curves/f1_over_threshold",
         "panels": "panels/detections",
     }
+    judges_shown = True
     best_threshold = "f1_threshold"
 
     def check(self, config: DetectionConfig) -> None:

@@ -129,9 +129,11 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         self, model: AnyModel, config: SaliencyConfig, source: Source, scales: Sequence[float] = (1.0,)
     ) -> list[dict[str, Any]]:
         """As `Task.measure`, in one pass at the field's 256 thresholds, and for `logit_f` at `scale` times `LEVELS`."""
-        shared: dict[str, Any] = {"beta2": config.beta2, "averages": ("curves",), "shown": evenly_spread(len(source))}
+        shared: dict[str, Any] = {
+            "beta2": config.beta2, "averages": ("curves",), "shown": evenly_spread(len(source)), "calibration": False,
+        }  # fmt: skip
         judges = [MapJudge(**shared, logit_scale=scale, further={"image_iou": ImageIoU()}) for scale in scales]
-        plain = MapJudge(averages=(), further={"logit_f": LogitFMeasure(config.beta2)})
+        plain = MapJudge(averages=(), calibration=False, further={"logit_f": LogitFMeasure(config.beta2)})
         judge_all(self._maps(model, config, source), plain, *judges)
         logit_f = plain.result().further["logit_f"].tolist()
         kept = [(scale, self.measurement(judge.result())) for scale, judge in zip(scales, judges)]

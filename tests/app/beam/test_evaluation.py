@@ -76,7 +76,7 @@ def test_detection(typed, tmp_path):
 def test_segmentation(typed, segmented):
     # Several scales are seen by a model that is built for them.
     compared(typed, segmented.folder, "colours:test", "--scales", "1", "0.5", batch_size=7)
-    (jaccard,) = typed.found[-1].judge.measures.values()
+    jaccard = typed.found[-1].judge.measures["jaccard"]
     assert isinstance(jaccard, Jaccard)
     assert len(jaccard._runs) == 1, "what is kept of batches grows with the parts"
 

@@ -25,6 +25,7 @@ class KnowingRunner:
     resizing = "pad"
     class_names = NAMES[::-1]
     path, card = "runs/detector/model.keras", None
+    threshold, thresholds, threshold_origin = 0.5, (), "default"
 
     def __init__(self):
         self._predict = knowing(Squares(), self.size, self.resizing, self.class_names, shift=1.0)
@@ -52,7 +53,7 @@ def test_a_detector_is_measured_by_ap_and_olrp(evaluate):
     code, folder, text = evaluate("--correlation-bounds", "--batch-size", "3")
     assert code == 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "metrics.json", "panels.png", "precision_recall.png", "thresholds.png",
+        "metrics.json", "panels.png", "precision_recall.png", "reliability.png", "thresholds.png",
     ]  # fmt: skip
     summary = json.loads((folder / "metrics.json").read_text())
     assert (summary["task"], summary["examples"], summary["images"]) == ("detection", 8, 8)
@@ -62,10 +63,52 @@ def test_a_detector_is_measured_by_ap_and_olrp(evaluate):
     assert scalars["ap50"] == pytest.approx(1.0)
     assert list(summary["classes"]) == list(NAMES)
     assert summary["correlation_bounds"]["lower"]["ap50"] == pytest.approx(1.0)
-    for words in ("AP75", "oLRP", "band from", "squares (8)", "owl", "scored against IoU", f"{scalars['ap']:.3f}"):
+    assert {"detection_ece", "laece_0", "laace_0"} <= set(scalars)
+    assert summary["calibration"]["thresholds_of"] == "these data"
+    for words in (
+        "D-ECE",
+        "LaECE_0",
+        f"{scalars['laace_0']:.3f}",
+        "AP75",
+        "oLRP",
+        "band from",
+        "squares (8)",
+        "owl",
+        "scored against IoU",
+        f"{scalars['ap']:.3f}",
+    ):
         assert words in text
     assert evaluate()[0] == 0
     assert "correlation_bounds" not in json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize(("thresholds", "said"), [((0.85, 1.0, 0.0), [0.0, 1.0, 0.85]), ((), [0.85] * 3)])
+def test_calibration_is_that_of_the_boxes_that_the_model_shows(evaluate, thresholds, said):
+    runner = KnowingRunner()
+    runner.thresholds, runner.threshold, runner.threshold_origin = thresholds, 0.85, "card"
+    code, folder, _ = evaluate(runner=runner)
+    assert code == 0
+    summary = json.loads((folder / "metrics.json").read_text())
+    assert "thresholds" not in summary
+    calibration = summary["calibration"]
+    assert (calibration["thresholds_of"], list(calibration["thresholds"].values())) == ("model", said)
+    # It finds one box with .9 and one with .8 in each picture.
+    kinds = [Squares().load(index).classes for index in range(8)]
+    shown = sum(score >= said[kind] for pair in kinds for kind, score in zip(pair, (0.9, 0.8)))
+    assert abs(sum(calibration["precision"]["counts"]) - shown) <= 1, "one box is difficult"
+
+
+def test_nothing_shown_is_a_dash(evaluate):
+    runner = KnowingRunner()
+    runner.threshold, runner.threshold_origin = 1.0, "run"
+    code, folder, text = evaluate(runner=runner)
+    assert code == 0
+    assert (folder / "reliability.png").is_file()
+    assert not {"detection_ece", "laece_0", "laace_0"} & set(
+        json.loads((folder / "metrics.json").read_text())["scalars"]
+    )
+    row = text[text.index("D-ECE") :].splitlines()[1]
+    assert row.split()[-3:] == ["-", "-", "-"]
 
 
 def test_options_of_another_task_are_refused(evaluate):

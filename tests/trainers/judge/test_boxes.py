@@ -106,7 +106,7 @@ def test_report_is_json_and_figures(tmp_path):
     assert "correlation_bounds" not in judged().to_dict()
     assert "ap_large" not in report.scalars
     made = report.draw(tmp_path / "figures")
-    assert [path.name for path in made] == ["precision_recall.png", "thresholds.png", "panels.png"]
+    assert [path.name for path in made] == ["precision_recall.png", "thresholds.png", "reliability.png", "panels.png"]
     for path in made:
         assert np.asarray(Image.open(path).convert("L")).std() > 5
 

@@ -12,6 +12,7 @@ from metricfit.trainers.judge.base import evenly_spread
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.classes import ClassJudge
 from metricfit.trainers.judge.feeding import judge_all
+from metricfit.trainers.judge.likeliest import Likeliest
 from metricfit.trainers.judge.maps import MapJudge
 from metricfit.trainers.metrics import ImageIoU, LogitFMeasure
 
@@ -41,7 +42,8 @@ def class_maps(seed, count):
         labels = rng.choice([0, 1, 2, 3, 255], (2, 4)).astype(np.uint8)
         labels[:] = 255 if index and rng.random() < 0.2 else labels
         labels[0, 0] = 0 if index == 0 else labels[0, 0]
-        yield Example(image((2, 4)), labels=labels, name=f"{index}"), rng.integers(0, 4, (2, 4)).astype(np.uint8)
+        found = Likeliest(rng.integers(0, 4, (2, 4)).astype(np.uint8), rng.random((2, 4), np.float32))
+        yield Example(image((2, 4)), labels=labels, name=f"{index}"), found
 
 
 def boxes(seed, count):
@@ -113,6 +115,7 @@ def test_merged_judges_give_what_one_gives(make, examples, data, seed, count):
     for part in rest:
         first.merge(part)
     report = whole.result()
+    assert "calibration" in report.to_dict()
     assert len(report.pictures) == len(shown)
     agree(first.result(), report)
     for name, values in getattr(report, "further", {}).items():
@@ -138,6 +141,10 @@ def test_only_equal_judges_merge():
         MapJudge().merge(MapJudge(logit_scale=2.0))
     with pytest.raises(ValueError, match="must share correlation_bounds"):
         BoxJudge(("a",)).merge(BoxJudge(("a",), correlation_bounds=True))
+    with pytest.raises(ValueError, match="must share thresholds"):
+        BoxJudge(("a",)).merge(BoxJudge(("a",), thresholds=(0.5,)))
+    with pytest.raises(ValueError, match="same measures"):
+        MapJudge().merge(MapJudge(calibration=False))
     with pytest.raises(ValueError, match="must share beta2"):
         MapJudge().merge(MapJudge(beta2=1.0))
     with pytest.raises(ValueError, match="must share class_names"):

@@ -38,7 +38,7 @@ def test_entries_are_whole():
         assert metric.explained
         assert metric.text(0.25)
         assert metric.sign == {True: 1, False: -1, None: 0}[metric.larger_is_better]
-    assert CATALOGUE["mae"].sign == -1
+    assert all(CATALOGUE[key].sign == -1 for key in ("mae", "detection_ece", "laece_0", "laace_0", "pixel_ece"))
     assert CATALOGUE["max_f"].text(0.91234) == "0.912"
     assert CATALOGUE["f1_threshold"].sign == 0
     assert CATALOGUE["mae_difference"].sign == -1
@@ -51,7 +51,7 @@ def test_entries_are_whole():
 def test_every_figure_that_is_shown_has_an_entry(task):
     app, files = apps.TASKS[task], exports.TASKS[task]
     page = app.presentation()
-    keys = {*app.columns, *app.class_columns, *page.lead, *page.overall, *page.columns}
+    keys = {*app.columns, *app.class_columns, *app.calibration, *page.lead, *page.overall, *page.columns}
     keys |= {*COLUMNS, *files.columns, *files.main, *(f"{key}_difference" for key in files.main)}
     assert keys - set(CATALOGUE) == set()
 

@@ -49,7 +49,7 @@ def test_a_run_leaves_everything_behind_and_learns(segmented, config):
         "config.json", "history.csv", "metrics.json", "checkpoints", "model.keras", "tensorboard", "figures", "log.txt",
     }  # fmt: skip
     assert {path.name for path in (segmented.folder / "figures").iterdir()} == {
-        "class_iou.png", "confusion.png", "panels.png", "history.png",
+        "class_iou.png", "confusion.png", "reliability.png", "panels.png", "history.png",
     }  # fmt: skip
     assert any((segmented.folder / "tensorboard/panels").iterdir())
     assert json.loads((segmented.folder / "config.json").read_text())["task"] == "segmentation"
@@ -60,6 +60,7 @@ def test_a_run_leaves_everything_behind_and_learns(segmented, config):
     best = rows[json.loads((segmented.folder / "checkpoints/best.json").read_text())["epoch"] - 1]
     for name in ("dataset_miou", "dataset_miou_present", "batch_miou", "image_miou", "image_miou_present"):
         assert metrics["scalars"][name] == pytest.approx(float(best[f"val_{name}"]), abs=2e-3), name
+    assert metrics["scalars"]["pixel_ece"] == pytest.approx(float(best["val_pixel_ece"]), abs=2e-3)
     assert metrics["scalars"]["dataset_miou_present"] > 0.6
     assert "class weights: background " in (segmented.folder / "log.txt").read_text()
 

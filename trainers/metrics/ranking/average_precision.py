@@ -121,10 +121,15 @@ class CocoAP(Streaming):
             (position, Truth(*part[:split]), Found(*part[split:])) for position, part in zip(positions.tolist(), parts)
         ]
 
+    @property
+    def pictures(self) -> list[tuple[Truth, Found]]:
+        """All pictures so far, in the order of the data."""
+        # Only when asked: merging thousands of parts must not sort all of them each time.
+        return [(truth, found) for _, truth, found in sorted(self._seen, key=lambda picture: picture[0])]
+
     def result(self) -> CocoResult:
         """Give the `CocoResult` of all pictures so far; MetricfitError where no box counts."""
-        # Only now: merging thousands of parts must not sort all of them each time.
-        pictures = [(truth, found) for _, truth, found in sorted(self._seen, key=lambda picture: picture[0])]
+        pictures = self.pictures
         if not any((~truth.ignored).any() for truth, _ in pictures):
             where = f"{len(pictures)} pictures"
             raise MetricfitError(f"average precision needs a box that counts, got none in {where}: check the boxes")

@@ -14,7 +14,7 @@ from ...errors import MetricfitError
 from ..histogram import THRESHOLDS
 from ..streaming import Streaming
 from ..threshold_band import band_around
-from .matching import ClassMatches, Found, Matches, Truth, by_class
+from .matching import ClassMatches, Found, Matches, Truth, by_class, mean_of_known
 
 _COMPONENTS = ("localization", "false_positives", "false_negatives")
 
@@ -109,7 +109,7 @@ class LRP(Streaming):
         counted = [sweep for sweep in sweeps if sweep.truths]
         optima = np.array([sweep.optimal_lrp() for sweep in sweeps]).T
         optimum: dict[str, Any] = dict(zip(("olrp", *_COMPONENTS, "threshold"), optima))
-        means: dict[str, Any] = {name: _mean(values) for name, values in optimum.items() if name != "threshold"}
+        means: dict[str, Any] = {name: mean_of_known(values) for name, values in optimum.items() if name != "threshold"}
         thresholds = _thresholds(together.scores, together.truths)
         f1, f1_threshold, band = together.best_f1()
         lrp, *_, lrp_threshold = together.optimal_lrp()
@@ -205,8 +205,3 @@ def _thresholds(scores: np.ndarray, truths: int) -> np.ndarray:
     crowds = [scores[: 4 * truths], scores] if scores.size else []
     quantiles = [np.quantile(crowd, np.linspace(0, 1, 256), method="nearest") for crowd in crowds]
     return np.unique(np.concatenate([THRESHOLDS.astype(np.float64), *quantiles]))
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else float("nan")

@@ -165,6 +165,12 @@ def by_class(class_names: Sequence[str], columns: dict[str, np.ndarray]) -> dict
     }
 
 
+def mean_of_known(values: np.ndarray) -> float:
+    """Average numbers [K] without NaN; NaN where there is none."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")
+
+
 def _checked(kind: str, boxes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     boxes, classes = np.asarray(boxes, np.float64), np.asarray(classes)
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
