@@ -22,12 +22,18 @@ from .pixelwise.focal import BinaryFocalLoss as _BinaryFocalLoss
 from .pixelwise.focal import binary_focal_loss as binary_focal_loss
 from .pixelwise.ohem import CrossEntropyOHEM as _CrossEntropyOHEM
 from .pixelwise.ohem import cross_entropy_ohem as cross_entropy_ohem
+from .pixelwise.quality_focal import QualityFocalLoss as _QualityFocalLoss
+from .pixelwise.quality_focal import quality_focal_loss as quality_focal_loss
+from .pixelwise.varifocal import VarifocalLoss as _VarifocalLoss
+from .pixelwise.varifocal import varifocal_loss as varifocal_loss
 from .ranking.alrp import ALRPLoss as _ALRPLoss
 from .ranking.alrp import alrp_loss as alrp_loss
 from .ranking.ap import APLoss as _APLoss
 from .ranking.ap import AUCLoss as _AUCLoss
 from .ranking.ap import ap_loss as ap_loss
 from .ranking.ap import auc_loss as auc_loss
+from .ranking.correlation import CorrelationLoss as _CorrelationLoss
+from .ranking.correlation import correlation_loss as correlation_loss
 from .ranking.ndcg import NDCGLoss as _NDCGLoss
 from .ranking.ndcg import ndcg_loss as ndcg_loss
 from .ranking.rank_sort import RankSortLoss as _RankSortLoss
@@ -58,6 +64,7 @@ __all__ = [
     "BalancedCrossEntropy",
     "BinaryFocalLoss",
     "Combined",
+    "CorrelationLoss",
     "CrossEntropy",
     "CrossEntropyOHEM",
     "DeepSupervision",
@@ -68,9 +75,11 @@ __all__ = [
     "LovaszHinge",
     "LovaszSoftmax",
     "NDCGLoss",
+    "QualityFocalLoss",
     "RankSortLoss",
     "SoftIoU",
     "SoftmaxCrossEntropy",
+    "VarifocalLoss",
     "aligned_giou",
     "aligned_iou",
     "alrp_loss",
@@ -79,6 +88,7 @@ __all__ = [
     "balanced_cross_entropy",
     "binary_focal_loss",
     "combined",
+    "correlation_loss",
     "cross_entropy",
     "cross_entropy_ohem",
     "floss",
@@ -90,12 +100,14 @@ __all__ = [
     "lovasz_prox",
     "lovasz_softmax",
     "ndcg_loss",
+    "quality_focal_loss",
     "rank_sort_loss",
     "read_sum",
     "smooth_l1",
     "soft_iou",
     "softmax_cross_entropy",
     "takes",
+    "varifocal_loss",
 ]
 
 class ALRPLoss(_ALRPLoss):
@@ -163,6 +175,20 @@ class BinaryFocalLoss(_BinaryFocalLoss):
         scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "focal",
+    ) -> None: ...
+
+class CorrelationLoss(_CorrelationLoss):
+    """The correlation loss as a Keras loss, to be added to another; arguments as in `correlation_loss`."""
+
+    def __init__(
+        self,
+        *,
+        coefficient: str = "concordance",
+        regularization: float = 1.0,
+        max_positives: int | None = None,
+        scope: str = "global",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "correlation",
     ) -> None: ...
 
 class CrossEntropy(_CrossEntropy):
@@ -266,6 +292,18 @@ class NDCGLoss(_NDCGLoss):
         name: str = "ndcg",
     ) -> None: ...
 
+class QualityFocalLoss(_QualityFocalLoss):
+    """The quality focal loss as a Keras loss; arguments as in `quality_focal_loss`."""
+
+    def __init__(
+        self,
+        *,
+        beta: float = 2.0,
+        scope: str = "global",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "quality_focal",
+    ) -> None: ...
+
 class RankSortLoss(_RankSortLoss):
     """Rank & Sort as a Keras loss, the sum of the parts of `rank_sort_loss`; arguments as there."""
 
@@ -305,4 +343,17 @@ class SoftmaxCrossEntropy(_SoftmaxCrossEntropy):
         scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "softmax_cross_entropy",
+    ) -> None: ...
+
+class VarifocalLoss(_VarifocalLoss):
+    """The varifocal loss as a Keras loss; arguments as in `varifocal_loss`."""
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        scope: str = "global",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "varifocal",
     ) -> None: ...

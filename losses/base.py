@@ -202,6 +202,10 @@ class AnchorLoss(KerasLoss):
     # what the function is told of each box besides, the key of `y_true`: None, "localization_error", which gets a
     # gradient, or "localization_quality"
     needs: ClassVar[str | None] = None
+    # the box loss that draws a detector's boxes beside it, unless another is asked for
+    usual_box_loss: ClassVar[str] = "smooth_l1"
+    # whether a detector learns from it, or it is an addition to another loss
+    trains_alone: ClassVar[bool] = True
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: None = None) -> Tensor:
         """Compute the loss, a scalar; `y_true` is the labels, or a dict of `labels` and what the loss `needs`."""
@@ -239,6 +243,9 @@ class AnchorLoss(KerasLoss):
             raise ValueError(
                 f"loss {self.name} needs the {self.needs} of each box: give y_true as a dict with that key"
             )
-        first, second = self.entry.function(labels, scores, localization, **arguments)
-        # a quality gets no gradient: both parts train the scores
-        return (first, second) if self.needs == "localization_error" else (first + second, None)
+        parts = self.entry.function(labels, scores, localization, **arguments)
+        if self.needs == "localization_error":
+            classification, boxes = parts
+            return classification, boxes
+        # a quality gets no gradient: both parts of two train the scores
+        return (sum(parts) if isinstance(parts, tuple) else parts), None

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from .ranges import refuse_outside
+from .ranges import ALMOST, refuse_outside
 from .tensors import Dtype, Size, Tensor
 
 _LOOKED_AT = 2**20  # labels of anchors, in a graph
@@ -31,18 +31,26 @@ def _are_classes(classes: Any) -> bool:
 
 
 Rule: TypeAlias = tuple[Callable[[Any], bool], str]  # which values are allowed, and how they are called
+_FROM_0: Rule = (_is_number, "a number of at least 0")
 _ABOVE_0: Rule = (lambda value: _is_number(value) and value > 0, "a number above 0")
 _RULES: dict[str, Rule] = {
+    "alpha": _FROM_0,
     "beta": _ABOVE_0,
     "beta2": _ABOVE_0,
     "bins": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
+    "coefficient": (
+        lambda value: value in ("concordance", "pearson", "spearman"),
+        "one of concordance, pearson, spearman",
+    ),
     "class_weights": (lambda value: value is None or _are_numbers(value), "numbers of at least 0"),
     "classes": (_are_classes, "present, all or a list of class numbers"),
     "delta": _ABOVE_0,
     "empty_target": (lambda value: value in ("paper", "suppress"), "one of paper, suppress"),
+    "gamma": _FROM_0,
     "max_positives": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
     "method": (lambda value: value in ("exact", "binned"), "one of exact, binned"),
-    "negatives_per_positive": (_is_number, "a number of at least 0"),
+    "negatives_per_positive": _FROM_0,
+    "regularization": _ABOVE_0,
     "scope": (lambda value: value in ("global", "replica"), "one of global, replica"),
     "tau": (lambda value: _is_number(value) and value < 1, "a number of at least 0 and below 1"),
     "weights": (_are_numbers, "numbers of at least 0"),
@@ -145,3 +153,23 @@ def check_localization(name: str, localization: Tensor, scores: Tensor) -> tuple
     if shared:
         classes = scores.shape[-1] if scores.shape[-1] is not None else tf.shape(scores)[-1]
     return tf.cast(tf.reshape(localization, [-1]), tf.float32), classes
+
+
+def check_quality(quality: Tensor, scores: Tensor, is_positive: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the IoU of each positive's box, and 0 elsewhere, float32 [N], as a target without a gradient.
+
+    The second is what `refuse_quality` gives.
+    """
+    boxes, classes = check_localization("localization_quality", quality, scores)
+    each = tf.reshape(tf.broadcast_to(boxes[:, tf.newaxis], [tf.size(boxes), classes]), [-1])
+    each = tf.where(is_positive, tf.stop_gradient(each), 0)
+    return each, refuse_quality(each if tf.executing_eagerly() else each[:_LOOKED_AT])
+
+
+def refuse_quality(quality: Tensor) -> Tensor:
+    """Give 1, or NaN where an IoU is not in [0, 1], by which the loss is multiplied; NaN is left to the loss."""
+    sentence = (
+        "localization_quality of positives must be the IoU of their boxes, 0 to 1: "
+        "1 - IoU is an error, which alrp takes, and GIoU may be below 0"
+    )
+    return refuse_outside(tf.where(tf.math.is_nan(quality), 0.0, quality), -ALMOST, 1 + ALMOST, sentence)

@@ -2,9 +2,12 @@
 
 BERMAN = "Berman et al., The Lovász-Softmax loss, CVPR 2018"
 CHEN = "Chen et al., Towards Accurate One-Stage Object Detection with AP-Loss, CVPR 2019"
+KAHRAMAN = "Kahraman et al., Correlation Loss, AAAI 2023"
+LI = "Li et al., Generalized Focal Loss, NeurIPS 2020"
 LIN = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
 LIU = "Liu et al., SSD: Single Shot MultiBox Detector, ECCV 2016"
 OKSUZ = "Oksuz et al., A Ranking-based, Balanced Loss Function, NeurIPS 2020"
 RAHMAN = "Rahman and Wang, Optimizing Intersection-Over-Union in Deep Neural Networks, ISVC 2016"
 RANK_SORT = "Oksuz et al., Rank & Sort Loss for Object Detection and Instance Segmentation, ICCV 2021"
+ZHANG = "Zhang et al., VarifocalNet: An IoU-aware Dense Object Detector, CVPR 2021"
 ZHAO = "Zhao et al., Optimizing the F-measure for Threshold-free Salient Object Detection, ICCV 2019"

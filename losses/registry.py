@@ -10,8 +10,11 @@ from .combined import Combined
 from .pixelwise.cross_entropy import BalancedCrossEntropy, CrossEntropy, SoftmaxCrossEntropy
 from .pixelwise.focal import BinaryFocalLoss
 from .pixelwise.ohem import CrossEntropyOHEM
+from .pixelwise.quality_focal import QualityFocalLoss
+from .pixelwise.varifocal import VarifocalLoss
 from .ranking.alrp import ALRPLoss
 from .ranking.ap import APLoss, AUCLoss
+from .ranking.correlation import CorrelationLoss
 from .ranking.ndcg import NDCGLoss
 from .ranking.rank_sort import RankSortLoss
 from .region.floss import FLoss, LogFLoss
@@ -20,7 +23,8 @@ from .region.soft_iou import SoftIoU
 
 _SALIENCY = (FLoss, LogFLoss, CrossEntropy, BalancedCrossEntropy, SoftIoU)
 _SEGMENTATION = (LovaszSoftmax, LovaszHinge, SoftmaxCrossEntropy)
-_DETECTION = (APLoss, ALRPLoss, AUCLoss, NDCGLoss, RankSortLoss, BinaryFocalLoss, CrossEntropyOHEM)
+_RANKING = (APLoss, ALRPLoss, AUCLoss, NDCGLoss, RankSortLoss)
+_DETECTION = (*_RANKING, BinaryFocalLoss, VarifocalLoss, QualityFocalLoss, CorrelationLoss, CrossEntropyOHEM)
 LOSSES: dict[str, LossEntry] = {
     loss_class.entry.name: loss_class.entry for loss_class in (*_SALIENCY, *_SEGMENTATION, *_DETECTION)
 }

@@ -55,7 +55,7 @@ MUTANTS: list[Mutant] = [
         "losses/base.py",
         "tests/losses/test_contract_detection.py::test_the_class_is_the_sum_of_the_parts "
         "tests/losses/test_contract_detection.py::test_the_class_computes_in_float32_whatever_keras_is_set_to",
-        ('if self.needs == "localization_error" else', "if self.needs else"),
+        ("sum(parts) if isinstance(parts, tuple) else parts", "parts[0] if isinstance(parts, tuple) else parts"),
         ('floatx if floatx in self.dtypes else "float32"', "floatx"),
     ),
     *of(
@@ -110,7 +110,7 @@ MUTANTS: list[Mutant] = [
         ("tf.where(error <= 1, counted, 0)", "counted"),
     ),
     *of(
-        "losses/ranking/error_driven.py",
+        "losses/ranking/gathered.py",
         "tests/losses/test_contract_detection.py::test_the_gradient_follows_the_upstream_gradient",
         ("[above * slope for above, slope", "[slope for above, slope"),
     ),
@@ -119,6 +119,29 @@ MUTANTS: list[Mutant] = [
         "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch",
         ("ranking.rank - 0.5", "ranking.rank"),
         ("(places < slots)", "(places <= slots)"),
+    ),
+    *of(
+        "losses/ranking/correlation.py",
+        "tests/losses/test_correlation.py",
+        ("y - rho * (x + gap)", "y - rho * x"),
+        ("above = tf.where(valid, values - least, 0)", "above = tf.where(valid, values, 0)"),
+        ("-slope * probability * tf.sigmoid(-logits)", "-slope"),
+    ),
+    *of(
+        "losses/ranking/soft_ranks.py",
+        "tests/losses/test_correlation.py",
+        ("there[1:] & (means[1:] > means[:-1])", "there[1:] & (means[1:] > means[:-1]) & (blocks[1:] == 1)"),
+        ("(slopes - self._mean_of_block(slopes))", "slopes"),
+    ),
+    *of(
+        "losses/pixelwise/varifocal.py",
+        "tests/losses/test_quality_targets.py",
+        ("tf.where(quality > 0, quality, fading)", "tf.where(anchors.is_positive, quality, fading)"),
+    ),
+    *of(
+        "losses/pixelwise/quality_focal.py",
+        "tests/losses/test_quality_targets.py",
+        ("apart = distance >= _LEAST", "apart = distance >= 0"),
     ),
     *of(
         "losses/ranking/positives.py",
@@ -186,7 +209,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/loss.py",
         "tests/trainers/models/test_retinanet.py::test_no_loss_reaches_the_boxes_by_their_quality",
-        ("tf.stop_gradient(aligned_iou(decoded, targets.boxes))", "aligned_iou(decoded, targets.boxes)"),
+        ("return tf.stop_gradient(aligned_iou(", "return tf.identity(aligned_iou("),
     ),
     *of(
         "trainers/models/detector/pyramid.py",

@@ -4,10 +4,10 @@ import keras
 import tensorflow as tf
 
 from ..base import AnchorLoss, keras_loss
-from ..checks import check_anchors
+from ..checks import check_hyperparameters
 from ..references import LIN
-from ..replicas import Replicas
 from ..tensors import Tensor
+from .anchors import per_positive, read_anchors
 
 
 def binary_focal_loss(
@@ -30,17 +30,13 @@ def binary_focal_loss(
     Raises:
         ValueError, TypeError: as `ap_loss`.
     """
-    is_positive, is_negative, scores, sound = check_anchors(labels, scores)
-    counted = is_positive | is_negative
-    # ignored scores may be anything: replaced before, so that no NaN comes back through the gradient
-    targets, scores = tf.cast(is_positive, tf.float32)[:, tf.newaxis], tf.where(counted, scores, 0)[:, tf.newaxis]
+    check_hyperparameters(alpha=alpha, gamma=gamma)
+    anchors = read_anchors(labels, scores)
+    targets = tf.cast(anchors.is_positive, tf.float32)[:, tf.newaxis]
     losses = keras.losses.binary_focal_crossentropy(
-        targets, scores, apply_class_balancing=True, alpha=alpha, gamma=gamma, from_logits=True
+        targets, anchors.scores[:, tf.newaxis], apply_class_balancing=True, alpha=alpha, gamma=gamma, from_logits=True
     )
-    replicas = Replicas(scope)
-    positives = replicas.sum(tf.reduce_sum(tf.cast(is_positive, tf.int32)))
-    loss = tf.reduce_sum(tf.where(counted, losses, 0)) / tf.cast(tf.maximum(positives, 1), tf.float32)
-    return replicas.share(sound * loss)
+    return per_positive(losses, anchors, scope)
 
 
 @keras_loss("focal", binary_focal_loss, "detection", "likelihood, easy entries faded out", LIN)

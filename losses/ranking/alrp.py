@@ -69,3 +69,4 @@ class ALRPLoss(AnchorLoss):
     """aLRP as a Keras loss, the sum of the parts of `alrp_loss`; arguments as there."""
 
     needs = "localization_error"
+    usual_box_loss = "giou"

@@ -82,6 +82,8 @@ def example(name, kind="usual", pictures=6):
         labels = (scores[..., 0] + rng.normal(0, 1, (pictures, 5, 4)) > 0.5).astype(np.float32)
         labels[0, 0] = 255
         return labels, scores[..., 0], boxes
+    if losses.LOSSES[name].loss_class.needs == "localization_quality":
+        boxes = np.minimum(boxes, 1)
     labels = rng.choice([1, 0, -1], scores.shape, p=[0.2, 0.65, 0.15])
     if kind == "few positives":
         labels = np.minimum(labels, 0)

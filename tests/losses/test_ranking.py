@@ -151,6 +151,44 @@ def test_rank_sort_in_chunks():
     assert_close_in_sum(gradient, expected, 1e-5)
 
 
+def bucketed(labels, scores):
+    """Give each negative the mean score of the negatives between the same two positives (Yavuz et al., ECCV 2024)."""
+    run = np.searchsorted(np.sort(scores[labels == 1]), scores)
+    means = {place: scores[(labels == 0) & (run == place)].mean() for place in np.unique(run[labels == 0])}
+    return np.where(labels == 0, [means.get(place, 0) for place in run], scores)
+
+
+def test_rank_sort_is_what_bucketed_rank_sort_comes_near_to():
+    rng = np.random.default_rng(7)
+    labels = (np.arange(500) % 10 == 0).astype(int)
+    scores = (rng.permutation(500) / 100 + 2.005 * labels).astype(np.float32)
+    quality = rng.random(500).astype(np.float32)
+
+    def found(delta):
+        with tf.GradientTape() as tape:
+            tensor = tf.constant(scores)
+            tape.watch(tensor)
+            value = sum(losses.rank_sort_loss(labels, tensor, quality, delta=delta))
+        return float(value), tape.gradient(value, tensor)
+
+    def far(one, other):
+        return np.abs(one - other).sum() / np.abs(other).sum()
+
+    assert len(np.unique(bucketed(labels, scores)[labels == 0])) <= labels.sum() + 1
+    # in buckets of their mean negatives push as by themselves where the step is steeper than any two scores are apart
+    for delta, in_buckets in ((1e-4, 0), (0.5, 0.01)):
+        value, gradient = found(delta)
+        expected, wanted, _ = reference("rank_sort", labels, scores, quality, delta=delta)
+        assert value == pytest.approx(expected.sum(), rel=1e-5)
+        assert far(gradient, wanted) < 1e-5
+        near, about, _ = reference("rank_sort", labels, bucketed(labels, scores), quality, delta=delta)
+        if in_buckets:
+            assert far(about, wanted) > in_buckets, (far(about, wanted), near.sum(), expected.sum())
+        else:
+            assert value == pytest.approx(near.sum(), rel=1e-5)
+            assert far(gradient, about) < 1e-5
+
+
 def test_alrp_gives_boxes_the_derivative_of_its_localisation_part():
     rng = np.random.default_rng(5)
     labels, scores = (

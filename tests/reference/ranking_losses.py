@@ -7,6 +7,7 @@ of its box. It gives the values of its parts, and for each part the gradient wit
 import numpy as np
 
 from . import References
+from .correlation import correlation
 
 EPSILON = 1e-7
 PROPERLY_RANKED = 1e-5
@@ -149,6 +150,38 @@ def cross_entropy_ohem(labels, scores, boxes=None, *, negatives_per_positive=3.0
     return one_part((weight * entropy).sum() / positives, weight * (p - labels) / positives)
 
 
+def varifocal(labels, scores, boxes, *, alpha=0.75, gamma=2.0):
+    value, gradient = 0.0, np.zeros(len(labels))
+    for place, (label, score) in enumerate(zip(labels, scores)):
+        p, log_p, log_not_p = np.exp(-np.logaddexp(0, -score)), -np.logaddexp(0, -score), -np.logaddexp(0, score)
+        q = boxes[place] if label == 1 else 0
+        # Zhang et al., CVPR 2021, eq. 2
+        if q > 0:
+            value += -q * (q * log_p + (1 - q) * log_not_p)
+            gradient[place] = q * (p - q)
+        else:
+            value += -alpha * p**gamma * log_not_p
+            gradient[place] = alpha * p**gamma * (p - gamma * (1 - p) * log_not_p)
+    positives = max((labels == 1).sum(), 1)
+    return one_part(value / positives, gradient / positives)
+
+
+def quality_focal(labels, scores, boxes, *, beta=2.0):
+    value, gradient = 0.0, np.zeros(len(labels))
+    for place, (label, score) in enumerate(zip(labels, scores)):
+        p, not_p = np.exp(-np.logaddexp(0, -score)), np.exp(-np.logaddexp(0, score))
+        y = boxes[place] if label == 1 else 0
+        # Li et al., NeurIPS 2020, eq. 5, with log p = score + log(1 - p)
+        entropy = np.logaddexp(0, score) - y * score
+        beyond = p - y if score < 0 else (1 - y) - not_p
+        value += abs(beyond) ** beta * entropy
+        if beyond:
+            slope = beta * abs(beyond) ** (beta - 1) * np.sign(beyond) * p * not_p
+            gradient[place] = slope * entropy + abs(beyond) ** beta * beyond
+    positives = max((labels == 1).sum(), 1)
+    return one_part(value / positives, gradient / positives)
+
+
 REFERENCES = References(
     "ranking_losses.py",
     {
@@ -159,6 +192,9 @@ REFERENCES = References(
         "rank_sort": rank_sort,
         "focal": focal,
         "cross_entropy_ohem": cross_entropy_ohem,
+        "varifocal": varifocal,
+        "quality_focal": quality_focal,
+        "correlation": correlation,
     },
 )
 

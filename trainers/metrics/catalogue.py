@@ -157,6 +157,7 @@ _TRAINING = (
     Metric("loss", "loss", ".4f", False, "the loss, with what regularises the weights"),
     Metric("classification_loss", "loss of scores", ".4f", False, "the part of the scores"),
     Metric("localization_loss", "loss of boxes", ".4f", False, "the part of the boxes"),
+    Metric("correlation_loss", "loss of correlation", ".4f", False, "1 - correlation of scores and IoU, unweighted"),
     Metric("box_weight", "weight of boxes' loss", ".3g", None, "what the part of the boxes is multiplied by"),
     Metric("learning_rate", "learning rate", ".3g", None, "of the step, its schedule included"),
 )

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ... import losses
+from ...losses.base import AnchorLoss
 from ..colours import class_palette, hexadecimal_palette
 from ..data.example import Source
 from ..data.fit import fit_boxes, fit_scale
@@ -68,6 +69,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """As `Task.check`."""
         super().check(config)
         self.box_loss(config)
+        if config.correlation_weight is not None and config.correlation == "none":
+            raise UsageError("--correlation-weight has nothing to weigh: give --correlation concordance, say")
 
     def architecture(self, config: DetectionConfig) -> str:
         """There is one network."""
@@ -81,9 +84,12 @@ class Detection(Task[DetectionConfig, DetectionReport]):
                 raise UsageError(f"a picture of {source.name} has {most} boxes: --max-boxes must be at least that")
         refuse_without_boxes(selection)
 
-    def build_loss(self, config: DetectionConfig) -> keras.losses.Loss:
+    def build_loss(self, config: DetectionConfig) -> AnchorLoss:
         """Make the configured loss of the scores."""
-        choices = [name for name, entry in losses.LOSSES.items() if entry.task == "detection"]
+        entries = losses.LOSSES.values()
+        choices = [one.name for one in entries if one.task == "detection" and one.loss_class.trains_alone]
+        if config.loss == "correlation":
+            raise UsageError("--loss correlation trains no detector alone: choose another --loss and add --correlation")
         if config.loss not in choices:
             raise UsageError(f"--loss {cut(config.loss)} is no detection loss: choose one of {', '.join(choices)}")
         try:
@@ -91,12 +97,18 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         except (ValueError, TypeError) as error:
             raise UsageError(f"--loss {cut(config.loss)}: {error}") from error
 
+    def correlation(self, config: DetectionConfig) -> AnchorLoss | None:
+        """Make what is added to the loss of the scores, or None."""
+        if config.correlation == "none":
+            return None
+        return losses.get("correlation", coefficient=config.correlation, scope=config.loss_scope)
+
     def box_loss(self, config: DetectionConfig) -> str:
         """Name what draws the boxes: the given one, or the loss' usual one."""
-        unified = self.build_loss(config).needs == "localization_error"
+        loss = self.build_loss(config)
         if config.box_loss is None:
-            return "giou" if unified else "smooth_l1"
-        if unified and config.box_loss == "smooth_l1":
+            return loss.usual_box_loss
+        if loss.needs == "localization_error" and config.box_loss == "smooth_l1":
             raise UsageError(
                 f"--loss {config.loss} ranks boxes by their IoU: give --box-loss giou or iou, not smooth_l1"
             )
@@ -118,7 +130,9 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """As `Task.compile_model`."""
         boxes = {"box_loss": self.box_loss(config), "box_weight": config.box_weight or 1.0}
         boxes["self_balancing"] = _self_balancing(config)
-        model.compile(optimizer=optimizer, loss=self.build_loss(config), jit_compile=config.jit_compile, **boxes)
+        added = {"correlation": self.correlation(config), "correlation_weight": config.correlation_weight or 0.2}
+        loss, compiled = self.build_loss(config), config.jit_compile
+        model.compile(optimizer=optimizer, loss=loss, jit_compile=compiled, **boxes, **added)
         if config.assignment == "atss" and (thin := thin_note(config, training)):
             log.info("%s", thin)
 

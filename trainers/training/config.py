@@ -226,9 +226,15 @@ class DetectionConfig(RunConfig):
 
     loss: str = "alrp"
     box_loss: Literal["giou", "iou", "smooth_l1"] | None = None
-    """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), smooth_l1 for others."""
+    """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), varifocal and
+    quality_focal, smooth_l1 for others."""
     box_weight: float | None = None
     """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1."""
+    correlation: Literal["none", "concordance", "pearson", "spearman"] = "none"
+    """Add 1 - this correlation of the positives' scores with the IoU of their boxes to any loss, so that what is well
+    placed scores high. concordance also asks for scores as large as IoUs."""
+    correlation_weight: float | None = None
+    """Weight of that addition, by default 0.2."""
     size: int = 384
     resizing: Literal["pad", "stretch"] = "pad"
     """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""

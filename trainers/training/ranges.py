@@ -45,6 +45,7 @@ RANGES = {
     "channels": Range(1, 8192),
     "checkpoint_steps": _COUNT,
     "clip_norm": Range(0, 1e9, above=True),
+    "correlation_weight": _POSITIVE,
     "count": Range(1, 100_000),
     "devices": Range(1, 1024),
     "ema": _SHARE,

@@ -12,12 +12,14 @@ from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.backbones.builders import BACKBONES
 from metricfit.trainers.models.detector.assignment import assign_by_iou
 from metricfit.trainers.models.detector.detect import decode_boxes, encode_boxes
-from metricfit.trainers.models.detector.loss import class_labels, detector_loss
+from metricfit.trainers.models.detector.loss import box_quality, class_labels, detector_loss
 from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retinanet
 from metricfit.trainers.models.precision import dtype_policy, in_float32
 from metricfit.trainers.training.callbacks import SelfBalancing, TrainingCheckpoint
 from metricfit.trainers.training.callbacks.best import save_model
 from metricfit.trainers.training.callbacks.checkpoint import restore
+
+from ...reference.ranking_losses import reference
 
 SIZE = 64
 NAMES = ("disc", "bar")
@@ -224,6 +226,24 @@ def test_no_loss_reaches_the_boxes_by_their_quality():
     assert to_deltas is None
 
 
+@pytest.mark.parametrize("name", ["varifocal", "quality_focal"])
+def test_iou_is_the_target_of_the_scores(name):
+    grid = build_grid()
+    logits, deltas = raw_outputs(grid)
+    y = pictures()[1]
+    targets = assign_by_iou(y["boxes"], y["classes"], grid)
+    loss = losses.get(name)
+    iou = aligned_iou(decode_boxes(deltas, grid.boxes()), targets.boxes).numpy()[..., None]
+    with tf.GradientTape() as tape:
+        tape.watch(deltas)
+        classification, _ = detector_loss(loss, "giou", targets, logits, deltas, grid.boxes())
+    labels = class_labels(targets, 2)
+    expected, *_ = reference(name, labels.numpy(), logits.numpy(), iou)
+    np.testing.assert_allclose(classification, expected[0], rtol=1e-5)
+    assert tape.gradient(classification, deltas) is None
+    assert iou[labels.numpy().max(-1) == 1].max() > 0.3
+
+
 @pytest.mark.parametrize("name", [entry.name for entry in losses.LOSSES.values() if entry.task == "detection"])
 def test_without_objects_the_boxes_part_is_zero_and_all_is_finite(name):
     grid = build_grid()
@@ -274,6 +294,49 @@ def test_trains(tiny):
         assert history[name][1] < history[name][0]
     expected = np.add(history["classification_loss"], 2 * np.array(history["localization_loss"]))
     np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "coefficient"), [("quality_focal", "spearman"), ("varifocal", "pearson")])
+def test_a_few_steps_bring_scores_nearer_to_the_iou(tiny, name, coefficient):
+    model = build()
+    added = losses.get("correlation", coefficient=coefficient)
+    model.compile(keras.optimizers.SGD(0.05, global_clipnorm=1.0), name, correlation=added, jit_compile=False)
+    assert model.box_loss == "giou"
+    history = model.fit(batches(4), epochs=2, shuffle=False, verbose=0).history
+    for part in ("classification_loss", "localization_loss", "correlation_loss"):
+        assert history[part][1] < history[part][0]
+
+
+def test_correlation_is_added_and_trains_the_scores_alone(tiny, tmp_path):
+    model = build()
+    added = losses.get("correlation", coefficient="pearson")
+    model.compile("sgd", "alrp", box_weight=3.0, correlation=added, correlation_weight=0.5, run_eagerly=True)
+    images, y = pictures()
+    outputs, targets = model(images, training=False), model.assign(y["boxes"], y["classes"])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(outputs)
+        total = model.compute_loss(images, y, outputs)
+        quality = box_quality(targets, outputs["box"], model.anchors)[..., None]
+        labels = class_labels(targets, 2)
+        expected = added.parts(labels, outputs["classification"], quality)[0]
+        parts = detector_loss(losses.get("alrp"), "giou", targets, *outputs_of(outputs), model.anchors)
+    assert float(expected) > 0.1
+    np.testing.assert_allclose(total, parts[0] + 3 * parts[1] + 0.5 * expected, rtol=1e-6)
+    to_boxes = [tape.gradient(one, outputs["box"]) for one in (total, parts[1])]
+    np.testing.assert_allclose(to_boxes[0], 3 * to_boxes[1], rtol=1e-5, atol=1e-9)
+    _, _, gradients, _ = model.examine(tf.constant(images), y)
+    np.testing.assert_allclose(gradients, tape.gradient(total, outputs["classification"]), rtol=1e-5, atol=1e-9)
+    history = model.fit(batches(), shuffle=False, verbose=0).history
+    assert {"correlation_loss", "classification_loss", "localization_loss"} < set(history)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras").compile_arguments
+    assert again["correlation"].get_config() == added.get_config()
+    assert again["correlation_weight"] == 0.5
+    assert "correlation_loss" not in {metric.name for metric in build().metrics}
+
+
+def outputs_of(outputs):
+    return outputs["classification"], outputs["box"]
 
 
 def test_a_step_without_objects_leaves_finite_weights(tiny):
@@ -397,6 +460,9 @@ def test_predictions_are_sorted_boxes_in_the_picture(model):
     ("arguments", "sentence"),
     [
         ({"loss": "floss"}, "needs a loss over anchors"),
+        ({"loss": "correlation"}, "needs a loss over anchors"),
+        ({"loss": "ap", "correlation": losses.get("ap")}, "correlation must be a CorrelationLoss or None"),
+        ({"loss": "ap", "correlation_weight": 0.0}, "correlation_weight must be above 0"),
         ({"loss": "alrp", "box_loss": "smooth_l1"}, "must be one of giou, iou"),
         ({"loss": "ap", "box_loss": "huber"}, "must be one of smooth_l1, giou, iou"),
         ({"loss": "ap", "box_weight": -1.0}, "box_weight must be 0 or more"),

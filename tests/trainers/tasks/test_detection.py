@@ -102,6 +102,24 @@ def test_the_saved_model_finds_the_discs(trained, config):
     assert report.scalars["ap50"] > 0.3
 
 
+def test_varifocal_loss_with_a_correlation_learns_and_goes_on_where_it_was(config, tmp_path):
+    changes = {"loss": "varifocal", "correlation": "concordance", "epochs": 2, "learning_rate": 1e-2}
+    config = replace(config, out=str(tmp_path / "run"), **changes)
+
+    class Stopping(Detection):
+        def watchers(self, *arguments):
+            return [*super().watchers(*arguments), Interrupt()]
+
+    assert Stopping().train(config).interrupted
+    result = detection.train(config)
+    first, last = rows_of(result.folder)
+    for part in ("classification_loss", "localization_loss", "correlation_loss"):
+        assert float(last[part]) < float(first[part])
+    found = load_model(result.folder)
+    assert not found.compiled
+    assert found.class_names == ("disc",)
+
+
 class Needles(sources.Source):
     """A box of 5x90 and one of 40x40 in each picture of 320x320; ignored ones besides."""
 
@@ -134,6 +152,9 @@ def test_what_is_too_thin_for_the_anchors_is_counted(config):
     ("changes", "sentence"),
     [
         ({"loss": "floss"}, "--loss floss is no detection loss: choose one of ap,"),
+        ({"loss": "correlation"}, "--loss correlation trains no detector alone: choose another --loss and add --corr"),
+        ({"correlation_weight": 0.3}, "--correlation-weight has nothing to weigh: give --correlation"),
+        ({"correlation": "pearson", "correlation_weight": 0.0}, "--correlation-weight must be above 0, got 0.0"),
         ({"loss": "ap", "loss_options": ("delta=0",)}, "--loss ap: delta"),
         ({"box_loss": "smooth_l1"}, "give --box-loss giou or iou, not smooth_l1"),
         ({"scales_per_octave": 4}, "--scales-per-octave must be at most 3, got 4"),
@@ -152,7 +173,15 @@ def test_settings_that_do_not_fit_are_one_sentence(config, tmp_path, changes, se
 
 @pytest.mark.parametrize(
     ("loss", "box_loss", "expected"),
-    [("alrp", None, "giou"), ("alrp", "iou", "iou"), ("ap", None, "smooth_l1"), ("focal", "giou", "giou")],
+    [
+        ("alrp", None, "giou"),
+        ("alrp", "iou", "iou"),
+        ("ap", None, "smooth_l1"),
+        ("focal", "giou", "giou"),
+        ("varifocal", None, "giou"),
+        ("quality_focal", "smooth_l1", "smooth_l1"),
+        ("rank_sort", None, "smooth_l1"),
+    ],
 )
 def test_each_loss_has_its_usual_box_loss(config, loss, box_loss, expected):
     assert detection.box_loss(replace(config, loss=loss, box_loss=box_loss)) == expected

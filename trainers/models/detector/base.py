@@ -8,12 +8,11 @@ import tensorflow as tf
 
 from .... import losses
 from ....losses.base import AnchorLoss
-from ....losses.boxes import aligned_iou
 from ....losses.replicas import replica_count
 from .anchors import AnchorGrid
 from .assignment import ASSIGNMENTS, Targets
-from .detect import decode_boxes, detections
-from .loss import BOX_LOSSES, class_labels, detector_loss
+from .detect import detections
+from .loss import BOX_LOSSES, box_quality, class_labels, correlation_part, detector_loss
 
 # Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4).
 INITIAL_BALANCE = 50.0
@@ -46,6 +45,7 @@ class AnchorDetector(keras.Model):
         self.anchor_grid, self.anchors, self.assignment = grid, grid.boxes(), assignment
         self.box_weight = self.add_weight((), "ones", dtype="float32", trainable=False, name="box_weight")
         self._trackers: list[keras.metrics.Mean] | None = None
+        self._correlation_tracker: keras.metrics.Mean | None = None
 
     def call(self, images: Any, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
         """Compute the raw outputs of pictures."""
@@ -63,21 +63,27 @@ class AnchorDetector(keras.Model):
         box_loss: str | None = None,
         box_weight: float = 1.0,
         self_balancing: bool = False,
+        correlation: AnchorLoss | None = None,
+        correlation_weight: float = 0.2,
         **kwargs: Any,
     ) -> None:
         """Configure the training; what is minimised is classification + box_weight * localisation.
 
-        The loss is an `AnchorLoss` or its name in `losses.LOSSES`, the box loss one of `BOX_LOSSES`: None takes "giou"
-        for a loss that localises itself (aLRP), "smooth_l1" for others. With self-balancing the callback
-        `SelfBalancing` sets the weight, which is constant otherwise.
+        The loss is an `AnchorLoss` or its name in `losses.LOSSES`, the box loss one of `BOX_LOSSES`: None takes the
+        loss' `usual_box_loss`. With self-balancing the callback `SelfBalancing` sets the weight, which is constant
+        otherwise. A `losses.CorrelationLoss` as `correlation` is added at its weight; it trains the scores alone.
         """
         if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
             raise ValueError("a detector is measured by the callback EpochReport, not by metrics of compile")
         loss = losses.get(loss) if isinstance(loss, str) else loss
-        if not isinstance(loss, AnchorLoss):
+        if not isinstance(loss, AnchorLoss) or not loss.trains_alone:
             raise ValueError(f"a detector needs a loss over anchors such as alrp, ap or focal, got {loss!r}")
+        if correlation is not None and not isinstance(correlation, losses.CorrelationLoss):
+            raise ValueError(f"correlation must be a CorrelationLoss or None, got {correlation!r}")
+        if not 0 < correlation_weight < float("inf"):
+            raise ValueError(f"correlation_weight must be above 0, got {correlation_weight}")
         localizes = loss.needs == "localization_error"
-        box_loss = box_loss or ("giou" if localizes else "smooth_l1")
+        box_loss = box_loss or loss.usual_box_loss
         choices = [name for name in BOX_LOSSES if not (localizes and name == "smooth_l1")]
         if box_loss not in choices:
             raise ValueError(f"box_loss of loss {loss.name} must be one of {', '.join(choices)}, got {box_loss}")
@@ -85,12 +91,16 @@ class AnchorDetector(keras.Model):
             raise ValueError(f"box_weight must be 0 or more, got {box_weight}")
         super().compile(optimizer=optimizer, **kwargs)
         self._anchor_loss, self.box_loss, self.self_balancing = loss, box_loss, self_balancing
+        self._correlation, self._correlation_weight = correlation, correlation_weight
         self.box_weight.assign(INITIAL_BALANCE if self_balancing else box_weight)
         own = {"loss": loss, "box_loss": box_loss, "box_weight": box_weight, "self_balancing": self_balancing}
+        own |= {"correlation": correlation, "correlation_weight": correlation_weight}
         of_keras = {name: getattr(self, name) for name in ("run_eagerly", "steps_per_execution", "jit_compile")}
         self.compile_arguments = own | of_keras
         if self._trackers is None:
             self._trackers = [keras.metrics.Mean(name=f"{part}_loss") for part in ("classification", "localization")]
+        if correlation is not None and self._correlation_tracker is None:
+            self._correlation_tracker = keras.metrics.Mean(name="correlation_loss")
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does; ValueError when compiled for self-balancing, but nothing sets the weight."""
@@ -104,16 +114,21 @@ class AnchorDetector(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> tf.Tensor:
-        """Compute the loss of a batch, and note both parts."""
+        """Compute the loss of a batch, and note its parts."""
         if sample_weight is not None:
             raise ValueError("a detector's loss ranks the batch as a whole and takes no sample_weight")
         targets = self.assign(y["boxes"], y["classes"])
         logits, deltas = y_pred["classification"], y_pred["box"]
-        parts = detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)
-        for tracker, part in zip(self._trackers or (), parts):
+        parts = [*detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)]
+        trackers, total = [*(self._trackers or ())], parts[0] + self.box_weight * parts[1]
+        if self._correlation is not None:
+            parts.append(correlation_part(self._correlation, targets, logits, deltas, self.anchors))
+            trackers.append(self._correlation_tracker)
+            total += self._correlation_weight * parts[-1]
+        for tracker, part in zip(trackers, parts):
             # the shares of all replicas make the part
             tracker.update_state(part * replica_count(), sample_weight=tf.shape(y["boxes"])[0])
-        return parts[0] + self.box_weight * parts[1]
+        return total
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Take one step; the logs tell the weight that it was taken with."""
@@ -121,9 +136,9 @@ class AnchorDetector(keras.Model):
         return {**super().train_step(data), "box_weight": weight}
 
     def examine(self, images: tf.Tensor, y: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        """Give what the classification part of the loss does to each logit of a batch.
+        """Give what the classification part of the loss, and the correlation's, does to each logit of a batch.
 
-        That is labels int8 [B, A, C] as of `class_labels`; logits and the part's gradients by them, float32 [B, A, C];
+        That is labels int8 [B, A, C] as of `class_labels`; logits and the gradients by them, float32 [B, A, C];
         and the IoU of each positive anchor's box with its object, float32 [B, A].
         """
         targets = self.assign(y["boxes"], y["classes"])
@@ -132,8 +147,11 @@ class AnchorDetector(keras.Model):
         with tf.GradientTape() as tape:
             tape.watch(logits)
             part, _ = detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)
+            if self._correlation is not None:
+                added = correlation_part(self._correlation, targets, logits, deltas, self.anchors)
+                part += self._correlation_weight * added
         gradients = tape.gradient(part, logits, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        iou = aligned_iou(decode_boxes(deltas, self.anchors), targets.boxes)
+        iou = box_quality(targets, deltas, self.anchors)
         return class_labels(targets, len(self.class_names)), logits, gradients, iou
 
     def predict_step(self, data: Any) -> dict[str, tf.Tensor]:

@@ -18,6 +18,19 @@ def class_labels(targets: Targets, class_count: int) -> tf.Tensor:
     return tf.where((targets.labels == IGNORED)[..., None], tf.constant(-1, tf.int8), hot)
 
 
+def box_quality(targets: Targets, deltas: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
+    """Compute the IoU of the box of each anchor with its object, float32 [B, A], as a fact: without a gradient."""
+    return tf.stop_gradient(aligned_iou(decode_boxes(tf.cast(deltas, tf.float32), anchors), targets.boxes))
+
+
+def correlation_part(
+    correlation: AnchorLoss, targets: Targets, logits: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor
+) -> tf.Tensor:
+    """Compute what a correlation loss adds to a detector's loss; arguments as in `detector_loss`."""
+    labels, quality = class_labels(targets, logits.shape[-1]), box_quality(targets, deltas, anchors)
+    return correlation.parts(labels, tf.cast(logits, tf.float32), quality[..., None], one_hot=True)[0]
+
+
 def detector_loss(
     loss: AnchorLoss, box_loss: str, targets: Targets, logits: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -38,7 +51,7 @@ def detector_loss(
         return loss.parts(labels, logits, error[..., None], one_hot=True)
     quality = None
     if loss.needs == "localization_quality":
-        quality = tf.stop_gradient(aligned_iou(decoded, targets.boxes))[..., None]
+        quality = box_quality(targets, deltas, anchors)[..., None]
     classification, localization = loss.parts(labels, logits, quality, one_hot=True)
     if localization is None:
         positive = tf.cast(targets.labels >= 0, tf.float32)
