@@ -387,7 +387,12 @@ MUTANTS: list[Mutant] = [
             "confidence = outcome = found.outcome[there]",
         ),
     ),
-    *of("trainers/judge/likeliest.py", "tests/trainers/judge/test_reports.py", ("cv2.CMP_GT", "cv2.CMP_GE")),
+    *of(
+        "trainers/judge/likeliest.py",
+        "tests/trainers/judge/test_reports.py",
+        ("cv2.CMP_GT", "cv2.CMP_GE"),
+        ("starts + classes)", "starts)"),
+    ),
     *of(
         "trainers/metrics/calibration/reliability.py",
         "tests/trainers/metrics/calibration",

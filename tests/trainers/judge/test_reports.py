@@ -106,8 +106,9 @@ def _judged(example, found):
     return judge.result()
 
 
-def test_the_likeliest_class_is_the_first_of_the_largest():
-    scores = np.random.default_rng(0).integers(0, 4, (5, 6, 7)).astype(np.float64)
+@pytest.mark.parametrize("count", [1, 2, 7, 20])
+def test_the_likeliest_class_is_the_first_of_the_largest(count):
+    scores = np.random.default_rng(0).integers(0, 4, (5, 6, count)).astype(np.float64)
     found = likeliest(scores)
     assert isinstance(found, Likeliest)
     np.testing.assert_array_equal(found.classes, scores.argmax(-1))

@@ -4,6 +4,8 @@ Everything is counted in whole numbers, so that parts of a data set give the fig
 1 / 65025, in two steps of 255 levels each.
 """
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -55,15 +57,11 @@ class PixelCalibration(Streaming):
         valid = (outcome != IGNORE).view(np.uint8) if counts.sum() < outcome.size else None
         # What is left of a confidence above its code: histograms take a fifth of the time of weighted sums.
         rest = (confidence * np.float32(_LEVELS**2) + np.float32(0.5)).astype(np.uint16) - codes * np.uint16(_LEVELS)
-        places = cv2.LUT(codes, self._bin_of_code)
+        places = cv2.LUT(codes, _bin_of_code(self.bins))
         rests = cv2.calcHist([places, rest.astype(np.uint8)], [0, 1], valid, [self.bins, 256], [0, self.bins, 0, 256])
         self._counts += self._binned(counts)
         self._confidence += self._binned(counts.sum(axis=0) * np.arange(256) * _LEVELS)
         self._confidence += rests.astype(np.int64) @ np.arange(256)
-
-    @property
-    def _bin_of_code(self) -> np.ndarray:
-        return np.minimum(np.arange(256) // (_LEVELS // self.bins), self.bins - 1).astype(np.uint8)
 
     def _binned(self, by_code: np.ndarray) -> np.ndarray:
         """Add up [..., 256] by bin; the last code is of 1 alone."""
@@ -77,3 +75,8 @@ class PixelCalibration(Streaming):
             return None
         background, hits = self._counts
         return Reliability.of_sums(background + hits, self._confidence / _LEVELS**2, hits.astype(np.float64))
+
+
+@functools.cache
+def _bin_of_code(bins: int) -> np.ndarray:
+    return np.minimum(np.arange(256) // (_LEVELS // bins), bins - 1).astype(np.uint8)
