@@ -296,7 +296,7 @@ def test_trains(tiny):
     np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "coefficient"), [("quality_focal", "spearman"), ("varifocal", "pearson")])
+@pytest.mark.parametrize(("name", "coefficient"), [("quality_focal", "spearman"), ("varifocal", "concordance")])
 def test_a_few_steps_bring_scores_nearer_to_the_iou(tiny, name, coefficient):
     model = build()
     added = losses.get("correlation", coefficient=coefficient)
@@ -307,8 +307,7 @@ def test_a_few_steps_bring_scores_nearer_to_the_iou(tiny, name, coefficient):
         assert history[part][1] < history[part][0]
 
 
-def test_correlation_is_added_and_trains_the_scores_alone(tiny, tmp_path):
-    model = build()
+def test_correlation_is_added_and_trains_the_scores_alone(model):
     added = losses.get("correlation", coefficient="pearson")
     model.compile("sgd", "alrp", box_weight=3.0, correlation=added, correlation_weight=0.5, run_eagerly=True)
     images, y = pictures()
@@ -326,13 +325,14 @@ def test_correlation_is_added_and_trains_the_scores_alone(tiny, tmp_path):
     np.testing.assert_allclose(to_boxes[0], 3 * to_boxes[1], rtol=1e-5, atol=1e-9)
     _, _, gradients, _ = model.examine(tf.constant(images), y)
     np.testing.assert_allclose(gradients, tape.gradient(total, outputs["classification"]), rtol=1e-5, atol=1e-9)
-    history = model.fit(batches(), shuffle=False, verbose=0).history
-    assert {"correlation_loss", "classification_loss", "localization_loss"} < set(history)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras").compile_arguments
-    assert again["correlation"].get_config() == added.get_config()
-    assert again["correlation_weight"] == 0.5
-    assert "correlation_loss" not in {metric.name for metric in build().metrics}
+    assert "correlation_loss" in {metric.name for metric in model.metrics}
+    again = build()
+    again.compile_from_config(model.get_compile_config())
+    assert again.compile_arguments["correlation"].get_config() == added.get_config()
+    assert again.compile_arguments["correlation_weight"] == 0.5
+    again = build()
+    again.compile("sgd", "alrp")
+    assert "correlation_loss" not in {metric.name for metric in again.metrics}
 
 
 def outputs_of(outputs):

@@ -102,8 +102,10 @@ def test_the_saved_model_finds_the_discs(trained, config):
     assert report.scalars["ap50"] > 0.3
 
 
-def test_varifocal_loss_with_a_correlation_learns_and_goes_on_where_it_was(config, tmp_path):
-    changes = {"loss": "varifocal", "correlation": "concordance", "epochs": 2, "learning_rate": 1e-2}
+@pytest.mark.long
+@pytest.mark.parametrize(("loss", "correlation"), [("varifocal", "concordance"), ("quality_focal", "spearman")])
+def test_losses_with_the_iou_as_target_learn_and_go_on_where_they_were(config, tmp_path, loss, correlation):
+    changes = {"loss": loss, "correlation": correlation, "epochs": 2, "learning_rate": 1e-2}
     config = replace(config, out=str(tmp_path / "run"), **changes)
 
     class Stopping(Detection):
