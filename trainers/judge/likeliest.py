@@ -26,7 +26,7 @@ def likeliest(scores: np.ndarray) -> Likeliest:
     highest, *others = cv2.split(scores)
     classes = np.zeros((height, width), np.uint8)
     for index, values in enumerate(others, 1):
-        larger = cv2.compare(values, highest, cv2.CMP_GT)
+        larger = np.asarray(cv2.compare(values, highest, cv2.CMP_GT), np.uint8)
         cv2.max(values, highest, highest)
         np.maximum(classes, larger & np.uint8(index), out=classes)
     return Likeliest(classes, highest)
