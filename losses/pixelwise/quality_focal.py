@@ -15,7 +15,7 @@ _LEAST = float(np.finfo(np.float32).tiny)
 def quality_focal_loss(
     labels: Tensor, scores: Tensor, localization_quality: Tensor, *, beta: float = 2.0, scope: str = "global"
 ) -> Tensor:
-    """Compute the quality focal loss (eq. 5), summed and divided by the number of positives (eq. 8).
+    """Compute the quality focal loss, summed and divided by the number of positives.
 
     With the probability p and the target y, the IoU of a positive's box and 0 for a negative, it is
     |y − p|^β · cross-entropy(y, p).
@@ -52,7 +52,7 @@ def quality_focal_loss(
     quality_focal_loss,
     "detection",
     "likelihood of the IoU as score, near ones faded out",
-    f"{LI}, eq. 5",
+    f"{LI}, QFL",
 )
 class QualityFocalLoss(AnchorLoss):
     """The quality focal loss as a Keras loss; arguments as in `quality_focal_loss`."""

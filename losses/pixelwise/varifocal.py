@@ -18,7 +18,7 @@ def varifocal_loss(
     gamma: float = 2.0,
     scope: str = "global",
 ) -> Tensor:
-    """Compute the varifocal loss (eq. 2), summed and divided by the number of positives (eq. 3).
+    """Compute the varifocal loss (eq. 2), summed and divided by the number of positives.
 
     With the probability p and the IoU q of a positive's box it is q · cross-entropy(q, p), and −α p^γ log(1 − p) for a
     negative. A positive whose box misses its object, q = 0, counts as a negative, as eq. 2 says.
@@ -48,7 +48,7 @@ def varifocal_loss(
     return per_positive(tf.where(quality > 0, quality, fading) * entropy, anchors, scope)
 
 
-@keras_loss("varifocal", varifocal_loss, "detection", "likelihood of the IoU as score", f"{ZHANG}, eq. 2-3")
+@keras_loss("varifocal", varifocal_loss, "detection", "likelihood of the IoU as score", f"{ZHANG}, eq. 2")
 class VarifocalLoss(AnchorLoss):
     """The varifocal loss as a Keras loss; arguments as in `varifocal_loss`."""
 
