@@ -140,6 +140,15 @@ def test_outlines_become_boxes_and_keypoints_are_left_away(tmp_path):
     np.testing.assert_allclose(boxes(f"yolo:{tmp_path}").load(0).boxes, [[15, 10, 25, 30]])
 
 
+@pytest.mark.parametrize("key", ["path", "train"])
+def test_names_that_no_file_can_have_are_a_sentence(tmp_path, key):
+    files(tmp_path, "images", "labels", "ab")
+    write(tmp_path / "data.yaml", data_yaml(names=list(CLASSES), **{"train": "images/nowhere", key: "a" * 3000}))
+    with pytest.raises(DataError, match=r"data\.yaml has .* as train, and there is no .*: correct the path") as caught:
+        boxes(f"yolo:{tmp_path}:train")
+    assert len(str(caught.value)) < 900
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -149,6 +158,8 @@ def test_outlines_become_boxes_and_keypoints_are_left_away(tmp_path):
         ("2 .5 .5 .1 .1", "has the class 2, data.yaml names 0 to 1"),
         ("-1 .5 .5 .1 .1", "has the class -1"),
         ("0.5 .5 .5 .1 .1", "has the class 0.5"),
+        ("inf .5 .5 .1 .1", "has the class inf"),
+        ("nan .5 .5 .1 .1", "has the class nan"),
         ("cat .5 .5 .1 .1", "expected numbers alone"),
         ("0 .5 .5 .1 .1 .93", "is the fifth the score of a prediction"),
         ("0 .5 .5 .1", "has 3 numbers after the class"),

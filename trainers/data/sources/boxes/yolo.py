@@ -182,7 +182,7 @@ def read_rows(path: Path, said: YoloSet) -> Annotation:
 
 
 def _class_name(kind: float, said: YoloSet, where: str) -> str:
-    if kind != int(kind) or kind < 0:
+    if not kind.is_integer() or kind < 0:
         raise DataError(f"{where} has the class {kind:g}, expected a number from 0: correct it, or remove the line")
     if not said.names:
         return str(int(kind))

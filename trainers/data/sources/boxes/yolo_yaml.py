@@ -1,5 +1,6 @@
 """What YOLO's data.yaml says: the classes, and where the pictures of each part lie."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def _base(path: Path, given: Any) -> list[Path]:
     if not isinstance(given, str) or not given.strip():
         return [own]
     said = Path(given).expanduser()
-    return [folder for folder in (said, own / said) if folder.is_dir() and said != Path(".")] + [own]
+    return [folder for folder in (said, own / said) if os.path.isdir(folder) and said != Path(".")] + [own]
 
 
 def _place(path: Path, bases: list[Path], entry: Any, part: str) -> Path:
@@ -111,6 +112,8 @@ def _place(path: Path, bases: list[Path], entry: Any, part: str) -> Path:
     tails = ["/".join(parts[start:]) for start in range(1, len(parts))]
     tried = [base.joinpath(candidate) for candidate in (entry, inside) for base in bases]
     for place in (*tried, *(bases[-1] / tail for tail in tails)):
-        if place.exists():
+        if os.path.exists(place):  # not of pathlib, which raises where a name is too long
             return place
-    raise DataError(f"{path} has {entry} as {part}, and there is no {tried[0]}: correct the path")
+    raise DataError(
+        f"{path} has {cut(entry, 200)} as {part}, and there is no {cut(str(tried[0]), 400)}: correct the path"
+    )
