@@ -1019,7 +1019,7 @@ MUTANTS: list[Mutant] = [
         "trainers/data/sources/boxes/yolo.py",
         "tests/trainers/data/boxes/test_yolo.py",
         ("BEYOND = 0.02", "BEYOND = 0.2"),
-        ("kind != int(kind) or kind < 0", "kind < 0"),
+        ("not kind.is_integer() or kind < 0", "kind < 0"),
         ("count < 6 or count % 2", "count < 6"),
     ),
     *of(
