@@ -17,12 +17,21 @@ def write_text(panel: np.ndarray, text: str, start: int, size: int, colour: Colo
     baseline = panel.shape[0] // 2 + round(size * 0.36)
     if not _HAS_FONT:
         picture = Image.fromarray(panel)
-        # One weight alone: a thin edge makes it bold.
-        edge = int(weight > 500)
-        ImageDraw.Draw(picture).text((start, baseline), text, colour, _pillows(size), anchor="ls", stroke_width=edge)
+        picture.paste(colour, (start - size, baseline - 2 * size), _letters(text, size, weight > 500))
         panel[:] = np.asarray(picture)
         return
     cv2.putText(panel, text, (start, baseline), colour, _font(), size, weight)
+
+
+@lru_cache(maxsize=512)
+def _letters(text: str, size: int, bold: bool) -> Image.Image:
+    """Draw a line of Pillow's letters, grey, with a margin of `size` pixels: each time anew takes half a millisecond.
+
+    They have one weight alone: a thin edge makes them bold.
+    """
+    drawn = Image.new("L", (text_width(text, size) + 3 * size, 4 * size))
+    ImageDraw.Draw(drawn).text((size, 2 * size), text, 255, _pillows(size), anchor="ls", stroke_width=int(bold))
+    return drawn
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,6 @@
 """Boxes drawn and labelled: where they are, in whose colour, readable on any ground."""
 
 import numpy as np
-import PIL
 import pytest
 
 from metricfit.app.live.options import View
@@ -114,7 +113,6 @@ def test_the_option_lists_the_views():
     assert View.__args__[7:] == tuple(VIEWS) == tuple(TITLES)
 
 
-@pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="letters take ten times as long before Pillow 13")
 def test_drawing_is_quick():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (480, 640, 3), np.uint8)
