@@ -64,12 +64,19 @@ def box_calibration(
 ) -> BoxCalibration:
     """Measure the boxes found that reach their class's threshold, float64 [K]; scores must lie in [0, 1]."""
     truths = np.zeros(len(class_names), np.int64)
-    parts = [np.zeros((0, 4))]  # rows of class, score, whether it is right, IoU
+    parts = [np.zeros((0, 4))]
     for truth, found in pictures:
         truths += np.bincount(truth.classes[~truth.ignored], minlength=len(class_names))
         reaching = found.scores >= thresholds[found.classes]
-        parts += [_rows(truth, found, index, reaching) for index in np.unique(found.classes[reaching])]
-    kinds, scores, right, iou = np.concatenate(parts).T
+        parts += [rows_of(truth, found, index, reaching) for index in np.unique(found.classes[reaching])]
+    return calibration_of_rows(np.concatenate(parts), truths, class_names, thresholds)
+
+
+def calibration_of_rows(
+    rows: np.ndarray, truths: np.ndarray, class_names: Sequence[str], thresholds: np.ndarray
+) -> BoxCalibration:
+    """Measure boxes that reach their thresholds, rows [n, 4] as of `rows_of`; `truths` [K] are how many count."""
+    kinds, scores, right, iou = rows.T
     laece, laace = np.full((2, len(class_names)), np.nan)
     for index in np.flatnonzero(truths):
         if (own := kinds == index).any():
@@ -80,8 +87,11 @@ def box_calibration(
     return BoxCalibration(*means, laece, laace, precision, overlap, tuple(class_names), thresholds)
 
 
-def _rows(truth: Truth, found: Found, index: int, reaching: np.ndarray) -> np.ndarray:
-    """Give the rows of a class in one picture. Boxes below the threshold take no object from those above it."""
+def rows_of(truth: Truth, found: Found, index: int, reaching: np.ndarray) -> np.ndarray:
+    """Give class, score, whether it is right, and IoU of each find of a class in one picture that counts, [n, 4].
+
+    Boxes that do not reach the threshold, bool [all found], take no object from those above it.
+    """
     places = found.of_class(index)
     places, true = places[reaching[places]], np.flatnonzero(truth.classes == index)
     iou = box_iou(found.boxes[places], truth.boxes[true], truth.crowd[true])

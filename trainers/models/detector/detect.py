@@ -2,7 +2,12 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
+
+from ...calibration.curves import Calibration
+from ...calibration.in_graph import calibrated, table
+from ...text import counted
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # a network's deltas are (dx, dy, dw, dh) divided by these
 # Bound of |dw| and |dh|: no box is more than 62.5 times larger or smaller than its anchor.
@@ -47,12 +52,14 @@ def detections(
     candidates: int = NMS_CANDIDATES,
     iou_threshold: float = NMS_IOU,
     score_threshold: float = 0.0,
+    calibration: Calibration | np.ndarray | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.
 
     Logits are [B, A, C] with static A and C, deltas [B, A, 4] (see `encode_boxes`), anchors [A, 4], xyxy in pixels of a
     square input of this size. Boxes wholly outside and scores up to the threshold, in [0, 1), are left out. The order
-    is that of the logits, so scores that saturate at 1 stay in order.
+    is that of the logits, so scores that saturate at 1 stay in order. With a calibration, or its `table`, all of this
+    goes by the network's own logits; the logits of those chosen are calibrated then, and their scores fall.
 
     Gives boxes float32 [B, K, 4], xyxy in pixels, clipped to the input; scores float32 [B, K] in [0, 1], falling;
     classes int32 [B, K]; and int32 [B], how many are detections: behind them boxes and scores are 0, classes -1.
@@ -66,6 +73,9 @@ def detections(
             f"score_threshold must be in [0, 1) and iou_threshold in [0, 1], got {score_threshold} and {iou_threshold}"
         )
     candidates = min(candidates, anchor_count * class_count)
+    numbers = table(calibration) if isinstance(calibration, Calibration) else calibration
+    if numbers is not None and len(numbers) != class_count:
+        raise ValueError(f"got {counted(len(numbers), 'calibration curve')} for {class_count} classes")
     lowest = math.log(score_threshold / (1 - score_threshold)) if score_threshold else _NO_SCORE
 
     def one_picture(outputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -86,12 +96,17 @@ def detections(
             soft_nms_sigma=0.0,
             pad_to_max_output_size=True,
         )
-        counted = tf.range(max_detections) < count
-        weight = tf.cast(counted, tf.float32)
+        there = tf.range(max_detections) < count
+        surest = tf.gather(best, kept)
+        if numbers is not None:
+            surest = calibrated(surest, tf.gather(label, kept), numbers)
+            order = tf.math.top_k(tf.where(there, surest, _NO_SCORE), max_detections).indices
+            kept, surest = tf.gather(kept, order), tf.gather(surest, order)
+        weight = tf.cast(there, tf.float32)
         return (
             tf.gather(boxes, kept) * weight[:, None],
-            tf.sigmoid(tf.gather(best, kept)) * weight,
-            tf.where(counted, tf.gather(label, kept), -1),
+            tf.sigmoid(surest) * weight,
+            tf.where(there, tf.gather(label, kept), -1),
             count,
         )
 
