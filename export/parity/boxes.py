@@ -15,7 +15,7 @@ import numpy as np
 
 from ...trainers.geometry import box_iou
 from ...trainers.metrics.resampling import weighted_sums
-from ...trainers.models.detector.detect import NMS_CANDIDATES, NMS_IOU
+from ...trainers.models.detector.suppression import CANDIDATES, USUAL_IOU
 from ..formats.variant import Variant
 from .agreement import MEAN_DIFFERENCE, METRIC_DIFFERENCE, Agreement, Draws, Limit, Limits
 
@@ -24,6 +24,8 @@ BOX_DIFFERENCE = 0.5
 _SCORE_UNIT = 1e-3  # what float32 allows of a score, as BOX_DIFFERENCE of a side
 _SLACK = 0.02  # of an IoU or a score that decides, where both sides differ within their tolerances
 _SURE = 0.1  # share of a picture's highest score from which on means are taken
+
+NMS_IOU = USUAL_IOU["hard"]
 
 Array = np.ndarray
 Arrays = Sequence[np.ndarray]
@@ -86,8 +88,8 @@ class BoxAgreement(Agreement):
         boxes, scores, classes = found
         # Up to this score the limits of detections and of candidates may cut off other boxes than in a file.
         floor = float(scores.min()) if len(scores) == limit else 0.0
-        if candidates[1].size > NMS_CANDIDATES:
-            floor = max(floor, float(np.partition(candidates[1], -NMS_CANDIDATES, axis=None)[-NMS_CANDIDATES]))
+        if candidates[1].size > CANDIDATES:
+            floor = max(floor, float(np.partition(candidates[1], -CANDIDATES, axis=None)[-CANDIDATES]))
         floor, sure = floor + _SLACK, _SURE * reference[1].max(initial=0.0)
         for index in np.union1d(classes, reference[2]).astype(int):
             ours, theirs = classes == index, reference[2] == index

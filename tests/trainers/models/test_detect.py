@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from metricfit.trainers.models.detector.anchors import AnchorGrid
 from metricfit.trainers.models.detector.detect import decode_boxes, detections, encode_boxes
+from metricfit.trainers.models.detector.suppression import Suppression
 
 GRID = AnchorGrid(64, scales_per_octave=1)
 ANCHORS = GRID.boxes()
@@ -88,12 +89,13 @@ def test_boxes_are_clipped_only_where_a_size_is_given():
 )
 def test_detections_are_those_of_the_textbook(most, candidates, iou_threshold, score_threshold):
     logits, deltas = outputs(1)
-    options = {"iou_threshold": iou_threshold, "score_threshold": score_threshold, "candidates": candidates}
-    boxes, scores, classes, count = detections(logits, deltas, ANCHORS, 64, max_detections=most, **options)
+    options = {"score_threshold": score_threshold, "candidates": candidates}
+    suppression = Suppression(iou=iou_threshold, max_detections=most)
+    boxes, scores, classes, count = detections(logits, deltas, ANCHORS, 64, suppression=suppression, **options)
     assert boxes.shape == (2, most, 4)
     assert [part.dtype for part in (boxes, scores, classes, count)] == ["float32", "float32", "int32", "int32"]
     for image in range(2):
-        kept = slow_detections(logits[image], deltas[image], most=most, **options)
+        kept = slow_detections(logits[image], deltas[image], most=most, iou_threshold=iou_threshold, **options)
         number = int(count[image])
         assert number == len(kept)
         if kept:
@@ -148,18 +150,15 @@ def test_boxes_outside_are_no_detections():
 
 
 def test_few_anchors_are_no_obstacle():
-    boxes, _, _, count = detections(np.zeros((1, 2, 1)), np.zeros((1, 2, 4)), ANCHORS[[0, 100]], 64, max_detections=7)
+    outputs, few = (np.zeros((1, 2, 1)), np.zeros((1, 2, 4))), Suppression(max_detections=7)
+    boxes, _, _, count = detections(*outputs, ANCHORS[[0, 100]], 64, suppression=few)
     assert boxes.shape == (1, 7, 4)
     assert int(count[0]) == 2
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [({"score_threshold": 1.0}, "score_threshold"), ({"iou_threshold": -0.1}, "iou_threshold")],
-)
-def test_wrong_thresholds(arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        detections(*outputs(0), ANCHORS, 64, **arguments)
+def test_wrong_threshold():
+    with pytest.raises(ValueError, match="score_threshold"):
+        detections(*outputs(0), ANCHORS, 64, score_threshold=1.0)
 
 
 CONVERSION = """
@@ -168,23 +167,28 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from metricfit.trainers.models.detector.detect import detections
+from metricfit.trainers.models.detector.suppression import METHODS, Suppression
 from tests.trainers.models.test_detect import ANCHORS, GRID, outputs
 
 specs = [tf.TensorSpec((1, len(GRID), 3), name="logits"), tf.TensorSpec((1, len(GRID), 4), name="deltas")]
-module = tf.Module()
-module.found = tf.function(
-    lambda logits, deltas: dict(zip("bsck", detections(logits, deltas, ANCHORS, 64))), input_signature=specs
-)
-tf.saved_model.save(module, sys.argv[1], signatures={"serving_default": module.found})
-converter = tf.lite.TFLiteConverter.from_saved_model(sys.argv[1])
-converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-run = Interpreter(model_content=converter.convert(), num_threads=1).get_signature_runner()
-for seed, spread in ((4, 0.01), (5, 8.0)):
-    logits, deltas = outputs(seed, batch=1, spread=spread)
-    found, expected = run(logits=logits, deltas=deltas), module.found(logits, deltas)
-    for name, most in (("b", 1e-4), ("s", 1e-6), ("c", 0), ("k", 0)):
-        difference = np.abs(found[name] - expected[name].numpy()).max()
-        assert difference <= most, (seed, name, difference)
+for method in METHODS:
+    module, folder, suppression = tf.Module(), f"{sys.argv[1]}/{method}", Suppression(method)
+    module.found = tf.function(
+        lambda logits, deltas: dict(
+            zip("bsck", detections(logits, deltas, ANCHORS, 64, suppression=suppression))
+        ),
+        input_signature=specs,
+    )
+    tf.saved_model.save(module, folder, signatures={"serving_default": module.found})
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    run = Interpreter(model_content=converter.convert(), num_threads=1).get_signature_runner()
+    for seed, spread in ((4, 0.01), (5, 8.0)):
+        logits, deltas = outputs(seed, batch=1, spread=spread)
+        found, expected = run(logits=logits, deltas=deltas), module.found(logits, deltas)
+        for name, most in (("b", 1e-4), ("s", 1e-6), ("c", 0), ("k", 0)):
+            difference = np.abs(found[name] - expected[name].numpy()).max()
+            assert difference <= most, (method, seed, name, difference)
 print("the same")
 """
 
@@ -192,6 +196,6 @@ print("the same")
 @pytest.mark.slow
 def test_tflite_finds_the_same(tmp_path):
     """In a process of its own, which the converter may end; boxes beyond the edges are among the candidates."""
-    command = [sys.executable, "-c", CONVERSION, str(tmp_path / "saved_model")]
+    command = [sys.executable, "-c", CONVERSION, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.endswith("the same\n"), done.stderr[-2000:]

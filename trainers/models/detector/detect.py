@@ -8,13 +8,12 @@ import tensorflow as tf
 from ...calibration.curves import Calibration
 from ...calibration.in_graph import calibrated, table
 from ...text import counted
+from .suppressing import NO_SCORE, logits_of, thinned_out
+from .suppression import CANDIDATES, USUAL, Suppression
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # a network's deltas are (dx, dy, dw, dh) divided by these
 # Bound of |dw| and |dh|: no box is more than 62.5 times larger or smaller than its anchor.
 LARGEST_LOG_RATIO = math.log(1000 / 16)
-NMS_IOU = 0.5  # of two boxes of one class that overlap more, the one with the lower score goes
-NMS_CANDIDATES = 1000  # pairs of anchor and class, of a picture's highest scores, that enter the suppression
-_NO_SCORE = -3.4e38
 
 
 def encode_boxes(boxes: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
@@ -48,13 +47,12 @@ def detections(
     anchors: tf.Tensor,
     size: int,
     *,
-    max_detections: int = 100,
-    candidates: int = NMS_CANDIDATES,
-    iou_threshold: float = NMS_IOU,
+    suppression: Suppression = USUAL,
+    candidates: int = CANDIDATES,
     score_threshold: float = 0.0,
     calibration: Calibration | np.ndarray | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Choose the detections of each picture: the best candidates of all classes, then suppression class by class.
+    """Choose the detections of each picture: the best candidates of all classes, then what the suppression leaves.
 
     Logits are [B, A, C] with static A and C, deltas [B, A, 4] (see `encode_boxes`), anchors [A, 4], xyxy in pixels of a
     square input of this size. Boxes wholly outside and scores up to the threshold, in [0, 1), are left out. The order
@@ -68,44 +66,29 @@ def detections(
     batch, anchor_count, class_count = logits.shape
     if anchor_count is None or class_count is None:
         raise ValueError(f"logits must have shape [B, A, C] with static A and C, got {logits.shape}")
-    if not 0 <= score_threshold < 1 or not 0 <= iou_threshold <= 1:
-        raise ValueError(
-            f"score_threshold must be in [0, 1) and iou_threshold in [0, 1], got {score_threshold} and {iou_threshold}"
-        )
-    candidates = min(candidates, anchor_count * class_count)
+    if not 0 <= score_threshold < 1:
+        raise ValueError(f"score_threshold must be in [0, 1), got {score_threshold}")
+    candidates, most = min(candidates, anchor_count * class_count), suppression.max_detections
     numbers = table(calibration) if isinstance(calibration, Calibration) else calibration
     if numbers is not None and len(numbers) != class_count:
         raise ValueError(f"got {counted(len(numbers), 'calibration curve')} for {class_count} classes")
-    lowest = math.log(score_threshold / (1 - score_threshold)) if score_threshold else _NO_SCORE
 
     def one_picture(outputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         flat_logits, flat_deltas = outputs
         best, index = tf.math.top_k(tf.reshape(flat_logits, [-1]), candidates)
         anchor, label = index // class_count, index % class_count
         boxes = decode_boxes(tf.gather(flat_deltas, anchor), tf.gather(anchors, anchor), size)
-        # Boxes of different classes are moved apart, so that one call suppresses within each class.
-        apart = boxes + (tf.cast(label, tf.float32) * (size + 1.0))[:, None] if class_count > 1 else boxes
-        # Boxes beyond the edge are clipped to nothing, and TFLite would find the first such one again and again.
-        seen = tf.reduce_min(apart[:, 2:] - apart[:, :2], axis=1) > 0
-        kept, _, count = tf.raw_ops.NonMaxSuppressionV5(
-            boxes=apart,
-            scores=tf.where(seen, best, _NO_SCORE),
-            max_output_size=max_detections,
-            iou_threshold=iou_threshold,
-            score_threshold=lowest,
-            soft_nms_sigma=0.0,
-            pad_to_max_output_size=True,
-        )
-        there = tf.range(max_detections) < count
-        surest = tf.gather(best, kept)
+        kept, scores, count = thinned_out(boxes, best, label, size, suppression, score_threshold)
+        there = tf.range(most) < count
         if numbers is not None:
+            surest = tf.gather(best, kept) if suppression.is_hard else logits_of(scores)
             surest = calibrated(surest, tf.gather(label, kept), numbers)
-            order = tf.math.top_k(tf.where(there, surest, _NO_SCORE), max_detections).indices
-            kept, surest = tf.gather(kept, order), tf.gather(surest, order)
+            order = tf.math.top_k(tf.where(there, surest, NO_SCORE), most).indices
+            kept, scores = tf.gather(kept, order), tf.sigmoid(tf.gather(surest, order))
         weight = tf.cast(there, tf.float32)
         return (
             tf.gather(boxes, kept) * weight[:, None],
-            tf.sigmoid(surest) * weight,
+            scores * weight,
             tf.where(there, tf.gather(label, kept), -1),
             count,
         )
@@ -116,8 +99,8 @@ def detections(
     kinds = (tf.float32, tf.float32, tf.int32, tf.int32)
     boxes, scores, classes, count = tf.map_fn(one_picture, (logits, deltas), fn_output_signature=kinds)
     return (
-        tf.ensure_shape(boxes, [batch, max_detections, 4]),
-        *(tf.ensure_shape(each, [batch, max_detections]) for each in (scores, classes)),
+        tf.ensure_shape(boxes, [batch, most, 4]),
+        *(tf.ensure_shape(each, [batch, most]) for each in (scores, classes)),
         tf.ensure_shape(count, [batch]),
     )
 
