@@ -12,9 +12,8 @@ from ... import losses
 from ...losses.boxes import aligned_giou, giou_error
 from ...trainers.data.sources import open_source
 from ...trainers.models.backbones.builders import BACKBONES
-from ...trainers.models.detector.detect import decode_boxes
 from ...trainers.models.detector.loss import class_labels
-from ...trainers.models.detector.retinanet import build_retinanet
+from ...trainers.models.registry import serving
 from ...trainers.tasks import get_task
 from ...trainers.training.config import DetectionConfig
 from ...trainers.training.optimizer import build_optimizer
@@ -61,15 +60,16 @@ class DetectionBench(Bench):
 
 
 def bench_models(options: BenchOptions) -> Table:
-    """Count parameters and time inference with decoding, one picture at a time, of every backbone's RetinaNet."""
+    """Count parameters and time inference with decoding, one picture at a time, of every network and backbone."""
     *_, size = shape_of(options)
     picture = tf.zeros((1, size, size, 3), tf.uint8)
     actions, parameters = {}, {}
-    for name in BACKBONES:
-        model = build_retinanet(name, size=size, class_names=("object",))
-        actions[name] = partial(get_task("detection").predictor(model), picture)
-        parameters[name] = {"parameters M": model.count_params() / 1e6}
-    return ratio_rows(interleaved(actions, options.repeats), "backbone", more=parameters)
+    for name, architecture in serving("detection").items():
+        for backbone in BACKBONES:
+            model = architecture.load()(backbone, size=size, class_names=("object",))
+            actions[name, backbone] = partial(get_task("detection").predictor(model), picture)
+            parameters[name, backbone] = {"parameters M": model.count_params() / 1e6}
+    return ratio_rows(interleaved(actions, options.repeats), "model", "backbone", more=parameters)
 
 
 def _focal(key: tuple[str, str]) -> tuple[str, str]:
@@ -80,10 +80,12 @@ def _losses_alone(model: keras.Model, batch: tuple) -> dict[tuple[str, str], Cal
     """Make an action of each compared loss on what the untrained model gives for a batch, and of the loop."""
     images, truth = batch
     heads = model(images, training=True)
-    targets = model.assign(truth["boxes"], truth["classes"])
+    targets = model.assign(truth["boxes"], truth["classes"], heads)
     logits = heads["classification"]
     labels = class_labels(targets, logits.shape[-1])
-    error = giou_error(aligned_giou(decode_boxes(heads["box"], model.anchors), targets.boxes))[..., tf.newaxis]
+    error = giou_error(aligned_giou(model.coder.decode(heads["box"], model.references(heads)), targets.boxes))[
+        ..., tf.newaxis
+    ]
     actions: dict[tuple[str, str], Callable[[], object]] = {}
     for mode, compiled in MODES.items():
         for name in COMPARED:

@@ -78,7 +78,7 @@ def load_keras(path: str | Path, *, trust: bool = False) -> tuple[KerasModel, Ex
     shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     raise UsageError(
         f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output [B, S, S], one that 'metricfit "
-        f"train segmentation' made, or a RetinaNet; got {shape} and {output}"
+        f"train segmentation' made, or one of its detectors; got {shape} and {output}"
     )
 
 

@@ -13,6 +13,7 @@ from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
 
 SHOWN = "shown"
 _SAME_PLACE = 0.05  # pixels of the picture by which what one network gives may differ
+_HEADS = {"classification": "logits", "box": "codes", "references": "references"}  # of a model; not all have the last
 _KINDS = {"boxes": np.float32, "scores": np.float32, "classes": np.int32, "count": np.int32}
 
 
@@ -55,8 +56,8 @@ class DetectionExport(ExportTask):
         return square_side(image) if fits else None
 
     def keras_size(self, model: KerasModel) -> int | None:
-        """Look for what a `RetinaNet` knows about itself."""
-        needed = ("size", "class_names", "resizing", "anchors")
+        """Look for what a detector knows about itself."""
+        needed = ("size", "class_names", "resizing", "coder")
         return int(model.size) if all(hasattr(model, name) for name in needed) else None
 
     def keras_facts(self, model: KerasModel) -> Facts:
@@ -79,14 +80,12 @@ class DetectionExport(ExportTask):
         """Give the heads' raw outputs apart from what makes boxes of them."""
         import tensorflow as tf
 
-        from ...trainers.models.detector.detect import detections
-
         def heads(image: tf.Tensor) -> Tensors:
             found = model(image, training=False)
-            return {"logits": tf.cast(found["classification"], tf.float32), "deltas": tf.cast(found["box"], tf.float32)}
+            return {new: tf.cast(found[name], tf.float32) for name, new in _HEADS.items() if name in found}
 
-        def finish(logits: tf.Tensor, deltas: tf.Tensor) -> Tensors:
-            return dict(zip(self.outputs, detections(logits, deltas, model.anchors, model.size)))
+        def finish(**tensors: tf.Tensor) -> Tensors:
+            return dict(zip(self.outputs, model.detections(_outputs(tensors))))
 
         return Stages(heads, {SIGNATURE: finish})
 
@@ -141,14 +140,13 @@ class DetectionExport(ExportTask):
         """Give all boxes, float32 [B, A, 4] in pixels and cut at the edges, and scores [B, A, C] before any choice."""
         import tensorflow as tf
 
-        from ...trainers.models.detector.detect import decode_boxes
-
         heads = self.stages(model).body
 
         @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)], autograph=False)
         def all_boxes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            found = heads(tf.cast(images, tf.float32))
-            return decode_boxes(found["deltas"], model.anchors, model.size), tf.sigmoid(found["logits"])
+            found = _outputs(heads(tf.cast(images, tf.float32)))
+            boxes = model.coder.decode(found["box"], model.references(found), model.size)
+            return boxes, tf.sigmoid(found["classification"])
 
         return lambda images: tuple(part.numpy() for part in all_boxes(images))
 
@@ -156,6 +154,11 @@ class DetectionExport(ExportTask):
         """Give the figures without the thresholds."""
         thresholds = ("f1_threshold", "lrp_threshold", "band_low", "band_high")
         return {name: float(value) for name, value in scalars.items() if name not in thresholds}
+
+
+def _outputs(tensors: Tensors) -> Tensors:
+    """Give what the body of an export makes under the names that its model has for it."""
+    return {name: tensors[new] for name, new in _HEADS.items() if new in tensors}
 
 
 def _difference(entry: Mapping[str, Any], of: str) -> str:

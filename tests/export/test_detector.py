@@ -36,7 +36,7 @@ from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.metrics.ranking.matching import Found
 from metricfit.trainers.metrics.resampling import draws
-from metricfit.trainers.models.detector.detect import decode_boxes
+from metricfit.trainers.models.detector.coding import DELTAS
 from metricfit.trainers.tasks import get_task as get_trained_task
 
 from .small_detector import CLASS_NAMES, SIZE, square_detector
@@ -148,10 +148,10 @@ def test_the_network_s_own_outputs_agree(pictures, tmp_path):
     run = tflite_signature(body)
     found = run(image=pictures[:1])
     np.testing.assert_allclose(found["logits"], heads["classification"], atol=1e-4)
-    np.testing.assert_allclose(found["deltas"], heads["box"], atol=1e-5)
+    np.testing.assert_allclose(found["codes"], heads["box"], atol=1e-5)
     boxes, scores = task.candidates(model)(pictures[:1])
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(-np.asarray(heads["classification"], np.float64))), atol=1e-6)
-    np.testing.assert_allclose(boxes, decode_boxes(heads["box"], model.anchors, SIZE), atol=1e-4)
+    np.testing.assert_allclose(boxes, DELTAS.decode(heads["box"], model.anchors, SIZE), atol=1e-4)
 
 
 def tflite_signature(content: bytes):

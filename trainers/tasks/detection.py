@@ -26,9 +26,7 @@ from ..figures.thumbnails import SIDE, thumbnail
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..machine import workers
-from ..models.detector.anchors import AnchorGrid
-from ..models.detector.assignment import left_out_by_atss
-from ..models.detector.detect import detections
+from ..models.registry import MODELS
 from ..models.transfer import transfer_by_class
 from ..text import cut
 from ..training.callbacks import SelfBalancing
@@ -55,7 +53,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
     name = "detection"
     target = TARGETS["boxes"]
     shown = ("ap", "ap50", "olrp")
-    network = ("backbone", "channels", "head-layers", "scales-per-octave")
+    network = ("model", "backbone", "channels", "head-layers", "scales-per-octave")
     judging = ("correlation_bounds",)
     tags = {  # noqa: RUF012
         "precision_recall": "curves/precision_over_recall",
@@ -71,10 +69,6 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         self.box_loss(config)
         if config.correlation_weight is not None and config.correlation == "none":
             raise UsageError("--correlation-weight has nothing to weigh: give --correlation concordance, say")
-
-    def architecture(self, config: DetectionConfig) -> str:
-        """There is one network."""
-        return "retinanet"
 
     def check_data(self, config: DetectionConfig, training: Source, selection: Source) -> None:
         """As `Task.check_data`."""
@@ -133,7 +127,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         added = {"correlation": self.correlation(config), "correlation_weight": config.correlation_weight or 0.2}
         loss, compiled = self.build_loss(config), config.jit_compile
         model.compile(optimizer=optimizer, loss=loss, jit_compile=compiled, **boxes, **added)
-        if config.assignment == "atss" and (thin := thin_note(config, training)):
+        if thin := thin_note(model, config, training):
             log.info("%s", thin)
 
     def twin(self, model: keras.Model, config: DetectionConfig, training: Source) -> keras.Model:
@@ -143,14 +137,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         return twin
 
     def predictor(self, model: keras.Model, **options: Any) -> CompiledModel:
-        """Compile a `RetinaNet` to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
-        anchors = tf.constant(model.anchors)
-
-        def found(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            heads = model(images, training=False)
-            return detections(heads["classification"], heads["box"], anchors, model.size, **options)
-
-        compiled = traced_once(found, model.size)
+        """Compile a detector to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
+        compiled = traced_once(lambda images: model.detections(model(images, training=False), **options), model.size)
         return CompiledModel(
             lambda images: tuple(part.numpy() for part in compiled(tf.convert_to_tensor(images))),
             model.size, model.resizing, model.class_names,
@@ -219,9 +207,10 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         return {name: [values[step] for step in sorted(values)] for name, values in found.items() if values}
 
 
-def thin_note(config: DetectionConfig, training: Source) -> str:
-    """Say how many boxes ATSS leaves out at this size, so that each trains one anchor alone; empty where it is none."""
-    grid = AnchorGrid(config.size, config.scales_per_octave, config.anchor_scale)
+def thin_note(model: keras.Model, config: DetectionConfig, training: Source) -> str:
+    """Say how many boxes the network's rule leaves out at this size, which train one place alone; empty where none."""
+    if (rule := model.left_out) is None:
+        return ""
 
     def left_out(index: int) -> np.ndarray:
         example = training.load(index)
@@ -230,7 +219,7 @@ def thin_note(config: DetectionConfig, training: Source) -> str:
             return np.zeros(0, bool)
         height, width = example.image.shape[:2]
         boxes = fit_boxes(boxes[counts], fit_scale((height, width), config.size, config.resizing))
-        return np.asarray(left_out_by_atss(boxes[None], classes[None, counts], grid))[0]
+        return np.asarray(rule(boxes[None], classes[None, counts]))[0]
 
     looked_at = evenly_spread(len(training), LOOKED_AT)
     with ThreadPoolExecutor(workers()) as pool:
@@ -238,9 +227,11 @@ def thin_note(config: DetectionConfig, training: Source) -> str:
     if not found.any():
         return ""
     where = f" of {len(looked_at)} training pictures" if len(looked_at) < len(training) else ""
+    grid = "anchor_scale" in MODELS[config.model].settings
+    starts, smaller = ("anchors", " or a smaller --anchor-scale") if grid else ("grid of places", "")
     return (
-        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the anchors at --size {config.size}: "
-        "each trains only the one that fits best; a larger --size or a smaller --anchor-scale gives them more"
+        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the {starts} at --size {config.size}: "
+        f"each trains only the one that fits best; a larger --size{smaller} gives them more"
     )
 
 

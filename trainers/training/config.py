@@ -11,11 +11,12 @@ from ..models.registry import explained, serving
 if TYPE_CHECKING:
     SaliencyModel = str
     SegmentationModel = str
+    DetectionModel = str
 else:
     # What the registry of networks has for a task.
-    SaliencyModel, SegmentationModel = (
+    SaliencyModel, SegmentationModel, DetectionModel = (
         Annotated[Literal[tuple(serving(task))], tyro.conf.arg(help=explained(task))]
-        for task in ("saliency", "segmentation")
+        for task in ("saliency", "segmentation", "detection")
     )
 
 # How masks and labels are written; the verbs that read data have these, too.
@@ -219,7 +220,7 @@ class SegmentationConfig(RunConfig):
 
 @dataclass(frozen=True)
 class DetectionConfig(RunConfig):
-    """Train an object detector, a RetinaNet: a picture in, boxes with classes and scores out.
+    """Train an object detector: a picture in, boxes with classes and scores out.
 
     Example: metricfit train detection --data voc:photos:train --weights imagenet --loss alrp --out runs/detector
     """
@@ -235,6 +236,7 @@ class DetectionConfig(RunConfig):
     placed scores high. concordance also asks for scores as large as IoUs."""
     correlation_weight: float | None = None
     """Weight of that addition, by default 0.2."""
+    model: DetectionModel = "retinanet"
     size: int = 384
     resizing: Literal["pad", "stretch"] = "pad"
     """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""

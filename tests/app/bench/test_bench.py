@@ -24,6 +24,7 @@ from metricfit.app.bench.loop import loop_over_positives
 from metricfit.app.options import BenchOptions
 from metricfit.trainers.models import basnet
 from metricfit.trainers.models.deeplab import build_deeplab
+from metricfit.trainers.models.registry import serving
 from metricfit.trainers.tasks.saliency import Saliency
 
 from ...reference.ranking_losses import reference
@@ -51,7 +52,11 @@ def small(monkeypatch):
         "config",
         lambda self, options: replace(usual(self, options), loss="focal", **heads),
     )
-    monkeypatch.setattr(bench_detection, "build_retinanet", partial(bench_detection.build_retinanet, **heads))
+    networks = {
+        name: replace(one, load=lambda one=one: partial(one.load(), **heads))
+        for name, one in bench_detection.serving("detection").items()
+    }
+    monkeypatch.setattr(bench_detection, "serving", lambda task: networks)
 
 
 def rows_of(path) -> list[dict]:
@@ -168,9 +173,11 @@ def test_bench_data_and_models_of_detection(tmp_path, tiny, small, monkeypatch, 
     ratio = float(pipeline["images/s"]) / float(step["images/s"])
     assert float(pipeline["against the step"]) == pytest.approx(ratio)
     assert cli.main(["bench", "models", *arguments]) == 0
-    (row,) = rows_of(tmp_path / "models_detection.csv")
-    assert float(row["ms"]) > 0
-    assert 0 < float(row["parameters M"]) < 5
+    rows = rows_of(tmp_path / "models_detection.csv")
+    assert {row["model"] for row in rows} == set(serving("detection"))
+    for row in rows:
+        assert float(row["ms"]) > 0
+        assert 0 < float(row["parameters M"]) < 5
     capsys.readouterr()
 
 

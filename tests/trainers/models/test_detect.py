@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from metricfit.trainers.models.detector.anchors import AnchorGrid
-from metricfit.trainers.models.detector.detect import decode_boxes, detections, encode_boxes
+from metricfit.trainers.models.detector.coding import DELTAS
+from metricfit.trainers.models.detector.detect import detections
 from metricfit.trainers.models.detector.suppression import Suppression
 
 GRID = AnchorGrid(64, scales_per_octave=1)
@@ -29,7 +30,7 @@ def overlap(box, other):
 
 def slow_detections(logits, deltas, *, most, candidates, iou_threshold, score_threshold):
     """(box, score, class) of one picture, by the textbook."""
-    boxes = decode_boxes(deltas, ANCHORS, 64).numpy()
+    boxes = DELTAS.decode(deltas, ANCHORS, 64).numpy()
     order = np.argsort(-logits, axis=None, kind="stable")[:candidates]
     kept = []
     for anchor, label in zip(*np.unravel_index(order, logits.shape)):
@@ -46,20 +47,20 @@ def test_encoding_is_undone():
     low = rng.uniform(-20, 60, (50, 2))
     boxes = np.concatenate([low, low + rng.uniform(1, 100, (50, 2))], axis=1).astype(np.float32)
     anchors = ANCHORS[rng.integers(0, len(ANCHORS), 50)]
-    deltas = encode_boxes(boxes, anchors)
-    np.testing.assert_allclose(decode_boxes(deltas, anchors), boxes, atol=1e-3)
-    np.testing.assert_allclose(encode_boxes(anchors, anchors), np.zeros((50, 4)), atol=1e-6)
+    deltas = DELTAS.encode(boxes, anchors)
+    np.testing.assert_allclose(DELTAS.decode(deltas, anchors), boxes, atol=1e-3)
+    np.testing.assert_allclose(DELTAS.encode(anchors, anchors), np.zeros((50, 4)), atol=1e-6)
 
 
 def test_deltas_are_dx_dy_dw_dh():
     anchor = np.array([10, 20, 30, 60], np.float32)
-    moved = decode_boxes(np.array([1.0, 0, 0, 0], np.float32), anchor)
+    moved = DELTAS.decode(np.array([1.0, 0, 0, 0], np.float32), anchor)
     np.testing.assert_allclose(moved, anchor + [2, 0, 2, 0], rtol=1e-6)
-    moved = decode_boxes(np.array([0.0, 1, 0, 0], np.float32), anchor)
+    moved = DELTAS.decode(np.array([0.0, 1, 0, 0], np.float32), anchor)
     np.testing.assert_allclose(moved, anchor + [0, 4, 0, 4], rtol=1e-6)
-    wider = decode_boxes(np.array([0, 0, np.log(2) / 0.2, 0], np.float32), anchor)
+    wider = DELTAS.decode(np.array([0, 0, np.log(2) / 0.2, 0], np.float32), anchor)
     np.testing.assert_allclose(wider, [0, 20, 40, 60], atol=1e-4)
-    taller = decode_boxes(np.array([0, 0, 0, np.log(0.5) / 0.2], np.float32), anchor)
+    taller = DELTAS.decode(np.array([0, 0, 0, np.log(0.5) / 0.2], np.float32), anchor)
     np.testing.assert_allclose(taller, [10, 30, 30, 50], atol=1e-4)
 
 
@@ -68,7 +69,7 @@ def test_huge_deltas_give_finite_boxes_and_gradients(size):
     deltas = tf.constant([[0.0, 0, size, -size]])
     with tf.GradientTape() as tape:
         tape.watch(deltas)
-        boxes = decode_boxes(deltas, ANCHORS[:1])
+        boxes = DELTAS.decode(deltas, ANCHORS[:1])
     width, height = (boxes[0, 2:] - boxes[0, :2]).numpy() / (ANCHORS[0, 2:] - ANCHORS[0, :2])
     assert width == pytest.approx(62.5, rel=1e-4)
     assert height == pytest.approx(1 / 62.5, rel=1e-4)
@@ -77,8 +78,8 @@ def test_huge_deltas_give_finite_boxes_and_gradients(size):
 
 def test_boxes_are_clipped_only_where_a_size_is_given():
     zero = np.zeros((len(ANCHORS), 4), np.float32)
-    np.testing.assert_allclose(decode_boxes(zero, ANCHORS), ANCHORS, atol=1e-5)
-    np.testing.assert_allclose(decode_boxes(zero, ANCHORS, 64), ANCHORS.clip(0, 64), atol=1e-5)
+    np.testing.assert_allclose(DELTAS.decode(zero, ANCHORS), ANCHORS, atol=1e-5)
+    np.testing.assert_allclose(DELTAS.decode(zero, ANCHORS, 64), ANCHORS.clip(0, 64), atol=1e-5)
     assert ANCHORS.min() < 0
     assert ANCHORS.max() > 64
 
@@ -104,6 +105,20 @@ def test_detections_are_those_of_the_textbook(most, candidates, iou_threshold, s
         assert (boxes[image][number:].numpy() == 0).all()
         assert (scores[image][number:].numpy() == 0).all()
         assert (classes[image][number:].numpy() == -1).all()
+
+
+def test_each_picture_may_have_references_of_its_own():
+    logits, deltas = outputs(2)
+    own = np.stack([ANCHORS, ANCHORS[::-1] + 3])
+    found = detections(logits, deltas, own, 64)
+    for index in range(2):
+        alone = detections(logits[index : index + 1], deltas[index : index + 1], own[index], 64)
+        for one, other in zip(found, alone):
+            np.testing.assert_allclose(one[index], other[0], atol=1e-5)
+        of_one = detections(logits[index : index + 1], deltas[index : index + 1], own[index : index + 1], 64)
+        for one, other in zip(of_one, alone):
+            np.testing.assert_array_equal(one, other)
+    assert np.abs(found[0][1] - detections(logits, deltas, ANCHORS, 64)[0][1]).max() > 1
 
 
 def test_a_batch_is_its_pictures():

@@ -17,7 +17,7 @@ from metricfit.trainers.tasks import CONFIGS
 def test_a_builder_takes_the_settings_and_every_setting_is_one_of_a_training(name):
     architecture = MODELS[name]
     builder = architecture.load()
-    takers = [builder, RetinaNet] if builder is build_retinanet else [builder]  # which hands its settings on
+    takers = [builder, RetinaNet] if builder is build_retinanet else [builder]  # which hand their settings on
     parameters = set().union(*(inspect.signature(taker).parameters for taker in takers))
     assert {"size", *architecture.settings} <= parameters
     known = {field.name for task in architecture.tasks for field in fields(CONFIGS[task])}

@@ -11,7 +11,7 @@ from metricfit.losses.boxes import aligned_giou, aligned_iou
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.backbones.builders import BACKBONES
 from metricfit.trainers.models.detector.assignment import assign_by_iou
-from metricfit.trainers.models.detector.detect import decode_boxes, encode_boxes
+from metricfit.trainers.models.detector.coding import DELTAS
 from metricfit.trainers.models.detector.loss import box_quality, class_labels, detector_loss
 from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retinanet
 from metricfit.trainers.models.precision import dtype_policy, in_float32
@@ -163,11 +163,11 @@ def test_box_losses_are_means_over_positives(box_loss):
     for image, anchor in np.argwhere(targets.labels.numpy() >= 0):
         box, delta = targets.boxes[image, anchor], deltas[image, anchor].numpy()
         if box_loss == "smooth_l1":
-            distance = np.abs(encode_boxes(box, anchors[anchor]).numpy() - delta)
+            distance = np.abs(DELTAS.encode(box, anchors[anchor]).numpy() - delta)
             expected.append(np.where(distance < 1, distance**2 / 2, distance - 0.5).sum())
         else:
             score = {"giou": aligned_giou, "iou": aligned_iou}[box_loss]
-            expected.append(1 - score(decode_boxes(delta, anchors[anchor]), box))
+            expected.append(1 - score(DELTAS.decode(delta, anchors[anchor]), box))
     np.testing.assert_allclose(localization, np.mean(expected), rtol=1e-5)
 
 
@@ -177,7 +177,7 @@ def test_alrp_ranks_the_errors_of_the_decoded_boxes(box_loss):
     logits, deltas = raw_outputs(grid)
     y = pictures()[1]
     targets = assign_by_iou(y["boxes"], y["classes"], grid)
-    decoded = decode_boxes(deltas, grid.boxes())
+    decoded = DELTAS.decode(deltas, grid.boxes())
     iou, giou = aligned_iou(decoded, targets.boxes).numpy(), aligned_giou(decoded, targets.boxes).numpy()
     error = (1 - iou) / 0.5 if box_loss == "iou" else (1 - giou) / 2 / 0.5
     expected = losses.get("alrp").parts(class_labels(targets, 2), logits, error[..., None])
@@ -191,7 +191,7 @@ def test_rank_sort_takes_the_iou_as_a_fact():
     y = pictures()[1]
     targets = assign_by_iou(y["boxes"], y["classes"], grid)
     loss = losses.get("rank_sort")
-    iou = aligned_iou(decode_boxes(deltas, grid.boxes()), targets.boxes)[..., None]
+    iou = aligned_iou(DELTAS.decode(deltas, grid.boxes()), targets.boxes)[..., None]
     with tf.GradientTape() as tape:
         tape.watch([logits, deltas])
         classification, _ = detector_loss(loss, "smooth_l1", targets, logits, deltas, grid.boxes())
@@ -219,7 +219,7 @@ def test_no_loss_reaches_the_boxes_by_their_quality():
         tape.watch([logits, deltas])
         classification, _ = detector_loss(WeighedByQuality(), "iou", targets, logits, deltas, grid.boxes())
     to_logits, to_deltas = tape.gradient(classification, [logits, deltas])
-    iou = aligned_iou(decode_boxes(deltas, grid.boxes()), targets.boxes).numpy()[..., None]
+    iou = aligned_iou(DELTAS.decode(deltas, grid.boxes()), targets.boxes).numpy()[..., None]
     positive = class_labels(targets, 2).numpy() == 1
     assert (iou * positive).max() > 0.3
     np.testing.assert_allclose(to_logits, np.where(positive, -iou / (1 + np.exp(logits)), 0), atol=1e-6)
@@ -233,7 +233,7 @@ def test_iou_is_the_target_of_the_scores(name):
     y = pictures()[1]
     targets = assign_by_iou(y["boxes"], y["classes"], grid)
     loss = losses.get(name)
-    iou = aligned_iou(decode_boxes(deltas, grid.boxes()), targets.boxes).numpy()[..., None]
+    iou = aligned_iou(DELTAS.decode(deltas, grid.boxes()), targets.boxes).numpy()[..., None]
     with tf.GradientTape() as tape:
         tape.watch(deltas)
         classification, _ = detector_loss(loss, "giou", targets, logits, deltas, grid.boxes())

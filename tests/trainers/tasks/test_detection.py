@@ -144,10 +144,12 @@ def test_what_is_too_thin_for_the_anchors_is_counted(config):
         labels, matched = reference.by_atss(example.boxes[:2], [0, 0], anchors, levels, 3, forced=False)
         lacking += 2 - len(set(matched[labels >= 0]))
     assert lacking
-    assert thin_note(replace(config, size=320, anchor_scale=4.0), needles).startswith(
+    fine = replace(config, size=320, anchor_scale=4.0)
+    assert thin_note(detection.build_model(fine, needles), fine, needles).startswith(
         f"{lacking} of 16 boxes are too thin or small for the anchors at --size 320: each trains only"
     )
-    assert thin_note(config, sources.open_source("discs:train", needs="boxes")) == ""
+    discs = sources.open_source("discs:train", needs="boxes")
+    assert thin_note(detection.build_model(config, discs), config, discs) == ""
 
 
 @pytest.mark.parametrize(

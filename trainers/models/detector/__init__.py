@@ -1,1 +1,1 @@
-"""RetinaNet: pyramid, anchors, assignment, loss, and decoding."""
+"""Detectors: pyramid, references, assignment, loss, and decoding."""

@@ -1,4 +1,4 @@
-"""A detector over anchors: how it is trained by losses that look at the whole batch, and what it gives."""
+"""A detector: how it is trained by losses that look at the whole batch, and what it gives."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,22 +9,24 @@ import tensorflow as tf
 from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.replicas import replica_count
-from .anchors import AnchorGrid
-from .assignment import ASSIGNMENTS, Targets
+from .coding import DELTAS, BoxCoder
 from .detect import detections
 from .loss import BOX_LOSSES, box_quality, class_labels, correlation_part, detector_loss
+from .matching import Targets
 
 # Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4).
 INITIAL_BALANCE = 50.0
 
 
-class AnchorDetector(keras.Model):
-    """A network with a box and a score of each class for every anchor.
+class Detector(keras.Model):
+    """A network with a box and a score of each class for everything it starts from: anchors, places or proposals.
 
-    Inputs are `image` [B, S, S, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] deltas,
-    "classification": float32 [B, A, C] logits}`, see `detect.detections`, which `predict` applies. `fit` and `evaluate`
-    take batches `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32 [B, M]})`, padded by class -1;
-    boxes of class -2 are ignored. `box_weight`, of the localisation part of the loss, is saved with the weights.
+    Inputs are `image` [B, S, S, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] codes of
+    `coder`, "classification": float32 [B, A, C] logits}`, see `detect.detections`, which `predict` applies, and what
+    else a network has. A subclass says what the codes start from, `references`, and what is to find which object,
+    `assign`. `fit` and `evaluate` take batches `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32
+    [B, M]})`, padded by class -1; boxes of class -2 are ignored. `box_weight`, of the localisation part of the loss, is
+    saved with the weights.
     """
 
     jit_compile: bool
@@ -34,15 +36,14 @@ class AnchorDetector(keras.Model):
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
         *,
-        grid: AnchorGrid,
-        assignment: str,
+        size: int,
         class_names: tuple[str, ...],
         resizing: str,
+        coder: BoxCoder = DELTAS,
         **kwargs: Any,
     ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.size, self.class_names, self.resizing = grid.size, class_names, resizing
-        self.anchor_grid, self.anchors, self.assignment = grid, grid.boxes(), assignment
+        self.size, self.class_names, self.resizing, self.coder = size, class_names, resizing, coder
         self.box_weight = self.add_weight((), "ones", dtype="float32", trainable=False, name="box_weight")
         self._trackers: list[keras.metrics.Mean] | None = None
         self._correlation_tracker: keras.metrics.Mean | None = None
@@ -52,9 +53,21 @@ class AnchorDetector(keras.Model):
         # Keras warns where a mere tensor comes for an input that has a name.
         return super().call(images if isinstance(images, dict) else {"images": images}, training=training, mask=mask)
 
-    def assign(self, boxes: tf.Tensor, classes: tf.Tensor) -> Targets:
-        """Tell what each anchor is to find of boxes [B, M, 4] of classes [B, M]."""
-        return ASSIGNMENTS[self.assignment](boxes, classes, self.anchor_grid)
+    def references(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Give the boxes that codes start from, xyxy in pixels: [A, 4] of any picture, or [B, A, 4] by the outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must say what its codes start from")
+
+    def assign(self, boxes: tf.Tensor, classes: tf.Tensor, outputs: Mapping[str, tf.Tensor] | None = None) -> Targets:
+        """Tell what each reference is to find of boxes [B, M, 4] of classes [B, M]."""
+        raise NotImplementedError(f"{type(self).__name__} must say what is to find which object")
+
+    @property
+    def left_out(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
+        """From boxes [B, M, 4] and classes to which objects the rule of `assign` leaves with one forced place alone.
+
+        None where there is no telling them apart. It gives bool [B, M].
+        """
+        return None
 
     def compile(
         self,
@@ -117,18 +130,24 @@ class AnchorDetector(keras.Model):
         """Compute the loss of a batch, and note its parts."""
         if sample_weight is not None:
             raise ValueError("a detector's loss ranks the batch as a whole and takes no sample_weight")
-        targets = self.assign(y["boxes"], y["classes"])
-        logits, deltas = y_pred["classification"], y_pred["box"]
-        parts = [*detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)]
+        found = self._found(y, y_pred)
+        parts = [*detector_loss(self._anchor_loss, self.box_loss, *found)]
         trackers, total = [*(self._trackers or ())], parts[0] + self.box_weight * parts[1]
         if self._correlation is not None:
-            parts.append(correlation_part(self._correlation, targets, logits, deltas, self.anchors))
+            parts.append(correlation_part(self._correlation, *found))
             trackers.append(self._correlation_tracker)
             total += self._correlation_weight * parts[-1]
         for tracker, part in zip(trackers, parts):
             # the shares of all replicas make the part
             tracker.update_state(part * replica_count(), sample_weight=tf.shape(y["boxes"])[0])
         return total
+
+    def _found(
+        self, y: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
+    ) -> tuple[Targets, tf.Tensor, tf.Tensor, tf.Tensor, BoxCoder]:
+        """Bring together what the parts of the loss are told of a batch, see `detector_loss`."""
+        targets = self.assign(y["boxes"], y["classes"], outputs)
+        return targets, outputs["classification"], outputs["box"], self.references(outputs), self.coder
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Take one step; the logs tell the weight that it was taken with."""
@@ -141,24 +160,26 @@ class AnchorDetector(keras.Model):
         That is labels int8 [B, A, C] as of `class_labels`; logits and the gradients by them, float32 [B, A, C];
         and the IoU of each positive anchor's box with its object, float32 [B, A].
         """
-        targets = self.assign(y["boxes"], y["classes"])
-        outputs = self(images, training=False)
-        logits, deltas = outputs["classification"], outputs["box"]
+        found = self._found(y, self(images, training=False))
+        targets, logits, *boxes = found
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            part, _ = detector_loss(self._anchor_loss, self.box_loss, targets, logits, deltas, self.anchors)
+            part, _ = detector_loss(self._anchor_loss, self.box_loss, *found)
             if self._correlation is not None:
-                added = correlation_part(self._correlation, targets, logits, deltas, self.anchors)
-                part += self._correlation_weight * added
+                part += self._correlation_weight * correlation_part(self._correlation, *found)
         gradients = tape.gradient(part, logits, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        iou = box_quality(targets, deltas, self.anchors)
+        iou = box_quality(targets, *boxes)
         return class_labels(targets, len(self.class_names)), logits, gradients, iou
 
     def predict_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Find boxes in one batch."""
-        outputs = super().predict_step(data)
-        found = detections(outputs["classification"], outputs["box"], self.anchors, self.size)
+        found = self.detections(super().predict_step(data))
         return dict(zip(("boxes", "confidence", "classes", "num_detections"), found))
+
+    def detections(self, outputs: Mapping[str, tf.Tensor], **options: Any) -> tuple[tf.Tensor, ...]:
+        """Make boxes, scores, classes and their number of the raw outputs, as `detect.detections` with its options."""
+        logits, codes, references = outputs["classification"], outputs["box"], self.references(outputs)
+        return detections(logits, codes, references, self.size, coder=self.coder, **options)
 
     def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
         """Make the function behind `predict`, without XLA, which has no padded non-maximum suppression."""

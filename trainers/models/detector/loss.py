@@ -6,8 +6,8 @@ from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
 from ....losses.replicas import Replicas
 from ...geometry import IGNORED
-from .assignment import Targets
-from .detect import decode_boxes, encode_boxes
+from .coding import DELTAS, BoxCoder
+from .matching import Targets
 
 BOX_LOSSES = ("smooth_l1", "giou", "iou")
 
@@ -18,31 +18,43 @@ def class_labels(targets: Targets, class_count: int) -> tf.Tensor:
     return tf.where((targets.labels == IGNORED)[..., None], tf.constant(-1, tf.int8), hot)
 
 
-def box_quality(targets: Targets, deltas: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
+def box_quality(targets: Targets, codes: tf.Tensor, references: tf.Tensor, coder: BoxCoder = DELTAS) -> tf.Tensor:
     """Compute the IoU of the box of each anchor with its object, float32 [B, A], as a fact: without a gradient."""
-    return tf.stop_gradient(aligned_iou(decode_boxes(tf.cast(deltas, tf.float32), anchors), targets.boxes))
+    return tf.stop_gradient(aligned_iou(coder.decode(tf.cast(codes, tf.float32), references), targets.boxes))
 
 
 def correlation_part(
-    correlation: AnchorLoss, targets: Targets, logits: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor
+    correlation: AnchorLoss,
+    targets: Targets,
+    logits: tf.Tensor,
+    codes: tf.Tensor,
+    references: tf.Tensor,
+    coder: BoxCoder = DELTAS,
 ) -> tf.Tensor:
     """Compute what a correlation loss adds to a detector's loss; arguments as in `detector_loss`."""
-    labels, quality = class_labels(targets, logits.shape[-1]), box_quality(targets, deltas, anchors)
+    labels, quality = class_labels(targets, logits.shape[-1]), box_quality(targets, codes, references, coder)
     return correlation.parts(labels, tf.cast(logits, tf.float32), quality[..., None], one_hot=True)[0]
 
 
 def detector_loss(
-    loss: AnchorLoss, box_loss: str, targets: Targets, logits: tf.Tensor, deltas: tf.Tensor, anchors: tf.Tensor
+    loss: AnchorLoss,
+    box_loss: str,
+    targets: Targets,
+    logits: tf.Tensor,
+    codes: tf.Tensor,
+    references: tf.Tensor,
+    coder: BoxCoder = DELTAS,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Compute a detector's loss in float32: classification, of logits [B, A, C], and localisation, of deltas [B, A, 4].
+    """Compute a detector's loss in float32: classification, of logits [B, A, C], and localisation, of codes [B, A, 4].
 
-    A loss that localises itself (aLRP) ranks the box loss. Otherwise "smooth_l1" (sum of four deltas), "iou" or "giou"
-    (1 - IoU, 1 - GIoU) is averaged over the batch's positive anchors, 0 without any. Gradients reach their own input
-    only. On several replicas both are equal shares, of a batch as wide as the loss' `scope` says.
+    Codes are those of the coder, by references [A, 4] or [B, A, 4]. A loss that localises itself (aLRP) ranks the box
+    loss. Otherwise "smooth_l1" (sum of four codes), "iou" or "giou" (1 - IoU, 1 - GIoU) is averaged over the batch's
+    positives, 0 without any. Gradients reach their own input only. On several replicas both are equal shares, of a
+    batch as wide as the loss' `scope` says.
     """
-    logits, deltas = tf.cast(logits, tf.float32), tf.cast(deltas, tf.float32)
+    logits, codes = tf.cast(logits, tf.float32), tf.cast(codes, tf.float32)
     labels = class_labels(targets, logits.shape[-1])
-    decoded = decode_boxes(deltas, anchors)
+    decoded = coder.decode(codes, references)
     if loss.needs == "localization_error":
         if box_loss == "giou":
             error = giou_error(aligned_giou(decoded, targets.boxes))
@@ -51,12 +63,12 @@ def detector_loss(
         return loss.parts(labels, logits, error[..., None], one_hot=True)
     quality = None
     if loss.needs == "localization_quality":
-        quality = box_quality(targets, deltas, anchors)[..., None]
+        quality = box_quality(targets, codes, references, coder)[..., None]
     classification, localization = loss.parts(labels, logits, quality, one_hot=True)
     if localization is None:
         positive = tf.cast(targets.labels >= 0, tf.float32)
         if box_loss == "smooth_l1":
-            distances = smooth_l1(encode_boxes(targets.boxes, anchors), deltas)
+            distances = smooth_l1(coder.encode(targets.boxes, references), codes)
         else:
             distances = 1.0 - (aligned_giou if box_loss == "giou" else aligned_iou)(decoded, targets.boxes)
         replicas = Replicas(loss.hyperparameters.get("scope", "global"))

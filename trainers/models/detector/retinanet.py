@@ -1,9 +1,11 @@
 """RetinaNet on a KerasCV backbone, for raw 0-255 pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from ...errors import UsageError
 from ...geometry import RESIZINGS
@@ -12,8 +14,9 @@ from ..backbones.weights import load_backbone
 from ..precision import dtype_policy
 from ..preparation import prepare_for_training
 from .anchors import AnchorGrid
-from .assignment import ASSIGNMENTS
-from .base import AnchorDetector
+from .assignment import ASSIGNMENTS, left_out_by_atss
+from .base import Detector
+from .matching import Targets
 from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
 
 
@@ -30,7 +33,7 @@ def build_retinanet(
 
 
 @keras.saving.register_keras_serializable(package="metricfit")
-class RetinaNet(AnchorDetector):
+class RetinaNet(Detector):
     """A feature pyramid on a KerasCV backbone for inputs [S, S, 3], and two heads that all of its levels share.
 
     Preprocessing is a factor and an offset per channel, or one for all, from 0-255 to what the backbone takes; scales
@@ -81,8 +84,9 @@ class RetinaNet(AnchorDetector):
                 "box": keras.layers.Concatenate(axis=1, name="box")(boxes),
                 "classification": keras.layers.Concatenate(axis=1, name="classification")(scores),
             }
-            told: dict[str, Any] = {"assignment": assignment, "class_names": class_names, "resizing": resizing}
-            super().__init__({"images": images}, outputs, grid=grid, **told, **kwargs)
+            told: dict[str, Any] = {"size": grid.size, "class_names": class_names, "resizing": resizing}
+            super().__init__({"images": images}, outputs, **told, **kwargs)
+        self.anchor_grid, self.anchors, self.assignment = grid, grid.boxes(), assignment
         self.dtype_policy = policy
         self.feature_pyramid, self.classification_head, self.box_head = pyramid, classification_head, box_head
         self._arguments = {
@@ -99,6 +103,19 @@ class RetinaNet(AnchorDetector):
             "batch_norm_momentum": batch_norm_momentum,
         }
         prepare_for_training(self, batch_norm_momentum=batch_norm_momentum)
+
+    def references(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Give the anchors, [A, 4]."""
+        return tf.constant(self.anchors)
+
+    def assign(self, boxes: tf.Tensor, classes: tf.Tensor, outputs: Mapping[str, tf.Tensor] | None = None) -> Targets:
+        """Tell what each anchor is to find of boxes [B, M, 4] of classes [B, M]."""
+        return ASSIGNMENTS[self.assignment](boxes, classes, self.anchor_grid)
+
+    @property
+    def left_out(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
+        """As `Detector.left_out`, of ATSS; thresholds force an anchor for each object anyway."""
+        return partial(left_out_by_atss, grid=self.anchor_grid) if self.assignment == "atss" else None
 
     def bare(self) -> "RetinaNet":
         """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""

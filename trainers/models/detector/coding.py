@@ -1,0 +1,68 @@
+"""How boxes and what a network says of them become each other: codes, by the references that they start from."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+# Bound of the logarithm of a ratio: no box is more than 62.5 times larger or smaller than what it starts from.
+LARGEST_LOG_RATIO = math.log(1000 / 16)
+
+
+class BoxCoder(ABC):
+    """Describes boxes by references, both xyxy in pixels and of shapes [..., 4] that broadcast."""
+
+    @abstractmethod
+    def encode(self, boxes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+        """Give the codes [..., 4] that a network is to predict."""
+
+    @abstractmethod
+    def boxes(self, codes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+        """Give the boxes [..., 4] of codes; finite for all finite codes."""
+
+    def decode(self, codes: tf.Tensor, references: tf.Tensor, size: int | None = None) -> tf.Tensor:
+        """Undo `encode`, and clip to a square input of so many pixels if told."""
+        boxes = self.boxes(codes, references)
+        return boxes if size is None else tf.minimum(tf.maximum(boxes, 0.0), float(size))
+
+
+@dataclass(frozen=True)
+class Deltas(BoxCoder):
+    """Offsets of the centre in sides, and logarithms of ratios of sides (Girshick et al., CVPR 2014, appendix C).
+
+    Codes are (dx, dy, dw, dh) divided by the variances; |dw| and |dh| are bounded by `LARGEST_LOG_RATIO`.
+    """
+
+    variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+
+    def encode(self, boxes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+        """As `BoxCoder.encode`."""
+        x, y, width, height = _centres(boxes)
+        own_x, own_y, own_width, own_height = _centres(references)
+        deltas = (
+            (x - own_x) / own_width,
+            (y - own_y) / own_height,
+            tf.math.log(width / own_width),
+            tf.math.log(height / own_height),
+        )
+        return tf.stack([delta / variance for delta, variance in zip(deltas, self.variances)], axis=-1)
+
+    def boxes(self, codes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+        """As `BoxCoder.boxes`."""
+        dx, dy, *log_ratios = (code * variance for code, variance in zip(tf.unstack(codes, axis=-1), self.variances))
+        dw, dh = (tf.clip_by_value(ratio, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO) for ratio in log_ratios)
+        own_x, own_y, own_width, own_height = _centres(references)
+        x, y = own_x + dx * own_width, own_y + dy * own_height
+        half_width = 0.5 * own_width * tf.exp(dw)
+        half_height = 0.5 * own_height * tf.exp(dh)
+        return tf.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=-1)
+
+
+DELTAS = Deltas()
+
+
+def _centres(boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Centre x, centre y, width and height of xyxy boxes."""
+    x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
+    return 0.5 * (x0 + x1), 0.5 * (y0 + y1), x1 - x0, y1 - y0
