@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar, cast
 import keras
 import tensorflow as tf
 
+from .anchor_weights import labels_by_weight
 from .checks import check_hyperparameters, shape_text
 from .label_maps import holds_numbers
 from .ranges import read_bytes
@@ -195,7 +196,8 @@ class AnchorLoss(KerasLoss):
 
     Labels are 1 positive, 0 negative, −1 or less ignored, of the shape of the scores, which are raw logits of any
     shape. Every reduction of Keras leaves a scalar as it is. Of several replicas each gives an equal share of it.
-    There are no sample weights: mark entries to leave out by −1.
+    Entries to leave out are labelled −1, or weigh 0 in a `sample_weight` of each anchor, [B, A] or as the scores, whose
+    others are all 1, or all one over the number of positives, as KerasHub and KerasCV give them: both mean the same.
     """
 
     dtypes = ("float32",)
@@ -207,21 +209,26 @@ class AnchorLoss(KerasLoss):
     # whether a detector learns from it, or it is an addition to another loss
     trains_alone: ClassVar[bool] = True
 
-    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: None = None) -> Tensor:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Compute the loss, a scalar; `y_true` is the labels, or a dict of `labels` and what the loss `needs`."""
-        if sample_weight is not None:
-            raise ValueError(
-                f"loss {self.name} ranks the batch as a whole and takes no sample_weight: label entries -1"
-            )
-        return super().__call__(y_true, y_pred)
+        if sample_weight is None:
+            return super().__call__(y_true, y_pred)
+        given = self._given(y_true)
+        given["labels"], sound = labels_by_weight(given["labels"], y_pred, sample_weight, self.name)
+        return super().__call__(given, y_pred) * sound
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Compute the loss: the sum of its parts."""
-        given = y_true if isinstance(y_true, dict) else {"labels": y_true}
-        if given.get("labels") is None:
-            raise ValueError(f"y_true of loss {self.name} must be labels, or a dict that holds them as 'labels'")
+        given = self._given(y_true)
         classification, localization = self.parts(given["labels"], y_pred, given.get(self.needs))
         return classification if localization is None else classification + localization
+
+    def _given(self, y_true: Tensor) -> dict[Any, Tensor]:
+        """Give what is known of the entries, by name."""
+        given = dict(y_true) if isinstance(y_true, dict) else {"labels": y_true}
+        if given.get("labels") is None:
+            raise ValueError(f"y_true of loss {self.name} must be labels, or a dict that holds them as 'labels'")
+        return given
 
     def parts(
         self, labels: Tensor, scores: Tensor, localization: Tensor | None = None, *, one_hot: bool = False

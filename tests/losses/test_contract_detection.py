@@ -408,6 +408,65 @@ def test_the_class_is_the_sum_of_the_parts(name):
 
 
 @each_loss
+def test_anchors_that_weigh_nothing_are_ignored(name):
+    labels, scores, boxes = batch(17)
+    rng = np.random.default_rng(17)
+    kept = (rng.random(SHAPE[:2]) < 0.7).astype(np.float32)
+    left_out = np.where(kept[..., None] > 0, labels, -1)
+    expected = float(losses.get(name)(targets(name, left_out, boxes), scores))
+    positives = (left_out == 1).sum()
+    assert 1 < positives < (labels == 1).sum()
+    assert abs(expected - float(losses.get(name)(targets(name, labels, boxes), scores))) > 1e-6
+    for weight in (kept, kept[..., None], kept > 0, kept / positives, np.broadcast_to(kept[..., None], SHAPE)):
+        for kind in (np.int8, np.float32):
+            assert float(losses.get(name)(targets(name, labels.astype(kind), boxes), scores, weight)) == expected
+    unsure = np.where(kept[..., None] > 0, labels == 1, -1)
+    expected = float(losses.get(name)(targets(name, unsure, boxes), scores))
+    for kind in (bool, np.uint8):  # that hold no -1
+        assert float(losses.get(name)(targets(name, (labels == 1).astype(kind), boxes), scores, kept)) == expected
+    nothing = losses.get(name)(targets(name, labels, boxes), scores, np.zeros(SHAPE[:2]))
+    assert float(nothing) == 0.0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_weights_that_would_weigh_are_refused(mode):
+    labels, scores, _ = batch(18)
+    positives = int((labels == 1).sum())
+    loss = losses.get("focal")
+    signature = [tf.TensorSpec([None, None, 3], tf.int64), tf.TensorSpec([None, None, 3]), tf.TensorSpec([None, None])]
+    graph = {} if mode == "eager" else {"input_signature": signature}
+    run = MODES[mode](lambda labels, scores, weight: loss(labels, scores, weight), **graph)
+    kept = np.ones(SHAPE[:2], np.float32)
+    kept[0, :7] = 0
+    expected = float(loss(np.where(kept[..., None] > 0, labels, -1), scores))
+    assert float(run(labels, scores, kept)) == pytest.approx(expected, rel=1e-6)
+    some = np.copy(kept)
+    some[1, 3] = 0.5
+    for weight in (some, kept * 2, -kept, kept / (positives + 9), np.where(kept > 0, kept, np.nan)):
+        if mode == "xla":
+            assert np.isnan(run(labels, scores, weight))
+        else:
+            kind = ValueError if mode == "eager" else tf.errors.InvalidArgumentError
+            with pytest.raises(
+                kind, match="loss focal ranks the batch as a whole and takes no sample_weight but 0, to ign"
+            ):
+                run(labels, scores, weight)
+
+
+def test_weights_of_pictures_and_other_shapes_are_refused():
+    labels, scores, _ = batch(19)
+    for weight in (np.ones(2), np.ones((2, 1)), np.ones((20, 3)), np.ones((2, 20, 2)), np.float32(1)):
+        with pytest.raises(ValueError, match=r"takes no sample_weight but .* of each anchor, \(2, 20, 3\) or that"):
+            losses.get("ap")(labels, scores, weight)
+    # a weight of each picture is none of each anchor, where there is no axis of classes
+    with pytest.raises(ValueError, match=r"of each anchor, \(2, 20\), got \(2,\)"):
+        losses.get("ap")(labels[..., 0], scores[..., 0], np.ones(2))
+    weight = np.arange(40).reshape(2, 20) % 3 > 0
+    value = losses.get("ap")(labels[..., 0], scores[..., 0], weight)
+    assert float(value) == float(losses.get("ap")(np.where(weight, labels[..., 0], -1), scores[..., 0]))
+
+
+@each_loss
 def test_the_class_computes_in_float32_whatever_keras_is_set_to(name):
     labels, scores, boxes = batch(16)
     expected = losses.get(name)(targets(name, labels, boxes), scores)

@@ -275,9 +275,23 @@ def test_hard_negatives_are_the_highest():
     assert not gradient[[2, 4, 5]].any()
 
 
-def test_the_example_of_the_docs_runs(capsys):
-    text = (Path(__file__).parents[2] / "docs" / "losses.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "losses.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"<!-- a test runs this -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_every_example_of_the_docs_is_run():
+    assert len(EXAMPLES) == PAGE.count("```python") == 4
+
+
+# What KerasCV hands to a loss is what KerasHub does.
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(one, marks=[pytest.mark.long] if "keras_cv" in one else []) for one in EXAMPLES],
+    ids=["candidates", "keras_hub", "keras_cv", "own_head"],
+)
+def test_the_examples_of_the_docs_run(program, capsys):
+    if "keras_hub" in program:
+        pytest.importorskip("keras_hub", reason="the extra hub is not installed")
     keras.utils.set_random_seed(0)
     exec(compile(program, "docs/losses.md", "exec"), {})
     first, last = map(float, capsys.readouterr().out.strip().splitlines()[-1].split(" -> "))
