@@ -22,6 +22,24 @@ def of(file: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
 
 MUTANTS: list[Mutant] = [
     *of(
+        "trainers/data/augmentation/turning.py",
+        "tests/trainers/data/augmentation/test_turning.py",
+        ("round_ones = np.sqrt(halves**2 @ turned**2)", "round_ones = halves @ turned"),
+        ("@ (0.5 - middle) + middle - 0.5", "@ (0.0 - middle) + middle - 0.0"),
+    ),
+    *of(
+        "trainers/data/augmentation/mixing.py",
+        "tests/trainers/data/augmentation/test_mixing.py",
+        ("cut + np.tile(low - first, 2)", "cut + np.tile(low, 2)"),
+        ("part[2] if seen >= FAINT", "part[2] if True"),
+    ),
+    *of(
+        "trainers/data/batches/partners.py",
+        "tests/trainers/data/test_partners.py",
+        ("if other != own:", "if True:"),
+        ("[self._seed, position, 0, 0, 4]", "[self._seed, 0, 0, 0, 4]"),
+    ),
+    *of(
         "losses/replicas.py",
         "tests/losses/test_replicas.py",
         ("return whole / self.running, lambda upstream: upstream", "return whole, lambda upstream: upstream"),
@@ -787,7 +805,7 @@ MUTANTS: list[Mutant] = [
         "trainers/data/augmentation/boxes.py",
         "tests/trainers/data/test_augment_boxes.py",
         ("guides if len(guides) else whole[None]", "guides"),
-        ("(_holds_centre(window[None], boxes)[0] | ignored) & large", "_holds_centre(window[None], boxes)[0] & large"),
+        ("(holds_centre(seen[None], boxes)[0] | ignored) & large", "holds_centre(seen[None], boxes)[0] & large"),
     ),
     *of(
         "trainers/data/augmentation/labels.py",

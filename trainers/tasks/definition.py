@@ -213,11 +213,14 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         )  # fmt: skip
 
     def names_of_step(self, config: ConfigT, source: Source, step: int) -> list[str]:
-        """Name the examples of a training batch, with what stands in for one that turned bad; see `names_of_step`."""
-        sampler = self.sampler(config, source)
-        names = pipeline.names_of_step(source, step, config.batch_size, config.seed, config.min_epoch_steps, sampler)
+        """Name the examples of a training batch, with those that are mixed in and what stands in for bad ones."""
+        made = pipeline.pictures_of_step(
+            source, step, config.batch_size, config.seed, config.min_epoch_steps,
+            sampler=self.sampler(config, source), mixed=config.augmentation.mixed,
+        )  # fmt: skip
         instead = {one.name: f"{one.by} in place of {one.name}" for one in stand_ins(source)}
-        return [instead.get(name, name) for name in names]
+        names = [[instead.get(name, name) for name in pictures] for pictures in made]
+        return [own + (f" with {' and '.join(others)}" if others else "") for own, *others in names]
 
     def selection_batches(self, config: ConfigT, source: Source, share: Share = WHOLE) -> tf.data.Dataset:
         """Go once through what this process measures of a source, in batches at the network's size."""

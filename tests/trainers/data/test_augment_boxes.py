@@ -234,7 +234,8 @@ def test_settings_keep_their_names_and_order():
     colours = ["brightness", "contrast", "saturation", "hue"]
     assert [field.name for field in fields(Augmentation)] == ["flip", "min_scale", *colours]
     names = [field.name for field in fields(BoxAugmentation)]
-    assert names == ["flip", "vertical_flip", "min_scale", "max_expand", *colours]
+    mixing = ["rotation", "mosaic", "mix_up", "mix_up_alpha"]
+    assert names == ["flip", "vertical_flip", "min_scale", "max_expand", *colours, *mixing]
     assert BoxAugmentation(False, True, 0.5, 3.0, 0.1) == BoxAugmentation(
         flip=False, vertical_flip=True, min_scale=0.5, max_expand=3.0, brightness=0.1
     )

@@ -8,6 +8,7 @@ from ..fit import GREY, fitted_size
 from ..images import resize_image
 from .colours import Rng, colour_matrix
 from .settings import BoxAugmentation
+from .turning import Turn
 
 OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
 """The least IoU that a crop must have with some box; 0 lets any crop pass."""
@@ -49,12 +50,18 @@ def cropped_window(window: np.ndarray, boxes: np.ndarray, rng: Rng, min_scale: f
     fits = (aspect <= _MAX_ASPECT) & (aspect >= 1 / _MAX_ASPECT)
     if len(boxes):
         fits &= (box_iou(crops, boxes) >= OVERLAPS[choice]).any(axis=1)
-        fits &= _holds_centre(crops, boxes).any(axis=1)
+        fits &= holds_centre(crops, boxes).any(axis=1)
     found = np.flatnonzero(fits)
     return crops[found[0]] if len(found) else window
 
 
-def _holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def large_enough(boxes: np.ndarray) -> np.ndarray:
+    """Tell whether no side of boxes [n, 4], in pixels of the input, is below `MIN_SIDE`, as [n]."""
+    large: np.ndarray = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)
+    return large
+
+
+def holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Tell whether each crop [m, 4] holds the centre of each box [n, 4], as [m, n]."""
     centres = (boxes[None, :, :2] + boxes[None, :, 2:]) / 2
     held: np.ndarray = ((centres >= crops[:, None, :2]) & (centres < crops[:, None, 2:])).all(axis=2)
@@ -71,16 +78,19 @@ def augment_boxes(
     *,
     ignored: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Zoom, crop, mirror and recolour one example, and fit it to the input; arguments are those of `Target.augment`.
+    """Turn, zoom, crop, mirror and recolour one example, and fit it to the input; arguments as of `Target.augment`.
 
-    A box stays when its centre is inside the crop, unless a side falls below `MIN_SIDE`. A box to ignore (`ignored`,
-    bool [n]) has no say in where the crop is, and stays while any part of it is seen. Gives uint8 [size, size, 3];
-    float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
+    A box stays when its centre is inside picture and crop, unless a side falls below `MIN_SIDE`. A box to ignore
+    (`ignored`, bool [n]) has no say in where the crop is, and stays while any part of it is seen. Gives uint8 [size,
+    size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
     """
     whole = np.array([0, 0, image.shape[1], image.shape[0]])
-    window = expanded_window(image.shape[:2], rng, settings.max_expand)
     ignored = np.zeros(len(boxes), bool) if ignored is None else ignored
-    guides = boxes[~ignored]
+    turn = Turn.drawn(image.shape[:2], rng, settings.rotation) if settings.rotation else None
+    if turn:
+        boxes = turn.boxes(boxes, ignored)
+    window = expanded_window(image.shape[:2], rng, settings.max_expand)
+    guides = boxes[~ignored & holds_centre(whole[None], boxes)[0]]
     # A picture without boxes is cropped as if it were one itself, so that grey alone is never left.
     window = cropped_window(window, guides if len(guides) else whole[None], rng, settings.min_scale)
     mirrored = bool(settings.flip and rng.random() < 0.5), bool(settings.vertical_flip and rng.random() < 0.5)
@@ -98,20 +108,24 @@ def augment_boxes(
     corners = boxes.reshape(-1, 2, 2).astype(np.float64)
     corners = np.clip((corners - seen[:2]) * scale + low, low, high)
     width, height = (high - low).tolist()
-    part = resize_image(image[seen[1] : seen[3], seen[0] : seen[2]], (height, width))
+    if turn:
+        # Recoloured before it is turned, since the grey that is uncovered takes no colour.
+        part = turn.picture(cv2.transform(image, colours) if settings.recolours else image, seen)
+    else:
+        part = image[seen[1] : seen[3], seen[0] : seen[2]]
+    part = resize_image(part, (height, width))
     for axis, mirror in enumerate(mirrored):
         if mirror:
             part = cv2.flip(part, 1 - axis)
             low[axis], high[axis] = content[axis] - high[axis], content[axis] - low[axis]
             corners[:, :, axis] = content[axis] - corners[:, ::-1, axis]
-    if settings.recolours:
+    if settings.recolours and not turn:
         part = cv2.transform(part, colours)
     canvas = np.full((size, size, 3), GREY, np.uint8)
     canvas[low[1] : high[1], low[0] : high[0]] = part
 
     stays = np.ones(len(boxes), bool)
-    if (window != whole).any():
-        large = (corners[:, 1] - corners[:, 0] >= MIN_SIDE).all(axis=1)
-        stays = (_holds_centre(window[None], boxes)[0] | ignored) & large
+    if turn or (window != whole).any():
+        stays = (holds_centre(seen[None], boxes)[0] | ignored) & large_enough(corners.reshape(-1, 4))
     kept = np.flatnonzero(stays)
     return canvas, corners.reshape(-1, 4)[kept].astype(np.float32), kept

@@ -7,6 +7,19 @@ from ...errors import UsageError
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """Shares of the training pictures, in [0, 1], that become mosaics of four, and that others are laid over."""
+
+    mosaic: float = 0.0
+    mix_up: float = 0.0
+
+    @property
+    def pictures(self) -> int:
+        """The most pictures that become one."""
+        return (4 if self.mosaic else 1) + bool(self.mix_up)
+
+
+@dataclass(frozen=True)
 class ColourSettings:
     """How strongly colours are varied; what every augmentation has."""
 
@@ -34,6 +47,11 @@ class ColourSettings:
     def recolours(self) -> bool:
         """Whether any colour is varied."""
         return bool(self.brightness or self.contrast or self.saturation or self.hue)
+
+    @property
+    def mixed(self) -> "Mixed":
+        """Which shares of the pictures have others mixed into them; without a setting for it, none."""
+        return Mixed()
 
 
 @dataclass(frozen=True)
@@ -104,7 +122,26 @@ class _BoxViews:
 class BoxAugmentation(ColourSettings, _BoxViews):
     """How strongly training examples with boxes are varied; see `NO_BOX_AUGMENTATION` for not at all."""
 
-    RANGES = (("min_scale", 0.05, 1), ("max_expand", 1, 16), *ColourSettings.RANGES)
+    RANGES = (
+        ("min_scale", 0.05, 1), ("max_expand", 1, 16), *ColourSettings.RANGES,
+        ("rotation", 0, 180), ("mosaic", 0, 1), ("mix_up", 0, 1), ("mix_up_alpha", 0.05, 100),
+    )  # fmt: skip
+
+    rotation: float = 0.0
+    """Largest turn to either side, in degrees up to 180; each picture is turned about its middle, by any angle. What it
+    uncovers is grey."""
+    mosaic: float = 0.0
+    """Share of the pictures, 0 to 1, that become mosaics: four pictures, smaller, that meet at a random point."""
+    mix_up: float = 0.0
+    """Share of the pictures, 0 to 1, over which another one is laid half transparent, with the boxes of both."""
+    mix_up_alpha: float = 1.5
+    """How transparent: the weight of one is drawn from Beta(alpha, alpha), evenly at 1, mostly near a half above it.
+    Below a weight of 0.2 the boxes of a picture neither train nor count."""
+
+    @property
+    def mixed(self) -> Mixed:
+        """As of `ColourSettings`."""
+        return Mixed(self.mosaic, self.mix_up)
 
 
 NO_BOX_AUGMENTATION = BoxAugmentation(

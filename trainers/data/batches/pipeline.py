@@ -13,11 +13,15 @@ from ..targets.base import Array, Arrays, Target
 from .ahead import decoding, has_records, placed
 from .order import Order, Sampler, names_of_step, steps_per_epoch
 from .original_size import original_size_examples
+from .partners import Partners, pictures_of_step
 from .service import Arrivals, own_threads
 from .share import WHOLE, Share
 from .stream import DecodedCache, prepared
 
-__all__ = ["evaluation_batches", "names_of_step", "original_size_examples", "steps_per_epoch", "training_batches"]
+__all__ = [
+    "evaluation_batches", "names_of_step", "original_size_examples", "pictures_of_step", "steps_per_epoch",
+    "training_batches",
+]  # fmt: skip
 
 
 def training_batches(
@@ -48,11 +52,12 @@ def training_batches(
     "classes": int32 [batch_size, room]} for boxes.
 
     Args:
-        augmentation: of the target's own kind.
+        augmentation: of the target's own kind. Where it mixes pictures, `partners.Partners` says which.
         sampler: decides which example comes when, such as `Equibatch`; None is the order above.
         least_steps: of an epoch, which on a small source is several passes, each in an order of its own.
         cache_mib: memory for decoded examples, in MiB.
-        room: room for boxes in each picture; None gives as much as the source needs.
+        room: room for boxes in each picture; None gives as much as the source needs. Where pictures are mixed, there is
+            so much for each of those that become one.
         data_service: address of a tf.data service whose workers decode, see `service.check_service`; the stream is the
             same.
         share: of which batches are given, those of one device after the other's, where several take a step together.
@@ -63,7 +68,8 @@ def training_batches(
             ends the stream with a TensorFlow error that quotes the DataError; see `raising_what_was_raised`.
     """
     order = Order(len(source), batch_size, seed, least_steps)
-    draw = (sampler or order).draw
+    draw, mixed = (sampler or order).draw, augmentation.mixed
+    partners = Partners(source, sampler or order, order.epoch_length, seed, mixed)
     room = target.room(source, room)
     fitted_size((1, 1), size, resizing)
     decoded = DecodedCache(source, target, cache_mib)
@@ -71,18 +77,26 @@ def training_batches(
     first = start_step * own * share.devices
     arrivals = Arrivals(data_service, decoded, draw, target.name, first) if data_service else None
 
+    def checked(index: int, image: np.ndarray, *parts: np.ndarray) -> Arrays:
+        target.check_room(source, index, parts, room)
+        return image, *parts
+
     def prepare(place: np.ndarray, number: np.ndarray | int = -1, *held: np.ndarray) -> Arrays:
         position = int(place)
         index, rng, wanted = draw(position)
         made = arrivals.take(position) if arrivals and index not in decoded else (int(number), held)
-        image, *parts = decoded.given(index, *made)
+        own = checked(index, *decoded.given(index, *made))
         if isinstance(source, Steady) and index in source.stand_ins:
             wanted = None  # which what stands in need not have
-        target.check_room(source, index, tuple(parts), room)
-        image, *parts = target.augment(image, tuple(parts), size, resizing, rng, augmentation, wanted)
-        return image, *target.padded(tuple(parts), room)
+        others = partners[position]
+        if others.mosaic or others.over:
+            beside, over = ([checked(one, *decoded[one]) for one in some] for some in others)
+            image, *parts = target.mix(own, beside, over, size, resizing, rng, augmentation)
+        else:
+            image, *parts = target.augment(own[0], own[1:], size, resizing, rng, augmentation, wanted)
+        return image, *target.padded(tuple(parts), room * mixed.pictures)
 
-    layout = target.layout(size, room)
+    layout = target.layout(size, room * mixed.pictures)
     dataset = tf.data.Dataset.counter(start=first)
     if share != WHOLE:
         dataset = dataset.map(lambda place: share.position(place, batch_size))

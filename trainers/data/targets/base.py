@@ -119,6 +119,23 @@ class Target(ABC, Generic[SettingsT]):
         The same state of `rng` gives the same bytes. Of class maps, at least one pixel of the class `wanted` stays.
         """
 
+    def mix(
+        self,
+        own: Arrays,
+        beside: Sequence[Arrays],
+        over: Sequence[Arrays],
+        size: int,
+        resizing: str,
+        rng: np.random.Generator,
+        augmentation: SettingsT,
+    ) -> Arrays:
+        """Make one example of several, each a picture and its parts, as `augment` does of one.
+
+        A mosaic of `own` and the three `beside` it, or `own` where there are none, with the one `over` it where there
+        is one. Asked for only where `augmentation.mixed` says so.
+        """
+        raise NotImplementedError(f"pictures with {self.name} are not mixed")
+
     @abstractmethod
     def layout(self, size: int, room: int) -> tuple[Array, ...]:
         """Say what stands in a batch beside pictures of `size` pixels a side, with `room` for boxes in each."""

@@ -11,6 +11,7 @@ from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...geometry import IGNORED, PADDING
 from ..augmentation.boxes import augment_boxes
+from ..augmentation.mixing import mix_up, mosaic
 from ..augmentation.settings import BoxAugmentation
 from ..example import Example, Source, ignored_boxes
 from ..fit import fit_boxes, fit_image, fit_scale, unfit_boxes
@@ -150,6 +151,26 @@ class BoxTarget(Target[BoxAugmentation]):
         ignored = classes == IGNORED
         image, boxes, kept = augment_boxes(image, boxes, size, resizing, rng, augmentation, ignored=ignored)
         return image, boxes, classes[kept]
+
+    def mix(
+        self,
+        own: Arrays,
+        beside: Sequence[Arrays],
+        over: Sequence[Arrays],
+        size: int,
+        resizing: str,
+        rng: np.random.Generator,
+        augmentation: BoxAugmentation,
+    ) -> Arrays:
+        """As `Target.mix`; each picture is varied for itself."""
+
+        def view(example: Arrays, side: int) -> Arrays:
+            return self.augment(example[0], example[1:], side, resizing, rng, augmentation)
+
+        mixed = mosaic((own, *beside), size, view, rng) if beside else view(own, size)
+        for other in over:
+            mixed = mix_up(mixed, view(other, size), augmentation.mix_up_alpha, rng)
+        return mixed
 
     def layout(self, size: int, room: int) -> tuple[Array, ...]:
         """Give boxes float32 [room, 4] and classes int32 [room], both -1 where there is none."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.data.augmentation.settings import Augmentation
+from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugmentation
 from metricfit.trainers.data.batches import service
 from metricfit.trainers.data.batches.order import Order
 from metricfit.trainers.data.batches.pipeline import training_batches
@@ -143,6 +143,19 @@ def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, worke
     for epoch in range(2):
         visited = [index for place, index in first if epoch * 60 <= place < epoch * 60 + 60]
         assert sorted(visited) == list(range(60))
+
+
+@pytest.mark.long
+def test_mixed_pictures_are_the_same_with_workers(dispatcher, workers, tmp_path):
+    pack(Subset(Scenes("val"), range(9)), str(tmp_path / "out"), needs="boxes", size=64, quiet=True)
+    workers.start(dispatcher)
+    source, mixing = open_source(f"packed:{tmp_path / 'out'}", needs="boxes"), BoxAugmentation(mosaic=0.6, mix_up=0.6)
+    given = {"size": 32, "batch_size": 3, "seed": 5, "augmentation": mixing, "resizing": "pad", "cache_mib": 0}
+    streams = [
+        [tf.nest.flatten(batch) for batch in training_batches(source, TARGETS["boxes"], **given, **more).take(4)]
+        for more in ({}, {"data_service": dispatcher.target})
+    ]
+    assert_equal_streams(*streams)
 
 
 def test_a_lost_worker_costs_no_example(packed, dispatcher, workers, caplog):

@@ -24,8 +24,9 @@ AUGMENTATIONS = {"mask": Augmentation(), "labels": LabelAugmentation(), "boxes":
 
 
 def stream(source, needs, steps, **more):
-    settings = {"size": 32, "batch_size": 3, "seed": 5, "resizing": "stretch", "cache_mib": 0, **more}
-    batches = training_batches(source, TARGETS[needs], augmentation=AUGMENTATIONS[needs], **settings)
+    settings = {"size": 32, "batch_size": 3, "seed": 5, "resizing": "stretch", "cache_mib": 0}
+    settings |= {"augmentation": AUGMENTATIONS[needs], **more}
+    batches = training_batches(source, TARGETS[needs], **settings)
     return [tf.nest.map_structure(np.asarray, batch) for batch in batches.take(steps)]
 
 
@@ -66,6 +67,13 @@ def test_the_stream_is_that_of_the_data_to_the_bit(packed, unread, needs):
     assert_equal_streams(stream(found, needs, 9), stream(source, needs, 9))
     assert unread == []
     assert names_of_step(found, 4, 3, 5) == names_of_step(source, 4, 3, 5)
+
+
+def test_mixed_pictures_are_those_of_the_data_to_the_bit(packed):
+    source, text = packed["boxes"]
+    mixing = BoxAugmentation(mosaic=0.6, mix_up=0.6, rotation=30)
+    streams = [stream(one, "boxes", 6, augmentation=mixing) for one in (checked_source(text, needs="boxes"), source)]
+    assert_equal_streams(*streams)
 
 
 def test_a_resumed_stream_is_the_tail_with_any_cache(packed, unread):

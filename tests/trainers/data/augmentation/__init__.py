@@ -1,0 +1,1 @@
+"""Tests of `metricfit.trainers.data.augmentation`."""
