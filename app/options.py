@@ -100,6 +100,9 @@ class EvaluateOptions:
     """Segmentation: see each picture mirrored, too."""
     correlation_bounds: bool = False
     """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
+    calibration: Literal["model", "none"] = "model"
+    """Detection: model takes the scores as the model gives them, calibrated where it is, and shows its network's own
+    beside them; none takes the network's own alone."""
     batch_size: int = 16
     """Pictures at a time."""
     scan_cache: ScanCache = True

@@ -45,6 +45,7 @@ class EvaluationWork:
     label: str
     skip_bad: bool = False
     strict: bool = False
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def work_of(measurement: Measurement) -> EvaluationWork:
     places = Places.of(source.names, max(1, options.batch_size))
     return EvaluationWork(
         model, places, task.name, options.data, measurement.coding, measurement.files, measurement.settings,
-        options.batch_size, measurement.label, options.skip_bad, options.strict,
+        options.batch_size, measurement.label, options.skip_bad, options.strict, options.calibration != "none",
     )  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def _open(work: EvaluationWork) -> _Opened:
     work.places.check(source.names, work.data)
     source = task.classed_source(source, predictor.class_names)
     scales = work.settings.get("scales", (1.0,))
-    return _Opened(task, predictor, finder(predictor.runner, task, scales), source)
+    return _Opened(task, predictor, finder(predictor.runner, task, scales, calibrated=work.calibrated), source)
 
 
 class _Checked(View):

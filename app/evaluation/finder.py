@@ -7,10 +7,16 @@ from ...export.runners.base import Runner
 from ...export.runners.keras import KerasRunner
 from ...trainers.errors import UsageError
 from ...trainers.tasks.base import Task
+from .uncalibrated import Uncalibrated
 
 
-def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float]) -> Any:
-    """Give what finds something in pictures: an exported file has one size, a Keras model is built for each scale."""
+def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float], *, calibrated: bool = True) -> Any:
+    """Give what finds something in pictures: an exported file has one size, a Keras model is built for each scale.
+
+    Not `calibrated`, the scores are those of the network, also where the model calibrates them.
+    """
+    if not calibrated and runner.fitted:
+        return Uncalibrated(runner)
     if tuple(scales) == (1.0,):
         return runner
     if not isinstance(runner, KerasRunner):

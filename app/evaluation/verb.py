@@ -34,6 +34,7 @@ from ..tasks import TASKS as APP_TASKS
 from .coding import coding_of, files_of, settings_of
 from .finder import finder
 from .measurement import Measurement
+from .uncalibrated import own_thresholds
 
 log = logging.getLogger("metricfit")
 
@@ -42,7 +43,9 @@ OF_DATA = {
     "saliency": ("mask_threshold", "resize_masks"),
     "segmentation": ("classes", "ignore", "colours", "resize_masks"),
 }
-IN_REPORT = ("correlation_bounds", "thresholds")
+OF_SCORES = {"detection": ("calibration",)}
+"""Task -> options that say which of its scores are taken."""
+IN_REPORT = ("correlation_bounds", "thresholds", "calibration", "carried")
 """Settings of judges of which the report tells."""
 
 
@@ -92,9 +95,9 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
     if task.judges_shown:
-        settings["thresholds"] = _thresholds_of(runner)
+        settings |= _scores_of(options, runner)
     measurement, examples = Measurement(options, predictor, source, files, coding, settings), len(source)
-    finding = finder(runner, task, options.scales)
+    finding = finder(runner, task, options.scales, calibrated=options.calibration != "none")
     if options.runner:
         report, examples = evaluate_on_runner(measurement)
     else:
@@ -127,13 +130,25 @@ def _say_what_trained(source: Source, trained: str | None) -> None:
 
 
 def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
-    defaults = EvaluateOptions(model="")
+    defaults, own = EvaluateOptions(model=""), {*OF_DATA.get(task, ())}
     for other in CONFIGS:
-        for name in {*get_task(other).judging, *OF_DATA.get(other, ())} - {*OF_DATA.get(task, ())}:
+        for name in {*get_task(other).judging, *OF_DATA.get(other, ()), *OF_SCORES.get(other, ())} - own:
             if other != task and getattr(options, name) != getattr(defaults, name):
                 raise UsageError(
                     f"--{name.replace('_', '-')} is for {other} models, {options.model} is a {task} model: leave it out"
                 )
+
+
+def _scores_of(options: EvaluateOptions, runner: Runner) -> dict[str, Any]:
+    """Give what a judge of a detector is told of its scores: thresholds, curves, and what single one others picked."""
+    thresholds, fitted = _thresholds_of(runner), runner.fitted
+    picked = None if thresholds is None else runner.threshold
+    if fitted is None:
+        return {"thresholds": thresholds, "carried": (picked, None)}
+    own = fitted.before.get("f1_threshold")
+    if options.calibration == "none":
+        return {"thresholds": own_thresholds(runner, fitted), "carried": (own, None)}
+    return {"thresholds": thresholds, "calibration": fitted.calibration, "carried": (picked, own)}
 
 
 def _thresholds_of(runner: Runner) -> tuple[float, ...] | None:
@@ -156,6 +171,7 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix += f"-ignore-{'-'.join(map(str, options.ignore))}" if options.ignore else ""
     suffix += "" if options.scales == (1.0,) else f"-scales-{'-'.join(f'{scale:g}' for scale in options.scales)}"
     suffix += "-flips" * options.flips
+    suffix += "-uncalibrated" * (options.calibration == "none")
     suffix += "-correlation-bounds" * options.correlation_bounds + "-skip-bad" * options.skip_bad
     return Path("reports") / model / (data + suffix)
 

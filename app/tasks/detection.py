@@ -1,7 +1,7 @@
 """Detection in predict and demo: boxes in the picture's own pixels, thresholds by class."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +30,8 @@ DETECTIONS = "detections.json"
 _AP = ("ap", "ap50", "ap75", "ap90")
 _OLRP = ("olrp", "olrp_localization", "olrp_false_positives", "olrp_false_negatives")
 _F1 = ("f1", "f1_threshold", "band_low", "band_high")
+_LRP = ("lrp", "lrp_threshold", "lrp_band_low", "lrp_band_high")
+_CARRIED = ("f1", "transferred", "f_half")
 _STEP = 4.0  # logits for a threshold's step of 1: near 0.5 the keys then do what they do for saliency
 
 
@@ -125,6 +127,11 @@ class DetectionApp(AppTask):
         figures = (*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho"), (*_OLRP, *_F1), self.calibration
         laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in figures]
         laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
+        if before := report.uncalibrated:
+            rows = [("calibrated", report.scalars), ("the network's own scores", before.scalars)]
+            laid += [table(rows, metrics_of(*keys)) for keys in (self.calibration, _F1, _LRP, _CARRIED)]
+            classes = _before_and_after(report.class_scalars, before.class_scalars)
+            laid.append(table(classes, metrics_of("threshold", "laece_0", "laace_0")))
         if report.bounds:
             rows = [
                 ("as scored", report.scalars),
@@ -158,6 +165,14 @@ class DetectionApp(AppTask):
         """Move the thresholds of all classes."""
         per_class = tuple(_moved(value, step) for value in threshold.per_class)
         return replace(threshold, value=_moved(threshold.value, step), per_class=per_class, origin="keys")
+
+
+def _before_and_after(
+    after: Mapping[str, Mapping[str, float]], before: Mapping[str, Mapping[str, float]]
+) -> Iterator[tuple[str, Mapping[str, float]]]:
+    for name, values in after.items():
+        yield name, values
+        yield f"{name}, network's own", before[name]
 
 
 def _moved(value: float, step: float) -> float:

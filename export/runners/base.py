@@ -27,6 +27,7 @@ class Runner(ABC):
         resizing: how a picture becomes square, see `fit`: `stretch` or `pad`.
         threshold: where to cut its scores: the card's or the run's best threshold, else 0.5.
         thresholds: the best threshold of each class by index; empty where one serves all.
+        fitted: how its scores are calibrated, as card or run say; None where they are as the network gives them.
         threshold_origin: where they come from: `card`, `run`, or `default` where neither names one.
         threads: CPU threads of a .tflite file; None for others.
         trusted: whether it may hold code; a .tflite file never does.
@@ -58,7 +59,7 @@ class Runner(ABC):
         facts = facts or task.facts
         self.class_names, self.palette, self.resizing = facts.class_names, facts.palette, facts.resizing
         self.threshold = 0.5 if facts.threshold is None else facts.threshold
-        self.thresholds = facts.per_class
+        self.thresholds, self.fitted = facts.per_class, facts.fitted
         self.threshold_origin = "card" if card else "default" if facts.threshold is None else "run"
 
     def fit(self, image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:

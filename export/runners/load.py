@@ -93,21 +93,23 @@ def _open_keras(path: Path, trust: bool) -> Runner:
     facts = task.keras_facts(model)
     if run:
         facts = read_facts(task, facts, path.parent)
+    if facts.fitted:
+        model.calibration = facts.fitted.calibration
     runner = KerasRunner(model, path, task, facts=facts)
     runner.trusted = trust
     return runner
 
 
 def read_facts(task: ExportTask, facts: Facts, run: Path) -> Facts:
-    """Add to what is known of a model what the metrics.json of its run says of thresholds."""
+    """Add to what is known of a model what the metrics.json of its run says of thresholds and calibration."""
     path = run / "metrics.json"
     try:
         facts = task.run_facts(facts, _json(path))
         for threshold in (facts.threshold or 0.0, *facts.per_class):
             if not 0 <= threshold <= 1:
                 raise ValueError(f"{threshold} is not from 0 to 1")
-    except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        message = f"{path} holds thresholds that are none ({first_line(error)}): train or evaluate again"
+    except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
+        message = f"{path} holds thresholds or a calibration that are none ({first_line(error)}): train again"
         raise DataError(message) from error
     return facts
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...trainers.calibration.held_out import Fitted
 from ...trainers.metrics.catalogue import CATALOGUE
 from ..parity.agreement import Agreement, MapAgreement
 from ..signatures import KerasModel, Stages, Tensors
@@ -35,6 +36,7 @@ class Facts:
     resizing: str = "stretch"
     threshold: float | None = None  # None where no run says where it is best
     per_class: tuple[float, ...] = ()
+    fitted: Fitted | None = None  # how its scores are calibrated
 
 
 class ExportTask(ABC):

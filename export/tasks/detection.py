@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...trainers.calibration.held_out import Fitted
 from ...trainers.geometry import box_areas
 from ..parity.agreement import Agreement
 from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
@@ -68,24 +69,30 @@ class DetectionExport(ExportTask):
         return Facts(tuple(model.class_names), palette, model.resizing)
 
     def run_facts(self, facts: Facts, metrics: dict[str, Any]) -> Facts:
-        """Add the threshold of the best F1, and each class's at its optimal LRP."""
+        """Add the threshold of the best F1, each class's at its optimal LRP, and the calibration that they are of."""
         optimal = metrics.get("scalars", {}).get("f1_threshold")
         if optimal is None:
             return facts
         classes = metrics.get("classes", {})
         per_class = tuple(float(classes.get(name, {}).get("threshold", optimal)) for name in facts.class_names)
-        return replace(facts, threshold=float(optimal), per_class=per_class)
+        told = metrics.get("score_calibration")
+        fitted = None if told is None else Fitted.from_dict(told)
+        if fitted and len(fitted.calibration.curves) != len(facts.class_names):
+            raise ValueError(f"{len(fitted.calibration.curves)} curves for {len(facts.class_names)} classes")
+        return replace(facts, threshold=float(optimal), per_class=per_class, fitted=fitted)
 
     def stages(self, model: KerasModel) -> Stages:
         """Give the heads' raw outputs apart from what makes boxes of them."""
         import tensorflow as tf
+
+        calibration = model.calibration  # as it is now: a function may be traced later
 
         def heads(image: tf.Tensor) -> Tensors:
             found = model(image, training=False)
             return {new: tf.cast(found[name], tf.float32) for name, new in _HEADS.items() if name in found}
 
         def finish(**tensors: tf.Tensor) -> Tensors:
-            return dict(zip(self.outputs, model.detections(_outputs(tensors))))
+            return dict(zip(self.outputs, model.detections(_outputs(tensors), calibration=calibration)))
 
         return Stages(heads, {SIGNATURE: finish})
 
@@ -152,7 +159,7 @@ class DetectionExport(ExportTask):
 
     def figures(self, scalars: Mapping[str, float]) -> dict[str, float]:
         """Give the figures without the thresholds."""
-        thresholds = ("f1_threshold", "lrp_threshold", "band_low", "band_high")
+        thresholds = ("f1_threshold", "lrp_threshold", "band_low", "band_high", "lrp_band_low", "lrp_band_high")
         return {name: float(value) for name, value in scalars.items() if name not in thresholds}
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict
 
 import numpy as np
@@ -97,20 +97,39 @@ IDENTITY = Curve((0.0,), (0.0,), (1.0, 1.0))
 
 @dataclass(frozen=True)
 class Calibration:
-    """A curve for each class of a model, in its order; where they come from."""
+    """A curve for each class of a model, in its order, and where they come from.
+
+    Attributes:
+        method: what fitted them.
+        target: what calibrated scores tell: `precision` or `iou`.
+        curves: one a class.
+        finds: by class, how many finds tell of it, and so how much of its curve is its own.
+    """
 
     method: str
     target: str
     curves: tuple[Curve, ...]
+    finds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.finds) != len(self.curves):
+            raise ValueError(f"{len(self.curves)} calibration curves need as many numbers of finds")
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
         """Read what `to_dict` gave; ValueError, KeyError or TypeError for what is none."""
-        return cls(str(values["method"]), str(values["target"]), tuple(map(Curve.from_entry, values["curves"])))
+        curves = tuple(map(Curve.from_entry, values["curves"]))
+        return cls(str(values["method"]), str(values["target"]), curves, tuple(map(int, values["finds"])))
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON-able data."""
-        return {"method": self.method, "target": self.target, "curves": [curve.to_entry() for curve in self.curves]}
+        curves = [curve.to_entry() for curve in self.curves]
+        return {"method": self.method, "target": self.target, "curves": curves, "finds": list(self.finds)}
+
+    def of_classes(self, places: np.ndarray) -> Self:
+        """Give the curves in another order: integers [C], -1 for a class of which none is known."""
+        curves = tuple(self.curves[place] if place >= 0 else IDENTITY for place in places)
+        return replace(self, curves=curves, finds=tuple(self.finds[place] if place >= 0 else 0 for place in places))
 
     def scores(self, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Calibrate scores in [0, 1] of such classes, float64 of the same shape; -1 is of no class, and stays."""

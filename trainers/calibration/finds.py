@@ -8,9 +8,6 @@ import numpy as np
 from ..metrics.calibration.boxes import rows_of
 from ..metrics.ranking.matching import Found, Truth
 
-TARGETS = ("precision", "iou")
-"""What a score can be made to tell: how often such boxes are right, or the IoU to be expected."""
-
 
 @dataclass(frozen=True, eq=False)
 class Finds:
@@ -25,14 +22,18 @@ class Finds:
     count: int  # pictures
 
     @classmethod
-    def of(cls, pictures: Iterable[tuple[Truth, Found]], classes: int) -> "Finds":
-        """Match the boxes found in pictures; ValueError for scores that do not lie in [0, 1]."""
+    def of(cls, pictures: Iterable[tuple[Truth, Found]], classes: int, thresholds: np.ndarray | None = None) -> "Finds":
+        """Match the boxes found in pictures that reach their class's threshold, float64 [K]; by default all.
+
+        ValueError for scores that do not lie in [0, 1].
+        """
+        least = np.full(classes, -np.inf) if thresholds is None else thresholds
         truths, parts, place = np.zeros(classes, np.int64), [np.zeros((0, 5))], -1
         for place, (truth, found) in enumerate(pictures):
             truths += np.bincount(truth.classes[~truth.ignored], minlength=classes)
-            everything = np.ones(len(found.scores), bool)
-            for index in np.unique(found.classes):
-                rows = rows_of(truth, found, index, everything)
+            reaching = found.scores >= least[found.classes]
+            for index in np.unique(found.classes[reaching]):
+                rows = rows_of(truth, found, index, reaching)
                 parts.append(np.concatenate([np.full((len(rows), 1), place), rows], axis=1))
         whole = np.concatenate(parts)
         scores, right, iou = whole.T[2:]
@@ -42,13 +43,18 @@ class Finds:
         return cls(numbers, kinds, scores, right, iou, truths, place + 1)
 
     def outcome(self, target: str) -> np.ndarray:
-        """Give what a score is to tell of each."""
+        """Give what a score is to tell of each, see `names.TARGETS`."""
         return self.right if target == "precision" else self.iou
 
     def where(self, kept: np.ndarray) -> "Finds":
         """Give some of them, by a mask [n]."""
         columns = ("pictures", "classes", "scores", "right", "iou")
         return replace(self, **{name: getattr(self, name)[kept] for name in columns})
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Class, score, whether it is right, and IoU, float64 [n, 4], as `calibration_of_rows` takes them."""
+        return np.stack([self.classes, self.scores, self.right, self.iou], axis=1).astype(np.float64)
 
     def scored(self, scores: np.ndarray) -> "Finds":
         """Give the same finds with other scores [n]."""

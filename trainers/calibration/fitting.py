@@ -1,17 +1,16 @@
 """Fitting a detector's curves: one for each class, drawn towards that of all classes where a class has few finds."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from .curves import IDENTITY, Calibration, Curve, log_odds, probability
-from .finds import TARGETS, Finds
+from .finds import Finds
 from .isotonic import isotonic_curve
 from .logistic import platt_curve, temperature_curve
+from .names import TARGETS, MethodName
 
-MethodName = Literal["isotonic", "platt", "temperature", "none"]
-TargetName = Literal["precision", "iou"]
 FITS: dict[str, Callable[[np.ndarray, np.ndarray], Curve]] = {
     "isotonic": isotonic_curve,
     "platt": platt_curve,
@@ -42,19 +41,19 @@ def fit(finds: Finds, method: str = "isotonic", target: str = "precision") -> Ca
             raise ValueError("scores and outcomes must lie in [0, 1]")
     classes = len(finds.truths)
     if not len(outcomes):
-        return Calibration(method, target, (IDENTITY,) * classes)
+        return Calibration(method, target, (IDENTITY,) * classes, (0,) * classes)
     at = log_odds(finds.scores)
     common = FITS[method](at, outcomes)
     matters = probability(common(at)) >= MATTERS
-    curves = []
+    curves, counts = [], []
     for index in range(classes):
         own = finds.classes == index
-        count = int(np.count_nonzero(own & matters))
-        if not finds.truths[index] or not count:
-            curves.append(common)
-            continue
-        curves.append(FITS[method](at[own], outcomes[own]).mixed(common, share_of(count)))
-    return Calibration(method, target, tuple(curves))
+        counts.append(int(np.count_nonzero(own & matters)) if finds.truths[index] else 0)
+        curve = common
+        if counts[-1]:
+            curve = FITS[method](at[own], outcomes[own]).mixed(common, share_of(counts[-1]))
+        curves.append(curve)
+    return Calibration(method, target, tuple(curves), tuple(counts))
 
 
 def share_of(finds: int) -> float:

@@ -11,7 +11,7 @@ from ..metrics.calibration.reliability import Reliability
 from ..metrics.catalogue import CATALOGUE
 from .style import COLOURS, DASHED, HEADING, INK, bare, new_figure
 
-COLOUR, GAP, DIAGONAL = COLOURS[0], COLOURS[1], "#888888"
+COLOUR, GAP, DIAGONAL, BEFORE = COLOURS[0], COLOURS[1], "#888888", "#999999"
 _SMALL: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 6, "color": INK}
 
 
@@ -26,12 +26,24 @@ def pixel_reliability_figure(
     return figure
 
 
-def box_reliability_figure(found: BoxCalibration, label: str, *, title: str = "") -> Figure:
-    """Draw how often boxes of each score are right, and what IoU they have, all classes together."""
+def box_reliability_figure(
+    found: BoxCalibration, label: str, *, before: BoxCalibration | None = None, title: str = ""
+) -> Figure:
+    """Draw how often boxes of each score are right, and what IoU they have, all classes together.
+
+    Where scores are calibrated, grey rings show the same boxes `before`, by the network's own scores.
+    """
     figure, ((left, right), strips) = _panels(2, 10.2, title)
     precision = f"{label}: {_told({'detection_ece': found.detection_ece})}"
-    _draw(left, strips[0], found.precision, precision, "Precision (IoU ≥ 0.5)")
     of_classes = _told({"laece_0": found.laece_0, "laace_0": found.laace_0})
+    if before is not None:
+        precision += f", before {_told({'detection_ece': before.detection_ece})}"
+        of_classes += f", before {_told({'laece_0': before.laece_0, 'laace_0': before.laace_0})}"
+        for axes, bins in ((left, before.precision), (right, before.iou)):
+            there = bins.counts > 0
+            ring: dict[str, Any] = {"marker": "o", "mfc": "white", "color": BEFORE, "linestyle": ":", "zorder": 2}
+            axes.plot(bins.confidence[there], bins.outcome[there], linewidth=1.2, markersize=6, **ring)
+    _draw(left, strips[0], found.precision, precision, "Precision (IoU ≥ 0.5)")
     _draw(right, strips[1], found.iou, f"{of_classes} (by class)", "Mean IoU, 0 of false finds")
     strips[0].set_ylabel("Of boxes")
     return figure

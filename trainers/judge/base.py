@@ -18,7 +18,7 @@ from ..metrics.streaming import Streaming, check_same
 PICTURES = 6  # that a report keeps to be drawn
 
 FoundT = TypeVar("FoundT")
-ReportT = TypeVar("ReportT")
+ReportT = TypeVar("ReportT", bound="Report")
 
 
 class Thresholds(TypedDict):
@@ -156,6 +156,10 @@ class Judge(ABC, Generic[FoundT, ReportT]):
     @abstractmethod
     def _measure(self, example: Example, found: FoundT) -> tuple[Any, Any]:
         """Feed the measures; gives the truth and what was found as they are to be drawn."""
+
+    def scalar(self, name: str) -> float:
+        """Give one figure of the report; KeyError where it has none."""
+        return float(self.result().scalars[name])
 
     @abstractmethod
     def result(self) -> ReportT:

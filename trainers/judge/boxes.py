@@ -1,26 +1,34 @@
 """Judging detection: boxes against true boxes, by COCO's average precision, by LRP, and by what scores are worth."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..calibration.curves import Calibration
+from ..calibration.finds import Finds
+from ..calibration.fitting import fit
+from ..calibration.held_out import Fitted, held_out_scores, with_intervals
 from ..data.example import Example, Source
 from ..errors import UsageError
 from ..figures.boxes import boxes_figure
+from ..figures.panels import Picture
 from ..figures.precision_recall import precision_recall_figure
 from ..figures.reliability import box_reliability_figure
 from ..figures.thresholds import confidence_figure
-from ..metrics.calibration.boxes import BoxCalibration, box_calibration
+from ..metrics.calibration.boxes import BoxCalibration
 from ..metrics.ranking.average_precision import CocoAP, CocoResult, resampled_ap
 from ..metrics.ranking.correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from ..metrics.ranking.lrp import LRP, LRPResult
 from ..metrics.ranking.matching import Found, Truth
 from .base import Judge, Report, Thresholds, known
+from .rescored import Uncalibrated, carried, measures_of, rescored, shown_calibration
 
 LEAST_AP50 = 0.02
+_LOWERED = 1 - 1e-5
+"""By what thresholds of fitted scores lie lower: a file's own float32 scores may be less by its rounding."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +42,9 @@ class DetectionReport(Report):
     model_classes: tuple[str, ...] | None = None  # where they are not those of the source
     calibration: BoxCalibration | None = None  # of the boxes that reach their thresholds
     thresholds_given: bool = False  # whether those are the model's own, not these data's best
+    fitted: Fitted | None = None  # curves that were fitted to these data, by which its scores are calibrated
+    uncalibrated: Uncalibrated | None = None  # by the network's own scores, where the report's are calibrated
+    carried: dict[str, float] = field(default_factory=dict)  # F1 at thresholds that these data have not picked
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -45,7 +56,7 @@ class DetectionReport(Report):
         """The main figures; those that do not exist here (AP of large boxes where there are none) are left out."""
         rho = {} if np.isnan(self.rho) else {"rho": self.rho}
         calibration = self.calibration.scalars if self.calibration else {}
-        return {**self.coco.scalars, **self.lrp.scalars, **rho, **calibration}
+        return {**self.coco.scalars, **self.lrp.scalars, **rho, **calibration, **self.carried}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
@@ -93,7 +104,12 @@ class DetectionReport(Report):
         if self.calibration:
             origin = "model" if self.thresholds_given else "these data"
             calibration = {"calibration": {"thresholds_of": origin, **self.calibration.to_dict()}}
-        return {**entries, "tau": self.lrp.tau, "curves": curves, **calibration, **bounds}
+        fitted = {"score_calibration": self.fitted.to_dict()} if self.fitted else {}
+        before = {}
+        if self.uncalibrated:
+            told = {"scalars": self.uncalibrated.scalars, "classes": self.uncalibrated.class_scalars}
+            before = {"uncalibrated": {**told, **self.uncalibrated.calibration.to_dict()}}
+        return {**entries, "tau": self.lrp.tau, "curves": curves, **calibration, **before, **bounds, **fitted}
 
     def figures(self, title: str = "") -> dict[str, Figure]:
         """Draw precision over recall, F1 and LRP over the threshold, what scores are worth, and pictures.
@@ -105,7 +121,8 @@ class DetectionReport(Report):
             "thresholds": confidence_figure(self.lrp, self.label, title=title),
         }
         if self.calibration:
-            drawn["reliability"] = box_reliability_figure(self.calibration, self.label, title=title)
+            before = self.uncalibrated.calibration if self.uncalibrated else None
+            drawn["reliability"] = box_reliability_figure(self.calibration, self.label, before=before, title=title)
         if self.pictures:
             cuts = self.class_thresholds
             drawn["panels"] = boxes_figure(self.pictures, self.class_names, thresholds=cuts, title=title)
@@ -118,10 +135,13 @@ class BoxJudge(Judge[Found, DetectionReport]):
     Boxes of a model with other classes are brought together with these by name, and left out where only the model knows
     theirs. `correlation_bounds` measures AP with the true positives' scores in the worst and the best order, too.
     `thresholds`, one for each class of the model, tell which boxes it shows: calibration is measured of these. Without
-    them the ones that LRP finds best on the examples take their place.
+    them the ones that LRP finds best on the examples take their place. `calibrate`, a method and a target as in
+    `calibration.fitting.fit`, fits curves to the examples, by which the report then goes. `calibration` are the curves
+    by which the scores are calibrated already: then the report knows the network's own as well. `carried` are single
+    thresholds that others have picked, of the scores and of the network's own, None where there is none.
     """
 
-    settings = ("model_classes", "correlation_bounds", "thresholds")
+    settings = ("model_classes", "correlation_bounds", "thresholds", "calibrate", "calibration", "carried")
 
     def __init__(
         self,
@@ -130,6 +150,9 @@ class BoxJudge(Judge[Found, DetectionReport]):
         model_classes: Sequence[str] | None = None,
         correlation_bounds: bool = False,
         thresholds: Sequence[float] | None = None,
+        calibrate: tuple[str, str] | None = None,
+        calibration: Calibration | None = None,
+        carried: tuple[float | None, float | None] | None = None,
         **options: Any,
     ):
         super().__init__(**options)
@@ -138,11 +161,14 @@ class BoxJudge(Judge[Found, DetectionReport]):
         self.model_classes = None if model_classes is None else tuple(model_classes)
         self.correlation_bounds = correlation_bounds
         self.thresholds = None if thresholds is None else tuple(map(float, thresholds))
+        self.calibrate, self.calibration, self.carried = calibrate, calibration, carried
         places = {name: index for index, name in enumerate(class_names)}
         known = class_names if model_classes is None else model_classes
         self._places = np.array([places.get(name, -1) for name in known], np.int64)
         if self.thresholds is not None and len(self.thresholds) != len(known):
             raise ValueError(f"thresholds must be one for each of {len(known)} classes, got {len(self.thresholds)}")
+        if calibration is not None and len(calibration.curves) != len(known):
+            raise ValueError(f"calibration must have {len(known)} curves, one a class, got {len(calibration.curves)}")
 
     def _measure(self, example: Example, found: Found) -> tuple[Truth, Found]:
         classes = self._places[found.classes]
@@ -159,16 +185,76 @@ class BoxJudge(Judge[Found, DetectionReport]):
     def _resampled(self, rows: list[tuple[Truth, Found]], counts: np.ndarray) -> dict[str, np.ndarray]:
         return resampled_ap(rows, len(self.coco.class_names), counts)
 
+    def scalar(self, name: str) -> float:
+        """Give one figure of the scores as they are, which takes no curves."""
+        return self._report(self.coco, self.lrp).scalars[name]
+
     def result(self) -> DetectionReport:
         """Give the report of all pictures so far."""
-        matches = self.lrp.matches.by_class()
+        names, report = self.coco.class_names, self._report(self.coco, self.lrp)
+        cuts = self._cuts(report.lrp)
+        if self.calibrate:
+            return self._fitted(report, cuts, self.calibrate)
+        shown = Finds.of(self.coco.pictures, len(names), cuts)
+        report = replace(report, calibration=shown_calibration(shown, shown.scores, names, cuts))
+        if self.carried:
+            report = replace(report, carried=carried(self.lrp, self.carried[0]))
+        if self.calibration is None:
+            return report
+        of_source = np.full(len(names), -1)
+        there = self._places >= 0
+        of_source[self._places[there]] = np.flatnonzero(there)
+        curves = self.calibration.of_classes(of_source)
+        _, own = measures_of(rescored(self.coco.pictures, curves.undone), names)
+        before = shown_calibration(shown, curves.undone(shown.scores, shown.classes), names, cuts)
+        at_thresholds = carried(own, self.carried[1]) if self.carried else {}
+        return replace(report, uncalibrated=Uncalibrated(own.result(), before, at_thresholds))
+
+    def _fitted(self, before: DetectionReport, cuts: np.ndarray, by: tuple[str, str]) -> DetectionReport:
+        """Calibrate what was found by curves fitted to it; how well they do is measured on halves left out."""
+        names = self.coco.class_names
+        finds = Finds.of(self.coco.pictures, len(names))
+        are_shown = finds.scores >= cuts[finds.classes]
+        shown = finds.where(are_shown)
+        # Behind the source's classes comes one that is never seen: its curve is that of all, for classes not there.
+        curves = fit(replace(finds, truths=np.append(finds.truths, 0)), *by)
+        own = Uncalibrated(before.lrp, shown_calibration(shown, shown.scores, names, cuts), carried(self.lrp, None))
+
+        def scores(given: np.ndarray, classes: np.ndarray) -> np.ndarray:
+            return curves.scores(given, classes) * _LOWERED
+
+        coco, lrp = measures_of(rescored(self.coco.pictures, scores), names)
+        left_out = held_out_scores(finds, *by)[are_shown]
+        levels = np.where(np.isfinite(cuts), scores(cuts, np.arange(len(cuts))), np.inf)
+        report = replace(
+            self._report(coco, lrp),
+            calibration=shown_calibration(shown, left_out, names, levels),
+            carried=carried(lrp, None),
+            uncalibrated=own,
+            pictures=[
+                Picture(one.image, one.truth, rescored([(one.truth, one.found)], scores)[0][1], one.name)
+                for one in self.pictures
+            ],
+        )
+        _, before_intervals = with_intervals(shown)
+        _, after_intervals = with_intervals(shown.scored(left_out))
+        model = curves.of_classes(np.where(self._places < 0, len(names), self._places))
+        fitted = Fitted(
+            model, finds.count, len(finds.scores), {"ap": before.coco.ap, **own.scalars},
+            {name: report.scalars[name] for name in ("ap", *own.scalars) if name in report.scalars},
+            before_intervals, after_intervals,
+        )  # fmt: skip
+        return replace(report, fitted=fitted)
+
+    def _report(self, coco: CocoAP, lrp: LRP) -> DetectionReport:
+        """Give the report without calibration."""
+        matches = lrp.matches.by_class()
         bounds = correlation_bounds(matches) if self.correlation_bounds else None
-        coco, lrp, rho = self.coco.result(), self.lrp.result(), rank_correlation(matches)
-        calibration = box_calibration(self.coco.pictures, self.coco.class_names, self._cuts(lrp))
         given = self.thresholds is not None
         return DetectionReport(
-            coco, lrp, rho, bounds, self.model_classes, calibration, given, pictures=self.pictures, label=self.label
-        )
+            coco.result(), lrp.result(), rank_correlation(matches), bounds, self.model_classes,
+            thresholds_given=given, pictures=self.pictures, label=self.label,
+        )  # fmt: skip
 
     def _cuts(self, lrp: LRPResult) -> np.ndarray:
         """Give what a box of each class of the source must reach, float64 [K], as a card made of these data would."""

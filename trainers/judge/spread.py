@@ -80,7 +80,7 @@ def merged(parts: Sequence[Judge[Any, ReportT]]) -> Judge[Any, ReportT]:
 
 def _figure(parts: Sequence[Judge[Any, Any]], name: str) -> float:
     try:
-        return float(merged(parts).result().scalars[name]) if parts else math.nan
+        return merged(parts).scalar(name) if parts else math.nan
     except (MetricfitError, KeyError):  # what is left has nothing to measure
         return math.nan
 

@@ -54,7 +54,7 @@ _MAPS = (
     Metric("band_high", "band to", ".2f", None, "highest threshold around the best one within 1 % of its score", "to"),
     Metric("band_width", "band width", ".3f", True, "how far apart the thresholds within 1 % of MaxF lie"),
     Metric("polarisation", "polarised", ".3f", None, "share of predictions below 0.05 or above 0.95"),
-    Metric("f_half", "F at 0.5", ".3f", True, "F-measure at threshold 0.5, which no data have to pick"),
+    Metric("f_half", "F at 0.5", ".3f", True, "F at threshold 0.5, which no data have to pick; of boxes F1"),
     Metric("image_iou_half", "image IoU at 0.5", ".3f", True, "mean over the pictures of the IoU at threshold 0.5"),
     Metric("image_iou_picked", "image IoU, thr. of selection", ".3f", True, "at the selection split's threshold"),
     Metric("s_measure", "S-measure", ".3f", True, "structure of objects and regions (Fan et al., ICCV 2017)"),
@@ -98,6 +98,10 @@ _BOXES = (
     Metric("olrp_false_negatives", "oLRP: missed", ".3f", False, "share of the objects that are missed", "missed"),
     Metric("lrp", "LRP", ".3f", False, "smallest LRP error with one threshold for all classes"),
     Metric("lrp_threshold", "best LRP threshold", ".3g", None, "lowest threshold with it", "threshold"),
+    Metric(
+        "lrp_band_low", "LRP band from", ".3g", None, "lowest threshold around it with LRP within 1 % of it", "from"
+    ),
+    Metric("lrp_band_high", "LRP band to", ".3g", None, "highest threshold around it with LRP within 1 % of it", "to"),
     Metric("f1", "F1", ".3f", True, "largest F1 over the score threshold"),
     Metric("f1_threshold", "best threshold", ".3g", None, "lowest threshold with the largest F1", "threshold"),
     Metric("mean_f1", "mean F1", ".3f", True, "mean F1 over the thresholds {0..255}/255"),

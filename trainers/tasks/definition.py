@@ -184,6 +184,10 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         """Give the options of `judge` that a training's configuration has."""
         return {}
 
+    def final_judging(self, config: ConfigT) -> dict[str, Any]:
+        """Give those with which the model that is kept is judged at the end, besides."""
+        return {}
+
     # What all tasks share: data.
 
     def open_sources(self, config: ConfigT, left_out: tuple[LeftOut, LeftOut] = (None, None)) -> tuple[Source, Source]:

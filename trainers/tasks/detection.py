@@ -161,6 +161,11 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """Make a `BoxJudge` with its options."""
         return BoxJudge(source.class_names, model_classes=class_names, **options)
 
+    def final_judging(self, config: DetectionConfig) -> dict[str, Any]:
+        """Calibrate the scores of the model that is kept."""
+        calibrated = config.calibration != "none"
+        return {"calibrate": (config.calibration, config.calibration_target)} if calibrated else {}
+
     def batching(self, config: DetectionConfig) -> dict[str, Any]:
         """As `Task.batching`, with the given room for boxes."""
         return {**super().batching(config), "room": config.max_boxes}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from ..calibration.names import MethodName, TargetName
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
 from ..models.registry import explained, serving
 
@@ -252,6 +253,12 @@ class DetectionConfig(RunConfig):
     """Convolutions before the last one of each head."""
     max_boxes: int | None = None
     """Most boxes of one picture; by default what the training data have."""
+    calibration: MethodName = "isotonic"
+    """Make the scores of the trained model mean something, by curves that keep the order of each class, fitted to the
+    selection data: isotonic, platt (two numbers) or temperature (one); none leaves them as the loss has made them."""
+    calibration_target: TargetName = "precision"
+    """What a score then tells: precision, how many of a hundred boxes of that score are right (IoU 0.5 or more), or
+    iou, the IoU with an object to be expected, 0 for a false find."""
     augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
 
 

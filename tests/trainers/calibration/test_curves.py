@@ -73,7 +73,7 @@ def test_scores_and_log_odds_are_each_other_s(score):
 
 
 def test_scores_are_calibrated_by_class_and_what_is_no_detection_stays():
-    calibration = Calibration("isotonic", "precision", (STEEP, IDENTITY))
+    calibration = Calibration("isotonic", "precision", (STEEP, IDENTITY), (30, 0))
     scores, classes = np.array([[0.08, 0.08, 0.0]]), np.array([[0, 1, -1]])
     found = calibration.scores(scores, classes)
     assert found[0].tolist() == pytest.approx([1 / (1 + math.exp(-STEEP(np.log(0.08 / 0.92)))), 0.08, 0])

@@ -15,7 +15,7 @@ NARROW = Curve((-2.6, -2.599), (-4.0, 4.0), (0.01, 0.01))
 
 def calibration():
     rng = np.random.default_rng(0)
-    return Calibration("isotonic", "precision", (STEEP, random_curve(rng, 50), NARROW))
+    return Calibration("isotonic", "precision", (STEEP, random_curve(rng, 50), NARROW), (9, 9, 9))
 
 
 def test_a_graph_gives_what_numpy_gives_and_keeps_the_order():
@@ -59,6 +59,6 @@ def test_detections_are_chosen_as_before_and_put_in_the_order_of_calibrated_scor
 
 
 def test_another_number_of_classes_is_refused():
-    one = Calibration("isotonic", "precision", (STEEP,))
+    one = Calibration("isotonic", "precision", (STEEP,), (9,))
     with pytest.raises(ValueError, match="1 calibration curve for 2 classes"):
         detections(np.zeros((1, 4, 2)), np.zeros((1, 4, 4)), np.zeros((4, 4)), 32, calibration=one)

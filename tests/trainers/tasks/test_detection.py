@@ -84,6 +84,10 @@ def test_a_run_leaves_everything_behind_and_learns(trained):
     metrics = json.loads((trained.folder / "metrics.json").read_text())
     assert metrics["scalars"]["ap"] == pytest.approx(max(float(row["val_ap"]) for row in rows), abs=1e-4)
     assert metrics["scalars"]["ap50"] > 0.3
+    told = metrics["score_calibration"]
+    assert (told["method"], told["target"], told["images"], len(told["curves"])) == ("isotonic", "precision", 6, 1)
+    assert metrics["scalars"]["detection_ece"] == told["after"]["detection_ece"]
+    assert metrics["uncalibrated"]["scalars"]["detection_ece"] == told["before"]["detection_ece"]
 
 
 def test_alrp_balances_itself_from_epoch_to_epoch_also_when_continued(trained):

@@ -38,6 +38,7 @@ class LRPResult:
     mean_f1: float
     lrp: float
     lrp_threshold: float
+    lrp_band: tuple[float, float]  # the contiguous thresholds around it with LRP within 1 % of the smallest
     class_names: tuple[str, ...]
     class_olrp: np.ndarray
     class_localization: np.ndarray
@@ -59,6 +60,7 @@ class LRPResult:
             **{f"olrp_{name}": getattr(self, name) for name in _COMPONENTS},
             **{name: getattr(self, name) for name in ("lrp", "lrp_threshold", "f1", "f1_threshold", "mean_f1")},
             **dict(zip(("band_low", "band_high"), self.band)),
+            **dict(zip(("lrp_band_low", "lrp_band_high"), self.lrp_band)),
         }
         return {name: value for name, value in values.items() if not np.isnan(value)}
 
@@ -122,6 +124,7 @@ class LRP(Streaming):
             mean_f1=float(together.at(together.f1, THRESHOLDS).mean()),
             lrp=lrp,
             lrp_threshold=lrp_threshold,
+            lrp_band=together.lrp_band(),
             class_names=self.matches.class_names,
             thresholds=thresholds,
             f1_curve=together.at(together.f1, thresholds),
@@ -188,11 +191,23 @@ class Sweep:
             return 0.0, float("nan"), (float("nan"), float("nan"))
         f1 = self.f1[self.cuts]
         best = _last_smallest(-f1)
-        first, last = band_around(f1, best)
+        return float(f1[best]), float(self.scores[self.cuts[best] - 1]), self._band(f1, best)
+
+    def lrp_band(self) -> tuple[float, float]:
+        """Give the band of thresholds around the smallest LRP; NaN without true positive."""
+        if not self.truths or not self.true_positives[-1]:
+            return float("nan"), float("nan")
+        # Within 1 % of the smallest, where `band_around` asks for 99 % of the largest.
+        errors = np.maximum(self.lrp[self.cuts], 1e-12)
+        return self._band(1 / errors, _last_smallest(errors))
+
+    def _band(self, values: np.ndarray, best: int) -> tuple[float, float]:
+        """Give the lowest and highest threshold of a band, of values [D] at the cuts."""
+        first, last = band_around(values, best)
         score = self.scores[self.cuts - 1]
         # The lowest number above the first score that must stay out.
-        low = np.nextafter(np.float32(score[last + 1]), np.float32(2)) if last + 1 < len(f1) else 0.0
-        return float(f1[best]), float(score[best]), (float(low), float(score[first]))
+        low = np.nextafter(np.float32(score[last + 1]), np.float32(2)) if last + 1 < len(values) else 0.0
+        return float(low), float(score[first])
 
 
 def _last_smallest(values: np.ndarray) -> int:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.replicas import replica_count
+from ...calibration.curves import Calibration
 from .coding import DELTAS, BoxCoder
 from .detect import detections
 from .loss import BOX_LOSSES, box_quality, class_labels, correlation_part, detector_loss
@@ -30,6 +31,7 @@ class Detector(keras.Model):
     """
 
     jit_compile: bool
+    calibration: Calibration | None = None  # of its scores, where whoever loaded it knows one; not saved with it
 
     def __init__(
         self,
@@ -177,9 +179,13 @@ class Detector(keras.Model):
         return dict(zip(("boxes", "confidence", "classes", "num_detections"), found))
 
     def detections(self, outputs: Mapping[str, tf.Tensor], **options: Any) -> tuple[tf.Tensor, ...]:
-        """Make boxes, scores, classes and their number of the raw outputs, as `detect.detections` with its options."""
+        """Make boxes, scores, classes and their number of the raw outputs, as `detect.detections` with its options.
+
+        Scores are calibrated as `calibration` says, unless another one, or None, is among the options.
+        """
         logits, codes, references = outputs["classification"], outputs["box"], self.references(outputs)
-        return detections(logits, codes, references, self.size, coder=self.coder, **options)
+        given = {"coder": self.coder, "calibration": self.calibration, **options}
+        return detections(logits, codes, references, self.size, **given)
 
     def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
         """Make the function behind `predict`, without XLA, which has no padded non-maximum suppression."""
