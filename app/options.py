@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
+from ..trainers.calibration.names import MethodName, TargetName
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
 
@@ -140,6 +141,13 @@ class ExportOptions:
     resize_masks: ResizeMasks = False
     colours: Colours = None
     max_megapixels: MaxMegapixels = None
+    calibration: MethodName | None = None
+    """Detection: how the scores of every file are made to mean something, by curves that keep the order of each class,
+    fitted to what the file finds in the validation data: isotonic, platt, temperature or none; by default as in the
+    training, else isotonic."""
+    calibration_target: TargetName | None = None
+    """Detection: what a score then tells: precision, how many of a hundred boxes of that score are right, or iou, the
+    IoU with an object to be expected; by default as in the training, else precision."""
     name: str | None = None
     """The model's name in its card; by default the folder's."""
     data_terms: str = ""

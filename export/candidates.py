@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..trainers.errors import MetricfitError
+from .calibrating import departure
 from .formats.base import Format
 from .formats.registry import FORMATS
 from .formats.variant import Variant
@@ -16,9 +19,14 @@ from .signatures import KerasModel
 from .tasks.base import ExportTask, Facts
 
 if TYPE_CHECKING:
+    from ..trainers.calibration.held_out import Fitted
     from ..trainers.data.example import Source
     from .card import Thresholds
     from .formats.base import Pictures
+
+
+_LOOKED_AT = 4
+"""Pictures on which a file's calibrated scores are looked at."""
 
 
 class Candidates:
@@ -28,10 +36,20 @@ class Candidates:
         files: format and variant of each file that was asked for, by name.
         runners: those that have passed so far, opened.
         refused: those that have not, with why in a sentence.
+        by: method and target by which their scores will be calibrated; None where they stay as the network gives them.
     """
 
-    def __init__(self, folder: Path, formats: Iterable[str], quantize: Iterable[str], *, strict: bool):
-        self.folder, self._strict = folder, strict
+    def __init__(
+        self,
+        folder: Path,
+        formats: Iterable[str],
+        quantize: Iterable[str],
+        *,
+        strict: bool,
+        by: tuple[str, str] | None = None,
+    ):
+        self.folder, self._strict, self.by = folder, strict, by
+        self.written: np.ndarray | None = None  # numbers in the files that curves take the place of
         self._chosen = [(FORMATS[name], FORMATS[name].chosen(quantize)) for name in formats]
         self.files: dict[str, tuple[Format, Variant]] = {
             variant.file: (known, variant) for known, variants in self._chosen for variant in variants
@@ -46,6 +64,8 @@ class Candidates:
 
     def write(self, model: KerasModel, task: ExportTask, pictures: Pictures) -> None:
         """Write and open them; see `Format.write`."""
+        if self.by:
+            self.written = task.leave_room(model)
         for known, variants in self._chosen:
             self.refused |= known.write(model, self.folder, variants, task, pictures)
         self.drop()
@@ -53,13 +73,34 @@ class Candidates:
         # They were made here, of a model that was loaded.
         self.runners = {name: known.open(self.folder / name, trust=True) for name, known in passed.items()}
 
-    def complete(self, task: ExportTask, source: Source, facts: Facts, thresholds: Mapping[str, Thresholds]) -> None:
-        """Put what is known now into each file, such as its best `thresholds`; see `Format.complete`."""
+    def complete(
+        self,
+        task: ExportTask,
+        source: Source,
+        facts: Facts,
+        thresholds: Mapping[str, Thresholds],
+        fitted: Mapping[str, Fitted | None],
+    ) -> None:
+        """Put what is known now into each file, its best thresholds and its calibration; see `Format.complete`."""
         for name, runner in self.runners.items():
             known, _ = self.files[name]
             if said := known.complete(runner, task, source, facts, thresholds[name]):
                 self.refused[name] = said
+            elif curves := fitted[name]:
+                self._calibrate(name, task, source, curves)
         self.drop()
+
+    def _calibrate(self, name: str, task: ExportTask, source: Source, fitted: Fitted) -> None:
+        """Put the curves into a file, open it anew, and compare some of its scores with what NumPy gives."""
+        known, _ = self.files[name]
+        runner, examples = self.runners[name], [source.load(index) for index in range(min(_LOOKED_AT, len(source)))]
+        pictures = np.stack([runner.fit(one.image, size=one.size) for one in examples])
+        before = runner(pictures)
+        assert self.written is not None
+        known.calibrate(runner.path, self.written, task.calibration_numbers(fitted))
+        self.runners[name] = known.open(runner.path, trust=True)
+        if said := departure(before, self.runners[name](pictures), fitted.calibration):
+            self.refused[name] = f"{name} {said}. Please report this as a bug"
 
     def drop(self) -> None:
         """Remove what was refused; MetricfitError where that is every file, or one and the export is a strict one."""

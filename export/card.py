@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
-from ..trainers.errors import DataError
+from ..trainers.errors import DataError, first_line
 from ..trainers.files import write_json
 from ..trainers.geometry import RESIZINGS
 from ..trainers.text import cut, shown
+from .calibration_entry import NOT_CALIBRATED, CalibrationEntry, fitted_of
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 CARD_NAME = "card.json"
 NAMES_AND_CONTENTS = "names and contents"
 COVERED = ("contents", NAMES_AND_CONTENTS)
@@ -68,6 +69,7 @@ class FileEntry(TypedDict):
     operators: dict[str, int]
     metrics: dict[str, float]
     thresholds: Thresholds
+    calibration: CalibrationEntry
     parity: dict[str, float]  # differences from the Keras model
     latency_ms: float  # for one picture
     tests: dict[str, FurtherData]  # by source
@@ -92,6 +94,7 @@ class ModelCard:
     machine: str  # where the latencies were measured
     config: dict[str, Any]  # the training's
     versions: dict[str, str]  # of the libraries
+    calibration: CalibrationEntry = field(default_factory=lambda: copy.copy(NOT_CALIBRATED))  # of the Keras model
     files: dict[str, FileEntry] = field(default_factory=dict)
     resizing: str = "stretch"  # to the square; or `pad` (aspect kept, grey 114 at the right or bottom)
     limits: str = ""  # what the model is not made for
@@ -160,8 +163,10 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
         raise DataError(f"resizing in {where} must be {' or '.join(RESIZINGS)}, got {card.resizing!r}")
     classes = len(card.class_names)
     _check_thresholds(card.thresholds, classes, "thresholds", where)
+    _check_calibration(card.calibration, classes, "calibration", where)
     for name, entry in card.files.items():
         _check_thresholds(entry["thresholds"], classes, f"files.{name}.thresholds", where)
+        _check_calibration(entry["calibration"], classes, f"files.{name}.calibration", where)
         if entry["sha256_of"] not in COVERED:
             raise DataError(
                 f"files.{name}.sha256_of in {where} must be {' or '.join(COVERED)}, got {shown(entry['sha256_of'])}"
@@ -196,6 +201,7 @@ _ADDED: dict[int, dict[str, Any]] = {
     4: {"intervals": {}, "refused": {}, "warnings": []},
     5: {"signatures": {}},
     6: {"sha256_of": "contents"},
+    7: {"calibration": NOT_CALIBRATED},
 }
 """By version the fields that it added, and what they are in a card from before."""
 
@@ -251,6 +257,13 @@ class _Reader:
             raise DataError(f"{name} in {self.where} must be {wanted}, got {shown(value)}")
         if isinstance(value, float) and not math.isfinite(value):
             raise DataError(f"{name} in {self.where} must be a finite number, got {value}")
+
+
+def _check_calibration(entry: CalibrationEntry, classes: int, name: str, where: str) -> None:
+    try:
+        fitted_of(entry, classes)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{name} in {where} is none ({first_line(error)}): export the model again") from error
 
 
 def _check_thresholds(thresholds: Thresholds, classes: int, name: str, where: str) -> None:

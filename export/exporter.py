@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..trainers.calibration.names import MethodName, TargetName
 from ..trainers.data.example import Source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import MetricfitError, UsageError
@@ -18,10 +19,11 @@ from ..trainers.replacing import bring_back, replaced_folder
 from ..trainers.tasks import CONFIGS
 from ..trainers.tasks import get_task as get_trained_task
 from ..trainers.training.run_folder import read_run
+from .calibration_entry import NONE, entry_of
 from .candidates import Candidates
 from .card import CARD_NAME, ExportResult, ModelCard, write_card
 from .formats.registry import FORMATS, QUANTIZATIONS
-from .parity.comparison import check, compare
+from .parity.comparison import calibrated, check, compare
 from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
 from .readme import readme
 from .runners.keras import KerasRunner
@@ -45,6 +47,8 @@ def export_run(
     resize_masks: bool = False,
     colours: str | None = None,
     max_megapixels: float | None = None,
+    calibration: MethodName | None = None,
+    calibration_target: TargetName | None = None,
     name: str | None = None,
     data_terms: str = "",
     limits: str = "",
@@ -85,6 +89,7 @@ def export_run(
     }  # fmt: skip
     reading = config | {flag: value for flag, value in coding.items() if value}
     model, task = load_keras(model_file, trust=trust)
+    by = _calibration(task.name, config, calibration, calibration_target)
     if settings["task"] not in (None, task.name):
         raise UsageError(f"{model_file} is a {task.name} model in a {settings['task']} run: train again")
     if wrong := [weight.path for weight in model.weights if not np.isfinite(weight).all()]:
@@ -106,7 +111,8 @@ def export_run(
     test_sources = {text: open_source(text) for text in test}
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed,
-        data=data, val=val, test=test, **coding, name=name, data_terms=data_terms, limits=limits,
+        data=data, val=val, test=test, **coding, calibration=calibration, calibration_target=calibration_target,
+        name=name, data_terms=data_terms, limits=limits,
     )  # fmt: skip
 
     with (
@@ -115,7 +121,7 @@ def export_run(
     ):
         bar.set_description("export: converting")
         reference = KerasRunner(model, model_file, task)
-        files = Candidates(folder, formats, quantize, strict=strict)
+        files = Candidates(folder, formats, quantize, strict=strict, by=by)
         pictures = None
         if files.calibrated:
             pictures = representative_pictures(training, reference.fit, seed=seed, quiet=quiet)[0]
@@ -131,8 +137,12 @@ def export_run(
             warnings.append(f"On the validation data {expected.warning}")
         files.refused |= {file: verdict.refusal for file, verdict in verdicts.items() if verdict.refusal}
         files.drop()
+        if files.by:
+            expected = calibrated(expected, task, files.by)
+            measured = {file: calibrated(measured[file], task, files.by) for file in files.runners}
         thresholds = {file: found.thresholds for file, found in measured.items()}
-        files.complete(task, validation, task.keras_facts(model), thresholds)
+        fitted = {file: found.fitted for file, found in measured.items()}
+        files.complete(task, validation, task.keras_facts(model), thresholds, fitted)
         tested = {
             text: compare(task, reference, files, source, config, quiet=quiet)[1]
             for text, source in test_sources.items()
@@ -148,6 +158,7 @@ def export_run(
                 "variant": files.files[file][1].name,
                 **files.files[file][0].describe(runner, task),
                 **measured[file].to_dict(),
+                "calibration": entry_of(measured[file].fitted),
                 "parity": verdicts[file].differences,
                 "intervals": verdicts[file].intervals,
                 "warnings": verdicts[file].warnings,
@@ -167,6 +178,7 @@ def export_run(
             resizing=reference.resizing,
             thresholds=expected.thresholds,
             metrics=expected.metrics,
+            calibration=entry_of(expected.fitted),
             data={
                 "training": source_text,
                 "validation": val_text or f"every tenth example of {held_out}, not trained on",
@@ -224,6 +236,16 @@ def _open_run(run: Path, data: str | None) -> tuple[Path, dict[str, Any]]:
     if settings["task"] not in (None, *TASKS):
         raise UsageError(f"{run} is a {settings['task']} run: expected a {alternatives()} run")
     return file, settings
+
+
+def _calibration(task: str, config: dict[str, Any], method: str | None, target: str | None) -> tuple[str, str] | None:
+    """Give by what method and to what target scores are calibrated, by default as in the training; None for not."""
+    if not TASKS[task].calibrates:
+        if method or target:
+            raise UsageError(f"--calibration is for detectors, this is a {task} model: leave it out")
+        return None
+    method = method or config.get("calibration") or "isotonic"
+    return None if method == NONE else (method, target or config.get("calibration_target") or "precision")
 
 
 def _opener(name: str, config: dict[str, Any], quiet: bool) -> Callable[[str], Source]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .card import ModelCard, SignatureEntry, Tensor
 from .formats.registry import by_rank
+from .scores import meaning_of_scores
 from .signatures import ENCODED, PICTURES, SIGNATURE
 from .tasks import get_task
 from .tasks.base import Column
@@ -126,6 +127,7 @@ def _filled(text: str, card: ModelCard) -> str:
         "served": re.sub(r"\W+", "_", card.name),
         "classes": len(card.class_names),
         "class_names": ", ".join(card.class_names[:_MOST_CLASSES]) + more,
+        "scores": meaning_of_scores(card.calibration),
         "optimal": f"{card.thresholds['optimal']:.3f}",
         "low": f"{low:.3f}",
         "high": f"{high:.3f}",

@@ -22,7 +22,7 @@ class SaliencyApp(AppTask):
     columns = (
         "max_f", "mean_f", "mae", "mean_to_max", "optimal_threshold", "band_low", "band_high", "polarisation",
     )  # fmt: skip
-    calibration = ("pixel_ece", "temperature")
+    calibration = ("pixel_ece", "temperature", "tempered_ece")
     files: ClassVar[Files] = {
         "mask": ("masks/{}.png", "mask"),
         "saliency": ("saliency/{}.png", "saliency"),

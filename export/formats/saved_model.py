@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from ...trainers.machine import held_back_stderr
 from ..signatures import ENCODED, IMAGE, PICTURES, SIGNATURE, KerasModel
 from .base import Contents, Format, Tensors, Variants
@@ -61,6 +63,12 @@ class SavedModel(Format):
         set_thresholds(runner.path, levels)
         write_warmup(runner.path, runner.size, runner.signatures)
         return ""
+
+    def calibrate(self, path: Path, written: np.ndarray, numbers: np.ndarray) -> None:
+        """Constants are in the folder's graph."""
+        from ..serving.thresholds import set_constants
+
+        set_constants(path, lambda value: value.shape == written.shape and np.array_equal(value, written), numbers)
 
     def recognises(self, path: Path) -> bool:
         """Look for the file that every SavedModel has."""

@@ -10,6 +10,8 @@ from .base import Contents, Format, Variants
 from .variant import Variant
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .base import ExportTask, ModelCard, Pictures, Runner
 
 VARIANTS = {
@@ -44,6 +46,12 @@ class TFLite(Format):
         from . import tflite_converter
 
         return tflite_converter.convert(model, folder, variants, pictures, task=task)
+
+    def calibrate(self, path: Path, written: np.ndarray, numbers: np.ndarray) -> None:
+        """Constants of a .tflite file lie in it as they are."""
+        from ..calibrating import write_calibrated
+
+        write_calibrated(path, written, numbers)
 
     def recognises(self, path: Path) -> bool:
         """Go by the suffix."""

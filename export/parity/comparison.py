@@ -6,10 +6,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...trainers.calibration.held_out import Fitted
 from ...trainers.data.batches.original_size import original_size_examples
 from ...trainers.data.example import Source
 from ...trainers.errors import MetricfitError
 from ...trainers.judge.base import Judge
+from ...trainers.judge.boxes import BoxJudge
 from ...trainers.judge.feeding import in_pictures, judge_all
 from ...trainers.metrics.resampling import draws
 from ...trainers.tasks import get_task as get_trained_task
@@ -30,6 +32,7 @@ class Measured:
     agreement: Agreement | None = None  # with the Keras model; None for that itself
     judge: Judge[Any, Any] | None = None  # which knows them by picture, where asked for
     warning: str = ""  # what the report says of a model that is none
+    fitted: Fitted | None = None  # how its scores are calibrated, where they are
 
     def to_dict(self) -> dict[str, Any]:
         """Give metrics and thresholds as they stand in a card."""
@@ -91,6 +94,17 @@ def compare(
             figures = task.figures(report.scalars)
             measured[name] = Measured(figures, thresholds, agreements.get(name), judge, report.warning)
     return measured.pop(""), measured
+
+
+def calibrated(measured: Measured, task: ExportTask, by: tuple[str, str]) -> Measured:
+    """Fit curves to what a model found on the validation data: its figures and thresholds become those of its scores.
+
+    It must have been measured by picture.
+    """
+    assert isinstance(measured.judge, BoxJudge)
+    report = measured.judge.fitted_report(by)
+    thresholds = cast(Thresholds, dict(report.thresholds))
+    return replace(measured, metrics=task.figures(report.scalars), thresholds=thresholds, fitted=report.fitted)
 
 
 def _are_numbers(answer: Answer) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...trainers.data.fit import fit_image
 from ...trainers.errors import DataError, MetricfitError, UsageError
+from ..calibration_entry import fitted_of
 from ..card import ModelCard
 from ..signatures import SIGNATURE
 from ..tasks.base import Answer, ExportTask, Facts
@@ -53,9 +54,11 @@ class Runner(ABC):
                 f"the card of {path} says input_size {card.input_size}, the model takes {size}: export the model again"
             )
         if card:
-            thresholds = card.files[self.path.name]["thresholds"] if self.path.name in card.files else card.thresholds
-            per_class = tuple(map(float, thresholds["per_class"]))
-            facts = Facts(card.class_names, card.palette, card.resizing, float(thresholds["optimal"]), per_class)
+            of_file = card.files.get(self.path.name)
+            thresholds = of_file["thresholds"] if of_file else card.thresholds
+            fitted = fitted_of(of_file["calibration"] if of_file else card.calibration, len(card.class_names))
+            per_class, optimal = tuple(map(float, thresholds["per_class"])), float(thresholds["optimal"])
+            facts = Facts(card.class_names, card.palette, card.resizing, optimal, per_class, fitted)
         facts = facts or task.facts
         self.class_names, self.palette, self.resizing = facts.class_names, facts.palette, facts.resizing
         self.threshold = 0.5 if facts.threshold is None else facts.threshold

@@ -1,10 +1,11 @@
-"""A file's best thresholds inside of it: they are known once it was compared, and put into the file then."""
+"""A file's best thresholds, and its calibration: they are known once it was compared, and put into the file then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as Definition
 
 from ...trainers.files import written_beside
@@ -21,14 +22,26 @@ def thresholds_in_graph(classes: int) -> tf.Tensor:
 
 def set_thresholds(path: Path, thresholds: Sequence[float]) -> None:
     """Write the thresholds, one a class, into the SavedModel in a folder."""
+    _set(path, lambda node: node.name == _NAME, np.asarray(thresholds, np.float32))
+
+
+def set_constants(path: Path, chosen: Callable[[np.ndarray], bool], values: np.ndarray) -> None:
+    """Write other values into the constants of the SavedModel in a folder that are chosen by theirs."""
+
+    def is_one(node: NodeDef) -> bool:
+        return node.op == "Const" and bool(chosen(tf.make_ndarray(node.attr["value"].tensor)))
+
+    _set(path, is_one, values)
+
+
+def _set(path: Path, chosen: Callable[[NodeDef], bool], values: np.ndarray) -> None:
     definition = Definition.FromString((path / "saved_model.pb").read_bytes())
-    values = tf.make_tensor_proto(np.asarray(thresholds, np.float32))
     functions = definition.meta_graphs[0].graph_def.library.function
-    nodes = [node for function in functions for node in function.node_def if node.name == _NAME]
+    nodes = [node for function in functions for node in function.node_def if chosen(node)]
     if not nodes:
-        raise ValueError(f"{path} has no constant {_NAME}")
+        raise ValueError(f"{path} has none of the constants to be set")
     for node in nodes:
-        node.attr["value"].tensor.CopyFrom(values)
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values))
     with written_beside(path / "saved_model.pb") as beside:
         Path(beside).write_bytes(definition.SerializeToString(deterministic=True))
     # It is of the file as it was; nothing that loads a SavedModel needs it.

@@ -51,6 +51,7 @@ class ExportTask(ABC):
     columns: ClassVar[tuple[str, ...]]  # of the table that `metricfit export` prints: keys of the metric catalogue
     main: ClassVar[tuple[str, ...]]  # metrics whose difference from the Keras model's is in the card
     batch_size: ClassVar[int] = 16  # pictures at a time when files are compared
+    calibrates: ClassVar[bool] = False  # whether its scores can be calibrated
     second: ClassVar[str] = ""  # a further signature, whose outputs must be those of the first in other words
     pictures: ClassVar[Mapping[str, str]]  # of the signature `PICTURES` the description of each output, by name
     encoded: ClassVar[Mapping[str, str]]  # of `ENCODED` those of the outputs besides `height` and `width`
@@ -98,6 +99,14 @@ class ExportTask(ABC):
         """Make what a runner gives of a signature's outputs."""
         (found,) = outputs.values()
         return found
+
+    def leave_room(self, model: KerasModel) -> np.ndarray | None:
+        """Have the files of a model hold numbers that change no score, to be replaced; gives them, None without any."""
+        return None
+
+    def calibration_numbers(self, fitted: Fitted) -> np.ndarray:
+        """Give what takes the place of the numbers of `leave_room`."""
+        raise NotImplementedError(f"scores of {self.name} are not calibrated")
 
     def agreement(self) -> Agreement:
         """Make what compares a file's answers with the Keras model's: value by value, unless a task knows better."""

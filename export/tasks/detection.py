@@ -36,6 +36,7 @@ class DetectionExport(ExportTask):
         SHOWN: "[B, K], whether a box's score reaches the card's best threshold of its class in this file",
     }
     encoded: ClassVar = pictures
+    calibrates = True
     main = ("ap", "ap50", "olrp")
     batch_size = 8
     form = "boxes [B, K, 4], scores [B, K], classes [B, K] and count [B]"
@@ -136,6 +137,19 @@ class DetectionExport(ExportTask):
     def finish(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """Give boxes, scores, classes and count."""
         return tuple(outputs[name].astype(kind, copy=False) for name, kind in _KINDS.items())
+
+    def leave_room(self, model: KerasModel) -> np.ndarray:
+        """See `calibration.in_graph.as_written`."""
+        from ...trainers.calibration.in_graph import as_written
+
+        model.calibration = as_written(len(model.class_names))
+        return model.calibration
+
+    def calibration_numbers(self, fitted: Fitted) -> np.ndarray:
+        """See `calibration.in_graph.table`."""
+        from ...trainers.calibration.in_graph import table
+
+        return table(fitted.calibration)
 
     def agreement(self) -> Agreement:
         """Compare box by box."""

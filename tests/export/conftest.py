@@ -63,5 +63,6 @@ def detector_run(tmp_path_factory, squares):
 
 @pytest.fixture(scope="package")
 def detector(tmp_path_factory, detector_run):
-    make = partial(export_run, detector_run, quantize=QUANTIZE, data_terms="CC0", quiet=True)
+    options = {"calibration": "none", "data_terms": "CC0", "quiet": True}
+    make = partial(export_run, detector_run, quantize=QUANTIZE, **options)
     return once(tmp_path_factory, "squares-model", lambda folder: make(folder / "squares")) / "squares"

@@ -10,7 +10,9 @@ from metricfit.app.evaluation.uncalibrated import own_thresholds
 from metricfit.app.evaluation.verb import evaluate
 from metricfit.app.options import EvaluateOptions
 from metricfit.app.tasks import TASKS as APP_TASKS
-from metricfit.export import load_runner
+from metricfit.export import export_run, load_runner, read_card
+from metricfit.export.calibrating import departure, put_in_place
+from metricfit.export.formats.tflite_graphs import read_operators
 from metricfit.export.runners.load import load_keras
 from metricfit.trainers.calibration.held_out import Fitted
 from metricfit.trainers.data.fit import fit_image
@@ -20,6 +22,7 @@ from metricfit.trainers.tasks import get_task
 from .small_detector import SIZE, make_detector_run
 
 BY = ("isotonic", "precision")
+FILES = ("saved_model", "model_float32.tflite", "model_float16.tflite", "model_int8.tflite")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,16 @@ def calibrated_run(tmp_path_factory, squares):
 @pytest.fixture(scope="module")
 def plain_run(tmp_path_factory):
     return make_detector_run(tmp_path_factory.mktemp("plain") / "run")
+
+
+@pytest.fixture(scope="module")
+def exported(calibrated_run, detector, tmp_path_factory):
+    """Two exports of one model, one calibrated and one not."""
+    folder = tmp_path_factory.mktemp("exports")
+    options = {"test": ("squares:test",), "val": "squares:val", "quiet": True}
+    export_run(calibrated_run, folder / "calibrated", quantize=("none", "float16", "int8"), **options)
+    (folder / "plain").symlink_to(detector)
+    return folder
 
 
 def same_boxes(found, before, scores):
@@ -106,3 +119,85 @@ def test_a_damaged_calibration_is_one_sentence(calibrated_run, tmp_path, change,
     (folder / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(DataError, match=f"holds thresholds or a calibration that are none .*({sentence})"):
         load_runner(folder)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_gives_calibrated_scores_of_the_boxes_it_gave_before(file, exported, pictures):
+    runner, plain = (load_runner(exported / name / file) for name in ("calibrated", "plain"))
+    assert plain.fitted is None
+    found, before = runner(pictures), plain(pictures)
+    assert [part.dtype for part in found] == [np.float32, np.float32, np.int32, np.int32]
+    wanted = runner.fitted.calibration.scores(before[1], before[2])
+    same_boxes(found, before, wanted)
+    assert np.abs(wanted - before[1]).max() > 0.05
+    assert departure(before, found, runner.fitted.calibration) == ""
+
+
+def test_the_card_says_how_and_how_well(exported):
+    card, plain = (read_card(exported / name) for name in ("calibrated", "plain"))
+    assert set(card.files) == set(FILES)
+    for entry, before in [(card.files[name], plain.files[name]) for name in FILES]:
+        told = entry["calibration"]
+        assert (told["method"], told["target"], told["images"], len(told["curves"])) == ("isotonic", "precision", 30, 2)
+        assert entry["metrics"]["detection_ece"] == told["after"]["detection_ece"]
+        assert told["after"]["ap"] == entry["metrics"]["ap"] == pytest.approx(told["before"]["ap"], abs=1e-3)
+        assert entry["thresholds"]["per_class"] != before["thresholds"]["per_class"]
+        # What the file differs in from the Keras model is told of the scores before.
+        assert entry["parity"].keys() == before["parity"].keys()
+        assert entry["tests"]["squares:test"]["metrics"]["ap"] == pytest.approx(entry["metrics"]["ap"], abs=1e-3)
+        assert before["calibration"]["method"] == "none"
+    assert card.calibration["curves"] != []
+    assert card.command[-1].count("--calibration") == 0
+    assert "--calibration none" in plain.command[-1]
+    for name in FILES[1:]:
+        assert not [one for one in read_operators(exported / "calibrated" / name) if one.startswith(("CUSTOM", "FLEX"))]
+
+
+def test_pictures_of_any_size_are_shown_by_calibrated_thresholds(exported, squares):
+    runner = load_runner(exported / "calibrated/saved_model")
+    image = squares.load(1).image
+    found = runner.outputs(image[None], "pictures")
+    count = int(found["count"][0])
+    levels = np.array(runner.thresholds, np.float32)[found["classes"][0, :count]]
+    np.testing.assert_array_equal(found["shown"][0, :count], found["scores"][0, :count] >= levels)
+    assert found["shown"].any()
+    assert (np.diff(found["scores"][0]) <= 0).all()
+
+
+def test_an_evaluation_of_a_file_shows_its_own_scores_too(exported):
+    told = {"data": "squares:test", "quiet": True}
+    both = evaluate(EvaluateOptions(str(exported / "calibrated/model_int8.tflite"), **told)).report
+    before = read_card(exported / "calibrated").files["model_int8.tflite"]["calibration"]["before"]
+    plain = evaluate(EvaluateOptions(str(exported / "plain/model_int8.tflite"), **told)).report
+    for name in ("f1", "f1_threshold", "lrp_threshold", "band_low", "lrp_band_high"):
+        assert both.uncalibrated.scalars[name] == pytest.approx(plain.scalars[name], abs=1e-3), name
+        assert before[name] == pytest.approx(plain.scalars[name], abs=1e-4), name
+
+
+def test_numbers_are_put_where_they_were_or_nothing_is():
+    written, numbers = np.arange(3, dtype=np.float32), np.full(3, 7, np.float32)
+    content = b"head" + written.tobytes() + b"tail"
+    assert put_in_place(content, written, numbers) == b"head" + numbers.tobytes() + b"tail"
+    for wrong in (b"head", content + content):
+        with pytest.raises(ValueError, match=r"must be in a file once, found [02] times"):
+            put_in_place(wrong, written, numbers)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda answer: answer[1].__setitem__((0, 0), 0.9), "up to"),
+        (lambda answer: answer[1].__setitem__((0, 1), 0.99), "do not fall"),
+        (lambda answer: answer[2].__setitem__((0, 0), 1), "other boxes"),
+        (lambda answer: answer[3].__setitem__(0, 2), "other boxes"),
+        (lambda answer: answer[0].__setitem__((0, 0), 3), "another order"),
+    ],
+)
+def test_a_file_that_departs_from_its_curves_is_told(change, said, calibrated_run):
+    calibration = load_runner(calibrated_run).fitted.calibration
+    boxes, classes = np.arange(12, dtype=np.float32).reshape(1, 3, 4), np.zeros((1, 3), np.int32)
+    before = boxes, np.array([[0.8, 0.5, 0.1]], np.float32), classes, np.array([3])
+    after = [boxes.copy(), calibration.scores(before[1], classes), classes.copy(), np.array([3])]
+    assert departure(before, tuple(after), calibration) == ""
+    change(after)
+    assert said in departure(before, tuple(after), calibration)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from metricfit.export.calibration_entry import NOT_CALIBRATED
 from metricfit.export.card import ModelCard, card_from_dict, read_card, write_card
 from metricfit.export.readme import readme
+from metricfit.export.scores import meaning_of_scores
 from metricfit.trainers.errors import DataError
 from metricfit.trainers.files import check_sha256, digest
 
@@ -21,6 +23,12 @@ TENSOR = {
     "zero_point": None,
 }
 THRESHOLDS = {"optimal": 0.5, "band": [0.25, 0.75], "per_class": [0.5, 0.625]}
+CURVE = {"at": [-2.5, 1.0], "gives": [-1.0, 2.0], "slopes": [0.25, 0.5]}
+CALIBRATION = {
+    "method": "isotonic", "target": "precision", "curves": [CURVE, CURVE], "finds": [30, 4], "images": 9,
+    "detections": 900, "before": {"detection_ece": 0.5}, "after": {"detection_ece": 0.25}, "before_intervals": {},
+    "after_intervals": {"detection_ece": [0.125, 0.5]},
+}  # fmt: skip
 FILE = {
     "kind": "tflite",
     "variant": "int8",
@@ -33,6 +41,7 @@ FILE = {
     "operators": {"CONV_2D": 2},
     "metrics": {"max_f": 0.5},
     "thresholds": THRESHOLDS,
+    "calibration": CALIBRATION,
     "parity": {"mean_difference": 0.001},
     "latency_ms": 2,
     "tests": {"folder:other": {"images": 4, "metrics": {"max_f": 0.25}, "thresholds": THRESHOLDS}},
@@ -89,7 +98,7 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=7), "schema_version"),
+        (change("schema_version", value=8), "schema_version"),
         (change("schema_version", value=1), "is not a field"),
         (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
@@ -111,6 +120,14 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
         (change("files", "model_int8.tflite", "operators", "CONV_2D", value="2"), "operators.CONV_2D"),
         (change("files", "model_int8.tflite", "signatures", "pictures", "outputs", value=KeyError), "outputs is"),
         (change("files", "model_int8.tflite", "thresholds", "optimal", value=2.0), "model_int8.tflite.thresholds"),
+        (change("calibration", "method", value="magic"), r"calibration in .* is none \(its method is isotonic"),
+        (change("calibration", "method", value="platt"), r"calibration in .* is none \(it has 0 curves for 2"),
+        (change("files", "model_int8.tflite", "calibration", "curves", 0, "at", value=[2, 1]), "must rise everywhere"),
+        (
+            change("files", "model_int8.tflite", "calibration", "curves", 0, "slopes", value=KeyError),
+            "slopes is missing",
+        ),
+        (change("files", "model_int8.tflite", "calibration", "finds", value=["3", 4]), r"calibration.finds\[0\]"),
         (change("files", "model_int8.tflite", "sha256_of", value="all"), "sha256_of in .* must be contents or names"),
         (change(*OF_OTHER, "images", value=KeyError), "tests.folder:other.images is missing"),
         (change(*OF_OTHER, "thresholds", "band", value=[0.6, 0.7]), "tests.folder:other.thresholds"),
@@ -127,8 +144,14 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def in_version_5() -> dict:
+def in_version_6() -> dict:
     values = json.loads(json.dumps(a_card().to_dict()))
+    del values["calibration"], values["files"]["model_int8.tflite"]["calibration"]
+    return {**values, "schema_version": 6}
+
+
+def in_version_5() -> dict:
+    values = in_version_6()
     del values["files"]["model_int8.tflite"]["sha256_of"]
     return {**values, "schema_version": 5}
 
@@ -170,15 +193,17 @@ def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
     assert (card.limits, entry["tests"], entry["signatures"]) == ("not for cats", FILE["tests"], {})
 
 
-@pytest.mark.parametrize("version", [5, 4, 3])
+@pytest.mark.parametrize("version", [6, 5, 4, 3])
 def test_cards_of_later_versions_lack_little(version, tmp_path):
-    values = {5: in_version_5, 4: in_version_4, 3: in_version_3}[version]()
+    values = {6: in_version_6, 5: in_version_5, 4: in_version_4, 3: in_version_3}[version]()
     card, entry = card_from_dict(copy.deepcopy(values)), values["files"]["model_int8.tflite"]
-    assert card.schema_version == 6
+    assert card.schema_version == 7
+    assert card.calibration == card.files["model_int8.tflite"]["calibration"]
+    assert card.calibration["method"] == "none"
     assert card.files["model_int8.tflite"].items() >= entry.items()
-    assert card.files["model_int8.tflite"]["sha256_of"] == "contents"
+    assert card.files["model_int8.tflite"]["sha256_of"] == entry.get("sha256_of", "contents")
     assert read_card(write_card(card, tmp_path)) == card
-    for later in range(version + 1, 7):
+    for later in range(version + 1, 8):
         with pytest.raises(DataError, match="is missing"):
             card_from_dict({**copy.deepcopy(values), "schema_version": later})
 
@@ -186,7 +211,7 @@ def test_cards_of_later_versions_lack_little(version, tmp_path):
 @pytest.mark.parametrize("values", [in_version_1(), in_version_2()], ids=["1", "2"])
 def test_cards_of_earlier_versions_are_brought_up_to_date(values, tmp_path):
     card = card_from_dict(copy.deepcopy(values))
-    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (6, "", {})
+    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (7, "", {})
     assert read_card(write_card(card, tmp_path)) == card
     (output,) = [name for name in values["files"]["model_int8.tflite"] if name.startswith("output")]
     del values["files"]["model_int8.tflite"][output]
@@ -242,3 +267,16 @@ def test_the_pages_of_shipped_models_are_those_of_their_cards():
     assert len(folders) == 3
     for folder in folders:
         assert (folder / "README.md").read_text(encoding="utf-8") == readme(read_card(folder)), folder.name
+
+
+@pytest.mark.parametrize(("target", "words"), [("precision", "about 80 are right"), ("iou", "an IoU near 0.8")])
+def test_the_page_says_in_words_what_a_score_means(target, words):
+    said = meaning_of_scores({**CALIBRATION, "target": target})
+    assert words in said
+    assert "900 boxes found in 9 validation pictures" in said
+    assert "D-ECE 0.250 (95 %: 0.125 to 0.500, 0.500 before)" in said
+    assert "So few pictures" in said
+    assert "So few" not in meaning_of_scores({**CALIBRATION, "images": 500})
+    assert meaning_of_scores(NOT_CALIBRATED) == (
+        " Scores are in order, not probabilities: only thresholds tell which are high."
+    )

@@ -274,7 +274,7 @@ def test_a_file_that_disagrees_fails_the_export(edit, says, detector, detector_r
         return {}
 
     monkeypatch.setattr(tflite_converter, "convert", convert)
-    options = {"formats": ("tflite",), "quantize": ("none",), "quiet": True}
+    options = {"formats": ("tflite",), "quantize": ("none",), "calibration": "none", "quiet": True}
     if edit is bytes:
         export_run(detector_run, tmp_path / "out", **options)
         return

@@ -136,14 +136,18 @@ class Calibration:
         return self._by_class(scores, classes, undo=False)
 
     def undone(self, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Give the network's own scores behind calibrated ones, as exactly as float32 had these."""
+        """Give the network's own scores behind calibrated ones, as exactly as float32 had these.
+
+        Log-odds are rounded to five places, so that scores that were equal in several classes are so again.
+        """
         return self._by_class(scores, classes, undo=True)
 
     def _by_class(self, scores: np.ndarray, classes: np.ndarray, *, undo: bool) -> np.ndarray:
         found = np.array(scores, np.float64)
         for index, curve in enumerate(self.curves):
             if (own := classes == index).any():
-                found[own] = probability((curve.undo if undo else curve)(log_odds(found[own])))
+                given = log_odds(found[own])
+                found[own] = probability(np.round(curve.undo(given), 5) if undo else curve(given))
         return found
 
 

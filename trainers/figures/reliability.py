@@ -11,16 +11,28 @@ from ..metrics.calibration.reliability import Reliability
 from ..metrics.catalogue import CATALOGUE
 from .style import COLOURS, DASHED, HEADING, INK, bare, new_figure
 
-COLOUR, GAP, DIAGONAL, BEFORE = COLOURS[0], COLOURS[1], "#888888", "#999999"
+COLOUR, GAP, DIAGONAL, OTHER = COLOURS[0], COLOURS[1], "#888888", "#999999"
 _SMALL: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 6, "color": INK}
 
 
 def pixel_reliability_figure(
-    found: Reliability, label: str, what: str, *, temperature: float = float("nan"), title: str = ""
+    found: Reliability,
+    label: str,
+    what: str,
+    *,
+    temperature: float = float("nan"),
+    tempered: Reliability | None = None,
+    title: str = "",
 ) -> Figure:
-    """Draw how often pixels of each confidence are what was said of them, such as "right"."""
+    """Draw how often pixels of each confidence are what was said of them, such as "right".
+
+    Grey rings show what the temperature would do: those bins of each half of the pictures by the other's.
+    """
     figure, ((axes,), (strip,)) = _panels(1, 5.8, title)
     scores = {"pixel_ece": found.error, "temperature": temperature}
+    if tempered is not None:
+        scores["tempered_ece"] = tempered.error
+        _rings(axes, tempered)
     _draw(axes, strip, found, f"{label}: {_told(scores)}", f"Share of the pixels that are {what}")
     strip.set_ylabel("Of pixels")
     return figure
@@ -40,13 +52,18 @@ def box_reliability_figure(
         precision += f", before {_told({'detection_ece': before.detection_ece})}"
         of_classes += f", before {_told({'laece_0': before.laece_0, 'laace_0': before.laace_0})}"
         for axes, bins in ((left, before.precision), (right, before.iou)):
-            there = bins.counts > 0
-            ring: dict[str, Any] = {"marker": "o", "mfc": "white", "color": BEFORE, "linestyle": ":", "zorder": 2}
-            axes.plot(bins.confidence[there], bins.outcome[there], linewidth=1.2, markersize=6, **ring)
+            _rings(axes, bins)
     _draw(left, strips[0], found.precision, precision, "Precision (IoU ≥ 0.5)")
     _draw(right, strips[1], found.iou, f"{of_classes} (by class)", "Mean IoU, 0 of false finds")
     strips[0].set_ylabel("Of boxes")
     return figure
+
+
+def _rings(axes: Axes, bins: Reliability) -> None:
+    """Draw bins that others are compared with."""
+    there = bins.counts > 0
+    ring: dict[str, Any] = {"marker": "o", "mfc": "white", "color": OTHER, "linestyle": ":", "zorder": 2}
+    axes.plot(bins.confidence[there], bins.outcome[there], linewidth=1.2, markersize=6, **ring)
 
 
 def _panels(columns: int, width: float, title: str) -> tuple[Figure, np.ndarray]:

@@ -191,10 +191,10 @@ class BoxJudge(Judge[Found, DetectionReport]):
 
     def result(self) -> DetectionReport:
         """Give the report of all pictures so far."""
+        if self.calibrate:
+            return self.fitted_report(self.calibrate)
         names, report = self.coco.class_names, self._report(self.coco, self.lrp)
         cuts = self._cuts(report.lrp)
-        if self.calibrate:
-            return self._fitted(report, cuts, self.calibrate)
         shown = Finds.of(self.coco.pictures, len(names), cuts)
         report = replace(report, calibration=shown_calibration(shown, shown.scores, names, cuts))
         if self.carried:
@@ -210,9 +210,10 @@ class BoxJudge(Judge[Found, DetectionReport]):
         at_thresholds = carried(own, self.carried[1]) if self.carried else {}
         return replace(report, uncalibrated=Uncalibrated(own.result(), before, at_thresholds))
 
-    def _fitted(self, before: DetectionReport, cuts: np.ndarray, by: tuple[str, str]) -> DetectionReport:
+    def fitted_report(self, by: tuple[str, str]) -> DetectionReport:
         """Calibrate what was found by curves fitted to it; how well they do is measured on halves left out."""
-        names = self.coco.class_names
+        before, names = self._report(self.coco, self.lrp), self.coco.class_names
+        cuts = self._cuts(before.lrp)
         finds = Finds.of(self.coco.pictures, len(names))
         are_shown = finds.scores >= cuts[finds.classes]
         shown = finds.where(are_shown)

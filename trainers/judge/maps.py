@@ -11,7 +11,7 @@ from ..data.example import Example
 from ..figures.maps import panels_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..figures.thresholds import threshold_figure
-from ..metrics.calibration.pixels import PixelCalibration
+from ..metrics.calibration.pixels import BINS, PixelCalibration
 from ..metrics.calibration.reliability import Reliability
 from ..metrics.calibration.temperature import Temperature
 from ..metrics.f_measure import AVERAGES, FMeasureCurve, FMeasureResult, MapCounts
@@ -31,6 +31,7 @@ class SaliencyReport(Report):
     further: dict[str, np.ndarray] = field(default_factory=dict)  # of further measures by name, float64 [T]
     reliability: Reliability | None = None  # of the maps as probabilities, where it was measured
     temperature: float = float("nan")  # of the logits, that would fit these data best; NaN where none does
+    tempered: Reliability | None = None  # with the logits divided by it, each half of the pictures by the other's
 
     @property
     def scalars(self) -> dict[str, float]:
@@ -41,9 +42,9 @@ class SaliencyReport(Report):
 
     @property
     def calibration(self) -> dict[str, float]:
-        """How far the maps are probabilities: `pixel_ece` and `temperature`, as far as they exist."""
-        error = float("nan") if self.reliability is None else self.reliability.error
-        values = {"pixel_ece": error, "temperature": self.temperature}
+        """How far the maps are probabilities: `pixel_ece`, `temperature`, `tempered_ece`, as far as they exist."""
+        errors = (float("nan") if one is None else one.error for one in (self.reliability, self.tempered))
+        values = dict(zip(("pixel_ece", "tempered_ece"), errors)) | {"temperature": self.temperature}
         return {name: value for name, value in values.items() if not np.isnan(value)}
 
     @property
@@ -82,7 +83,12 @@ class SaliencyReport(Report):
             drawn["thresholds"] = threshold_figure(self.results["curves"], self.label, title=title)
         if self.reliability is not None:
             drawn["reliability"] = pixel_reliability_figure(
-                self.reliability, self.label, "salient", temperature=self.temperature, title=title
+                self.reliability,
+                self.label,
+                "salient",
+                temperature=self.temperature,
+                tempered=self.tempered,
+                title=title,
             )
         if self.pictures:
             drawn["panels"] = panels_figure(self.pictures, title=title)
@@ -136,7 +142,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
             pixels.add(found, mask, counts.codes, np.stack([counts.background, counts.salient]))
         else:
             pixels.update(found, mask)
-        self.calibration["temperature"].update(found, mask)
+        self.calibration["temperature"].update(found, mask, self._next)
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> FMeasureCurve:
         like = next(iter(self.curves.values()))
@@ -152,6 +158,8 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         results = {name: curve.result() for name, curve in self.curves.items()}
         further = {name: measure.result() for name, measure in self.further.items()}
         calibration = [measure.result() for measure in self.calibration.values()]
+        if calibration and calibration[0] is not None:
+            calibration.append(self.calibration["temperature"].tempered(BINS))
         return SaliencyReport(results, further, *calibration, pictures=self.pictures, label=self.label)
 
 

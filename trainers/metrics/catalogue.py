@@ -80,6 +80,7 @@ _CLASSES = (
 )
 # Of maps and class maps alike.
 _PIXELS = (
+    Metric("tempered_ece", "pixel ECE with it", ".3f", False, "pixel ECE of halves by the other half's temperature"),
     Metric("pixel_ece", "pixel ECE", ".3f", False, "how far probabilities are from how often they are right, 15 bins"),
 )
 # Of boxes; the equations are the aLRP paper's.

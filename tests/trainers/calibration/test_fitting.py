@@ -11,6 +11,7 @@ from metricfit.trainers.calibration.logistic import platt_curve, temperature_cur
 from metricfit.trainers.metrics import CocoAP, Found
 
 from ...reference.isotonic import isotonic
+from ...soak import calibration
 from ..detections import NAMES, random_pictures
 
 
@@ -105,15 +106,15 @@ def test_the_order_of_a_class_and_ap_stay(method, target, kind):
     rng = np.random.default_rng(8)
     pictures = random_pictures(seed=2, count=60, scale=0.1 if kind == "small" else 1.0)
     pictures = list(saturated(pictures, rng)) if kind == "saturated" else pictures
-    calibration = fit(Finds.of(pictures, len(NAMES)), method, target)
+    curves = fit(Finds.of(pictures, len(NAMES)), method, target)
     before, after = CocoAP(NAMES), CocoAP(NAMES)
     for truth, found in pictures:
         before.update(truth, found)
-        scores = calibration.scores(found.scores, found.classes).astype(np.float32)
+        scores = curves.scores(found.scores, found.classes).astype(np.float32)
         after.update(truth, Found(found.boxes, scores, found.classes))
     for index in range(len(NAMES)):
         every = np.unique(np.concatenate([found.scores[found.classes == index] for _, found in pictures]))
-        assert (np.diff(calibration.scores(every, np.full(len(every), index))) > 0).all()
+        assert (np.diff(curves.scores(every, np.full(len(every), index))) > 0).all()
     assert after.result().ap == pytest.approx(before.result().ap, abs=1e-3)
 
 
@@ -145,3 +146,9 @@ def test_scores_that_are_none_are_refused(bad):
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match="calibrate by isotonic, platt, temperature to precision or iou"):
         fit(finds_of([0.5], [1]), "none")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_made_up_detectors_keep_their_order_and_err_no_more(seed):
+    method, target = list(FITS)[seed % 3], ("precision", "iou")[seed // 3]
+    assert calibration.tried(seed, method, target) == ""

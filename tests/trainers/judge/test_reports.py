@@ -68,9 +68,10 @@ def test_maps_are_calibrated_as_they_are_under_every_protocol():
         report = judge.result()
         assert report.scalars["pixel_ece"] == pytest.approx(expected, abs=1e-5)
         assert report.to_dict()["calibration"]["temperature"] == report.scalars["temperature"] == report.temperature
+        assert report.scalars["tempered_ece"] == report.tempered.error < report.scalars["pixel_ece"]
     without = MapJudge(calibration=False)
     judge_all(pairs, without)
-    assert not {"pixel_ece", "temperature"} & set(without.result().scalars)
+    assert not {"pixel_ece", "temperature", "tempered_ece"} & set(without.result().scalars)
     assert set(without.result().to_dict()) == {"curves", "images"}
 
 

@@ -96,6 +96,23 @@ def test_the_temperature_undoes_a_scaling_of_the_logits(factor):
     assert losses[1] == min(losses)
 
 
+def test_a_temperature_is_tried_on_the_other_half():
+    rng = np.random.default_rng(4)
+    found, pairs, factors = Temperature(), [], (3.0, 1.5)
+    for place in range(6):
+        logits = rng.normal(0, 2, (60, 60))
+        label = (rng.random((60, 60)) < 1 / (1 + np.exp(-logits))).astype(np.uint8)
+        given = factors[place % 2] * logits  # what the temperature of its own half would undo
+        found.update((1 / (1 + np.exp(-given))).astype(np.float32), label, place)
+        tempered = 1 / (1 + np.exp(-given / factors[1 - place % 2]))
+        pairs += zip(tempered.ravel().tolist(), label.ravel().tolist())
+    assert found.tempered(15).error == pytest.approx(reference.expected_error(pairs, 15), abs=5e-3)
+    assert found.tempered(15).counts.sum() == 6 * 3600
+    one = Temperature()
+    one.update(np.float32([[0.2, 0.7, 0.3, 0.9]]), np.uint8([[1, 1, 0, 0]]))
+    assert one.tempered(15) is None
+
+
 def test_maps_that_are_all_right_or_say_nothing_have_no_temperature():
     assert np.isnan(measured([0.1, 0.9], [0, 1], measure=Temperature))
     assert np.isnan(measured([0.1, 0.9], [1, 0], measure=Temperature))
