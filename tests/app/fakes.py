@@ -19,7 +19,7 @@ class BrightnessRunner:
     palette = ()
     threshold = 0.5
     thresholds = ()
-    threshold_origin = "card"
+    threshold_origin, fitted = "card", None
 
     def __init__(self, path="bright.tflite", *, size=64, threads=None):
         self.path, self.size = Path(path), size
@@ -41,7 +41,7 @@ class BoxRunner:
     palette = ((255, 0, 0), (0, 0, 255))
     threshold = 0.4
     thresholds = (0.5, 0.25)
-    threshold_origin = "card"
+    threshold_origin, fitted = "card", None
 
     def __init__(self, path="boxes.tflite", *, size=64):
         self.path, self.size = Path(path), size

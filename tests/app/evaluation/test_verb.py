@@ -25,7 +25,7 @@ class KnowingRunner:
     resizing = "pad"
     class_names = NAMES[::-1]
     path, card = "runs/detector/model.keras", None
-    threshold, thresholds, threshold_origin = 0.5, (), "default"
+    threshold, thresholds, threshold_origin, fitted = 0.5, (), "default", None
 
     def __init__(self):
         self._predict = knowing(Squares(), self.size, self.resizing, self.class_names, shift=1.0)
