@@ -22,6 +22,17 @@ def of(file: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
 
 MUTANTS: list[Mutant] = [
     *of(
+        "trainers/models/detector/anchors.py",
+        "tests/trainers/tasks/test_anchor_scale.py",
+        ("np.clip(np.floor(middles / stride), 0, side - 1)", "np.floor(middles / stride)"),
+        ("(shape + sides) / 2 - apart", "(shape + sides) / 2"),
+    ),
+    *of(
+        "trainers/tasks/anchor_scale.py",
+        "tests/trainers/tasks/test_anchor_scale.py",
+        ("((fits[scale] >= REACHED).sum(), fits[scale].mean())", "fits[scale].mean()"),
+    ),
+    *of(
         "trainers/data/augmentation/turning.py",
         "tests/trainers/data/augmentation/test_turning.py",
         ("round_ones = np.sqrt(halves**2 @ turned**2)", "round_ones = halves @ turned"),

@@ -136,6 +136,10 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def check_data(self, config: ConfigT, training: Source, selection: Source) -> None:
         """Refuse data that do not fit, before the run folder is touched."""
 
+    def suited(self, config: ConfigT, training: Source) -> ConfigT:
+        """Settle what a new run is to take from its training data, and say what that is."""
+        return config
+
     def source_options(self, config: ConfigT) -> dict[str, Any]:
         """Give what `checked_source` is told besides."""
         return {"files": FileCoding(max_megapixels=config.max_megapixels)}

@@ -17,7 +17,6 @@ from ... import losses
 from ...losses.base import AnchorLoss
 from ..colours import class_palette, hexadecimal_palette
 from ..data.example import Source
-from ..data.fit import fit_boxes, fit_scale
 from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
@@ -33,14 +32,13 @@ from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
 from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import RankingWatch
+from .anchor_scale import boxes_at_size, looked_at, settled_anchors
 from .base import Task
 from .predictor import CompiledModel, traced_once
 
 log = logging.getLogger("metricfit")
 
 BALANCED_PICTURES = 16
-LOOKED_AT = 512
-"""Of larger training sets so many pictures tell how many boxes are too thin for the anchors."""
 SELF_BALANCED = ("alrp",)
 """Losses whose boxes' part is weighted by self-balancing unless a weight is given."""
 WATCHED = ("gradient_balance", "rank_correlation")
@@ -77,6 +75,17 @@ class Detection(Task[DetectionConfig, DetectionReport]):
             if config.max_boxes and most > config.max_boxes:
                 raise UsageError(f"a picture of {source.name} has {most} boxes: --max-boxes must be at least that")
         refuse_without_boxes(selection)
+
+    def suited(self, config: DetectionConfig, training: Source) -> DetectionConfig:
+        """As `Task.suited`: the anchors."""
+        config, told = settled_anchors(config, training)
+        if told:
+            log.info("%s", told)
+        return config
+
+    def build_model(self, config: DetectionConfig, source: Source) -> keras.Model:
+        """As `Task.build_model`, with anchors for the boxes of the source where they are `auto` still."""
+        return super().build_model(self.suited(config, source), source)
 
     def build_loss(self, config: DetectionConfig) -> AnchorLoss:
         """Make the configured loss of the scores."""
@@ -218,20 +227,17 @@ def thin_note(model: keras.Model, config: DetectionConfig, training: Source) -> 
         return ""
 
     def left_out(index: int) -> np.ndarray:
-        example = training.load(index)
-        boxes, classes = TARGETS["boxes"].of(example, training)
-        if not (counts := classes >= 0).any():
+        boxes = boxes_at_size(training, index, config.size, config.resizing)
+        if not len(boxes):
             return np.zeros(0, bool)
-        height, width = example.image.shape[:2]
-        boxes = fit_boxes(boxes[counts], fit_scale((height, width), config.size, config.resizing))
-        return np.asarray(rule(boxes[None], classes[None, counts]))[0]
+        return np.asarray(rule(boxes[None], np.zeros((1, len(boxes)), np.int32)))[0]
 
-    looked_at = evenly_spread(len(training), LOOKED_AT)
+    places = looked_at(training)
     with ThreadPoolExecutor(workers()) as pool:
-        found = np.concatenate(list(pool.map(left_out, looked_at)))
+        found = np.concatenate(list(pool.map(left_out, places)))
     if not found.any():
         return ""
-    where = f" of {len(looked_at)} training pictures" if len(looked_at) < len(training) else ""
+    where = f" of {len(places)} training pictures" if len(places) < len(training) else ""
     grid = "anchor_scale" in MODELS[config.model].settings
     starts, smaller = ("anchors", " or a smaller --anchor-scale") if grid else ("grid of places", "")
     return (

@@ -71,6 +71,8 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         if restored:
             exchange.by_chief(lambda: check_same_data(folder, kept, data, steps))
         exchange.together(lambda: task.check_data(config, training, selection))
+        suited = exchange.by_chief(lambda: task.suited(config, training))
+        config = replace(as_the_chief(config, suited), quiet=config.quiet)
         keras.utils.set_random_seed(config.seed)
         rate = tf.Variable(1.0, trainable=False)  # a factor on the learning rate
         with distribution.scope():

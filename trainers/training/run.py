@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,11 +79,16 @@ def check(config: RunConfig) -> None:
 
 
 def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
-    """Decide which first weights `auto` are: those of the run that is continued, else what is installed."""
+    """Decide what `auto` is: as in the run that is continued; else weights are what is installed.
+
+    Anchors are left to the data of a new run, see `Definition.suited`.
+    """
+    auto = [one.name for one in fields(config) if getattr(config, one.name) == "auto"]
+    if kept := earlier_settings(config) if auto else {}:
+        usual = type(config)()
+        config = replace(config, **{name: kept.get(name, getattr(usual, name)) for name in auto})
     if config.weights != "auto":
         return config
-    if kept := earlier_settings(config):
-        return replace(config, weights=kept["weights"])
     if config.init or "weights" not in architecture.settings:
         return replace(config, weights="none")
     weights, hint = usual_weights(architecture.backbone.lower() or config.backbone)

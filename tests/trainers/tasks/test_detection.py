@@ -36,7 +36,7 @@ def config(tmp_path_factory):
             size=64,
             channels=16,
             head_layers=1,
-            anchor_scale=3.0,
+            anchor_scale="auto",
             batch_size=9,
             epochs=3,
             min_epoch_steps=1,
@@ -78,6 +78,11 @@ def test_a_run_leaves_everything_behind_and_learns(trained):
     settings = json.loads((trained.folder / "config.json").read_text())
     assert settings["task"] == "detection"
     assert settings["config"]["augmentation"]["flip"]
+    # What auto was decided to be stands in the run, and the continued one took it from there.
+    assert settings["config"]["anchor_scale"] == 3.36
+    assert load_model(trained.folder).get_config()["anchor_scale"] == 3.36
+    told = (trained.folder / "log.txt").read_text()
+    assert told.count("--anchor-scale auto: --anchor-scale 3.36 with 1 scale an octave leaves 0 of 54 objects") == 1
     rows = rows_of(trained.folder)
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
     assert float(rows[-1]["classification_loss"]) < float(rows[0]["classification_loss"])

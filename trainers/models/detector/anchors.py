@@ -42,15 +42,34 @@ class AnchorGrid:
 
     def boxes(self) -> np.ndarray:
         """All anchors, float32 [A, 4], xyxy in pixels; they reach over the input's edges where they would."""
-        scales = 2.0 ** (np.arange(self.scales_per_octave) / self.scales_per_octave)
         levels = []
         for side, stride in zip(self.sides, STRIDES):
-            sizes = (self.anchor_scale * stride * scales)[:, None]
-            # Equal areas for all ratios of a scale.
-            widths = (sizes * np.sqrt(ASPECT_RATIOS)).ravel()
-            heights = (sizes / np.sqrt(ASPECT_RATIOS)).ravel()
-            halves = np.stack([widths, heights, widths, heights], axis=-1) * [-0.5, -0.5, 0.5, 0.5]
+            halves = np.tile(self._shapes(stride), 2) * [-0.5, -0.5, 0.5, 0.5]
             centres = (np.arange(side) + 0.5) * stride
             y, x = np.meshgrid(centres, centres, indexing="ij")
             levels.append((np.stack([x, y, x, y], axis=-1)[:, :, None] + halves).reshape(-1, 4))
         return np.concatenate(levels).astype(np.float32)
+
+    def _shapes(self, stride: int) -> np.ndarray:
+        """Width and height of the anchors at each location of a level, float64 [per_location, 2]."""
+        scales = 2.0 ** (np.arange(self.scales_per_octave) / self.scales_per_octave)
+        sizes = (self.anchor_scale * stride * scales)[:, None]
+        # Equal areas for all ratios of a scale.
+        widths, heights = (sizes * np.sqrt(ASPECT_RATIOS)).ravel(), (sizes / np.sqrt(ASPECT_RATIOS)).ravel()
+        return np.stack([widths, heights], axis=-1)
+
+    def best_overlaps(self, boxes: np.ndarray) -> np.ndarray:
+        """Give the IoU of each of boxes [n, 4] within the input with the anchor that fits it best, float64 [n].
+
+        Of anchors of one shape that is one at the location nearest to the box's middle, so few are looked at.
+        """
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+        best = np.zeros(len(boxes))
+        for side, stride in zip(self.sides, STRIDES):
+            nearest = (np.clip(np.floor(middles / stride), 0, side - 1) + 0.5) * stride
+            apart = np.abs(nearest - middles)
+            for shape in self._shapes(stride):
+                shared = np.minimum(np.minimum(shape, sides), (shape + sides) / 2 - apart).clip(0).prod(axis=1)
+                np.maximum(best, shared / (shape.prod() + sides.prod(axis=1) - shared), out=best)
+        return best
