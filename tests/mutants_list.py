@@ -219,7 +219,7 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/models/test_assignment.py",
         ("tf.where(ignored, IGNORED, BACKGROUND)", "tf.where(ignored, BACKGROUND, BACKGROUND)"),
         ("waiting &= overlap > 0", "waiting &= overlap > 0.5"),
-        ("boxes, waiting, taken < 0)[1])", "boxes, waiting)[1])"),
+        ("boxes, waiting, taken < 0, closeness)[1])", "boxes, waiting, None, closeness)[1])"),
     ),
     *of(
         "trainers/models/detector/coding.py",

@@ -57,7 +57,14 @@ def _retinanet() -> Builder:
     return build_retinanet
 
 
+def _foveabox() -> Builder:
+    from .detector.fovea.foveabox import build_foveabox
+
+    return build_foveabox
+
+
 _PYRAMID_POOLING = ("aspp_dilations", "aspp_channels", "head_channels")
+_PYRAMID = ("backbone", "weights", "resizing", "channels", "head_layers")
 _ANCHORS = ("scales_per_octave", "anchor_scale", "assignment")
 MODELS = {
     "deeplab": Architecture(
@@ -90,8 +97,15 @@ MODELS = {
         _retinanet,
         ("detection",),
         "RetinaNet",
-        "RetinaNet on --backbone",
-        ("backbone", "weights", "resizing", "channels", "head_layers", *_ANCHORS),
+        "RetinaNet on --backbone, with anchors of three shapes",
+        (*_PYRAMID, *_ANCHORS),
+    ),
+    "foveabox": Architecture(
+        _foveabox,
+        ("detection",),
+        "FoveaBox",
+        "FoveaBox on --backbone, which looks from places instead of anchors",
+        _PYRAMID,
     ),
 }
 

@@ -8,6 +8,11 @@ STRIDES = (8, 16, 32, 64, 128)  # pixels between two locations of the levels P3 
 ASPECT_RATIOS = (0.5, 1.0, 2.0)  # width over height
 
 
+def level_sides(size: int) -> tuple[int, ...]:
+    """Side of each level's feature map: size / stride, rounded up as convolutions with padding "same" do."""
+    return tuple(-(-size // stride) for stride in STRIDES)
+
+
 @dataclass(frozen=True)
 class AnchorGrid:
     """Anchors of a square input, in the order of the network's outputs: level, row, column, anchor.
@@ -29,8 +34,8 @@ class AnchorGrid:
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """Side of each level's feature map: size / stride, rounded up as convolutions with padding "same" do."""
-        return tuple(-(-self.size // stride) for stride in STRIDES)
+        """Side of each level's feature map; see `level_sides`."""
+        return level_sides(self.size)
 
     @property
     def per_location(self) -> int:

@@ -59,10 +59,48 @@ class Deltas(BoxCoder):
         return tf.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=-1)
 
 
+@dataclass(frozen=True)
+class Distances(BoxCoder):
+    """Logarithms of how far the sides are from a place, the middle of its reference (Kong et al., TIP 2020, eq. 4).
+
+    Distances to the left, the top, the right and the bottom are in half sides of the reference, as the authors' code
+    has them, so that codes of 0 are the reference itself; their logarithms are divided by the variance. A place beside
+    a box has no logarithm: distances are taken as `least` at least, `most` at most, and only such boxes come back as
+    others.
+    """
+
+    variance: float = 0.2  # of the sides in `Deltas`, too, so that a box loss weighs as much
+    least: float = 1 / 16
+    most: float = 16.0
+
+    def encode(self, boxes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+        """As `BoxCoder.encode`."""
+        x, y, half_width, half_height = _middles(references)
+        x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
+        distances = (x - x0) / half_width, (y - y0) / half_height, (x1 - x) / half_width, (y1 - y) / half_height
+        bounded = tf.clip_by_value(tf.stack(distances, axis=-1), self.least, self.most)
+        return tf.math.log(bounded) / self.variance
+
+    def boxes(self, codes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
+        """As `BoxCoder.boxes`."""
+        x, y, half_width, half_height = _middles(references)
+        logarithms = tf.clip_by_value(codes * self.variance, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+        left, top, right, bottom = tf.unstack(tf.exp(logarithms), axis=-1)
+        sides = x - left * half_width, y - top * half_height, x + right * half_width, y + bottom * half_height
+        return tf.stack(sides, axis=-1)
+
+
 DELTAS = Deltas()
+FOVEA = Distances()
 
 
 def _centres(boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Centre x, centre y, width and height of xyxy boxes."""
     x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
     return 0.5 * (x0 + x1), 0.5 * (y0 + y1), x1 - x0, y1 - y0
+
+
+def _middles(boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Centre x, centre y, half of width and half of height of xyxy boxes."""
+    x, y, width, height = _centres(boxes)
+    return x, y, 0.5 * width, 0.5 * height

@@ -15,6 +15,8 @@ IGNORED_OVERLAP = 0.5
 # Ground truths compared with all anchors at once: enough to be fast, few enough to stay small in memory.
 _CHUNK = 8
 
+Closeness = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
 
 class Targets(NamedTuple):
     """What each anchor of a batch is to predict; no gradient flows through it."""
@@ -44,13 +46,19 @@ def checked(boxes: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     return tf.where((classes == PADDING)[..., None], padding, tf.cast(boxes, tf.float32)), classes
 
 
-def compared(anchors: tf.Tensor, boxes: tf.Tensor, used: tf.Tensor, free: tf.Tensor | None = None) -> tuple[Best, Best]:
-    """The best of the used boxes for each anchor, and the best of the free anchors for each used box."""
+def compared(
+    anchors: tf.Tensor,
+    boxes: tf.Tensor,
+    used: tf.Tensor,
+    free: tf.Tensor | None = None,
+    closeness: Closeness | None = None,
+) -> tuple[Best, Best]:
+    """The best of the used boxes for each anchor, and the best of the free anchors for each used box; see `force`."""
     batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.shape[0]
 
     def step(start: tf.Tensor, part: tf.Tensor, part_used: tf.Tensor, *best: tf.Tensor) -> tuple[tf.Tensor, ...]:
         overlap, index, box_overlap, box_index = best
-        iou = tf.where(part_used, overlap_of(anchors, part[:, :, None]), -1.0)
+        iou = tf.where(part_used, (closeness or overlap_of)(anchors, part[:, :, None]), -1.0)
         larger = tf.reduce_max(iou, axis=1)
         index = tf.where(larger > overlap, start + tf.argmax(iou, axis=1, output_type=tf.int32), index)
         if free is not None:
@@ -64,7 +72,7 @@ def compared(anchors: tf.Tensor, boxes: tf.Tensor, used: tf.Tensor, free: tf.Ten
 
     none, nobody = tf.fill([batch, total], -1.0), tf.zeros([batch, total], tf.int32)
     state = (none, nobody, tf.fill([batch, count], -1.0), tf.zeros([batch, count], tf.int32))
-    overlap, index, box_overlap, box_index = _in_chunks(boxes, used, step, state)
+    overlap, index, box_overlap, box_index = in_chunks(boxes, used, step, state)
     return Best(overlap, index), Best(box_overlap, box_index)
 
 
@@ -78,11 +86,17 @@ def owns_some(owner: tf.Tensor, count: int) -> tf.Tensor:
 
 
 def force(
-    anchors: tf.Tensor, boxes: tf.Tensor, waiting: tf.Tensor, taken: tf.Tensor, proposal: Best | None = None
+    anchors: tf.Tensor,
+    boxes: tf.Tensor,
+    waiting: tf.Tensor,
+    taken: tf.Tensor,
+    proposal: Best | None = None,
+    closeness: Closeness | None = None,
 ) -> tf.Tensor:
     """Give each waiting object its best free anchor, in rounds of proposals: whose each anchor [B, A] is, -1 nobody's.
 
-    Anchors that are `taken` stay so. The first proposal is computed unless it is known.
+    Anchors that are `taken` stay so. The first proposal is computed unless it is known. The best is by IoU, or by a
+    function of anchors [A, 4] and boxes [B, M, 1, 4] to [B, M, A], above 0 where an object may have an anchor.
     """
     batch, count, total = tf.shape(boxes)[0], boxes.shape[1], anchors.shape[0]
     order = tf.range(count)
@@ -102,7 +116,7 @@ def force(
         return taken, waiting & lost
 
     def another(taken: tf.Tensor, waiting: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return decided(taken, waiting, compared(anchors, boxes, waiting, taken < 0)[1])
+        return decided(taken, waiting, compared(anchors, boxes, waiting, taken < 0, closeness)[1])
 
     state = (taken, waiting) if proposal is None else decided(taken, waiting, proposal)
     return tf.while_loop(lambda _, waiting: tf.reduce_any(waiting), another, state)[0]
@@ -113,11 +127,11 @@ def on_ignored(anchors: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor) -> tf.T
 
     def step(start: tf.Tensor, part: tf.Tensor, used: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor]:
         # Implied by an IoU of as much.
-        much = _intersection(anchors, part[:, :, None]) >= IGNORED_OVERLAP * _area(anchors)
+        much = _intersection(anchors, part[:, :, None]) >= IGNORED_OVERLAP * area(anchors)
         return (covered | tf.reduce_any(much & used, axis=1),)
 
     start = tf.zeros([tf.shape(boxes)[0], anchors.shape[0]], tf.bool)
-    return _in_chunks(boxes, classes == IGNORED, step, (start,))[0]
+    return in_chunks(boxes, classes == IGNORED, step, (start,))[0]
 
 
 def targets_of(
@@ -134,10 +148,10 @@ def targets_of(
 def overlap_of(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     """IoU of anchors and boxes of shapes [..., 4] that broadcast."""
     shared = _intersection(anchors, boxes)
-    return shared / (_area(anchors) + _area(boxes) - shared)
+    return shared / (area(anchors) + area(boxes) - shared)
 
 
-def _in_chunks(
+def in_chunks(
     boxes: tf.Tensor, used: tf.Tensor, step: Callable[..., tuple[tf.Tensor, ...]], state: tuple[tf.Tensor, ...]
 ) -> tuple[tf.Tensor, ...]:
     """Run `step(start, boxes [B, chunk, 4], used [B, chunk, 1], *state)` up to the last box that is used."""
@@ -163,5 +177,6 @@ def _intersection(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     return tf.maximum(width, 0.0) * tf.maximum(height, 0.0)
 
 
-def _area(boxes: tf.Tensor) -> tf.Tensor:
+def area(boxes: tf.Tensor) -> tf.Tensor:
+    """Areas of boxes [..., 4]."""
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
