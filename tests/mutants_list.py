@@ -227,6 +227,30 @@ MUTANTS: list[Mutant] = [
         ("math.log(1000 / 16)", "math.log(1000 / 4)"),
     ),
     *of(
+        "trainers/models/detector/coding.py",
+        "tests/trainers/models/test_foveabox.py",
+        ("variance: float = 0.2", "variance: float = 0.1"),
+        ("tf.clip_by_value(tf.stack(distances, axis=-1), self.least, self.most)", "tf.stack(distances, axis=-1)"),
+    ),
+    *of(
+        "trainers/models/detector/fovea/assignment.py",
+        "tests/trainers/models/test_foveabox.py",
+        ("SHRINK = 0.4", "SHRINK = 0.5"),
+        ("tf.where(own < smallest,", "tf.where(own <= smallest,"),
+        ("return tf.where(fits, 1.0 + nearness, nearness)", "return nearness"),
+        ("& (_scale(part) >= least), axis=1)", ", axis=1)"),
+    ),
+    *of(
+        "trainers/models/detector/fovea/places.py",
+        "tests/trainers/models/test_foveabox.py",
+        ("least[0], most[-1] = 0, np.inf", "pass"),
+    ),
+    *of(
+        "trainers/models/transfer.py",
+        "tests/trainers/models/test_foveabox.py",
+        ("[one if id(one) in kept else other for one, other in pairs]", "[one for one, _ in pairs]"),
+    ),
+    *of(
         "trainers/models/detector/detect.py",
         "tests/trainers/models/test_detect.py",
         ("if class_count > 1 else boxes", "if class_count > 9 else boxes"),

@@ -39,3 +39,18 @@ def transfer_by_class(
             value = table.reshape(kept.shape)
         values.append(value)
     model.set_weights(values)
+
+
+def transfer_all_but(model: keras.Model, trained: keras.Model, last: Iterable[keras.Variable]) -> None:
+    """Give a model the weights of a trained one whose outputs are others; `last` are those of `model` that stay.
+
+    ValueError where the networks before them differ.
+    """
+    kept = {id(weight) for weight in last}
+    pairs = list(zip(model.weights, trained.weights))
+    if len(trained.weights) != len(model.weights):
+        raise ValueError("not the same network")
+    if any(one.shape != other.shape for one, other in pairs if id(one) not in kept):
+        raise ValueError("not the same network up to its last layers")
+    log.info("first weights: of another network's backbone, pyramid and heads; their last convolutions begin anew")
+    model.set_weights([one if id(one) in kept else other for one, other in pairs])

@@ -25,8 +25,9 @@ from ..figures.thumbnails import SIDE, thumbnail
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..machine import workers
+from ..models.detector.one_stage import OneStageDetector
 from ..models.registry import MODELS
-from ..models.transfer import transfer_by_class
+from ..models.transfer import transfer_all_but, transfer_by_class
 from ..text import cut
 from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
@@ -119,6 +120,10 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: DetectionConfig | None = None) -> None:
         """As `Task.initialise`."""
+        both = isinstance(model, OneStageDetector) and isinstance(trained, OneStageDetector)
+        if both and type(trained) is not type(model):
+            transfer_all_but(model, trained, [*model.classification_head.last.weights, *model.box_head.last.weights])
+            return
         if getattr(trained, "class_names", None) == model.class_names:
             model.set_weights(trained.get_weights())
             return

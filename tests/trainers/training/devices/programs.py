@@ -31,6 +31,9 @@ CONFIGS: dict[str, RunConfig] = {
         data="colours:train", size=32, loss="lovasz_softmax", loss_options=("per_image=True",), **_COMMON
     ),
     "detection": DetectionConfig(data="discs:train", size=64, loss="focal", channels=8, head_layers=1, **_COMMON),
+    "foveabox": DetectionConfig(
+        data="discs:train", size=64, model="foveabox", loss="ap", channels=8, head_layers=1, **_COMMON
+    ),
 }
 TOLERANCE = 1e-5
 
