@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import pytest
 
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.models.detector.fovea.foveabox import FoveaBox, build_foveabox
 from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retinanet
 from metricfit.trainers.models.registry import MODELS, Architecture, check_settings, explained, serving
 from metricfit.trainers.tasks import CONFIGS
@@ -17,7 +18,8 @@ from metricfit.trainers.tasks import CONFIGS
 def test_a_builder_takes_the_settings_and_every_setting_is_one_of_a_training(name):
     architecture = MODELS[name]
     builder = architecture.load()
-    takers = [builder, RetinaNet] if builder is build_retinanet else [builder]  # which hand their settings on
+    # Builders of detectors hand their settings on.
+    takers = [builder, *{build_retinanet: [RetinaNet], build_foveabox: [FoveaBox]}.get(builder, [])]
     parameters = set().union(*(inspect.signature(taker).parameters for taker in takers))
     assert {"size", *architecture.settings} <= parameters
     known = {field.name for task in architecture.tasks for field in fields(CONFIGS[task])}
