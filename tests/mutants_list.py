@@ -253,9 +253,13 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/detect.py",
         "tests/trainers/models/test_detect.py",
-        ("if class_count > 1 else boxes", "if class_count > 9 else boxes"),
-        ("tf.where(seen, best, _NO_SCORE)", "best"),
-        ("tf.where(counted, tf.gather(label, kept), -1)", "tf.gather(label, kept)"),
+        ("tf.where(there, tf.gather(label, kept), -1)", "tf.gather(label, kept)"),
+    ),
+    *of(
+        "trainers/models/detector/suppressing.py",
+        "tests/trainers/models/test_detect.py",
+        ("(tf.cast(labels, tf.float32) * (size + 1.0))", "(0.0 * tf.cast(labels, tf.float32))"),
+        ("tf.where(seen, logits, NO_SCORE)", "logits"),
     ),
     *of(
         "trainers/models/detector/base.py",
@@ -467,6 +471,46 @@ MUTANTS: list[Mutant] = [
         ("_TOUCHING = float(np.nextafter(0, 1))", "_TOUCHING = RIGHT"),
         ("iou[counts][:, ~truth.ignored[true]]", "iou[counts]"),
         ("for index in np.flatnonzero(truths):", "for index in range(len(truths)):"),
+    ),
+    *of(
+        "trainers/calibration/isotonic.py",
+        "tests/trainers/calibration/test_fitting.py",
+        ("means[-1] >= mean", "means[-1] > mean + 0.2"),
+        ("sums[0] += 0.5", "pass"),
+        ("weights * places", "places"),
+    ),
+    *of(
+        "trainers/calibration/fitting.py",
+        "tests/trainers/calibration/test_fitting.py",
+        ("if finds.truths[index] else 0", "if True else 0"),
+        ("finds / (finds + HALF_OWN)", "1.0"),
+    ),
+    *of(
+        "trainers/calibration/held_out.py",
+        "tests/trainers/calibration/test_held_out.py",
+        ("finds.where(half != place)", "finds"),
+        ("blocks = min(BLOCKS, max(1, finds.count))", "blocks = max(1, finds.count)"),
+    ),
+    *of(
+        "trainers/models/detector/detect.py",
+        "tests/trainers/calibration/test_in_graph.py",
+        ("tf.where(there, surest, NO_SCORE), most)", "tf.where(there, -surest, NO_SCORE), most)"),
+    ),
+    *of(
+        "trainers/judge/boxes.py",
+        "tests/trainers/judge/test_calibrated.py",
+        ("_LOWERED = 1 - 1e-5", "_LOWERED = 1.0"),
+        ("left_out = held_out_scores(finds, *by)", "left_out = curves.scores(finds.scores, finds.classes)"),
+    ),
+    *of(
+        "export/calibrating.py",
+        "tests/export/test_calibration.py",
+        ("content.count(old) != 1 or", ""),
+    ),
+    *of(
+        "trainers/metrics/calibration/class_temperature.py",
+        "tests/trainers/metrics/calibration/test_class_temperature.py",
+        ("self._best(self._loss[other]) for other in (1, 0)", "self._best(self._loss[other]) for other in (0, 1)"),
     ),
     *of(
         "trainers/metrics/calibration/pixels.py",

@@ -33,7 +33,7 @@ class SegmentationApp(AppTask):
         "image_miou", "pixel_accuracy",
     )  # fmt: skip
     class_columns = ("iou", "recall", "precision", "share")
-    calibration = ("pixel_ece",)
+    calibration = ("pixel_ece", "temperature", "tempered_ece")
     result, writer = ClassMap, ClassWriter
     files: ClassVar[Files] = {"labels": ("labels/{}.png", "indices"), "overlay": ("overlays/{}.jpg", "classes")}
 
@@ -63,4 +63,4 @@ class SegmentationApp(AppTask):
 
     def _result(self, found: np.ndarray, runner: Runner, **about: Any) -> ClassMap:
         names = tuple(runner.class_names) or tuple(f"class {index}" for index in range(found.shape[-1]))
-        return ClassMap(*likeliest(found), names, colours(runner.palette or class_palette(names)), **about)
+        return ClassMap(*likeliest(found)[:2], names, colours(runner.palette or class_palette(names)), **about)

@@ -109,7 +109,10 @@ def test_an_evaluation_shows_both_or_the_network_s_own_alone(calibrated_run, pla
         ({"curves": []}, "0 calibration curves need|0 curves for 2 classes|need as many"),
         ({"curves": [{"at": [0, 0], "gives": [0, 1], "slopes": [1, 1]}] * 2}, "must rise everywhere"),
         ({"curves": None}, "not iterable"),
-        ({"before": 3}, "not iterable"),
+        ({"before": 3}, "no attribute 'items'"),
+        ({"before": {"f1_threshold": "half"}}, "could not convert"),
+        ({"after": {"ap": float("nan")}}, "must be finite"),
+        ({"after_intervals": {"laece_0": [0.1]}}, "not enough values"),
     ],
 )
 def test_a_damaged_calibration_is_one_sentence(calibrated_run, tmp_path, change, sentence):

@@ -1,5 +1,6 @@
 """What calibrating does to pictures that it has not seen: each half is calibrated by curves fitted to the other."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -44,13 +45,21 @@ class Fitted:
     @classmethod
     def from_dict(cls, values: Any) -> Self:
         """Read what `to_dict` gave; ValueError, KeyError or TypeError for what is none."""
-        figures, intervals = (
-            {name: dict(values[name]) for name in names}
-            for names in (("before", "after"), ("before_intervals", "after_intervals"))
+        figures = [{str(key): float(value) for key, value in values[name].items()} for name in ("before", "after")]
+        intervals: list[Intervals] = []
+        for name in ("before_intervals", "after_intervals"):
+            intervals.append({str(key): [float(low), float(high)] for key, (low, high) in values[name].items()})
+        ends = [end for one in intervals for pair in one.values() for end in pair]
+        numbers = [*figures[0].values(), *figures[1].values(), *ends]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError("figures of a calibration must be finite")
+        calibration, images, detections = (
+            Calibration.from_dict(values),
+            int(values["images"]),
+            int(values["detections"]),
         )
-        return cls(
-            Calibration.from_dict(values), int(values["images"]), int(values["detections"]), **figures, **intervals
-        )
+        (before, after), (before_intervals, after_intervals) = figures, intervals
+        return cls(calibration, images, detections, before, after, before_intervals, after_intervals)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON-able data, the curves beside the figures."""

@@ -12,7 +12,8 @@ from .style import COLOURS, DASHED, HEADING, LEGEND, bare, new_figure
 
 NOT_IN_HISTORY = (
     "ap_small", "ap_medium", "ap_large", "ar", "lrp", "lrp_threshold", "f1_threshold", "mean_f1",
-    "band_low", "band_high", "lrp_band_low", "lrp_band_high", "detection_ece", "laece_0", "laace_0", "pixel_ece",
+    "band_low", "band_high", "lrp_band_low", "lrp_band_high", "detection_ece", "laece_0", "laace_0",
+    "pixel_ece", "temperature", "tempered_ece",
 )  # fmt: skip
 """What is logged each epoch, and would make the history's figure too large."""
 _NOT_QUANTITIES = ("epoch", "seconds", "training_seconds")

@@ -11,6 +11,7 @@ from ..data.example import Example
 from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..geometry import IGNORE
+from ..metrics.calibration.class_temperature import ClassTemperature
 from ..metrics.calibration.pixels import PixelCalibration
 from ..metrics.calibration.reliability import Reliability
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
@@ -26,6 +27,8 @@ class SegmentationReport(Report):
 
     jaccard: JaccardResult
     reliability: Reliability | None = None  # of the likeliest classes' probabilities, where these are known
+    temperature: float = float("nan")  # of the logits, that would fit these data best; NaN where none does
+    tempered: Reliability | None = None  # with the logits divided by it, each half of the pictures by the other's
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -34,9 +37,10 @@ class SegmentationReport(Report):
 
     @property
     def scalars(self) -> dict[str, float]:
-        """The main figures; `pixel_ece` is left out where no probabilities are known."""
-        error = float("nan") if self.reliability is None else self.reliability.error
-        return {**self.jaccard.scalars, **({} if np.isnan(error) else {"pixel_ece": error})}
+        """The main figures; `pixel_ece`, `temperature` and `tempered_ece` as far as they exist."""
+        errors = (float("nan") if one is None else one.error for one in (self.reliability, self.tempered))
+        values = dict(zip(("pixel_ece", "tempered_ece"), errors)) | {"temperature": self.temperature}
+        return self.jaccard.scalars | {name: value for name, value in values.items() if not np.isnan(value)}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
@@ -73,7 +77,9 @@ class SegmentationReport(Report):
             "confusion": confusion_figure(self.jaccard, title=title),
         }
         if self.reliability is not None:
-            drawn["reliability"] = pixel_reliability_figure(self.reliability, self.label, "right", title=title)
+            drawn["reliability"] = pixel_reliability_figure(
+                self.reliability, self.label, "right", temperature=self.temperature, tempered=self.tempered, title=title
+            )
         if self.pictures:
             drawn["panels"] = label_panels_figure(self.pictures, self.class_names, title=title)
         return drawn
@@ -89,7 +95,8 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
         super().__init__(**options)
         self.jaccard = Jaccard(class_names, batch_size=batch_size, start=self._next)
         self.pixels = PixelCalibration()
-        self.measures = {"jaccard": self.jaccard, "pixels": self.pixels}
+        self.temperature = ClassTemperature()
+        self.measures = {"jaccard": self.jaccard, "pixels": self.pixels, "temperature": self.temperature}
 
     def _measure(self, example: Example, found: Likeliest | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = known(example, "labels")
@@ -99,6 +106,8 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
             right = (labels == classes).astype(np.uint8)
             right[labels == IGNORE] = IGNORE
             self.pixels.update(found.confidence, right)
+            if found.sample is not None:
+                self.temperature.update(found.sample, labels, self._next)
         return labels, classes
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -112,4 +121,7 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
         reliability = self.pixels.result()
         if reliability is not None and not reliability.counts.any():
             reliability = None  # class maps alone were given
-        return SegmentationReport(self.jaccard.result(), reliability, pictures=self.pictures, label=self.label)
+        by_temperature = (self.temperature.result(), self.temperature.tempered())
+        return SegmentationReport(
+            self.jaccard.result(), reliability, *by_temperature, pictures=self.pictures, label=self.label
+        )

@@ -11,7 +11,7 @@ from ..data.targets.base import Target
 from ..errors import DataError
 from ..metrics.ranking.matching import Found
 from .base import Judge
-from .likeliest import likeliest
+from .likeliest import likeliest_sampled
 from .views import PLAIN, Views, averaged_scores
 
 
@@ -52,7 +52,7 @@ def found_in(
         else:
             shown, sizes = [example.image for example in examples], [example.size for example in examples]
             scores = averaged_scores(predict, shown, size, resizing, views, fitted=images, sizes=sizes)
-            yield from zip(examples, map(likeliest, scores))
+            yield from zip(examples, map(likeliest_sampled, scores))
         del images, examples  # before the next ones come
 
 
@@ -73,6 +73,6 @@ def judge_all(pairs: Iterable[tuple[Example, Any]], *judges: Judge[Any, Any]) ->
 
 _AS_JUDGED: dict[str, Callable[[Any], Any]] = {
     "mask": lambda saliency: saliency,
-    "labels": likeliest,
+    "labels": likeliest_sampled,
     "boxes": lambda parts: Found(*parts),
 }

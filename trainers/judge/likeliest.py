@@ -5,14 +5,25 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..metrics.calibration.class_temperature import PixelSample, sample_of
+
 FEW = 12  # classes: of so many it is quicker to compare one by one than to go through a short last axis
 
 
 class Likeliest(NamedTuple):
-    """What is found of a picture's classes, as its judge takes it: uint8 [H, W], and the score float32 [H, W]."""
+    """What is found of a picture's classes, as its judge takes it: uint8 [H, W], and the score float32 [H, W].
+
+    Of some of its pixels the scores of all classes may be known.
+    """
 
     classes: np.ndarray
     confidence: np.ndarray
+    sample: PixelSample | None = None
+
+
+def likeliest_sampled(scores: np.ndarray) -> Likeliest:
+    """Find the same as `likeliest`, with the scores of some pixels."""
+    return likeliest(scores)._replace(sample=sample_of(scores))
 
 
 def likeliest(scores: np.ndarray) -> Likeliest:

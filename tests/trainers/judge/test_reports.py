@@ -9,7 +9,7 @@ from metricfit.trainers.judge.base import evenly_spread, known
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.classes import ClassJudge
 from metricfit.trainers.judge.feeding import judge_all
-from metricfit.trainers.judge.likeliest import Likeliest, likeliest
+from metricfit.trainers.judge.likeliest import Likeliest, likeliest, likeliest_sampled
 from metricfit.trainers.judge.maps import MapJudge, SaliencyReport, scale_logits
 from metricfit.trainers.metrics import FMeasureCurve, Found
 
@@ -99,6 +99,19 @@ def test_class_maps_are_calibrated_where_their_confidence_is_known():
         assert "calibration" not in one.to_dict()
         assert set(one.figures()) == {"class_iou", "confusion"}
         assert one.jaccard.pixel_accuracy == judge.result().jaccard.pixel_accuracy
+
+
+def test_class_maps_have_a_temperature_where_some_scores_are_known():
+    rng, judge = np.random.default_rng(1), ClassJudge(NAMES)
+    for _ in range(4):
+        logits = rng.normal(0, 1.5, (30, 30, 3))
+        scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        labels = (scores.cumsum(-1) < rng.random((30, 30, 1))).sum(-1).clip(0, 2).astype(np.uint8)
+        sharp = scores**3 / (scores**3).sum(-1, keepdims=True)
+        judge.update(Example(np.zeros((30, 30, 3), np.uint8), labels=labels), likeliest_sampled(sharp))
+    report = judge.result()
+    assert report.scalars["temperature"] == report.temperature == pytest.approx(3, rel=0.15)
+    assert report.scalars["tempered_ece"] == report.tempered.error < 0.05 < report.scalars["pixel_ece"]
 
 
 def _judged(example, found):
