@@ -399,12 +399,12 @@ MUTANTS: list[Mutant] = [
         ('with dtype_policy(keras.dtype_policies.get(config["dtype"])):', 'with dtype_policy("float32"):'),
     ),
     *of(
-        "trainers/models/detector/retinanet.py",
+        "trainers/models/detector/one_stage.py",
         "tests/trainers/models/test_precision.py::test_what_is_made_again_keeps_its_precision",
         ("with dtype_policy(policy):", 'with dtype_policy("float32"):'),
     ),
     *of(
-        "trainers/models/detector/retinanet.py",
+        "trainers/models/detector/one_stage.py",
         "tests/trainers/models/test_retinanet.py::test_bare_model_has_the_weights_and_nothing_of_the_training",
         ("copy.set_weights(self.get_weights())", "pass"),
     ),
