@@ -16,6 +16,8 @@ def meaning_of_scores(entry: CalibrationEntry) -> str:
     """Say what scores mean, and how far that was seen to hold: a sentence more, or a paragraph of its own."""
     if entry["method"] == NONE:
         return " Scores are in order, not probabilities: only thresholds tell which are high."
+    if not entry["detections"]:
+        return " No box was found in the validation pictures: scores are as the network gives them, and mean nothing."
     pictures, after, before = entry["images"], entry["after"], entry["before"]
     intervals = entry["after_intervals"]
     told = []

@@ -277,6 +277,7 @@ def test_the_page_says_in_words_what_a_score_means(target, words):
     assert "D-ECE 0.250 (95 %: 0.125 to 0.500, 0.500 before)" in said
     assert "So few pictures" in said
     assert "So few" not in meaning_of_scores({**CALIBRATION, "images": 500})
+    assert "mean nothing" in meaning_of_scores({**CALIBRATION, "detections": 0})
     assert meaning_of_scores(NOT_CALIBRATED) == (
         " Scores are in order, not probabilities: only thresholds tell which are high."
     )

@@ -1,5 +1,6 @@
 """What scores are worth: confidence against what came of it, and how much there is of each confidence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,15 +47,17 @@ def box_reliability_figure(
     Where scores are calibrated, grey rings show the same boxes `before`, by the network's own scores.
     """
     figure, ((left, right), strips) = _panels(2, 10.2, title)
-    precision = f"{label}: {_told({'detection_ece': found.detection_ece})}"
-    of_classes = _told({"laece_0": found.laece_0, "laace_0": found.laace_0})
+    was = before.scalars if before is not None else {}
+    precision = f"{label}: {_told({'detection_ece': found.detection_ece}, was)}"
+    of_classes = _told({"laece_0": found.laece_0, "laace_0": found.laace_0}, was)
     if before is not None:
-        precision += f", before {_told({'detection_ece': before.detection_ece})}"
-        of_classes += f", before {_told({'laece_0': before.laece_0, 'laace_0': before.laace_0})}"
         for axes, bins in ((left, before.precision), (right, before.iou)):
             _rings(axes, bins)
     _draw(left, strips[0], found.precision, precision, "Precision (IoU ≥ 0.5)")
-    _draw(right, strips[1], found.iou, f"{of_classes} (by class)", "Mean IoU, 0 of false finds")
+    _draw(right, strips[1], found.iou, of_classes if was else f"{of_classes} (by class)", "Mean IoU, 0 of false finds")
+    if was:
+        for strip in strips:
+            strip.set_xlabel(f"{strip.get_xlabel()}; rings: before")
     strips[0].set_ylabel("Of boxes")
     return figure
 
@@ -71,9 +74,13 @@ def _panels(columns: int, width: float, title: str) -> tuple[Figure, np.ndarray]
     return figure, figure.subplots(2, columns, squeeze=False, height_ratios=(4, 1))
 
 
-def _told(scores: dict[str, float]) -> str:
-    there = {CATALOGUE[key]: value for key, value in scores.items() if not np.isnan(value)}
-    return ", ".join(f"{metric.heading} {metric.text(value)}" for metric, value in there.items()) or "nothing to judge"
+def _told(scores: dict[str, float], before: Mapping[str, float] | None = None) -> str:
+    """Name scores, with what they were `before` where that is known."""
+    told = []
+    for metric, value in ((CATALOGUE[key], value) for key, value in scores.items() if not np.isnan(value)):
+        was = f" ({metric.text(before[metric.key])} before)" if before and metric.key in before else ""
+        told.append(f"{metric.heading} {metric.text(value)}{was}")
+    return ", ".join(told) or "nothing to judge"
 
 
 def _draw(axes: Axes, strip: Axes, found: Reliability, heading: str, ylabel: str) -> None:

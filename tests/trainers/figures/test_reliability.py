@@ -42,7 +42,7 @@ def test_boxes_before_calibration_are_drawn_as_rings():
     pictures = random_pictures(count=20)
     before, found = (box_calibration(pictures, ("cat", "dog", "owl"), np.full(3, cut)) for cut in (0.2, 0.4))
     left, right, *_ = box_reliability_figure(found, "model", before=before).axes
-    assert left.get_title("left").endswith(f", before D-ECE {before.detection_ece:.3f}")
+    assert left.get_title("left").endswith(f" ({before.detection_ece:.3f} before)")
     for axes, bins in ((left, before.precision), (right, before.iou)):
         there = bins.counts > 0
         wanted = np.stack([bins.confidence[there], bins.outcome[there]], axis=1)
