@@ -246,6 +246,16 @@ MUTANTS: list[Mutant] = [
         ("least[0], most[-1] = 0, np.inf", "pass"),
     ),
     *of(
+        "trainers/comparison/compare.py",
+        "tests/app/compare/test_compare.py",
+        ("return plan.learning_rates if own is None else (float(own),)", "return plan.learning_rates"),
+    ),
+    *of(
+        "trainers/comparison/trainings.py",
+        "tests/app/compare/test_compare.py",
+        ("config = replace(self.plan.config, **dict(entry.settings))", "config = self.plan.config"),
+    ),
+    *of(
         "trainers/models/transfer.py",
         "tests/trainers/models/test_foveabox.py",
         ("[one if id(one) in kept else other for one, other in pairs]", "[one for one, _ in pairs]"),

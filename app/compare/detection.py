@@ -9,7 +9,7 @@ import numpy as np
 from ...trainers.comparison import Comparison, Outcome
 from ...trainers.figures.comparison import lines_figure
 from ...trainers.figures.thresholds import NEAR_ZERO
-from ...trainers.metrics.catalogue import CATALOGUE, Metric
+from ...trainers.metrics.catalogue import Metric
 from ...trainers.metrics.histogram import THRESHOLDS
 from ..page.html import figure, grid, legend, paragraph
 from ..page.svg import to_svg
@@ -29,14 +29,14 @@ class DetectionPresentation(Presentation):
     lead = ("ap", "olrp")
     overall = ("transfer_loss", "worst_transfer_loss", "middle_transfer_loss", "worst_middle_transfer_loss")
     columns = (
-        "ap", "ap50", "ap75", "olrp", "olrp_localization", "olrp_false_positives", "olrp_false_negatives", "f1",
-        "f1_threshold", "transferred", "transfer_loss", "middle_transfer_loss",
+        "ap", "ap50", "ap75", "ap90", "olrp", "step_ms", "olrp_localization", "olrp_false_positives",
+        "olrp_false_negatives", "f1", "transferred", "transfer_loss", "middle_transfer_loss",
     )  # fmt: skip
     score = "F1"
 
     def metric(self, key: str) -> Metric:
         """Give a figure of the catalogue; the F that thresholds lose is F1 here."""
-        found = CATALOGUE[key]
+        found = super().metric(key)
         heading, narrow = (re.sub(r"^F\b", self.score, text) for text in (found.heading, found.narrow))
         return replace(found, heading=heading, narrow=narrow)
 

@@ -32,10 +32,15 @@ class CompareOptions:
 
     Example: metricfit compare --task detection --losses focal,ap,alrp --data voc:photos:train --test voc:photos:test
     --seeds 3 --out reports/detectors
+
+    Example: metricfit compare --task detection --losses "focal,alrp,alrp[model=foveabox learning-rate=3e-3]" --data
+    voc:photos:train --test voc:photos:test --out reports/systems
     """
 
     losses: str
-    """The losses, with commas between them; NAME:SEEDS gives one its own number of seeds."""
+    """The losses, with commas between them; NAME:SEEDS gives one its own number of seeds. What one row alone is told
+    stands in brackets, any flags of metricfit train: "focal[box-loss=giou],alrp[model=foveabox learning-rate=3e-3]:2";
+    a learning rate there is not searched for."""
     test: Sources
     """Test data; give it once for each set. Every model is evaluated on each of them once."""
     task: TaskName = "saliency"

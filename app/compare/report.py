@@ -12,7 +12,7 @@ from ...trainers.training.run_folder import versions
 from ..page.html import folded, page, paragraph, table
 from .presentation import Presentation
 from .sweeps import sweep_sections
-from .tables import LabelledRow, labelled, spread_table
+from .tables import LabelledRow, figures_on, labelled, spread_table
 from .transfer import transfer_section
 from .verdict import verdict
 
@@ -20,7 +20,8 @@ from .verdict import verdict
 def report(comparison: Comparison, presentation: Presentation) -> str:
     """Give the page."""
     rows = labelled(comparison)
-    title = f"{comparison.task.capitalize()}: {len(comparison.plan.entries)} losses side by side"
+    what = "systems" if any(entry.settings for entry in comparison.plan.entries) else "losses"
+    title = f"{comparison.task.capitalize()}: {len(comparison.plan.entries)} {what} side by side"
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         verdict(comparison, rows, presentation),
@@ -56,7 +57,7 @@ def _setting(comparison: Comparison) -> str:
 def _sets(comparison: Comparison, rows: Sequence[LabelledRow], presentation: Presentation) -> str:
     parts = ["<h2>Each test set</h2>"]
     for name in comparison.tests:
-        figures = [row.on(name) for row in comparison.rows]
+        figures = [figures_on(row, name) for row in comparison.rows]
         parts.append(f"<h3>{html.escape(name)}</h3>" + spread_table(rows, presentation.set_columns(), figures))
     return "".join(parts)
 
@@ -113,17 +114,21 @@ def _cost(comparison: Comparison, rows: Sequence[LabelledRow]) -> str:
 
 def _learning_rates(comparison: Comparison) -> str:
     plan = comparison.plan
-    if len(plan.learning_rates) < 2:
-        return f"<h2>Learning rate</h2>{paragraph(f'{plan.learning_rates[0]:g} for all, none was searched for.')}"
-    chosen = {row.entry.loss: row.learning_rate for row in comparison.rows}
+    chosen = {row.entry.name: row.learning_rate for row in comparison.rows}
+    given = [f"{chosen[name]:g} for {name}" for name, trials in comparison.trials.items() if not trials]
+    if len(given) == len(chosen):
+        text = ", ".join(given) if len(set(chosen.values())) > 1 else f"{next(iter(chosen.values())):g} for all"
+        return f"<h2>Learning rate</h2>{paragraph(f'{text}; none was searched for.')}"
     lines = []
-    for loss, trials in comparison.trials.items():
+    for name, trials in comparison.trials.items():
         told = [f"{trial['score']:.4f}" if "score" in trial else "no number" for trial in trials]
-        marked = [trial["learning_rate"] == chosen[loss] for trial in trials]
-        lines.append((html.escape(loss), list(zip(told, marked))))
+        marked = [trial["learning_rate"] == chosen[name] for trial in trials]
+        if trials:
+            lines.append((html.escape(name), list(zip(told, marked))))
     text = (
         f"{len(plan.learning_rates)} trials for each loss, of {plan.trial_epochs} epochs each with the first seed; by "
         f"the task's main figure on the {SELECTION}. The marked one was taken for all seeds and sweeps of the loss."
+        + (f" Given, and not searched for: {', '.join(given)}." if given else "")
     )
     headings = ["Loss", *map("{:g}".format, plan.learning_rates)]
     return "<h2>Learning rates</h2>" + paragraph(text) + table(headings, lines)

@@ -11,6 +11,9 @@ from ..page.html import Label, table
 Figures = Sequence[Mapping[str, Spread]]  # of each row, by the keys of the catalogue; what is lacking shows as a dash
 
 
+STEP = Metric("step_ms", "step, ms", ".0f", None, "median time of a training step in milliseconds")
+
+
 @dataclass(frozen=True)
 class LabelledRow(Label):
     """A row with its label: a control has the colour of its loss, and a dashed line."""
@@ -30,6 +33,12 @@ def labelled(comparison: Comparison) -> list[LabelledRow]:
         LabelledRow(row_label(row), places.setdefault(row.entry.label, len(places)), bool(row.scales), row=row)
         for row in comparison.rows
     ]
+
+
+def figures_on(row: Row, name: str) -> Mapping[str, Spread]:
+    """Give a row's figures on a test set, and what a step of its training took where that is known."""
+    steps = [1e3 * one.step_seconds for one in row.outcomes if one.step_seconds and not row.scales]
+    return {**row.on(name), **({STEP.key: Spread.of(steps)} if steps else {})}
 
 
 def row_label(row: Row) -> str:

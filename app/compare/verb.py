@@ -13,7 +13,7 @@ from ..tasks import TASKS
 from .options import CompareOptions, training_config
 from .presentation import Presentation
 from .report import report
-from .tables import labelled
+from .tables import figures_on, labelled
 
 
 def run(options: CompareOptions) -> int:
@@ -45,7 +45,7 @@ def plan_of(options: CompareOptions) -> Plan:
     if not options.test:
         raise UsageError("a comparison needs test data that training has not seen: give --test SOURCE, once for each")
     config = training_config(options)
-    entries = read_entries(options.losses, options.seeds)
+    entries = read_entries(options.losses, options.seeds, type(config))
     sweeps = tuple(sweep for text in options.sweep for sweep in read_sweep(text, entries, options.sweep_seeds))
     for (name, loss), count in Counter((sweep.name, sweep.loss) for sweep in sweeps).items():
         if count > 1:
@@ -63,7 +63,7 @@ def summary(comparison: Comparison, presentation: Presentation) -> str:
     lead, figures = presentation.lead_table(comparison)
     tables = [table(zip(labels, figures), lead)]
     for name in comparison.tests:
-        known = [row.on(name) for row in comparison.rows]
+        known = [figures_on(row, name) for row in comparison.rows]
         tables.append(table(zip(labels, known), presentation.set_columns(), corner=name))
     return "\n\n".join(tables)
 

@@ -41,10 +41,10 @@ def _compared(task: Task[Any, Any], plan: Plan, lock: FolderLock) -> Comparison:
     swept = [(entry, plan.seed + number) for sweep in plan.sweeps for entry in sweep.entries.values()
              for number in range(entry.seeds)]  # fmt: skip
     runs = list(dict.fromkeys((entry.label, seed) for entry, seed in trained + swept))
-    searching = len(plan.learning_rates) > 1
-    trainings = Trainings(task, plan, len(runs) + searching * len(plan.entries) * len(plan.learning_rates))
+    tried = {entry.name: _tried_rates(entry, plan) for entry in plan.entries}
+    trainings = Trainings(task, plan, len(runs) + sum(len(rates) for rates in tried.values() if len(rates) > 1))
     for entry, seed in trained + swept:
-        config = trainings.config(entry, plan.learning_rates[0], seed)
+        config = trainings.config(entry, tried[entry.name][0], seed)
         run.check(config)
         task.check(config)
     _check_folder(task, plan)
@@ -60,24 +60,26 @@ def _compared(task: Task[Any, Any], plan: Plan, lock: FolderLock) -> Comparison:
         for name in ("runs", "evaluations"):
             shutil.rmtree(plan.out / name, ignore_errors=True)
     write_json(plan.out / MARK, {"task": task.name, "training": to_dict(plan.config)})
-    steps = task.steps_per_epoch(plan.config, training)
 
     trials, rates = {}, {}
     for entry in plan.entries:
-        trials[entry.loss] = [trainings.trial(entry, rate) for rate in plan.learning_rates] if searching else []
-        rates[entry.loss] = chosen_rate(entry.loss, trials[entry.loss], plan.learning_rates[0])
+        several = tried[entry.name] if len(tried[entry.name]) > 1 else ()
+        trials[entry.name] = [trainings.trial(entry, rate) for rate in several]
+        rates[entry.name] = chosen_rate(entry.name, trials[entry.name], tried[entry.name][0])
     found = {}
     for entry, seed in trained + swept:
         if (entry.label, seed) not in found:
-            found[entry.label, seed] = _outcomes(trainings, entry, rates[entry.loss], seed, sets, steps)
+            rate = rates[entry.name]
+            steps = task.steps_per_epoch(trainings.config(entry, rate, seed), training)
+            found[entry.label, seed] = _outcomes(trainings, entry, rate, seed, sets, steps)
 
     def row(entry: Entry, label: str = "") -> list[Row]:
         seeds = [found[entry.label, plan.seed + number] for number in range(entry.seeds)]
-        rows = [Row(label or entry.label, entry, rates[entry.loss], [plain for plain, _, _ in seeds])]
-        if entry.loss == task.baseline and not entry.options:
+        rows = [Row(label or entry.label, entry, rates[entry.name], [plain for plain, _, _ in seeds])]
+        if _is_baseline(task, entry):
             scaled = [control for _, control, _ in seeds if control]
             factors = [factor for *_, factor in seeds if factor is not None]
-            rows.append(Row(f"{rows[0].label}, logits scaled", entry, rates[entry.loss], scaled, factors))
+            rows.append(Row(f"{rows[0].label}, logits scaled", entry, rates[entry.name], scaled, factors))
         return rows
 
     sweeps = {
@@ -115,16 +117,25 @@ def _outcomes(
     """Train and measure one model: its outcome, and that with scaled logits and the factor where it has the control."""
     task, record = trainings.task, trainings.training(entry, rate, seed)
     seconds = step_seconds(record, steps)
-    scaling = entry.loss == task.baseline and not entry.options
-    factor = trainings.scale(record, sets[SELECTION])["factor"] if scaling else None
+    factor = trainings.scale(record, sets[SELECTION])["factor"] if _is_baseline(task, entry) else None
     plain, *scaled = trainings.measured(record, sets, factor)
     control = outcome(task, record, scaled[0], seconds) if scaled else None
     return outcome(task, record, plain, seconds), control, factor
 
 
+def _is_baseline(task: Task[Any, Any], entry: Entry) -> bool:
+    return entry.loss == task.baseline and not entry.options and not entry.settings
+
+
+def _tried_rates(entry: Entry, plan: Plan) -> tuple[float, ...]:
+    """Give the learning rates that a row is tried with: its own one, or those of all."""
+    own = dict(entry.settings).get("learning_rate")
+    return plan.learning_rates if own is None else (float(own),)
+
+
 def _with_baseline(task: Task[Any, Any], plan: Plan) -> Plan:
     """Add the loss of the control where it was not asked for: without it the comparison proves little."""
-    if not task.baseline or any(entry.loss == task.baseline for entry in plan.entries):
+    if not task.baseline or any(_is_baseline(task, entry) for entry in plan.entries):
         return plan
     log.info("%s is trained, too: its models with scaled logits are the control", task.baseline)
     seeds = max(entry.seeds for entry in plan.entries)
@@ -144,10 +155,14 @@ def _check_folder(task: Task[Any, Any], plan: Plan) -> None:
 
 def _check_first_weights(plan: Plan) -> None:
     """Refuse first weights that are not there or would be deleted, before anything is deleted or trained."""
-    config = plan.config
     # A comparison that goes on has them in its checkpoints.
     if (plan.out / MARK).is_file() and not plan.overwrite:
         return
+    for config in {entry.name: replace(plan.config, **dict(entry.settings)) for entry in plan.entries}.values():
+        _check_first_weights_of(config, plan)
+
+
+def _check_first_weights_of(config: Any, plan: Plan) -> None:
     check_weights(config.weights)
     if not config.init:
         return

@@ -76,6 +76,7 @@ class Row:
             "label": self.label,
             "loss": self.entry.loss,
             "options": list(self.entry.options),
+            "settings": dict(self.entry.settings),
             "learning_rate": self.learning_rate,
             "logit_scales": self.scales,
             "mean_and_spread": {

@@ -1,31 +1,54 @@
 """What is compared: losses with their seeds, sweeps of a hyperparameter, data, and the schedule that all share."""
 
+import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ... import losses
 from ..errors import UsageError
 from ..training.config import RunConfig
+from ..training.filling import filled
 from ..training.words import parse_loss_options
 
 Record = dict[str, Any]  # what a file of a comparison keeps: of a training, or of `Task.measure`
 _SET_BY_TRAINERS = ("from_logits", "ignore_label")
+# What no row can have for itself: where all is kept, what is read and measured once for all, and how it goes on.
+_OF_ALL = (
+    "data", "val", "out", "config", "loss", "loss_options", "seed", "skip_bad", "strict", "trust", "overwrite", "quiet",
+    "classes", "ignore", "colours", "mask_threshold", "resize_masks", "max_megapixels", "scan_cache", "beta2",
+    "augmentation", "minutes", "wait_minutes", "data_service", "strategy", "devices",
+)  # fmt: skip
+_EXAMPLE = "focal[box-loss=smooth_l1],alrp[learning-rate=3e-3]:2"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A loss, or a sum of losses, as it is trained once for each seed, with options NAME=VALUE that are no defaults."""
+    """A loss, or a sum of losses, as it is trained once for each seed, with options NAME=VALUE that are no defaults.
+
+    Its settings, a training's by name, are what it alone is told: with them whole systems are compared.
+    """
 
     loss: str
     options: tuple[str, ...] = ()
     seeds: int = 1
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def told(self) -> str:
+        """Its settings as they are typed."""
+        return " ".join(f"{name.replace('_', '-')}={_typed(value)}" for name, value in self.settings)
+
+    @property
+    def name(self) -> str:
+        """The loss and its settings, which share a learning rate."""
+        return f"{self.loss} [{self.told}]" if self.settings else self.loss
 
     @property
     def label(self) -> str:
         """What it is called in tables."""
-        return ", ".join([self.loss, *self.options])
+        return ", ".join([self.name, *self.options])
 
     @property
     def key(self) -> str:
@@ -35,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One hyperparameter of one loss, and the loss at each of several values, by the value as it was written."""
+    """One hyperparameter of one loss, and the row of that name at each of several values, by the value as written."""
 
     name: str
     loss: str
@@ -62,26 +85,70 @@ def as_key(text: str) -> str:
     return re.sub(r"[^\w.=-]+", "-", text).strip("-")
 
 
-def read_entries(text: str, seeds: int) -> tuple[Entry, ...]:
-    """Read names or sums of losses as they are typed, "floss,cross_entropy,ap:1"; `seeds` where one says none."""
+def read_entries(text: str, seeds: int, config_class: type[RunConfig] = RunConfig) -> tuple[Entry, ...]:
+    """Read losses as they are typed, "floss,cross_entropy,ap:1"; `seeds` where one says none.
+
+    Behind a name or a sum of losses there may be settings of the configuration's class in brackets.
+    """
     entries = {}
-    for part in text.split(","):
-        name, colon, count = (piece.strip() for piece in part.partition(":"))
-        if not name or (colon and not count.isdecimal()):
+    for part in re.split(r",(?![^\[\]]*\])", text):
+        found = re.fullmatch(r"([^\[\]:]+)(?:\[([^\[\]]*)\])?\s*(?::\s*(\d+))?", part.strip())
+        if found is None or not found[1].strip():
             raise UsageError(
-                f"--losses takes names with commas between them, each with :SEEDS where it is to have another number, "
-                f"such as floss,cross_entropy,log_floss:1; got {part.strip() or 'nothing'!r}"
+                f"--losses takes names with commas between them, each with [FLAG=VALUE ...] where it is to be told "
+                "something for itself, and with :SEEDS where it is to have another number, such as "
+                f"floss,cross_entropy,log_floss:1 or {_EXAMPLE}; got {part.strip() or 'nothing'!r}"
             )
-        if name in entries:
-            raise UsageError(f"{name} stands twice in --losses: leave one away")
-        entries[name] = Entry(name, seeds=int(count) if colon else seeds)
-        if entries[name].seeds < 1:
-            raise UsageError(f"{name} must have at least 1 seed, got {entries[name].seeds}")
+        loss, told, count = found[1].strip(), found[2], found[3]
+        own = () if told is None else _read_settings(told, loss, config_class)
+        entry = Entry(loss, seeds=int(count) if count else seeds, settings=own)
+        if entry.name in entries:
+            raise UsageError(f"{entry.name} stands twice in --losses: leave one away")
+        entries[entry.name] = entry
+        if entry.seeds < 1:
+            raise UsageError(f"{entry.name} must have at least 1 seed, got {entry.seeds}")
     return tuple(entries.values())
 
 
+def _read_settings(text: str, loss: str, config_class: type[RunConfig]) -> tuple[tuple[str, Any], ...]:
+    """Read "box-loss=giou model=foveabox", which one row is told, in the order of the configuration's fields."""
+    where, values = f"--losses {loss}[{text}]", {}
+    for word in text.split():
+        flag, equals, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if not equals or not name or not value:
+            raise UsageError(f"{where} takes FLAG=VALUE with spaces between them, such as {_EXAMPLE}; got {word!r}")
+        if name in values:
+            raise UsageError(f"{where} says {flag} twice: leave one away")
+        if name in _OF_ALL:
+            more = ": give hyperparameters of the loss by --sweep" if name == "loss_options" else ""
+            raise UsageError(f"{where}: {flag} is the same for all rows of a comparison{more}")
+        values[name] = _read_value(value)
+    if not values:
+        raise UsageError(f"{where} says nothing: leave the brackets away, or write as in {_EXAMPLE}")
+    config = filled(config_class, values, where)
+    return tuple((one.name, getattr(config, one.name)) for one in fields(config) if one.name in values)
+
+
+def _read_value(text: str) -> Any:
+    """Read a number, true or false, or several of them; anything else is text."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _typed(value: Any) -> str:
+    """Write a value as it is typed in brackets."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_typed, value)) if isinstance(value, tuple) else f"{value}"
+
+
 def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]:
-    """Read a hyperparameter's values, "beta2=0.3,0.8", for each loss that has it, or "floss.beta2=0.3,0.8" for one."""
+    """Read a hyperparameter's values, "beta2=0.3,0.8", for each row that has it, or "floss.beta2=0.3,0.8" for one."""
     name, _, listed = (piece.strip() for piece in text.partition("="))
     only, _, name = name.rpartition(".")
     values = [value.strip() for value in listed.split(",")]
@@ -92,11 +159,12 @@ def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]
         known = ", ".join(f"{entry.loss} ({', '.join(_defaults(entry.loss)) or 'none'})" for entry in entries)
         raise UsageError(f"--sweep {text}: no such hyperparameter; those of the losses are {known}")
 
-    def at(loss: str, value: str) -> Entry:
+    def at(one: Entry, value: str) -> Entry:
         (read,) = parse_loss_options([f"{name}={value}"]).values()
-        return Entry(loss, () if read == _defaults(loss)[name] else (f"{name}={value}",), seeds)
+        options = () if read == _defaults(one.loss)[name] else (f"{name}={value}",)
+        return Entry(one.loss, options, seeds, one.settings)
 
-    return [Sweep(name, one.loss, {value: at(one.loss, value) for value in values}) for one in having]
+    return [Sweep(name, one.name, {value: at(one, value) for value in values}) for one in having]
 
 
 def _defaults(text: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class Comparison:
     plan: Plan
     rows: list[Row]  # the losses, and the controls behind theirs
     sweeps: dict[tuple[str, str], dict[str, Row]]  # by (hyperparameter, loss) a row for each value as it was written
-    trials: dict[str, list[Record]]  # by loss those of the tried learning rates
+    trials: dict[str, list[Record]]  # by loss and its settings those of the tried learning rates
     tests: tuple[str, ...]
     examples: dict[str, int]  # how many pictures the sets have, and `training`
 
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def shared_settings(self) -> dict[str, Any]:
-        """What every training was told alike; what differs stands with the losses."""
+        """What every training was told but for what its own row says; what always differs stands with the losses."""
         own = ("loss", "loss_options", "learning_rate", "seed", "out")
         return {name: value for name, value in to_dict(self.plan.config).items() if name not in own}
 
@@ -50,6 +50,7 @@ class Comparison:
                 "row": row.label,
                 "loss": row.entry.loss,
                 "options": " ".join(row.entry.options),
+                "settings": row.entry.told,
                 "sweep": value,
                 "seed": outcome.seed,
                 "learning_rate": row.learning_rate,

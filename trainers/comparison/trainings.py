@@ -38,13 +38,14 @@ class Trainings:
         self, entry: Entry, learning_rate: float, seed: int, name: str = "", epochs: int | None = None
     ) -> RunConfig:
         """Give the configuration of one training."""
+        config = replace(self.plan.config, **dict(entry.settings))
         return replace(
-            self.plan.config,
+            config,
             loss=entry.loss,
-            loss_options=(*self.plan.config.loss_options, *entry.options),
+            loss_options=(*config.loss_options, *entry.options),
             learning_rate=learning_rate,
             seed=seed,
-            epochs=epochs or self.plan.config.epochs,
+            epochs=epochs or config.epochs,
             out=str(self.plan.out / "runs" / name),
         )
 

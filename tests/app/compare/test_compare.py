@@ -273,12 +273,19 @@ def test_segmentation_and_detection_have_their_own_figures(compare, fake):
     _, told = compare("--task", "detection", "--losses", "ap", code=2)
     assert "holds a comparison of segmentation" in told
 
-    folder, _ = compare("--task", "detection", "--losses", "focal,alrp", "--learning-rates", "1e-3", "--overwrite",
+    losses = "focal,alrp[learning-rate=2e-3 model=foveabox]"
+    folder, _ = compare("--task", "detection", "--losses", losses, "--learning-rates", "1e-3", "--overwrite",
                         sets=SETS[:4])  # fmt: skip
     page = Page((folder / "report.html").read_text())
     shown = " ".join(page.texts)
-    for words in ("LRP over the threshold", "F1 over the threshold", "AP on test", "oLRP", "carried over"):
+    for words in ("LRP over the threshold", "F1 over the threshold", "AP on test", "AP90", "oLRP", "carried over"):
         assert words in shown, words
+    for words in ("2 systems side by side", "step, ms", "0.002 for alrp [learning-rate=0.002 model=foveabox]"):
+        assert words in shown, words
+    told = [json.loads(path.read_text())["config"] for path in sorted((folder / "runs").glob("*/config.json"))]
+    assert sorted((one["loss"], one["model"], one["learning_rate"]) for one in told if one["loss"] in losses) == [
+        ("alrp", "foveabox", 2e-3), ("focal", "retinanet", 1e-3)
+    ]  # fmt: skip
     # LRP, F1, best thresholds.
     assert page.tags.count("svg") == 3
     found = json.loads((folder / "results.json").read_text(), parse_constant=refuse)

@@ -15,6 +15,7 @@ from metricfit.trainers.metrics import FMeasureCurve, ImageIoU, LogitFMeasure
 from metricfit.trainers.metrics.logit_curve import LEVELS, ZERO
 from metricfit.trainers.metrics.logit_scale import sigmoid
 from metricfit.trainers.tasks import get_task
+from metricfit.trainers.training.config import DetectionConfig, SegmentationConfig
 
 
 def maps(count=5, seed=0):
@@ -115,6 +116,44 @@ def test_losses_and_their_seeds_as_typed():
         Entry("softmax_cross_entropy + 0.5 * lovasz_softmax", seeds=3),
     )  # fmt: skip
     assert Entry("a + 0.5 * b", ("beta2=0.8",)).key == "a-0.5-b-beta2=0.8"
+
+
+def test_a_row_is_told_settings_of_its_own():
+    one, two, plain = read_entries(
+        "alrp[model=foveabox  box-loss=giou learning_rate=3e-3]:2, focal + 0.5 * ap [--size=256], alrp",
+        1,
+        DetectionConfig,
+    )
+    assert one.settings == (("learning_rate", 3e-3), ("box_loss", "giou"), ("model", "foveabox"))
+    assert one.label == "alrp [learning-rate=0.003 box-loss=giou model=foveabox]"
+    assert (one.seeds, two.seeds, two.loss, two.settings) == (2, 1, "focal + 0.5 * ap", (("size", 256),))
+    assert plain == Entry("alrp")
+    (dilated,) = read_entries("lovasz_softmax[aspp-dilations=1,2 equibatch=true]", 1, SegmentationConfig)
+    assert dilated.settings == (("equibatch", True), ("aspp_dilations", (1, 2)))
+    assert read_entries(dilated.name.replace(" [", "["), 1, SegmentationConfig) == (dilated,)
+    (sweep,) = read_sweep("delta=0.5,1", (one, plain)[:1], 1)
+    assert sweep.loss == one.name
+    assert sweep.entries["0.5"] == Entry("alrp", ("delta=0.5",), 1, one.settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("alrp[model=yolo]", "model in --losses alrp.model=yolo. must be one of retinanet, "),
+        ("alrp[size=large]", "size in .* must be a whole number"),
+        ("alrp[box-los=giou]", "unknown setting box_los in .*did you mean box_loss"),
+        ("alrp[seed=3]", "seed is the same for all rows"),
+        ("alrp[loss-options=delta=1]", "loss-options is the same .*by --sweep"),
+        ("alrp[]", "says nothing"),
+        ("alrp[giou]", "takes FLAG=VALUE with spaces"),
+        ("alrp[size=64 size=96]", "says size twice"),
+        ("alrp[size=64", "--losses takes names"),
+        ("alrp[size=64],alrp[size=64]", "stands twice"),
+    ],
+)
+def test_settings_that_cannot_be_read(text, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        read_entries(text, 1, DetectionConfig)
 
 
 @pytest.mark.parametrize("text", ["", "floss,", "floss:", "floss:x", "floss:0", "floss,floss:2", "floss:-1"])
