@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 # TensorFlow and Keras carry no types, so that all of theirs is Any to a type checker. These names say what is meant.
 Tensor: TypeAlias = Any  # as an argument of a public function also what can be converted to one, such as an array
@@ -18,6 +19,11 @@ def size_of(tensor: Tensor) -> Size:
     """Return the number of elements."""
     size = tensor.shape.num_elements()
     return tf.size(tensor) if size is None else size
+
+
+def in_xla() -> bool:
+    """Tell whether what is traced is to be compiled by XLA, which has to know every size."""
+    return bool(GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
 
 
 def least(*sizes: Size) -> Size:

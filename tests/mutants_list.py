@@ -61,11 +61,6 @@ MUTANTS: list[Mutant] = [
         ("begin = self._context.replica_id_in_sync_group * each", "begin = 0 * each"),
     ),
     *of(
-        "losses/ranking/rank_sort.py",
-        "tests/losses/test_replicas.py",
-        ("filled = ranking.filled_slots()", "filled = tf.range(slots)"),
-    ),
-    *of(
         "losses/pixelwise/ohem.py",
         "tests/losses/test_replicas.py",
         ("left, counts = left - reached[chosen + 1], counts[chosen]", "left, counts = left, counts[chosen]"),
@@ -147,7 +142,18 @@ MUTANTS: list[Mutant] = [
         "losses/ranking/rank_sort.py",
         "tests/losses/test_contract_detection.py::test_eager_and_graph_agree_with_the_reference_on_every_kind_of_batch",
         ("ranking.rank - 0.5", "ranking.rank"),
-        ("(places < slots)", "(places <= slots)"),
+        ("above.lower_gap + above.lower * rise", "above.lower_gap"),
+    ),
+    *of(
+        "losses/ranking/step_sums/keyed_sums.py",
+        "tests/losses/test_keyed_sums.py",
+        ("self._not_higher = read(ends, own_group)", "self._not_higher = self._place + 1"),
+        ("self._lower = read(tf.concat([[0], ends], 0), own_group)", "self._lower = self._place"),
+        (
+            "return begin // 2 + firsts, begin // 2 + half + at - firsts",
+            "return begin // 2 + firsts, begin + half + at - firsts",
+        ),
+        ("ends = start if mirrored else", "ends ="),
     ),
     *of(
         "losses/ranking/correlation.py",

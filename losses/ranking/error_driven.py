@@ -17,6 +17,7 @@ from ..tensors import Tensor
 from .gathered import GatheredPositives, Parts, parts_of_positives
 from .positives import Positives
 from .step_sums import StepSums
+from .step_sums.keyed_sums import KeyedSums
 
 PROPERLY_RANKED = 1e-5  # a positive with fewer false positives than this gets the gradient 0
 
@@ -42,6 +43,10 @@ class Ranking(GatheredPositives):
     def below_positives(self, weights: Tensor) -> Tensor:
         """Sum weights · H_ki over the positives k ≠ i, [S]: those that i stands above."""
         return self._sums.under_positives(self.only_valid(weights))
+
+    def by_keys(self, keys: Tensor) -> KeyedSums:
+        """Part the sums over positives by keys of these, [S]."""
+        return self._sums.by_keys(keys)
 
     def gradient(self, excess: Tensor, normaliser: Tensor) -> Tensor:
         """Spread the excess errors (ℓ − ℓ*)(i)/Z, [S], over the positives and the negatives above them, [N]."""

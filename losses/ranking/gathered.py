@@ -7,11 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from ..checks import check_anchors, check_hyperparameters
 from ..replicas import Replicas
-from ..tensors import Size, Tensor, ValueAndGradient, least, most, size_of
+from ..tensors import Size, Tensor, ValueAndGradient, in_xla, least, most, size_of
 from .positives import Positives, gather_positives
 
 Parts: TypeAlias = Callable[..., tuple[Tensor, ...]]  # of gathered positives and boxes: values, then as many gradients
@@ -41,12 +40,6 @@ class GatheredPositives:
     def only_valid(self, values: Tensor) -> Tensor:
         """Put 0 in the slots that hold no positive, [S]."""
         return tf.where(self.valid, values, 0)
-
-    def filled_slots(self) -> Tensor:
-        """Number the slots, those that hold a positive first: int32 [S]."""
-        if self._replicas.joined == 1:
-            return tf.range(tf.size(self.valid))
-        return tf.argsort(tf.cast(~self.valid, tf.int32), stable=True)
 
     def of_boxes(self, values: Tensor, classes: Size) -> Tensor:
         """Take for each positive the value of its box, [S], of values [boxes], each of `classes` entries; 0 elsewhere.
@@ -126,7 +119,7 @@ def _with_positives_of_all(
     count = tf.reduce_sum(tf.cast(is_positive, tf.int32))
     most_of_one, fits = replicas.largest(count), count <= size_of(is_positive) // classes
     slots: Size = most_of_one
-    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if in_xla():
         slots = max_positives or _RANGE[1]
         fits &= most_of_one <= slots
     results = function(gather_positives(is_positive, slots))

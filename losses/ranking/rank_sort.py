@@ -5,10 +5,8 @@ import tensorflow as tf
 from ..base import AnchorLoss, keras_loss
 from ..checks import check_localization
 from ..references import RANK_SORT
-from ..tensors import Tensor, least, most, size_of
+from ..tensors import Tensor
 from .error_driven import PROPERLY_RANKED, Ranking, ranking_parts
-
-_PAIRS = 2**19  # of positives are held at a time
 
 
 def rank_sort_loss(
@@ -25,8 +23,8 @@ def rank_sort_loss(
 
     The ranking error of a positive is FP/rank. Its sorting error is the mean of 1 − quality over the positives above
     it, itself included; its target is the same mean over those of at least its quality, and the excess is spread over
-    the others. A positive counts half towards its own rank, H(0) = 0.5. Sorting compares all pairs of positives, in
-    O(P²) time and O(N) memory.
+    the others. A positive counts half towards its own rank, H(0) = 0.5. Sorting asks for two orders at
+    once, and takes O(P log P) time and O(P) memory (`step_sums/keyed_sums.py`).
 
     Gradient: error-driven update (not the derivative of the value); with respect to `scores` only. It sums to 0.
 
@@ -48,10 +46,10 @@ def rank_sort_loss(
         # the self-relation H(0) = 0.5 stands in place of 1
         error = tf.math.divide_no_nan(ranking.false_positives, ranking.rank - 0.5)
         quality = ranking.of_boxes(qualities, classes)
-        sorting, push = _sort(ranking, quality, delta)
+        excess, push = _sort(ranking, quality)
         to_scores = ranking.gradient(error, ranking.count)
         to_sorted = ranking.at_entries(tf.math.divide_no_nan(push, ranking.count))
-        return ranking.mean(error), tf.math.divide_no_nan(sorting, ranking.count), to_scores, to_sorted
+        return ranking.mean(error), ranking.mean(excess), to_scores, to_sorted
 
     ranked, sorting = ranking_parts(
         labels, scores, parts, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope
@@ -59,35 +57,17 @@ def rank_sort_loss(
     return ranked, sorting
 
 
-def _sort(ranking: Ranking, quality: Tensor, delta: float) -> tuple[Tensor, Tensor]:
-    """Return the summed excess sorting errors Σ_i (ℓ − ℓ*)(i), and their gradient to the positives' scores, [S]."""
-    slots = size_of(quality)
-    chunk = least(most(_PAIRS // most(slots, 1), 1), slots)
-    valid = tf.cast(ranking.valid, tf.float32)
-
-    def body(start: Tensor, total: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        places = start + tf.range(chunk)
-        rows = tf.gather(filled, tf.minimum(places, slots - 1))
-        counted = tf.gather(ranking.valid, rows) & (places < slots)
-        score, own = tf.gather(ranking.scores, rows)[:, tf.newaxis], tf.gather(quality, rows)[:, tf.newaxis]
-        above = valid * tf.clip_by_value((ranking.scores - score) / (2 * delta) + 0.5, 0, 1)
-        missorted = tf.where(quality < own, above, 0)
-        rightly = above - missorted
-        mean_quality = tf.math.divide_no_nan(tf.linalg.matvec(rightly, quality), tf.reduce_sum(rightly, axis=1))
-        # ℓ − ℓ* = Σ_missorted H_ij (mean quality of those rightly above − y_j) / rank_pos, free of cancellation
-        excess = tf.reduce_sum(missorted * (mean_quality[:, tf.newaxis] - quality), axis=1)
-        excess = tf.math.divide_no_nan(excess, tf.reduce_sum(above, axis=1))
-        weight = tf.reduce_sum(missorted, axis=1)
-        push = tf.where(counted & (weight > PROPERLY_RANKED), excess, 0)
-        # dL/ds_j = Σ_i (ℓ − ℓ*)(i) H_ij / Σ_missorted H_ik of the missorted j, dL/ds_i = −(ℓ − ℓ*)(i)
-        gradient += tf.linalg.matvec(missorted, tf.math.divide_no_nan(push, weight), transpose_a=True)
-        gradient = tf.tensor_scatter_nd_add(gradient, rows[:, tf.newaxis], -push)
-        return start + chunk, total + tf.reduce_sum(tf.where(counted, excess, 0)), gradient
-
-    filled = ranking.filled_slots()
-    begin = (tf.constant(0), tf.constant(0.0), tf.zeros_like(quality))
-    _, total, gradient = tf.while_loop(lambda start, *_: tf.cast(start, tf.float32) < ranking.count, body, begin)
-    return total, gradient
+def _sort(ranking: Ranking, quality: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the excess sorting errors (ℓ − ℓ*)(i), [S], and their summed gradient to the positives' scores, [S]."""
+    sums = ranking.by_keys(quality)
+    above = sums.above()
+    # ℓ − ℓ* = Σ_missorted H_ij (mean quality of those rightly above − y_j) / rank_pos: of two parts, neither below 0
+    rise = tf.math.divide_no_nan(above.others_gap, above.others)
+    excess = tf.math.divide_no_nan(above.lower_gap + above.lower * rise, above.lower + above.others)
+    excess += ranking.only_valid(ranking.scores * 0 + quality * 0)  # which is NaN where one of them is none
+    push = tf.where(above.lower > PROPERLY_RANKED, excess, 0)
+    # dL/ds_j = Σ_i (ℓ − ℓ*)(i) H_ij / Σ_missorted H_ik of the missorted j, dL/ds_i = −(ℓ − ℓ*)(i)
+    return excess, sums.of_higher(tf.math.divide_no_nan(push, above.lower)) - push
 
 
 @keras_loss("rank_sort", rank_sort_loss, "detection", "ranks, and positives sorted by their boxes", RANK_SORT)

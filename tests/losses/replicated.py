@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from metricfit import losses
-from metricfit.losses.ranking import rank_sort
+from metricfit.losses.ranking.step_sums.keyed_sums import KeyedSums
 from metricfit.losses.replicas import Replicas, counted_traffic, replica_count
 
 from .modes import MODES
@@ -326,7 +326,7 @@ def main(names, short=False):
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * max(REPLICAS))
     tf.get_logger().setLevel("ERROR")
-    rank_sort._PAIRS = 840  # several turns, as with thousands of positives
+    KeyedSums.digits, KeyedSums.pairs = 2, 40  # several blocks and turns, as with thousands of positives
     if "--table" in sys.argv:
         table()
         return

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metricfit import losses
-from metricfit.losses.ranking import rank_sort
+from metricfit.losses.ranking.step_sums.keyed_sums import KeyedSums
 
 from ..reference.ranking_losses import REFERENCES, reference
 from . import contract
@@ -47,8 +47,9 @@ each_ranking = pytest.mark.parametrize("name", RANKING)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    """Let Rank & Sort take several turns, as it does with thousands of positives."""
-    monkeypatch.setattr(rank_sort, "_PAIRS", 840)
+    """Let Rank & Sort halve blocks and take several turns, as it does with thousands of positives."""
+    monkeypatch.setattr(KeyedSums, "digits", 2)
+    monkeypatch.setattr(KeyedSums, "pairs", 40)
 
 
 def needs(name):

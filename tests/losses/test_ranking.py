@@ -132,7 +132,7 @@ def test_many_entries_against_the_reference(name):
             assert_close_in_sum(gradient, wanted, 1e-5)
 
 
-def test_rank_sort_in_chunks():
+def test_rank_sort_of_many_positives():
     rng = np.random.default_rng(4)
     labels = rng.choice([1, 0, -1], 3000, p=[0.4, 0.5, 0.1])
     scores, quality = rng.normal(0, 1, 3000).astype(np.float32), np.round(rng.random(3000), 2).astype(np.float32)

@@ -16,6 +16,7 @@ from ...tensors import Tensor, count_values, inverse_permutation, read, size_of,
 from .double_float import Precise, keep_where, map_parts, precise, round_up, to_float32
 from .edge_lookup import EdgeLookup
 from .entry_intervals import BLOCK, EntryIntervals, EntryIntervalsInFloatPairs
+from .keyed_sums import KeyedSums
 from .window_sums import SortedPlaces, Windows
 
 _FAR = 3e38  # where the edges of empty slots lie: above every score
@@ -51,7 +52,7 @@ class StepSums:
         float64 = not tf.config.list_logical_devices("TPU") if float64 is None else float64
         self._float64, self._slots = float64, size_of(positive_scores)
         delta = min(max(float(delta), 1 / _LARGEST), _LARGEST)
-        inverse = 1 / (2 * delta)
+        inverse = self._inverse = 1 / (2 * delta)
         self._sort_positives(positive_scores, positive_valid)
         low, high = self._sort_edges(delta)
         lookup = EdgeLookup(self._edges, _FAR, size_of(scores))
@@ -91,6 +92,13 @@ class StepSums:
         sums = self._positives.suffix_sums(weights)
         # H(−x) = 1 − H(x)
         return self._to_slots(_total(sums) - self._round_positives.step_sums(sums) - own)
+
+    def by_keys(self, keys: Tensor) -> KeyedSums:
+        """Part the sums between positives by keys of these, float32 [P]; a positive that is NaN has none."""
+        return KeyedSums(
+            keys, self._order, self._sorted, ~self._empty, self._positives.from_origin, self._round_positives,
+            self._inverse, self._float64,
+        )  # fmt: skip
 
     def to_negatives(self, weights: Tensor) -> Tensor:
         """Return Σ_i weights_i H(s_j − s_i) at every negative j and exactly 0 elsewhere, float32 [N], from [P]."""

@@ -70,6 +70,16 @@ def leading_part(number: Precise) -> Tensor:
     return number.high if isinstance(number, FloatPair) else number
 
 
+def parts_of(number: Precise) -> tuple[Tensor, ...]:
+    """Give the tensors that a number is made of, as a loop holds them."""
+    return (number.high, number.low) if isinstance(number, FloatPair) else (number,)
+
+
+def from_parts(*parts: Tensor) -> Precise:
+    """Make a number of the tensors that `parts_of` gave."""
+    return FloatPair(*parts) if len(parts) > 1 else parts[0]
+
+
 def map_parts(function: Callable[..., Tensor], *numbers: Precise) -> Precise:
     """Apply a function that moves or picks numbers, without computing any, to each part."""
     if isinstance(numbers[0], FloatPair):

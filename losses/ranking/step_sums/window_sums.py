@@ -1,8 +1,10 @@
 """Sums of weights times the step H over sorted places, as differences of suffix sums."""
 
+import copy
+
 import tensorflow as tf
 
-from ...tensors import Tensor, count_values, read, size_of
+from ...tensors import Size, Tensor, count_values, read, size_of
 from .double_float import Precise, keep_where, leading_part, map_parts, precise, suffix_sums, unstack_parts
 
 
@@ -42,23 +44,51 @@ class Windows:
 
     def __init__(self, places: SortedPlaces, start: Tensor, stop: Tensor, centre: Precise) -> None:
         middle = tf.minimum(read(places.next_run, start), stop)
-        self._bounds = tf.stack([start, middle, stop])
-        first = self._bounds[:2]
-        any_place = first < self._bounds[1:]
+        self.bounds = tf.stack([start, middle, stop])
+        first = self.bounds[:2]
+        any_place = first < self.bounds[1:]
         first = tf.where(any_place, first, 0)
         origin = map_parts(lambda part: read(part, first), places.origin)
         # H at the origins of the two runs, were it not clipped
         self._heights = keep_where(any_place, (origin - centre) * places.inverse + places.half)
 
+    def first(self, count: Size) -> "Windows":
+        """Give the first windows alone."""
+        some = copy.copy(self)
+        some.bounds, some._heights = self.bounds[:, :count], map_parts(lambda part: part[:, :count], self._heights)
+        return some
+
     def step_sums(self, sums: Precise) -> Precise:
         """Return Σ_k w_k H(x_k − q_i), precise [Q], from what `SortedPlaces.suffix_sums` gave."""
-        at_bounds = map_parts(lambda part: read(part, self._bounds), sums)
+        at_bounds = map_parts(lambda part: read(part, self.bounds), sums)
         between = map_parts(lambda part: part[:2], at_bounds) - map_parts(lambda part: part[1:], at_bounds)
         weights, moments = unstack_parts(between, axis=2)
         below, above = unstack_parts(moments + weights * self._heights, axis=0)
         return map_parts(lambda part: part[2, :, 0], at_bounds) + below + above
 
+    def parted(self, at_bounds: Precise, *, mirrored: bool = False) -> Precise:
+        """Return Σ w_k H(x_k − q_i), precise [Q, C], over some of the places, from suffix sums of these.
+
+        `at_bounds`, precise [4, Q, 2C], are sums of C weights and their moments from where the two runs of the window
+        begin, where it ends, and where the places end. If `mirrored`, H is of q_i − x_k, and in front of the four is
+        where the places begin, in place of their end.
+        """
+        between = map_parts(lambda part: part[:3], at_bounds) - map_parts(lambda part: part[1:], at_bounds)
+        weights, moments = _halves(between)
+        runs = slice(1, 3) if mirrored else slice(0, 2)
+        whole = map_parts(lambda part: part[0 if mirrored else 2], weights)
+        weights, moments = (map_parts(lambda part: part[runs], each) for each in (weights, moments))
+        within = moments + weights * map_parts(lambda part: part[..., tf.newaxis], self._heights)
+        below, above = unstack_parts(weights - within if mirrored else within, axis=0)
+        return whole + below + above
+
     def weights_within(self, sums: Precise) -> Precise:
         """Return Σ w_k over each window, precise [Q]."""
-        start, _, stop = unstack_parts(map_parts(lambda part: read(part, self._bounds)[..., 0], sums), axis=0)
+        start, _, stop = unstack_parts(map_parts(lambda part: read(part, self.bounds)[..., 0], sums), axis=0)
         return start - stop
+
+
+def _halves(number: Precise) -> tuple[Precise, Precise]:
+    """Part the columns, the last axis."""
+    columns = leading_part(number).shape[-1] // 2
+    return map_parts(lambda part: part[..., :columns], number), map_parts(lambda part: part[..., columns:], number)
