@@ -149,10 +149,7 @@ MUTANTS: list[Mutant] = [
         "tests/losses/test_keyed_sums.py",
         ("self._not_higher = read(ends, own_group)", "self._not_higher = self._place + 1"),
         ("self._lower = read(tf.concat([[0], ends], 0), own_group)", "self._lower = self._place"),
-        (
-            "return begin // 2 + firsts, begin // 2 + half + at - firsts",
-            "return begin // 2 + firsts, begin + half + at - firsts",
-        ),
+        ("begin // 2 + half + at - firsts", "begin + half + at - firsts"),
         ("ends = start if mirrored else", "ends ="),
     ),
     *of(

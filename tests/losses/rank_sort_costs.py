@@ -1,4 +1,4 @@
-"""What Rank & Sort costs beside all pairs of positives, over their number: `python -m metricfit.tests.losses.rank_sort_costs`.
+"""What Rank & Sort costs beside all pairs: `python -m metricfit.tests.losses.rank_sort_costs [POSITIVES ...]`.
 
 Prints milliseconds of value and gradients of the whole loss in graph mode, in turn, the best of several, and the memory
 at the peak above what was held before; the pairs are left out where they would take minutes.
