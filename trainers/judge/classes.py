@@ -12,6 +12,7 @@ from ..figures.classes import class_iou_figure, confusion_figure, label_panels_f
 from ..figures.reliability import pixel_reliability_figure
 from ..geometry import IGNORE
 from ..metrics.calibration.class_temperature import ClassTemperature
+from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import PixelCalibration
 from ..metrics.calibration.reliability import Reliability
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
@@ -107,7 +108,7 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
             right[labels == IGNORE] = IGNORE
             self.pixels.update(found.confidence, right)
             if found.sample is not None:
-                self.temperature.update(found.sample, labels, self._next)
+                self.temperature.update(found.sample, labels, half_of(example.name))
         return labels, classes
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from ..data.example import Example
 from ..figures.maps import panels_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..figures.thresholds import threshold_figure
+from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import BINS, PixelCalibration
 from ..metrics.calibration.reliability import Reliability
 from ..metrics.calibration.temperature import Temperature
@@ -126,12 +127,12 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
     def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mask, found = known(example, "mask"), scale_logits(found, self.logit_scale)
         if self.curves or self.calibration:
-            self._count(found, mask)
+            self._count(found, mask, half_of(example.name))
         for measure in self.further.values():
             measure.update(to_logits(found) if isinstance(measure, LogitFMeasure) else found, mask)
         return mask, found
 
-    def _count(self, found: np.ndarray, mask: np.ndarray) -> None:
+    def _count(self, found: np.ndarray, mask: np.ndarray, half: int) -> None:
         counts = MapCounts.of(found, mask, self.protocol)
         for curve in self.curves.values():
             curve.add(counts)
@@ -142,7 +143,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
             pixels.add(found, mask, counts.codes, np.stack([counts.background, counts.salient]))
         else:
             pixels.update(found, mask)
-        self.calibration["temperature"].update(found, mask, self._next)
+        self.calibration["temperature"].update(found, mask, half)
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> FMeasureCurve:
         like = next(iter(self.curves.values()))

@@ -103,12 +103,13 @@ def test_class_maps_are_calibrated_where_their_confidence_is_known():
 
 def test_class_maps_have_a_temperature_where_some_scores_are_known():
     rng, judge = np.random.default_rng(1), ClassJudge(NAMES)
-    for _ in range(4):
+    for place in range(8):
         logits = rng.normal(0, 1.5, (30, 30, 3))
         scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
         labels = (scores.cumsum(-1) < rng.random((30, 30, 1))).sum(-1).clip(0, 2).astype(np.uint8)
         sharp = scores**3 / (scores**3).sum(-1, keepdims=True)
-        judge.update(Example(np.zeros((30, 30, 3), np.uint8), labels=labels), likeliest_sampled(sharp))
+        example = Example(np.zeros((30, 30, 3), np.uint8), labels=labels, name=f"{place}.png")
+        judge.update(example, likeliest_sampled(sharp))
     report = judge.result()
     assert report.scalars["temperature"] == report.temperature == pytest.approx(3, rel=0.15)
     assert report.scalars["tempered_ece"] == report.tempered.error < 0.05 < report.scalars["pixel_ece"]

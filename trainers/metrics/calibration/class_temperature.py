@@ -43,14 +43,14 @@ class ClassTemperature(Streaming):
     _sums = ("_loss", "_counts", "_confidence", "_right", "_outside")
 
     def __init__(self) -> None:
-        # Of the pictures at even and at odd places, by temperature.
+        # By half, see `halves`, and temperature.
         self._loss = np.zeros((2, len(TEMPERATURES)), np.int64)
         shape = (2, len(TEMPERATURES), BINS)
         self._counts, self._confidence, self._right = (np.zeros(shape, np.int64) for _ in range(3))
         self._outside = 0
 
-    def update(self, sample: PixelSample, labels: np.ndarray, place: int = 0) -> None:
-        """Take in the sample of one picture, with its labels, uint8 [H, W]; `place` is the picture's in the data.
+    def update(self, sample: PixelSample, labels: np.ndarray, half: int = 0) -> None:
+        """Take in the sample of one picture, with its labels, uint8 [H, W]; `half` tells in which of the data it is.
 
         Scores that are no probabilities leave nothing to measure.
         """
@@ -62,7 +62,7 @@ class ClassTemperature(Streaming):
         if not (scores.min() >= -ROUNDING and np.abs(sums - 1).max() <= 100 * ROUNDING):
             self._outside += 1
             return
-        half, logits = place % 2, np.log(np.maximum(scores, _SMALLEST))
+        logits = np.log(np.maximum(scores, _SMALLEST))
         highest, own = logits.max(axis=1), logits[np.arange(len(labels)), labels]
         right = (logits.argmax(axis=1) == labels).astype(np.float64)
         for index, temperature in enumerate(TEMPERATURES):
@@ -86,7 +86,7 @@ class ClassTemperature(Streaming):
     def tempered(self) -> Reliability | None:
         """Give the bins of the sampled pixels, each half's by the temperature of the other half.
 
-        Halves are the pictures at even and at odd places; None where one of the two has no temperature.
+        None where one of the two has no temperature.
         """
         chosen = [self._best(self._loss[other]) for other in (1, 0)]
         if None in chosen:

@@ -18,17 +18,17 @@ class Temperature(Streaming):
     _sums = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts = np.zeros((2, 2, 256), np.int64)  # of the pictures at even and at odd places
+        self._counts = np.zeros((2, 2, 256), np.int64)  # by half, see `halves`
 
-    def update(self, probability: np.ndarray, mask: np.ndarray, place: int = 0) -> None:
+    def update(self, probability: np.ndarray, mask: np.ndarray, half: int = 0) -> None:
         """Take in one map, float32 [H, W] in [0, 1]; see `histogram.histograms` for the mask, uint8 [H, W].
 
-        `place` is that of its picture in the data set.
+        `half` tells in which half of the data its picture is, 0 or 1; see `halves.half_of`.
         """
         with np.errstate(divide="ignore"):
             logits = np.log(probability / (np.float32(1) - probability))
         places = np.clip((logits + np.float32(LARGEST)) * np.float32(PER_UNIT), 0, 255)
-        self._counts[place % 2] += histograms(places.astype(np.uint8), np.asarray(mask, np.uint8)).astype(np.int64)
+        self._counts[half] += histograms(places.astype(np.uint8), np.asarray(mask, np.uint8)).astype(np.int64)
 
     def result(self) -> float:
         """Give the T for which the logits divided by T have the smallest mean negative log-likelihood.
@@ -41,7 +41,7 @@ class Temperature(Streaming):
     def tempered(self, bins: int) -> Reliability | None:
         """Give the bins of the maps with their logits divided, each half's by the temperature of the other half.
 
-        Halves are the pictures at even and at odd places; None where one of the two has no temperature.
+        None where one of the two has no temperature.
         """
         parts = []
         for half, other in zip(self._counts, self._counts[::-1]):

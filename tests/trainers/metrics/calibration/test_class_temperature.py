@@ -43,7 +43,7 @@ def test_each_half_is_tempered_by_the_other():
     rng, found, pairs, factors = np.random.default_rng(6), ClassTemperature(), [], (2.0, 4.0)
     for place in range(4):
         scores, labels = picture(rng, factors[place % 2])
-        found.update(sample_of(scores), labels, place)
+        found.update(sample_of(scores), labels, place % 2)
         # The temperatures of the other half stand on the grid.
         powers = scores.astype(np.float64) ** (1 / factors[1 - place % 2])
         powers /= powers.sum(-1, keepdims=True)
@@ -58,7 +58,7 @@ def test_parts_are_merged_to_the_bit():
     whole, first, second = ClassTemperature(), ClassTemperature(), ClassTemperature()
     for place, (scores, labels) in enumerate(pictures):
         for one in (whole, first if place < 2 else second):
-            one.update(sample_of(scores), labels, place)
+            one.update(sample_of(scores), labels, place % 2)
     second.merge(first)
     assert second.result() == whole.result()
     assert second.tempered().to_dict() == whole.tempered().to_dict()
@@ -73,7 +73,7 @@ def test_what_does_not_count_or_is_no_probability_is_left_out():
     assert few.tempered() is None
     logits = ClassTemperature()
     for place, one in enumerate((scores, scores, 5 * scores)):
-        logits.update(sample_of(one), labels, place)
+        logits.update(sample_of(one), labels, place % 2)
     assert np.isnan(logits.result())
     certain = ClassTemperature()
     certain.update(sample_of(scores), scores.argmax(-1).astype(np.uint8))

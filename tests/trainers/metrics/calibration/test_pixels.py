@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metricfit.trainers.metrics.calibration.halves import half_of
 from metricfit.trainers.metrics.calibration.pixels import PixelCalibration
 from metricfit.trainers.metrics.calibration.reliability import Reliability
 from metricfit.trainers.metrics.calibration.temperature import Temperature
@@ -103,7 +104,7 @@ def test_a_temperature_is_tried_on_the_other_half():
         logits = rng.normal(0, 2, (60, 60))
         label = (rng.random((60, 60)) < 1 / (1 + np.exp(-logits))).astype(np.uint8)
         given = factors[place % 2] * logits  # what the temperature of its own half would undo
-        found.update((1 / (1 + np.exp(-given))).astype(np.float32), label, place)
+        found.update((1 / (1 + np.exp(-given))).astype(np.float32), label, place % 2)
         tempered = 1 / (1 + np.exp(-given / factors[1 - place % 2]))
         pairs += zip(tempered.ravel().tolist(), label.ravel().tolist())
     assert found.tempered(15).error == pytest.approx(reference.expected_error(pairs, 15), abs=5e-3)
@@ -117,3 +118,10 @@ def test_maps_that_are_all_right_or_say_nothing_have_no_temperature():
     assert np.isnan(measured([0.1, 0.9], [0, 1], measure=Temperature))
     assert np.isnan(measured([0.1, 0.9], [1, 0], measure=Temperature))
     assert np.isnan(Temperature().result())
+
+
+def test_names_tell_the_half_and_both_have_pictures():
+    halves = [half_of(f"photo_{index:04d}.jpg") for index in range(1000)]
+    assert 450 < sum(halves) < 550
+    assert halves == [half_of(f"photo_{index:04d}.jpg") for index in range(1000)]
+    assert half_of("caf\udce9.png") in (0, 1)
