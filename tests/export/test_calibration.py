@@ -1,11 +1,14 @@
 """Calibrated scores: of a run and of every file exported from it, the same curves in graph, card and NumPy."""
 
 import json
+import pickle
 import shutil
 
 import numpy as np
 import pytest
 
+from metricfit.app.beam import verbs
+from metricfit.app.evaluation import verb
 from metricfit.app.evaluation.uncalibrated import own_thresholds
 from metricfit.app.evaluation.verb import evaluate
 from metricfit.app.options import EvaluateOptions
@@ -19,6 +22,7 @@ from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.errors import DataError
 from metricfit.trainers.tasks import get_task
 
+from ..app.beam.data import merged_anyhow
 from .small_detector import SIZE, make_detector_run
 
 BY = ("isotonic", "precision")
@@ -204,3 +208,17 @@ def test_a_file_that_departs_from_its_curves_is_told(change, said, calibrated_ru
     assert departure(before, tuple(after), calibration) == ""
     change(after)
     assert said in departure(before, tuple(after), calibration)
+
+
+@pytest.mark.parametrize("calibration", ["model", "none"])
+def test_workers_measure_the_same_scores(calibration, calibrated_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(verb, "check_runner", lambda runner, told: None)
+    monkeypatch.setattr(
+        verbs, "on_runner", lambda options, work: merged_anyhow(pickle.loads(pickle.dumps(work)), seed=1)
+    )
+    told = {"data": "squares:test", "calibration": calibration, "batch_size": 4, "quiet": True}
+    one = evaluate(EvaluateOptions(str(calibrated_run), **told)).report
+    out = str(tmp_path / "many")
+    many = evaluate(EvaluateOptions(str(calibrated_run), runner="direct", out=out, **told)).report
+    assert json.dumps(many.to_dict()) == json.dumps(one.to_dict())
+    assert (many.uncalibrated is None) == (calibration == "none")
