@@ -59,7 +59,9 @@ def detections(
             surest = tf.gather(best, kept) if suppression.is_hard else logits_of(scores)
             surest = calibrated(surest, tf.gather(label, kept), numbers)
             order = tf.math.top_k(tf.where(there, surest, NO_SCORE), most).indices
-            kept, scores = tf.gather(kept, order), tf.sigmoid(tf.gather(surest, order))
+            kept, surest = tf.gather(kept, order), tf.where(there, tf.gather(surest, order), NO_SCORE)
+            # Sigmoids of several widths of registers differ in the last bit: sorted, they fall.
+            scores = tf.math.top_k(tf.sigmoid(surest), most).values
         weight = tf.cast(there, tf.float32)
         return (
             tf.gather(boxes, kept) * weight[:, None],
