@@ -1,10 +1,11 @@
 """How scores are calibrated, as a card keeps it. Imports no TensorFlow."""
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from ..trainers.calibration.curves import CurveEntry
-from ..trainers.calibration.fitting import FITS
-from ..trainers.calibration.held_out import Fitted
+
+if TYPE_CHECKING:
+    from ..trainers.calibration.held_out import Fitted
 
 NONE = "none"
 
@@ -30,15 +31,18 @@ NOT_CALIBRATED: CalibrationEntry = {
 }  # fmt: skip
 
 
-def entry_of(fitted: Fitted | None) -> CalibrationEntry:
+def entry_of(fitted: "Fitted | None") -> CalibrationEntry:
     """Give what a card keeps."""
     return CalibrationEntry(**fitted.to_dict()) if fitted else NOT_CALIBRATED  # type: ignore[typeddict-item]
 
 
-def fitted_of(entry: CalibrationEntry, classes: int) -> Fitted | None:
+def fitted_of(entry: CalibrationEntry, classes: int) -> "Fitted | None":
     """Read what a card keeps; ValueError for what is no calibration of so many classes."""
     if entry["method"] == NONE:
         return None
+    from ..trainers.calibration.fitting import FITS  # not before a card has one: they take OpenCV
+    from ..trainers.calibration.held_out import Fitted
+
     if entry["method"] not in FITS:
         raise ValueError(f"its method is {', '.join(FITS)} or {NONE}, got {entry['method']}")
     fitted = Fitted.from_dict(entry)

@@ -12,7 +12,7 @@ from ...trainers.comparison.spread import mean_curve
 from ...trainers.figures.comparison import Line, colour_of
 from ...trainers.metrics.catalogue import CATALOGUE, Metric
 from ...trainers.metrics.histogram import THRESHOLDS
-from .tables import STEP, Figures, LabelledRow
+from .tables import Figures, LabelledRow
 
 
 class Presentation(ABC):
@@ -31,7 +31,7 @@ class Presentation(ABC):
 
     def metric(self, key: str) -> Metric:
         """Give what stands in the head of a column."""
-        return STEP if key == STEP.key else CATALOGUE[key]
+        return CATALOGUE[key]
 
     def threshold(self, value: float) -> str:
         """Write a threshold."""

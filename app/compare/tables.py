@@ -11,9 +11,6 @@ from ..page.html import Label, table
 Figures = Sequence[Mapping[str, Spread]]  # of each row, by the keys of the catalogue; what is lacking shows as a dash
 
 
-STEP = Metric("step_ms", "step, ms", ".0f", None, "median time of a training step in milliseconds")
-
-
 @dataclass(frozen=True)
 class LabelledRow(Label):
     """A row with its label: a control has the colour of its loss, and a dashed line."""
@@ -38,7 +35,7 @@ def labelled(comparison: Comparison) -> list[LabelledRow]:
 def figures_on(row: Row, name: str) -> Mapping[str, Spread]:
     """Give a row's figures on a test set, and what a step of its training took where that is known."""
     steps = [1e3 * one.step_seconds for one in row.outcomes if one.step_seconds and not row.scales]
-    return {**row.on(name), **({STEP.key: Spread.of(steps)} if steps else {})}
+    return {**row.on(name), **({"step_ms": Spread.of(steps)} if steps else {})}
 
 
 def row_label(row: Row) -> str:

@@ -159,6 +159,7 @@ _FILES = (
 )
 # What a training logs besides.
 _TRAINING = (
+    Metric("step_ms", "step, ms", ".0f", None, "median time of a training step in milliseconds"),
     Metric("loss", "loss", ".4f", False, "the loss, with what regularises the weights"),
     Metric("classification_loss", "loss of scores", ".4f", False, "the part of the scores"),
     Metric("localization_loss", "loss of boxes", ".4f", False, "the part of the boxes"),

@@ -86,7 +86,7 @@ def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
     auto = [one.name for one in fields(config) if getattr(config, one.name) == "auto"]
     if kept := earlier_settings(config) if auto else {}:
         usual = type(config)()
-        config = replace(config, **{name: kept.get(name, getattr(usual, name)) for name in auto})
+        return replace(config, **{name: kept.get(name, getattr(usual, name)) for name in auto})
     if config.weights != "auto":
         return config
     if config.init or "weights" not in architecture.settings:
