@@ -1239,6 +1239,7 @@ MUTANTS: list[Mutant] = [
         ("for found in self._found([picture])", "for found in [error]"),
     ),
     *of("app/serve/work/pictures.py", "tests/app/serve/test_answers.py", ("formats=FORMATS", "formats=None")),
+    *of("app/serve/server.py", "tests/app/serve/test_sockets.py", ("            let_none_connect(listener)\n", "")),
     *of("app/serve/requests/uploads.py", "tests/app/serve/test_limits.py", ("if taken > most:", "if not most:")),
     *of("app/serve/requests/origins.py", "tests/app/serve/test_limits.py", ("not in self._names:", "in ():")),
     *of(

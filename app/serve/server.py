@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ log = logging.getLogger("metricfit")
 
 GRACE_SECONDS, FIRST_SECONDS = 0.3, 5.0
 """Time for a further request on a kept connection, and for the first of a new one, once nobody is let in any more."""
+
+SO_ATTACH_FILTER, BPF_RETURN = 26, 6
+"""Linux's numbers, which `socket` does not name (asm-generic/socket.h, linux/filter.h)."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -46,6 +51,18 @@ def bind(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen at {host}, port {port} ({error.strerror}): choose another --port") from error
     listener.setblocking(False)
     return listener
+
+
+def let_none_connect(listener: socket.socket) -> None:
+    """Drop what asks for a new connection; those that wait already can be accepted still.
+
+    Whoever connects between the last `accept` and the closing would be reset by the closing; one whose first packet is
+    dropped sends it again and is refused in good order. Linux alone has this (a socket filter that lets nothing pass);
+    elsewhere that moment is left.
+    """
+    if sys.platform == "linux":
+        instruction = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, 0))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(instruction)))
 
 
 def url_of(listener: socket.socket) -> str:
@@ -118,6 +135,7 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for listener in listeners:
             loop.remove_reader(listener)
+            let_none_connect(listener)
         # Those that asyncio is letting in just now would be turned away by the closing.
         await asyncio.sleep(0.01)
         last: list[socket.socket] = []

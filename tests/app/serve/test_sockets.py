@@ -1,8 +1,10 @@
 """Over real sockets: slow and broken clients, the end of a server, and who was accepted is answered."""
 
+import errno
 import http.client
 import json
 import socket
+import sys
 import threading
 import time
 
@@ -230,6 +232,26 @@ class Stuck(BrightnessRunner):
         if self.ready:
             self.free.wait(20)
         return super().__call__(images)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels have no filter of a listener")
+def test_nobody_is_let_in_just_before_the_door_closes_to_be_reset_then():
+    late = []
+    with served(service_of()) as (port, server):
+        (door,) = server.servers
+        close = door.close
+
+        def last_moment():
+            # The kernel itself lets in whoever knocks here, and the closing would reset them.
+            with socket.socket() as client:
+                client.settimeout(0.2)
+                late.append(client.connect_ex(("127.0.0.1", port)))
+            close()
+
+        door.close = last_moment
+        server.should_exit = True
+        until(lambda: late)
+    assert late == [errno.EAGAIN]
 
 
 def test_the_end_has_a_limit_of_time():
