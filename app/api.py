@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..trainers.errors import UsageError
+from ..trainers.judge.tiles import tiling_of
 from ..trainers.machine import held_back_stderr
+from ..trainers.models.detector.suppression import suppression_of_flags
 from ..trainers.tasks import CONFIGS, get_task
 from ..trainers.training.config import RunConfig
 from .compare.options import SET_FOR_EACH, CompareOptions, options_of
@@ -124,6 +126,13 @@ def predict(
     threads: int | None = None,
     trust: bool = False,
     max_megapixels: float | None = None,
+    tiles: str | int | None = None,
+    tile_overlap: float | None = None,
+    nms: str | None = None,
+    nms_iou: float | None = None,
+    nms_sigma: float | None = None,
+    nms_per_class: bool = True,
+    max_detections: int | None = None,
     quiet: bool = False,
 ) -> list[Result]:
     """Find what is in pictures; see `metricfit predict --help`.
@@ -142,6 +151,8 @@ def predict(
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
         trust: load the model even where it holds code, see `load`.
         max_megapixels: larger pictures are not read; None takes 179, or what the environment says.
+        tiles: of detectors, see `load`, as are the five below.
+        tile_overlap, nms, nms_iou, nms_sigma, nms_per_class, max_detections: see `load`.
         quiet: no progress bar.
 
     Returns:
@@ -158,19 +169,23 @@ def predict(
 
     several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else list(inputs)
     folder = None if out is None else Path(out)
+    boxes: dict[str, Any] = {
+        "suppression": suppression_of_flags(nms, nms_iou, nms_sigma, nms_per_class, max_detections),
+        "tiling": tiling_of(None if tiles is None else str(tiles), tile_overlap),
+    }
     prediction: Prediction | RunnerPrediction
     if runner is not None:
         prediction = RunnerPrediction(
             model, several, folder, runner, runner_options,
             threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
-            max_megapixels=max_megapixels,
+            max_megapixels=max_megapixels, **boxes,
         )  # fmt: skip
     else:
         check_runner(None, runner_options)
         prediction = Prediction(
             model, several, folder,
             threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
-            max_megapixels=max_megapixels,
+            max_megapixels=max_megapixels, **boxes,
         )  # fmt: skip
     with closing(iter(prediction)) as found:
         results = list(found)
@@ -225,7 +240,18 @@ def compare(
 
 @of_python
 def load(
-    model: Model = "", *, threshold: float | None = None, threads: int | None = None, trust: bool = False
+    model: Model = "",
+    *,
+    threshold: float | None = None,
+    threads: int | None = None,
+    trust: bool = False,
+    tiles: str | int | None = None,
+    tile_overlap: float | None = None,
+    nms: str | None = None,
+    nms_iou: float | None = None,
+    nms_sigma: float | None = None,
+    nms_per_class: bool = True,
+    max_detections: int | None = None,
 ) -> Predictor:
     """Load a model that takes pictures of any size.
 
@@ -237,6 +263,15 @@ def load(
         threshold: where its results are cut, in [0, 1]; None takes the model's best one.
         threads: CPU threads; None takes what the runtime chooses.
         trust: load a SavedModel or .keras file even where it holds code, which can do whatever you can.
+        tiles: of detectors: look at parts of each picture as well, so many along its longer side, or "auto", which
+            shows it at its own size.
+        tile_overlap: share of a tile that the next one shows, too; None takes 0.2.
+        nms: of run folders and .keras files of detectors: how boxes around one object are thinned out, "hard",
+            "soft-linear" or "soft-gaussian"; None takes "hard", and for exported files what is inside of them.
+        nms_iou: overlap up to which boxes leave each other alone; None takes 0.5, of "soft-linear" 0.3.
+        nms_sigma: of "soft-gaussian"; None takes 0.5.
+        nms_per_class: whether boxes of different classes leave each other alone.
+        max_detections: boxes that a picture keeps at most; None takes 100, with tiles 1000.
 
     Returns:
         Called with a picture's file or uint8 [H, W, 3], it gives `SaliencyMap`, `ClassMap` or `Detections`.
@@ -245,7 +280,11 @@ def load(
         UsageError: no such model, one that holds code and is not trusted, or a threshold out of range.
         DataError: it cannot be read, or is not the file that its card describes.
     """
-    return load_predictor(model, threshold=threshold, threads=threads, trust=trust)
+    return load_predictor(
+        model, threshold=threshold, threads=threads, trust=trust,
+        suppression=suppression_of_flags(nms, nms_iou, nms_sigma, nms_per_class, max_detections),
+        tiling=tiling_of(None if tiles is None else str(tiles), tile_overlap),
+    )  # fmt: skip
 
 
 def _check_task(task: str) -> None:

@@ -7,6 +7,7 @@ import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.calibration.names import MethodName, TargetName
+from ..trainers.models.detector.suppression import Method, Suppression, suppression_of_flags
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
 
@@ -61,6 +62,59 @@ RunnerOptions = Annotated[
         help_behavior_hint="(default: nothing)",
     ),
 ]
+Nms = Annotated[
+    Method | None,
+    tyro.conf.arg(
+        help="Detection: how boxes around one object are thinned out: hard drops what overlaps a surer one, "
+        "soft-linear and soft-gaussian lower its score (Soft-NMS); by default hard. Exported files do what they "
+        "were exported with.",
+        help_behavior_hint="(default: hard)",
+    ),
+]
+NmsIou = Annotated[
+    float | None,
+    tyro.conf.arg(
+        metavar="FLOAT",
+        help="Detection: overlap (IoU) up to which boxes leave each other alone.",
+        help_behavior_hint="(default: 0.5; of soft-linear 0.3)",
+    ),
+]
+NmsSigma = Annotated[
+    float | None,
+    tyro.conf.arg(
+        metavar="FLOAT",
+        help="Detection: of soft-gaussian, whose factor is exp(-IoU^2 / sigma).",
+        help_behavior_hint="(default: 0.5)",
+    ),
+]
+NmsPerClass = Annotated[
+    bool, tyro.conf.arg(help="Detection: whether boxes of different classes leave each other alone.")
+]
+MaxDetections = Annotated[
+    int | None,
+    tyro.conf.arg(
+        metavar="INT",
+        help="Detection: boxes that a picture keeps at most, the surest; AP counts 100 of a class at most.",
+        help_behavior_hint="(default: 100; with tiles 1000)",
+    ),
+]
+Tiles = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="auto|INT",
+        help="Detection: look at parts of each picture as well, so that small objects are found: so many tiles along "
+        "its longer side, or as many as show it at its own size. Each takes the time of a picture.",
+        help_behavior_hint="(default: none)",
+    ),
+]
+TileOverlap = Annotated[
+    float | None,
+    tyro.conf.arg(
+        metavar="FLOAT",
+        help="Detection: share of a tile that the next one shows, too: objects up to this size are in one as a whole.",
+        help_behavior_hint="(default: 0.2)",
+    ),
+]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 if TYPE_CHECKING:
@@ -96,9 +150,17 @@ class EvaluateOptions:
     colours: Colours = None
     max_megapixels: MaxMegapixels = None
     scales: tuple[float, ...] = (1.0,)
-    """Segmentation: factors on the model's input size at which each picture is seen; probabilities are averaged."""
+    """Segmentation and detection: factors on the model's input size at which each picture is seen; probabilities are
+    averaged, boxes brought together."""
     flips: bool = False
-    """Segmentation: see each picture mirrored, too."""
+    """Segmentation and detection: see each picture mirrored, too."""
+    tiles: Tiles = None
+    tile_overlap: TileOverlap = None
+    nms: Nms = None
+    nms_iou: NmsIou = None
+    nms_sigma: NmsSigma = None
+    nms_per_class: NmsPerClass = True
+    max_detections: MaxDetections = None
     correlation_bounds: bool = False
     """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
     calibration: Literal["model", "none"] = "model"
@@ -154,6 +216,11 @@ class ExportOptions:
     """The terms of the training data, for the card."""
     limits: str = ""
     """What the model is not made for, for the card."""
+    nms: Nms = None
+    nms_iou: NmsIou = None
+    nms_sigma: NmsSigma = None
+    nms_per_class: NmsPerClass = True
+    max_detections: MaxDetections = None
     overwrite: bool = False
     """Replace an existing folder."""
     strict: bool = False
@@ -290,3 +357,9 @@ class BenchOptions:
     quiet: Quiet = False
     seed: int = 0
     """Seed of the made-up inputs."""
+
+
+def suppression_of(options: object) -> Suppression | None:
+    """Give how boxes are to be thinned out, by the flags of a verb that has them; None where none is given."""
+    flags = ("nms", "nms_iou", "nms_sigma", "nms_per_class", "max_detections")
+    return suppression_of_flags(**{flag: getattr(options, flag) for flag in flags})

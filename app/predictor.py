@@ -13,6 +13,8 @@ from ..trainers.data.fit import fit_image
 from ..trainers.data.images import Seen, over_white, read_image, read_seen
 from ..trainers.data.large.reduction import reduction
 from ..trainers.errors import UsageError
+from ..trainers.judge.tiles import Tiling
+from ..trainers.models.detector.suppression import Suppression
 from ..trainers.replacing import is_there
 from .results import Result
 from .show.threshold import Threshold
@@ -30,6 +32,7 @@ class Predictor:
     Args:
         runner: as `export.load_runner` gives it.
         threshold: where to cut the scores, in [0, 1]; None takes the model's best one.
+        tiling: how a picture is looked at in parts besides, by a detector alone; None looks at it as a whole.
 
     Attributes:
         runner: the model: `size`, `class_names`, `palette`, `resizing`, `path` and more.
@@ -38,13 +41,16 @@ class Predictor:
         threshold: where the scores of its results are cut; `Result.at` cuts them elsewhere.
 
     Raises:
-        UsageError: the model does not give what its task gives, or the threshold is out of range.
+        UsageError: the model does not give what its task gives, the threshold is out of range, or there are tiles and
+            it is no detector.
     """
 
-    def __init__(self, runner: Runner, threshold: float | None = None):
+    def __init__(self, runner: Runner, threshold: float | None = None, *, tiling: Tiling | None = None):
         self.runner = runner
         self.card = runner.card
-        self.task = TASKS[runner.task]
+        self.task, self.tiling = TASKS[runner.task], tiling
+        if tiling and not self.task.tiled:
+            raise UsageError(f"--tiles is for detection models, {runner.path} is a {runner.task} model: leave it out")
         # The first call compiles and allocates; done here, it shows the model's kind and stays out of the timing.
         self.task.check(self.find(np.zeros((1, runner.size, runner.size, 3), np.uint8))[0], runner)
         self.threshold = resolve_threshold(threshold, self)
@@ -84,6 +90,11 @@ class Predictor:
             raise ValueError(f"image must be uint8 of shape [H, W, 3] or [H, W, 4], got {image.dtype} {image.shape}")
         rgba = image if image.shape[-1] == 4 else None
         image = image if rgba is None else over_white(rgba)
+        if self.tiling:
+            shown = self._shown(image, seen)
+            return self.task.in_tiles(
+                self.runner, self.tiling, shown, self.threshold, image=image, path=path, rgba=rgba
+            )
         (found,) = self.find(self.fit(image, seen)[None])
         return self.restore(found, image, path=path, rgba=rgba)
 
@@ -93,8 +104,11 @@ class Predictor:
         `seen` gives a large picture as networks see it.
         """
         size = (image.shape[0], image.shape[1])
-        shown = seen().image if seen is not None and reduction(size) > 1 else image
-        return fit_image(shown, self.runner.size, self.runner.resizing, size)
+        return fit_image(self._shown(image, seen), self.runner.size, self.runner.resizing, size)
+
+    def _shown(self, image: np.ndarray, seen: Callable[[], Seen] | None) -> np.ndarray:
+        """Give a picture as networks see it: a large one is smaller."""
+        return seen().image if seen is not None and reduction((image.shape[0], image.shape[1])) > 1 else image
 
     def find(self, images: np.ndarray) -> list[Any]:
         """Run the model on fitted pictures, uint8 [B, S, S, 3]; gives what `restore` takes of each."""
@@ -106,23 +120,44 @@ class Predictor:
         return self.task.restore(found, self.runner, self.threshold, image=image, path=path, rgba=rgba)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _loaded_again, (self.runner.path.resolve(), self.runner.threads, self.threshold, self.runner.trusted)
+        runner = self.runner
+        told = (runner.path.resolve(), runner.threads, self.threshold, runner.trusted, self.suppression, self.tiling)
+        return _loaded_again, told
+
+    @property
+    def suppression(self) -> Suppression | None:
+        """How a Keras detector was told to thin out its boxes; None of files that do so themselves, and of others."""
+        return self.runner.suppression if self.runner.kind == "keras" else None
 
     def __repr__(self) -> str:
         return f"<Predictor of {self.runner.path}: {self.task.name}, {self.runner.size} px>"
 
 
 def load_predictor(
-    path: str | Path = "", *, threshold: float | None = None, threads: int | None = None, trust: bool = False
+    path: str | Path = "",
+    *,
+    threshold: float | None = None,
+    threads: int | None = None,
+    trust: bool = False,
+    suppression: Suppression | None = None,
+    tiling: Tiling | None = None,
 ) -> Predictor:
     """Load a model; see `metricfit.load`."""
     from ..export import load_runner
 
-    return Predictor(load_runner(find_model(path), threads=threads, trust=trust), threshold)
+    runner = load_runner(find_model(path), threads=threads, trust=trust, suppression=suppression)
+    return Predictor(runner, threshold, tiling=tiling)
 
 
-def _loaded_again(path: Path, threads: int | None, threshold: Threshold, trust: bool) -> Predictor:
-    predictor = load_predictor(path, threads=threads, trust=trust)
+def _loaded_again(
+    path: Path,
+    threads: int | None,
+    threshold: Threshold,
+    trust: bool,
+    suppression: Suppression | None,
+    tiling: Tiling | None,
+) -> Predictor:
+    predictor = load_predictor(path, threads=threads, trust=trust, suppression=suppression, tiling=tiling)
     predictor.threshold = threshold
     return predictor
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
-from ..trainers.errors import DataError, first_line
+from ..trainers.errors import DataError, MetricfitError, first_line
 from ..trainers.files import write_json
 from ..trainers.geometry import RESIZINGS
+from ..trainers.models.detector.suppression import Suppression
 from ..trainers.text import cut, shown
 from .calibration_entry import NOT_CALIBRATED, CalibrationEntry, fitted_of
 
@@ -96,6 +97,7 @@ class ModelCard:
     versions: dict[str, str]  # of the libraries
     calibration: CalibrationEntry = field(default_factory=lambda: copy.copy(NOT_CALIBRATED))  # of the Keras model
     files: dict[str, FileEntry] = field(default_factory=dict)
+    suppression: dict[str, Any] = field(default_factory=dict)  # of a detector, as `Suppression.to_dict` gives it
     resizing: str = "stretch"  # to the square; or `pad` (aspect kept, grey 114 at the right or bottom)
     limits: str = ""  # what the model is not made for
     refused: dict[str, str] = field(default_factory=dict)  # files that did not pass and were left out, and why
@@ -161,6 +163,7 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
         raise DataError(f"input_size in {where} must be positive, got {card.input_size}")
     if card.resizing not in RESIZINGS:
         raise DataError(f"resizing in {where} must be {' or '.join(RESIZINGS)}, got {card.resizing!r}")
+    _check_suppression(card.suppression, where)
     classes = len(card.class_names)
     _check_thresholds(card.thresholds, classes, "thresholds", where)
     _check_calibration(card.calibration, classes, "calibration", where)
@@ -201,7 +204,7 @@ _ADDED: dict[int, dict[str, Any]] = {
     4: {"intervals": {}, "refused": {}, "warnings": []},
     5: {"signatures": {}},
     6: {"sha256_of": "contents"},
-    7: {"calibration": NOT_CALIBRATED},
+    7: {"calibration": NOT_CALIBRATED, "suppression": {}},
 }
 """By version the fields that it added, and what they are in a card from before."""
 
@@ -264,6 +267,15 @@ def _check_calibration(entry: CalibrationEntry, classes: int, name: str, where: 
         fitted_of(entry, classes)
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"{name} in {where} is none ({first_line(error)}): export the model again") from error
+
+
+def _check_suppression(values: dict[str, Any], where: str) -> None:
+    try:
+        Suppression.from_dict(values)
+    except (TypeError, MetricfitError) as error:
+        raise DataError(
+            f"suppression in {where} must be one that an export can have ({first_line(error)}), got {shown(values)}"
+        ) from error
 
 
 def _check_thresholds(thresholds: Thresholds, classes: int, name: str, where: str) -> None:

@@ -14,6 +14,7 @@ from ..trainers.data.example import Source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import write_text
+from ..trainers.models.detector.suppression import suppression_of_flags
 from ..trainers.progress import progress
 from ..trainers.replacing import bring_back, replaced_folder
 from ..trainers.tasks import CONFIGS
@@ -52,6 +53,11 @@ def export_run(
     name: str | None = None,
     data_terms: str = "",
     limits: str = "",
+    nms: str | None = None,
+    nms_iou: float | None = None,
+    nms_sigma: float | None = None,
+    nms_per_class: bool = True,
+    max_detections: int | None = None,
     overwrite: bool = False,
     strict: bool = False,
     trust: bool = False,
@@ -75,6 +81,7 @@ def export_run(
     for flag, chosen, choices in (("--formats", formats, tuple(FORMATS)), ("--quantize", quantize, QUANTIZATIONS)):
         if wrong := [one for one in chosen if one not in choices] if chosen else ["none of them"]:
             raise UsageError(f"{flag} takes {', '.join(choices)}, got {wrong[0]}")
+    suppression = suppression_of_flags(nms, nms_iou, nms_sigma, nms_per_class, max_detections)
     bring_back(to)
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         if not (to / CARD_NAME).is_file():
@@ -89,6 +96,7 @@ def export_run(
     }  # fmt: skip
     reading = config | {flag: value for flag, value in coding.items() if value}
     model, task = load_keras(model_file, trust=trust)
+    task = task.suppressing(suppression)
     by = _calibration(task.name, config, calibration, calibration_target)
     if settings["task"] not in (None, task.name):
         raise UsageError(f"{model_file} is a {task.name} model in a {settings['task']} run: train again")
@@ -112,7 +120,8 @@ def export_run(
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed,
         data=data, val=val, test=test, **coding, calibration=calibration, calibration_target=calibration_target,
-        name=name, data_terms=data_terms, limits=limits,
+        name=name, data_terms=data_terms, limits=limits, nms=nms, nms_iou=nms_iou, nms_sigma=nms_sigma,
+        no_nms_per_class=not nms_per_class, max_detections=max_detections,
     )  # fmt: skip
 
     with (
@@ -176,6 +185,7 @@ def export_run(
             class_names=reference.class_names,
             palette=reference.palette,
             resizing=reference.resizing,
+            suppression=task.suppression.to_dict() if task.suppression else {},
             thresholds=expected.thresholds,
             metrics=expected.metrics,
             calibration=entry_of(expected.fitted),

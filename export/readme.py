@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from ..trainers.models.detector.suppression import Suppression
 from .card import ModelCard, SignatureEntry, Tensor
 from .formats.registry import by_rank
 from .scores import meaning_of_scores
@@ -132,6 +133,7 @@ def _filled(text: str, card: ModelCard) -> str:
         "low": f"{low:.3f}",
         "high": f"{high:.3f}",
         "per_class": ", ".join(f"{name} {value:.3f}" for name, value in each),
+        "suppression": Suppression.from_dict(card.suppression),
         "validation_images": card.data.get("validation_images", 0),
     }
     for name, texts in (("resizing", _SENTENCES), ("pixels", _PROGRAMS)):

@@ -1453,4 +1453,24 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/training/devices/test_devices.py",
         ("begin : begin + own", ": own"),
     ),
+    *of(
+        "trainers/models/detector/suppressing.py",
+        "tests/trainers/models/test_suppression.py",
+        ("iou > suppression.iou, 1.0 - iou, 1.0", "iou > suppression.iou, 0.0, 1.0"),
+        ("tf.where(places == place, -1.0, scores * left)", "scores * left"),
+        ("    if suppression.per_class:\n", "    if True:\n"),
+    ),
+    *of(
+        "trainers/judge/merging.py",
+        "tests/trainers/judge/test_merging.py",
+        ("(views != views[best]) & ", ""),
+        ("scores[whole] >= AS_SURE * scores[piece]", "scores[whole] >= 0"),
+        ("window.size[1] - boxes[:, [2, 0]]", "boxes[:, [0, 2]]"),
+        ("boxes += np.array([window.left, window.top] * 2, np.float32)", "pass"),
+    ),
+    *of(
+        "trainers/judge/tiles.py",
+        "tests/trainers/judge/test_tiles.py",
+        ("if edge != outer:", "if True:"),
+    ),
 ]

@@ -175,6 +175,7 @@ class _Timed:
     def __init__(self, predictor: Any):
         self._predictor: Callable[[np.ndarray], Any] = predictor
         self.size, self.resizing, self.class_names = predictor.size, predictor.resizing, predictor.class_names
+        self.suppression = predictor.suppression
         self.seconds = 0.0
 
     def __call__(self, images: np.ndarray) -> Any:

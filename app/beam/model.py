@@ -8,6 +8,8 @@ from typing import Any, Self, TypeVar
 
 from ...trainers.errors import DataError, MetricfitError
 from ...trainers.files import digest
+from ...trainers.judge.tiles import Tiling
+from ...trainers.models.detector.suppression import Suppression
 from ..predictor import Predictor, load_predictor, shipped_models
 
 OpenedT = TypeVar("OpenedT")
@@ -22,6 +24,8 @@ class WorkersModel:
     version: str  # of this package
     threads: int = 1
     trust: bool = False
+    suppression: Suppression | None = None  # of a Keras detector
+    tiling: Tiling | None = None
 
     @classmethod
     def of(cls, predictor: Predictor, named: str | Path, *, threads: int | None = None) -> Self:
@@ -31,7 +35,8 @@ class WorkersModel:
         path = predictor.runner.path.resolve()
         shipped = not Path(named).exists() and str(named) in shipped_models()
         place = str(named) if shipped else str(path)
-        return cls(place, digest(path)[1], __version__, threads or 1, predictor.runner.trusted)
+        told = predictor.runner.trusted, predictor.suppression, predictor.tiling
+        return cls(place, digest(path)[1], __version__, threads or 1, *told)
 
     def load(self) -> Predictor:
         """Load it; DataError where another file lies there, MetricfitError in another version of this package."""
@@ -41,7 +46,9 @@ class WorkersModel:
             raise MetricfitError(
                 f"a worker has metricfit {__version__}, the launching process {self.version}: install the same on all"
             )
-        predictor = load_predictor(self.path, threads=self.threads, trust=self.trust)
+        predictor = load_predictor(
+            self.path, threads=self.threads, trust=self.trust, suppression=self.suppression, tiling=self.tiling
+        )
         if digest(predictor.runner.path.resolve())[1] != self.sha256:
             raise DataError(f"the model at {self.path} is another file on a worker: bring the same one to all of them")
         return predictor

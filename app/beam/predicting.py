@@ -12,7 +12,9 @@ import numpy as np
 
 from ...trainers.errors import UsageError
 from ...trainers.files import write_json, written_beside
+from ...trainers.judge.tiles import Tiling
 from ...trainers.locking import FolderLock
+from ...trainers.models.detector.suppression import Suppression
 from ...trainers.text import counted, json_text, printable, read_json
 from ..prediction.checks import PARTS, RESULTS, check_order, check_parts
 from ..prediction.pictures import raise_failures
@@ -57,6 +59,8 @@ class RunnerPrediction:
         trust: bool = False,
         quiet: bool = False,
         max_megapixels: float | None = None,
+        suppression: Suppression | None = None,
+        tiling: Tiling | None = None,
     ):
         check_runner(runner, runner_options)
         if isinstance(model, Predictor):
@@ -82,7 +86,9 @@ class RunnerPrediction:
         if out.exists() and not out.is_dir():
             raise UsageError(f"expected a folder as --out, {out} is a file: choose another")
         check_parts(out, resume)
-        self._predictor = predictor = load_predictor(model, threads=threads, trust=trust)
+        self._predictor = predictor = load_predictor(
+            model, threads=threads, trust=trust, suppression=suppression, tiling=tiling
+        )
         self.threshold = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
         names = [picture.name for picture in self.pictures]
         self._work = PredictionWork(

@@ -15,13 +15,14 @@ def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float], *, cal
 
     Not `calibrated`, the scores are those of the network, also where the model calibrates them.
     """
-    if not calibrated and runner.fitted:
-        return Uncalibrated(runner)
     if tuple(scales) == (1.0,):
-        return runner
+        return Uncalibrated(runner) if runner.fitted and not calibrated else runner
     if not isinstance(runner, KerasRunner):
         raise UsageError(
             f"--scales {' '.join(f'{scale:g}' for scale in scales)} needs a Keras model, {runner.path} has one size "
             "alone: give the run folder, or leave --scales out"
         )
-    return task.predictor(runner.model)
+    told: dict[str, Any] = {}
+    if runner.suppression:
+        told = {"suppression": runner.suppression, **({} if calibrated else {"calibration": None})}
+    return task.predictor(runner.model, **told)

@@ -20,6 +20,7 @@ class Uncalibrated:
             raise ValueError(f"the scores of {runner.path} are not calibrated")
         self._predict, self._curves = predictor or runner, runner.fitted.calibration
         self.size, self.resizing, self.class_names = runner.size, runner.resizing, runner.class_names
+        self.suppression = runner.suppression
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         """Give boxes, scores, classes and count, surest first by these scores."""

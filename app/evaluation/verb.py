@@ -18,6 +18,7 @@ from ...trainers.data.subset import split_for_selection
 from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.files import write_json
 from ...trainers.judge.base import Report
+from ...trainers.judge.tiles import tiling_of
 from ...trainers.judge.views import Views
 from ...trainers.metrics.logit_scale import FACTORS
 from ...trainers.tasks import CONFIGS, get_task
@@ -27,7 +28,7 @@ from ...trainers.training.run_folder import versions
 from ..beam.evaluation import opened_source
 from ..beam.runners import check_runner
 from ..beam.verbs import evaluate_on_runner
-from ..options import EvaluateOptions
+from ..options import EvaluateOptions, suppression_of
 from ..predictor import load_predictor
 from ..reports import made, say
 from ..tasks import TASKS as APP_TASKS
@@ -76,8 +77,10 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a model; writes nothing."""
     check_runner(options.runner, options.runner_options)
     _check_scale(options.logit_scale)
-    Views(options.scales)  # refuses scales before a model is loaded
-    predictor = load_predictor(options.model, trust=options.trust)
+    # What is out of range is refused before a model is loaded.
+    Views(options.scales, tiling=tiling_of(options.tiles, options.tile_overlap))
+    suppression = suppression_of(options)
+    predictor = load_predictor(options.model, trust=options.trust, suppression=suppression)
     runner = predictor.runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
@@ -111,6 +114,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         "data": source.name,
         "examples": examples,
         **{name: value for name, value in settings.items() if name not in IN_REPORT},
+        **({"suppression": runner.suppression.to_dict()} if runner.suppression else {}),
         "versions": versions(),
         **report.to_dict(),
     }
@@ -130,9 +134,9 @@ def _say_what_trained(source: Source, trained: str | None) -> None:
 
 
 def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
-    defaults, own = EvaluateOptions(model=""), {*OF_DATA.get(task, ())}
+    defaults, own = EvaluateOptions(model=""), {*get_task(task).judging, *OF_DATA.get(task, ())}
     for other in CONFIGS:
-        for name in {*get_task(other).judging, *OF_DATA.get(other, ()), *OF_SCORES.get(other, ())} - own:
+        for name in sorted({*get_task(other).judging, *OF_DATA.get(other, ()), *OF_SCORES.get(other, ())} - own):
             if other != task and getattr(options, name) != getattr(defaults, name):
                 raise UsageError(
                     f"--{name.replace('_', '-')} is for {other} models, {options.model} is a {task} model: leave it out"
@@ -172,6 +176,9 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix += "" if options.scales == (1.0,) else f"-scales-{'-'.join(f'{scale:g}' for scale in options.scales)}"
     suffix += "-flips" * options.flips
     suffix += "-uncalibrated" * (options.calibration == "none")
+    suffix += f"-tiles-{options.tiles}" if options.tiles else ""
+    suffix += f"-overlap-{options.tile_overlap:g}" if options.tile_overlap is not None else ""
+    suffix += "".join(f"-{word}" for word in suppression.words) if (suppression := suppression_of(options)) else ""
     suffix += "-correlation-bounds" * options.correlation_bounds + "-skip-bad" * options.skip_bad
     return Path("reports") / model / (data + suffix)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...trainers.errors import DataError, UsageError
 from ...trainers.progress import progress
+from ..options import suppression_of
 from ..predictor import find_model, is_model, load_predictor
 from ..show.inputs import is_picture, is_video
 from ..show.pictures import write_picture
@@ -35,7 +36,10 @@ def play(options: DemoOptions) -> DemoSummary:
     with ExitStack() as stack:
         source = open_frames(options.source, options.max_megapixels)
         stack.callback(source.close)
-        demo = Demo(options, source, load_predictor(model, threads=options.threads, trust=options.trust))
+        predictor = load_predictor(
+            model, threads=options.threads, trust=options.trust, suppression=suppression_of(options)
+        )
+        demo = Demo(options, source, predictor)
         stack.callback(demo.finish)
         if options.headless:
             _headless(demo)

@@ -7,7 +7,23 @@ from typing import Annotated, Literal
 import tyro
 
 from ...trainers.training.config import MaxMegapixels
-from ..options import BeamRunner, Model, OptionalModel, Quiet, RunnerOptions, Threads, Threshold, Trust
+from ..options import (
+    BeamRunner,
+    MaxDetections,
+    Model,
+    Nms,
+    NmsIou,
+    NmsPerClass,
+    NmsSigma,
+    OptionalModel,
+    Quiet,
+    RunnerOptions,
+    Threads,
+    Threshold,
+    TileOverlap,
+    Tiles,
+    Trust,
+)
 
 View = Literal["overlay", "cutout", "blur", "map", "classes", "labels", "confidence", "boxes", "spotlight", "raw"]
 """The pictures that the demo can draw: first those of saliency, then of segmentation, then of detection."""
@@ -47,6 +63,11 @@ class DemoOptions:
     """Stop after this many frames or pictures."""
     loop: bool = True
     """Begin again at the end of a video or folder; a headless or recorded run goes through once."""
+    nms: Nms = None
+    nms_iou: NmsIou = None
+    nms_sigma: NmsSigma = None
+    nms_per_class: NmsPerClass = True
+    max_detections: MaxDetections = None
     threads: Threads = None
     trust: Trust = False
     max_megapixels: MaxMegapixels = None
@@ -81,6 +102,13 @@ class PredictOptions:
     resume: bool = False
     """Go on with what was interrupted in `--out` (by default the last of predictions, predictions-2 and so on): what is
     done and has not changed since is not done again. Model and settings must be the same."""
+    tiles: Tiles = None
+    tile_overlap: TileOverlap = None
+    nms: Nms = None
+    nms_iou: NmsIou = None
+    nms_sigma: NmsSigma = None
+    nms_per_class: NmsPerClass = True
+    max_detections: MaxDetections = None
     runner: BeamRunner = None
     runner_options: RunnerOptions = ()
     threads: Threads = None

@@ -4,7 +4,9 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...trainers.errors import DataError
+from ...trainers.errors import DataError, UsageError
+from ...trainers.judge.tiles import Tiling
+from ...trainers.models.detector.suppression import Suppression
 from ...trainers.progress import progress
 from ...trainers.text import counted, printable, read_json
 from ..live.encoders import usual_suffix
@@ -39,6 +41,8 @@ class Prediction:
         trust: bool = False,
         quiet: bool,
         max_megapixels: float | None = None,
+        suppression: Suppression | None = None,
+        tiling: Tiling | None = None,
     ):
         several = list(inputs)
         if not isinstance(model, Predictor):
@@ -48,7 +52,9 @@ class Prediction:
         self.out, self.quiet = out, quiet
         check_folder(len(self.pictures), self.videos, out, resume)
         if not isinstance(model, Predictor):
-            model = load_predictor(model, threads=threads, trust=trust)
+            model = load_predictor(model, threads=threads, trust=trust, suppression=suppression, tiling=tiling)
+        elif suppression or tiling:
+            raise UsageError("a predictor has its NMS and its tiles already: give them to metricfit.load")
         self.predictor = predictor = model
         self.threshold = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
         self.repaired: dict[str, list[str]] = {}  # what was mended on reading -> the names of the pictures

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...trainers.files import digest
+from ...trainers.models.detector.suppression import USUAL
 from ..predictor import Predictor
 from ..tasks.base import Writer
 
@@ -29,6 +30,9 @@ def model_settings(predictor: Predictor) -> dict[str, Any]:
         "model": str(runner.path),
         "card": runner.card and runner.card.name,
         "input_size": runner.size,
+        # Said where it is not the usual way, so that what began before there was another can be gone on with.
+        **({"suppression": runner.suppression.to_dict()} if runner.suppression not in (None, USUAL) else {}),
+        **({"tiles": predictor.tiling.along, "tile_overlap": predictor.tiling.overlap} if predictor.tiling else {}),
     }
 
 

@@ -6,8 +6,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...trainers.judge.tiles import tiling_of
 from ..beam.runners import check_runner
 from ..live.options import PredictOptions
+from ..options import suppression_of
 from .prediction import Prediction
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def _prediction(options: PredictOptions) -> "Prediction | RunnerPrediction":
     given: dict[str, Any] = {
         "threshold": options.threshold, "objects": options.objects, "resume": options.resume,
         "threads": options.threads, "trust": options.trust, "quiet": options.quiet,
-        "max_megapixels": options.max_megapixels,
+        "max_megapixels": options.max_megapixels, "suppression": suppression_of(options),
+        "tiling": tiling_of(options.tiles, options.tile_overlap),
     }  # fmt: skip
     if options.runner is None:
         check_runner(None, options.runner_options)

@@ -12,6 +12,7 @@ from ...export.runners.base import Runner
 from ...trainers.data.example import Ids
 from ...trainers.data.targets import TARGETS
 from ...trainers.errors import UsageError
+from ...trainers.judge.tiles import Tiling
 from ...trainers.metrics.catalogue import metrics_of
 from ..reports import table
 from ..results import Result
@@ -82,6 +83,7 @@ class AppTask(ABC):
     result: ClassVar[type[Result]]
     writer: ClassVar[type[Writer]] = Writer
     files: ClassVar[Files]
+    tiled: ClassVar[bool] = False  # whether it can look at pictures in parts
     digits: ClassVar[int] = 2  # of a threshold, after the point
     columns: ClassVar[tuple[str, ...]]  # the figures that a training and an evaluation tell
     class_columns: ClassVar[tuple[str, ...]] = ()  # and those of each class
@@ -96,6 +98,12 @@ class AppTask(ABC):
         height, width = image.shape[:2]
         restored = TARGETS[self.target].unfit(found, runner.size, runner.resizing, (height, width))
         return self._result(restored, runner, image=image, threshold=threshold, **about)
+
+    def in_tiles(
+        self, runner: Runner, tiling: Tiling, shown: np.ndarray, threshold: Threshold, image: np.ndarray, **about: Any
+    ) -> Result:
+        """Find what is in a picture and its tiles, in its own pixels; networks see it as `shown`. Of `tiled` ones."""
+        raise NotImplementedError(f"{self.name} models look at a picture as a whole")
 
     @abstractmethod
     def _result(self, found: Any, runner: Runner, **about: Any) -> Result:

@@ -14,8 +14,12 @@ from ...trainers.errors import UsageError
 from ...trainers.files import written_beside
 from ...trainers.geometry import box_areas
 from ...trainers.judge.boxes import DetectionReport
+from ...trainers.judge.merging import merged_boxes
+from ...trainers.judge.tiles import Tiling
+from ...trainers.judge.views import Views
 from ...trainers.metrics import to_coco_results
 from ...trainers.metrics.catalogue import metrics_of
+from ...trainers.models.detector.suppression import USUAL
 from ...trainers.text import json_text
 from ..reports import table
 from ..results import Detections, Result
@@ -101,7 +105,7 @@ class DetectionApp(AppTask):
     name, target = "detection", "boxes"
     result, writer = Detections, BoxWriter
     files: ClassVar[Files] = {"overlay": ("overlays/{}.jpg", "boxes")}
-    digits = 3
+    tiled, digits = True, 3
     columns = (*_AP, "olrp", *_F1)
     class_columns = (*_AP[:3], *_OLRP, "threshold")
     calibration = ("detection_ece", "laece_0", "laace_0")
@@ -152,6 +156,16 @@ class DetectionApp(AppTask):
         from ..bench.detection import DetectionBench
 
         return DetectionBench()
+
+    def in_tiles(
+        self, runner: Runner, tiling: Tiling, shown: np.ndarray, threshold: Threshold, image: np.ndarray, **about: Any
+    ) -> Detections:
+        """As `AppTask.in_tiles`: the boxes of all views are brought together."""
+        own, views = (image.shape[0], image.shape[1]), Views(tiling=tiling)
+        (found,) = merged_boxes(
+            runner, [shown], runner.size, runner.resizing, views, runner.suppression or USUAL, sizes=[own]
+        )
+        return self._result(found, runner, image=image, threshold=threshold, **about)
 
     def _result(self, found: tuple[np.ndarray, ...], runner: Runner, **about: Any) -> Detections:
         boxes, scores, classes = found

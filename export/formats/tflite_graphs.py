@@ -1,5 +1,6 @@
 """Counts, changes and joins .tflite files: a network bears 8 bits, the arithmetic behind it is converted apart."""
 
+import copy
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -46,40 +47,46 @@ def join(body: bytes, tails: dict[str, bytes]) -> bytes:
     """Append tails, by signature, to the graph of the body whose outputs they take; its weights are there once."""
     whole = unpacked(body)
     graphs: list[schema.SubGraphT] = []
+    loops: list[
+        schema.SubGraphT
+    ] = []  # what loops in the tails repeat: graphs of their own, behind those of signatures
     signatures: list[schema.SignatureDefT] = []
     for key, tail in tails.items():
         # Graphs name their weights by number: copies of the body's graph share them.
         first, second = unpacked(body), unpacked(tail)
         graph, added, links = _checked(first, second)
-        outputs = _append(whole, graph, second, added, links)
+        buffers, place = {0: 0}, len(tails) + len(loops)  # buffer 0 is the empty one in every file
+        for loop in second.subgraphs[1:]:
+            _take_over(whole, second, loop, buffers, place - 1)
+            loops.append(loop)
+        outputs = _append(whole, graph, second, added, links, buffers, place - 1)
         signature = first.signatureDefs[0]
         signature.signatureKey, signature.subgraphIndex, signature.outputs = key.encode(), len(graphs), outputs
         graphs.append(graph)
         signatures.append(signature)
-    whole.subgraphs, whole.signatureDefs = graphs, signatures
+    whole.subgraphs, whole.signatureDefs = [*graphs, *loops], signatures
     return packed(whole, len(body) + sum(map(len, tails.values())))
 
 
 def _append(
-    whole: schema.ModelT, graph: schema.SubGraphT, second: schema.ModelT, added: schema.SubGraphT, links: dict[int, int]
+    whole: schema.ModelT,
+    graph: schema.SubGraphT,
+    second: schema.ModelT,
+    added: schema.SubGraphT,
+    links: dict[int, int],
+    buffers: dict[int, int],
+    shift: int,
 ) -> list[schema.TensorMapT]:
     """Append a graph of another file to one that becomes part of `whole`; gives its signature's outputs."""
+    _take_over(whole, second, added, buffers, shift)
     place: dict[int, int] = {}
-    buffers = {0: 0}  # buffer 0 is the empty one in every file
     for index, tensor in enumerate(added.tensors):
         if index in links:
             place[index] = links[index]
             continue
-        if tensor.buffer not in buffers:
-            buffers[tensor.buffer] = len(whole.buffers)
-            whole.buffers.append(second.buffers[tensor.buffer])
-        tensor.buffer = buffers[tensor.buffer]
         place[index] = len(graph.tensors)
         graph.tensors.append(tensor)
-    offset = len(whole.operatorCodes)
-    whole.operatorCodes += second.operatorCodes
     for operator in added.operators:
-        operator.opcodeIndex += offset
         # -1 stands for an input that is left out.
         operator.inputs = [place[int(index)] if index >= 0 else -1 for index in operator.inputs]
         operator.outputs = [place[int(index)] for index in operator.outputs]
@@ -92,13 +99,35 @@ def _append(
     return outputs
 
 
+def _take_over(
+    whole: schema.ModelT, second: schema.ModelT, graph: schema.SubGraphT, buffers: dict[int, int], shift: int
+) -> None:
+    """Have a graph of another file speak of the operators, constants and graphs of `whole`, which get those it needs.
+
+    Operators and `buffers` that were taken over before are known; its loops' graphs stand `shift` places further.
+    """
+    for tensor in graph.tensors:
+        if tensor.buffer not in buffers:
+            buffers[tensor.buffer] = len(whole.buffers)
+            whole.buffers.append(second.buffers[tensor.buffer])
+        tensor.buffer = buffers[tensor.buffer]
+    offset = len(whole.operatorCodes)
+    whole.operatorCodes += [copy.copy(code) for code in second.operatorCodes]
+    for operator in graph.operators:
+        operator.opcodeIndex += offset
+        if operator.builtinOptionsType == schema.BuiltinOptions.WhileOptions:
+            operator.builtinOptions.condSubgraphIndex += shift
+            operator.builtinOptions.bodySubgraphIndex += shift
+
+
 def _checked(first: schema.ModelT, second: schema.ModelT) -> tuple[schema.SubGraphT, schema.SubGraphT, dict[int, int]]:
     """Give the two graphs, and which tensor of the body stands for which input of the tail."""
     for model in (first, second):
-        if len(model.subgraphs) != 1 or len(model.signatureDefs or ()) != 1:
+        graphs, signatures = len(model.subgraphs), len(model.signatureDefs or ())
+        if signatures != 1 or (graphs != 1 and (model is first or not _only_loops(model))):
             raise MetricfitError(
-                f"only files with one graph and one signature can be joined, got {len(model.subgraphs)} and "
-                f"{len(model.signatureDefs or ())}: take control flow out of the model"
+                f"only files with one graph and one signature can be joined, got {graphs} and {signatures}: take "
+                "control flow out of the model"
             )
     graph, added = first.subgraphs[0], second.subgraphs[0]
     given = {output.name: output.tensorIndex for output in first.signatureDefs[0].outputs}
@@ -113,3 +142,10 @@ def _checked(first: schema.ModelT, second: schema.ModelT) -> tuple[schema.SubGra
                 f"{list(target.shape)} and {target.type} in the second"
             )
     return graph, added, {wanted[name]: given[name] for name in given}
+
+
+def _only_loops(model: schema.ModelT) -> bool:
+    """Tell whether no operator but loops leads to other graphs, and the signature is of the first."""
+    leading = {schema.BuiltinOperator.IF, schema.BuiltinOperator.CALL, schema.BuiltinOperator.CALL_ONCE}
+    codes = {max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes}
+    return not codes & leading and model.signatureDefs[0].subgraphIndex == 0

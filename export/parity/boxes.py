@@ -15,17 +15,16 @@ import numpy as np
 
 from ...trainers.geometry import box_iou
 from ...trainers.metrics.resampling import weighted_sums
-from ...trainers.models.detector.suppression import CANDIDATES, USUAL_IOU
+from ...trainers.models.detector.suppression import CANDIDATES, USUAL, Suppression
 from ..formats.variant import Variant
 from .agreement import MEAN_DIFFERENCE, METRIC_DIFFERENCE, Agreement, Draws, Limit, Limits
 
 BOX_DIFFERENCE = 0.5
 """Largest difference of a box's side, in pixels of the input, that a file with float arithmetic may show."""
-_SCORE_UNIT = 1e-3  # what float32 allows of a score, as BOX_DIFFERENCE of a side
-_SLACK = 0.02  # of an IoU or a score that decides, where both sides differ within their tolerances
-_SURE = 0.1  # share of a picture's highest score from which on means are taken
-
-NMS_IOU = USUAL_IOU["hard"]
+SCORE_UNIT = 1e-3  # what float32 allows of a score, as BOX_DIFFERENCE of a side
+SLACK = 0.02
+"""Of an IoU or a score that decides, where both sides differ within their tolerances."""
+SURE = 0.1  # share of a picture's highest score from which on means are taken
 
 Array = np.ndarray
 Arrays = Sequence[np.ndarray]
@@ -35,10 +34,11 @@ Arrays = Sequence[np.ndarray]
 class BoxAgreement(Agreement):
     """Compares boxes, in pixels of the input: float files must agree in every one, others in mean scores and in AP."""
 
+    suppression: Suppression = USUAL
     score: float = 0.0  # the largest difference from the reference's candidate nearest to it
     box: float = 0.0  # that of its sides
     missing: int = 0  # detections of the reference that are neither found nor hidden
-    doubled: int = 0  # boxes found that a surer one of their class should have hidden
+    doubled: int = 0  # boxes found that a surer one, of their class unless classes do not matter, should have hidden
     scores: list[float] = field(default_factory=list)  # differences of detections that both found, by class and IoU
     boxes: list[float] = field(default_factory=list)  # mean differences of their sides
     ends: list[int] = field(default_factory=list)  # how many scores there were after each picture
@@ -86,42 +86,62 @@ class BoxAgreement(Agreement):
         """Take in one picture: candidates are all boxes [A, 4] and scores [A, C] before suppression."""
         # The other two are boxes [n, 4], scores [n] and classes [n] after it, `limit` at most.
         boxes, scores, classes = found
-        # Up to this score the limits of detections and of candidates may cut off other boxes than in a file.
-        floor = float(scores.min()) if len(scores) == limit else 0.0
-        if candidates[1].size > CANDIDATES:
-            floor = max(floor, float(np.partition(candidates[1], -CANDIDATES, axis=None)[-CANDIDATES]))
-        floor, sure = floor + _SLACK, _SURE * reference[1].max(initial=0.0)
+        floor, sure = self._floor(candidates[1], scores, limit), SURE * reference[1].max(initial=0.0)
         for index in np.union1d(classes, reference[2]).astype(int):
-            ours, theirs = classes == index, reference[2] == index
+            ours = classes == index
             self._nearest(candidates[0], candidates[1][:, index], boxes[ours], scores[ours])
-            iou = box_iou(boxes[ours], boxes[ours])
-            self.doubled += int((np.triu(iou, 1) > NMS_IOU + _SLACK).any(axis=0).sum())
-            self._pair(boxes[ours], scores[ours], reference[0][theirs], reference[1][theirs], floor, sure)
+        for ours, theirs in self._together(classes, reference[2]):
+            self._compare(boxes[ours], scores[ours], reference[0][theirs], reference[1][theirs], floor, sure)
         self.ends.append(len(self.scores))
+
+    def _floor(self, candidate_scores: Array, scores: Array, limit: int) -> float:
+        """Give the score up to which the limits of detections and of candidates may cut off others than in a file."""
+        floor = float(scores.min()) if len(scores) == limit else 0.0
+        if candidate_scores.size > CANDIDATES:
+            floor = max(floor, float(np.partition(candidate_scores, -CANDIDATES, axis=None)[-CANDIDATES]))
+        return floor + SLACK
+
+    def _together(self, ours: Array, theirs: Array) -> Iterator[tuple[Array, Array]]:
+        """Tell which boxes of two lists of classes can suppress each other, bool [n] and [m], group by group."""
+        if self.suppression.per_class:
+            for index in np.union1d(ours, theirs):
+                yield ours == index, theirs == index
+        else:
+            yield np.ones(len(ours), bool), np.ones(len(theirs), bool)
+
+    def _compare(
+        self, boxes: Array, scores: Array, reference_boxes: Array, reference_scores: Array, floor: float, sure: float
+    ) -> None:
+        """Look for boxes that should have gone, and for each of the reference's among those found."""
+        allowed = self.suppression.iou
+        assert allowed is not None
+        iou = box_iou(boxes, boxes)
+        self.doubled += int((np.triu(iou, 1) > allowed + SLACK).any(axis=0).sum())
+        for row, score in zip(box_iou(reference_boxes, boxes), reference_scores):
+            if score > floor and not ((row > allowed - SLACK) & (scores >= score - SLACK)).any():
+                self.missing += 1
+        self._pair(boxes, scores, reference_boxes, reference_scores, allowed - SLACK, sure)
+
+    def _pair(
+        self, boxes: Array, scores: Array, reference_boxes: Array, reference_scores: Array, least: float, sure: float
+    ) -> None:
+        """Note by how much the reference's surer boxes differ from those found that overlap them more than that."""
+        for row, box, score in zip(box_iou(reference_boxes, boxes), reference_boxes, reference_scores):
+            if score >= sure and (row > least).any():
+                best = int(row.argmax())
+                self.scores.append(abs(float(scores[best]) - float(score)))
+                self.boxes.append(float(np.abs(boxes[best] - box).mean()))
 
     def _nearest(self, candidate_boxes: Array, candidate_scores: Array, boxes: Array, scores: Array) -> None:
         """Look for each detection of one class among the reference's candidates."""
         if not len(boxes):
             return
-        among = candidate_scores >= min(scores.min(), candidate_scores.max()) - _SLACK
+        among = candidate_scores >= min(scores.min(), candidate_scores.max()) - SLACK
         candidate_boxes, candidate_scores = candidate_boxes[among], candidate_scores[among]
         for box, score in zip(boxes, scores):
             of_score = np.abs(candidate_scores - score)
             of_box = np.abs(candidate_boxes - box).max(axis=1)
             # Both in units of what float32 allows, so that neither is bought with the other.
-            nearest = np.maximum(of_score / _SCORE_UNIT, of_box / BOX_DIFFERENCE).argmin()
+            nearest = np.maximum(of_score / SCORE_UNIT, of_box / BOX_DIFFERENCE).argmin()
             self.score = max(self.score, float(of_score[nearest]))
             self.box = max(self.box, float(of_box[nearest]))
-
-    def _pair(
-        self, boxes: Array, scores: Array, reference_boxes: Array, reference_scores: Array, floor: float, sure: float
-    ) -> None:
-        """Look for each of the reference's detections of one class among those found."""
-        for row, box, score in zip(box_iou(reference_boxes, boxes), reference_boxes, reference_scores):
-            near = row > NMS_IOU - _SLACK
-            if score > floor and not (near & (scores >= score - _SLACK)).any():
-                self.missing += 1
-            if score >= sure and near.any():
-                best = int(row.argmax())
-                self.scores.append(abs(float(scores[best]) - float(score)))
-                self.boxes.append(float(np.abs(boxes[best] - box).mean()))

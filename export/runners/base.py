@@ -10,6 +10,7 @@ import numpy as np
 
 from ...trainers.data.fit import fit_image
 from ...trainers.errors import DataError, MetricfitError, UsageError
+from ...trainers.models.detector.suppression import Suppression
 from ..calibration_entry import fitted_of
 from ..card import ModelCard
 from ..signatures import SIGNATURE
@@ -30,6 +31,7 @@ class Runner(ABC):
         thresholds: the best threshold of each class by index; empty where one serves all.
         fitted: how its scores are calibrated, as card or run say; None where they are as the network gives them.
         threshold_origin: where they come from: `card`, `run`, or `default` where neither names one.
+        suppression: how a detector thins out its boxes; None for other tasks.
         threads: CPU threads of a .tflite file; None for others.
         trusted: whether it may hold code; a .tflite file never does.
     """
@@ -59,6 +61,9 @@ class Runner(ABC):
             fitted = fitted_of(of_file["calibration"] if of_file else card.calibration, len(card.class_names))
             per_class, optimal = tuple(map(float, thresholds["per_class"])), float(thresholds["optimal"])
             facts = Facts(card.class_names, card.palette, card.resizing, optimal, per_class, fitted)
+        self.suppression = task.suppression
+        if card and card.suppression:
+            self.suppression = Suppression.from_dict(card.suppression)
         facts = facts or task.facts
         self.class_names, self.palette, self.resizing = facts.class_names, facts.palette, facts.resizing
         self.threshold = 0.5 if facts.threshold is None else facts.threshold

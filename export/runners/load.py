@@ -7,6 +7,7 @@ from typing import Any
 from ...trainers.errors import DataError, UsageError, first_line
 from ...trainers.files import check_sha256
 from ...trainers.machine import held_back_stderr
+from ...trainers.models.detector.suppression import Suppression
 from ...trainers.replacing import is_there
 from ..card import CARD_NAME, NAMES_AND_CONTENTS, ModelCard, read_card
 from ..formats.registry import FORMATS, by_rank
@@ -20,14 +21,18 @@ FORMS = f"{', '.join(_FORMS[:-1])} or {_FORMS[-1]}"
 """What `load_runner` takes, for errors."""
 
 
-def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = False) -> Runner:
+def load_runner(
+    path: str | Path, *, threads: int | None = None, trust: bool = False, suppression: Suppression | None = None
+) -> Runner:
     """Load a model from whatever a user names, see `FORMS`; of an exported model's folder the int8 file comes first.
 
     The card of an exported file is found beside it, and the file must be the one that it describes. `threads` are for
-    .tflite files; by default the cores at hand, at most 4. `trust` lets a SavedModel or Keras model run code.
+    .tflite files; by default the cores at hand, at most 4. `trust` lets a SavedModel or Keras model run code. The
+    `suppression` is for Keras detectors, exported ones have theirs inside.
 
     Raises:
-        UsageError: there is nothing there, it is no model of a task known here, or it holds code.
+        UsageError: there is nothing there, it is no model of a task known here, it holds code, or has a suppression of
+            its own or none.
         DataError: a model or card that cannot be read, or a file that is not what its card says.
     """
     path = Path(path)
@@ -46,10 +51,16 @@ def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = F
             if card and path.name in card.files:
                 entry = card.files[path.name]
                 check_sha256(path, entry["sha256"], names=entry["sha256_of"] == NAMES_AND_CONTENTS)
+            if suppression is not None:
+                own = f" ({Suppression.from_dict(card.suppression)})" if card and card.suppression else ""
+                raise UsageError(
+                    f"{path} thins out its boxes itself{own}: leave --nms, --nms-iou, --nms-sigma, --nms-per-class and "
+                    "--max-detections out, or give the run folder or .keras file"
+                )
             return known.open(path, card=card, threads=threads, trust=trust)
     keras_file = path if path.suffix == ".keras" and path.is_file() else path / "model.keras"
     if keras_file.is_file():
-        return _open_keras(keras_file, trust)
+        return _open_keras(keras_file, trust, suppression)
     if path.is_file():
         raise UsageError(f"{path} is no model: expected {FORMS}")
     exported = [path / variant.file for _, variant in by_rank() if (path / variant.file).exists()]
@@ -58,7 +69,7 @@ def load_runner(path: str | Path, *, threads: int | None = None, trust: bool = F
         if not exported:
             files = ", ".join(variant.file for _, variant in by_rank())
             raise DataError(f"{path} has a card but none of {files}: export the model again")
-        return load_runner(exported[0], threads=threads, trust=trust)
+        return load_runner(exported[0], threads=threads, trust=trust, suppression=suppression)
     if exported:
         raise UsageError(f"{path} has no {CARD_NAME}: export the model again, or name one of its files ({exported[0]})")
     if (path / "config.json").is_file():
@@ -82,7 +93,7 @@ def load_keras(path: str | Path, *, trust: bool = False) -> tuple[KerasModel, Ex
     )
 
 
-def _open_keras(path: Path, trust: bool) -> Runner:
+def _open_keras(path: Path, trust: bool, suppression: Suppression | None) -> Runner:
     with held_back_stderr():
         from .keras import KerasRunner
 
@@ -90,7 +101,7 @@ def _open_keras(path: Path, trust: bool) -> Runner:
     if run.get("task") is not None and run["task"] not in TASKS:
         raise UsageError(f"{path.parent} is a {run['task']} run: expected a {alternatives()} model")
     model, task = load_keras(path, trust=trust)
-    facts = task.keras_facts(model)
+    task, facts = task.suppressing(suppression), task.keras_facts(model)
     if run:
         facts = read_facts(task, facts, path.parent)
     if facts.fitted:

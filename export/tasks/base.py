@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from ...trainers.calibration.held_out import Fitted
+from ...trainers.errors import UsageError
 from ...trainers.metrics.catalogue import CATALOGUE
+from ...trainers.models.detector.suppression import Suppression
 from ..parity.agreement import Agreement, MapAgreement
 from ..signatures import KerasModel, Stages, Tensors
 
@@ -55,6 +57,16 @@ class ExportTask(ABC):
     second: ClassVar[str] = ""  # a further signature, whose outputs must be those of the first in other words
     pictures: ClassVar[Mapping[str, str]]  # of the signature `PICTURES` the description of each output, by name
     encoded: ClassVar[Mapping[str, str]]  # of `ENCODED` those of the outputs besides `height` and `width`
+    suppression: Suppression | None = None  # how boxes are thinned out, of a task that has some
+
+    def suppressing(self, suppression: Suppression | None) -> Self:
+        """Give the task with another suppression, None for its usual one; UsageError where it has no boxes."""
+        if suppression is None:
+            return self
+        raise UsageError(
+            f"--nms, --nms-iou, --nms-sigma, --nms-per-class and --max-detections are for detection models, this is a "
+            f"{self.name} model: leave them out"
+        )
 
     @abstractmethod
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:

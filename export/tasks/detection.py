@@ -1,13 +1,15 @@
 """Detection in an export: boxes out, decoding and suppression inside."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ...trainers.calibration.held_out import Fitted
 from ...trainers.geometry import box_areas
+from ...trainers.models.detector.suppression import USUAL, Suppression
 from ..parity.agreement import Agreement
 from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
 from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
@@ -41,6 +43,7 @@ class DetectionExport(ExportTask):
     batch_size = 8
     form = "boxes [B, K, 4], scores [B, K], classes [B, K] and count [B]"
     facts = Facts(resizing="pad")  # as detectors are trained by default
+    suppression: Suppression = USUAL
     measures = (figure("ap"), figure("ap50"), figure("olrp"))
     agreements = (
         figure("ap_difference", "parity", "+.4f"),
@@ -51,6 +54,12 @@ class DetectionExport(ExportTask):
         *("ap", "ap50", "olrp", "ap_difference"),
         *("largest_score_difference", "largest_box_difference", "mean_score_difference", "mean_box_difference"),
     )
+
+    def suppressing(self, suppression: Suppression | None) -> Self:
+        """As `ExportTask.suppressing`."""
+        told = copy.copy(self)
+        told.suppression = suppression or USUAL
+        return told
 
     def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
         """Look for the four outputs."""
@@ -93,7 +102,9 @@ class DetectionExport(ExportTask):
             return {new: tf.cast(found[name], tf.float32) for name, new in _HEADS.items() if name in found}
 
         def finish(**tensors: tf.Tensor) -> Tensors:
-            return dict(zip(self.outputs, model.detections(_outputs(tensors), calibration=calibration)))
+            raw = _outputs(tensors)
+            found = model.detections(raw, calibration=calibration, suppression=self.suppression)
+            return dict(zip(self.outputs, found))
 
         return Stages(heads, {SIGNATURE: finish})
 
@@ -154,8 +165,9 @@ class DetectionExport(ExportTask):
     def agreement(self) -> Agreement:
         """Compare box by box."""
         from ..parity.boxes import BoxAgreement
+        from ..parity.soft_boxes import SoftBoxAgreement
 
-        return BoxAgreement()
+        return (BoxAgreement if self.suppression.is_hard else SoftBoxAgreement)(self.suppression)
 
     def candidates(self, model: KerasModel) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
         """Give all boxes, float32 [B, A, 4] in pixels and cut at the edges, and scores [B, A, C] before any choice."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from metricfit.app.predictor import Predictor
+from metricfit.trainers.models.detector.suppression import Suppression
 
 
 class BrightnessRunner:
@@ -20,6 +21,7 @@ class BrightnessRunner:
     threshold = 0.5
     thresholds = ()
     threshold_origin, fitted = "card", None
+    suppression = None
 
     def __init__(self, path="bright.tflite", *, size=64, threads=None):
         self.path, self.size = Path(path), size
@@ -42,6 +44,7 @@ class BoxRunner:
     threshold = 0.4
     thresholds = (0.5, 0.25)
     threshold_origin, fitted = "card", None
+    suppression = Suppression()
 
     def __init__(self, path="boxes.tflite", *, size=64):
         self.path, self.size = Path(path), size
@@ -61,12 +64,12 @@ class BoxRunner:
         return boxes, scores, classes, np.full(count, 3, np.int32)
 
 
-def load_fake_predictor(path="", *, threads=None, trust=False):
-    return Predictor(BrightnessRunner())
+def load_fake_predictor(path="", *, threads=None, trust=False, suppression=None, tiling=None):
+    return Predictor(BrightnessRunner(), tiling=tiling)
 
 
-def load_fake_detector(path="", *, threads=None, trust=False):
-    return Predictor(BoxRunner())
+def load_fake_detector(path="", *, threads=None, trust=False, suppression=None, tiling=None):
+    return Predictor(BoxRunner(), tiling=tiling)
 
 
 def disc(height=120, width=160, column=80, radius=30) -> np.ndarray:

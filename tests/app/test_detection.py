@@ -198,9 +198,7 @@ def test_predict_without_class_names_numbers_them(tmp_path, monkeypatch):
     class Nameless(BoxRunner):
         class_names, palette, thresholds, threshold, threshold_origin = (), (), (), 0.5, "default"
 
-    monkeypatch.setattr(
-        predict_module, "load_predictor", lambda path, *, threads=None, trust=False: Predictor(Nameless())
-    )
+    monkeypatch.setattr(predict_module, "load_predictor", lambda path, **_: Predictor(Nameless()))
     save(tmp_path / "a.png", disc())
     results = _predict(tmp_path, tmp_path / "a.png", threshold=0.2)
     assert [shown["class"] for shown in results["pictures"][0]["objects"]] == ["class 0", "class 1"]

@@ -114,6 +114,9 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
         (change("thresholds", "per_class", value=[0.1]), "thresholds.per_class"),
         (change("thresholds", "per_class", value=[0.1, 1.5]), "thresholds.per_class"),
         (change("resizing", value="crop"), "resizing"),
+        (change("suppression", value={"method": "loud"}), "suppression"),
+        (change("suppression", value={"iou": "half"}), "suppression"),
+        (change("suppression", value={"threshold": 0.5}), "suppression"),
         (change("colour", value="red"), "colour"),
         (change("files", "model_int8.tflite", "bytes", value=1.5), "files.model_int8.tflite.bytes"),
         (change("files", "model_int8.tflite", "outputs", 0, "dtype", value=KeyError), r"outputs\[0\].dtype is missing"),
@@ -147,6 +150,7 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
 def in_version_6() -> dict:
     values = json.loads(json.dumps(a_card().to_dict()))
     del values["calibration"], values["files"]["model_int8.tflite"]["calibration"]
+    del values["suppression"]
     return {**values, "schema_version": 6}
 
 
@@ -197,7 +201,7 @@ def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
 def test_cards_of_later_versions_lack_little(version, tmp_path):
     values = {6: in_version_6, 5: in_version_5, 4: in_version_4, 3: in_version_3}[version]()
     card, entry = card_from_dict(copy.deepcopy(values)), values["files"]["model_int8.tflite"]
-    assert card.schema_version == 7
+    assert (card.schema_version, card.suppression) == (7, {})
     assert card.calibration == card.files["model_int8.tflite"]["calibration"]
     assert card.calibration["method"] == "none"
     assert card.files["model_int8.tflite"].items() >= entry.items()

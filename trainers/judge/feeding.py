@@ -10,8 +10,10 @@ from ..data.example import Example, Source
 from ..data.targets.base import Target
 from ..errors import DataError
 from ..metrics.ranking.matching import Found
+from ..models.detector.suppression import USUAL, Suppression
 from .base import Judge
 from .likeliest import likeliest_sampled
+from .merging import merged_boxes
 from .views import PLAIN, Views, averaged_scores
 
 
@@ -24,6 +26,7 @@ def found_in(
     resizing: str,
     batch_size: int = 16,
     views: Views = PLAIN,
+    suppression: Suppression | None = None,
     quiet: bool = False,
     description: str = "evaluating",
     passed_over: Callable[[int, DataError], None] | None = None,
@@ -39,7 +42,9 @@ def found_in(
         size: side of the network's input in pixels, which a picture becomes by `resizing`, "pad" or "stretch".
         passed_over: is told of each example that cannot be loaded, its place and why, and the others go on; without it
             the first one is raised.
-        views: of class maps: how each picture is shown, once or at several scales (then `predict` takes other sides).
+        views: of class maps and boxes: how each picture is shown, once or at several scales (then `predict` takes other
+            sides).
+        suppression: of boxes: how those of several views are brought together, None for the usual way.
     """
     batches = pipeline.original_size_examples(
         source, size, batch_size, quiet=quiet, description=description, resizing=resizing, passed_over=passed_over
@@ -49,6 +54,10 @@ def found_in(
             target.of(example, source)  # refuses what cannot be judged
         if views == PLAIN:
             yield from zip(examples, in_pictures(predict(images), examples, target, size=size, resizing=resizing))
+        elif target.name == "boxes":
+            shown, sizes = [example.image for example in examples], [example.size for example in examples]
+            boxes = merged_boxes(predict, shown, size, resizing, views, suppression or USUAL, sizes=sizes)
+            yield from zip(examples, (Found(*one) for one in boxes))
         else:
             shown, sizes = [example.image for example in examples], [example.size for example in examples]
             scores = averaged_scores(predict, shown, size, resizing, views, fitted=images, sizes=sizes)

@@ -1,12 +1,16 @@
-"""Scores of classes averaged over several views of a picture: scales, and mirrored (lovasz_softmax.md, section 4.3)."""
+"""Several views of a picture: scales, mirrored, tiles; scores of classes averaged over them.
 
-from collections.abc import Callable, Sequence
+Averaging is that of lovasz_softmax.md, section 4.3; boxes of several views are brought together in `merging`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..data.fit import GREY, fit_image, unfit_scores
 from ..errors import UsageError
+from .tiles import Tiling
 
 MULTIPLE = 32  # of which the side of every network input is one
 
@@ -17,11 +21,18 @@ class Views:
 
     scales: Sequence[float] = (1.0,)  # factors on its size in the model's input, 0.05 to 4; the paper: 1, 0.75, 0.5
     flips: bool = False  # whether each is shown mirrored, too
+    tiling: Tiling | None = None  # of detection: how its parts are shown besides
 
     def __post_init__(self) -> None:
         low, high = 0.05, 4
         if not self.scales or not all(low <= scale <= high for scale in self.scales):
             raise UsageError(f"--scales must be from {low} to {high} each, got {tuple(self.scales)}")
+
+    def sides(self, size: int) -> Iterator[tuple[int, int]]:
+        """Give for each scale the side to which a picture is fitted, and that of the input: the next multiple of 32."""
+        for scale in self.scales:
+            inner = size if scale == 1 else max(1, int(size * scale + 0.5))
+            yield inner, size if scale == 1 else -(-inner // MULTIPLE) * MULTIPLE
 
 
 PLAIN = Views()  # a picture is shown once, as it is
@@ -48,11 +59,9 @@ def averaged_scores(
     means: list[np.ndarray] = [np.zeros((), np.float32)] * len(pictures)
     mirrorings = (False, True) if views.flips else (False,)
     share = np.float32(1 / (len(views.scales) * len(mirrorings)))
-    for scale in views.scales:
-        inner = size if scale == 1 else max(1, int(size * scale + 0.5))
-        side = size if scale == 1 else -(-inner // MULTIPLE) * MULTIPLE
+    for inner, side in views.sides(size):
         for mirrored in mirrorings:
-            if scale == 1 and not mirrored and fitted is not None:
+            if inner == side == size and not mirrored and fitted is not None:
                 batch = fitted
             else:
                 shown = (np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture for picture in pictures)

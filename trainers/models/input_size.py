@@ -1,4 +1,4 @@
-"""The same fully convolutional network for an input of another size."""
+"""The same fully convolutional network for an input of another size: of maps, or of boxes."""
 
 from typing import Any
 
@@ -8,9 +8,13 @@ import keras
 _BUILT = ("build_config", "build_input_shape")
 
 
-def at_size(model: keras.Model, size: int) -> keras.Model:
-    """Build a model of classes anew for inputs [B, size, size, 3], with copies of its weights; 32 divides the size."""
-    side = model.input_shape[1]
+def at_size(model: keras.Model, size: int, side: int | None = None) -> keras.Model:
+    """Build a model anew for inputs [B, size, size, 3], with copies of its weights; 32 divides the size.
+
+    Its own `side` is told where `input_shape` is no list. ValueError where it then has other weights: the levels of a
+    detector have a normalisation each, but share one where two of them are a single place.
+    """
+    side = side or model.input_shape[1]
     copy = keras.saving.deserialize_keras_object(_resized(keras.saving.serialize_keras_object(model), side, size))
     copy.set_weights(model.get_weights())
     return copy

@@ -1,7 +1,8 @@
 """Detection: a picture in, boxes with classes and scores out; trained by ranking losses, judged by COCO AP and oLRP."""
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
@@ -16,16 +17,20 @@ import tensorflow as tf
 from ... import losses
 from ...losses.base import AnchorLoss
 from ..colours import class_palette, hexadecimal_palette
-from ..data.example import Source
+from ..data.example import Example, Source
 from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
-from ..errors import UsageError
+from ..errors import UsageError, first_line
 from ..figures.thumbnails import SIDE, thumbnail
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
+from ..judge.tiles import tiling_of
+from ..judge.views import Views
 from ..machine import workers
 from ..models.detector.one_stage import OneStageDetector
+from ..models.detector.suppression import USUAL, Suppression
+from ..models.input_size import at_size
 from ..models.registry import MODELS
 from ..models.transfer import transfer_all_but, transfer_by_class
 from ..text import cut
@@ -35,7 +40,7 @@ from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import RankingWatch
 from .anchor_scale import boxes_at_size, looked_at, settled_anchors
 from .base import Task
-from .predictor import CompiledModel, traced_once
+from .predictor import CompiledModel, Predictor, traced_once
 
 log = logging.getLogger("metricfit")
 
@@ -53,7 +58,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
     target = TARGETS["boxes"]
     shown = ("ap", "ap50", "olrp")
     network = ("model", "backbone", "channels", "head-layers", "scales-per-octave")
-    judging = ("correlation_bounds",)
+    judging = ("correlation_bounds", "scales", "flips", "tiles", "tile_overlap")
     tags = {  # noqa: RUF012
         "precision_recall": "curves/precision_over_recall",
         "thresholds": "curves/f1_over_threshold",
@@ -150,13 +155,36 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         twin.compile("sgd", **model.compile_arguments)
         return twin
 
-    def predictor(self, model: keras.Model, **options: Any) -> CompiledModel:
-        """Compile a detector to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options."""
-        compiled = traced_once(lambda images: model.detections(model(images, training=False), **options), model.size)
+    def predictor(self, model: keras.Model, *, suppression: Suppression | None = None, **options: Any) -> CompiledModel:
+        """Compile a detector to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options.
+
+        S may be any multiple of 32 at which its levels are as many as at its own size; UsageError at others.
+        """
+        suppression = suppression or USUAL
+        given = {"calibration": model.calibration, **options}  # which is not saved with a model, so a copy has none
+
+        @functools.cache
+        def compiled(side: int) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+            fitting = model if side == model.size else _at_size(model, side)
+
+            def found(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                return fitting.detections(fitting(images, training=False), suppression=suppression, **given)
+
+            return traced_once(found, side)
+
         return CompiledModel(
-            lambda images: tuple(part.numpy() for part in compiled(tf.convert_to_tensor(images))),
-            model.size, model.resizing, model.class_names,
+            lambda images: tuple(part.numpy() for part in compiled(images.shape[1])(tf.convert_to_tensor(images))),
+            model.size, model.resizing, model.class_names, suppression,
         )  # fmt: skip
+
+    def found_in(self, predictor: Predictor, source: Source, **options: Any) -> Iterator[tuple[Example, Any]]:
+        """As `Task.found_in`: what several views show is brought together as the predictor thins out each."""
+        return super().found_in(predictor, source, suppression=predictor.suppression, **options)
+
+    def views(self, options: dict[str, Any]) -> Views:
+        """Take `scales`, `flips`, `tiles` and `tile_overlap` as in `Views` and `Tiling`."""
+        tiling = tiling_of(options.pop("tiles", None), options.pop("tile_overlap", None))
+        return Views(options.pop("scales", (1.0,)), options.pop("flips", False), tiling)
 
     def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:
         """Refuse classes that the model does not know."""
@@ -249,6 +277,16 @@ def thin_note(model: keras.Model, config: DetectionConfig, training: Source) -> 
         f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the {starts} at --size {config.size}: "
         f"each trains only the one that fits best; a larger --size{smaller} gives them more"
     )
+
+
+def _at_size(model: keras.Model, side: int) -> keras.Model:
+    try:
+        return at_size(model, side, model.size)
+    except ValueError as error:
+        raise UsageError(
+            f"--scales asks for an input of {side} pixels, at which {model.name} of {model.size} pixels has other "
+            f"levels ({first_line(error)}): give scales nearer to 1"
+        ) from error
 
 
 def _self_balancing(config: DetectionConfig) -> bool:

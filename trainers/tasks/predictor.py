@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..models.detector.suppression import Suppression
+
 
 class Predictor(Protocol):
     """A `CompiledModel`, or a runner of an exported file: uint8 pictures [B, size, size, 3] to NumPy arrays."""
@@ -15,6 +17,7 @@ class Predictor(Protocol):
     size: int
     resizing: str
     class_names: Sequence[str]
+    suppression: Suppression | None  # of a detector
 
     def __call__(self, images: np.ndarray) -> Any:
         """Give what is found in a batch."""
@@ -28,6 +31,7 @@ class CompiledModel:
     size: int
     resizing: str
     class_names: Sequence[str] = ()
+    suppression: Suppression | None = None
 
     def __call__(self, images: np.ndarray) -> Any:
         """Give what is found in a batch."""

@@ -12,8 +12,10 @@ from metricfit.app.evaluation import verb as evaluation
 from metricfit.app.options import EvaluateOptions
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example
+from metricfit.trainers.models.detector.suppression import Suppression
 
 from ...trainers.detections import NAMES, Squares, knowing
+from ...trainers.small_discs import SmallDiscs, blobs
 from ..fakes import BrightnessRunner
 
 
@@ -24,7 +26,7 @@ class KnowingRunner:
     size = 64
     resizing = "pad"
     class_names = NAMES[::-1]
-    path, card = "runs/detector/model.keras", None
+    path, card, suppression = "runs/detector/model.keras", None, Suppression()
     threshold, thresholds, threshold_origin, fitted = 0.5, (), "default", None
 
     def __init__(self):
@@ -40,7 +42,7 @@ def evaluate(monkeypatch, tmp_path, capsys):
 
     def run(*options, runner=None):
         model = SimpleNamespace(runner=runner or KnowingRunner(), file="boxes.tflite")
-        monkeypatch.setattr(evaluation, "load_predictor", lambda path, trust=False: model)
+        monkeypatch.setattr(evaluation, "load_predictor", lambda path, **_: model)
         arguments = ["evaluate", "runs/detector", "--data", "squares", "--out", str(tmp_path / "report"), "--quiet"]
         code = cli.main([*arguments, *options])
         told = capsys.readouterr()
@@ -181,3 +183,44 @@ def test_no_evaluation_lands_on_another_by_default():
     assert folders[0] == "reports/a/voc-cells-test"
     assert folders[3:6] == [f"{folders[0]}-{end}" for end in ("beta2-1", "correlation-bounds", "skip-bad")]
     assert len(set(folders)) == len(folders)
+
+
+def test_a_large_picture_is_looked_at_in_tiles_and_boxes_of_views_are_brought_together(evaluate, monkeypatch):
+    small = sources.SourceKind("small", lambda rest, needs: SmallDiscs(2))
+    monkeypatch.setitem(sources.SOURCES, "small", small)
+
+    def measured(*options):
+        runner = KnowingRunner()
+        runner.class_names, runner._predict = ("disc",), blobs(64)
+        code, folder, text = evaluate("--data", "small", *options, runner=runner)
+        assert code == 0, text
+        return json.loads((folder / "metrics.json").read_text())
+
+    plain, tiled = measured(), measured("--tiles", "auto", "--tile-overlap", "0.4", "--flips")
+    assert (plain["tiles"], tiled["tiles"], tiled["tile_overlap"], tiled["flips"]) == (None, "auto", 0.4, True)
+    assert plain["suppression"] == {"method": "hard", "iou": 0.5, "per_class": True, "max_detections": 100}
+    assert plain["scalars"]["ap50"] < 0.1 < 0.9 < tiled["scalars"]["ap50"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--scales", "1", "1.5"], "--scales 1 1.5 needs a Keras model, runs/detector/model.keras has one size alone"),
+        (["--tiles", "0"], "--tiles must be auto or a number from 2 to 64, got 0"),
+        (["--tile-overlap", "0.3"], "--tile-overlap is of tiles: give --tiles"),
+        (["--nms", "soft-gaussian", "--nms-iou", "0.3"], "--nms-iou is for --nms hard and soft-linear"),
+    ],
+)
+def test_views_and_suppression_that_cannot_be_are_refused(evaluate, options, sentence):
+    code, _, told = evaluate(*options)
+    assert code == 2
+    assert sentence in " ".join(told.split())
+
+
+def test_reports_of_other_views_and_suppressions_lie_elsewhere():
+    told = EvaluateOptions(
+        "runs/a", "voc:b", tiles="auto", tile_overlap=0.3, flips=True, nms="soft-linear", nms_iou=0.4
+    )
+    folder = evaluation.report_folder(replace(told, nms_per_class=False, max_detections=300))
+    assert folder.name == "voc-b-flips-tiles-auto-overlap-0.3-nms-soft-linear-iou-0.4-classes-no-max-300"
+    assert evaluation.report_folder(EvaluateOptions("runs/a", "voc:b")).name == "voc-b"

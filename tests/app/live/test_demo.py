@@ -117,7 +117,7 @@ def test_the_source_is_never_recorded_over(tmp_path):
 def test_a_recording_plays_after_an_error_midway(tmp_path, monkeypatch, error):
     source = make_video(tmp_path / "in.mp4", frames=30)
 
-    def load(path, *, threads=None, trust=False):
+    def load(path, **_):
         predictor = load_fake_predictor()
         calls = iter(range(100))
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.detector.detect import detections
 from metricfit.trainers.models.detector.suppressing import thinned_out
-from metricfit.trainers.models.detector.suppression import METHODS, Suppression, chosen
+from metricfit.trainers.models.detector.suppression import METHODS, Suppression, suppression_of_flags
 from tests.reference.suppression import suppress
 
 SIDE = 96
@@ -108,17 +108,17 @@ def test_a_batch_of_soft_detections_is_its_pictures():
 )
 def test_wrong_flags_end_in_a_sentence(flags, sentence):
     with pytest.raises(UsageError) as error:
-        chosen(**flags)
+        suppression_of_flags(**flags)
     assert str(error.value).startswith(sentence)
 
 
 def test_flags_make_a_rule_and_its_words_make_it_again():
-    assert chosen() is None
-    assert chosen(nms_per_class=True) == Suppression()
+    assert suppression_of_flags() is None
+    assert suppression_of_flags(nms_per_class=True) is None
     for flags in ({"nms": "soft-linear", "max_detections": 7}, {"nms": "soft-gaussian"}, {"nms_per_class": False}):
-        rule = chosen(**flags)
+        rule = suppression_of_flags(**flags)
         assert Suppression.from_dict(rule.to_dict()) == rule
     assert str(Suppression()) == "hard NMS at IoU 0.5, class by class, at most 100 boxes"
-    assert str(chosen("soft-gaussian", nms_per_class=False)) == (
+    assert str(suppression_of_flags("soft-gaussian", nms_per_class=False)) == (
         "soft-gaussian NMS at sigma 0.5, over all classes, at most 100 boxes"
     )

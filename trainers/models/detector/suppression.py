@@ -76,6 +76,15 @@ class Suppression:
         """Make one of what `to_dict` gave; the usual one of nothing."""
         return cls(**values)
 
+    @property
+    def words(self) -> list[str]:
+        """Say in what it differs from the usual one, for names of files."""
+        told = self.to_dict() | {"per_class": "" if self.per_class else "no"}
+        usual = USUAL.to_dict() | {"per_class": ""}
+        names = {"method": "nms", "iou": "iou", "sigma": "sigma", "per_class": "classes", "max_detections": "max"}
+        differs = [(names[name], value) for name, value in told.items() if value != usual.get(name)]
+        return [f"{name}-{value:g}" if isinstance(value, float | int) else f"{name}-{value}" for name, value in differs]
+
     def __str__(self) -> str:
         how = f"sigma {self.sigma:g}" if self.iou is None else f"IoU {self.iou:g}"
         among = "class by class" if self.per_class else "over all classes"
@@ -86,16 +95,15 @@ USUAL = Suppression()
 """That of every model about which nothing else is said."""
 
 
-def chosen(
+def suppression_of_flags(
     nms: str | None = None,
     nms_iou: float | None = None,
     nms_sigma: float | None = None,
-    nms_per_class: bool | None = None,
+    nms_per_class: bool = True,
     max_detections: int | None = None,
 ) -> Suppression | None:
     """Make a suppression of flags that may be left out; None where all of them are."""
-    told = {
-        "method": nms, "iou": nms_iou, "sigma": nms_sigma, "per_class": nms_per_class, "max_detections": max_detections
-    }  # fmt: skip
+    told: dict[str, Any] = {"method": nms, "iou": nms_iou, "sigma": nms_sigma, "max_detections": max_detections}
     given = {name: value for name, value in told.items() if value is not None}
-    return Suppression(**given) if given else None  # type: ignore[arg-type]
+    given |= {} if nms_per_class else {"per_class": False}
+    return Suppression(**given) if given else None
