@@ -12,6 +12,8 @@ from .boxes import smooth_l1 as smooth_l1
 from .combined import Combined as Combined
 from .combined import FadeLoss as FadeLoss
 from .deep_supervision import DeepSupervision as DeepSupervision
+from .pixelwise.anchor_cross_entropy import AnchorCrossEntropy as _AnchorCrossEntropy
+from .pixelwise.anchor_cross_entropy import anchor_cross_entropy as anchor_cross_entropy
 from .pixelwise.cross_entropy import BalancedCrossEntropy as _BalancedCrossEntropy
 from .pixelwise.cross_entropy import CrossEntropy as _CrossEntropy
 from .pixelwise.cross_entropy import SoftmaxCrossEntropy as _SoftmaxCrossEntropy
@@ -60,6 +62,7 @@ __all__ = [
     "ALRPLoss",
     "APLoss",
     "AUCLoss",
+    "AnchorCrossEntropy",
     "AnchorLoss",
     "BalancedCrossEntropy",
     "BinaryFocalLoss",
@@ -83,6 +86,7 @@ __all__ = [
     "aligned_giou",
     "aligned_iou",
     "alrp_loss",
+    "anchor_cross_entropy",
     "ap_loss",
     "auc_loss",
     "balanced_cross_entropy",
@@ -149,6 +153,18 @@ class AUCLoss(_AUCLoss):
         scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "auc",
+    ) -> None: ...
+
+class AnchorCrossEntropy(_AnchorCrossEntropy):
+    """Cross-entropy of anchors as a Keras loss; arguments as in `anchor_cross_entropy`."""
+
+    def __init__(
+        self,
+        *,
+        exclusive: bool = False,
+        scope: str = "global",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "anchor_cross_entropy",
     ) -> None: ...
 
 class BalancedCrossEntropy(_BalancedCrossEntropy):

@@ -46,6 +46,7 @@ _RULES: dict[str, Rule] = {
     "classes": (_are_classes, "present, all or a list of class numbers"),
     "delta": _ABOVE_0,
     "empty_target": (lambda value: value in ("paper", "suppress"), "one of paper, suppress"),
+    "exclusive": (lambda value: isinstance(value, bool), "True or False"),
     "gamma": _FROM_0,
     "max_positives": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
     "method": (lambda value: value in ("exact", "binned"), "one of exact, binned"),

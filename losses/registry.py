@@ -7,6 +7,7 @@ import keras
 
 from .base import LossEntry
 from .combined import Combined
+from .pixelwise.anchor_cross_entropy import AnchorCrossEntropy
 from .pixelwise.cross_entropy import BalancedCrossEntropy, CrossEntropy, SoftmaxCrossEntropy
 from .pixelwise.focal import BinaryFocalLoss
 from .pixelwise.ohem import CrossEntropyOHEM
@@ -24,7 +25,8 @@ from .region.soft_iou import SoftIoU
 _SALIENCY = (FLoss, LogFLoss, CrossEntropy, BalancedCrossEntropy, SoftIoU)
 _SEGMENTATION = (LovaszSoftmax, LovaszHinge, SoftmaxCrossEntropy)
 _RANKING = (APLoss, ALRPLoss, AUCLoss, NDCGLoss, RankSortLoss)
-_DETECTION = (*_RANKING, BinaryFocalLoss, VarifocalLoss, QualityFocalLoss, CorrelationLoss, CrossEntropyOHEM)
+_FOCAL = (BinaryFocalLoss, VarifocalLoss, QualityFocalLoss)
+_DETECTION = (*_RANKING, *_FOCAL, CorrelationLoss, AnchorCrossEntropy, CrossEntropyOHEM)
 LOSSES: dict[str, LossEntry] = {
     loss_class.entry.name: loss_class.entry for loss_class in (*_SALIENCY, *_SEGMENTATION, *_DETECTION)
 }

@@ -31,14 +31,15 @@ OTHER_VALUES = {
     "coefficient": "spearman",
     "regularization": 0.5,
     "scope": "replica",
+    "exclusive": True,
 }
 # That change nothing here, or whose other values have tests of their own, where numbers are not next to each other.
-NOT_VARIED = ("max_positives", "scope", "coefficient", "regularization")
+NOT_VARIED = ("max_positives", "scope", "coefficient", "regularization", "exclusive")
 TWO_PARTS = ("alrp", "rank_sort")
 # Keras takes the logarithm of float32 probabilities, which are 1 from a logit of about 17.
 SATURATING = ("focal",)
 # Without positives negatives are pushed down all the same.
-FOCAL = ("focal", "varifocal", "quality_focal")
+FOCAL = ("focal", "varifocal", "quality_focal", "anchor_cross_entropy")
 SHAPE = (2, 20, 3)
 
 each_loss = pytest.mark.parametrize("name", NAMES)

@@ -182,6 +182,14 @@ def quality_focal(labels, scores, boxes, *, beta=2.0):
     return one_part(value / positives, gradient / positives)
 
 
+def anchor_cross_entropy(labels, scores, boxes=None):
+    value, gradient = 0.0, np.zeros(len(labels))
+    for place, (label, score) in enumerate(zip(labels, scores)):
+        value += np.logaddexp(0, -score) if label == 1 else np.logaddexp(0, score)
+        gradient[place] = np.exp(-np.logaddexp(0, -score)) - label
+    return one_part(value / max(len(labels), 1), gradient / max(len(labels), 1))
+
+
 REFERENCES = References(
     "ranking_losses.py",
     {
@@ -195,6 +203,7 @@ REFERENCES = References(
         "varifocal": varifocal,
         "quality_focal": quality_focal,
         "correlation": correlation,
+        "anchor_cross_entropy": anchor_cross_entropy,
     },
 )
 

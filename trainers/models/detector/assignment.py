@@ -14,11 +14,18 @@ ATSS_LOCATIONS = 9
 _WINDOW = 5
 
 
-def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Targets:
+def assign_by_iou(
+    boxes: tf.Tensor,
+    classes: tf.Tensor,
+    grid: AnchorGrid,
+    *,
+    positive_iou: float = POSITIVE_IOU,
+    negative_iou: float = NEGATIVE_IOU,
+) -> Targets:
     """Match anchors by fixed thresholds (Lin et al., ICCV 2017, section 4), with at least one anchor for each object.
 
-    An anchor belongs to the object it overlaps most if their IoU is `POSITIVE_IOU` or more, is background below
-    `NEGATIVE_IOU`, and ignored between them or with `IGNORED_OVERLAP` of its area inside an `IGNORED` box. Each object
+    An anchor belongs to the object it overlaps most if their IoU is `positive_iou` or more, is background below
+    `negative_iou`, and ignored between them or with `IGNORED_OVERLAP` of its area inside an `IGNORED` box. Each object
     also gets its best anchor: of several that want one the largest IoU wins, then the lower index; others choose again.
 
     Boxes are float [B, M, 4], xyxy in pixels; classes integer [B, M]: a class, `IGNORED` or `PADDING`, in any order.
@@ -29,8 +36,8 @@ def assign_by_iou(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Tar
     nobodys = tf.fill(tf.shape(best.index), -1)
     forced = force(anchors, boxes, classes >= 0, nobodys, proposal)
     matched = tf.where(forced >= 0, forced, best.index)
-    positive = (forced >= 0) | (best.overlap >= POSITIVE_IOU)
-    undecided = (best.overlap >= NEGATIVE_IOU) | on_ignored(anchors, boxes, classes)
+    positive = (forced >= 0) | (best.overlap >= positive_iou)
+    undecided = (best.overlap >= negative_iou) | on_ignored(anchors, boxes, classes)
     return targets_of(boxes, classes, anchors, matched, positive, undecided)
 
 

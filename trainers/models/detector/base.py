@@ -71,6 +71,11 @@ class Detector(keras.Model):
         """
         return None
 
+    @property
+    def balances(self) -> dict[str, keras.Variable]:
+        """The weights that self-balancing sets, by what the logs call the parts of the loss in front of their names."""
+        return {"": self.box_weight}
+
     def compile(
         self,
         optimizer: str | keras.optimizers.Optimizer = "adam",

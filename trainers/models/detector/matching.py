@@ -127,7 +127,7 @@ def on_ignored(anchors: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor) -> tf.T
 
     def step(start: tf.Tensor, part: tf.Tensor, used: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor]:
         # Implied by an IoU of as much.
-        much = _intersection(anchors, part[:, :, None]) >= IGNORED_OVERLAP * area(anchors)
+        much = intersection(anchors, part[:, :, None]) >= IGNORED_OVERLAP * area(anchors)
         return (covered | tf.reduce_any(much & used, axis=1),)
 
     start = tf.zeros([tf.shape(boxes)[0], anchors.shape[0]], tf.bool)
@@ -147,7 +147,7 @@ def targets_of(
 
 def overlap_of(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     """IoU of anchors and boxes of shapes [..., 4] that broadcast."""
-    shared = _intersection(anchors, boxes)
+    shared = intersection(anchors, boxes)
     return shared / (area(anchors) + area(boxes) - shared)
 
 
@@ -169,7 +169,7 @@ def in_chunks(
     return tf.while_loop(lambda start, *_: start < last, body, (0, *state))[1:]
 
 
-def _intersection(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+def intersection(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     """Areas that anchors and boxes of shapes [..., 4] that broadcast share."""
     ax0, ay0, ax1, ay1 = tf.unstack(anchors, axis=-1)
     x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)

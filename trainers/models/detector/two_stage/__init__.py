@@ -1,0 +1,1 @@
+"""Faster R-CNN: proposals, the features of regions, and the second stage that classifies and places them."""
