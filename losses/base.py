@@ -223,6 +223,11 @@ class AnchorLoss(KerasLoss):
         classification, localization = self.parts(given["labels"], y_pred, given.get(self.needs))
         return classification if localization is None else classification + localization
 
+    @property
+    def ranks(self) -> bool:
+        """Whether each positive is held against all negatives, instead of each entry against its label."""
+        return "max_positives" in self.hyperparameters
+
     def _given(self, y_true: Tensor) -> dict[Any, Tensor]:
         """Give what is known of the entries, by name."""
         given = dict(y_true) if isinstance(y_true, dict) else {"labels": y_true}
@@ -242,8 +247,7 @@ class AnchorLoss(KerasLoss):
             localization: what the loss `needs`, of the shape of `scores` or with 1 as its last axis; else ValueError.
             one_hot: as in `ap_loss`.
         """
-        ranks = "max_positives" in self.hyperparameters
-        arguments = {**self.hyperparameters, **({"one_hot": one_hot} if ranks else {})}
+        arguments = {**self.hyperparameters, **({"one_hot": one_hot} if self.ranks else {})}
         if self.needs is None:
             return self.entry.function(labels, scores, **arguments), None
         if localization is None:

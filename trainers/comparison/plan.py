@@ -13,7 +13,7 @@ from ..training.filling import filled
 from ..training.words import parse_loss_options
 
 Record = dict[str, Any]  # what a file of a comparison keeps: of a training, or of `Task.measure`
-_SET_BY_TRAINERS = ("from_logits", "ignore_label")
+_SET_BY_TRAINERS = ("from_logits", "ignore_label", "exclusive")
 # What no row can have for itself: where all is kept, what is read and measured once for all, and how it goes on.
 _OF_ALL = (
     "data", "val", "out", "config", "loss", "loss_options", "seed", "skip_bad", "strict", "trust", "overwrite", "quiet",

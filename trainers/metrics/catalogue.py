@@ -165,6 +165,11 @@ _TRAINING = (
     Metric("localization_loss", "loss of boxes", ".4f", False, "the part of the boxes"),
     Metric("correlation_loss", "loss of correlation", ".4f", False, "1 - correlation of scores and IoU, unweighted"),
     Metric("box_weight", "weight of boxes' loss", ".3g", None, "what the part of the boxes is multiplied by"),
+    Metric(
+        "rpn_classification_loss", "proposals' loss of scores", ".4f", False, "the same, of the first of two stages"
+    ),
+    Metric("rpn_localization_loss", "proposals' loss of boxes", ".4f", False, "the same, of the first of two stages"),
+    Metric("rpn_box_weight", "weight of proposals' boxes", ".3g", None, "the same, of the first of two stages"),
     Metric("learning_rate", "learning rate", ".3g", None, "of the step, its schedule included"),
 )
 

@@ -18,6 +18,8 @@ class Architecture:
     title: str  # its name in its paper
     explained: str  # what it is, for `--help`
     settings: tuple[str, ...] = ()  # fields of a training's configuration, besides `size`, that the builder takes
+    taught: tuple[str, ...] = ()  # fields that its training takes, not its builder, and other networks do not have
+    stages: int = 1  # 2 where one part proposes what another one looks at
     backbone: str = ""  # what it is always made of; empty where that is chosen, or there is none
     sums_maps: bool = False  # its map is the sum of several, so that no single convolution makes its logits
 
@@ -63,9 +65,15 @@ def _foveabox() -> Builder:
     return build_foveabox
 
 
+def _faster_rcnn() -> Builder:
+    from .detector.two_stage.faster_rcnn import build_faster_rcnn
+
+    return build_faster_rcnn
+
+
 _PYRAMID_POOLING = ("aspp_dilations", "aspp_channels", "head_channels")
-_PYRAMID = ("backbone", "weights", "resizing", "channels", "head_layers")
-_ANCHORS = ("scales_per_octave", "anchor_scale", "assignment")
+_PYRAMID = ("backbone", "weights", "resizing", "channels")
+_ANCHORS = ("scales_per_octave", "anchor_scale")
 MODELS = {
     "deeplab": Architecture(
         _deeplab,
@@ -98,14 +106,23 @@ MODELS = {
         ("detection",),
         "RetinaNet",
         "RetinaNet on --backbone, with anchors of three shapes",
-        (*_PYRAMID, *_ANCHORS),
+        (*_PYRAMID, "head_layers", *_ANCHORS, "assignment"),
     ),
     "foveabox": Architecture(
         _foveabox,
         ("detection",),
         "FoveaBox",
         "FoveaBox on --backbone, which looks from places instead of anchors",
-        _PYRAMID,
+        (*_PYRAMID, "head_layers"),
+    ),
+    "faster_rcnn": Architecture(
+        _faster_rcnn,
+        ("detection",),
+        "Faster R-CNN",
+        "Faster R-CNN on --backbone, whose second stage looks again at each of --proposals of the first",
+        (*_PYRAMID, *_ANCHORS, "proposals", "region_units"),
+        taught=("rpn_weight",),
+        stages=2,
     ),
 }
 
@@ -125,7 +142,7 @@ def check_settings(task: str, model: str, config: Any) -> None:
     """Raise UsageError where a training's configuration sets what its network does not have, or weights of another."""
     chosen, defaults = MODELS[model], type(config)()
     for field in fields(config):
-        having = [name for name, architecture in serving(task).items() if field.name in architecture.settings]
+        having = [name for name, one in serving(task).items() if field.name in (*one.settings, *one.taught)]
         changed = getattr(config, field.name) not in (getattr(defaults, field.name), "none")
         if having and model not in having and changed:
             reason = f"is made of a {chosen.backbone} always" if chosen.backbone else "has no such part"

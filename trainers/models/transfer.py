@@ -54,3 +54,26 @@ def transfer_all_but(model: keras.Model, trained: keras.Model, last: Iterable[ke
         raise ValueError("not the same network up to its last layers")
     log.info("first weights: of another network's backbone, pyramid and heads; their last convolutions begin anew")
     model.set_weights([one if id(one) in kept else other for one, other in pairs])
+
+
+def transfer_features(model: keras.Model, trained: keras.Model) -> None:
+    """Give a detector the backbone of a trained one of another kind, and its feature pyramid where it is as wide.
+
+    ValueError where the backbones differ.
+    """
+    given = {}
+    for name in ("features", "feature_pyramid"):
+        own, other = (one.get_layer(name).weights for one in (model, trained))
+        if [weight.shape for weight in own] == [weight.shape for weight in other]:
+            given[name] = zip(own, other)
+    if "features" not in given:
+        raise ValueError("not the same backbone")
+    for pairs in given.values():
+        for own, other in pairs:
+            own.assign(other)
+    said = (
+        "backbone and pyramid; the heads begin"
+        if len(given) > 1
+        else "backbone; its pyramid is not as wide, which begins"
+    )
+    log.info("first weights: of another network's %s anew", said)

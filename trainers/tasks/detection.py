@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from ... import losses
 from ...losses.base import AnchorLoss
+from ...losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy
 from ..colours import class_palette, hexadecimal_palette
 from ..data.example import Example, Source
 from ..data.subset import Subset
@@ -28,11 +29,13 @@ from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..judge.tiles import tiling_of
 from ..judge.views import Views
 from ..machine import workers
+from ..models.detector.base import Detector
+from ..models.detector.loss import OVERLAPS
 from ..models.detector.one_stage import OneStageDetector
 from ..models.detector.suppression import USUAL, Suppression
 from ..models.input_size import at_size
-from ..models.registry import MODELS
-from ..models.transfer import transfer_all_but, transfer_by_class
+from ..models.registry import MODELS, serving
+from ..models.transfer import transfer_all_but, transfer_by_class, transfer_features
 from ..text import cut
 from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
@@ -47,6 +50,8 @@ log = logging.getLogger("metricfit")
 BALANCED_PICTURES = 16
 SELF_BALANCED = ("alrp",)
 """Losses whose boxes' part is weighted by self-balancing unless a weight is given."""
+LOSS_NAMES = {"cross_entropy": "anchor_cross_entropy"}
+"""What a loss is called here that has another name among those of all tasks."""
 WATCHED = ("gradient_balance", "rank_correlation")
 """What `RankingWatch` writes for TensorBoard after each epoch."""
 
@@ -91,7 +96,9 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     def build_model(self, config: DetectionConfig, source: Source) -> keras.Model:
         """As `Task.build_model`, with anchors for the boxes of the source where they are `auto` still."""
-        return super().build_model(self.suited(config, source), source)
+        config, architecture = self.suited(config, source), MODELS[config.model]
+        two_stages = {"exclusive": self._samples(config)} if architecture.stages > 1 else {}
+        return architecture.build(config, class_names=source.class_names, **two_stages)
 
     def build_loss(self, config: DetectionConfig) -> AnchorLoss:
         """Make the configured loss of the scores."""
@@ -99,12 +106,28 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         choices = [one.name for one in entries if one.task == "detection" and one.loss_class.trains_alone]
         if config.loss == "correlation":
             raise UsageError("--loss correlation trains no detector alone: choose another --loss and add --correlation")
-        if config.loss not in choices:
-            raise UsageError(f"--loss {cut(config.loss)} is no detection loss: choose one of {', '.join(choices)}")
+        name, network = LOSS_NAMES.get(config.loss, config.loss), MODELS[config.model]
+        if name not in choices:
+            usual = {registered: typed for typed, registered in LOSS_NAMES.items()}
+            listed = ", ".join(usual.get(one, one) for one in choices)
+            raise UsageError(f"--loss {cut(config.loss)} is no detection loss: choose one of {listed}")
+        hyperparameters = self.loss_hyperparameters(replace(config, loss=name))
+        if "exclusive" in hyperparameters:
+            raise UsageError("--loss-options exclusive goes by the network, which has a softmax or not: leave it out")
+        if self._samples(config) and network.stages == 1:
+            both = [name for name, one in serving(self.name).items() if one.stages > 1]
+            raise UsageError(
+                f"--loss {config.loss} is for --model {' and '.join(both)}, which draws a sample of what it looks at: "
+                f"nearly all that a {network.title} looks at is background. Choose --loss focal or cross_entropy_ohem"
+            )
         try:
-            return losses.get(config.loss, **self.loss_hyperparameters(config))
+            return losses.get(name, **hyperparameters)
         except (ValueError, TypeError) as error:
             raise UsageError(f"--loss {cut(config.loss)}: {error}") from error
+
+    def _samples(self, config: DetectionConfig) -> bool:
+        """Whether the loss looks at a sample, and has a softmax over classes and background in a second stage."""
+        return LOSS_NAMES.get(config.loss, config.loss) == AnchorCrossEntropy.entry.name
 
     def correlation(self, config: DetectionConfig) -> AnchorLoss | None:
         """Make what is added to the loss of the scores, or None."""
@@ -117,16 +140,20 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         loss = self.build_loss(config)
         if config.box_loss is None:
             return loss.usual_box_loss
-        if loss.needs == "localization_error" and config.box_loss == "smooth_l1":
+        if loss.needs == "localization_error" and config.box_loss not in OVERLAPS:
             raise UsageError(
-                f"--loss {config.loss} ranks boxes by their IoU: give --box-loss giou or iou, not smooth_l1"
+                f"--loss {config.loss} ranks boxes by their IoU: give --box-loss {' or '.join(OVERLAPS)}, not "
+                f"{config.box_loss}"
             )
         return config.box_loss
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: DetectionConfig | None = None) -> None:
         """As `Task.initialise`."""
-        both = isinstance(model, OneStageDetector) and isinstance(trained, OneStageDetector)
-        if both and type(trained) is not type(model):
+        both = isinstance(model, Detector) and isinstance(trained, Detector) and type(trained) is not type(model)
+        if both and not (isinstance(model, OneStageDetector) and isinstance(trained, OneStageDetector)):
+            transfer_features(model, trained)
+            return
+        if both:
             transfer_all_but(model, trained, [*model.classification_head.last.weights, *model.box_head.last.weights])
             return
         if getattr(trained, "class_names", None) == model.class_names:
@@ -144,6 +171,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         boxes = {"box_loss": self.box_loss(config), "box_weight": config.box_weight or 1.0}
         boxes["self_balancing"] = _self_balancing(config)
         added = {"correlation": self.correlation(config), "correlation_weight": config.correlation_weight or 0.2}
+        if MODELS[config.model].stages > 1:
+            added |= {"rpn_weight": config.rpn_weight, "sampling_seed": config.seed}
         loss, compiled = self.build_loss(config), config.jit_compile
         model.compile(optimizer=optimizer, loss=loss, jit_compile=compiled, **boxes, **added)
         if thin := thin_note(model, config, training):

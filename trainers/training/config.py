@@ -227,11 +227,12 @@ class DetectionConfig(RunConfig):
     """
 
     loss: str = "alrp"
-    box_loss: Literal["giou", "iou", "smooth_l1"] | None = None
+    box_loss: Literal["giou", "iou", "smooth_l1", "l1"] | None = None
     """What draws the boxes to the objects. By default giou for alrp (which takes giou or iou), varifocal and
     quality_focal, smooth_l1 for others."""
     box_weight: float | None = None
-    """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1."""
+    """Weight of the boxes' part of the loss. Without it aLRP balances itself from epoch to epoch, others take 1. Of
+    faster_rcnn, that within each stage."""
     correlation: Literal["none", "concordance", "pearson", "spearman"] = "none"
     """Add 1 - this correlation of the positives' scores with the IoU of their boxes to any loss, so that what is well
     placed scores high. concordance also asks for scores as large as IoUs."""
@@ -241,6 +242,13 @@ class DetectionConfig(RunConfig):
     size: int = 384
     resizing: Literal["pad", "stretch"] = "pad"
     """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    proposals: int = 256
+    """Of faster_rcnn: regions that the second stage looks at in each picture; more find more, and take longer."""
+    region_units: int = 256
+    """Of faster_rcnn: width of the two layers that look at each region; 1024 is what its paper takes."""
+    rpn_weight: float | None = None
+    """Of faster_rcnn: weight of the first stage's loss. By default 0.2 for losses that rank, as aLRP's paper has it,
+    and 1 for others."""
     assignment: Literal["iou", "atss"] = "atss"
     """Which anchors are positive: by fixed IoU thresholds, or adaptively (ATSS)."""
     scales_per_octave: int | Literal["auto"] = 1

@@ -64,9 +64,12 @@ RANGES = {
     "momentum": _SHARE,
     "patience": _COUNT,
     "power": Range(0, 100, above=True),
+    "proposals": Range(1, 4096),
+    "region_units": Range(1, 8192),
     "repeats": _COUNT,
     "restarts": Range(0, 1000),
     "restores": Range(0, 1000),
+    "rpn_weight": _POSITIVE,
     "scales_per_octave": Range(1, 3),
     "seed": Range(0, 2**32 - 1),  # NumPy's generator takes 32 bits
     "seeds": Range(1, 1000),

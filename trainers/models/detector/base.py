@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from .... import losses
 from ....losses.base import AnchorLoss
+from ....losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy
 from ....losses.replicas import replica_count
 from ...calibration.curves import Calibration
 from .coding import DELTAS, BoxCoder
 from .detect import detections
-from .loss import BOX_LOSSES, box_quality, class_labels, correlation_part, detector_loss
+from .loss import BOX_LOSSES, OVERLAPS, box_quality, class_labels, correlation_part, detector_loss
 from .matching import Targets
 
 # Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4).
@@ -31,6 +32,7 @@ class Detector(keras.Model):
     """
 
     jit_compile: bool
+    samples = False  # whether its training can look at a sample alone of what is to find something
     calibration: Calibration | None = None  # of its scores, where whoever loaded it knows one; not saved with it
 
     def __init__(
@@ -98,13 +100,17 @@ class Detector(keras.Model):
         loss = losses.get(loss) if isinstance(loss, str) else loss
         if not isinstance(loss, AnchorLoss) or not loss.trains_alone:
             raise ValueError(f"a detector needs a loss over anchors such as alrp, ap or focal, got {loss!r}")
+        if isinstance(loss, AnchorCrossEntropy) and not self.samples:
+            raise ValueError(
+                f"loss {loss.name} is the mean over a sample, which {type(self).__name__} does not draw, and nearly "
+                "all that it looks at is background: take focal or cross_entropy_ohem"
+            )
         if correlation is not None and not isinstance(correlation, losses.CorrelationLoss):
             raise ValueError(f"correlation must be a CorrelationLoss or None, got {correlation!r}")
         if not 0 < correlation_weight < float("inf"):
             raise ValueError(f"correlation_weight must be above 0, got {correlation_weight}")
-        localizes = loss.needs == "localization_error"
         box_loss = box_loss or loss.usual_box_loss
-        choices = [name for name in BOX_LOSSES if not (localizes and name == "smooth_l1")]
+        choices = OVERLAPS if loss.needs == "localization_error" else BOX_LOSSES
         if box_loss not in choices:
             raise ValueError(f"box_loss of loss {loss.name} must be one of {', '.join(choices)}, got {box_loss}")
         if not box_weight >= 0:
@@ -132,12 +138,18 @@ class Detector(keras.Model):
         return super().fit(*args, **kwargs)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+        **kwargs: Any,
     ) -> tf.Tensor:
         """Compute the loss of a batch, and note its parts."""
         if sample_weight is not None:
             raise ValueError("a detector's loss ranks the batch as a whole and takes no sample_weight")
-        found = self._found(y, y_pred)
+        found = self._found(y, y_pred, training)
         parts = [*detector_loss(self._anchor_loss, self.box_loss, *found)]
         trackers, total = [*(self._trackers or ())], parts[0] + self.box_weight * parts[1]
         if self._correlation is not None:
@@ -150,9 +162,9 @@ class Detector(keras.Model):
         return total
 
     def _found(
-        self, y: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
+        self, y: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor], training: bool
     ) -> tuple[Targets, tf.Tensor, tf.Tensor, tf.Tensor, BoxCoder]:
-        """Bring together what the parts of the loss are told of a batch, see `detector_loss`."""
+        """Bring together what the parts of the loss are told of a batch, in training or measuring: `detector_loss`."""
         targets = self.assign(y["boxes"], y["classes"], outputs)
         return targets, outputs["classification"], outputs["box"], self.references(outputs), self.coder
 
@@ -167,7 +179,7 @@ class Detector(keras.Model):
         That is labels int8 [B, A, C] as of `class_labels`; logits and the gradients by them, float32 [B, A, C];
         and the IoU of each positive anchor's box with its object, float32 [B, A].
         """
-        found = self._found(y, self(images, training=False))
+        found = self._found(y, self(images, training=False), False)
         targets, logits, *boxes = found
         with tf.GradientTape() as tape:
             tape.watch(logits)

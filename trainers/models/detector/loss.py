@@ -9,7 +9,9 @@ from ...geometry import IGNORED
 from .coding import DELTAS, BoxCoder
 from .matching import Targets
 
-BOX_LOSSES = ("smooth_l1", "giou", "iou")
+BOX_LOSSES = ("smooth_l1", "l1", "giou", "iou")
+OVERLAPS = ("giou", "iou")
+"""Those by which boxes can be ranked."""
 
 
 def class_labels(targets: Targets, class_count: int) -> tf.Tensor:
@@ -48,9 +50,9 @@ def detector_loss(
     """Compute a detector's loss in float32: classification, of logits [B, A, C], and localisation, of codes [B, A, 4].
 
     Codes are those of the coder, by references [A, 4] or [B, A, 4]. A loss that localises itself (aLRP) ranks the box
-    loss. Otherwise "smooth_l1" (sum of four codes), "iou" or "giou" (1 - IoU, 1 - GIoU) is averaged over the batch's
-    positives, 0 without any. Gradients reach their own input only. On several replicas both are equal shares, of a
-    batch as wide as the loss' `scope` says.
+    loss. Otherwise "smooth_l1" or "l1" (sum of four codes), "iou" or "giou" (1 - IoU, 1 - GIoU) is averaged over the
+    batch's positives, 0 without any. Gradients reach their own input only. On several replicas both are equal shares,
+    of a batch as wide as the loss' `scope` says.
     """
     logits, codes = tf.cast(logits, tf.float32), tf.cast(codes, tf.float32)
     labels = class_labels(targets, logits.shape[-1])
@@ -67,7 +69,9 @@ def detector_loss(
     classification, localization = loss.parts(labels, logits, quality, one_hot=True)
     if localization is None:
         positive = tf.cast(targets.labels >= 0, tf.float32)
-        if box_loss == "smooth_l1":
+        if box_loss == "l1":
+            distances = tf.reduce_sum(tf.abs(coder.encode(targets.boxes, references) - codes), axis=-1)
+        elif box_loss == "smooth_l1":
             distances = smooth_l1(coder.encode(targets.boxes, references), codes)
         else:
             distances = 1.0 - (aligned_giou if box_loss == "giou" else aligned_iou)(decoded, targets.boxes)

@@ -30,6 +30,8 @@ from .sampling import ANCHORS, region_sample, sampled
 
 RPN_WEIGHT = 0.2
 """Weight of the first stage's loss where both stages rank (Oksuz et al., NeurIPS 2020, section 5.4)."""
+MEASURED = -1
+"""The step whose sample is looked at wherever a loss is only measured: the same ones each time."""
 
 
 def build_faster_rcnn(
@@ -53,9 +55,12 @@ class FasterRCNN(Detector):
     float32 [B, A, C] where the classes are `exclusive`, those of the softmax, of which "classification" has the
     log-odds; and the maps of the pyramid that regions are read on, "P3" and the next.
 
-    Proposals is their number; region_units the width of the two layers that look at them; the other arguments are as
-    of `RetinaNet`.
+    Proposals is their number; region_units the width of the two layers that look at them; of classes that are
+    `exclusive` a region has one at most, by a softmax over them and the background. The other arguments are as of
+    `RetinaNet`.
     """
+
+    samples = True
 
     def __init__(
         self,
@@ -141,19 +146,19 @@ class FasterRCNN(Detector):
 
         With `AnchorCrossEntropy` the second stage's is that of a softmax, and each stage looks at a sample of a
         picture's anchors, or regions, which follows from the seed and the step; other losses look at all of them. The
-        first stage's loss, with a balance of its own, weighs rpn_weight: None takes `RPN_WEIGHT`, and 1 for
-        `AnchorCrossEntropy`. ValueError where the loss does not fit a network whose classes
-        are `exclusive`, or are not.
+        first stage's loss, with a balance of its own, weighs rpn_weight: None takes `RPN_WEIGHT` where the loss ranks,
+        and 1 elsewhere. A correlation is of the second stage's scores alone. ValueError where the loss does not fit a
+        network whose classes are `exclusive`, or are not.
         """
         loss = losses.get(loss) if isinstance(loss, str) else loss
         samples = isinstance(loss, AnchorCrossEntropy)
         if samples != self.exclusive:
-            said, other = ("needs", "True") if samples else ("takes", "False")
-            raise ValueError(f"loss {getattr(loss, 'name', loss)} {said} a network built with exclusive={other}")
-        rpn_weight = (1.0 if samples else RPN_WEIGHT) if rpn_weight is None else rpn_weight
-        if not 0 < rpn_weight < float("inf"):
+            raise ValueError(f"loss {getattr(loss, 'name', loss)} needs a network built with exclusive={samples}")
+        if rpn_weight is not None and not 0 < rpn_weight < float("inf"):
             raise ValueError(f"rpn_weight must be above 0, got {rpn_weight}")
         super().compile(optimizer, loss, *arguments, **more)
+        if rpn_weight is None:
+            rpn_weight = RPN_WEIGHT if loss.ranks else 1.0
         self._first_loss = loss
         if samples:
             self._anchor_loss = type(loss)(**{**loss.hyperparameters, "exclusive": True})
@@ -185,11 +190,18 @@ class FasterRCNN(Detector):
         return without_absent(regions, *self.classification_head(roi_align(features, regions)))
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+        **kwargs: Any,
     ) -> tf.Tensor:
         """Compute the loss of a batch, and note its parts."""
-        total = super().compute_loss(x, y, y_pred, sample_weight, **kwargs)
-        targets = self._sampled(assign_anchors(y["boxes"], y["classes"], self.anchor_grid), ANCHORS, 0)
+        total = super().compute_loss(x, y, y_pred, sample_weight, training, **kwargs)
+        targets = assign_anchors(y["boxes"], y["classes"], self.anchor_grid)
+        targets = self._sampled(targets, ANCHORS, 0, training)
         logits, codes = y_pred["objectness"], y_pred["proposal_box"]
         found = detector_loss(self._first_loss, self.box_loss, targets, logits, codes, tf.constant(self.anchors))
         for tracker, part in zip(self._rpn_trackers or (), found):
@@ -202,7 +214,7 @@ class FasterRCNN(Detector):
         return {**super().train_step(data), "rpn_box_weight": weight}
 
     def _found(
-        self, y: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]
+        self, y: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor], training: bool
     ) -> tuple[Targets, tf.Tensor, tf.Tensor, tf.Tensor, BoxCoder]:
         """Bring together what the second stage's loss is told; the objects' own boxes are proposals, too."""
         own = objects_as_regions(y["boxes"], y["classes"], self.size)
@@ -210,15 +222,16 @@ class FasterRCNN(Detector):
         of_objects = self.second_stage(outputs, own)
         regions = tf.concat([self.references(outputs), own], axis=1)
         targets = assign_regions(y["boxes"], y["classes"], regions)
-        targets = self._sampled(targets, region_sample(self.proposals), 1)
+        targets = self._sampled(targets, region_sample(self.proposals), 1, training)
         logits, codes = (tf.concat(both, axis=1) for both in zip((logits, codes), of_objects))
         return targets, logits, codes, regions, DELTAS
 
-    def _sampled(self, targets: Targets, wanted: tuple[int, float], stage: int) -> Targets:
+    def _sampled(self, targets: Targets, wanted: tuple[int, float], stage: int, training: bool) -> Targets:
+        """Leave a sample of few, by the seed, the step and the stage, where the loss is of such a one."""
         if not self.exclusive:
             return targets
-        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int32)
-        return sampled(targets, wanted, tf.stack([self._sampling_seed, 2 * step + stage]))
+        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64) if training else MEASURED
+        return sampled(targets, wanted, tf.stack([tf.constant(self._sampling_seed, tf.int64), 2 * step + stage]))
 
     def bare(self) -> "FasterRCNN":
         """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""

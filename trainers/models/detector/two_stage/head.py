@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ..pyramid import PRIOR
 from .proposals import is_region
-from .roi_align import BINS
+from .roi_align import BINS, region_count
 
 ABSENT = -50.0
 """Logit of what stands for no region."""
@@ -44,7 +44,7 @@ class RegionHead(keras.layers.Layer):
 
     def call(self, bins: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Compute logits [B, R, C] and codes [B, R, 4] of bins [B, R, BINS, BINS, channels]."""
-        count, width = bins.shape[1], BINS * BINS * bins.shape[-1]
+        count, width = region_count(bins), BINS * BINS * bins.shape[-1]
         # All regions of a batch in a row are what a dense layer is quickest with.
         rows = keras.ops.reshape(bins, (-1, width))
         for layer in self.hidden:

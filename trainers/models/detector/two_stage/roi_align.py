@@ -51,7 +51,7 @@ def roi_align(features: Sequence[tf.Tensor], regions: tf.Tensor) -> tf.Tensor:
         float32 [B, R, BINS, BINS, C]; exact gradients to the features, none to the regions.
     """
     regions = tf.stop_gradient(regions)
-    count, numbers = regions.shape[1], levels_of(regions, len(features))
+    count, numbers = region_count(regions), levels_of(regions, len(features))
     found = None
     for number, (feature, stride) in enumerate(zip(features, STRIDES)):
         side, channels = feature.shape[1], feature.shape[-1]
@@ -74,7 +74,12 @@ def _weights(low: tf.Tensor, high: tf.Tensor, side: int, stride: int) -> tf.Tens
     places = tf.clip_by_value(places, 0.0, side - 1.0)
     cells = tf.constant([float(cell) for cell in range(side)])
     each = tf.maximum(1.0 - tf.abs(places[..., None] - cells), 0.0)
-    return tf.reduce_mean(tf.reshape(each, [-1, low.shape[1], BINS, SAMPLES, side]), axis=3)
+    return tf.reduce_mean(tf.reshape(each, [-1, region_count(low), BINS, SAMPLES, side]), axis=3)
+
+
+def region_count(regions: tf.Tensor) -> int | tf.Tensor:
+    """Give R of [B, R, ...]: a tensor where batches differ in how many objects there is room for."""
+    return tf.shape(regions)[1] if regions.shape[1] is None else regions.shape[1]
 
 
 class RoIAlign(keras.layers.Layer):

@@ -21,7 +21,7 @@ def sampled(targets: Targets, wanted: tuple[int, float], seed: tf.Tensor) -> Tar
     """Ignore all but a random choice of each picture's positives and negatives.
 
     Of (count, share) `count` are left: positives up to their share, and negatives for the rest; fewer where there are
-    not as many. The same seed, int32 [2], gives the same choice; several devices draw what one would.
+    not as many. The same seed, integer [2], gives the same choice; several devices draw what one would.
     """
     count, share = wanted
     keys, labels = _draw(targets.labels, seed), targets.labels
