@@ -249,6 +249,36 @@ MUTANTS: list[Mutant] = [
         ("least[0], most[-1] = 0, np.inf", "pass"),
     ),
     *of(
+        "trainers/models/detector/two_stage/proposals.py",
+        "tests/trainers/models/test_two_stage.py",
+        ("[:, None] > tf.range(count)", "[:, None] >= tf.range(count)"),
+        ("return tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) > 0", "return boxes[..., 2] > 0"),
+    ),
+    *of(
+        "trainers/models/detector/two_stage/roi_align.py",
+        "tests/trainers/models/test_two_stage.py",
+        ("(high - low)[..., None] * shares) / stride - 0.5", "(high - low)[..., None] * shares) / stride"),
+    ),
+    *of(
+        "trainers/models/detector/two_stage/sampling.py",
+        "tests/trainers/models/test_two_stage.py",
+        ("left = count - tf.reduce_sum(", "left = count - 0 * tf.reduce_sum("),
+    ),
+    *of(
+        "trainers/models/detector/two_stage/faster_rcnn.py",
+        "tests/trainers/models/test_faster_rcnn.py",
+        ("self._rpn_weight * (found[0] + self.rpn_box_weight * found[1])", "found[0] + self.rpn_box_weight * found[1]"),
+        ("rpn_weight = RPN_WEIGHT if loss.ranks else 1.0", "rpn_weight = RPN_WEIGHT"),
+        ("tf.int64) if training else MEASURED", "tf.int64)"),
+        ("tf.concat([self.references(outputs), own], axis=1)", "tf.concat([own, self.references(outputs)], axis=1)"),
+        ('return {**super().balances, "rpn_": self.rpn_box_weight}', "return super().balances"),
+    ),
+    *of(
+        "trainers/models/transfer.py",
+        "tests/trainers/models/test_faster_rcnn.py",
+        ('for name in ("features", "feature_pyramid"):', 'for name in ("features",):'),
+    ),
+    *of(
         "trainers/comparison/compare.py",
         "tests/app/compare/test_compare.py",
         ("return plan.learning_rates if own is None else (float(own),)", "return plan.learning_rates"),

@@ -10,6 +10,7 @@ import pytest
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.detector.fovea.foveabox import FoveaBox, build_foveabox
 from metricfit.trainers.models.detector.retinanet import RetinaNet, build_retinanet
+from metricfit.trainers.models.detector.two_stage.faster_rcnn import FasterRCNN, build_faster_rcnn
 from metricfit.trainers.models.registry import MODELS, Architecture, check_settings, explained, serving
 from metricfit.trainers.tasks import CONFIGS
 
@@ -19,11 +20,12 @@ def test_a_builder_takes_the_settings_and_every_setting_is_one_of_a_training(nam
     architecture = MODELS[name]
     builder = architecture.load()
     # Builders of detectors hand their settings on.
-    takers = [builder, *{build_retinanet: [RetinaNet], build_foveabox: [FoveaBox]}.get(builder, [])]
+    detectors = {build_retinanet: RetinaNet, build_foveabox: FoveaBox, build_faster_rcnn: FasterRCNN}
+    takers = [builder, *([detectors[builder]] if builder in detectors else [])]
     parameters = set().union(*(inspect.signature(taker).parameters for taker in takers))
     assert {"size", *architecture.settings} <= parameters
     known = {field.name for task in architecture.tasks for field in fields(CONFIGS[task])}
-    assert set(architecture.settings) <= known
+    assert {*architecture.settings, *architecture.taught} <= known
     assert set(architecture.tasks) <= set(CONFIGS)
 
 
@@ -52,6 +54,10 @@ def test_a_network_is_told_the_settings_that_it_has(monkeypatch):
             "imagenet is not to be had for the ResNet34",
         ),
         ("segmentation", {"model": "enet", "aspp_channels": 8}, "--aspp-channels is for --model deeplab, ENet has no"),
+        ("detection", {"proposals": 64}, "--proposals is for --model faster_rcnn, RetinaNet has no such part"),
+        ("detection", {"rpn_weight": 0.5}, "--rpn-weight is for --model faster_rcnn, RetinaNet has no such part"),
+        ("detection", {"model": "foveabox", "anchor_scale": 3.0}, "for --model retinanet and faster_rcnn, FoveaBox"),
+        ("detection", {"model": "faster_rcnn", "head_layers": 1}, "for --model retinanet and foveabox, Faster R-CNN"),
     ],
 )
 def test_settings_of_another_network_are_refused(task, changes, sentence):
@@ -66,6 +72,7 @@ def test_settings_that_a_network_has_pass():
         ("saliency", {"model": "dss", "backbone": "resnet50", "weights": "preset:resnet50_imagenet"}),
         ("segmentation", {"model": "enet", "resizing": "stretch", "size": 64}),
         ("segmentation", {"model": "deeplab", "aspp_channels": 8}),
+        ("detection", {"model": "faster_rcnn", "proposals": 64, "region_units": 8, "rpn_weight": 1, "channels": 8}),
     ]:
         config = replace(CONFIGS[task](), **changes)
         check_settings(task, config.model, config)

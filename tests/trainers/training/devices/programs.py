@@ -34,6 +34,26 @@ CONFIGS: dict[str, RunConfig] = {
     "foveabox": DetectionConfig(
         data="discs:train", size=64, model="foveabox", loss="ap", channels=8, head_layers=1, **_COMMON
     ),
+    "faster_rcnn": DetectionConfig(
+        data="discs:train",
+        size=64,
+        model="faster_rcnn",
+        loss="alrp",
+        channels=8,
+        proposals=16,
+        region_units=8,
+        **_COMMON,
+    ),
+    "faster_rcnn_sampled": DetectionConfig(
+        data="discs:train",
+        size=64,
+        model="faster_rcnn",
+        loss="cross_entropy",
+        channels=8,
+        proposals=16,
+        region_units=8,
+        **_COMMON,
+    ),
 }
 TOLERANCE = 1e-5
 
