@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, TypedDict
 
 from ..trainers.calibration.curves import CurveEntry
+from ..trainers.calibration.names import TARGETS
 
 if TYPE_CHECKING:
     from ..trainers.calibration.held_out import Fitted
@@ -48,4 +49,6 @@ def fitted_of(entry: CalibrationEntry, classes: int) -> "Fitted | None":
     fitted = Fitted.from_dict(entry)
     if len(fitted.calibration.curves) != classes:
         raise ValueError(f"it has {len(fitted.calibration.curves)} curves for {classes} classes")
+    if entry["target"] not in TARGETS:
+        raise ValueError(f"its target is {' or '.join(TARGETS)}, got {entry['target']}")
     return fitted

@@ -265,7 +265,7 @@ class _Reader:
 def _check_calibration(entry: CalibrationEntry, classes: int, name: str, where: str) -> None:
     try:
         fitted_of(entry, classes)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise DataError(f"{name} in {where} is none ({first_line(error)}): export the model again") from error
 
 

@@ -254,6 +254,8 @@ def _calibration(task: str, config: dict[str, Any], method: str | None, target: 
         if method or target:
             raise UsageError(f"--calibration is for detectors, this is a {task} model: leave it out")
         return None
+    if method == NONE and target:
+        raise UsageError("--calibration-target is of calibrated scores: leave it out, or --calibration none")
     method = method or config.get("calibration") or "isotonic"
     return None if method == NONE else (method, target or config.get("calibration_target") or "precision")
 

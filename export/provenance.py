@@ -76,7 +76,7 @@ def command_lines(
     for name, value in values.items():
         flag = f"--{name.replace('_', '-')}"
         several = (value,) if isinstance(value, str | int | float) else value or ()
-        words += [word for one in several if one for word in ((flag,) if one is True else (flag, str(one)))]
+        words += [word for one in several if _is_told(one) for word in ((flag,) if one is True else (flag, str(one)))]
     words += ["--seed", str(seed)] if seed else []
     words.append("--overwrite")
     go = shlex.join(["cd", os.path.relpath(Path.cwd(), to.resolve())])
@@ -85,6 +85,11 @@ def command_lines(
     # A card's `config` is read like a run's, so the card alone repeats the last training.
     train = ["metricfit", "train", task, "--config", str(to / CARD_NAME), "--out", str(run)]
     return (go, *_first_trainings(run), shlex.join(train), shlex.join(words))
+
+
+def _is_told(value: str | float | None) -> bool:
+    """Whether a flag is in a command: 0 is a value, False is none."""
+    return value is not None and value is not False and value != ""
 
 
 def _first_trainings(run: Path) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from ...trainers.calibration.curves import Calibration
 from ...trainers.errors import DataError, MetricfitError
 from ...trainers.files import digest
 from ...trainers.judge.tiles import Tiling
@@ -26,6 +27,7 @@ class WorkersModel:
     trust: bool = False
     suppression: Suppression | None = None  # of a Keras detector
     tiling: Tiling | None = None
+    calibration: Calibration | None = None  # of its scores: that of a run lies beside the model
 
     @classmethod
     def of(cls, predictor: Predictor, named: str | Path, *, threads: int | None = None) -> Self:
@@ -35,7 +37,7 @@ class WorkersModel:
         path = predictor.runner.path.resolve()
         shipped = not Path(named).exists() and str(named) in shipped_models()
         place = str(named) if shipped else str(path)
-        told = predictor.runner.trusted, predictor.suppression, predictor.tiling
+        told = predictor.runner.trusted, predictor.suppression, predictor.tiling, _calibration_of(predictor)
         return cls(place, digest(path)[1], __version__, threads or 1, *told)
 
     def load(self) -> Predictor:
@@ -51,7 +53,16 @@ class WorkersModel:
         )
         if digest(predictor.runner.path.resolve())[1] != self.sha256:
             raise DataError(f"the model at {self.path} is another file on a worker: bring the same one to all of them")
+        if _calibration_of(predictor) != self.calibration:
+            raise DataError(
+                f"the calibration of the model at {self.path} is another one on a worker: bring the whole folder to all"
+            )
         return predictor
+
+
+def _calibration_of(predictor: Predictor) -> Calibration | None:
+    fitted = predictor.runner.fitted
+    return fitted.calibration if fitted else None
 
 
 _kept: list[tuple[Any, Any]] = []

@@ -152,6 +152,10 @@ def _scores_of(options: EvaluateOptions, runner: Runner) -> dict[str, Any]:
     own = fitted.before.get("f1_threshold")
     if options.calibration == "none":
         return {"thresholds": own_thresholds(runner, fitted), "carried": (own, None)}
+    several_views = options.flips or options.tiles or tuple(options.scales) != (1.0,)
+    if several_views and runner.suppression and not runner.suppression.is_hard:
+        # Scores were lowered after they were calibrated: curves undone would not give the network's own.
+        return {"thresholds": thresholds, "carried": (picked, None)}
     return {"thresholds": thresholds, "calibration": fitted.calibration, "carried": (picked, own)}
 
 

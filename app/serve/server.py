@@ -57,12 +57,15 @@ def let_none_connect(listener: socket.socket) -> None:
     """Drop what asks for a new connection; those that wait already can be accepted still.
 
     Whoever connects between the last `accept` and the closing would be reset by the closing; one whose first packet is
-    dropped sends it again and is refused in good order. Linux alone has this (a socket filter that lets nothing pass);
-    elsewhere that moment is left.
+    dropped sends it again and is refused in good order. Linux has this (a socket filter that lets nothing pass);
+    elsewhere, and where a sandbox forbids it, that moment is left.
     """
     if sys.platform == "linux":
         instruction = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, 0))
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(instruction)))
+        with contextlib.suppress(OSError):
+            listener.setsockopt(
+                socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(instruction))
+            )
 
 
 def url_of(listener: socket.socket) -> str:

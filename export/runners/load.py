@@ -51,13 +51,15 @@ def load_runner(
             if card and path.name in card.files:
                 entry = card.files[path.name]
                 check_sha256(path, entry["sha256"], names=entry["sha256_of"] == NAMES_AND_CONTENTS)
+            runner = known.open(path, card=card, threads=threads, trust=trust)
             if suppression is not None:
+                get_task(runner.task).suppressing(suppression)  # which other tasks refuse
                 own = f" ({Suppression.from_dict(card.suppression)})" if card and card.suppression else ""
                 raise UsageError(
                     f"{path} thins out its boxes itself{own}: leave --nms, --nms-iou, --nms-sigma, --nms-per-class and "
                     "--max-detections out, or give the run folder or .keras file"
                 )
-            return known.open(path, card=card, threads=threads, trust=trust)
+            return runner
     keras_file = path if path.suffix == ".keras" and path.is_file() else path / "model.keras"
     if keras_file.is_file():
         return _open_keras(keras_file, trust, suppression)

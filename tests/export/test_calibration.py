@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from metricfit.app.beam import verbs
+from metricfit.app.beam.model import WorkersModel
 from metricfit.app.evaluation import verb
 from metricfit.app.evaluation.uncalibrated import own_thresholds
 from metricfit.app.evaluation.verb import evaluate
 from metricfit.app.options import EvaluateOptions
+from metricfit.app.predictor import load_predictor
 from metricfit.app.tasks import TASKS as APP_TASKS
 from metricfit.export import export_run, load_runner, read_card
 from metricfit.export.calibrating import departure, put_in_place
@@ -222,3 +224,21 @@ def test_workers_measure_the_same_scores(calibration, calibrated_run, tmp_path, 
     many = evaluate(EvaluateOptions(str(calibrated_run), runner="direct", out=out, **told)).report
     assert json.dumps(many.to_dict()) == json.dumps(one.to_dict())
     assert (many.uncalibrated is None) == (calibration == "none")
+
+
+def test_a_worker_without_the_curves_is_refused(calibrated_run, tmp_path):
+    folder = shutil.copytree(calibrated_run, tmp_path / "run")
+    model = WorkersModel.of(load_predictor(folder), folder)
+    assert model.load().runner.fitted is not None
+    (folder / "metrics.json").unlink()
+    with pytest.raises(DataError, match=r"the calibration of the model at .* is another one on a worker"):
+        model.load()
+
+
+@pytest.mark.parametrize(
+    ("told", "undone"),
+    [({"flips": True}, True), ({"nms": "soft-linear"}, True), ({"flips": True, "nms": "soft-linear"}, False)],
+)
+def test_scores_that_were_lowered_when_calibrated_are_not_undone(told, undone, calibrated_run):
+    report = evaluate(EvaluateOptions(str(calibrated_run), data="squares:test", quiet=True, **told)).report
+    assert (report.uncalibrated is not None) == undone

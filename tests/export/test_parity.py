@@ -106,3 +106,4 @@ def test_the_command_line_holds_what_was_asked_for():
     options = {"formats": ("savedmodel",), "quantize": ("int8",), "seed": 0}
     line = "metricfit export a.keras --to to --formats savedmodel --overwrite"
     assert command_lines("saliency", run, to, **options) == ("cd ..", line)
+    assert "--nms-iou 0.0 --overwrite" in command_lines("detection", run, to, **options, nms_iou=0.0, flag=False)[-1]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from metricfit.app.predictor import shipped_models
 from metricfit.export import export_run, load_runner, read_card
 from metricfit.export.parity.boxes import BoxAgreement
 from metricfit.export.parity.soft_boxes import SoftBoxAgreement
@@ -70,6 +71,8 @@ def test_what_an_exported_file_does_cannot_be_told_otherwise(linear):
 def test_models_without_boxes_have_nothing_to_suppress(run_folder):
     with pytest.raises(UsageError, match=r"--max-detections are for detection models, this is a saliency model"):
         load_runner(run_folder, suppression=Suppression())
+    with pytest.raises(UsageError, match=r"are for detection models, this is a saliency model"):
+        load_runner(shipped_models()["saliency_lite0"], suppression=Suppression())
     with pytest.raises(UsageError, match=r"are for detection models"):
         export_run(run_folder, run_folder.parent / "never", nms="hard", quiet=True)
     assert get_task("saliency").suppression is None

@@ -13,7 +13,8 @@ LEAST_SLOPE = 0.01
 """Every curve rises by at least so much for each unit of log-odds: float32 then still tells scores apart."""
 LEAST_WIDTH = 1e-3
 """Corners are at least so far apart, in log-odds."""
-_SMALLEST, _ROOM = 1e-38, 3e-8  # scores nearer to 0 and to 1 than float32 can tell
+SMALLEST, ROOM = 1.2e-38, 3e-8
+"""Scores nearer to 0 and to 1 than these are none that float32 can tell."""
 
 
 class CurveEntry(TypedDict):
@@ -154,7 +155,7 @@ class Calibration:
 def log_odds(scores: np.ndarray) -> np.ndarray:
     """Give the log-odds of scores in [0, 1], finite: about -87 for 0 and 17 for 1."""
     scores = np.asarray(scores, np.float64)
-    return np.log(np.maximum(scores, _SMALLEST)) - np.log(np.maximum(1 - scores, _ROOM))
+    return np.log(np.maximum(scores, SMALLEST)) - np.log(np.maximum(1 - scores, ROOM))
 
 
 SURE = (float(log_odds(np.zeros(()))), float(log_odds(np.ones(()))))

@@ -58,7 +58,7 @@ def merged_boxes(
             squares = [_square(pictures[index], sizes[index], one, resizing) for index, one in batch]
             for (index, one), answer in zip(batch, zip(*predict(np.stack(squares)))):
                 found[index].append((one, _in_picture(answer, one, resizing)))
-    most = CANDIDATES if views.tiling and suppression.max_detections == USUAL.max_detections else None
+    most = CANDIDATES if views.tiling and suppression.max_detections is None else None
     return [merged(each, own, suppression, most=most) for each, own in zip(found, sizes)]
 
 
@@ -95,7 +95,7 @@ def thinned_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose among boxes of several views, surest first: their places int64 [k], and scores float32 [k], falling."""
     left, kept, after = scores.astype(np.float64), list[int](), list[float]()
-    while len(kept) < (most or suppression.max_detections) and left.size:
+    while len(kept) < (most or suppression.most) and left.size:
         best = int(left.argmax())
         if left[best] <= 0:
             break

@@ -78,6 +78,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         self.box_loss(config)
         if config.correlation_weight is not None and config.correlation == "none":
             raise UsageError("--correlation-weight has nothing to weigh: give --correlation concordance, say")
+        if (config.calibration, config.calibration_target) == ("none", "iou"):
+            raise UsageError("--calibration-target is of calibrated scores: leave it out, or --calibration none")
 
     def check_data(self, config: DetectionConfig, training: Source, selection: Source) -> None:
         """As `Task.check_data`."""

@@ -198,7 +198,7 @@ def test_a_large_picture_is_looked_at_in_tiles_and_boxes_of_views_are_brought_to
 
     plain, tiled = measured(), measured("--tiles", "auto", "--tile-overlap", "0.4", "--flips")
     assert (plain["tiles"], tiled["tiles"], tiled["tile_overlap"], tiled["flips"]) == (None, "auto", 0.4, True)
-    assert plain["suppression"] == {"method": "hard", "iou": 0.5, "per_class": True, "max_detections": 100}
+    assert plain["suppression"] == {"method": "hard", "iou": 0.5, "per_class": True}
     assert plain["scalars"]["ap50"] < 0.1 < 0.9 < tiled["scalars"]["ap50"]
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from metricfit.trainers.calibration.curves import Calibration, Curve
 from metricfit.trainers.calibration.in_graph import as_written, calibrated, table
 from metricfit.trainers.models.detector.detect import detections
+from metricfit.trainers.models.detector.suppression import USUAL, Suppression
 
 from .test_curves import STEEP, random_curve
 
@@ -32,6 +33,20 @@ def test_what_is_written_first_changes_nothing_and_is_like_no_other():
     found = calibrated(at, tf.range(100) % 3, as_written(3))
     np.testing.assert_array_equal(tf.sigmoid(found), tf.sigmoid(at))
     assert len(np.unique(as_written(3))) > 90
+
+
+@pytest.mark.parametrize("suppression", [USUAL, Suppression("soft-linear")])
+@pytest.mark.parametrize("top", [8, 12, 16])
+def test_scores_near_1_are_calibrated_as_those_that_the_curves_were_fitted_to(top, suppression):
+    logits = np.random.default_rng(top).normal(top, 1.0, (1, 200, 1)).astype(np.float32)
+    apart = np.arange(200, dtype=np.float32)[:, None] * [40, 0, 40, 0] + [0, 0, 20, 20]
+    curves = Calibration("platt", "precision", (Curve((float(top),), (0.0,), (1.5, 1.5)),), (9,))
+    told = {"suppression": suppression, "calibration": None}
+    plain, found = (
+        detections(logits, np.zeros((1, 200, 4)), apart, 8000, **told | {"calibration": one}) for one in (None, curves)
+    )
+    wanted = curves.scores(plain[1][0].numpy(), np.zeros(100, int))
+    np.testing.assert_allclose(np.sort(found[1][0]), np.sort(wanted), atol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [1, 3])

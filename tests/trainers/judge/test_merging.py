@@ -133,6 +133,18 @@ def test_tiles_find_what_the_whole_picture_does_not_show():
     assert tiled.coco.ap_large == pytest.approx(plain.coco.ap_large, abs=0.1), "the large disc is in no tile as a whole"
 
 
+@pytest.mark.parametrize(("told", "kept"), [(None, 1000), (50, 50), (100, 100), (101, 101)])
+def test_with_tiles_a_picture_keeps_more_boxes_unless_told(told, kept):
+    def predict(images):
+        corners = np.random.default_rng(0).uniform(5, 55, (len(images), 100, 2)).astype(np.float32)
+        boxes, zeros = np.concatenate([corners, corners + 3], axis=-1), np.zeros((len(images), 100), np.int32)
+        return boxes, np.tile(np.linspace(0.9, 0.1, 100, dtype=np.float32), (len(images), 1)), zeros, zeros[:, 0] + 100
+
+    picture, views = np.zeros((512, 512, 3), np.uint8), Views(tiling=Tiling())
+    (found,) = merged_boxes(predict, [picture], 64, "pad", views, Suppression(max_detections=told))
+    assert len(found[1]) == kept
+
+
 @pytest.mark.parametrize("resizing", ["pad", "stretch"])
 def test_boxes_come_back_from_every_view(resizing):
     example = SmallDiscs().load(0)

@@ -168,6 +168,7 @@ def test_what_is_too_thin_for_the_anchors_is_counted(config):
         ({"loss": "correlation"}, "--loss correlation trains no detector alone: choose another --loss and add --corr"),
         ({"correlation_weight": 0.3}, "--correlation-weight has nothing to weigh: give --correlation"),
         ({"correlation": "pearson", "correlation_weight": 0.0}, "--correlation-weight must be above 0, got 0.0"),
+        ({"calibration": "none", "calibration_target": "iou"}, "--calibration-target is of calibrated scores"),
         ({"loss": "ap", "loss_options": ("delta=0",)}, "--loss ap: delta"),
         ({"box_loss": "smooth_l1"}, "give --box-loss giou or iou, not smooth_l1"),
         ({"scales_per_octave": 4}, "--scales-per-octave must be at most 3, got 4"),

@@ -28,8 +28,8 @@ def detections(
     Logits are [B, A, C] with static A and C; codes [B, A, 4] are those of the coder, by references [A, 4], or [B, A, 4]
     where each picture has its own, xyxy in pixels of a square input of this size. Boxes wholly outside and scores up to
     the threshold, in [0, 1), are left out. The order is that of the logits, so scores that saturate at 1 stay in order.
-    With a calibration, or its `table`, all of this goes by the network's own logits; the logits of those chosen are
-    calibrated then, and their scores fall.
+    With a calibration, or its `table`, all of this goes by the network's own logits; the scores of those chosen are
+    calibrated then, and fall.
 
     Gives boxes float32 [B, K, 4], xyxy in pixels, clipped to the input; scores float32 [B, K] in [0, 1], falling;
     classes int32 [B, K]; and int32 [B], how many are detections: behind them boxes and scores are 0, classes -1.
@@ -40,7 +40,7 @@ def detections(
         raise ValueError(f"logits must have shape [B, A, C] with static A and C, got {logits.shape}")
     if not 0 <= score_threshold < 1:
         raise ValueError(f"score_threshold must be in [0, 1), got {score_threshold}")
-    candidates, most = min(candidates, anchor_count * class_count), suppression.max_detections
+    candidates, most = min(candidates, anchor_count * class_count), suppression.most
     numbers = table(calibration) if isinstance(calibration, Calibration) else calibration
     if numbers is not None and len(numbers) != class_count:
         raise ValueError(f"got {counted(len(numbers), 'calibration curve')} for {class_count} classes")
@@ -56,8 +56,8 @@ def detections(
         kept, scores, count = thinned_out(boxes, best, label, size, suppression, score_threshold)
         there = tf.range(most) < count
         if numbers is not None:
-            surest = tf.gather(best, kept) if suppression.is_hard else logits_of(scores)
-            surest = calibrated(surest, tf.gather(label, kept), numbers)
+            # The curves were fitted to scores, whose log-odds near 1 are not as exact as logits.
+            surest = calibrated(logits_of(scores), tf.gather(label, kept), numbers)
             order = tf.math.top_k(tf.where(there, surest, NO_SCORE), most).indices
             kept, surest = tf.gather(kept, order), tf.where(there, tf.gather(surest, order), NO_SCORE)
             # Sigmoids of several widths of registers differ in the last bit: sorted, they fall.

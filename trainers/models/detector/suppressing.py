@@ -4,6 +4,7 @@ import math
 
 import tensorflow as tf
 
+from ...calibration.curves import ROOM, SMALLEST
 from .suppression import Suppression
 
 NO_SCORE = -3.4e38
@@ -23,7 +24,7 @@ def thinned_out(
 
     Returns:
         The places of the boxes that stay, int32 [K], and their scores, float32 [K], falling, where K is
-        `max_detections`; and how many they are, int32 []. What stands behind these means nothing.
+        `most` of the rule; and how many they are, int32 []. What stands behind these means nothing.
     """
     apart = boxes
     if suppression.per_class:
@@ -35,7 +36,7 @@ def thinned_out(
         found = tf.raw_ops.NonMaxSuppressionV5(
             boxes=apart,
             scores=tf.where(seen, logits, NO_SCORE),
-            max_output_size=suppression.max_detections,
+            max_output_size=suppression.most,
             iou_threshold=suppression.iou,
             score_threshold=math.log(threshold / (1 - threshold)) if threshold else NO_SCORE,
             soft_nms_sigma=0.0,
@@ -47,8 +48,8 @@ def thinned_out(
 
 
 def logits_of(scores: tf.Tensor) -> tf.Tensor:
-    """Give the logits of scores from 0 to 1, finite also at the ends."""
-    return tf.math.log(tf.maximum(scores, 1e-30)) - tf.math.log(tf.maximum(1.0 - scores, 1e-7))
+    """Give the logits of scores from 0 to 1, finite also at the ends, as `curves.log_odds` does."""
+    return tf.math.log(tf.maximum(scores, SMALLEST)) - tf.math.log(tf.maximum(1.0 - scores, ROOM))
 
 
 def _lowered(
@@ -60,7 +61,7 @@ def _lowered(
     """
     x0, y0, x1, y1 = tf.unstack(boxes, axis=1)
     areas = (x1 - x0) * (y1 - y0)
-    most = suppression.max_detections
+    most = suppression.most
     places, ranks = tf.range(tf.shape(scores)[0]), tf.range(most)
 
     def next_one(

@@ -16,6 +16,7 @@ Method = Literal["hard", "soft-linear", "soft-gaussian"]
 METHODS: tuple[Method, ...] = ("hard", "soft-linear", "soft-gaussian")
 CANDIDATES = 1000
 """Pairs of a box and a class, of a picture's highest scores, that enter the suppression."""
+USUAL_MOST = 100
 USUAL_IOU = {"hard": 0.5, "soft-linear": 0.3}
 USUAL_SIGMA = {"soft-gaussian": 0.5}
 
@@ -30,14 +31,14 @@ class Suppression:
             Gaussian has none.
         sigma: of the Gaussian alone, above 0 and at most 10; None takes 0.5, as the paper does.
         per_class: whether boxes of different classes leave each other alone.
-        max_detections: boxes that a picture keeps at most, 1 to 1000.
+        max_detections: boxes that a picture keeps at most, 1 to 1000; None takes `USUAL_MOST`, with tiles `CANDIDATES`.
     """
 
     method: Method = "hard"
     iou: float | None = None
     sigma: float | None = None
     per_class: bool = True
-    max_detections: int = 100
+    max_detections: int | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -53,8 +54,13 @@ class Suppression:
             raise UsageError(f"--nms-iou must be from 0 to 1, got {self.iou}")
         if self.sigma is not None and not 0 < self.sigma <= 10:
             raise UsageError(f"--nms-sigma must be above 0 and at most 10, got {self.sigma}")
-        if not 1 <= self.max_detections <= CANDIDATES:
+        if not 1 <= self.most <= CANDIDATES:
             raise UsageError(f"--max-detections must be from 1 to {CANDIDATES}, got {self.max_detections}")
+
+    @property
+    def most(self) -> int:
+        """Boxes that a picture keeps at most."""
+        return USUAL_MOST if self.max_detections is None else self.max_detections
 
     @property
     def is_hard(self) -> bool:
@@ -73,7 +79,10 @@ class Suppression:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make one of what `to_dict` gave; the usual one of nothing."""
+        """Make one of what `to_dict` gave, the usual one of nothing; UsageError or TypeError for what is none."""
+        for name, value in values.items():
+            if type(value) not in _KINDS.get(name, (type(value),)):
+                raise TypeError(f"{name} is {value!r:.60}")
         return cls(**values)
 
     @property
@@ -88,8 +97,12 @@ class Suppression:
     def __str__(self) -> str:
         how = f"sigma {self.sigma:g}" if self.iou is None else f"IoU {self.iou:g}"
         among = "class by class" if self.per_class else "over all classes"
-        return f"{self.method} NMS at {how}, {among}, at most {self.max_detections} boxes"
+        return f"{self.method} NMS at {how}, {among}, at most {self.most} boxes"
 
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "method": (str,), "iou": (int, float), "sigma": (int, float), "per_class": (bool,), "max_detections": (int,),
+}  # fmt: skip
 
 USUAL = Suppression()
 """That of every model about which nothing else is said."""
