@@ -70,10 +70,11 @@ def evaluate(model: Model, data: str = "scenes:test", out: str | Path | None = N
         model: a run folder, an exported folder, a .keras or .tflite file, a SavedModel, or a shipped model's name.
         data: with masks, labels or boxes, as the model's task needs.
         out: folder for JSON and figures; None writes nothing.
-        **flags: the other flags: `batch_size`, `protocol`, `scales`, `skip_bad` and more.
+        **flags: the other flags: `batch_size`, `protocol`, `scales`, `guarantee`, `skip_bad` and more.
 
     Returns:
-        The report of the model's task: `scalars`, `to_dict()`, `figures()` and `draw(folder)`.
+        The report of the model's task: `scalars`, `to_dict()`, `figures()` and `draw(folder)`; with a `guarantee` also
+        that, its `threshold` and `statement`.
 
     Raises:
         UsageError: no such flag or model, or one that is for another task.
@@ -85,6 +86,8 @@ def evaluate(model: Model, data: str = "scenes:test", out: str | Path | None = N
     evaluation = measure(options)
     if out is not None:
         evaluation.write(Path(out))
+    if options.into_card:
+        evaluation.keep()
     return evaluation.report
 
 

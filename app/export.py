@@ -10,11 +10,12 @@ COLUMNS = ("megabytes", "latency_ms")
 
 
 def run(options: ExportOptions) -> int:
-    """Export a run and say what was made; gives the exit code, 1 where a file was left out."""
+    """Export a run and say what was made; gives the exit code, 1 where a file was left out, or promises nothing."""
     result = export_run(**vars(options))
     say("\n%s\n", files_table(result))
     say("%s", made(result.made))
-    return 1 if result.refused else 0
+    not_promised = options.guarantee and not all(one["guarantee"]["promise"] for one in result.card.files.values())
+    return 1 if result.refused or not_promised else 0
 
 
 def files_table(result: ExportResult) -> str:

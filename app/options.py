@@ -115,6 +115,17 @@ TileOverlap = Annotated[
         help_behavior_hint="(default: 0.2)",
     ),
 ]
+Guarantee = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="PROMISE",
+        help='Choose the threshold that keeps a promise on pictures to come, such as "recall >= 0.9 @ 0.95": recall, '
+        "averaged over pictures drawn as these, with a probability of 95 % over the draw of these. Also precision, f, "
+        'fnr and fdr (<=), of boxes recall@iou=0.75; "recall >= 0.9" holds in expectation. The pictures must be new to '
+        "the model.",
+        help_behavior_hint="(default: none)",
+    ),
+]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 if TYPE_CHECKING:
@@ -128,6 +139,7 @@ class EvaluateOptions:
     """Measure a trained or exported model on data it has not seen.
 
     Example: metricfit evaluate runs/photos --data folder:photos:test
+    Example: metricfit evaluate exports/photos --data folder:photos:new --guarantee "recall >= 0.9 @ 0.95" --into-card
     """
 
     model: Model
@@ -166,6 +178,10 @@ class EvaluateOptions:
     calibration: Literal["model", "none"] = "model"
     """Detection: model takes the scores as the model gives them, calibrated where it is, and shows its network's own
     beside them; none takes the network's own alone."""
+    guarantee: Guarantee = None
+    into_card: bool = False
+    """With --guarantee, of an exported model: write threshold and statement into its card and README; predict, demo and
+    serve then cut scores there, unless --threshold says otherwise."""
     batch_size: int = 16
     """Pictures at a time."""
     scan_cache: ScanCache = True
@@ -221,6 +237,17 @@ class ExportOptions:
     nms_sigma: NmsSigma = None
     nms_per_class: NmsPerClass = True
     max_detections: MaxDetections = None
+    guarantee: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="PROMISE",
+            help="Choose each file's threshold, by its own scores, so that it keeps a promise on pictures to come, see "
+            "metricfit evaluate --help; predict, demo and serve then cut scores there.",
+            help_behavior_hint="(default: none)",
+        ),
+    ] = None
+    guarantee_data: str | None = None
+    """The pictures by which: new to the model, neither of its training nor of its validation data."""
     overwrite: bool = False
     """Replace an existing folder."""
     strict: bool = False

@@ -197,7 +197,8 @@ def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshol
     runner, digits = predictor.runner, predictor.task.digits
     if threshold is None:
         origin = "default" if runner.threshold_origin == "default" else "model"
-        return Threshold(float(runner.threshold), origin, tuple(map(float, runner.thresholds)), digits)
+        per_class = tuple(map(float, runner.thresholds))
+        return Threshold(float(runner.threshold), origin, per_class, digits, runner.promise)
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"expected a --threshold from 0 to 1, got {threshold}")
     return Threshold(float(threshold), "given", (), digits)

@@ -21,6 +21,7 @@ from .tasks.base import ExportTask, Facts
 if TYPE_CHECKING:
     from ..trainers.calibration.held_out import Fitted
     from ..trainers.data.example import Source
+    from ..trainers.guarantees.kept import Guarantee
     from .card import Thresholds
     from .formats.base import Pictures
 
@@ -89,6 +90,12 @@ class Candidates:
             elif curves := fitted[name]:
                 self._calibrate(name, task, source, curves)
         self.drop()
+
+    def cut(self, promised: Mapping[str, Guarantee | None], classes: int) -> None:
+        """Have files that cut scores themselves do so where something is promised."""
+        for name, runner in self.runners.items():
+            if (kept := promised.get(name)) and kept.threshold is not None:
+                self.files[name][0].cut(runner.path, [kept.threshold] * max(1, classes))
 
     def _calibrate(self, name: str, task: ExportTask, source: Source, fitted: Fitted) -> None:
         """Put the curves into a file, open it anew, and compare some of its scores with what NumPy gives."""

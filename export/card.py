@@ -14,8 +14,9 @@ from ..trainers.geometry import RESIZINGS
 from ..trainers.models.detector.suppression import Suppression
 from ..trainers.text import cut, shown
 from .calibration_entry import NOT_CALIBRATED, CalibrationEntry, fitted_of
+from .guarantee_entry import NOT_PROMISED, GuaranteeEntry, check_entry
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 CARD_NAME = "card.json"
 NAMES_AND_CONTENTS = "names and contents"
 COVERED = ("contents", NAMES_AND_CONTENTS)
@@ -71,6 +72,7 @@ class FileEntry(TypedDict):
     metrics: dict[str, float]
     thresholds: Thresholds
     calibration: CalibrationEntry
+    guarantee: GuaranteeEntry  # a threshold that takes the place of those, where one was chosen so
     parity: dict[str, float]  # differences from the Keras model
     latency_ms: float  # for one picture
     tests: dict[str, FurtherData]  # by source
@@ -170,6 +172,7 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
     for name, entry in card.files.items():
         _check_thresholds(entry["thresholds"], classes, f"files.{name}.thresholds", where)
         _check_calibration(entry["calibration"], classes, f"files.{name}.calibration", where)
+        _check_guarantee(entry["guarantee"], f"files.{name}.guarantee", where)
         if entry["sha256_of"] not in COVERED:
             raise DataError(
                 f"files.{name}.sha256_of in {where} must be {' or '.join(COVERED)}, got {shown(entry['sha256_of'])}"
@@ -205,6 +208,7 @@ _ADDED: dict[int, dict[str, Any]] = {
     5: {"signatures": {}},
     6: {"sha256_of": "contents"},
     7: {"calibration": NOT_CALIBRATED, "suppression": {}},
+    8: {"guarantee": NOT_PROMISED},
 }
 """By version the fields that it added, and what they are in a card from before."""
 
@@ -267,6 +271,13 @@ def _check_calibration(entry: CalibrationEntry, classes: int, name: str, where: 
         fitted_of(entry, classes)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise DataError(f"{name} in {where} is none ({first_line(error)}): export the model again") from error
+
+
+def _check_guarantee(entry: GuaranteeEntry, name: str, where: str) -> None:
+    try:
+        check_entry(entry)
+    except (ValueError, MetricfitError) as error:
+        raise DataError(f"{name} in {where} is none ({first_line(error)}): evaluate the file again") from error
 
 
 def _check_suppression(values: dict[str, Any], where: str) -> None:

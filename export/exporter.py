@@ -24,7 +24,10 @@ from .calibration_entry import NONE, entry_of
 from .candidates import Candidates
 from .card import CARD_NAME, ExportResult, ModelCard, write_card
 from .formats.registry import FORMATS, QUANTIZATIONS
+from .guarantee_entry import entry_of as guarantee_of
+from .guarantee_entry import not_kept
 from .parity.comparison import calibrated, check, compare
+from .promising import check_calibration_pictures, promise_of
 from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
 from .readme import readme
 from .runners.keras import KerasRunner
@@ -58,6 +61,8 @@ def export_run(
     nms_sigma: float | None = None,
     nms_per_class: bool = True,
     max_detections: int | None = None,
+    guarantee: str | None = None,
+    guarantee_data: str | None = None,
     overwrite: bool = False,
     strict: bool = False,
     trust: bool = False,
@@ -82,6 +87,7 @@ def export_run(
         if wrong := [one for one in chosen if one not in choices] if chosen else ["none of them"]:
             raise UsageError(f"{flag} takes {', '.join(choices)}, got {wrong[0]}")
     suppression = suppression_of_flags(nms, nms_iou, nms_sigma, nms_per_class, max_detections)
+    promise = promise_of(guarantee, guarantee_data)
     bring_back(to)
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         if not (to / CARD_NAME).is_file():
@@ -117,11 +123,15 @@ def export_run(
     else:
         validation = split_for_selection(open_source(held_out))[1]
     test_sources = {text: open_source(text) for text in test}
+    promising = open_source(guarantee_data) if guarantee_data else None
+    if promise and promising:
+        check_calibration_pictures(promise, promising, (training, validation))
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed,
         data=data, val=val, test=test, **coding, calibration=calibration, calibration_target=calibration_target,
         name=name, data_terms=data_terms, limits=limits, nms=nms, nms_iou=nms_iou, nms_sigma=nms_sigma,
         no_nms_per_class=not nms_per_class, max_detections=max_detections,
+        guarantee=guarantee, guarantee_data=guarantee_data,
     )  # fmt: skip
 
     with (
@@ -157,6 +167,12 @@ def export_run(
             for text, source in test_sources.items()
         }
         files.drop()
+        promised = {}
+        if promise and promising:
+            _, by_file = compare(task, reference, files, promising, config, quiet=quiet, guarantee=promise)
+            promised = {file: found.guarantee for file, found in by_file.items()}
+            files.cut(promised, len(reference.class_names))
+            files.drop()
         bar.update()
         bar.set_description("export: timing")
         first = validation.load(0)
@@ -168,9 +184,10 @@ def export_run(
                 **files.files[file][0].describe(runner, task),
                 **measured[file].to_dict(),
                 "calibration": entry_of(measured[file].fitted),
+                "guarantee": guarantee_of(promised.get(file), guarantee_data or ""),
                 "parity": verdicts[file].differences,
                 "intervals": verdicts[file].intervals,
-                "warnings": verdicts[file].warnings,
+                "warnings": [*verdicts[file].warnings, *not_kept(promised.get(file))],
                 "latency_ms": runner.latency_ms(picture),
                 "tests": {
                     text: {"images": len(test_sources[text]), **found[file].to_dict()} for text, found in tested.items()

@@ -85,6 +85,7 @@ def readme(card: ModelCard) -> str:
         _table(("file",), files, [((f"`{name}`",), entry) for name, entry in card.files.items()]),
         f"{blocks['comparison']} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
+        *_guarantees(card),
         *_notices(card),
         *([further, _table(("file", "data", "pictures"), task.measures, tests)] if tests else []),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
@@ -107,6 +108,17 @@ def readme(card: ModelCard) -> str:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _guarantees(card: ModelCard) -> list[str]:
+    """What is promised of thresholds, which then take the place of the best ones."""
+    promised = {name: entry["guarantee"] for name, entry in card.files.items() if entry["guarantee"]["promise"]}
+    told = {
+        name: f"by {one['pictures']} pictures of {one['data']}: {one['statement']}" for name, one in promised.items()
+    }
+    lines = [f"- `{name}`, {text}" for name, text in told.items()]
+    heading = "**Promised.** `metricfit` cuts scores here, not at the best thresholds above:"
+    return ["\n".join([heading, "", *lines])] if lines else []
 
 
 def _notices(card: ModelCard) -> list[str]:
@@ -148,8 +160,12 @@ def _programs(card: ModelCard, blocks: dict[str, str]) -> list[str]:
         if variant.file in card.files and known.kind in blocks:
             entry = card.files[variant.file]
             output, threshold = entry["outputs"][0], entry["thresholds"]["optimal"]
+            per_class = f'card["files"][\'{variant.file}\']["thresholds"]["per_class"]'
+            if entry["guarantee"]["promise"]:
+                threshold = entry["guarantee"]["threshold"]
+                per_class = f'[{threshold!r}] * len(card["class_names"])      # what is promised'
             scale = "" if output["scale"] is None else f" * {output['scale']:.9g}"
-            values = {"dtype": output["dtype"], "scale": scale, "threshold": threshold}
+            values = {"dtype": output["dtype"], "scale": scale, "threshold": threshold, "per_class_of_file": per_class}
             program = Template(blocks[known.kind]).substitute(file=variant.file, **values)
             programs.setdefault(known.kind, [known.heading, program])
     return [part for parts in programs.values() for part in parts]
@@ -172,8 +188,8 @@ def _serving(card: ModelCard, blocks: dict[str, str]) -> list[str]:
     return [
         "## TensorFlow Serving",
         f"`{name}` takes any number of pictures a call. `{PICTURES}` and `{ENCODED}` resize them as `metricfit` does "
-        "and answer in their own pixels, with the best thresholds of this file. What is neither JPEG nor PNG, or is "
-        "damaged, ends a call.",
+        "and answer in their own pixels, with the thresholds that `metricfit` takes for this file. What is neither "
+        "JPEG nor PNG, or is damaged, ends a call.",
         "\n".join(["| signature | takes | gives |", "| --- | --- | --- |", *rows]),
         "A server, in this folder:",
         _filled(_SERVER.format(file=name), card),

@@ -35,6 +35,7 @@ from ..tasks import TASKS as APP_TASKS
 from .coding import coding_of, files_of, settings_of
 from .finder import finder
 from .measurement import Measurement
+from .promised import check_model, check_pictures, keep, promise_of
 from .uncalibrated import own_thresholds
 
 log = logging.getLogger("metricfit")
@@ -46,7 +47,7 @@ OF_DATA = {
 }
 OF_SCORES = {"detection": ("calibration",)}
 """Task -> options that say which of its scores are taken."""
-IN_REPORT = ("correlation_bounds", "thresholds", "calibration", "carried")
+IN_REPORT = ("correlation_bounds", "thresholds", "calibration", "carried", "guarantee")
 """Settings of judges of which the report tells."""
 
 
@@ -56,10 +57,16 @@ class Evaluation:
 
     report: Report
     summary: dict[str, Any]
+    runner: Runner
 
     def write(self, folder: Path) -> list[Path]:
         """Write metrics.json and the figures; gives the files."""
         return [write_json(folder / "metrics.json", self.summary), *self.report.draw(folder)]
+
+    def keep(self) -> list[Path]:
+        """Put what is promised into the model's card; gives what was changed, MetricfitError where nothing is."""
+        assert self.report.guarantee is not None
+        return keep(self.report.guarantee, self.runner, self.summary["data"])
 
 
 def run(options: EvaluateOptions) -> int:
@@ -69,7 +76,11 @@ def run(options: EvaluateOptions) -> int:
     summary, report = evaluation.summary, evaluation.report
     tables = APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report)
     say("\nwith %s:\n\n%s\n", summary["file"], tables)
+    if report.guarantee:
+        say("%s\n", report.guarantee.statement)
     say("%s", made(paths))
+    if options.into_card:
+        say("%s", made(evaluation.keep()))
     return 0
 
 
@@ -77,6 +88,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a model; writes nothing."""
     check_runner(options.runner, options.runner_options)
     _check_scale(options.logit_scale)
+    promise = promise_of(options)
     # What is out of range is refused before a model is loaded.
     Views(options.scales, tiling=tiling_of(options.tiles, options.tile_overlap))
     suppression = suppression_of(options)
@@ -84,6 +96,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     runner = predictor.runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
+    check_model(options, runner, promise)
     files = files_of(options, runner) if task.name in OF_DATA else FileCoding(max_megapixels=options.max_megapixels)
     coding = coding_of(options, runner, files) if task.needs == "labels" else None
     if options.runner:
@@ -93,8 +106,12 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
             options.data, needs=task.needs, skip_bad=options.skip_bad, strict=options.strict, quiet=options.quiet,
             coding=coding, files=files, cache=options.scan_cache,
         )  # fmt: skip
-    _say_what_trained(source, settings_of(runner).get("data"))
     settings = {name: getattr(options, name) for name in task.judging}
+    if promise:
+        check_pictures(promise, source, settings_of(runner))
+        settings["guarantee"] = promise
+    else:
+        _say_what_trained(source, settings_of(runner).get("data"))
     if "logit_scale" in settings:
         settings["logit_scale"] = _logit_scale(options, runner)
     if task.judges_shown:
@@ -117,8 +134,9 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         **({"suppression": runner.suppression.to_dict()} if runner.suppression else {}),
         "versions": versions(),
         **report.to_dict(),
+        **({"guarantee": report.guarantee.to_dict()} if report.guarantee else {}),
     }
-    return Evaluation(report, summary)
+    return Evaluation(report, summary, runner)
 
 
 def _say_what_trained(source: Source, trained: str | None) -> None:
@@ -183,6 +201,7 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix += f"-tiles-{options.tiles}" if options.tiles else ""
     suffix += f"-overlap-{options.tile_overlap:g}" if options.tile_overlap is not None else ""
     suffix += "".join(f"-{word}" for word in suppression.words) if (suppression := suppression_of(options)) else ""
+    suffix += "-guarantee" * (options.guarantee is not None)
     suffix += "-correlation-bounds" * options.correlation_bounds + "-skip-bad" * options.skip_bad
     return Path("reports") / model / (data + suffix)
 

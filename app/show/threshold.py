@@ -15,6 +15,7 @@ class Threshold:
     origin: str = "given"  # or model, keys, or default where nothing names the model's best one
     per_class: tuple[float, ...] = ()  # by index; empty where `value` serves all
     digits: int = 2  # decimals to show
+    promise: str = ""  # what a model's threshold was promised to keep, such as `recall >= 0.9 @ 0.95`
 
     @property
     def levels(self) -> Levels:
@@ -30,10 +31,13 @@ class Threshold:
     @property
     def on_screen(self) -> str:
         """The same with its origin, where the user did not choose it."""
-        return f"{self.text} ({self.origin})" if self.origin in ("model", "default") else self.text
+        return f"{self.text} ({self.promise or self.origin})" if self.origin in ("model", "default") else self.text
 
     @property
     def explained(self) -> str:
         """The same with what to do about it, where it is only the default."""
         default = " (the default: no card or run beside this model names its best; --threshold sets another)"
-        return self.text + (default if self.origin == "default" else "")
+        promised = (
+            f" (which promises {self.promise}, as the card says)" if self.origin == "model" and self.promise else ""
+        )
+        return self.text + (default if self.origin == "default" else promised)

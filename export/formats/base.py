@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,6 +69,10 @@ class Format(ABC):
     def calibrate(self, path: Path, written: np.ndarray, numbers: np.ndarray) -> None:
         """Replace the numbers `written` into a file, which change no score, by those of its calibration."""
         raise NotImplementedError(f"scores in files of {self.name} are not calibrated")
+
+    def cut(self, path: Path, thresholds: Sequence[float]) -> bool:
+        """Put other thresholds, one a class, into a file that cuts scores itself; tells whether it does."""
+        return False
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -63,6 +63,14 @@ class SavedModel(Format):
         set_thresholds(runner.path, levels)
         write_warmup(runner.path, runner.size, runner.signatures)
         return ""
+
+    def cut(self, path: Path, thresholds: Sequence[float]) -> bool:
+        """The further signatures do, where it has these."""
+        from ..serving.thresholds import has_thresholds, set_thresholds
+
+        if cuts := has_thresholds(path):
+            set_thresholds(path, thresholds)
+        return cuts
 
     def calibrate(self, path: Path, written: np.ndarray, numbers: np.ndarray) -> None:
         """Constants are in the folder's graph."""

@@ -10,6 +10,8 @@ from ...trainers.calibration.held_out import Fitted
 from ...trainers.data.batches.original_size import original_size_examples
 from ...trainers.data.example import Source
 from ...trainers.errors import MetricfitError
+from ...trainers.guarantees.kept import Guarantee
+from ...trainers.guarantees.promise import Promise
 from ...trainers.judge.base import Judge
 from ...trainers.judge.boxes import BoxJudge
 from ...trainers.judge.feeding import in_pictures, judge_all
@@ -33,6 +35,7 @@ class Measured:
     judge: Judge[Any, Any] | None = None  # which knows them by picture, where asked for
     warning: str = ""  # what the report says of a model that is none
     fitted: Fitted | None = None  # how its scores are calibrated, where they are
+    guarantee: Guarantee | None = None  # a threshold that keeps what was to be promised
 
     def to_dict(self) -> dict[str, Any]:
         """Give metrics and thresholds as they stand in a card."""
@@ -48,6 +51,7 @@ def compare(
     *,
     quiet: bool,
     by_picture: bool = False,
+    guarantee: Promise | None = None,
 ) -> tuple[Measured, dict[str, Measured]]:
     """Run the Keras model and the files, by name, over the same data.
 
@@ -63,7 +67,7 @@ def compare(
             where = f"the {task.second} of {name} {said} on {source.names[index]}"
             refused.setdefault(name, f"{where}. Please report this as a bug")
     kept = [name for name in files if name not in refused]
-    options = {"by_picture": by_picture, **task.judging(config)}
+    options = {"by_picture": by_picture, "guarantee": guarantee, **task.judging(config)}
     judges = {name: trained.judge(source, reference.class_names, **options) for name in ["", *kept]}
     agreements = {name: task.agreement() for name in kept}
     before = task.candidates(reference.model)
@@ -92,7 +96,8 @@ def compare(
             report = judge.result()
             thresholds = cast(Thresholds, dict(report.thresholds))
             figures = task.figures(report.scalars)
-            measured[name] = Measured(figures, thresholds, agreements.get(name), judge, report.warning)
+            agreement = agreements.get(name)
+            measured[name] = Measured(figures, thresholds, agreement, judge, report.warning, guarantee=report.guarantee)
     return measured.pop(""), measured
 
 

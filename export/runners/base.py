@@ -30,6 +30,7 @@ class Runner(ABC):
         threshold: where to cut its scores: the card's or the run's best threshold, else 0.5.
         thresholds: the best threshold of each class by index; empty where one serves all.
         fitted: how its scores are calibrated, as card or run say; None where they are as the network gives them.
+        promise: what its threshold was promised to keep, such as `recall >= 0.9 @ 0.95`; empty where nothing was.
         threshold_origin: where they come from: `card`, `run`, or `default` where neither names one.
         suppression: how a detector thins out its boxes; None for other tasks.
         threads: CPU threads of a .tflite file; None for others.
@@ -37,6 +38,7 @@ class Runner(ABC):
     """
 
     kind: str
+    promise: str = ""
     threads: int | None = None
     trusted: bool = False
     forks: ClassVar[bool] = False  # whether it goes on in a process forked from the one that loaded it
@@ -60,6 +62,9 @@ class Runner(ABC):
             thresholds = of_file["thresholds"] if of_file else card.thresholds
             fitted = fitted_of(of_file["calibration"] if of_file else card.calibration, len(card.class_names))
             per_class, optimal = tuple(map(float, thresholds["per_class"])), float(thresholds["optimal"])
+            if of_file and of_file["guarantee"]["promise"]:
+                self.promise = of_file["guarantee"]["promise"]
+                per_class, optimal = (), float(of_file["guarantee"]["threshold"])
             facts = Facts(card.class_names, card.palette, card.resizing, optimal, per_class, fitted)
         self.suppression = task.suppression
         if card and card.suppression:

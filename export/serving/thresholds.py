@@ -1,6 +1,6 @@
 """A file's best thresholds, and its calibration: they are known once it was compared, and put into the file then."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,11 @@ def set_thresholds(path: Path, thresholds: Sequence[float]) -> None:
     _set(path, lambda node: node.name == _NAME, np.asarray(thresholds, np.float32))
 
 
+def has_thresholds(path: Path) -> bool:
+    """Tell whether the SavedModel in a folder cuts scores: those of early versions do not."""
+    return any(node.name == _NAME for node in _nodes(_definition(path)))
+
+
 def set_constants(path: Path, chosen: Callable[[np.ndarray], bool], values: np.ndarray) -> None:
     """Write other values into the constants of the SavedModel in a folder that are chosen by theirs."""
 
@@ -35,9 +40,8 @@ def set_constants(path: Path, chosen: Callable[[np.ndarray], bool], values: np.n
 
 
 def _set(path: Path, chosen: Callable[[NodeDef], bool], values: np.ndarray) -> None:
-    definition = Definition.FromString((path / "saved_model.pb").read_bytes())
-    functions = definition.meta_graphs[0].graph_def.library.function
-    nodes = [node for function in functions for node in function.node_def if chosen(node)]
+    definition = _definition(path)
+    nodes = [node for node in _nodes(definition) if chosen(node)]
     if not nodes:
         raise ValueError(f"{path} has none of the constants to be set")
     for node in nodes:
@@ -46,3 +50,12 @@ def _set(path: Path, chosen: Callable[[NodeDef], bool], values: np.ndarray) -> N
         Path(beside).write_bytes(definition.SerializeToString(deterministic=True))
     # It is of the file as it was; nothing that loads a SavedModel needs it.
     (path / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def _definition(path: Path) -> Definition:
+    return Definition.FromString((path / "saved_model.pb").read_bytes())
+
+
+def _nodes(definition: Definition) -> Iterator[NodeDef]:
+    for function in definition.meta_graphs[0].graph_def.library.function:
+        yield from function.node_def

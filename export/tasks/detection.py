@@ -35,7 +35,7 @@ class DetectionExport(ExportTask):
         "scores": "[B, K], 0 to 1, in falling order",
         "classes": "[B, K], index into the card's class_names",
         "count": "[B], how many of the K are boxes; behind them boxes and scores are 0 and classes -1",
-        SHOWN: "[B, K], whether a box's score reaches the card's best threshold of its class in this file",
+        SHOWN: "[B, K], whether a box's score reaches the card's threshold of its class in this file",
     }
     encoded: ClassVar = pictures
     calibrates = True

@@ -19,7 +19,7 @@ class SaliencyExport(ExportTask):
     outputs: ClassVar = {OUTPUT: "[B, S, S], how salient each pixel is, 0 to 1"}
     pictures: ClassVar = {
         OUTPUT: "[B, H, W], how salient each pixel is, 0 to 1",
-        MASK: "[B, H, W], 255 where that reaches the card's best threshold of this file, else 0",
+        MASK: "[B, H, W], 255 where that reaches the card's threshold of this file, else 0",
     }
     encoded: ClassVar = {
         f"{OUTPUT}_bytes": "[B], a PNG file of the picture's size, grey, 0 to 255 for 0 to 1",

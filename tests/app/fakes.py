@@ -20,7 +20,7 @@ class BrightnessRunner:
     palette = ()
     threshold = 0.5
     thresholds = ()
-    threshold_origin, fitted = "card", None
+    threshold_origin, fitted, promise = "card", None, ""
     suppression = None
 
     def __init__(self, path="bright.tflite", *, size=64, threads=None):
@@ -43,7 +43,7 @@ class BoxRunner:
     palette = ((255, 0, 0), (0, 0, 255))
     threshold = 0.4
     thresholds = (0.5, 0.25)
-    threshold_origin, fitted = "card", None
+    threshold_origin, fitted, promise = "card", None, ""
     suppression = Suppression()
 
     def __init__(self, path="boxes.tflite", *, size=64):

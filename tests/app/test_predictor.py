@@ -92,6 +92,9 @@ def test_threshold_of_user_before_threshold_of_model():
     predictor = Predictor(_runner(threshold=0.31))
     assert resolve_threshold(None, predictor) == Threshold(0.31, "model")
     assert resolve_threshold(0.0, predictor) == Threshold(0.0, "given")
+    promising = Predictor(_runner(threshold=0.25, promise="recall >= 0.9 @ 0.95")).threshold
+    assert promising.explained == "threshold 0.25 (which promises recall >= 0.9 @ 0.95, as the card says)"
+    assert promising.on_screen == "threshold 0.25 (recall >= 0.9 @ 0.95)"
     from_run = Predictor(_runner(threshold=0.25, threshold_origin="run"))
     assert resolve_threshold(None, from_run) == Threshold(0.25, "model")
     assert resolve_threshold(None, Predictor(_runner(threshold_origin="default"))) == Threshold(0.5, "default")

@@ -9,6 +9,7 @@ import pytest
 
 from metricfit.export.calibration_entry import NOT_CALIBRATED
 from metricfit.export.card import ModelCard, card_from_dict, read_card, write_card
+from metricfit.export.guarantee_entry import NOT_PROMISED
 from metricfit.export.readme import readme
 from metricfit.export.scores import meaning_of_scores
 from metricfit.trainers.errors import DataError
@@ -29,6 +30,10 @@ CALIBRATION = {
     "detections": 900, "before": {"detection_ece": 0.5}, "after": {"detection_ece": 0.25}, "before_intervals": {},
     "after_intervals": {"detection_ece": [0.125, 0.5]},
 }  # fmt: skip
+GUARANTEE = {
+    "promise": "recall >= 0.9 @ 0.95", "threshold": 0.375, "pictures": 80, "counted": 72, "means": {"recall": 0.95},
+    "data": "folder:new", "digest": "cd", "statement": "It is kept.",
+}  # fmt: skip
 FILE = {
     "kind": "tflite",
     "variant": "int8",
@@ -42,6 +47,7 @@ FILE = {
     "metrics": {"max_f": 0.5},
     "thresholds": THRESHOLDS,
     "calibration": CALIBRATION,
+    "guarantee": GUARANTEE,
     "parity": {"mean_difference": 0.001},
     "latency_ms": 2,
     "tests": {"folder:other": {"images": 4, "metrics": {"max_f": 0.25}, "thresholds": THRESHOLDS}},
@@ -92,13 +98,14 @@ def change(*path, value):
     return apply
 
 
+PROMISED = ("files", "model_int8.tflite", "guarantee")
 OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
 
 
 @pytest.mark.parametrize(
     ("edit", "field"),
     [
-        (change("schema_version", value=8), "schema_version"),
+        (change("schema_version", value=9), "schema_version"),
         (change("schema_version", value=1), "is not a field"),
         (change("schema_version", value=[]), "schema_version"),
         (change("schema_version", value=True), "schema_version"),
@@ -140,6 +147,11 @@ OF_OTHER = ("files", "model_int8.tflite", "tests", "folder:other")
         (change("files", "model_int8.tflite", "calibration", "before", value={"ap": 10**400}), "calibration"),
         (change("files", "model_int8.tflite", "calibration", "finds", value=["3", 4]), r"calibration.finds\[0\]"),
         (change("files", "model_int8.tflite", "sha256_of", value="all"), "sha256_of in .* must be contents or names"),
+        (change(*PROMISED, "promise", value="always"), r"guarantee in .* is none \(--guarantee must read like"),
+        (change(*PROMISED, "threshold", value=1.5), r"guarantee in .* is none \(its threshold must lie in \[0, 1\]"),
+        (change(*PROMISED, "counted", value=81), "guarantee in .* is none .*got 81 of 80"),
+        (change(*PROMISED, "statement", value=""), "guarantee in .* is none .*must say what holds"),
+        (change(*PROMISED, "digest", value=KeyError), "guarantee.digest is missing"),
         (change(*OF_OTHER, "images", value=KeyError), "tests.folder:other.images is missing"),
         (change(*OF_OTHER, "thresholds", "band", value=[0.6, 0.7]), "tests.folder:other.thresholds"),
     ],
@@ -155,8 +167,14 @@ def test_a_broken_card_is_refused_by_the_field_s_name(edit, field, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def in_version_6() -> dict:
+def in_version_7() -> dict:
     values = json.loads(json.dumps(a_card().to_dict()))
+    del values["files"]["model_int8.tflite"]["guarantee"]
+    return {**values, "schema_version": 7}
+
+
+def in_version_6() -> dict:
+    values = in_version_7()
     del values["calibration"], values["files"]["model_int8.tflite"]["calibration"]
     del values["suppression"]
     return {**values, "schema_version": 6}
@@ -205,17 +223,22 @@ def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
     assert (card.limits, entry["tests"], entry["signatures"]) == ("not for cats", FILE["tests"], {})
 
 
+def test_a_card_of_version_7_promises_nothing():
+    entry = card_from_dict(in_version_7()).files["model_int8.tflite"]
+    assert (entry["guarantee"], entry["calibration"]) == (NOT_PROMISED, CALIBRATION)
+
+
 @pytest.mark.parametrize("version", [6, 5, 4, 3])
 def test_cards_of_later_versions_lack_little(version, tmp_path):
     values = {6: in_version_6, 5: in_version_5, 4: in_version_4, 3: in_version_3}[version]()
     card, entry = card_from_dict(copy.deepcopy(values)), values["files"]["model_int8.tflite"]
-    assert (card.schema_version, card.suppression) == (7, {})
+    assert (card.schema_version, card.suppression) == (8, {})
     assert card.calibration == card.files["model_int8.tflite"]["calibration"]
     assert card.calibration["method"] == "none"
     assert card.files["model_int8.tflite"].items() >= entry.items()
     assert card.files["model_int8.tflite"]["sha256_of"] == entry.get("sha256_of", "contents")
     assert read_card(write_card(card, tmp_path)) == card
-    for later in range(version + 1, 8):
+    for later in range(version + 1, 9):
         with pytest.raises(DataError, match="is missing"):
             card_from_dict({**copy.deepcopy(values), "schema_version": later})
 
@@ -223,7 +246,7 @@ def test_cards_of_later_versions_lack_little(version, tmp_path):
 @pytest.mark.parametrize("values", [in_version_1(), in_version_2()], ids=["1", "2"])
 def test_cards_of_earlier_versions_are_brought_up_to_date(values, tmp_path):
     card = card_from_dict(copy.deepcopy(values))
-    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (7, "", {})
+    assert (card.schema_version, card.limits, card.files["model_int8.tflite"]["tests"]) == (8, "", {})
     assert read_card(write_card(card, tmp_path)) == card
     (output,) = [name for name in values["files"]["model_int8.tflite"] if name.startswith("output")]
     del values["files"]["model_int8.tflite"][output]

@@ -11,8 +11,12 @@ from matplotlib.figure import Figure
 
 from ..data.example import Example
 from ..errors import DataError
+from ..figures.guarantee import guarantee_figure
 from ..figures.panels import Picture
 from ..figures.rendering import save
+from ..guarantees.kept import Guarantee
+from ..guarantees.losses import PictureLosses, losses_of
+from ..guarantees.promise import Promise
 from ..metrics.streaming import Streaming, check_same
 
 PICTURES = 6  # that a report keeps to be drawn
@@ -36,6 +40,7 @@ class Report(ABC):
     label: str = "model"  # what it is called in figures
     pictures: list[Picture] = field(default_factory=list)  # a few, to be drawn
     errors: dict[str, float] = field(default_factory=dict)  # standard errors of scalars over the pictures, where known
+    guarantee: Guarantee | None = None  # a threshold that keeps what was to be promised
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name}={value:.4g}" for name, value in self.scalars.items())
@@ -71,7 +76,10 @@ class Report(ABC):
 
     def draw(self, folder: str | Path) -> list[Path]:
         """Write the figures as PNG files; gives these."""
-        return [save(figure, Path(folder) / f"{name}.png") for name, figure in self.figures().items()]
+        figures = self.figures()
+        if self.guarantee:
+            figures["guarantee"] = guarantee_figure(self.guarantee, self.label)
+        return [save(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
 
 
 class Judge(ABC, Generic[FoundT, ReportT]):
@@ -84,13 +92,25 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         shown: positions of the examples that the report keeps, see `evenly_spread`.
         label: name of the model in figures.
         by_picture: also keep what `resampled` needs of each picture.
+        guarantee: what is to be promised of a threshold, which the examples choose.
     """
 
     settings: ClassVar[tuple[str, ...]] = ()  # what merged judges must share, besides what their measures must
+    kind: ClassVar[str] = ""  # of what is found, as in `guarantees.losses.GRIDS`
     measures: dict[str, Streaming]
 
-    def __init__(self, *, start: int = 0, shown: Iterable[int] = (), label: str = "model", by_picture: bool = False):
+    def __init__(
+        self,
+        *,
+        start: int = 0,
+        shown: Iterable[int] = (),
+        label: str = "model",
+        by_picture: bool = False,
+        guarantee: Promise | None = None,
+        beta2: float = 1.0,
+    ):
         self.label, self.by_picture = label, by_picture
+        self.losses: PictureLosses | None = losses_of(guarantee, self.kind, beta2)
         self._next, self._shown = start, frozenset(shown)
         self._pictures: dict[int, Picture] = {}
         self._rows: dict[int, Any] = {}
@@ -123,6 +143,11 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         self._next = position
         for measure in self.measures.values():
             measure.end_at(position)
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """The threshold that the examples so far choose, where something is to be promised."""
+        return self.losses.result() if self.losses else None
 
     @property
     def examples(self) -> int:

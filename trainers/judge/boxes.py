@@ -18,6 +18,7 @@ from ..figures.panels import Picture
 from ..figures.precision_recall import precision_recall_figure
 from ..figures.reliability import box_reliability_figure
 from ..figures.thresholds import confidence_figure
+from ..guarantees.losses import Counts
 from ..metrics.calibration.boxes import BoxCalibration
 from ..metrics.ranking.average_precision import CocoAP, CocoResult, resampled_ap
 from ..metrics.ranking.correlation import CorrelationBounds, correlation_bounds, rank_correlation
@@ -141,6 +142,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
     thresholds that others have picked, of the scores and of the network's own, None where there is none.
     """
 
+    kind = "boxes"
     settings = ("model_classes", "correlation_bounds", "thresholds", "calibrate", "calibration", "carried")
 
     def __init__(
@@ -157,7 +159,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
     ):
         super().__init__(**options)
         self.coco, self.lrp = CocoAP(class_names, start=self._next), LRP(class_names, start=self._next)
-        self.measures = {"coco": self.coco, "lrp": self.lrp}
+        self.measures = {"coco": self.coco, "lrp": self.lrp} | ({"losses": self.losses} if self.losses else {})
         self.model_classes = None if model_classes is None else tuple(model_classes)
         self.correlation_bounds = correlation_bounds
         self.thresholds = None if thresholds is None else tuple(map(float, thresholds))
@@ -177,6 +179,8 @@ class BoxJudge(Judge[Found, DetectionReport]):
         truth = Truth(boxes, kinds, example.difficult, example.crowd, example.areas)
         self.coco.update(truth, found)
         self.lrp.update(truth, found)
+        if self.losses:
+            self.losses.add(example, Counts.of_boxes(self.coco.class_names, truth, found, self.losses.promise.iou))
         return truth, found
 
     def _row(self, truth: Truth, found: Found) -> tuple[Truth, Found]:
@@ -194,6 +198,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
         if self.calibrate:
             return self.fitted_report(self.calibrate)
         names, report = self.coco.class_names, self._report(self.coco, self.lrp)
+        report = replace(report, guarantee=self.guarantee)
         cuts = self._cuts(report.lrp)
         shown = Finds.of(self.coco.pictures, len(names), cuts)
         report = replace(report, calibration=shown_calibration(shown, shown.scores, names, cuts))

@@ -11,6 +11,7 @@ from ..data.example import Example
 from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..geometry import IGNORE
+from ..guarantees.losses import Counts
 from ..metrics.calibration.class_temperature import ClassTemperature
 from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import PixelCalibration
@@ -92,12 +93,16 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
     Class maps alone, uint8 [H, W], are taken, too: then nothing is known of their confidence.
     """
 
+    kind = "labels"
+
     def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, **options: Any):
         super().__init__(**options)
         self.jaccard = Jaccard(class_names, batch_size=batch_size, start=self._next)
         self.pixels = PixelCalibration()
         self.temperature = ClassTemperature()
         self.measures = {"jaccard": self.jaccard, "pixels": self.pixels, "temperature": self.temperature}
+        if self.losses:
+            self.measures["losses"] = self.losses
 
     def _measure(self, example: Example, found: Likeliest | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = known(example, "labels")
@@ -107,6 +112,8 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
             right = (labels == classes).astype(np.uint8)
             right[labels == IGNORE] = IGNORE
             self.pixels.update(found.confidence, right)
+            if self.losses:
+                self.losses.add(example, Counts.of_classes(right, found.confidence))
             if found.sample is not None:
                 self.temperature.update(found.sample, labels, half_of(example.name))
         return labels, classes
@@ -124,5 +131,6 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
             reliability = None  # class maps alone were given
         by_temperature = (self.temperature.result(), self.temperature.tempered())
         return SegmentationReport(
-            self.jaccard.result(), reliability, *by_temperature, pictures=self.pictures, label=self.label
-        )
+            self.jaccard.result(), reliability, *by_temperature,
+            pictures=self.pictures, label=self.label, guarantee=self.guarantee,
+        )  # fmt: skip

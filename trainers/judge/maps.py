@@ -11,6 +11,7 @@ from ..data.example import Example
 from ..figures.maps import panels_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..figures.thresholds import threshold_figure
+from ..guarantees.losses import Counts
 from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import BINS, PixelCalibration
 from ..metrics.calibration.reliability import Reliability
@@ -102,6 +103,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
     `calibration` tells whether it is measured how far the maps are probabilities: as they are, under every protocol.
     """
 
+    kind = "mask"
     settings = ("logit_scale",)
 
     def __init__(
@@ -115,7 +117,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         calibration: bool = True,
         **options: Any,
     ):
-        super().__init__(**options)
+        super().__init__(beta2=beta2, **options)
         self.logit_scale = logit_scale
         self.curves = {name: FMeasureCurve(beta2, name, protocol) for name in averages}
         self.protocol, self.further = protocol, dict(further or {})
@@ -123,17 +125,21 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         if calibration:
             self.calibration = {"pixels": PixelCalibration(), "temperature": Temperature()}
         self.measures = {**self.curves, **self.further, **self.calibration}
+        if self.losses:
+            self.measures["losses"] = self.losses
 
     def _measure(self, example: Example, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mask, found = known(example, "mask"), scale_logits(found, self.logit_scale)
-        if self.curves or self.calibration:
-            self._count(found, mask, half_of(example.name))
+        if self.curves or self.calibration or self.losses:
+            self._count(found, mask, example)
         for measure in self.further.values():
             measure.update(to_logits(found) if isinstance(measure, LogitFMeasure) else found, mask)
         return mask, found
 
-    def _count(self, found: np.ndarray, mask: np.ndarray, half: int) -> None:
+    def _count(self, found: np.ndarray, mask: np.ndarray, example: Example) -> None:
         counts = MapCounts.of(found, mask, self.protocol)
+        if self.losses:
+            self.losses.add(example, Counts.of_bins(counts.salient, counts.background, float(counts.salient.sum())))
         for curve in self.curves.values():
             curve.add(counts)
         if not self.calibration:
@@ -143,7 +149,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
             pixels.add(found, mask, counts.codes, np.stack([counts.background, counts.salient]))
         else:
             pixels.update(found, mask)
-        self.calibration["temperature"].update(found, mask, half)
+        self.calibration["temperature"].update(found, mask, half_of(example.name))
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> FMeasureCurve:
         like = next(iter(self.curves.values()))
@@ -161,7 +167,8 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         calibration = [measure.result() for measure in self.calibration.values()]
         if calibration and calibration[0] is not None:
             calibration.append(self.calibration["temperature"].tempered(BINS))
-        return SaliencyReport(results, further, *calibration, pictures=self.pictures, label=self.label)
+        told: dict[str, Any] = {"pictures": self.pictures, "label": self.label, "guarantee": self.guarantee}
+        return SaliencyReport(results, further, *calibration, **told)
 
 
 def to_logits(saliency: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ class ClassRunner:
 
     kind, task, resizing, card = "fake", "segmentation", "stretch", None
     class_names, palette = ("background", "bright"), ((0, 0, 0), (255, 200, 0))
-    threshold, thresholds, threshold_origin, suppression = 0.0, (), "card", None
+    threshold, thresholds, threshold_origin, suppression, promise = 0.0, (), "card", None, ""
 
     def __init__(self, path="classes.tflite", *, size=64):
         self.path, self.size = BrightnessRunner(path).path, size

@@ -1,0 +1,74 @@
+"""A threshold with a guarantee, put into an exported model: card, README, and the file where that cuts scores."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from ..trainers.errors import MetricfitError, UsageError
+from ..trainers.files import digest, write_text
+from ..trainers.guarantees.promise import Promise, read_promise, refuse_too_few
+from ..trainers.guarantees.unseen import refuse_seen
+from ..trainers.replacing import replaced_folder
+from .card import NAMES_AND_CONTENTS, FileEntry, read_card, write_card
+from .formats.registry import FORMATS
+from .guarantee_entry import entry_of
+from .readme import readme
+
+if TYPE_CHECKING:
+    from ..trainers.data.example import Source
+    from ..trainers.guarantees.kept import Guarantee
+
+
+def promise_of(guarantee: str | None, data: str | None) -> Promise | None:
+    """Read what an export is to promise, by which data; UsageError where there is one without the other."""
+    if (guarantee is None) != (data is None):
+        raise UsageError(
+            "--guarantee and --guarantee-data go together: a promise, and pictures that are new to the model, neither "
+            "of its training nor of its validation data"
+        )
+    return None if guarantee is None else read_promise(guarantee)
+
+
+def check_calibration_pictures(promise: Promise, source: "Source", known: "Iterable[Source]") -> None:
+    """Refuse too few pictures, and those by which the model was trained or chosen, of the sources that are known."""
+    refuse_too_few(promise, len(source))
+    refuse_seen(known, source)
+
+
+def keep_guarantee(file: Path, kept: "Guarantee", data: str) -> list[Path]:
+    """Put what was promised of an exported file into its folder, which changes as a whole or not at all.
+
+    Args:
+        file: what the card beside it describes.
+        kept: the threshold, with the file's own scores.
+        data: the source of the calibration pictures.
+
+    Returns:
+        What was changed.
+
+    Raises:
+        UsageError: the card does not know such a file.
+        MetricfitError: no threshold keeps the promise, or the folder cannot be written.
+    """
+    if kept.threshold is None:
+        raise MetricfitError(f"{file} keeps its thresholds: {kept.statement}")
+    folder, name = file.resolve().parent, file.resolve().name
+    card = read_card(folder)
+    if name not in card.files:
+        raise UsageError(f"the card in {folder} does not know {name}: export the model again")
+    entry, of_file = card.files[name], entry_of(kept, data)
+    with replaced_folder(folder) as new:
+        try:
+            shutil.copytree(folder, new, dirs_exist_ok=True)
+        except (OSError, shutil.Error) as error:
+            raise MetricfitError(f"{folder} cannot be copied ({error}): check the folder and the disk") from error
+        (known,) = (one for one in FORMATS.values() if one.kind == entry["kind"])
+        known.cut(new / name, [of_file["threshold"]] * max(1, len(card.class_names)))
+        size, sha256 = digest(new / name)
+        changed = {"guarantee": of_file, "bytes": size, "sha256": sha256, "sha256_of": NAMES_AND_CONTENTS}
+        card = replace(card, files=card.files | {name: cast(FileEntry, entry | changed)})
+        write_card(card, new)
+        write_text(new / "README.md", readme(card))
+    return [folder / "card.json", folder / "README.md"]
