@@ -39,8 +39,10 @@ class CompareOptions:
 
     losses: str
     """The losses, with commas between them; NAME:SEEDS gives one its own number of seeds. What one row alone is told
-    stands in brackets, any flags of metricfit train: "focal[box-loss=giou],alrp[model=foveabox learning-rate=3e-3]:2";
-    a learning rate there is not searched for."""
+    stands in brackets, flags of metricfit train: "focal[box-loss=giou],alrp[model=foveabox learning-rate=3e-3]:2"; a
+    learning rate there is not searched for. The same for all stay data, how they are read and augmented, seeds,
+    folders, minutes, devices, what is measured, and calibration, as the networks' own scores are compared; for
+    hyperparameters of a loss there is --sweep."""
     test: Sources
     """Test data; give it once for each set. Every model is evaluated on each of them once."""
     task: TaskName = "saliency"
@@ -60,8 +62,8 @@ class CompareOptions:
     trial_epochs: int | None = None
     """Epochs of each trial; by default a quarter of --train.epochs."""
     sweep: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUES")] = ()
-    """A hyperparameter at several values, such as beta2=0.1,0.3,0.8, for each of the losses that has it, or
-    floss.beta2=0.1,0.3,0.8 for one."""
+    """A hyperparameter at several values, such as beta2=0.1,0.3,0.8, for each row that has it, or for one, named as in
+    --losses: floss.beta2=0.1,0.3,0.8 for floss as all are told, "alrp[model=foveabox].delta=0.5,1" for that one."""
     sweep_seeds: int = 1
     """Trainings of each value of a sweep."""
     skip_bad: SkipBad = False

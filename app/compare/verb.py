@@ -46,7 +46,9 @@ def plan_of(options: CompareOptions) -> Plan:
         raise UsageError("a comparison needs test data that training has not seen: give --test SOURCE, once for each")
     config = training_config(options)
     entries = read_entries(options.losses, options.seeds, type(config))
-    sweeps = tuple(sweep for text in options.sweep for sweep in read_sweep(text, entries, options.sweep_seeds))
+    sweeps = tuple(
+        sweep for text in options.sweep for sweep in read_sweep(text, entries, options.sweep_seeds, type(config))
+    )
     for (name, loss), count in Counter((sweep.name, sweep.loss) for sweep in sweeps).items():
         if count > 1:
             raise UsageError(f"--sweep names {name} of {loss} twice: give all its values in one")

@@ -14,12 +14,15 @@ from ..training.words import parse_loss_options
 
 Record = dict[str, Any]  # what a file of a comparison keeps: of a training, or of `Task.measure`
 _SET_BY_TRAINERS = ("from_logits", "ignore_label", "exclusive")
-# What no row can have for itself: where all is kept, what is read and measured once for all, and how it goes on.
+# What no row can have for itself: where all is kept, what is read and measured once for all, how it goes on, and what
+# comparing does not look at, as it goes by the networks' own scores.
 _OF_ALL = (
     "data", "val", "out", "config", "loss", "loss_options", "seed", "skip_bad", "strict", "trust", "overwrite", "quiet",
     "classes", "ignore", "colours", "mask_threshold", "resize_masks", "max_megapixels", "scan_cache", "beta2",
-    "augmentation", "minutes", "wait_minutes", "data_service", "strategy", "devices",
+    "augmentation", "minutes", "wait_minutes", "data_service", "strategy", "devices", "calibration",
+    "calibration_target",
 )  # fmt: skip
+_ROW = r"([^\[\]:]+)(?:\[([^\[\]]*)\])?\s*"  # a loss or a sum of them, and what it is told
 _EXAMPLE = "focal[box-loss=smooth_l1],alrp[learning-rate=3e-3]:2"
 
 
@@ -92,16 +95,14 @@ def read_entries(text: str, seeds: int, config_class: type[RunConfig] = RunConfi
     """
     entries = {}
     for part in re.split(r",(?![^\[\]]*\])", text):
-        found = re.fullmatch(r"([^\[\]:]+)(?:\[([^\[\]]*)\])?\s*(?::\s*(\d+))?", part.strip())
+        found = re.fullmatch(_ROW + r"(?::\s*(\d+))?", part.strip())
         if found is None or not found[1].strip():
             raise UsageError(
                 f"--losses takes names with commas between them, each with [FLAG=VALUE ...] where it is to be told "
                 "something for itself, and with :SEEDS where it is to have another number, such as "
                 f"floss,cross_entropy,log_floss:1 or {_EXAMPLE}; got {part.strip() or 'nothing'!r}"
             )
-        loss, told, count = found[1].strip(), found[2], found[3]
-        own = () if told is None else _read_settings(told, loss, config_class)
-        entry = Entry(loss, seeds=int(count) if count else seeds, settings=own)
+        entry = _read_row(found[1], found[2], int(found[3] or seeds), "--losses", config_class)
         if entry.name in entries:
             raise UsageError(f"{entry.name} stands twice in --losses: leave one away")
         entries[entry.name] = entry
@@ -110,9 +111,16 @@ def read_entries(text: str, seeds: int, config_class: type[RunConfig] = RunConfi
     return tuple(entries.values())
 
 
-def _read_settings(text: str, loss: str, config_class: type[RunConfig]) -> tuple[tuple[str, Any], ...]:
+def _read_row(loss: str, told: str | None, seeds: int, flag: str, config_class: type[RunConfig]) -> Entry:
+    """Make a row of what `_ROW` has found in the text of a flag."""
+    loss = loss.strip()
+    own = () if told is None else _read_settings(told, f"{flag} {loss}[{told}]", config_class)
+    return Entry(loss, seeds=seeds, settings=own)
+
+
+def _read_settings(text: str, where: str, config_class: type[RunConfig]) -> tuple[tuple[str, Any], ...]:
     """Read "box-loss=giou model=foveabox", which one row is told, in the order of the configuration's fields."""
-    where, values = f"--losses {loss}[{text}]", {}
+    values: dict[str, Any] = {}
     for word in text.split():
         flag, equals, value = word.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
@@ -120,7 +128,7 @@ def _read_settings(text: str, loss: str, config_class: type[RunConfig]) -> tuple
             raise UsageError(f"{where} takes FLAG=VALUE with spaces between them, such as {_EXAMPLE}; got {word!r}")
         if name in values:
             raise UsageError(f"{where} says {flag} twice: leave one away")
-        if name in _OF_ALL:
+        if name.partition(".")[0] in _OF_ALL:
             more = ": give hyperparameters of the loss by --sweep" if name == "loss_options" else ""
             raise UsageError(f"{where}: {flag} is the same for all rows of a comparison{more}")
         values[name] = _read_value(value)
@@ -147,16 +155,30 @@ def _typed(value: Any) -> str:
     return ",".join(map(_typed, value)) if isinstance(value, tuple) else f"{value}"
 
 
-def read_sweep(text: str, entries: tuple[Entry, ...], seeds: int) -> list[Sweep]:
-    """Read a hyperparameter's values, "beta2=0.3,0.8", for each row that has it, or "floss.beta2=0.3,0.8" for one."""
-    name, _, listed = (piece.strip() for piece in text.partition("="))
-    only, _, name = name.rpartition(".")
-    values = [value.strip() for value in listed.split(",")]
-    if not name or not all(values) or len(set(values)) < 2:
-        raise UsageError(f"--sweep takes a hyperparameter and at least two values, such as beta2=0.3,0.8; got {text!r}")
-    having = [entry for entry in entries if only in ("", entry.loss) and name in _defaults(entry.loss)]
+def read_sweep(
+    text: str, entries: tuple[Entry, ...], seeds: int, config_class: type[RunConfig] = RunConfig
+) -> list[Sweep]:
+    """Read a hyperparameter's values, "beta2=0.3,0.8", for each row that has it, or "floss.beta2=0.3,0.8" for one.
+
+    A row is named as `read_entries` reads it, with its settings.
+    """
+    found = re.fullmatch(rf"(?:{_ROW}\.)?([^\[\].=]+)=([^\[\]=]*)", text.strip())
+    name, values = (found[3].strip(), [value.strip() for value in found[4].split(",")]) if found else ("", [])
+    if found is None or not name or not all(values) or len(set(values)) < 2:
+        raise UsageError(
+            "--sweep takes a hyperparameter and at least two values, such as beta2=0.3,0.8, or floss.beta2=0.3,0.8 for "
+            f"the row floss alone; got {text!r}"
+        )
+    rows = entries
+    if found[1]:
+        only = _read_row(found[1], found[2], seeds, "--sweep", config_class).name
+        rows = tuple(entry for entry in entries if entry.name == only)
+        if not rows:
+            names = ", ".join(entry.name for entry in entries)
+            raise UsageError(f"--sweep {text}: --losses has no row {only}, it has {names}")
+    having = [entry for entry in rows if name in _defaults(entry.loss)]
     if not having:
-        known = ", ".join(f"{entry.loss} ({', '.join(_defaults(entry.loss)) or 'none'})" for entry in entries)
+        known = ", ".join(f"{entry.name} ({', '.join(_defaults(entry.loss)) or 'none'})" for entry in rows)
         raise UsageError(f"--sweep {text}: no such hyperparameter; those of the losses are {known}")
 
     def at(one: Entry, value: str) -> Entry:

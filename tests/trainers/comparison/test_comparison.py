@@ -144,6 +144,9 @@ def test_a_row_is_told_settings_of_its_own():
         ("alrp[box-los=giou]", "unknown setting box_los in .*did you mean box_loss"),
         ("alrp[seed=3]", "seed is the same for all rows"),
         ("alrp[loss-options=delta=1]", "loss-options is the same .*by --sweep"),
+        ("alrp[calibration=none]", "calibration is the same for all rows"),
+        ("alrp[calibration-target=iou]", "calibration-target is the same for all rows"),
+        ("alrp[augmentation.mosaic=0.5]", "augmentation.mosaic is the same for all rows"),
         ("alrp[]", "says nothing"),
         ("alrp[giou]", "takes FLAG=VALUE with spaces"),
         ("alrp[size=64 size=96]", "says size twice"),
@@ -173,6 +176,25 @@ def test_a_sweep_is_for_the_losses_that_have_it_and_its_default_is_the_plain_los
     for text in ("beta2", "beta2=0.3", "beta2=0.3,0.3", "=1,2", "gamma=1,2", "cross_entropy.beta2=1,2", "beta2=1,,2"):
         with pytest.raises(UsageError, match="--sweep"):
             read_sweep(text, entries, 1)
+
+
+def test_a_sweep_of_one_row_names_it_as_losses_do():
+    rows = ("focal + 0.5 * ap", "alrp[learning-rate=3e-3 model=foveabox]", "alrp")
+    entries = read_entries(",".join(rows), 1, DetectionConfig)
+    for text, entry in zip(rows, entries):
+        (sweep,) = read_sweep(f"{text}.delta=0.5,3", entries, 2, DetectionConfig)
+        assert (sweep.name, sweep.loss) == ("delta", entry.name)
+        assert sweep.entries["3"] == Entry(entry.loss, ("delta=3",), 2, entry.settings)
+    (same,) = read_sweep("alrp [model=foveabox  learning_rate=0.003] . delta = 0.5, 3", entries, 2, DetectionConfig)
+    assert same.loss == entries[1].name
+    for text, sentence in (
+        ("floss", "--losses has no row floss, it has focal "),
+        ("alrp[model=retinanet]", r"no row alrp \[model=retinanet\]"),
+        ("alrp[size=large]", r"size in --sweep alrp\[size=large\] must be a whole number"),
+        ("alrp:2", "--sweep takes a hyperparameter"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            read_sweep(f"{text}.delta=0.5,3", entries, 2, DetectionConfig)
 
 
 def test_the_best_trial_decides_and_the_lower_rate_of_equals():
