@@ -65,7 +65,8 @@ class SaliencyPresentation(Presentation):
             "<h2>Precision, recall and F over the threshold</h2>",
             paragraph("Dotted: precision; dash-dotted: recall; solid: F-measure, circle: MaxF; grey: cross-entropy."),
         ]  # fmt: skip
-        baseline = next((row for row in rows if row.row.entry.loss == "cross_entropy"), rows[0])
+        plain = [row for row in rows if not row.row.entry.settings]
+        baseline = next((row for row in plain if row.row.entry.loss == "cross_entropy"), rows[0])
         for number, name in enumerate(comparison.tests):
             panels = []
             for place, row in enumerate(rows):

@@ -3,11 +3,12 @@
 import html
 
 from ...trainers.comparison import Comparison
+from ...trainers.comparison.plan import as_key
 from ...trainers.figures.comparison import sweep_figure
 from ..page.html import Label, figure, folded, grid
 from ..page.svg import to_svg
 from .presentation import Presentation
-from .tables import spread_table
+from .tables import figures_on, spread_table
 
 
 def sweep_sections(comparison: Comparison, presentation: Presentation) -> list[str]:
@@ -19,9 +20,9 @@ def sweep_sections(comparison: Comparison, presentation: Presentation) -> list[s
         for number, test in enumerate(comparison.tests):
             scores = presentation.swept(list(rows.values()), test)
             shown, title = sweep_figure(list(rows), scores, xlabel=name), f"{', '.join(scores)} over {name} on {test}"
-            svg = to_svg(shown, f"sweep-{loss}-{name}-{number}", title)
+            svg = to_svg(shown, f"sweep-{as_key(loss)}-{name}-{number}", title)
             drawn.append(figure(svg, test))
-            figures = [row.on(test) for row in rows.values()]
+            figures = [figures_on(row, test) for row in rows.values()]
             table = spread_table(labels, presentation.set_columns(), figures, first=name)
             tables.append(folded(test, table, open_=number == 0))
         parts += [f"<h2>{html.escape(loss)} by {html.escape(name)}</h2>", grid(drawn), *tables]

@@ -11,8 +11,12 @@ import pytest
 
 import metricfit
 from metricfit.app import cli
+from metricfit.app.compare import saliency
 from metricfit.app.compare import verb as compare_verb
 from metricfit.app.compare.options import CompareOptions, training_config
+from metricfit.app.compare.saliency import SaliencyPresentation
+from metricfit.app.compare.sweeps import sweep_sections
+from metricfit.app.compare.tables import labelled
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import UsageError
@@ -191,6 +195,33 @@ def test_the_report_is_one_whole_page_without_network(compare):
     lead = text[text.index("What scaling") : text.index("Each test set")]
     lines = re.findall(r"<tr><th>.*?</tr>", lead)
     assert ["±" in line for line in lines[1:]] == [True, True, True, False], "one seed has no spread"
+
+
+def test_rows_with_settings_are_drawn_beside_cross_entropy_as_all_are_told(fake, undrawn, tmp_path, monkeypatch):
+    losses = "cross_entropy[size=256],cross_entropy,floss[size=256 ema=0.9]"
+    found = metricfit.compare("saliency", losses, data="discs:train", test="discs:test", out=tmp_path, quiet=True,
+                              learning_rates=[1e-3], sweep=["floss[size=256 ema=0.9].beta2=0.3,1"])  # fmt: skip
+    # What a drawing of the sweep is clipped by is found, and each of its values has the time of a step.
+    monkeypatch.setattr(SaliencyPresentation, "columns", ("max_f", "step_ms"))
+    swept = "".join(sweep_sections(found, SaliencyPresentation()))
+    ids, clipped = re.findall(r'\bid="([^"]*)"', swept), re.findall(r"url\(#([^)]*)\)", swept)
+    assert clipped
+    assert set(clipped) <= set(ids)
+    assert all(re.fullmatch(r"[\w.=-]+", one) for one in ids)
+    assert "step, ms" in swept
+    assert "–" not in swept
+
+    baselines = {}
+
+    def drawn(own, beside):
+        baselines[own[0].label] = [line.label for line in beside]
+
+    monkeypatch.setattr(saliency, "f_measure_figure", drawn)
+    monkeypatch.setattr(saliency, "to_svg", lambda *_: "")
+    SaliencyPresentation().figures(found, labelled(found))
+    assert baselines.pop("cross_entropy") == []
+    assert len(baselines) == 3
+    assert set(map(tuple, baselines.values())) == {("cross_entropy",) * 3}, "precision, recall and F"
 
 
 def test_an_interrupted_comparison_goes_on_where_it_stopped(compare, fake, undrawn):
