@@ -253,7 +253,7 @@ class DetectionConfig(RunConfig):
     """Which anchors are positive: by fixed IoU thresholds, or adaptively (ATSS)."""
     scales_per_octave: int | Literal["auto"] = 1
     """Anchor sizes between one pyramid level and the next, 1 to 3; auto takes the fewest that reach as many objects as
-    3 do, but for one in a hundred."""
+    the best of them, but for one in a hundred."""
     anchor_scale: float | Literal["auto"] = 4.0
     """Side of a level's smallest anchor, in strides of the level; auto takes what leaves the fewest objects of the
     training data without an anchor that overlaps by half."""

@@ -24,7 +24,7 @@ class Partners:
     """Indices of the examples that are mixed into each, a pure function of seed and position: nothing is loaded.
 
     They are drawn from the positions of the same epoch, so that a sampler's rare classes come as often among them;
-    never the example itself. DataError where there is no other one.
+    never the example itself unless the stream has no other. DataError where the source has none.
     """
 
     def __init__(self, source: Source, sampler: Sampler, epoch_length: int, seed: int, mixed: Mixed):
