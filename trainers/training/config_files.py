@@ -19,6 +19,9 @@ NOT_PART_OF_A_RUN = (
     "max_megapixels", "data_service", "scan_cache", "strategy", "devices", "wait_minutes",
 )  # fmt: skip
 
+# What may be `auto`: a run keeps what it was decided to be. Of other settings, folders say, it is a name as any other.
+DECIDED = ("weights", "anchor_scale", "scales_per_octave")
+
 # `overwrite` must not come back with `--config`: it would delete the run that the file lies in. Nor must `trust`.
 NOT_KEPT = ("config", "overwrite", "quiet", "trust", "scan_cache")
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from ..models.backbones.weights import usual_weights
 from ..models.registry import Architecture
 from ..text import counted, cut
 from .config import RunConfig
+from .config_files import DECIDED
 from .fitting import best_epoch
 from .ranges import check_ranges
 from .reporting.history import read_history
@@ -83,7 +84,7 @@ def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
 
     Anchors are left to the data of a new run, see `Definition.suited`.
     """
-    auto = [one.name for one in fields(config) if getattr(config, one.name) == "auto"]
+    auto = [name for name in DECIDED if getattr(config, name, None) == "auto"]
     if kept := earlier_settings(config) if auto else {}:
         usual = type(config)()
         return replace(config, **{name: kept.get(name, getattr(usual, name)) for name in auto})

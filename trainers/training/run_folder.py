@@ -15,7 +15,7 @@ from ..files import left_beside, write_json
 from ..locking import LOCK, holds_nothing, refuse_locked
 from ..text import cut
 from .config import RunConfig
-from .config_files import NOT_PART_OF_A_RUN, as_meant, to_dict
+from .config_files import DECIDED, NOT_PART_OF_A_RUN, as_meant, to_dict
 from .states import state_files
 
 log = logging.getLogger("metricfit")
@@ -141,7 +141,7 @@ def _difference(found: dict, task: str, config: RunConfig) -> list[str]:
     # Through JSON, so that a tuple equals the list it was written as.
     defaults, new = json.loads(json.dumps([to_dict(type(config)()), to_dict(config)]))
     old = _over(defaults, as_meant(found["config"]))
-    new |= {name: old.get(name) for name, value in new.items() if value == "auto"}  # whatever it was decided to be
+    new |= {name: old.get(name) for name in DECIDED if new.get(name) == "auto"}  # whatever it was decided to be
     was = {name: value for name, value in _flat(old).items() if name.partition(".")[0] not in NOT_PART_OF_A_RUN}
     wanted = {name: value for name, value in _flat(new).items() if name.partition(".")[0] not in NOT_PART_OF_A_RUN}
     pairs: dict[str, tuple[Any, Any]] = {"task": (found["task"], task)}

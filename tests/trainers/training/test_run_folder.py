@@ -3,7 +3,8 @@
 import json
 import logging
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import get_type_hints
 
 import pytest
 
@@ -13,8 +14,8 @@ from metricfit.trainers.models.backbones import weights
 from metricfit.trainers.models.registry import MODELS
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training import run, run_folder
-from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
-from metricfit.trainers.training.config_files import read_config
+from metricfit.trainers.training.config import CONFIGS, SaliencyConfig, SegmentationConfig
+from metricfit.trainers.training.config_files import DECIDED, read_config
 from metricfit.trainers.training.run_folder import LogFile
 
 log = logging.getLogger("metricfit")
@@ -107,6 +108,26 @@ def test_a_run_that_goes_on_has_the_first_weights_that_it_had(tmp_path, monkeypa
         get_task("segmentation").check(replace(enet, weights=weight))
     with pytest.raises(UsageError, match="--weights is for --model deeplab"):
         get_task("segmentation").check(replace(enet, weights="imagenet"))
+
+
+def test_what_may_be_auto_is_named():
+    auto = set()
+    for config_class in CONFIGS.values():
+        hints = get_type_hints(config_class)
+        auto |= {one.name for one in fields(config_class) if "'auto'" in f"{one.default!r} {hints[one.name]}"}
+    assert auto == set(DECIDED)
+
+
+def test_a_folder_called_auto_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = run_folder.open_run("saliency", SaliencyConfig(out="first", weights="none"))
+    (folder / "history.csv").write_text("epoch\n")
+    folder.rename("auto")
+    assert settled(SaliencyConfig(out="auto")) == SaliencyConfig(out="auto", weights="none"), "where it lies now"
+    other = SaliencyConfig(data="auto", out="auto")
+    assert settled(other).data == "auto"
+    with pytest.raises(UsageError, match="data is scenes:train, asked for auto"):
+        run_folder.check_run("saliency", other)
 
 
 def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
