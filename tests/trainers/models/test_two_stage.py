@@ -7,6 +7,7 @@ import tensorflow as tf
 from metricfit.trainers.models.detector.anchors import AnchorGrid
 from metricfit.trainers.models.detector.coding import DELTAS
 from metricfit.trainers.models.detector.matching import Targets
+from metricfit.trainers.models.detector.suppressing import NO_SCORE
 from metricfit.trainers.models.detector.two_stage.proposals import (
     Ranked,
     candidate_count,
@@ -88,7 +89,8 @@ def test_proposals_are_the_surest_without_doubles(mode, count):
         of_choice = ranked(scores, boxes, candidates)
         return (proposed_by_operator if operator else proposed)(of_choice, count, size)
 
-    found = MODES[mode](lambda b, s: both(b, s, False))(tf.constant(boxes), tf.constant(scores)).numpy()
+    found, surest = MODES[mode](lambda b, s: both(b, s, False))(tf.constant(boxes), tf.constant(scores))
+    found = found.numpy()
     assert found.shape == (3, count, 4)
     for picture in range(3):
         order = np.argsort(-scores[picture], kind="stable")[:candidates]
@@ -96,20 +98,23 @@ def test_proposals_are_the_surest_without_doubles(mode, count):
         kept = chosen_one_by_one(boxes[picture, there], scores[picture, there], count, 0.7)
         expected = np.concatenate([boxes[picture, there][kept], np.tile(outside(size), (count - len(kept), 1))])
         np.testing.assert_array_equal(found[picture], expected)
+        own = np.concatenate([scores[picture, there][kept], np.full(count - len(kept), NO_SCORE, np.float32)])
+        np.testing.assert_array_equal(surest[picture], own)
     assert (found[2, 1:] == outside(size).numpy()).all()
     if mode != "xla":
         for few in (found, found[:1]):
             again = both(tf.constant(boxes[: len(few)]), tf.constant(scores[: len(few)]), True)
-            np.testing.assert_array_equal(again, few)
+            np.testing.assert_array_equal(again.boxes, few)
+            np.testing.assert_array_equal(again.scores, surest[: len(few)])
 
 
 def test_more_proposals_than_anchors_are_filled_up():
     boxes = tf.constant([[[0.0, 0, 10, 10], [20, 20, 30, 30]]])
     candidates = ranked(tf.constant([[1.0, 2.0]]), boxes, candidate_count(5, 2))
     for function in (proposed, proposed_by_operator):
-        np.testing.assert_array_equal(
-            function(candidates, 5, 64), [[[20, 20, 30, 30], [0, 0, 10, 10], *3 * [[-128, -128, -64, -64]]]]
-        )
+        boxes, scores = function(candidates, 5, 64)
+        np.testing.assert_array_equal(boxes, [[[20, 20, 30, 30], [0, 0, 10, 10], *3 * [[-128, -128, -64, -64]]]])
+        np.testing.assert_array_equal(scores, np.float32([[2, 1, *3 * [NO_SCORE]]]))
 
 
 @each_mode

@@ -24,6 +24,13 @@ class Ranked(NamedTuple):
     seen: tf.Tensor  # bool, whether any of a box is in the picture
 
 
+class Proposed(NamedTuple):
+    """Regions of a batch in falling order of their scores; behind the last stands `outside`, of `NO_SCORE`."""
+
+    boxes: tf.Tensor  # [B, count, 4], xyxy in pixels
+    scores: tf.Tensor  # [B, count]
+
+
 def candidate_count(proposals: int, anchors: int) -> int:
     """Count the boxes that enter the suppression."""
     return min(CANDIDATES_PER_PROPOSAL * proposals, anchors)
@@ -52,8 +59,8 @@ def has_area(boxes: tf.Tensor) -> tf.Tensor:
     return tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) > 0
 
 
-def proposed(candidates: Ranked, count: int, size: int) -> tf.Tensor:
-    """Choose proposals by greedy suppression, float32 [B, count, 4]; behind the last stands `outside`.
+def proposed(candidates: Ranked, count: int, size: int) -> Proposed:
+    """Choose proposals by greedy suppression.
 
     Of static shapes throughout, so that XLA compiles it. No gradient flows through it.
     """
@@ -61,18 +68,21 @@ def proposed(candidates: Ranked, count: int, size: int) -> tf.Tensor:
     # Those kept come first, in their order.
     places = tf.range(keep.shape[1])
     _, index = tf.math.top_k(tf.where(keep, keep.shape[1] - places, -places), min(count, keep.shape[1]))
-    boxes = tf.gather(candidates.boxes, index, batch_dims=1)
-    chosen = tf.where(tf.gather(keep, index, batch_dims=1)[..., None], boxes, outside(size))
+    boxes, scores, kept = (
+        tf.gather(part, index, batch_dims=1) for part in (candidates.boxes, candidates.scores, keep)
+    )
+    chosen, surest = tf.where(kept[..., None], boxes, outside(size)), tf.where(kept, scores, NO_SCORE)
     missing = count - chosen.shape[1]
     if missing > 0:
         chosen = tf.concat([chosen, tf.zeros_like(boxes[:, :1]) + tf.tile(outside(size)[None], [missing, 1])], axis=1)
-    return tf.stop_gradient(chosen)
+        surest = tf.pad(surest, [[0, 0], [0, missing]], constant_values=NO_SCORE)
+    return Proposed(tf.stop_gradient(chosen), tf.stop_gradient(surest))
 
 
-def proposed_by_operator(candidates: Ranked, count: int, size: int) -> tf.Tensor:
+def proposed_by_operator(candidates: Ranked, count: int, size: int) -> Proposed:
     """Do what `proposed` does by the operator that TFLite has for it, which XLA has not."""
 
-    def one_picture(given: tuple[tf.Tensor, ...]) -> tf.Tensor:
+    def one_picture(given: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
         scores, boxes, seen = given
         # TFLite finds a box without an area again and again.
         kept, _, number = tf.raw_ops.NonMaxSuppressionV5(
@@ -84,12 +94,17 @@ def proposed_by_operator(candidates: Ranked, count: int, size: int) -> tf.Tensor
             soft_nms_sigma=0.0,
             pad_to_max_output_size=True,
         )
-        return tf.where((tf.range(count) < number)[:, None], tf.gather(boxes, kept), outside(size))
+        there = tf.range(count) < number
+        chosen = tf.where(there[:, None], tf.gather(boxes, kept), outside(size))
+        return chosen, tf.where(there, tf.gather(scores, kept), NO_SCORE)
 
-    if candidates.scores.shape[0] == 1:
-        return one_picture(tuple(part[0] for part in candidates))[None]
-    chosen = tf.map_fn(one_picture, tuple(candidates), fn_output_signature=tf.TensorSpec((count, 4), tf.float32))
-    return tf.ensure_shape(chosen, [candidates.scores.shape[0], count, 4])
+    batch = candidates.scores.shape[0]
+    if batch == 1:
+        chosen, surest = one_picture(tuple(part[0] for part in candidates))
+        return Proposed(chosen[None], surest[None])
+    specs = tf.TensorSpec((count, 4), tf.float32), tf.TensorSpec((count,), tf.float32)
+    chosen, surest = tf.map_fn(one_picture, tuple(candidates), fn_output_signature=specs)
+    return Proposed(tf.ensure_shape(chosen, [batch, count, 4]), tf.ensure_shape(surest, [batch, count]))
 
 
 def greedy_suppression(boxes: tf.Tensor, candidates: tf.Tensor, iou_threshold: float) -> tf.Tensor:
@@ -120,7 +135,7 @@ class Proposals(keras.layers.Layer):
     def call(self, objectness: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
         """Propose regions."""
         count = candidate_count(self.count, len(self.grid))
-        return proposed(ranked_proposals(objectness, codes, self.grid, count), self.count, self.grid.size)
+        return proposed(ranked_proposals(objectness, codes, self.grid, count), self.count, self.grid.size).boxes
 
     def compute_output_shape(self, objectness_shape: Any, codes_shape: Any) -> tuple[int | None, ...]:
         """Give the shape of the proposals."""
