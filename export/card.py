@@ -67,7 +67,7 @@ class FileEntry(TypedDict):
     sha256_of: str  # of a folder `names and contents` of its files, or `contents` alone; of a file they are the same
     input: Tensor
     outputs: list[Tensor]
-    signatures: dict[str, SignatureEntry]  # further ones, for pictures of any size; a .tflite file has none
+    signatures: dict[str, SignatureEntry]  # further ones, see `signatures.py`; a .tflite file has none
     operators: dict[str, int]
     metrics: dict[str, float]
     thresholds: Thresholds

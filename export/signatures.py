@@ -23,13 +23,23 @@ ENCODED = "encoded_pictures"
 IMAGE_BYTES = "image_bytes"
 """Name of its input: string [B]."""
 
+PROPOSALS = "proposals"
+"""The signature of a detector of two stages that takes the same input and gives what the first stage proposes."""
+
 INPUTS = {
     PICTURES: {IMAGE: "[B, H, W, 3], RGB, 0 to 255, any H and W, the same for all of a call"},
+    PROPOSALS: {IMAGE: "[B, S, S, 3], RGB, 0 to 255"},
     ENCODED: {IMAGE_BYTES: "[B], the bytes of JPEG or PNG files, each of any size; EXIF turns them"},
 }
-"""Description of the inputs of these two by name."""
+"""Description of the inputs of these by name."""
 SIZE_OUTPUTS = {"height": "[B], of each picture in pixels, upright", "width": "[B]"}
 """Description of what every `ENCODED` gives besides its task's outputs."""
+PROPOSAL_OUTPUTS = {
+    "proposals": "[B, R, 4], (x0, y0, x1, y1) in pixels of the S x S input, where an object of any class may be",
+    "objectness": "[B, R], 0 to 1, in falling order",
+    "proposal_count": "[B], how many of the R there are; behind them both are 0",
+}
+"""Description of what `PROPOSALS` gives."""
 
 Tensors = dict[str, Any]
 """TensorFlow's tensors by name."""
@@ -39,19 +49,42 @@ Signature = tuple[Callable[..., Tensors], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
+class Step:
+    """What follows the body of a model of several networks: a further network, or arithmetic between two.
+
+    Attributes:
+        function: from tensors by name to others by name.
+        takes: the names of those that it takes, of all that the body and the steps before have given.
+        network: whether it has weights, and is quantised as the body is; arithmetic stays float32.
+    """
+
+    function: Callable[..., Tensors]
+    takes: tuple[str, ...]
+    network: bool = False
+
+    def taken(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick what it takes."""
+        return {name: found[name] for name in self.takes}
+
+
+@dataclass(frozen=True)
 class Stages:
-    """A model cut in two, since quantisation is for the network and not for the arithmetic behind it.
+    """A model cut where quantisation ends and begins, since it is for networks and not for the arithmetic behind them.
 
     Attributes:
         body: from an `image` float32 [B, S, S, 3] to {name: tensor}; what is quantised.
-        tails: by signature, from those tensors by name to its outputs by name; they stay float32. Empty where the
-            body itself gives those of `SIGNATURE`.
+        tails: by signature, from all that the body and the steps have given, by name, to its outputs by name; they stay
+            float32. Empty where the body itself gives those of `SIGNATURE`.
+        steps: what stands between body and tails, one behind the other; none in most models.
     """
 
     body: Callable[..., Tensors]
     tails: Mapping[str, Callable[..., Tensors]] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
 
     def serve(self, image: Any, signature: str = SIGNATURE) -> Tensors:
         """Give a signature's outputs by name."""
         found = self.body(image=image)
+        for step in self.steps:
+            found = found | step.function(**step.taken(found))
         return self.tails[signature](**found) if self.tails else found

@@ -691,6 +691,36 @@ MUTANTS: list[Mutant] = [
         ("among = candidate_scores >= min(", "among = candidate_scores >= max("),
     ),
     *of(
+        "export/parity/two_stages.py",
+        "tests/export/test_faster_rcnn.py::test_a_file_may_keep_others_of_equal_proposals_and_nothing_else",
+        ("self._behind.add(expected, found, own)", "self._behind.add(expected, found, between.second)"),
+        ("limit in of_proposals.items()", "limit in limits.items()"),
+    ),
+    *of(
+        "export/formats/tflite_converter.py",
+        "tests/export/test_faster_rcnn.py::test_both_networks_are_of_8_bits_and_what_lies_between_is_not",
+        ('if variant == "none" or not step.name.endswith(_NETWORK):', "if step.name:"),
+    ),
+    *of(
+        "export/formats/tflite_graphs.py",
+        "tests/export/test_faster_rcnn.py::test_loops_find_their_graphs_once_a_signature_before_them_is_gone",
+        ("options.bodySubgraphIndex -= options.bodySubgraphIndex > place", "options.bodySubgraphIndex -= 0"),
+    ),
+    *of(
+        "export/formats/float16.py",
+        "tests/export/test_faster_rcnn.py::test_weights_are_halved_by_what_the_same_proposals_score",
+        ("_scores(halved)[0][apart.argmin(axis=1)[same]]", "_scores(halved)[0][same]"),
+        ("return float(max(first, second))", "return float(first)"),
+    ),
+    *of(
+        "export/candidates.py",
+        "tests/export/test_faster_rcnn.py::test_a_file_that_changes_as_its_proposals_go_is_refused",
+        (
+            "if not all(map(np.array_equal, runner(pictures)",
+            "if not all(map(np.array_equal, self.runners[name](pictures)",
+        ),
+    ),
+    *of(
         "export/parity/agreement.py",
         "tests/export/test_parity.py",
         ("self.largest = max(self.largest, float(difference.max()))", "self.largest = float(difference.max())"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trainers.files import digest
 from ..card import NAMES_AND_CONTENTS
-from ..signatures import ENCODED, IMAGE, INPUTS, PICTURES, SIZE_OUTPUTS, KerasModel
+from ..signatures import ENCODED, IMAGE, INPUTS, PICTURES, PROPOSAL_OUTPUTS, PROPOSALS, SIZE_OUTPUTS, KerasModel
 from .variant import Variant
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class Format(ABC):
         Gives the files that could not be made, by name, with why in a sentence.
         """
 
+    def lighten(self, path: Path) -> bool:
+        """Take out of a file what it has for the comparison alone; tells whether it is another file now."""
+        return False
+
     def complete(self, runner: Runner, task: ExportTask, source: Source, facts: Facts, thresholds: Thresholds) -> str:
         """Check what the comparison has not, and put in what is known now; gives why the file does not pass."""
         return ""
@@ -92,7 +96,7 @@ class Format(ABC):
         """Give the card's facts about a file: bytes, sha256, input, outputs, operators and further signatures."""
         contents = self.contents(runner)
         size, sha256 = digest(runner.path)
-        texts = {PICTURES: task.pictures, ENCODED: {**SIZE_OUTPUTS, **task.encoded}}
+        texts = {PICTURES: task.pictures, ENCODED: {**SIZE_OUTPUTS, **task.encoded}, PROPOSALS: PROPOSAL_OUTPUTS}
 
         def listed(tensors: Tensors, described: Mapping[str, str]) -> list[dict[str, Any]]:
             return [{"name": name, "description": text, **tensors[name]} for name, text in described.items()]

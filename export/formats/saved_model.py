@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...trainers.machine import held_back_stderr
-from ..signatures import ENCODED, IMAGE, PICTURES, SIGNATURE, KerasModel
+from ..signatures import ENCODED, IMAGE, PICTURES, PROPOSALS, SIGNATURE, KerasModel
 from .base import Contents, Format, Tensors, Variants
 from .variant import Variant
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class SavedModel(Format):
     """A SavedModel with the task's signatures, from `image` uint8 [B, S, S, 3], any B; its weights are constants.
 
-    Two more, `PICTURES` and `ENCODED`, take pictures of any size, as TensorFlow Serving's clients have them.
+    Two more, `PICTURES` and `ENCODED`, take pictures of any size, as TensorFlow Serving's clients have them; a detector
+    of two stages has `PROPOSALS` besides.
     """
 
     name = "savedmodel"
@@ -105,7 +106,7 @@ class SavedModel(Format):
             name: (_tensors(one.structured_input_signature[1]), _tensors(one.structured_outputs))
             for name, one in signatures.items()
         }
-        further = {name: tensors.pop(name) for name in (PICTURES, ENCODED) if name in tensors}
+        further = {name: tensors.pop(name) for name in (PICTURES, ENCODED, PROPOSALS) if name in tensors}
         outputs = {name: found for _, some in tensors.values() for name, found in some.items()}
         return Contents(_tensor(image), outputs, dict(sorted(Counter(node.op for node in nodes).items())), further)
 

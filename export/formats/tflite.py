@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..signatures import IMAGE, KerasModel
+from ...trainers.files import written_beside
+from ..signatures import IMAGE, PROPOSALS, KerasModel
 from .base import Contents, Format, Variants
 from .variant import Variant
 
@@ -46,6 +47,18 @@ class TFLite(Format):
         from . import tflite_converter
 
         return tflite_converter.convert(model, folder, variants, pictures, task=task)
+
+    def lighten(self, path: Path) -> bool:
+        """Take out what is proposed: LiteRT would keep a second copy of the network's weights for it."""
+        from .tflite_graphs import without_signature
+
+        content = path.read_bytes()
+        lighter = without_signature(content, PROPOSALS)
+        if lighter is content:
+            return False
+        with written_beside(path) as beside:
+            Path(beside).write_bytes(lighter)
+        return True
 
     def calibrate(self, path: Path, written: np.ndarray, numbers: np.ndarray) -> None:
         """Constants of a .tflite file lie in it as they are."""

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import keras
@@ -11,17 +12,20 @@ import numpy as np
 import tensorflow as tf
 
 from ...trainers.errors import first_line
+from ..runners.tflite import default_threads
 from ..signatures import IMAGE, SIGNATURE, Stages
 from ..tasks.base import ExportTask
 from .float16 import halve_as_allowed
 from .functions import write_stages
-from .tflite_graphs import join, read_operators
+from .tflite_graphs import chain, join, read_operators
 from .variant import Variant
 
 # Exit status of the converting process when the converter refused, as opposed to died.
 _REFUSED = 3
 # What the converting process finds in its scratch folder: the body with two kinds of input, what follows it, pictures.
-_BYTES_IN, _FLOATS_IN, _TAILS, _PICTURES = "bytes_in", "floats_in", "tails", "pictures.npy"
+_BYTES_IN, _FLOATS_IN, _STEPS, _TAILS, _PICTURES = "bytes_in", "floats_in", "steps", "tails", "pictures.npy"
+# What the folder of each step is called, behind its number.
+_NETWORK, _ARITHMETIC = "network", "arithmetic"
 
 
 def convert(
@@ -77,11 +81,14 @@ def _run_converter(scratch: Path, folder: Path, variants: Sequence[Variant]) -> 
 def _write_stages(model: keras.Model, scratch: Path, variants: Sequence[str], task: ExportTask) -> None:
     """Write the SavedModels to convert: one picture at a time, all shapes fixed."""
     size, stages = task.keras_size(model), task.stages(model)
-    # int8 conversion makes float32 pictures uint8 itself.
-    kinds = {_BYTES_IN: tf.uint8} if set(variants) != {"int8"} else {}
+    # int8 conversion makes float32 pictures uint8 itself; further networks are told by a float32 file what they get.
+    kinds = {_BYTES_IN: tf.uint8} if set(variants) != {"int8"} or stages.steps else {}
     kinds |= {_FLOATS_IN: tf.float32} if "int8" in variants else {}
     for name, kind in kinds.items():
         links = write_stages(Stages(stages.body), scratch / name, {IMAGE: tf.TensorSpec((1, size, size, 3), kind)})
+    for number, step in enumerate(stages.steps):
+        name = f"{number}_{_NETWORK if step.network else _ARITHMETIC}"
+        links = {**links, **write_stages(Stages(step.function), scratch / _STEPS / name, step.taken(links))}
     for signature, tail in stages.tails.items():
         write_stages(Stages(tail), scratch / _TAILS / signature, links)
 
@@ -107,6 +114,45 @@ def _convert_body(scratch: Path, variant: str) -> bytes:
     return converter.convert()
 
 
+def _convert_networks(scratch: Path, variant: str, exact: bytes = b"") -> bytes:
+    """Convert the body and the steps behind it, of which the networks alone are quantised, into one graph.
+
+    For int8 `exact` is the same graph in float32, which tells the ranges of what each network is given.
+    """
+    whole = _convert_body(scratch, variant)
+    for step in _steps(scratch):
+        if variant == "none" or not step.name.endswith(_NETWORK):
+            whole = chain(whole, _as_it_is(step))
+            continue
+        converter = _converter(step)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if variant == "int8":
+            converter.representative_dataset = partial(_given, exact, step, scratch)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        whole = chain(whole, converter.convert())
+    return whole
+
+
+def _steps(scratch: Path) -> list[Path]:
+    return sorted((scratch / _STEPS).glob("*"))
+
+
+@cache
+def _as_it_is(step: Path) -> bytes:
+    return _converter(step).convert()
+
+
+def _given(exact: bytes, step: Path, scratch: Path) -> Iterator[dict[str, np.ndarray]]:
+    """Yield what a step is given for each picture."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    takes = tf.saved_model.load(str(step)).signatures[SIGNATURE].structured_input_signature[1]
+    run = Interpreter(model_content=exact, num_threads=default_threads()).get_signature_runner()
+    for picture in np.load(scratch / _PICTURES):
+        found = run(**{IMAGE: picture[None]})
+        yield {name: found[name] for name in takes}
+
+
 def _main(scratch: Path, folder: Path, variants: str) -> int:
     """Convert each variant in turn and write its file; the last line on stdout says why one was refused."""
     whole: bytes | None = None
@@ -117,10 +163,10 @@ def _main(scratch: Path, folder: Path, variants: str) -> int:
                 # The first signature is what runners run, and so is the first graph.
                 sources = sorted((scratch / _TAILS).glob("*"), key=lambda source: source.name != SIGNATURE)
                 tails = {source.name: _converter(source).convert() for source in sources}
-            if variant in ("none", "float16"):
-                body = whole = whole or _convert_body(scratch, "none")
-            else:
-                body = _convert_body(scratch, variant)
+            if variant in ("none", "float16") or (variant == "int8" and _steps(scratch)):
+                body = whole = whole or _convert_networks(scratch, "none")
+            if variant not in ("none", "float16"):
+                body = _convert_networks(scratch, variant, whole or b"")
             if variant == "float16":
                 body = halve_as_allowed(body, np.load(scratch / _PICTURES))
             content = join(body, tails) if tails else body

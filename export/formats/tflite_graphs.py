@@ -43,6 +43,35 @@ def read_operators(path: str | Path) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def chain(first: bytes, second: bytes) -> bytes:
+    """Append a graph to another some of whose outputs it takes; gives the outputs of both."""
+    whole, added = unpacked(first), unpacked(second)
+    graph, behind, links = _checked(whole, added, alone=True)
+    own = list(graph.outputs)
+    made = _append(whole, graph, added, behind, links, {0: 0}, 0)
+    graph.outputs = [*own, *graph.outputs]
+    whole.signatureDefs[0].outputs += made
+    return packed(whole, len(first) + len(second))
+
+
+def without_signature(content: bytes, key: str) -> bytes:
+    """Take a signature out of a .tflite file, and its graph; the file as it is where there is none of that name."""
+    model = unpacked(content)
+    gone = [one.subgraphIndex for one in model.signatureDefs or () if one.signatureKey == key.encode()]
+    if not gone:
+        return content
+    (place,) = gone
+    model.signatureDefs = [one for one in model.signatureDefs if one.subgraphIndex != place]
+    del model.subgraphs[place]
+    for signature in model.signatureDefs:
+        signature.subgraphIndex -= signature.subgraphIndex > place
+    for options in (operator.builtinOptions for graph in model.subgraphs for operator in graph.operators or ()):
+        if isinstance(options, schema.WhileOptionsT):
+            options.condSubgraphIndex -= options.condSubgraphIndex > place
+            options.bodySubgraphIndex -= options.bodySubgraphIndex > place
+    return packed(model, len(content))
+
+
 def join(body: bytes, tails: dict[str, bytes]) -> bytes:
     """Append tails, by signature, to the graph of the body whose outputs they take; its weights are there once."""
     whole = unpacked(body)
@@ -120,11 +149,16 @@ def _take_over(
             operator.builtinOptions.bodySubgraphIndex += shift
 
 
-def _checked(first: schema.ModelT, second: schema.ModelT) -> tuple[schema.SubGraphT, schema.SubGraphT, dict[int, int]]:
-    """Give the two graphs, and which tensor of the body stands for which input of the tail."""
+def _checked(
+    first: schema.ModelT, second: schema.ModelT, *, alone: bool = False
+) -> tuple[schema.SubGraphT, schema.SubGraphT, dict[int, int]]:
+    """Give the two graphs, and which tensor of the first stands for which input of the second.
+
+    Not `alone`, the second may have loops.
+    """
     for model in (first, second):
         graphs, signatures = len(model.subgraphs), len(model.signatureDefs or ())
-        if signatures != 1 or (graphs != 1 and (model is first or not _only_loops(model))):
+        if signatures != 1 or (graphs != 1 and (alone or model is first or not _only_loops(model))):
             raise MetricfitError(
                 f"only files with one graph and one signature can be joined, got {graphs} and {signatures}: take "
                 "control flow out of the model"
@@ -132,16 +166,16 @@ def _checked(first: schema.ModelT, second: schema.ModelT) -> tuple[schema.SubGra
     graph, added = first.subgraphs[0], second.subgraphs[0]
     given = {output.name: output.tensorIndex for output in first.signatureDefs[0].outputs}
     wanted = {entry.name: entry.tensorIndex for entry in second.signatureDefs[0].inputs}
-    if set(given) != set(wanted):
+    if not set(given) >= set(wanted):
         raise MetricfitError(f"the first file gives {sorted(given)}, the second one takes {sorted(wanted)}")
-    for name in given:
+    for name in wanted:
         source, target = graph.tensors[given[name]], added.tensors[wanted[name]]
         if source.type != target.type or list(source.shape) != list(target.shape):
             raise MetricfitError(
                 f"{name.decode()} has shape {list(source.shape)} and type {source.type} in the first file, "
                 f"{list(target.shape)} and {target.type} in the second"
             )
-    return graph, added, {wanted[name]: given[name] for name in given}
+    return graph, added, {wanted[name]: given[name] for name in wanted}
 
 
 def _only_loops(model: schema.ModelT) -> bool:

@@ -46,9 +46,14 @@ class Draws:
 class Agreement(ABC):
     """How far a file's answers are from the Keras model's on the pictures so far."""
 
+    signature: str = ""  # a further one of the file, whose outputs it is told of
+
     @abstractmethod
-    def add(self, expected: Any, found: Any, candidates: Any = None) -> None:
-        """Take in a batch: what Keras and the file give, see `Runner.__call__`, and `ExportTask.candidates`."""
+    def add(self, expected: Any, found: Any, candidates: Any = None, inner: Any = None) -> None:
+        """Take in a batch: what Keras and the file give, see `Runner.__call__`, and `ExportTask.candidates`.
+
+        With a `signature`, `inner` are its outputs by name.
+        """
 
     @abstractmethod
     def differences(self, variant: Variant) -> dict[str, float]:
@@ -65,7 +70,7 @@ class MapAgreement(Agreement):
     def __init__(self) -> None:
         self.largest, self._means = 0.0, list[float]()
 
-    def add(self, expected: np.ndarray, found: np.ndarray, candidates: Any = None) -> None:
+    def add(self, expected: Any, found: Any, candidates: Any = None, inner: Any = None) -> None:
         """Take in the maps of a batch."""
         difference = np.abs(found.astype(np.float64) - expected)
         self.largest = max(self.largest, float(difference.max()))

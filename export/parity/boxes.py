@@ -35,6 +35,7 @@ class BoxAgreement(Agreement):
     """Compares boxes, in pixels of the input: float files must agree in every one, others in mean scores and in AP."""
 
     suppression: Suppression = USUAL
+    candidates: int = CANDIDATES  # that enter the suppression, of the highest scores
     score: float = 0.0  # the largest difference from the reference's candidate nearest to it
     box: float = 0.0  # that of its sides
     missing: int = 0  # detections of the reference that are neither found nor hidden
@@ -43,7 +44,7 @@ class BoxAgreement(Agreement):
     boxes: list[float] = field(default_factory=list)  # mean differences of their sides
     ends: list[int] = field(default_factory=list)  # how many scores there were after each picture
 
-    def add(self, expected: tuple, found: tuple, candidates: Any = None) -> None:
+    def add(self, expected: Any, found: Any, candidates: Any = None, inner: Any = None) -> None:
         """Take in the boxes of a batch."""
         for index, before_choice in enumerate(zip(*candidates)):
             # Without what fills the detections up.
@@ -97,8 +98,8 @@ class BoxAgreement(Agreement):
     def _floor(self, candidate_scores: Array, scores: Array, limit: int) -> float:
         """Give the score up to which the limits of detections and of candidates may cut off others than in a file."""
         floor = float(scores.min()) if len(scores) == limit else 0.0
-        if candidate_scores.size > CANDIDATES:
-            floor = max(floor, float(np.partition(candidate_scores, -CANDIDATES, axis=None)[-CANDIDATES]))
+        if candidate_scores.size > self.candidates:
+            floor = max(floor, float(np.partition(candidate_scores, -self.candidates, axis=None)[-self.candidates]))
         return floor + SLACK
 
     def _together(self, ours: Array, theirs: Array) -> Iterator[tuple[Array, Array]]:

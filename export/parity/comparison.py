@@ -69,7 +69,7 @@ def compare(
     kept = [name for name in files if name not in refused]
     options = {"by_picture": by_picture, "guarantee": guarantee, **task.judging(config)}
     judges = {name: trained.judge(source, reference.class_names, **options) for name in ["", *kept]}
-    agreements = {name: task.agreement() for name in kept}
+    agreements = {name: task.agreement(reference.model, candidates.files[name][1]) for name in kept}
     before = task.candidates(reference.model)
     fitting: dict[str, Any] = {"size": reference.size, "resizing": reference.resizing}
     batches = original_size_examples(
@@ -89,7 +89,9 @@ def compare(
                 refused[name] = f"{name} gives values that are no numbers on {examples[0].name}"
                 continue
             judge_all(zip(examples, in_pictures(answer, examples, trained.target, **fitting)), judges[name])
-            agreements[name].add(expected, answer, before_choice)
+            further = agreements[name].signature
+            inner = files[name].outputs(images, further) if further else None
+            agreements[name].add(expected, answer, before_choice, inner)
     measured = {}
     for name, judge in judges.items():
         if name not in refused:

@@ -23,7 +23,7 @@ class KerasRunner(Runner):
             raise ValueError(f"{path} is no {task.name} model")
         super().__init__(task, path, size=size, facts=facts or task.keras_facts(model))
         self.model = model
-        stages = task.stages(model)
+        stages = task.whole(model)
 
         def function(signature: str) -> Callable[[np.ndarray], Tensors]:
             @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)

@@ -11,6 +11,7 @@ from ...trainers.calibration.held_out import Fitted
 from ...trainers.errors import UsageError
 from ...trainers.metrics.catalogue import CATALOGUE
 from ...trainers.models.detector.suppression import Suppression
+from ..formats.variant import Variant
 from ..parity.agreement import Agreement, MapAgreement
 from ..signatures import KerasModel, Stages, Tensors
 
@@ -90,7 +91,11 @@ class ExportTask(ABC):
 
     @abstractmethod
     def stages(self, model: KerasModel) -> Stages:
-        """Cut a Keras model into what is quantised and what is not."""
+        """Cut a Keras model into what is quantised and what is not: what files are made of."""
+
+    def whole(self, model: KerasModel) -> Stages:
+        """Give the model that files are compared with: as it is where `stages` makes more than one network of it."""
+        return self.stages(model)
 
     @abstractmethod
     def restore(self, found: Tensors, frame: Frame, thresholds: Any) -> Tensors:
@@ -120,7 +125,7 @@ class ExportTask(ABC):
         """Give what takes the place of the numbers of `leave_room`."""
         raise NotImplementedError(f"scores of {self.name} are not calibrated")
 
-    def agreement(self) -> Agreement:
+    def agreement(self, model: KerasModel, variant: Variant) -> Agreement:
         """Make what compares a file's answers with the Keras model's: value by value, unless a task knows better."""
         return MapAgreement()
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...trainers.calibration.held_out import Fitted
 from ...trainers.geometry import box_areas
 from ...trainers.models.detector.suppression import USUAL, Suppression
+from ..formats.variant import Variant
 from ..parity.agreement import Agreement
 from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
 from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
@@ -92,7 +93,16 @@ class DetectionExport(ExportTask):
         return replace(facts, threshold=float(optimal), per_class=per_class, fitted=fitted)
 
     def stages(self, model: KerasModel) -> Stages:
-        """Give the heads' raw outputs apart from what makes boxes of them."""
+        """Give the heads' raw outputs apart from what makes boxes of them; of two stages, apart from each other."""
+        whole = self.whole(model)
+        if not hasattr(model, "second_stage"):
+            return whole
+        from .two_stage import cut
+
+        return cut(model, whole.tails)
+
+    def whole(self, model: KerasModel) -> Stages:
+        """As `ExportTask.whole`."""
         import tensorflow as tf
 
         calibration = model.calibration  # as it is now: a function may be traced later
@@ -162,18 +172,30 @@ class DetectionExport(ExportTask):
 
         return table(fitted.calibration)
 
-    def agreement(self) -> Agreement:
-        """Compare box by box."""
+    def agreement(self, model: KerasModel, variant: Variant) -> Agreement:
+        """Compare box by box; of two stages each."""
         from ..parity.boxes import BoxAgreement
         from ..parity.soft_boxes import SoftBoxAgreement
 
-        return (BoxAgreement if self.suppression.is_hard else SoftBoxAgreement)(self.suppression)
+        agreement = (BoxAgreement if self.suppression.is_hard else SoftBoxAgreement)(self.suppression)
+        if not hasattr(model, "second_stage"):
+            return agreement
+        from .two_stage import of_both_stages
 
-    def candidates(self, model: KerasModel) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-        """Give all boxes, float32 [B, A, 4] in pixels and cut at the edges, and scores [B, A, C] before any choice."""
+        return of_both_stages(agreement, model, variant)
+
+    def candidates(self, model: KerasModel) -> Callable[[np.ndarray], Any]:
+        """Give all boxes, float32 [B, A, 4] in pixels and cut at the edges, and scores [B, A, C] before any choice.
+
+        Of two stages, `BetweenStages`.
+        """
         import tensorflow as tf
 
-        heads = self.stages(model).body
+        if hasattr(model, "second_stage"):
+            from .two_stage import between_stages
+
+            return between_stages(model, self.suppression)
+        heads = self.whole(model).body
 
         @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)], autograph=False)
         def all_boxes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -68,9 +68,7 @@ def proposed(candidates: Ranked, count: int, size: int) -> Proposed:
     # Those kept come first, in their order.
     places = tf.range(keep.shape[1])
     _, index = tf.math.top_k(tf.where(keep, keep.shape[1] - places, -places), min(count, keep.shape[1]))
-    boxes, scores, kept = (
-        tf.gather(part, index, batch_dims=1) for part in (candidates.boxes, candidates.scores, keep)
-    )
+    boxes, scores, kept = (tf.gather(part, index, batch_dims=1) for part in (candidates.boxes, candidates.scores, keep))
     chosen, surest = tf.where(kept[..., None], boxes, outside(size)), tf.where(kept, scores, NO_SCORE)
     missing = count - chosen.shape[1]
     if missing > 0:
