@@ -1,7 +1,7 @@
 """What calibrating does to pictures that it has not seen: each half is calibrated by curves fitted to the other."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -100,14 +100,15 @@ def with_intervals(finds: Finds, seed: int = 0) -> tuple[dict[str, float], Inter
 
 def errors(finds: Finds, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Give the `FIGURES` of sets with each picture so many times, counts [R, pictures]: float64 [R] each."""
-    gaps, total = _binned(finds, finds.right, PRECISION_BINS, counts)
+    counts = np.asarray(counts, np.float64)
+    gaps, total = _binned(*_with_finds(finds, counts), finds.right, PRECISION_BINS)
     of_classes: dict[str, list[np.ndarray]] = {"laece_0": [], "laace_0": []}
     for index in np.flatnonzero(finds.truths):
-        own = finds.where(finds.classes == index)
-        if not len(own.scores):
+        own, times = _with_finds(finds.where(finds.classes == index), counts)
+        if not own.count:
             continue
-        apart, boxes = _binned(own, own.iou, IOU_BINS, counts)
-        sums = weighted_sums(counts, _by_picture(own, np.abs(own.scores - own.iou)))
+        apart, boxes = _binned(own, times, own.iou, IOU_BINS)
+        sums = weighted_sums(times, _by_picture(own, np.abs(own.scores - own.iou)))
         of_classes["laece_0"].append(_share(apart, boxes))
         of_classes["laace_0"].append(_share(sums, boxes))
     nothing = np.full(len(counts), np.nan)
@@ -115,7 +116,13 @@ def errors(finds: Finds, counts: np.ndarray) -> dict[str, np.ndarray]:
     return {"detection_ece": _share(gaps, total), **means}
 
 
-def _binned(finds: Finds, outcome: np.ndarray, bins: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _with_finds(finds: Finds, counts: np.ndarray) -> tuple[Finds, np.ndarray]:
+    """Leave out the pictures without a find, which most are for most classes, and their counts."""
+    there, places = np.unique(finds.pictures, return_inverse=True)
+    return replace(finds, pictures=places, count=len(there)), counts[:, there]
+
+
+def _binned(finds: Finds, counts: np.ndarray, outcome: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Add up over the bins how far sums of score and outcome are apart; gives that and the number of boxes, [R]."""
     places = np.searchsorted(np.arange(1, bins) / bins, finds.scores, side="right")
     cells = finds.pictures * bins + places

@@ -31,7 +31,7 @@ def bounds(values: np.ndarray, pictures: int, *, confidence: float = CONFIDENCE)
 def weighted_sums(counts: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Add up what each picture gives, [n, ...], as often as it came in each draw, [R, n]: float64 [R, ...]."""
     rows = np.asarray(rows, np.float64)
-    sums: np.ndarray = counts.astype(np.float64) @ rows.reshape(len(rows), -1)
+    sums: np.ndarray = np.asarray(counts, np.float64) @ rows.reshape(len(rows), math.prod(rows.shape[1:]))
     return sums.reshape(len(counts), *rows.shape[1:])
 
 

@@ -63,6 +63,10 @@ def test_one_picture_has_no_other_half_and_no_interval(count):
     assert intervals == {}
 
 
+def test_pictures_in_which_nothing_is_shown_have_no_figures():
+    assert with_intervals(Finds.of(random_pictures(count=12), 3, np.full(3, 2.0))) == ({}, {})
+
+
 def test_intervals_hold_the_figure_of_most_sets():
     rng = np.random.default_rng(0)
 
