@@ -508,9 +508,13 @@ MUTANTS: list[Mutant] = [
         ("np.sum(self.counts[there] * gaps) / self.counts.sum()", "np.mean(gaps)"),
     ),
     *of(
+        "trainers/calibration/finds.py",
+        "tests/trainers/metrics/calibration/test_boxes.py",
+        ("reaching = found.scores >= least", "reaching = found.scores > least"),
+    ),
+    *of(
         "trainers/metrics/calibration/boxes.py",
         "tests/trainers/metrics/calibration/test_boxes.py",
-        ("found.scores >= thresholds", "found.scores > thresholds"),
         ("_TOUCHING = float(np.nextafter(0, 1))", "_TOUCHING = RIGHT"),
         ("iou[counts][:, ~truth.ignored[true]]", "iou[counts]"),
         ("for index in np.flatnonzero(truths):", "for index in range(len(truths)):"),
@@ -531,6 +535,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/calibration/held_out.py",
         "tests/trainers/calibration/test_held_out.py",
+        ("counts[:, there]", "counts[:, : len(there)]"),
         ("finds.where(half != place)", "finds"),
         ("blocks = min(BLOCKS, max(1, finds.count))", "blocks = max(1, finds.count)"),
     ),

@@ -7,7 +7,7 @@ from ...export.runners.base import Runner
 from ...export.runners.keras import KerasRunner
 from ...trainers.errors import UsageError
 from ...trainers.tasks.base import Task
-from .uncalibrated import Uncalibrated
+from .uncalibrated import NetworkScores
 
 
 def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float], *, calibrated: bool = True) -> Any:
@@ -16,7 +16,7 @@ def finder(runner: Runner, task: Task[Any, Any], scales: Sequence[float], *, cal
     Not `calibrated`, the scores are those of the network, also where the model calibrates them.
     """
     if tuple(scales) == (1.0,):
-        return Uncalibrated(runner) if runner.fitted and not calibrated else runner
+        return NetworkScores(runner) if runner.fitted and not calibrated else runner
     if not isinstance(runner, KerasRunner):
         raise UsageError(
             f"--scales {' '.join(f'{scale:g}' for scale in scales)} needs a Keras model, {runner.path} has one size "

@@ -1,30 +1,28 @@
 """A detector whose scores are calibrated, as its network gives them: the curves undone."""
 
-from typing import Any
-
 import numpy as np
 
 from ...export.runners.base import Runner
 from ...trainers.calibration.held_out import Fitted
 
 
-class Uncalibrated:
-    """A runner, or another predictor of the same model, with the network's own scores, as exactly as float32 had these.
+class NetworkScores:
+    """A runner with the network's own scores, as exactly as float32 had these.
 
     Raises:
         ValueError: the runner's scores are not calibrated.
     """
 
-    def __init__(self, runner: Runner, predictor: Any = None):
+    def __init__(self, runner: Runner):
         if runner.fitted is None:
             raise ValueError(f"the scores of {runner.path} are not calibrated")
-        self._predict, self._curves = predictor or runner, runner.fitted.calibration
+        self._runner, self._curves = runner, runner.fitted.calibration
         self.size, self.resizing, self.class_names = runner.size, runner.resizing, runner.class_names
         self.suppression = runner.suppression
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         """Give boxes, scores, classes and count, surest first by these scores."""
-        boxes, scores, classes, count = self._predict(images)
+        boxes, scores, classes, count = self._runner(images)
         own = self._curves.undone(scores, classes).astype(np.float32)
         # What is no detection stays behind the detections.
         behind = np.arange(own.shape[1]) >= count[:, None]

@@ -17,9 +17,8 @@ from metricfit.trainers.calibration.curves import log_odds, probability
 from metricfit.trainers.calibration.finds import Finds
 from metricfit.trainers.calibration.fitting import FITS, fit
 from metricfit.trainers.metrics import CocoAP, Found
-from metricfit.trainers.metrics.calibration.boxes import box_calibration
 
-from ..trainers.detections import random_pictures
+from ..trainers.detections import box_calibration, random_pictures
 
 CLASSES = ("cat", "dog", "owl", "emu")  # the last is never there
 SLACK = 0.05

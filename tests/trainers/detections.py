@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from metricfit.trainers.calibration.finds import Finds
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.data.fit import fit_boxes, fit_scale
 from metricfit.trainers.metrics import Found, Truth
+from metricfit.trainers.metrics.calibration.boxes import calibration_of_rows
 
 NAMES = ("cat", "dog", "owl")
 
@@ -33,6 +35,12 @@ def random_pictures(seed=0, count=30, classes=3, uncounted=0.15, scale=1.0):
         labels = np.concatenate([kinds[hits], rng.integers(0, classes, noise)])
         pictures.append((Truth(boxes, kinds, difficult, crowd), Found(found, scores, labels)))
     return pictures
+
+
+def box_calibration(pictures, class_names, thresholds):
+    """Measure the boxes of pictures that reach their class's threshold, as reports do."""
+    finds = Finds.of(pictures, len(class_names), thresholds)
+    return calibration_of_rows(finds.rows, finds.truths, class_names, thresholds)
 
 
 def row(*widths, y=0.0, height=10.0):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.figures.reliability import box_reliability_figure, pixel_reliability_figure
-from metricfit.trainers.metrics.calibration.boxes import box_calibration
 from metricfit.trainers.metrics.calibration.reliability import Reliability
 
-from ..detections import random_pictures
+from ..detections import box_calibration, random_pictures
 
 
 def texts(axes):

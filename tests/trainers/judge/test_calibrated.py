@@ -11,9 +11,8 @@ from metricfit.trainers.calibration.held_out import Fitted
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.metrics import Found
-from metricfit.trainers.metrics.calibration.boxes import box_calibration
 
-from ..detections import NAMES, random_pictures
+from ..detections import NAMES, box_calibration, random_pictures
 
 KNOWN = ("emu", "owl", "cat", "dog")
 BY = ("isotonic", "precision")

@@ -10,7 +10,7 @@ touches an object, with an IoU above 0, meets it; and classes without a box that
 are left out of the means.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,19 +57,6 @@ class BoxCalibration:
             name: value for name, value in pairs if np.isfinite(value)
         }  # a class that no model finds has none
         return {"thresholds": thresholds, "precision": self.precision.to_dict(), "iou": self.iou.to_dict()}
-
-
-def box_calibration(
-    pictures: Iterable[tuple[Truth, Found]], class_names: Sequence[str], thresholds: np.ndarray
-) -> BoxCalibration:
-    """Measure the boxes found that reach their class's threshold, float64 [K]; scores must lie in [0, 1]."""
-    truths = np.zeros(len(class_names), np.int64)
-    parts = [np.zeros((0, 4))]
-    for truth, found in pictures:
-        truths += np.bincount(truth.classes[~truth.ignored], minlength=len(class_names))
-        reaching = found.scores >= thresholds[found.classes]
-        parts += [rows_of(truth, found, index, reaching) for index in np.unique(found.classes[reaching])]
-    return calibration_of_rows(np.concatenate(parts), truths, class_names, thresholds)
 
 
 def calibration_of_rows(

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.metrics import Found, Truth
-from metricfit.trainers.metrics.calibration.boxes import box_calibration
 
 from ....reference import calibration as reference
-from ...detections import random_pictures, row
+from ...detections import box_calibration, random_pictures, row
 
 NAMES = ("cat", "dog")
 EVERYTHING = np.zeros(2)
