@@ -175,6 +175,9 @@ class EvaluateOptions:
     max_detections: MaxDetections = None
     correlation_bounds: bool = False
     """Detection: measure AP also with the true positives ranked by their IoU, and against it."""
+    intervals: int = 1000
+    """Detection: how often as many pictures are drawn anew for the 95 % intervals of AP and of each class' AP; 0 leaves
+    the intervals out."""
     calibration: Literal["model", "none"] = "model"
     """Detection: model takes the scores as the model gives them, calibrated where it is, and shows its network's own
     beside them; none takes the network's own alone."""

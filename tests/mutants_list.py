@@ -585,9 +585,34 @@ MUTANTS: list[Mutant] = [
         ("result.curve(0.5, index)", "result.curve(0.75, index)"),
     ),
     *of(
-        "trainers/figures/classes.py",
+        "trainers/metrics/confusion.py",
+        "tests/trainers/figures/test_classes.py tests/trainers/metrics/ranking/test_confusion.py",
+        ("counts.sum(axis=1, keepdims=True)", "counts.sum(axis=0, keepdims=True)"),
+        ("np.fill_diagonal(between, 0)", "pass"),
+    ),
+    *of(
+        "trainers/metrics/ranking/confusion.py",
+        "tests/trainers/metrics/ranking/test_confusion.py",
+        ('kept[np.argsort(-found.scores[kept], kind="stable")]', "kept"),
+        ("np.where(own | ~truth.ignored, overlap, 0.0)", "overlap"),
+        (", preferred=own", ""),
+        ("missed = ~truth.ignored", "missed = np.ones(len(truth.ignored), bool)"),
+    ),
+    *of(
+        "trainers/metrics/ranking/resampled.py",
+        "tests/trainers/metrics/ranking/test_resampled.py tests/trainers/judge/test_resampled.py",
+        ("found - (weights * ignored).cumsum(axis=1) if ignored.any() else found", "found"),
+        ("np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]", "precision"),
+        ("have[place, truth.classes[~truth.ignored]] = True", "have[place, truth.classes] = True"),
+    ),
+    *of(
+        "trainers/metrics/resampling.py",
+        "tests/trainers/metrics/ranking/test_resampled.py",
+        ("shift = 2 * normal.inv_cdf", "shift = normal.inv_cdf"),
+    ),
+    *of(
+        "trainers/figures/confusion.py",
         "tests/trainers/figures",
-        ("confusion.sum(axis=1, keepdims=True)", "confusion.sum(axis=0, keepdims=True)"),
         ("np.argwhere(shares >= 0.005)", "np.argwhere(shares >= 0)"),
     ),
     *of(

@@ -13,6 +13,7 @@ from ...trainers.metrics.catalogue import Metric
 from ...trainers.metrics.histogram import THRESHOLDS
 from ..page.html import figure, grid, legend, paragraph
 from ..page.svg import to_svg
+from .classes import class_figures, confusion_sections, interval_tables
 from .presentation import Presentation, line_of
 from .tables import LabelledRow
 
@@ -41,7 +42,7 @@ class DetectionPresentation(Presentation):
         return replace(found, heading=heading, narrow=narrow)
 
     def figures(self, comparison: Comparison, rows: Sequence[LabelledRow]) -> list[str]:
-        """Draw LRP and F1 over the threshold, and the balance of the gradients."""
+        """Draw LRP and F1 over the threshold, the classes, and the balance of the gradients."""
         parts = []
         for key, heading, mark in (("lrp_curve", "LRP", "min"), ("f1_curve", "F1", "max")):
             drawn = []
@@ -54,7 +55,8 @@ class DetectionPresentation(Presentation):
                 drawn.append(figure(svg, f"{name}. Circles: the best; shades: lowest to highest of the seeds."))
             text = "Of all classes together, under one threshold." + " Less is better." * (mark == "min")
             parts += [f"<h2>{heading} over the threshold</h2>", paragraph(text), legend(rows), grid(drawn)]
-        return [*parts, *_balance(rows)]
+        parts += class_figures(comparison, rows, "ap", "AP") + interval_tables(comparison, rows)
+        return [*parts, *confusion_sections(comparison, rows), *_balance(rows)]
 
 
 def _thresholds(rows: Sequence[LabelledRow], name: str) -> tuple[np.ndarray, bool]:

@@ -47,7 +47,7 @@ OF_DATA = {
 }
 OF_SCORES = {"detection": ("calibration",)}
 """Task -> options that say which of its scores are taken."""
-IN_REPORT = ("correlation_bounds", "thresholds", "calibration", "carried", "guarantee")
+IN_REPORT = ("correlation_bounds", "intervals", "thresholds", "calibration", "carried", "guarantee")
 """Settings of judges of which the report tells."""
 
 
@@ -89,6 +89,8 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     check_runner(options.runner, options.runner_options)
     _check_scale(options.logit_scale)
     promise = promise_of(options)
+    if options.intervals < 0:
+        raise UsageError(f"--intervals is how often pictures are drawn anew, 0 or more, got {options.intervals}")
     # What is out of range is refused before a model is loaded.
     Views(options.scales, tiling=tiling_of(options.tiles, options.tile_overlap))
     suppression = suppression_of(options)

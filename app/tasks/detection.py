@@ -23,6 +23,7 @@ from ...trainers.models.detector.suppression import USUAL
 from ...trainers.text import json_text
 from ..reports import table
 from ..results import Detections, Result
+from ..show.confusion import confusion_tables
 from ..show.threshold import Threshold
 from .base import AppTask, Files, Writer, colours
 
@@ -107,7 +108,7 @@ class DetectionApp(AppTask):
     files: ClassVar[Files] = {"overlay": ("overlays/{}.jpg", "boxes")}
     tiled, digits = True, 3
     columns = (*_AP, "olrp", *_F1)
-    class_columns = (*_AP[:3], *_OLRP, "threshold")
+    class_columns = ("pictures", "objects", "ap", "ap_low", "ap_high", *_AP[1:3], *_OLRP, "threshold")
     calibration = ("detection_ece", "laece_0", "laace_0")
 
     def check(self, found: tuple[np.ndarray, ...], runner: Runner) -> None:
@@ -128,9 +129,14 @@ class DetectionApp(AppTask):
 
     def tables(self, label: str, report: DetectionReport) -> str:
         """Lay out AP, oLRP and threshold, calibration, the classes, and the bounds where they were measured."""
-        figures = (*_AP, "ap_small", "ap_medium", "ap_large", "ar", "rho"), (*_OLRP, *_F1), self.calibration
-        laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in figures]
-        laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
+        intervals = ("ap_low", "ap_high") if report.interval_scalars else ()
+        columns = ("ap", *intervals, *_AP[1:], "ap_small", "ap_medium", "ap_large", "ar", "rho")
+        scalars = {**report.scalars, **report.interval_scalars}
+        figures = columns, (*_OLRP, *_F1), self.calibration
+        laid = [table([(label, scalars)], metrics_of(*keys)) for keys in figures]
+        laid.append(table(report.class_scalars.items(), metrics_of(*self._class_columns(report))))
+        if report.confusion:
+            laid += confusion_tables(report.confusion)
         if before := report.uncalibrated:
             rows = [("calibrated", report.scalars), ("the network's own scores", before.scalars)]
             laid += [table(rows, metrics_of(*keys)) for keys in (self.calibration, _F1, _LRP, _CARRIED)]
@@ -144,6 +150,11 @@ class DetectionApp(AppTask):
             ]
             laid.append(table(rows, metrics_of("rho", *_AP)))
         return "\n\n".join(laid)
+
+    def _class_columns(self, report: DetectionReport) -> tuple[str, ...]:
+        """Leave out what was not asked for: a column of dashes says that it could not be found."""
+        absent = () if report.intervals else ("pictures", "ap_low", "ap_high")
+        return tuple(column for column in self.class_columns if column not in absent)
 
     def presentation(self) -> "DetectionPresentation":
         """Give the task's part of a comparison's report."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..metrics.calibration.boxes import IOU_BINS, PRECISION_BINS
-from ..metrics.resampling import bounds, draws, weighted_sums
+from ..metrics.resampling import EACH_SIDE, bounds, draws, weighted_sums
 from .curves import Calibration
 from .finds import Finds
 from .fitting import fit
@@ -15,7 +15,6 @@ from .fitting import fit
 BLOCKS = 20
 """Pictures in a row are often alike, as frames of a video: every other block of them is a half."""
 FIGURES = ("detection_ece", "laece_0", "laace_0")
-_EACH_SIDE = 0.975  # of an interval of 95 %
 
 Intervals = dict[str, list[float]]
 
@@ -95,7 +94,7 @@ def with_intervals(finds: Finds, seed: int = 0) -> tuple[dict[str, float], Inter
     if finds.count < 2:
         return figures, {}
     drawn = errors(finds, draws(finds.count, seed=seed))
-    return figures, {name: list(bounds(drawn[name], finds.count, confidence=_EACH_SIDE)) for name in figures}
+    return figures, {name: list(bounds(drawn[name], finds.count, confidence=EACH_SIDE)) for name in figures}
 
 
 def errors(finds: Finds, counts: np.ndarray) -> dict[str, np.ndarray]:

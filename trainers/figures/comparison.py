@@ -115,4 +115,5 @@ def classes_figure(rows: Sequence[tuple[str, str, np.ndarray]], names: Sequence[
         axes.plot(score, np.arange(len(names)), marker, color=colour, ms=6, mew=0, alpha=0.9)
     axes.set_yticks(range(len(names)), [shortened(name) for name in names])
     axes.set(ylim=(len(names) - 0.4, -0.6), xlabel=xlabel)
+    axes.locator_params(axis="x", nbins=6)
     return figure

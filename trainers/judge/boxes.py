@@ -14,16 +14,21 @@ from ..calibration.held_out import Fitted, held_out_scores, with_intervals
 from ..data.example import Example, Source
 from ..errors import UsageError
 from ..figures.boxes import boxes_figure
+from ..figures.class_bars import class_ap_figure
+from ..figures.confusion import confusion_figure
 from ..figures.panels import Picture
 from ..figures.precision_recall import precision_recall_figure
 from ..figures.reliability import box_reliability_figure
 from ..figures.thresholds import confidence_figure
 from ..guarantees.losses import Counts
 from ..metrics.calibration.boxes import BoxCalibration
-from ..metrics.ranking.average_precision import CocoAP, CocoResult, resampled_ap
+from ..metrics.confusion import Confusion
+from ..metrics.ranking.average_precision import CocoAP, CocoResult
+from ..metrics.ranking.confusion import confused
 from ..metrics.ranking.correlation import CorrelationBounds, correlation_bounds, rank_correlation
 from ..metrics.ranking.lrp import LRP, LRPResult
-from ..metrics.ranking.matching import Found, Truth
+from ..metrics.ranking.matching import Found, Truth, by_class
+from ..metrics.ranking.resampled import Intervals, ap_intervals, resampled_ap
 from .base import Judge, Report, Thresholds, known
 from .rescored import Uncalibrated, carried, measures_of, rescored, shown_calibration
 
@@ -46,6 +51,8 @@ class DetectionReport(Report):
     fitted: Fitted | None = None  # curves that were fitted to these data, by which its scores are calibrated
     uncalibrated: Uncalibrated | None = None  # by the network's own scores, where the report's are calibrated
     carried: dict[str, float] = field(default_factory=dict)  # F1 at thresholds that these data have not picked
+    confusion: Confusion | None = None  # of the boxes that reach their thresholds, as calibration is
+    intervals: Intervals | None = None  # of AP and of each class' AP, where asked for
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -63,14 +70,22 @@ class DetectionReport(Report):
     def class_scalars(self) -> dict[str, dict[str, float]]:
         """By class: `ap`, `ap50`, `ap75`, `olrp` and its components, `threshold`, `laece_0` and `laace_0`.
 
-        What does not exist is left out.
+        Also what becomes of its objects, see `Confusion.class_scalars`, and with intervals `ap_low`, `ap_high` and
+        `pictures`, how many have it. What does not exist is left out.
         """
-        found = self.lrp.class_scalars
-        calibration = self.calibration.class_scalars if self.calibration else {}
+        tables = [self.coco.class_scalars, self.lrp.class_scalars]
+        tables += [part.class_scalars for part in (self.calibration, self.confusion) if part]
+        if self.intervals:
+            tables.append(by_class(self.class_names, self.intervals.class_columns))
         return {
-            name: {**values, **found[name], **calibration.get(name, {})}
-            for name, values in self.coco.class_scalars.items()
+            name: {key: value for one in tables for key, value in one.get(name, {}).items()}
+            for name in self.class_names
         }
+
+    @property
+    def interval_scalars(self) -> dict[str, float]:
+        """`ap_low` and `ap_high` of all classes, where asked for: apart from what is logged after each epoch."""
+        return self.intervals.scalars if self.intervals else {}
 
     @property
     def warning(self) -> str:
@@ -106,14 +121,17 @@ class DetectionReport(Report):
             origin = "model" if self.thresholds_given else "these data"
             calibration = {"calibration": {"thresholds_of": origin, **self.calibration.to_dict()}}
         fitted = {"score_calibration": self.fitted.to_dict()} if self.fitted else {}
+        confusion = self.confusion.to_dict() if self.confusion else {}
+        intervals = {"intervals": self.intervals.to_dict()} if self.intervals else {}
+        beside = {**confusion, **intervals, **bounds, **fitted}
         before = {}
         if self.uncalibrated:
             told = {"scalars": self.uncalibrated.scalars, "classes": self.uncalibrated.class_scalars}
             before = {"uncalibrated": {**told, **self.uncalibrated.calibration.to_dict()}}
-        return {**entries, "tau": self.lrp.tau, "curves": curves, **calibration, **before, **bounds, **fitted}
+        return {**entries, "tau": self.lrp.tau, "curves": curves, **calibration, **before, **beside}
 
     def figures(self, title: str = "") -> dict[str, Figure]:
-        """Draw precision over recall, F1 and LRP over the threshold, what scores are worth, and pictures.
+        """Draw precision over recall, F1 and LRP over the threshold, the classes, what scores are worth, and pictures.
 
         The pictures have what reaches its threshold.
         """
@@ -121,6 +139,9 @@ class DetectionReport(Report):
             "precision_recall": precision_recall_figure(self.coco, title=title),
             "thresholds": confidence_figure(self.lrp, self.label, title=title),
         }
+        drawn["class_ap"] = class_ap_figure(self.class_scalars, self.coco.ap, self.label, title=title)
+        if self.confusion:
+            drawn["confusion"] = confusion_figure(self.confusion, title=title)
         if self.calibration:
             before = self.uncalibrated.calibration if self.uncalibrated else None
             drawn["reliability"] = box_reliability_figure(self.calibration, self.label, before=before, title=title)
@@ -139,11 +160,12 @@ class BoxJudge(Judge[Found, DetectionReport]):
     them the ones that LRP finds best on the examples take their place. `calibrate`, a method and a target as in
     `calibration.fitting.fit`, fits curves to the examples, by which the report then goes. `calibration` are the curves
     by which the scores are calibrated already: then the report knows the network's own as well. `carried` are single
-    thresholds that others have picked, of the scores and of the network's own, None where there is none.
+    thresholds that others have picked, of the scores and of the network's own, None where there is none. `intervals`
+    is how many sets of the pictures are drawn to find those of AP, 0 for none.
     """
 
     kind = "boxes"
-    settings = ("model_classes", "correlation_bounds", "thresholds", "calibrate", "calibration", "carried")
+    settings = ("model_classes", "correlation_bounds", "thresholds", "calibrate", "calibration", "carried", "intervals")
 
     def __init__(
         self,
@@ -155,6 +177,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
         calibrate: tuple[str, str] | None = None,
         calibration: Calibration | None = None,
         carried: tuple[float | None, float | None] | None = None,
+        intervals: int = 0,
         **options: Any,
     ):
         super().__init__(**options)
@@ -164,6 +187,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
         self.correlation_bounds = correlation_bounds
         self.thresholds = None if thresholds is None else tuple(map(float, thresholds))
         self.calibrate, self.calibration, self.carried = calibrate, calibration, carried
+        self.intervals = intervals
         places = {name: index for index, name in enumerate(class_names)}
         known = class_names if model_classes is None else model_classes
         self._places = np.array([places.get(name, -1) for name in known], np.int64)
@@ -202,6 +226,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
         cuts = self._cuts(report.lrp)
         shown = Finds.of(self.coco.pictures, len(names), cuts)
         report = replace(report, calibration=shown_calibration(shown, shown.scores, names, cuts))
+        report = self._with_classes(report, self.coco, cuts)
         if self.carried:
             report = replace(report, carried=carried(self.lrp, self.carried[0]))
         if self.calibration is None:
@@ -233,7 +258,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
         left_out = held_out_scores(finds, *by)[are_shown]
         levels = np.where(np.isfinite(cuts), scores(cuts, np.arange(len(cuts))), np.inf)
         report = replace(
-            self._report(coco, lrp),
+            self._with_classes(self._report(coco, lrp), coco, levels),
             calibration=shown_calibration(shown, left_out, names, levels),
             carried=carried(lrp, None),
             uncalibrated=own,
@@ -261,6 +286,12 @@ class BoxJudge(Judge[Found, DetectionReport]):
             coco.result(), lrp.result(), rank_correlation(matches), bounds, self.model_classes,
             thresholds_given=given, pictures=self.pictures, label=self.label,
         )  # fmt: skip
+
+    def _with_classes(self, report: DetectionReport, coco: CocoAP, cuts: np.ndarray) -> DetectionReport:
+        """Add which classes are taken for which, at thresholds float64 [K], and the intervals that were asked for."""
+        pictures, names = coco.pictures, coco.class_names
+        intervals = ap_intervals(pictures, len(names), count=self.intervals) if self.intervals else None
+        return replace(report, confusion=confused(pictures, names, cuts), intervals=intervals)
 
     def _cuts(self, lrp: LRPResult) -> np.ndarray:
         """Give what a box of each class of the source must reach, float64 [K], as a card made of these data would."""

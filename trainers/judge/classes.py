@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.example import Example
-from ..figures.classes import class_iou_figure, confusion_figure, label_panels_figure
+from ..figures.class_bars import class_iou_figure
+from ..figures.classes import label_panels_figure
+from ..figures.confusion import confusion_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..geometry import IGNORE
 from ..guarantees.losses import Counts
@@ -16,6 +18,7 @@ from ..metrics.calibration.class_temperature import ClassTemperature
 from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import PixelCalibration
 from ..metrics.calibration.reliability import Reliability
+from ..metrics.confusion import Confusion
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
 from .base import Judge, Report, Thresholds, known
 from .likeliest import Likeliest
@@ -50,6 +53,11 @@ class SegmentationReport(Report):
         return self.jaccard.class_scalars
 
     @property
+    def confusion(self) -> Confusion:
+        """Which class pixels are taken for."""
+        return Confusion(self.jaccard.confusion, self.class_names)
+
+    @property
     def warning(self) -> str:
         """Look for a class that takes nearly all pixels, also those of others."""
         confusion = self.jaccard.confusion
@@ -76,7 +84,7 @@ class SegmentationReport(Report):
         """Draw IoU by class, the confusion of the classes, what confidence is worth, and the pictures."""
         drawn = {
             "class_iou": class_iou_figure(self.jaccard, self.label, title=title),
-            "confusion": confusion_figure(self.jaccard, title=title),
+            "confusion": confusion_figure(self.confusion, title=title),
         }
         if self.reliability is not None:
             drawn["reliability"] = pixel_reliability_figure(

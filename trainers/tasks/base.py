@@ -40,7 +40,8 @@ class Task(Definition[ConfigT, ReportT]):
         That is `scalars`, `curves`, `classes` by name, `images`, and `pictures`, a few examples as data URIs: `name`,
         `image`, `truth`, `found`. It is a single one where scaling the logits changes nothing.
         """
-        report = self.evaluate(model, source, batch_size=config.batch_size, label=config.loss, quiet=config.quiet)
+        given: dict[str, Any] = {"batch_size": config.batch_size, "label": config.loss, "quiet": config.quiet}
+        report = self.evaluate(model, source, **given, **self.measuring(config))
         return [self.measurement(report)]
 
     def score_curve(self, measurement: dict[str, Any]) -> tuple[Any, Any]:

@@ -189,7 +189,11 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         return {}
 
     def final_judging(self, config: ConfigT) -> dict[str, Any]:
-        """Give those with which the model that is kept is judged at the end, besides."""
+        """Give those with which the model that is kept is judged at the end, besides or instead."""
+        return {}
+
+    def measuring(self, config: ConfigT) -> dict[str, Any]:
+        """Give those with which a comparison measures models."""
         return {}
 
     # What all tasks share: data.

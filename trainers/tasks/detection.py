@@ -29,6 +29,7 @@ from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..judge.tiles import tiling_of
 from ..judge.views import Views
 from ..machine import workers
+from ..metrics.resampling import DRAWS
 from ..models.detector.base import Detector
 from ..models.detector.loss import OVERLAPS
 from ..models.detector.one_stage import OneStageDetector
@@ -48,6 +49,7 @@ from .predictor import CompiledModel, Predictor, traced_once
 log = logging.getLogger("metricfit")
 
 BALANCED_PICTURES = 16
+EPOCH_DRAWS = 200  # of the pictures, for the intervals that TensorBoard shows: as wide, and a little unsteady
 SELF_BALANCED = ("alrp",)
 """Losses whose boxes' part is weighted by self-balancing unless a weight is given."""
 LOSS_NAMES = {"cross_entropy": "anchor_cross_entropy"}
@@ -63,10 +65,12 @@ class Detection(Task[DetectionConfig, DetectionReport]):
     target = TARGETS["boxes"]
     shown = ("ap", "ap50", "olrp")
     network = ("model", "backbone", "channels", "head-layers", "scales-per-octave")
-    judging = ("correlation_bounds", "scales", "flips", "tiles", "tile_overlap")
+    judging = ("correlation_bounds", "intervals", "scales", "flips", "tiles", "tile_overlap")
     tags = {  # noqa: RUF012
         "precision_recall": "curves/precision_over_recall",
         "thresholds": "curves/f1_over_threshold",
+        "class_ap": "panels/class_ap",
+        "confusion": "panels/confusion",
         "panels": "panels/detections",
     }
     judges_shown = True
@@ -234,10 +238,19 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """Make a `BoxJudge` with its options."""
         return BoxJudge(source.class_names, model_classes=class_names, **options)
 
+    def judging_of(self, config: DetectionConfig) -> dict[str, Any]:
+        """As `Task.judging_of`: intervals of AP after each epoch, of fewer draws."""
+        return {"intervals": EPOCH_DRAWS}
+
     def final_judging(self, config: DetectionConfig) -> dict[str, Any]:
         """Calibrate the scores of the model that is kept."""
         calibrated = config.calibration != "none"
-        return {"calibrate": (config.calibration, config.calibration_target)} if calibrated else {}
+        calibrate = {"calibrate": (config.calibration, config.calibration_target)} if calibrated else {}
+        return {"intervals": DRAWS, **calibrate}
+
+    def measuring(self, config: DetectionConfig) -> dict[str, Any]:
+        """As `Task.measuring`."""
+        return {"intervals": DRAWS}
 
     def batching(self, config: DetectionConfig) -> dict[str, Any]:
         """As `Task.batching`, with the given room for boxes."""
@@ -269,6 +282,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
             pictures.append({"name": name, **drawn})
         curves = {name: report.lrp.curves[name] for name in ("thresholds", "f1_curve", "lrp_curve")}
         figures = {"scalars": report.scalars, "classes": report.class_scalars, "curves": curves}
+        figures |= report.confusion.to_dict() if report.confusion else {}
         palette = hexadecimal_palette(report.class_names)
         return {**figures, "images": report.coco.images, "palette": palette, "pictures": pictures}
 

@@ -153,7 +153,7 @@ def _judged(
         found.set_weights(exchange.by_chief(lambda: best().get_weights()))
     report = task.evaluate(
         found, selection, batch_size=config.batch_size, label=config.loss, quiet=config.quiet,
-        errors=len(selection) <= FEW, exchange=exchange, **task.judging_of(config), **task.final_judging(config),
+        errors=len(selection) <= FEW, exchange=exchange, **{**task.judging_of(config), **task.final_judging(config)},
     )  # fmt: skip
 
     def kept() -> list[Path]:

@@ -15,6 +15,8 @@ from metricfit.trainers.judge.boxes import DetectionReport
 from metricfit.trainers.judge.classes import SegmentationReport
 from metricfit.trainers.metrics import LRP, CocoAP, Found, Jaccard, Truth
 from metricfit.trainers.metrics.logit_scale import sigmoid
+from metricfit.trainers.metrics.ranking.confusion import confused
+from metricfit.trainers.metrics.ranking.resampled import ap_intervals
 from metricfit.trainers.tasks.base import Task
 from metricfit.trainers.tasks.detection import Detection
 from metricfit.trainers.tasks.saliency import Saliency
@@ -121,4 +123,8 @@ class FakeTrainings:
             coco.update(truth, found)
             lrp.update(truth, found)
             pictures.append((example.image, truth, found, example.name))
-        return DetectionReport(coco.result(), lrp.result(), float("nan"), pictures=pictures[:6])
+        seen, names = coco.pictures, source.class_names
+        measured = {"confusion": confused(seen, names, np.full(len(names), 0.4 * scale)), "pictures": pictures[:6]}
+        if any(len(truth.boxes) for truth, _ in seen):
+            measured["intervals"] = ap_intervals(seen, len(names), count=20)
+        return DetectionReport(coco.result(), lrp.result(), float("nan"), **measured)

@@ -317,8 +317,10 @@ def test_segmentation_and_detection_have_their_own_figures(compare, fake):
     assert sorted((one["loss"], one["model"], one["learning_rate"]) for one in told if one["loss"] in losses) == [
         ("alrp", "foveabox", 2e-3), ("focal", "retinanet", 1e-3)
     ]  # fmt: skip
-    # LRP, F1, best thresholds.
-    assert page.tags.count("svg") == 3
+    # LRP, F1, best thresholds, AP by class, and two matrices of which class is taken for which.
+    assert page.tags.count("svg") == 6
+    for words in ("AP by class on test", "Which class is taken for which", "objects", "background", "95 %"):
+        assert words in shown, words
     found = json.loads((folder / "results.json").read_text(), parse_constant=refuse)
     ranked = found["rows"][1]["models"][0]
     assert ranked["over_all_sets"]["threshold_mean"] < 0.05, "scores of ranking losses are small"

@@ -55,7 +55,8 @@ def test_a_detector_is_measured_by_ap_and_olrp(evaluate):
     code, folder, text = evaluate("--correlation-bounds", "--batch-size", "3")
     assert code == 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "metrics.json", "panels.png", "precision_recall.png", "reliability.png", "thresholds.png",
+        "class_ap.png", "confusion.png", "metrics.json", "panels.png", "precision_recall.png", "reliability.png",
+        "thresholds.png",
     ]  # fmt: skip
     summary = json.loads((folder / "metrics.json").read_text())
     assert (summary["task"], summary["examples"], summary["images"]) == ("detection", 8, 8)
@@ -78,10 +79,20 @@ def test_a_detector_is_measured_by_ap_and_olrp(evaluate):
         "owl",
         "scored against IoU",
         f"{scalars['ap']:.3f}",
+        "true / found as",
+        "mistaken",
+        f"{summary['intervals']['ap_low']:.3f}",
+        f"{summary['classes']['owl']['ap_high']:.3f}",
     ):
         assert words in text
-    assert evaluate()[0] == 0
-    assert "correlation_bounds" not in json.loads((folder / "metrics.json").read_text())
+    assert summary["intervals"]["draws"] == 1000
+    assert len(summary["confusion"]) == len(summary["confusion_names"]) == 4
+    code, _, text = evaluate("--intervals", "0")
+    assert code == 0
+    assert "pictures" not in text, "columns of nothing but dashes"
+    assert not {"correlation_bounds", "intervals"} & set(json.loads((folder / "metrics.json").read_text()))
+    code, _, text = evaluate("--intervals", "-1")
+    assert (code, "--intervals is how often pictures are drawn anew" in text) == (2, True)
 
 
 @pytest.mark.parametrize(("thresholds", "said"), [((0.85, 1.0, 0.0), [0.0, 1.0, 0.85]), ((), [0.85] * 3)])

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.colours import class_palette
-from metricfit.trainers.figures.classes import class_iou_figure, confusion_figure, label_panels_figure
+from metricfit.trainers.figures.class_bars import class_ap_figure, class_iou_figure
+from metricfit.trainers.figures.classes import label_panels_figure
+from metricfit.trainers.figures.confusion import confusion_figure
 from metricfit.trainers.figures.panels import Picture
 from metricfit.trainers.figures.rendering import to_png_array
 from metricfit.trainers.figures.style import IGNORED
 from metricfit.trainers.metrics import Jaccard
+from metricfit.trainers.metrics.confusion import Confusion
 
 NAMES = ("background", "car", "sign", "nowhere")
 
@@ -52,8 +55,53 @@ def test_bars_are_the_iou_of_the_classes(result):
 
 
 def test_rows_of_a_confusion_add_up_to_one(result):
-    axes = confusion_figure(result, title="Epoch 1").axes[0]
+    axes = confusion_figure(Confusion(result.confusion, NAMES), title="Epoch 1").axes[0]
     shares = np.ma.filled(axes.images[0].get_array().astype(float), np.nan)
     np.testing.assert_allclose(shares[:3], [[1, 0, 0, 0], [0.4, 0.6, 0, 0], [0, 1, 0, 0]])
     assert np.isnan(shares[3]).all()
     assert sorted(text.get_text() for text in axes.texts) == ["100", "100", "40", "60"]
+
+
+def test_a_background_stands_behind_a_line():
+    """Of detectors: what is found where nothing is, and what is not found."""
+    table = Confusion.with_background(np.array([[3, 1, 4], [0, 0, 0], [6, 2, 0]]), ("cat", "dog"))
+    axes = confusion_figure(table).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog", "background"]
+    assert {tuple(map(float, line.get_xdata())) for line in axes.lines} == {(0, 1), (1.5, 1.5)}
+    assert sorted(text.get_text() for text in axes.texts) == ["12", "25", "38", "50", "75"]
+    without = confusion_figure(Confusion(table.counts, table.names)).axes[0]
+    assert not without.lines, "pixels are always of a class"
+
+
+@pytest.mark.parametrize("count", [1, 24, 80])
+def test_matrices_of_any_size_keep_their_names(count):
+    counts = np.eye(count + 1, dtype=int)
+    figure = confusion_figure(Confusion.with_background(counts, [f"kind {index}" for index in range(count)]))
+    drawn = to_png_array(figure)
+    axes = figure.axes[0]
+    room = figure.bbox
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        box = label.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= room.x1
+        assert 0 <= box.y0 < box.y1 <= room.y1
+        assert not box.overlaps(figure.texts[-1].get_window_extent()), "the axis' own name"
+    heights = np.diff([label.get_window_extent().y0 for label in axes.get_yticklabels()])
+    assert abs(heights).min() > 6
+    assert max(drawn.shape) < 4000
+
+
+def test_bars_of_ap_have_their_intervals():
+    classes = {
+        "cat": {"ap": 0.5, "ap_low": 0.4, "ap_high": 0.7, "objects": 12.0},
+        "dog": {"ap": 0.25, "objects": 1.0},
+        "owl": {"objects": 0.0},
+    }
+    axes = class_ap_figure(classes, 0.375, "focal").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat (12)", "dog (1)"]
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 0.25]
+    dotted, line = axes.lines
+    assert dotted.get_xdata()[0] == 0.375
+    assert list(line.get_xdata()) == [0.4, 0.7]
+    assert set(line.get_ydata()) == {0}
+    assert "95 %" in axes.get_xlabel()
+    assert "95 %" not in class_ap_figure({"dog": classes["dog"]}, 0.25, "focal").axes[0].get_xlabel()

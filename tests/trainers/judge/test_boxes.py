@@ -11,14 +11,18 @@ from PIL import Image
 from metricfit.trainers.data.example import Example
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
+from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.feeding import found_in
+from metricfit.trainers.metrics import Found
+from metricfit.trainers.metrics.ranking.confusion import confused
+from metricfit.trainers.metrics.ranking.resampled import ap_intervals
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.predictor import CompiledModel
 from metricfit.trainers.training.callbacks import BestModel
 from metricfit.trainers.training.reporting import EpochReport, HistoryCSV, read_history
 
-from ..detections import NAMES, Squares, knowing
-from ..training.test_callbacks import build, examples, images_of
+from ..detections import NAMES, Squares, knowing, random_pictures
+from ..training.test_callbacks import build, examples
 
 detection = get_task("detection")
 
@@ -103,10 +107,11 @@ def test_report_is_json_and_figures(tmp_path):
     assert entries["classes"]["cat"]["threshold"] == pytest.approx(0.8)
     assert set(entries["correlation_bounds"]["upper"]) == {"ap", "ap50", "ap75", "ap90"}
     assert len(entries["curves"]["f1_curve"]) == len(entries["curves"]["thresholds"])
-    assert "correlation_bounds" not in judged().to_dict()
+    assert not {"correlation_bounds", "intervals"} & set(judged().to_dict())
     assert "ap_large" not in report.scalars
     made = report.draw(tmp_path / "figures")
-    assert [path.name for path in made] == ["precision_recall.png", "thresholds.png", "reliability.png", "panels.png"]
+    names = ("precision_recall", "thresholds", "class_ap", "confusion", "reliability", "panels")
+    assert [path.stem for path in made] == list(names)
     for path in made:
         assert np.asarray(Image.open(path).convert("L")).std() > 5
 
@@ -136,10 +141,42 @@ def test_callbacks_log_what_later_callbacks_read(tmp_path):
     rows = read_history(tmp_path / "history.csv")
     assert [row["val_ap"] for row in rows] == history["val_ap"]
     assert rows[2]["val_olrp"] == pytest.approx(metrics.report.scalars["olrp"])
-    assert [step for step, _ in images_of(tmp_path / "panels", "detections")] == [0, 1, 2]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    events = EventAccumulator(str(tmp_path / "panels")).Reload()
+    assert set(events.Tags()["tensors"]) == {"detections", "class_ap", "confusion"}
+    for tag in events.Tags()["tensors"]:
+        assert [event.step for event in events.Tensors(tag)] == [0, 1, 2]
     events = EventAccumulator(str(tmp_path / "curves")).Reload()
     assert set(events.Tags()["tensors"]) == {"precision_over_recall", "f1_over_threshold"}
     events = EventAccumulator(str(tmp_path / "validation")).Reload()
     assert "epoch_ap" in events.Tags()["tensors"]
+
+
+def test_classes_are_mistaken_at_the_thresholds_that_calibration_is_measured_at():
+    """Of the data's own where none are given, and of the model's where they are."""
+    pictures = random_pictures(seed=2, count=20)
+    given = {"owl": 0.2, "cat": 0.7, "dog": 0.45}  # in the model's order
+    for thresholds in (None, tuple(given.values())):
+        judge = BoxJudge(NAMES, model_classes=tuple(given), thresholds=thresholds, intervals=30)
+        order = np.array([list(given).index(name) for name in NAMES])
+        for place, (truth, found) in enumerate(pictures):
+            example = Example(np.zeros((2, 2, 3), np.uint8), boxes=truth.boxes, classes=truth.classes, name=f"{place}",
+                              difficult=truth.difficult, crowd=truth.crowd)  # fmt: skip
+            judge.update(example, Found(found.boxes, found.scores, order[found.classes]))
+        report = judge.result()
+        cuts = report.calibration.thresholds
+        assert (cuts.tolist() == [given[name] for name in NAMES]) == (thresholds is not None)
+        expected = confused(pictures, NAMES, cuts)
+        np.testing.assert_array_equal(report.confusion.counts, expected.counts)
+        entries = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+        assert entries["confusion"] == expected.counts.tolist()
+        assert entries["confusion_names"] == [*NAMES, "background"]
+        found = ap_intervals(pictures, 3, count=30)
+        for place, name in enumerate(NAMES):
+            entry = entries["classes"][name]
+            assert (entry["ap_low"], entry["ap_high"]) == tuple(found.class_ap[place])
+            assert entry["objects"] == expected.counts[place].sum()
+            assert entry["pictures"] == found.class_pictures[place]
+        assert entries["intervals"] == {"confidence": 0.95, "draws": 30, "ap_low": found.ap[0], "ap_high": found.ap[1]}
+        assert not {"ap_low", "ap_high"} & set(report.scalars), "the logs of an epoch have AP alone"

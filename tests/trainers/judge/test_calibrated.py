@@ -62,7 +62,9 @@ def test_a_report_goes_by_the_scores_it_has_fitted(pictures, report):
         len(np.concatenate([f.scores for _, f in pictures])) - ignored(pictures),
     )
     assert report.pictures[1].found.scores.max(initial=0) <= 1
-    assert set(report.figures()) == {"precision_recall", "thresholds", "reliability", "panels"}
+    assert set(report.figures()) == {
+        "precision_recall", "thresholds", "class_ap", "confusion", "reliability", "panels",
+    }  # fmt: skip
 
 
 def ignored(pictures):

@@ -67,7 +67,8 @@ def class_judge(**options):
 
 def box_judge(**options):
     # Of four classes that are found the source has three.
-    return BoxJudge(NAMES, model_classes=("sign", "sky", "owl", "road", "car"), correlation_bounds=True, **options)
+    known = ("sign", "sky", "owl", "road", "car")
+    return BoxJudge(NAMES, model_classes=known, correlation_bounds=True, intervals=20, **options)
 
 
 def flat(value, path=""):

@@ -16,7 +16,7 @@ from ...errors import MetricfitError
 from ...geometry import box_areas
 from ..streaming import Streaming
 from .columns import Column, narrowed
-from .matching import Found, Truth, by_class, check_classes
+from .matching import Found, Truth, by_class, check_classes, mean_of_known
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -52,7 +52,7 @@ class CocoResult:
     def curve(self, iou: float, index: int | None = None) -> np.ndarray:
         """Give precision over `RECALLS`, float64 [101], at one of `IOU_THRESHOLDS`: of one class, or averaged."""
         precision = self.precision[_iou_index(iou)]
-        return precision[:, index] if index is not None else _mean(precision, axis=1)
+        return precision[:, index] if index is not None else mean_of_known(precision, axis=1)
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
@@ -133,7 +133,7 @@ class CocoAP(Streaming):
         if not any((~truth.ignored).any() for truth, _ in pictures):
             where = f"{len(pictures)} pictures"
             raise MetricfitError(f"average precision needs a box that counts, got none in {where}: check the boxes")
-        evaluation = _Evaluation(pictures, len(self.class_names))
+        evaluation = Evaluation(pictures, len(self.class_names))
         with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress line by line
             evaluation.evaluate()
             evaluation.accumulate()
@@ -144,55 +144,17 @@ class CocoAP(Streaming):
         sizes = {name: precision[:, :, :, place, 0] for place, name in enumerate(("small", "medium", "large"), start=1)}
         at = {iou: every[_iou_index(iou)] for iou in (0.5, 0.75, 0.9)}
         return CocoResult(
-            ap=_mean(every),
-            **{f"ap{round(100 * iou)}": _mean(values) for iou, values in at.items()},
-            **{f"ap_{size}": _mean(values) for size, values in sizes.items()},
-            ar=_mean(recall[:, :, 0, 0]),
+            ap=mean_of_known(every),
+            **{f"ap{round(100 * iou)}": mean_of_known(values) for iou, values in at.items()},
+            **{f"ap_{size}": mean_of_known(values) for size, values in sizes.items()},
+            ar=mean_of_known(recall[:, :, 0, 0]),
             class_names=self.class_names,
-            class_ap=_mean(every, axis=(0, 1)),
-            class_ap50=_mean(at[0.5], axis=0),
-            class_ap75=_mean(at[0.75], axis=0),
+            class_ap=mean_of_known(every, axis=(0, 1)),
+            class_ap50=mean_of_known(at[0.5], axis=0),
+            class_ap75=mean_of_known(at[0.75], axis=0),
             precision=every,
             images=len(pictures),
         )
-
-
-def resampled_ap(pictures: Sequence[tuple[Truth, Found]], classes: int, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Give AP of sets with each picture so many times, as `Judge.resampled`: boxes are matched once, then weighted."""
-    evaluation = _Evaluation(pictures, classes)
-    evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation.evaluate()
-    size, found = len(pictures), list[Any](evaluation.evalImgs)
-    every = np.stack([_class_ap(found[size * index : size * (index + 1)], counts) for index in range(classes)])
-    return {"ap": _mean(every, axis=0)}
-
-
-def _class_ap(found: Sequence[dict[str, Any] | None], counts: np.ndarray) -> np.ndarray:
-    """AP of one class by draw, float64 [R], of COCOeval's matches in each picture; NaN without a box that counts."""
-    there = [(picture, one) for picture, one in enumerate(found) if one is not None]
-    ap = np.full(len(counts), np.nan)
-    if not there:
-        return ap
-    pictures = np.array([picture for picture, _ in there])
-    truths = counts[:, pictures] @ np.array([np.count_nonzero(np.asarray(one["gtIgnore"]) == 0) for _, one in there])
-    scores = np.concatenate([one["dtScores"] for _, one in there])
-    order = np.argsort(-scores, kind="mergesort")
-    owners = np.repeat(pictures, [len(one["dtScores"]) for _, one in there])[order]
-    matched, ignored = (
-        np.concatenate([one[name] for _, one in there], axis=1)[:, order].astype(bool)
-        for name in ("dtMatches", "dtIgnore")
-    )
-    for draw in np.flatnonzero(truths):
-        weights = counts[draw, owners]
-        true, false = (np.cumsum(weights * hits, axis=1) for hits in (matched & ~ignored, ~matched & ~ignored))
-        precision = true / (true + false + np.spacing(1))
-        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        # Behind the last box precision is 0.
-        envelope = np.pad(envelope, ((0, 0), (0, 1)))
-        places = (np.searchsorted(reached, RECALLS, side="left") for reached in true / truths[draw])
-        ap[draw] = np.mean([row[place] for row, place in zip(envelope, places)])
-    return ap
 
 
 def to_coco_results(
@@ -212,7 +174,7 @@ def to_coco_results(
     ]
 
 
-class _Evaluation(COCOeval):
+class Evaluation(COCOeval):
     """COCOeval fed from memory. Its own `_prepare` would overwrite `ignore` with `iscrowd`."""
 
     def __init__(self, pictures: Sequence[tuple[Truth, Found]], classes: int):
@@ -261,12 +223,3 @@ def _iou_index(iou: float) -> int:
     if not near.size:
         raise ValueError(f"IoU must be one of .5, .55, ... .95, got {iou}")
     return int(near[0])
-
-
-def _mean(values: np.ndarray, axis: int | tuple[int, ...] | None = None) -> Any:
-    """Average without NaN; NaN where nothing is left."""
-    there = ~np.isnan(values)
-    count = there.sum(axis=axis)
-    total = np.where(there, values, 0.0).sum(axis=axis)
-    mean = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
-    return float(mean) if mean.ndim == 0 else mean

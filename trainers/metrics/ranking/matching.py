@@ -53,11 +53,14 @@ class Found:
         return places[np.argsort(-self.scores[places], kind="stable")]
 
 
-def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def match(
+    iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5, *, preferred: Given = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Match found to true boxes of one class in one picture, as COCO does, by IoU [n, m], found boxes by falling score.
 
     Each takes the free true box it overlaps most; where none is left, one that does not count, which many may meet.
-    Gives what becomes of each found box, int8 [n], and the true box that it meets, int64 [n], -1 where none.
+    Of those that it overlaps alike it takes the first, or the first that is `preferred`, bool [n, m]. Gives what
+    becomes of each found box, int8 [n], and the true box that it meets, int64 [n], -1 where none.
     """
     fate, met = np.full(len(iou), FALSE_POSITIVE, np.int8), np.full(len(iou), -1)
     if not iou.size:
@@ -67,6 +70,9 @@ def match(iou: np.ndarray, ignored: np.ndarray, threshold: float = 0.5) -> tuple
         for among, result in ((free, TRUE_POSITIVE), (ignored, IGNORED)):
             reached = np.where(among, row, -1.0)
             best = int(reached.argmax())
+            if preferred is not None:
+                alike = (reached == reached[best]) & preferred[place]
+                best = int(alike.argmax()) if alike.any() else best
             if reached[best] >= threshold:
                 fate[place], met[place] = result, best
                 free[best] = False
@@ -165,10 +171,13 @@ def by_class(class_names: Sequence[str], columns: dict[str, np.ndarray]) -> dict
     }
 
 
-def mean_of_known(values: np.ndarray) -> float:
-    """Average numbers [K] without NaN; NaN where there is none."""
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else float("nan")
+def mean_of_known(values: np.ndarray, axis: int | tuple[int, ...] | None = None) -> Any:
+    """Average without NaN, over some axes or to one number; NaN where nothing is left."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=axis)
+    total = np.where(there, values, 0.0).sum(axis=axis)
+    mean = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return float(mean) if mean.ndim == 0 else mean
 
 
 def _checked(kind: str, boxes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
