@@ -1563,4 +1563,40 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/judge/test_tiles.py",
         ("if edge != outer:", "if True:"),
     ),
+    *of(
+        "trainers/guarantees/procedures.py",
+        "tests/trainers/guarantees/test_procedures.py",
+        ("return min(1.0, hoeffding, math.e * binomial_cdf", "return min(1.0, hoeffding, 0.3 * binomial_cdf"),
+        ("total + 1 <= promise.bound * (number + 1)", "total <= promise.bound * (number + 1)"),
+        ("and not passed[place] and holds(", "and not passed[place] and not holds("),
+        ("math.ceil(total - _ROUNDING)", "math.floor(total)"),
+    ),
+    *of(
+        "trainers/guarantees/promise.py",
+        "tests/trainers/guarantees/test_promise.py",
+        ("round(1 - self.confidence, 12) / self.starts", "round(1 - self.confidence, 12)"),
+    ),
+    *of(
+        "trainers/guarantees/losses.py",
+        "tests/trainers/guarantees/test_losses.py",
+        ("counted = whole > 0", "counted = whole >= 0"),
+        (
+            "np.searchsorted(np.sort(scores), _OF_BOXES.astype(np.float64))",
+            "np.searchsorted(np.sort(scores), _OF_BOXES, side='right')",
+        ),
+        ("self._content += int.from_bytes(_digest(example))", "self._content = int.from_bytes(_digest(example))"),
+    ),
+    *of(
+        "export/runners/base.py",
+        "tests/app/evaluation/test_guarantee.py",
+        ('per_class, optimal = (), float(of_file["guarantee"]["threshold"])', "pass"),
+    ),
+    *of(
+        "export/formats/saved_model.py",
+        "tests/export/test_promising.py",
+        (
+            "        if cuts := has_thresholds(path):\n            set_thresholds(path, thresholds)",
+            "        cuts = False",
+        ),
+    ),
 ]

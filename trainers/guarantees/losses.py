@@ -16,8 +16,11 @@ from .promise import MEASURES, Promise
 _EVEN_IN_LOGITS = 1 / (1 + np.exp(-np.arange(-8, 8.001, 1 / 16)))
 # Scores of detectors crowd near 0 or 1. All are numbers of float32, so that comparing is the same in every precision.
 _OF_BOXES = np.unique(np.concatenate([THRESHOLDS, _EVEN_IN_LOGITS.astype(np.float32)]))
-GRIDS = {"boxes": _OF_BOXES, "mask": THRESHOLDS, "labels": THRESHOLDS}
-"""By what is found the thresholds that are tried, float32 [T] rising: fixed before any picture is seen."""
+GRIDS = {"boxes": _OF_BOXES, "mask": THRESHOLDS[1:], "labels": THRESHOLDS}
+"""By what is found the thresholds that are tried, float32 [T] rising: fixed before any picture is seen.
+
+At 0 a map marks everything, and would keep a promise of recall that is worth nothing.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,12 @@ class Counts:
         """Count pixels by how many are right and wrong in each of 256 bins."""
         reached = np.cumsum(right[::-1])[::-1]
         return cls(reached, reached + np.cumsum(wrong[::-1])[::-1], there)
+
+    @classmethod
+    def of_map(cls, salient: np.ndarray, background: np.ndarray) -> "Counts":
+        """Count the pixels of a map by how many salient and other ones lie in each of 256 bins."""
+        counts = cls.of_bins(salient, background, float(salient.sum()))
+        return cls(counts.right[1:], counts.found[1:], counts.there)
 
     @classmethod
     def of_classes(cls, right: np.ndarray, confidence: np.ndarray) -> "Counts":

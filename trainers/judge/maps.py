@@ -139,7 +139,7 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
     def _count(self, found: np.ndarray, mask: np.ndarray, example: Example) -> None:
         counts = MapCounts.of(found, mask, self.protocol)
         if self.losses:
-            self.losses.add(example, Counts.of_bins(counts.salient, counts.background, float(counts.salient.sum())))
+            self.losses.add(example, Counts.of_map(counts.salient, counts.background))
         for curve in self.curves.values():
             curve.add(counts)
         if not self.calibration:

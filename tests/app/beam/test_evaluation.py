@@ -70,7 +70,11 @@ def test_saliency(typed, tmp_path):
 
 
 def test_detection(typed, tmp_path):
-    compared(typed, "detection_bccd", boxed(tmp_path / "data"), "--correlation-bounds")
+    promise = ("--guarantee", "recall@iou=0.4 >= 0.1")
+    told = compared(typed, "detection_bccd", boxed(tmp_path / "data"), "--correlation-bounds", *promise)
+    assert '"recall@iou=0.4 >= 0.1"' in told
+    assert json.loads(Path("many/metrics.json").read_bytes())["guarantee"]["digest"]
+    assert Path("many/guarantee.png").is_file()
 
 
 def test_segmentation(typed, segmented):

@@ -109,8 +109,9 @@ def test_maps_are_counted_as_plain_loops_do(beta2):
 
         counted.append(at)
     report = judge.result()
+    assert report.guarantee.thresholds[0] > 0, "at 0 everything is marked"
     same_means(report.guarantee, counted, beta2)
-    assert 0.3 < report.guarantee.means["recall"] == report.guarantee.curves["recall"][255 * 2 // 5]
+    assert 0.3 < report.guarantee.means["recall"] == report.guarantee.curves["recall"][255 * 2 // 5 - 1]
     assert (report.guarantee.pictures, report.guarantee.counted) == (12, 11), "one has nothing salient"
 
 
@@ -168,19 +169,19 @@ def guarantee_of(text, right, found, there, pictures=60):
 
 
 def test_what_holds_is_said_with_its_pictures_and_what_breaks_it():
-    right = np.where(np.arange(256) < 100, 10, 5)
-    kept = guarantee_of("recall >= 0.9 @ 0.95", right, np.full(256, 20), 10)
-    assert kept.threshold == float(np.float32(99 / 255)), "a number that is the same in float32 and float64"
+    right = np.where(np.arange(255) < 100, 10, 5)
+    kept = guarantee_of("recall >= 0.9 @ 0.95", right, np.full(255, 20), 10)
+    assert kept.threshold == float(np.float32(100 / 255)), "a number that is the same in float32 and float64"
     assert kept.means == pytest.approx({"recall": 1.0, "precision": 0.5, "f": 2 / 3})
     for words in (
-        '"recall >= 0.9 @ 0.95" is kept by threshold 0.388235',
+        '"recall >= 0.9 @ 0.95" is kept by threshold 0.392157',
         "pictures drawn as the 60 calibration pictures that count were",
         "the share of a picture's salient pixels that are marked, averaged over pictures with something to find, is at "
         "least 0.9, with a probability of 95 % over the draw of these (on these: recall 1.000, precision 0.500, f 0.6",
         "does not hold for other cameras or scenes",
     ):
         assert words in kept.statement
-    expected = guarantee_of("recall >= 0.9", right, np.full(256, 20), 10)
+    expected = guarantee_of("recall >= 0.9", right, np.full(255, 20), 10)
     assert "is at least 0.9 in expectation, over the draw of these and of a further one" in expected.statement
     assert kept.to_dict(curves=False).keys() == {
         "promise", "threshold", "pictures", "counted", "means", "digest", "statement",
@@ -189,26 +190,26 @@ def test_what_holds_is_said_with_its_pictures_and_what_breaks_it():
 
 
 def test_why_nothing_can_be_promised_is_said_with_what_could_be():
-    few = guarantee_of("recall >= 0.9 @ 0.95", np.full(256, 19), np.full(256, 20), 20)
+    few = guarantee_of("recall >= 0.9 @ 0.95", np.full(255, 19), np.full(255, 20), 20)
     assert few.threshold is None
     assert "cannot be promised by these 60 pictures" in few.statement
     assert (
         "is 0.950 where it is surest, about recall >= 0.85 could be, and 170 or so of such pictures would do"
         in few.statement
     )
-    never = guarantee_of("recall >= 0.9 @ 0.95", np.full(256, 16), np.full(256, 20), 20)
+    never = guarantee_of("recall >= 0.9 @ 0.95", np.full(255, 16), np.full(255, 20), 20)
     assert never.statement.endswith("and more would not help")
-    empty = guarantee_of("precision >= 0.9 @ 0.95", np.zeros(256), np.zeros(256), 20)
+    empty = guarantee_of("precision >= 0.9 @ 0.95", np.zeros(255), np.zeros(255), 20)
     assert empty.statement.endswith("by these 60 pictures: pictures in which something is found are none of them")
 
 
 def test_the_figure_shows_what_can_be_promised_below_the_mean():
-    kept = guarantee_of("recall >= 0.9 @ 0.95", np.where(np.arange(256) < 100, 10, 5), np.full(256, 20), 10)
+    kept = guarantee_of("recall >= 0.9 @ 0.95", np.where(np.arange(255) < 100, 10, 5), np.full(255, 20), 10)
     (axes,) = guarantee_figure(kept, "a model").axes
     lines = {line.get_label(): line for line in axes.lines}
     assert {"recall", "precision", "F", "can be promised", "promised", "threshold"} <= set(lines)
     assert (lines["can be promised"].get_ydata() < lines["recall"].get_ydata()).all()
     assert lines["threshold"].get_xdata()[0] == kept.threshold
-    assert "0.3882, 60 pictures" in axes.get_title(loc="left")
-    none = guarantee_of("recall >= 0.9 @ 0.95", np.full(256, 5), np.full(256, 20), 10)
+    assert "0.3922, 60 pictures" in axes.get_title(loc="left")
+    none = guarantee_of("recall >= 0.9 @ 0.95", np.full(255, 5), np.full(255, 20), 10)
     assert "no threshold keeps it" in guarantee_figure(none, "a model").axes[0].get_title(loc="left")
