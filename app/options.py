@@ -139,6 +139,7 @@ class EvaluateOptions:
     """Measure a trained or exported model on data it has not seen.
 
     Example: metricfit evaluate runs/photos --data folder:photos:test
+
     Example: metricfit evaluate exports/photos --data folder:photos:new --guarantee "recall >= 0.9 @ 0.95" --into-card
     """
 

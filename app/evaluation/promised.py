@@ -51,9 +51,10 @@ def check_model(options: EvaluateOptions, runner: Runner, promise: Promise | Non
         )
 
 
-def check_pictures(promise: Promise, source: Source, settings: Mapping[str, Any]) -> None:
+def check_pictures(promise: Promise, source: Source, runner: Runner, settings: Mapping[str, Any]) -> None:
     """Refuse too few pictures, and those by which the model was trained or chosen, as far as these are here."""
-    check_calibration_pictures(promise, source, _known(settings))
+    exported_by = runner.card.data.get("validation") if runner.card else None
+    check_calibration_pictures(promise, source, _known(settings.get("data"), settings.get("val"), exported_by))
 
 
 def keep(kept: Guarantee, runner: Runner, data: str) -> list[Path]:
@@ -61,8 +62,8 @@ def keep(kept: Guarantee, runner: Runner, data: str) -> list[Path]:
     return keep_guarantee(Path(runner.path), kept, data)
 
 
-def _known(settings: Mapping[str, Any]) -> Iterator[Source]:
-    for text in (settings.get("data"), settings.get("val")):
+def _known(*sources: str | None) -> Iterator[Source]:
+    for text in dict.fromkeys(sources):
         with contextlib.suppress(MetricfitError):
             if text:
                 yield open_source(text, needs="none")

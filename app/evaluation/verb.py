@@ -110,7 +110,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         )  # fmt: skip
     settings = {name: getattr(options, name) for name in task.judging}
     if promise:
-        check_pictures(promise, source, settings_of(runner))
+        check_pictures(promise, source, runner, settings_of(runner))
         settings["guarantee"] = promise
     else:
         _say_what_trained(source, settings_of(runner).get("data"))

@@ -120,7 +120,10 @@ def _measured(promise: Promise, kind: str) -> str:
 def _what_holds(promise: Promise, kind: str, threshold: float, counted: int, means: dict[str, float]) -> str:
     like = f"pictures drawn as the {counted} calibration pictures that count were"
     if promise.confidence is None:
-        holds = f"is at least {promise.level:g} in expectation, over the draw of these and of a further one"
+        holds = (
+            f"is at least {promise.level:g} in expectation, over the draw of these and of a further one (draws by "
+            "which nothing can be promised count as kept)"
+        )
     else:
         chance = f"{100 * promise.confidence:.6g} %"
         holds = f"is at least {promise.level:g}, with a probability of {chance} over the draw of these"

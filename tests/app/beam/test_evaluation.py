@@ -79,7 +79,9 @@ def test_detection(typed, tmp_path):
 
 def test_segmentation(typed, segmented):
     # Several scales are seen by a model that is built for them.
-    compared(typed, segmented.folder, "colours:test", "--scales", "1", "0.5", batch_size=7)
+    promise = ("--guarantee", "recall >= 0.2")
+    told = compared(typed, segmented.folder, "colours:test", "--scales", "1", "0.5", *promise, batch_size=7)
+    assert "the share of a picture's pixels that show their class, and the right one" in told
     jaccard = typed.found[-1].judge.measures["jaccard"]
     assert isinstance(jaccard, Jaccard)
     assert len(jaccard._runs) == 1, "what is kept of batches grows with the parts"

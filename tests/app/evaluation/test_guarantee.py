@@ -137,6 +137,9 @@ def test_pictures_that_the_model_knows_are_refused(model, capsys):
         (model / "card.json").write_text(json.dumps({**card, "config": {**card["config"], "val": None, **known}}))
         with pytest.raises(DataError, match=r"24 of the 24 pictures of white are in white, .*trained or chosen"):
             evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
+    (model / "card.json").write_text(json.dumps({**card, "data": {**card["data"], "validation": "white:0"}}))
+    with pytest.raises(DataError, match="trained or chosen"):
+        evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
 
 
 def test_from_python_a_report_has_it_and_the_card_changes_where_asked(model):
