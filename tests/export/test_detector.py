@@ -151,7 +151,7 @@ def test_the_network_s_own_outputs_agree(pictures, tmp_path):
     np.testing.assert_allclose(found["codes"], heads["box"], atol=1e-5)
     boxes, scores = task.candidates(model)(pictures[:1])
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(-np.asarray(heads["classification"], np.float64))), atol=1e-6)
-    np.testing.assert_allclose(boxes, DELTAS.decode(heads["box"], model.anchors, SIZE), atol=1e-4)
+    np.testing.assert_allclose(boxes, DELTAS.decode(heads["box"], model.starts, SIZE), atol=1e-4)
 
 
 def tflite_signature(content: bytes):
@@ -234,7 +234,7 @@ def test_the_table_shows_what_each_file_is_judged_by(detector, monkeypatch):
 def with_shifted_anchors(content: bytes) -> bytes:
     """A .tflite file whose boxes lie 0.6 pixels beside where they should."""
     model = unpacked(content)
-    anchors = square_detector().anchors
+    anchors = square_detector().starts
     changed = 0
     for tensor in model.subgraphs[0].tensors:
         buffer = model.buffers[tensor.buffer]

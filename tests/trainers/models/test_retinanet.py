@@ -56,7 +56,7 @@ def model(tiny):
 def test_outputs_fit_the_anchors_at_any_multiple_of_32(size, tiny):
     model = build(size=size, scales_per_octave=2)
     outputs = model(np.zeros((2, size, size, 3), np.uint8))
-    count = len(model.anchors)
+    count = len(model.starts)
     assert outputs["box"].shape == (2, count, 4)
     assert outputs["classification"].shape == (2, count, 2)
     assert {part.dtype for part in outputs.values()} == {tf.float32}
@@ -90,7 +90,7 @@ def test_outputs_stand_in_the_order_of_the_anchors(tiny):
     images = np.full((2, 160, 160, 3), 100, np.uint8)
     images[1, 28:36, 108:116] = 255
     without, spot = model(images)["box"].numpy()[..., 0]
-    centres = 0.5 * (model.anchors[:, :2] + model.anchors[:, 2:])
+    centres = 0.5 * (model.starts[:, :2] + model.starts[:, 2:])
     first = 0
     for side, stride in zip(model.anchor_grid.sides, (8, 16, 32, 64, 128)):
         level = slice(first, first + 3 * side * side)
@@ -107,7 +107,7 @@ def test_channels_of_the_heads_are_anchors_then_values(model):
         head.last.set_weights([0 * kernel, np.arange(len(bias), dtype=np.float32)])
         assert len(bias) == 3 * values
     outputs = copy(pictures()[0])
-    np.testing.assert_array_equal(outputs["box"][1].numpy().reshape(-1, 12), [np.arange(12)] * (len(copy.anchors) // 3))
+    np.testing.assert_array_equal(outputs["box"][1].numpy().reshape(-1, 12), [np.arange(12)] * (len(copy.starts) // 3))
     np.testing.assert_array_equal(outputs["classification"][0, 3:6], np.arange(6).reshape(3, 2))
 
 
@@ -315,10 +315,10 @@ def test_correlation_is_added_and_trains_the_scores_alone(model):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(outputs)
         total = model.compute_loss(images, y, outputs)
-        quality = box_quality(targets, outputs["box"], model.anchors)[..., None]
+        quality = box_quality(targets, outputs["box"], model.starts)[..., None]
         labels = class_labels(targets, 2)
         expected = added.parts(labels, outputs["classification"], quality)[0]
-        parts = detector_loss(losses.get("alrp"), "giou", targets, *outputs_of(outputs), model.anchors)
+        parts = detector_loss(losses.get("alrp"), "giou", targets, *outputs_of(outputs), model.starts)
     assert float(expected) > 0.1
     np.testing.assert_allclose(total, parts[0] + 3 * parts[1] + 0.5 * expected, rtol=1e-6)
     to_boxes = [tape.gradient(one, outputs["box"]) for one in (total, parts[1])]
@@ -400,7 +400,7 @@ def test_saved_model_is_the_same_model(tiny, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert type(loaded) is RetinaNet
     assert (loaded.size, loaded.class_names, loaded.resizing) == (SIZE, ("ü", "b c"), "stretch")
-    np.testing.assert_array_equal(loaded.anchors, model.anchors)
+    np.testing.assert_array_equal(loaded.starts, model.starts)
     assert int(loaded.optimizer.iterations) == 1
     assert float(loaded.box_weight) == float(model.box_weight) != 7.0
     images, y = pictures()

@@ -69,7 +69,7 @@ class OneStageDetector(Detector):
             }
             told: dict[str, Any] = {"size": size, "class_names": class_names, "resizing": resizing, "coder": coder}
             super().__init__({"images": images}, outputs, **told, **kwargs)
-        self.anchors = starts
+        self.starts = starts
         self.dtype_policy = policy
         self.feature_pyramid, self.classification_head, self.box_head = pyramid, classification_head, box_head
         self._arguments = {
@@ -87,7 +87,7 @@ class OneStageDetector(Detector):
 
     def references(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Give what the codes start from, [A, 4]: it is the same in every picture."""
-        return tf.constant(self.anchors)
+        return tf.constant(self.starts)
 
     def bare(self) -> Self:
         """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""
