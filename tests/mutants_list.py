@@ -911,9 +911,16 @@ MUTANTS: list[Mutant] = [
         ("fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
     ),
     *of(
+        "trainers/comparison/plan.py",
+        "tests/trainers/comparison/test_comparison.py",
+        ('name.partition(".")[0] in _OF_ALL', "name in _OF_ALL"),
+        ("if entry.name == only)", "if entry.loss == found[1].strip())"),
+    ),
+    *of(
         "trainers/training/run_folder.py",
         "tests/trainers/training/test_run_folder.py",
         ("        refuse_locked(below)", "        pass"),
+        ("for name in DECIDED if new", "for name in new if new"),
         ('(path.name != "checkpoints", path.name == "config.json")', "path.name"),
         ('not (folder / "checkpoints").is_dir() or', "False or"),
         ('(folder / "metrics.json").is_file() or epochs > 1', "epochs > 1"),
