@@ -1,6 +1,6 @@
 """What a guarantee asks of an evaluation, and the card into which its threshold goes."""
 
-import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.guarantees.kept import Guarantee
 from ...trainers.guarantees.promise import DEFAULT_IOU, Promise, read_promise
 from ..options import EvaluateOptions
+
+log = logging.getLogger("metricfit")
 
 PLAIN = EvaluateOptions(model="")
 OTHER_SCORES = ("protocol", "logit_scale", "calibration")
@@ -53,8 +55,10 @@ def check_model(options: EvaluateOptions, runner: Runner, promise: Promise | Non
 
 def check_pictures(promise: Promise, source: Source, runner: Runner, settings: Mapping[str, Any]) -> None:
     """Refuse too few pictures, and those by which the model was trained or chosen, as far as these are here."""
-    exported_by = runner.card.data.get("validation") if runner.card else None
-    check_calibration_pictures(promise, source, _known(settings.get("data"), settings.get("val"), exported_by))
+    compared = runner.card.data.get("validation", "") if runner.card else ""
+    # A part of the training data is in these.
+    compared = "" if compared.startswith("every tenth example of ") else compared
+    check_calibration_pictures(promise, source, _known(settings.get("data"), settings.get("val"), compared))
 
 
 def keep(kept: Guarantee, runner: Runner, data: str) -> list[Path]:
@@ -63,10 +67,17 @@ def keep(kept: Guarantee, runner: Runner, data: str) -> list[Path]:
 
 
 def _known(*sources: str | None) -> Iterator[Source]:
-    for text in dict.fromkeys(sources):
-        with contextlib.suppress(MetricfitError):
-            if text:
-                yield open_source(text, needs="none")
+    for text in filter(None, dict.fromkeys(sources)):
+        try:
+            source = open_source(text, needs="none")
+        except MetricfitError:
+            log.warning(
+                "%s, by which the model was trained or chosen, cannot be opened here: whether the calibration pictures "
+                "are among them is yours to know, and what is promised holds only if they are not",
+                text,
+            )
+            continue
+        yield source
 
 
 def _refuse(options: EvaluateOptions, names: tuple[str, ...], why: str) -> None:

@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from metricfit.app import cli
+from metricfit.app import cli, export
 from metricfit.app.api import evaluate
 from metricfit.app.options import EvaluateOptions
 from metricfit.app.predictor import load_predictor
@@ -131,7 +132,7 @@ def test_a_shipped_model_keeps_its_card(white, capsys):
     assert "saliency_mobile ships with the program and stays as it is: copy " in told
 
 
-def test_pictures_that_the_model_knows_are_refused(model, capsys):
+def test_pictures_that_the_model_knows_are_refused(model, caplog):
     card = json.loads((model / "card.json").read_text())
     for known in ({"data": "white:0"}, {"data": "folder:/nowhere", "val": "white:0"}):
         (model / "card.json").write_text(json.dumps({**card, "config": {**card["config"], "val": None, **known}}))
@@ -140,6 +141,30 @@ def test_pictures_that_the_model_knows_are_refused(model, capsys):
     (model / "card.json").write_text(json.dumps({**card, "data": {**card["data"], "validation": "white:0"}}))
     with pytest.raises(DataError, match="trained or chosen"):
         evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
+
+
+def test_what_cannot_be_looked_up_is_said(model, caplog):
+    caplog.set_level("WARNING", "metricfit")
+    evaluate(model, "white:", guarantee="recall >= 0.8", quiet=True)
+    said = [record.getMessage() for record in caplog.records if "calibration pictures" in record.getMessage()]
+    assert len(said) == 1, "once for the training data, of which the validation data are a part"
+    assert said[0].startswith(
+        "folder:data/ecssd:train + folder:data/people:train + scenes:train, by which the model was"
+    )
+
+
+def test_an_export_with_a_file_that_promises_nothing_ends_with_1(monkeypatch, capsys):
+    files = {
+        "model_int8.tflite": {"guarantee": {"promise": "recall >= 0.8"}},
+        "model_float32.tflite": {"guarantee": {}},
+    }
+    card = SimpleNamespace(task="saliency", files=files)
+    result = SimpleNamespace(card=card, refused={}, made=[], scalars={})
+    monkeypatch.setattr(export, "export_run", lambda **_: result)
+    asked = ["export", "runs/a", "--to", "exports/a", "--guarantee", "recall >= 0.8", "--guarantee-data", "scenes:test"]
+    for promise, code in (("", 1), ("recall >= 0.8", 0)):
+        files["model_float32.tflite"]["guarantee"]["promise"] = promise
+        assert cli.main(asked) == code
 
 
 def test_from_python_a_report_has_it_and_the_card_changes_where_asked(model):

@@ -54,9 +54,9 @@ def by_the_mean_alone(sums, counts, promise):
 
 
 def without_correction(sums, counts, promise):
-    """Broken: each threshold is tested as if it were the only one, and one that passes is taken."""
-    kept = [place for place in range(len(sums)) if holds(sums[place], counts[place], one_start(promise))]
-    return kept[0] if kept else None
+    """Broken: many thresholds are tested as if each were the only one, and the first that passes is taken."""
+    whole = one_start(promise)
+    return next((place for place in range(0, len(sums), 4) if holds(sums[place], counts[place], whole)), None)
 
 
 def one_start(promise):

@@ -68,7 +68,7 @@ def test_boxes_of_pictures_are_counted_as_plain_loops_do():
         return at
 
     guarantee = box_judge(pictures).guarantee
-    same_means(guarantee, [counted(*pair) for pair in pictures], step=41)
+    same_means(guarantee, [counted(*pair) for pair in pictures], step=97)
     assert (guarantee.pictures, guarantee.counted) == (40, sum((~truth.ignored).any() for truth, _ in pictures))
 
 

@@ -132,15 +132,15 @@ def test_recall_is_kept_as_often_as_promised_and_not_by_the_mean_alone(alike, ob
 
 
 def test_precision_and_f_are_kept_as_often_as_promised():
-    rng, curve, times = np.random.default_rng(2), (0.35, 0.6, 7), 400
+    rng, curve, times = np.random.default_rng(2), (0.35, 0.6, 7), 200
     precision, f = true_precision(*curve)
     for place, (text, truth) in enumerate((("precision >= 0.75 @ 0.9", precision), ("f >= 0.5 @ 0.9", f))):
         promise = read_promise(text)
         broken, chosen = broken_promises(lambda at=place: finds(rng, 300, *curve)[at], 1 - truth, promise, times)
         assert broken <= most_by_chance(times, 0.1)
-        assert len(chosen) > 250
+        assert len(chosen) > 125
     assert (
-        broken_promises(lambda: finds(rng, 300, *curve)[0], 1 - precision, PRECISION, 300, by_the_mean_alone)[0] > 100
+        broken_promises(lambda: finds(rng, 300, *curve)[0], 1 - precision, PRECISION, 100, by_the_mean_alone)[0] > 30
     )
 
 
