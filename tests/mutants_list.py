@@ -591,6 +591,27 @@ MUTANTS: list[Mutant] = [
         ("np.fill_diagonal(between, 0)", "pass"),
     ),
     *of(
+        "trainers/data/batches/repeats.py",
+        "tests/trainers/data/test_repeats.py",
+        ("np.maximum(1, np.sqrt(factors))", "np.maximum(1, factors)"),
+        ("np.maximum.at(factors, found.pictures", "np.multiply.at(factors, found.pictures"),
+        ("np.arange(self.length) + rng.random()", "np.arange(self.length) + 0.5"),
+        (
+            "rng = np.random.default_rng([self.seed, number, 0, 0, 5])",
+            "rng = np.random.default_rng([self.seed, 0, 0, 0, 5])",
+        ),
+    ),
+    *of(
+        "trainers/data/targets/boxes.py",
+        "tests/trainers/data/test_repeats.py",
+        ("(rows.lengths - _HEAD) // 2), classes", "(rows.lengths - _HEAD) // 2)[::-1], classes"),
+    ),
+    *of(
+        "trainers/tasks/definition.py",
+        "tests/trainers/data/test_repeats.py",
+        ('"remembered": self.needs == "boxes", ', ""),
+    ),
+    *of(
         "trainers/metrics/ranking/confusion.py",
         "tests/trainers/metrics/ranking/test_confusion.py",
         ('kept[np.argsort(-found.scores[kept], kind="stable")]', "kept"),

@@ -186,6 +186,6 @@ def class_counts(source: Source, *, quiet: bool = False) -> np.ndarray:
 def irreplaceable(fault: str) -> DataError:
     """Say, after why a picture cannot be used any more, that no other one can take its place."""
     return DataError(
-        f"{fault}; what stands in for a picture does not have its classes, which --equibatch and --class-weights "
-        "count: put back what it was"
+        f"{fault}; what stands in for a picture does not have its classes, which --equibatch, --class-weights "
+        "and --repeat-rare count: put back what it was"
     )

@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, first_line
 from ..text import counted
 from .example import Example, Source, View
 from .targets.base import Target
+
+if TYPE_CHECKING:
+    from .scan.looks import Looks
 
 log = logging.getLogger("metricfit")
 
@@ -43,6 +46,10 @@ class Steady(View):
         super().__init__(source)
         self.target, self.replacing = target, replacing
         self.stand_ins: dict[int, StandIn] = {}
+
+    def seen(self) -> "Looks | None":
+        """As the source has it: of what stood in each place when it was scanned."""
+        return self.source.seen()
 
     def load(self, index: int) -> Example:
         """As the source has it, or the example that stands in; DataError where there is none."""

@@ -14,9 +14,11 @@ import tensorflow as tf
 from ... import losses
 from ..data.batches import pipeline
 from ..data.batches.order import Sampler
+from ..data.batches.repeats import RepeatRare, picture_factors, repeats_told
 from ..data.batches.share import WHOLE, Share
 from ..data.example import Example, Source
 from ..data.pixel_files.coding import FileCoding
+from ..data.scan.presence import presence
 from ..data.scan.scanner import checked_source
 from ..data.steady import stand_ins
 from ..data.subset import Subset
@@ -161,8 +163,18 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         return {"size": config.size, "batch_size": config.batch_size, "resizing": config.resizing}
 
     def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
-        """Give what decides which training example comes when; None shuffles them."""
-        return None
+        """Give what decides which training example comes when, such as rare classes' more often; None shuffles them."""
+        share = _repeated_share(config)
+        if not share:
+            return None
+        return RepeatRare(picture_factors(presence(source, self.needs, quiet=config.quiet), share), config.seed)
+
+    def repeats(self, config: ConfigT, source: Source) -> str:
+        """Say how often pictures of which class come where those of rare ones are repeated; empty where none are."""
+        if not (share := _repeated_share(config)):
+            return ""
+        found = presence(source, self.needs, quiet=config.quiet)
+        return repeats_told(found, share, self.steps_per_epoch(config, source), config.batch_size)
 
     def watchers(
         self, config: ConfigT, folder: Path, selection: Source, exchange: Exchange = ALONE
@@ -209,6 +221,9 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def open_source(self, text: str, config: ConfigT, left_out: LeftOut = None, **more: Any) -> Source:
         """Open and scan one of the sources of a configuration; raises `UsageError` or `DataError`."""
         options = {**self.source_options(config), **more}
+        if _repeated_share(config) and text == config.data:
+            # Labels are counted in any case, and what stands in for a picture may not have its classes.
+            options |= {"remembered": self.needs == "boxes", "replacing": False}
         return checked_source(
             text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet,
             left_out=left_out, cache=config.scan_cache, **options,
@@ -301,3 +316,8 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def found_in(self, predictor: Predictor, source: Source, **options: Any) -> Iterator[tuple[Example, Any]]:
         """Yield each example with what is found in it; options as in `judge.feeding.found_in`."""
         return found_in(predictor, source, self.target, size=predictor.size, resizing=predictor.resizing, **options)
+
+
+def _repeated_share(config: RunConfig) -> float:
+    """Give the share below which classes are rare, 0 where none is: a task without classes has no such setting."""
+    return float(getattr(config, "repeat_rare", 0.0))

@@ -14,6 +14,7 @@ from ... import losses
 from ..colours import class_palette, hexadecimal_palette
 from ..data.batches.class_weights import class_weights
 from ..data.batches.equibatch import Equibatch
+from ..data.batches.order import Sampler
 from ..data.classes import with_class_names
 from ..data.example import IGNORE, Source
 from ..data.labels import LabelCoding, class_counts
@@ -61,6 +62,8 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         if len(epochs) != 2 or not 0 <= epochs[0] <= epochs[1] <= config.epochs:
             raise UsageError(f"--fade-epochs must be two numbers, 0 to --epochs {config.epochs} in order, got {epochs}")
         super().check(config)
+        if config.equibatch and config.repeat_rare:
+            raise UsageError("--equibatch and --repeat-rare both decide which picture comes when: give one of them")
         LabelCoding(config.classes, config.ignore)
         if not config.aspp_dilations:
             raise UsageError("--aspp-dilations must be at least one, got none")
@@ -168,9 +171,11 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         """Take `scales` and `flips` as in `Views`."""
         return Views(options.pop("scales", (1.0,)), options.pop("flips", False))
 
-    def sampler(self, config: SegmentationConfig, source: Source) -> Equibatch | None:
+    def sampler(self, config: SegmentationConfig, source: Source) -> Sampler | None:
         """Cycle over the classes where asked for."""
-        return Equibatch(class_counts(source, quiet=config.quiet), config.seed) if config.equibatch else None
+        if config.equibatch:
+            return Equibatch(class_counts(source, quiet=config.quiet), config.seed)
+        return super().sampler(config, source)
 
     def watchers(
         self, config: SegmentationConfig, folder: Path, selection: Source, exchange: Exchange = ALONE

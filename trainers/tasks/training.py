@@ -71,6 +71,7 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         if restored:
             exchange.by_chief(lambda: check_same_data(folder, kept, data, steps))
         exchange.together(lambda: task.check_data(config, training, selection))
+        repeats = exchange.together(lambda: task.repeats(config, training))
         suited = exchange.by_chief(lambda: task.suited(config, training))
         config = replace(as_the_chief(config, suited), quiet=config.quiet)
         keras.utils.set_random_seed(config.seed)
@@ -102,6 +103,8 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
             folder, len(training), len(selection), model.count_params() / 1e6,
         )  # fmt: skip
         run.say_steps(config, len(training), steps)
+        if repeats:
+            log.info("%s", repeats)
         run.say_frozen(config)
         request = _trained(task, config, distribution, model, rate, training, selection, reached)
         if request.number is None:

@@ -31,6 +31,13 @@ MaskThreshold = Annotated[
 ResizeMasks = Annotated[
     bool, tyro.conf.arg(help="Bring masks and labels of another size to that of their picture; without it, faults.")
 ]
+RepeatRare = Annotated[
+    float,
+    tyro.conf.arg(
+        help="Show pictures with rare classes more often: those of a class that fewer than this share of the pictures "
+        "have, such as 0.1, come sqrt(this / its share) times (LVIS). 0 shows all alike."
+    ),
+]
 Colours = Annotated[
     str | None,
     tyro.conf.arg(
@@ -216,6 +223,7 @@ class SegmentationConfig(RunConfig):
     """How the learning rate falls; polynomial is (1 - step / steps)^power, without a rise at --warmup-share 0."""
     power: float = 0.9
     """Power of the polynomial schedule."""
+    repeat_rare: RepeatRare = 0.0
     augmentation: LabelAugmentation = field(default_factory=LabelAugmentation)
 
 
@@ -269,6 +277,7 @@ class DetectionConfig(RunConfig):
     calibration_target: TargetName = "precision"
     """What a score then tells: precision, how many of a hundred boxes of that score are right (IoU 0.5 or more), or
     iou, the IoU with an object to be expected, 0 for a false find."""
+    repeat_rare: RepeatRare = 0.0
     augmentation: BoxAugmentation = field(default_factory=BoxAugmentation)
 
 

@@ -66,6 +66,7 @@ RANGES = {
     "power": Range(0, 100, above=True),
     "proposals": Range(1, 4096),
     "region_units": Range(1, 8192),
+    "repeat_rare": Range(0, 1),
     "repeats": _COUNT,
     "restarts": Range(0, 1000),
     "restores": Range(0, 1000),

@@ -172,7 +172,9 @@ def test_nothing_stands_in_for_a_picture_whose_classes_are_counted(tmp_path, cap
     text = two_classes(tmp_path, [0, 1], [0, 1], [0, 1])
     (tmp_path / "labels" / "p1.png").write_bytes(b"no picture any more")
     kept = {"needs": "labels", "skip_bad": True, "left_out": (), "quiet": True}
-    with pytest.raises(DataError, match=r"p1\.png.*which --equibatch and --class-weights count: put back what it was$"):
+    with pytest.raises(
+        DataError, match=r"p1\.png.*which --equibatch, --class-weights and --repeat-rare count: put back what it was$"
+    ):
         checked_source(text, replacing=False, **kept)
     assert "stands in for" not in caplog.text
     assert list(checked_source(text, **kept).names) == ["p0", "p1", "p2"]

@@ -26,6 +26,7 @@ from .faults import Faults
 from .in_order import in_order
 from .kept import KeptScan
 from .looks import Looking, Looks, Told
+from .scanned import Scanned
 
 log = logging.getLogger("metricfit")
 
@@ -97,10 +98,14 @@ def scan(source: Source, *, needs: str = "", quiet: bool = False) -> Faults:
     Within `kept_arrays.keeping`, what an earlier scan found in files that are as they were is taken from there, and
     what is found now is kept for the next one.
     """
-    kept = KeptScan.of(source, needs, quiet=quiet)
-    found = _told(source, _looked_at(source, needs, quiet, kept))
+    return _scanned(source, needs, quiet)[0]
+
+
+def _scanned(source: Source, needs: str, quiet: bool) -> tuple[Faults, Looks]:
+    looks = _looked_at(source, needs, quiet, KeptScan.of(source, needs, quiet=quiet))
+    found = _told(source, looks)
     found.doubts = source.doubts()
-    return found
+    return found, looks
 
 
 def _told(source: Source, looks: Looks) -> Faults:
@@ -178,6 +183,7 @@ def checked_source(
     left_out: Sequence[str] | None = None,
     replacing: bool = True,
     cache: bool = True,
+    remembered: bool = False,
 ) -> Source:
     """Open a source, scan it, and give back what can be used: the door through which training and evaluation get data.
 
@@ -191,6 +197,7 @@ def checked_source(
             keep their places, also where one has turned bad since. None leaves out what is faulty now.
         replacing: whether another one may stand in for such a one; else it is a DataError.
         cache: whether an earlier scan may tell of files that are as they were, and this one is kept; see `scan`.
+        remembered: whether what is given knows what was `seen` of it.
 
     Raises:
         UsageError: there is no such source.
@@ -210,7 +217,8 @@ def checked_source(
             log.info("%s: %s, checked when packed", source.name, counted(len(source), "example"))
             faults = _told(source, seen)
         else:
-            faults = scan(source, needs=needs, quiet=quiet)
+            faults, looks = _scanned(source, needs, quiet)
+            source = Scanned(source, looks) if remembered else source
     faults.raise_if_any(skip_bad=skip_bad, strict=strict)
     kept = usable(source, faults, left_out)
     if faults.faults:

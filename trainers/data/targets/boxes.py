@@ -22,6 +22,16 @@ from .drawing import OUTLINE, TINT, dashed
 TINY = 64
 """A box is tiny when its shorter side is less than the picture's longer side divided by this."""
 
+_HEAD = 4  # numbers of `BoxFacts.row` before its classes
+
+
+def class_pairs(rows: Ragged) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give of rows of `BoxFacts` which example has which class, and how many boxes of it: int64 [k] each."""
+    rest = np.ones(len(rows.values), bool)
+    rest[rows.starts[:, None] + np.arange(_HEAD)] = False
+    classes, counts = rows.values[rest].reshape(-1, 2).T
+    return np.repeat(np.arange(len(rows)), (rows.lengths - _HEAD) // 2), classes, counts
+
 
 @dataclass(frozen=True, eq=False)
 class BoxFacts(Facts):
@@ -48,11 +58,8 @@ class BoxFacts(Facts):
     @classmethod
     def of_rows(cls, rows: Ragged, classes: int) -> "BoxFacts":
         """See `Facts`."""
-        heads = rows.starts[:, None] + np.arange(4)
-        boxes, ignored, tiny, identical = rows.values[heads].T
-        rest = np.ones(len(rows.values), bool)
-        rest[heads] = False
-        numbers, counts = rows.values[rest].reshape(-1, 2).T
+        boxes, ignored, tiny, identical = rows.values[rows.starts[:, None] + np.arange(_HEAD)].T
+        _, numbers, counts = class_pairs(rows)
         there, places = np.unique(numbers, return_inverse=True)
         sums = np.zeros(len(there), np.int64)
         np.add.at(sums, places, counts)

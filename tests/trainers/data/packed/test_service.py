@@ -15,6 +15,7 @@ from metricfit.trainers.data.augmentation.settings import Augmentation, BoxAugme
 from metricfit.trainers.data.batches import service
 from metricfit.trainers.data.batches.order import Order
 from metricfit.trainers.data.batches.pipeline import training_batches
+from metricfit.trainers.data.batches.repeats import RepeatRare
 from metricfit.trainers.data.packed import records
 from metricfit.trainers.data.packed.packing import pack
 from metricfit.trainers.data.sources import open_source
@@ -146,11 +147,13 @@ def test_each_example_comes_once_an_epoch_in_its_place(packed, dispatcher, worke
 
 
 @pytest.mark.long
-def test_mixed_pictures_are_the_same_with_workers(dispatcher, workers, tmp_path):
+@pytest.mark.parametrize("sampler", [None, RepeatRare(np.linspace(1, 3, 9), seed=1)], ids=["all alike", "repeated"])
+def test_mixed_and_repeated_pictures_are_the_same_with_workers(dispatcher, workers, tmp_path, sampler):
     pack(Subset(Scenes("val"), range(9)), str(tmp_path / "out"), needs="boxes", size=64, quiet=True)
     workers.start(dispatcher)
     source, mixing = open_source(f"packed:{tmp_path / 'out'}", needs="boxes"), BoxAugmentation(mosaic=0.6, mix_up=0.6)
     given = {"size": 32, "batch_size": 3, "seed": 5, "augmentation": mixing, "resizing": "pad", "cache_mib": 0}
+    given["sampler"] = sampler
     streams = [
         [tf.nest.flatten(batch) for batch in training_batches(source, TARGETS["boxes"], **given, **more).take(4)]
         for more in ({}, {"data_service": dispatcher.target})
