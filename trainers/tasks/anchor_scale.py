@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -42,16 +43,32 @@ class AnchorChoice:
     others: dict[int, int]
 
 
+_boxes: WeakKeyDictionary[Source, dict[tuple[int, str], list[np.ndarray]]] = WeakKeyDictionary()
+
+
 def looked_at(training: Source) -> list[int]:
     """Give the pictures that tell what boxes there are."""
     return evenly_spread(len(training), LOOKED_AT)
 
 
-def boxes_at_size(training: Source, index: int, size: int, resizing: str) -> np.ndarray:
-    """Give the boxes of a picture that count, in pixels of the input, float32 [n, 4]."""
-    example = training.load(index)
-    boxes, classes = TARGETS["boxes"].of(example, training)
-    return fit_boxes(boxes[classes >= 0], fit_scale((example.image.shape[0], example.image.shape[1]), size, resizing))
+def boxes_at_size(training: Source, size: int, resizing: str) -> list[np.ndarray]:
+    """Give the boxes of each picture looked at that count, in pixels of the input, float32 [n, 4].
+
+    The pictures are decoded once, however often it is asked for one source and size.
+    """
+    kept = _boxes.setdefault(training, {})
+    if (size, resizing) not in kept:
+
+        def of_picture(index: int) -> np.ndarray:
+            example = training.load(index)
+            boxes, classes = TARGETS["boxes"].of(example, training)
+            return fit_boxes(
+                boxes[classes >= 0], fit_scale((example.image.shape[0], example.image.shape[1]), size, resizing)
+            )
+
+        with ThreadPoolExecutor(workers()) as pool:
+            kept[size, resizing] = list(pool.map(of_picture, looked_at(training)))
+    return kept[size, resizing]
 
 
 def chosen_anchors(boxes: np.ndarray, size: int, scales: Sequence[int] = (1, 2, 3)) -> AnchorChoice:
@@ -84,9 +101,8 @@ def settled_anchors(config: DetectionConfig, training: Source) -> tuple[Detectio
         return config, ""
     flags = " and ".join(f"--{name.replace('_', '-')} auto" for name in auto)
     places = looked_at(training)
-    with ThreadPoolExecutor(workers()) as pool:
-        found = pool.map(lambda index: boxes_at_size(training, index, config.size, config.resizing), places)
-        boxes = np.concatenate([np.zeros((0, 4), np.float32), *found])
+    found = boxes_at_size(training, config.size, config.resizing)
+    boxes = np.concatenate([np.zeros((0, 4), np.float32), *found])
     if not len(boxes):
         settled = replace(config, **{name: getattr(usual, name) for name in auto})
         return (

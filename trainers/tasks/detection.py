@@ -304,15 +304,14 @@ def thin_note(model: keras.Model, config: DetectionConfig, training: Source) -> 
     if (rule := model.left_out) is None:
         return ""
 
-    def left_out(index: int) -> np.ndarray:
-        boxes = boxes_at_size(training, index, config.size, config.resizing)
+    def left_out(boxes: np.ndarray) -> np.ndarray:
         if not len(boxes):
             return np.zeros(0, bool)
         return np.asarray(rule(boxes[None], np.zeros((1, len(boxes)), np.int32)))[0]
 
     places = looked_at(training)
     with ThreadPoolExecutor(workers()) as pool:
-        found = np.concatenate(list(pool.map(left_out, places)))
+        found = np.concatenate(list(pool.map(left_out, boxes_at_size(training, config.size, config.resizing))))
     if not found.any():
         return ""
     where = f" of {len(places)} training pictures" if len(places) < len(training) else ""

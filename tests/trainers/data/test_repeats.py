@@ -27,6 +27,7 @@ from metricfit.trainers.training.config import DetectionConfig, SegmentationConf
 
 from ...conftest import registered
 from ...reference import repeats as reference
+from ..detections import Squares
 from .packed.sets import Boxed
 
 BOXES = TARGETS["boxes"]
@@ -123,18 +124,17 @@ def as_sets(found):
     return sets
 
 
-def test_the_classes_of_pictures_are_what_loading_says(boxed, tmp_path, monkeypatch):
-    text = pack(boxed, str(tmp_path / "out"), needs="boxes", quiet=True).source
-    part = [3, 1, 2]
-    plain, packed = presence(boxed, "boxes", quiet=True), presence(checked_source(text, needs="boxes"), "boxes")
-    assert as_sets(plain) == as_sets(packed) == classes_of(boxed)
-    _, looks = scanner._scanned(boxed, "boxes", True)
-    scanned = Steady(Subset(Scanned(boxed, looks), part), BOXES, replacing=False)
-    monkeypatch.setattr(boxed, "load", None)
+def test_the_classes_of_pictures_are_what_loading_says(tmp_path, monkeypatch):
+    source, part = Squares(8), [6, 3, 1]
+    text = pack(source, str(tmp_path / "out"), needs="boxes", quiet=True).source
+    plain, packed = presence(source, "boxes", quiet=True), presence(checked_source(text, needs="boxes"), "boxes")
+    assert as_sets(plain) == as_sets(packed) == classes_of(source)
+    assert len({frozenset(one) for one in as_sets(plain)}) > 3
+    _, looks = scanner._scanned(source, "boxes", True)
+    scanned = Steady(Subset(Scanned(source, looks), part), BOXES, replacing=False)
+    monkeypatch.setattr(source, "load", None)
     assert as_sets(presence(scanned, "boxes", quiet=True)) == [as_sets(plain)[index] for index in part]
-    assert plain.having.tolist() == [
-        sum(kind in one for one in as_sets(plain)) for kind in range(len(boxed.class_names))
-    ]
+    assert plain.having.tolist() == [sum(kind in one for one in as_sets(plain)) for kind in range(3)]
 
 
 def stream(source, steps, sampler, **more):

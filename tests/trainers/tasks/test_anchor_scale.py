@@ -8,7 +8,7 @@ import pytest
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.geometry import box_iou
 from metricfit.trainers.models.detector.anchors import AnchorGrid
-from metricfit.trainers.tasks.anchor_scale import MOST_BOXES, SCALES, chosen_anchors, settled_anchors
+from metricfit.trainers.tasks.anchor_scale import MOST_BOXES, SCALES, boxes_at_size, chosen_anchors, settled_anchors
 from metricfit.trainers.training.config import DetectionConfig
 
 CONFIG = DetectionConfig(size=96, anchor_scale="auto")
@@ -108,3 +108,17 @@ def test_what_is_auto_becomes_numbers_and_a_sentence():
     config, told = settled_anchors(CONFIG, Placed(boxes[:, :1]))
     assert config.anchor_scale == 4.0
     assert "none of 40 training pictures looked at has a box" in told
+
+
+def test_each_picture_is_decoded_once_for_all_that_its_boxes_are_asked_for(monkeypatch):
+    source, loaded = Placed([some_boxes(np.random.default_rng(3), 4, 96, 10, 60)] * 5), []
+    load = source.load
+    monkeypatch.setattr(source, "load", lambda index: loaded.append(index) or load(index))
+    settled, _ = settled_anchors(CONFIG, source)
+    first = boxes_at_size(source, 96, "pad")
+    assert sorted(loaded) == [0, 1, 2, 3, 4]
+    assert [len(boxes) for boxes in first] == [3] * 5
+    other = boxes_at_size(source, 192, "pad")
+    assert len(loaded) == 10, "another size is asked for anew"
+    np.testing.assert_allclose(other[0], 2 * first[0])
+    assert settled_anchors(CONFIG, Placed([[[0, 0, 5, 5], [0, 0, 1, 1]]]))[0] != settled, "nor is another source's"
