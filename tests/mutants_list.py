@@ -24,8 +24,39 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/anchors.py",
         "tests/trainers/tasks/test_anchor_scale.py",
-        ("np.clip(np.floor(middles / stride), 0, side - 1)", "np.floor(middles / stride)"),
+        (
+            "np.clip(np.floor(middles / stride + 0.5 - self.offset), 0, side - 1)",
+            "np.floor(middles / stride + 0.5 - self.offset)",
+        ),
         ("(shape + sides) / 2 - apart", "(shape + sides) / 2"),
+    ),
+    *of(
+        "trainers/models/detector/anchors.py",
+        "tests/trainers/models/test_hub_anchors.py",
+        ("middles / stride + 0.5 - self.offset", "middles / stride"),
+        ("(np.arange(side) + self.offset) * stride", "(np.arange(side) + 0.5) * stride"),
+    ),
+    *of(
+        "trainers/models/detector/assignment.py",
+        "tests/trainers/models/test_hub_anchors.py",
+        ("zip(grid.sides, grid.strides)", "zip(grid.sides, (8, 16, 32, 64, 128))"),
+        ("centres / stride + (0.5 - grid.offset)", "centres / stride"),
+    ),
+    *of(
+        "trainers/models/hub/anchors.py",
+        "tests/trainers/models/test_hub_anchors.py",
+        ("2 * np.round(sides / 2)", "np.round(sides)"),
+        ("tuple(self.size // side for side in self.sides)", "STRIDES"),
+    ),
+    *of(
+        "trainers/models/registry.py",
+        "tests/trainers/models/test_libraries.py",
+        ("elif library.package in described:", "elif False:"),
+    ),
+    *of(
+        "trainers/tasks/anchor_scale.py",
+        "tests/trainers/models/test_hub_anchors.py",
+        ("grid = load() if load else AnchorGrid", "grid = AnchorGrid"),
     ),
     *of(
         "trainers/tasks/anchor_scale.py",
@@ -447,7 +478,7 @@ MUTANTS: list[Mutant] = [
         ("with dtype_policy(policy):", 'with dtype_policy("float32"):'),
     ),
     *of(
-        "trainers/models/detector/one_stage.py",
+        "trainers/models/detector/base.py",
         "tests/trainers/models/test_retinanet.py::test_bare_model_has_the_weights_and_nothing_of_the_training",
         ("copy.set_weights(self.get_weights())", "pass"),
     ),

@@ -280,14 +280,14 @@ EXAMPLES = re.findall(r"<!-- a test runs this -->\n```python\n(.*?)```", PAGE, r
 
 
 def test_every_example_of_the_docs_is_run():
-    assert len(EXAMPLES) == PAGE.count("```python") == 4
+    assert len(EXAMPLES) == PAGE.count("```python") == 5
 
 
 # What KerasCV hands to a loss is what KerasHub does.
 @pytest.mark.parametrize(
     "program",
     [pytest.param(one, marks=[pytest.mark.long] if "keras_cv" in one else []) for one in EXAMPLES],
-    ids=["candidates", "keras_hub", "keras_cv", "own_head"],
+    ids=["candidates", "keras_hub", "keras_hub_boxes", "keras_cv", "own_head"],
 )
 def test_the_examples_of_the_docs_run(program, capsys):
     if "keras_hub" in program:

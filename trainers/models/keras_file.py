@@ -34,10 +34,10 @@ def load_keras_file(path: Path, *, trust: bool = False) -> keras.Model:
         UsageError: it holds code, and is not trusted; or its layers are of a library that is not known here.
         DataError: it cannot be read.
     """
-    import_builders()  # they register the classes of the project's own models
     # Keras goes on where the sum of the weights is wrong.
     if fault := fault_of(path):
         raise DataError(f"{path} is damaged ({fault}): put a copy in its place, or train or save it again")
+    import_builders(_described(path), str(path))  # they register the classes of the project's own models
     try:
         if not trust:
             _refuse_code(path)
@@ -49,6 +49,13 @@ def load_keras_file(path: Path, *, trust: bool = False) -> keras.Model:
     except Exception as error:
         message = f"{path} cannot be read as a Keras model ({first_line(error)}): train or save it again"
         raise DataError(message) from error
+
+
+def _described(path: Path) -> str:
+    """Give the description of a model in the file; empty where there is none, of which Keras says more."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        return archive.read("config.json").decode("utf-8", "replace") if "config.json" in names else ""
 
 
 def fault_of(path: str | Path) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import UsageError
+from ..text import cut
+from .libraries import KERAS_CV, KERAS_HUB, Library
 
 Builder = Callable[..., Any]  # from settings of a training's configuration, by their names, to a Keras model
 
@@ -22,6 +24,8 @@ class Architecture:
     stages: int = 1  # 2 where one part proposes what another one looks at
     backbone: str = ""  # what it is always made of; empty where that is chosen, or there is none
     sums_maps: bool = False  # its map is the sum of several, so that no single convolution makes its logits
+    library: Library = KERAS_CV  # what its backbone, or all of it, comes from
+    anchor_grid: Callable[[], Any] | None = None  # gives the class of its anchors, an `AnchorGrid`; imports TensorFlow
 
     def build(self, config: Any, **more: Any) -> Any:
         """Build the Keras model that a training's configuration describes; `more` is what its data say."""
@@ -71,6 +75,25 @@ def _faster_rcnn() -> Builder:
     return build_faster_rcnn
 
 
+def _hub_retinanet() -> Builder:
+    KERAS_HUB.check_installed("--model hub:retinanet")
+    from .hub.retinanet import build_hub_retinanet
+
+    return build_hub_retinanet
+
+
+def _anchors() -> Any:
+    from .detector.anchors import AnchorGrid
+
+    return AnchorGrid
+
+
+def _hub_anchors() -> Any:
+    from .hub.anchors import HubAnchorGrid
+
+    return HubAnchorGrid
+
+
 _PYRAMID_POOLING = ("aspp_dilations", "aspp_channels", "head_channels")
 _PYRAMID = ("backbone", "weights", "resizing", "channels")
 _ANCHORS = ("scales_per_octave", "anchor_scale")
@@ -107,6 +130,7 @@ MODELS = {
         "RetinaNet",
         "RetinaNet on --backbone, with anchors of three shapes",
         (*_PYRAMID, "head_layers", *_ANCHORS, "assignment"),
+        anchor_grid=_anchors,
     ),
     "foveabox": Architecture(
         _foveabox,
@@ -121,8 +145,18 @@ MODELS = {
         "Faster R-CNN",
         "Faster R-CNN on --backbone, whose second stage looks again at each of --proposals of the first",
         (*_PYRAMID, *_ANCHORS, "proposals", "region_units"),
+        anchor_grid=_anchors,
         taught=("rpn_weight",),
         stages=2,
+    ),
+    "hub:retinanet": Architecture(
+        _hub_retinanet,
+        ("detection",),
+        "KerasHub's RetinaNet",
+        "KerasHub's RetinaNet (pip install 'metricfit[hub]'), 256 wide, on efficientnet_lite0 or resnet18, 34, 50, 101",
+        ("backbone", "weights", "resizing", "head_layers", *_ANCHORS, "assignment"),
+        library=KERAS_HUB,
+        anchor_grid=_hub_anchors,
     ),
 }
 
@@ -146,10 +180,12 @@ def check_settings(task: str, model: str, config: Any) -> None:
         changed = getattr(config, field.name) not in (getattr(defaults, field.name), "none")
         if having and model not in having and changed:
             reason = f"is made of a {chosen.backbone} always" if chosen.backbone else "has no such part"
+            *some, last = having
+            names = f"{', '.join(some)} and {last}" if some else last
             raise UsageError(
-                f"--{field.name.replace('_', '-')} is for --model {' and '.join(having)}, "
-                f"{chosen.title} {reason}: leave it out"
+                f"--{field.name.replace('_', '-')} is for --model {names}, {chosen.title} {reason}: leave it out"
             )
+    _check_library(model, chosen, config)
     if chosen.backbone and (config.weights == "imagenet" or config.weights.startswith("preset:")):
         raise UsageError(
             f"--weights {config.weights} is not to be had for the {chosen.backbone} of --model {model}: give a "
@@ -157,7 +193,28 @@ def check_settings(task: str, model: str, config: Any) -> None:
         )
 
 
-def import_builders() -> None:
-    """Import every builder, which tells Keras the classes that saved models are made of."""
+def _check_library(model: str, chosen: Architecture, config: Any) -> None:
+    chosen.library.check_installed(f"--model {model}")
+    if "backbone" in chosen.settings and config.backbone not in (known := chosen.library.backbones()):
+        others = f" of {chosen.library.name}" if chosen.library.extra else ""
+        raise UsageError(f"unknown backbone {cut(config.backbone)}{others}: choose one of {', '.join(known)}")
+    if "weights" in chosen.settings and config.weights == "imagenet" and not chosen.library.imagenet:
+        raise UsageError(
+            f"--weights imagenet is of KerasCV's backbones, not for --model {model}: give preset:NAME (online), "
+            "preset:FOLDER, a .weights.h5 file, or none"
+        )
+
+
+def import_builders(described: str = "", wanted: str = "the model") -> None:
+    """Import the builders, which tells Keras the classes that saved models are made of.
+
+    Those of a library that is an extra are slow to import, and wanted only where a model's description names it: then
+    UsageError tells what is `wanted` where it is not installed.
+    """
     for architecture in MODELS.values():
-        architecture.load()
+        library = architecture.library
+        if not library.extra:
+            architecture.load()
+        elif library.package in described:
+            library.check_installed(wanted)
+            architecture.load()

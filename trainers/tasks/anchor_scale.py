@@ -13,6 +13,7 @@ from ..data.targets import TARGETS
 from ..judge.base import evenly_spread
 from ..machine import workers
 from ..models.detector.anchors import AnchorGrid
+from ..models.registry import MODELS
 from ..text import counted
 from ..training.config import DetectionConfig
 
@@ -71,7 +72,9 @@ def boxes_at_size(training: Source, size: int, resizing: str) -> list[np.ndarray
     return kept[size, resizing]
 
 
-def chosen_anchors(boxes: np.ndarray, size: int, scales: Sequence[int] = (1, 2, 3)) -> AnchorChoice:
+def chosen_anchors(
+    boxes: np.ndarray, size: int, scales: Sequence[int] = (1, 2, 3), grid: type[AnchorGrid] = AnchorGrid
+) -> AnchorChoice:
     """Choose the anchor scale that leaves the fewest of boxes [n, 4], n above 0, unreached.
 
     Where several leave as few, that of the largest mean IoU. All `scales` an octave are tried, and the fewest taken
@@ -80,16 +83,18 @@ def chosen_anchors(boxes: np.ndarray, size: int, scales: Sequence[int] = (1, 2, 
     some = boxes[np.unique(np.linspace(0, len(boxes) - 1, MOST_BOXES).astype(np.int64))]
     best = {}
     for number in scales:
-        fits = {scale: AnchorGrid(size, number, scale).best_overlaps(some) for scale in SCALES}
+        fits = {scale: grid(size, number, scale).best_overlaps(some) for scale in SCALES}
         best[number] = max(SCALES, key=lambda scale: ((fits[scale] >= REACHED).sum(), fits[scale].mean()))
-    left = {number: unreached(boxes, size, number, scale) for number, scale in best.items()}
+    left = {number: unreached(boxes, size, number, scale, grid) for number, scale in best.items()}
     taken = next(number for number in scales if left[number] - min(left.values()) <= WORTH * len(boxes))
     return AnchorChoice(best[taken], taken, len(boxes), left[taken], left)
 
 
-def unreached(boxes: np.ndarray, size: int, scales_per_octave: int, anchor_scale: float) -> int:
+def unreached(
+    boxes: np.ndarray, size: int, scales_per_octave: int, anchor_scale: float, grid: type[AnchorGrid] = AnchorGrid
+) -> int:
     """Count the boxes [n, 4] that no anchor reaches."""
-    return int((AnchorGrid(size, scales_per_octave, anchor_scale).best_overlaps(boxes) < REACHED).sum())
+    return int((grid(size, scales_per_octave, anchor_scale).best_overlaps(boxes) < REACHED).sum())
 
 
 def settled_anchors(config: DetectionConfig, training: Source) -> tuple[DetectionConfig, str]:
@@ -109,11 +114,13 @@ def settled_anchors(config: DetectionConfig, training: Source) -> tuple[Detectio
             settled,
             f"{flags}: none of {counted(len(places), 'training picture')} looked at has a box: as usual",
         )
-    choice = _choice(boxes, config)
+    load = MODELS[config.model].anchor_grid
+    grid = load() if load else AnchorGrid
+    choice = _choice(boxes, config, grid)
     settled = replace(config, anchor_scale=choice.anchor_scale, scales_per_octave=choice.scales_per_octave)
     where = f" of {len(places)} training pictures" if len(places) < len(training) else ""
     scales = counted(choice.scales_per_octave, "scale")
-    usually = unreached(boxes, config.size, choice.scales_per_octave, float(usual.anchor_scale))
+    usually = unreached(boxes, config.size, choice.scales_per_octave, float(usual.anchor_scale), grid)
     more = min(choice.others.values())
     better = next(number for number, left in choice.others.items() if left == more)
     hint = f", and {more} with --scales-per-octave {better}" if choice.unreached - more > WORTH * len(boxes) else ""
@@ -124,15 +131,15 @@ def settled_anchors(config: DetectionConfig, training: Source) -> tuple[Detectio
     )
 
 
-def _choice(boxes: np.ndarray, config: DetectionConfig) -> AnchorChoice:
+def _choice(boxes: np.ndarray, config: DetectionConfig, grid: type[AnchorGrid]) -> AnchorChoice:
     """Choose what is `auto`, and count what is given."""
     given = config.scales_per_octave
     if config.anchor_scale == "auto":
-        choice = chosen_anchors(boxes, config.size, (1, 2, 3) if given == "auto" else (given,))
+        choice = chosen_anchors(boxes, config.size, (1, 2, 3) if given == "auto" else (given,), grid)
         if given == "auto":
             return choice
-        others = chosen_anchors(boxes, config.size).others
+        others = chosen_anchors(boxes, config.size, grid=grid).others
         return replace(choice, others=others | choice.others)
-    left = {number: unreached(boxes, config.size, number, config.anchor_scale) for number in (1, 2, 3)}
+    left = {number: unreached(boxes, config.size, number, config.anchor_scale, grid) for number in (1, 2, 3)}
     taken = next(number for number in left if left[number] - min(left.values()) <= WORTH * len(boxes))
     return AnchorChoice(config.anchor_scale, taken, len(boxes), left[taken], left)

@@ -80,6 +80,10 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         """As `Task.check`."""
         super().check(config)
         self.box_loss(config)
+        if config.assignment == "hub" and not MODELS[config.model].library.extra:
+            raise UsageError(
+                "--assignment hub is KerasHub's own: give --model hub:retinanet, or --assignment atss or iou"
+            )
         if config.correlation_weight is not None and config.correlation == "none":
             raise UsageError("--correlation-weight has nothing to weigh: give --correlation concordance, say")
         if (config.calibration, config.calibration_target) == ("none", "iou"):
@@ -162,13 +166,12 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         if both:
             transfer_all_but(model, trained, [*model.classification_head.last.weights, *model.box_head.last.weights])
             return
-        if getattr(trained, "class_names", None) == model.class_names:
+        if type(trained) is not type(model):
+            raise ValueError("not the same network")
+        if trained.class_names == model.class_names:
             model.set_weights(trained.get_weights())
             return
-        if not hasattr(trained, "class_names"):
-            raise ValueError("not the same network")
-        last = model.classification_head.last.weights
-        transfer_by_class(model, trained, last, model.class_names, trained.class_names)
+        transfer_by_class(model, trained, model.of_classes, model.class_names, trained.class_names)
 
     def compile_model(
         self, model: keras.Model, config: DetectionConfig, optimizer: keras.optimizers.Optimizer, training: Source

@@ -86,7 +86,8 @@ class RunConfig:
     """efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, mobilenet_v3_small, mobilenet_v3_large, resnet50."""
     weights: str = "auto"
     """First weights of the backbone: none, imagenet, preset:NAME (online) or a path ending in .weights.h5; auto takes
-    imagenet where the package that holds them is installed, and none with --init."""
+    imagenet where the package that holds them is installed, and none with --init. Of KerasHub's networks preset:NAME
+    is one of its presets, also of a whole detector, or the folder of one."""
     init: str | None = None
     """Start from a trained model instead, of the same backbone: a run folder, a .keras file, an exported folder, or the
     name of a model that ships with the program, such as saliency_lite0."""
@@ -257,8 +258,9 @@ class DetectionConfig(RunConfig):
     rpn_weight: float | None = None
     """Of faster_rcnn: weight of the first stage's loss. By default 0.2 for losses that rank, as aLRP's paper has it,
     and 1 for others."""
-    assignment: Literal["iou", "atss"] = "atss"
-    """Which anchors are positive: by fixed IoU thresholds, or adaptively (ATSS)."""
+    assignment: Literal["iou", "atss", "hub"] = "atss"
+    """Which anchors are positive: by fixed IoU thresholds, adaptively (ATSS), or, with --model hub:retinanet, as
+    KerasHub's label encoder says: by IoU thresholds, which may leave small objects without any."""
     scales_per_octave: int | Literal["auto"] = 1
     """Anchor sizes between one pyramid level and the next, 1 to 3; auto takes the fewest that reach as many objects as
     the best of them, but for one in a hundred."""

@@ -14,10 +14,8 @@ from ..geometry import check_size
 from ..judge.base import Report
 from ..judge.spread import interval
 from ..metrics.catalogue import metrics_of
-from ..models.backbones.builders import BACKBONES
-from ..models.backbones.weights import usual_weights
 from ..models.registry import Architecture
-from ..text import counted, cut
+from ..text import counted
 from .config import RunConfig
 from .config_files import DECIDED
 from .fitting import best_epoch
@@ -64,8 +62,6 @@ class RunResult:
 def check(config: RunConfig) -> None:
     """Refuse settings outside their range, in one sentence each."""
     check_ranges(config)
-    if config.backbone not in BACKBONES:
-        raise UsageError(f"unknown backbone {cut(config.backbone)}: choose one of {', '.join(BACKBONES)}")
     check_size(config.size)
     if config.strategy != "one" and config.jit_compile:
         raise UsageError("--jit-compile is for one device (Keras cannot compile a step of several): leave one away")
@@ -92,7 +88,7 @@ def settled(config: ConfigT, architecture: Architecture) -> ConfigT:
         return config
     if config.init or "weights" not in architecture.settings:
         return replace(config, weights="none")
-    weights, hint = usual_weights(architecture.backbone.lower() or config.backbone)
+    weights, hint = architecture.library.usual_weights(architecture.backbone.lower() or config.backbone)
     if hint:
         log.info("%s", hint)
     return replace(config, weights=weights)
@@ -137,7 +133,7 @@ def say_best(config: RunConfig, report: Report, shown: Sequence[str], pictures: 
         log.warning(
             "%s is not worth using: %s. Train for more steps (--epochs, --min-epoch-steps), with %sanother "
             "--learning-rate, and look at the labels with 'metricfit data show'",
-            folder / "model.keras", report.warning, "first weights (--weights imagenet) or " if bare else "",
+            folder / "model.keras", report.warning, "first weights (--weights) or " if bare else "",
         )  # fmt: skip
 
 

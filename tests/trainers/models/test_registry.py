@@ -15,13 +15,24 @@ from metricfit.trainers.models.registry import MODELS, Architecture, check_setti
 from metricfit.trainers.tasks import CONFIGS
 
 
+def hub_networks(builder):
+    """What KerasHub's builders hand their settings on to."""
+    if not builder.__module__.endswith("hub.retinanet"):
+        return []
+    from metricfit.trainers.models.hub.retinanet import HubRetinaNet
+
+    return [HubRetinaNet]
+
+
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_builder_takes_the_settings_and_every_setting_is_one_of_a_training(name):
     architecture = MODELS[name]
+    if not architecture.library.is_installed:
+        pytest.skip(f"the extra {architecture.library.extra} is not installed")
     builder = architecture.load()
     # Builders of detectors hand their settings on.
     detectors = {build_retinanet: RetinaNet, build_foveabox: FoveaBox, build_faster_rcnn: FasterRCNN}
-    takers = [builder, *([detectors[builder]] if builder in detectors else [])]
+    takers = [builder, *([detectors[builder]] if builder in detectors else hub_networks(builder))]
     parameters = set().union(*(inspect.signature(taker).parameters for taker in takers))
     assert {"size", *architecture.settings} <= parameters
     known = {field.name for task in architecture.tasks for field in fields(CONFIGS[task])}
@@ -56,8 +67,8 @@ def test_a_network_is_told_the_settings_that_it_has(monkeypatch):
         ("segmentation", {"model": "enet", "aspp_channels": 8}, "--aspp-channels is for --model deeplab, ENet has no"),
         ("detection", {"proposals": 64}, "--proposals is for --model faster_rcnn, RetinaNet has no such part"),
         ("detection", {"rpn_weight": 0.5}, "--rpn-weight is for --model faster_rcnn, RetinaNet has no such part"),
-        ("detection", {"model": "foveabox", "anchor_scale": 3.0}, "for --model retinanet and faster_rcnn, FoveaBox"),
-        ("detection", {"model": "faster_rcnn", "head_layers": 1}, "for --model retinanet and foveabox, Faster R-CNN"),
+        ("detection", {"model": "foveabox", "anchor_scale": 3.0}, "retinanet, faster_rcnn and hub:retinanet, FoveaBox"),
+        ("detection", {"model": "faster_rcnn", "head_layers": 1}, "retinanet, foveabox and hub:retinanet, Faster R"),
     ],
 )
 def test_settings_of_another_network_are_refused(task, changes, sentence):
@@ -94,6 +105,7 @@ def test_another_network_is_one_entry(monkeypatch):
 
 
 def test_it_is_read_without_tensorflow():
-    program = "import sys, metricfit.trainers.models.registry; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    heavy = "{'tensorflow', 'keras', 'keras_hub'}"
+    program = f"import sys, metricfit.trainers.models.registry; assert not {heavy} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -67,7 +67,10 @@ def test_from_settings_to_what_is_found(config, tmp_path, capsys):
         ({"loss_options": ("exclusive=True",)}, "--loss-options exclusive goes by the network, .*: leave it out"),
         ({"loss": "alrp"}, "--loss alrp ranks boxes by their IoU: give --box-loss giou or iou, not l1"),
         ({"loss": "floss"}, "--loss floss is no detection loss: choose one of ap, .* quality_focal, cross_entropy, "),
-        ({"assignment": "iou"}, "--assignment is for --model retinanet, Faster R-CNN has no such part: leave it out"),
+        (
+            {"assignment": "iou"},
+            "is for --model retinanet and hub:retinanet, Faster R-CNN has no such part: leave",
+        ),
         ({"proposals": 0}, "--proposals must be at least 1, got 0"),
         ({"rpn_weight": 0.0}, "--rpn-weight must be above 0, got 0.0"),
     ],

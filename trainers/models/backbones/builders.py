@@ -114,8 +114,8 @@ CLASSIFIER_TOPS = ("top_conv", "top_bn", "Conv_1", "Conv_1_BatchNorm")
 # Factor and offset per channel that turn 0-255 into what the backbone's published weights were trained on.
 _UNIT_RANGE = ([1 / 255.0] * 3, [0.0] * 3)
 _DEVIATIONS = (0.229, 0.224, 0.225)
-_STANDARDISED = (
+STANDARDISED = (
     [1 / (255.0 * deviation) for deviation in _DEVIATIONS],
     [-mean / deviation for mean, deviation in zip((0.485, 0.456, 0.406), _DEVIATIONS)],
 )
-PREPROCESSING = {name: _STANDARDISED if name.startswith("efficientnet_lite") else _UNIT_RANGE for name in BACKBONES}
+PREPROCESSING = {name: STANDARDISED if name.startswith("efficientnet_lite") else _UNIT_RANGE for name in BACKBONES}

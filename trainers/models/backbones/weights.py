@@ -57,7 +57,7 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
     elif weights.startswith("preset:"):
         _load_preset(backbone, name, weights.removeprefix("preset:"))
     elif weights != "none":
-        _load_file(backbone, name, Path(weights))
+        load_file(backbone, name, Path(weights))
 
 
 def usual_weights(name: str) -> tuple[str, str]:
@@ -80,7 +80,8 @@ def check_weights(weights: str) -> None:
         )
 
 
-def _load_file(backbone: keras.Model, name: str, path: Path) -> None:
+def load_file(backbone: keras.Model, name: str, path: Path) -> None:
+    """Fill a backbone with the weights of a `.weights.h5` file; MetricfitError where they are not its own."""
     try:
         with warnings.catch_warnings():
             # Keras only warns when a layer finds nothing in the file, and leaves it at its random start.

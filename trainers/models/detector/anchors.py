@@ -1,6 +1,7 @@
 """The boxes that a RetinaNet starts from: a grid of them on every level of the feature pyramid."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class AnchorGrid:
     scales_per_octave: int = 3
     anchor_scale: float = 4.0
 
+    offset: ClassVar[float] = 0.5  # of the first location from the edge, in strides
+
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("scales_per_octave", 1)):
             if getattr(self, name) < least:
@@ -38,6 +41,11 @@ class AnchorGrid:
         return level_sides(self.size)
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels between two locations of each level."""
+        return STRIDES
+
+    @property
     def per_location(self) -> int:
         """Anchors at each location."""
         return self.scales_per_octave * len(ASPECT_RATIOS)
@@ -48,15 +56,15 @@ class AnchorGrid:
     def boxes(self) -> np.ndarray:
         """All anchors, float32 [A, 4], xyxy in pixels; they reach over the input's edges where they would."""
         levels = []
-        for side, stride in zip(self.sides, STRIDES):
-            halves = np.tile(self._shapes(stride), 2) * [-0.5, -0.5, 0.5, 0.5]
-            centres = (np.arange(side) + 0.5) * stride
+        for side, stride, level in zip(self.sides, self.strides, STRIDES):
+            halves = np.tile(self._shapes(level), 2) * [-0.5, -0.5, 0.5, 0.5]
+            centres = (np.arange(side) + self.offset) * stride
             y, x = np.meshgrid(centres, centres, indexing="ij")
             levels.append((np.stack([x, y, x, y], axis=-1)[:, :, None] + halves).reshape(-1, 4))
         return np.concatenate(levels).astype(np.float32)
 
     def _shapes(self, stride: int) -> np.ndarray:
-        """Width and height of the anchors at each location of a level, float64 [per_location, 2]."""
+        """Width and height of the anchors at each location of the level of a stride, float64 [per_location, 2]."""
         scales = 2.0 ** (np.arange(self.scales_per_octave) / self.scales_per_octave)
         sizes = (self.anchor_scale * stride * scales)[:, None]
         # Equal areas for all ratios of a scale.
@@ -71,10 +79,10 @@ class AnchorGrid:
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         best = np.zeros(len(boxes))
-        for side, stride in zip(self.sides, STRIDES):
-            nearest = (np.clip(np.floor(middles / stride), 0, side - 1) + 0.5) * stride
-            apart = np.abs(nearest - middles)
-            for shape in self._shapes(stride):
+        for side, stride, level in zip(self.sides, self.strides, STRIDES):
+            nearest = np.clip(np.floor(middles / stride + 0.5 - self.offset), 0, side - 1)
+            apart = np.abs((nearest + self.offset) * stride - middles)
+            for shape in self._shapes(level):
                 shared = np.minimum(np.minimum(shape, sides), (shape + sides) / 2 - apart).clip(0).prod(axis=1)
                 np.maximum(best, shared / (shape.prod() + sides.prod(axis=1) - shared), out=best)
         return best

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from .anchors import STRIDES, AnchorGrid
+from .anchors import AnchorGrid
 from .matching import Best, Targets, checked, compared, force, on_ignored, overlap_of, owns_some, targets_of
 
 POSITIVE_IOU = 0.5
@@ -86,12 +86,13 @@ def _nearest(boxes: tf.Tensor, grid: AnchorGrid) -> tf.Tensor:
     """Indices of the anchors at the locations nearest to each box's centre, [B, M, candidates]."""
     centres = 0.5 * (boxes[..., :2] + boxes[..., 2:])[..., None]
     found, before = [], 0
-    for side, stride in zip(grid.sides, STRIDES):
+    for side, stride in zip(grid.sides, grid.strides):
         window = min(side, _WINDOW)
-        first = tf.cast(tf.floor(centres / stride), tf.int32) - window // 2
+        first = tf.cast(tf.floor(centres / stride + (0.5 - grid.offset)), tf.int32) - window // 2
         # Columns and rows round a centre, and their squared distances, [B, M, 2, window].
         lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
-        across, down = tf.unstack(tf.square((tf.cast(lines, tf.float32) + 0.5) * stride - centres), axis=2)
+        apart = (tf.cast(lines, tf.float32) + grid.offset) * stride - centres
+        across, down = tf.unstack(tf.square(apart), axis=2)
         distances = tf.reshape(down[..., :, None] + across[..., None, :], [-1, boxes.shape[1], window * window])
         _, nearest = tf.math.top_k(-distances, min(ATSS_LOCATIONS, side * side))
         column = tf.gather(lines[:, :, 0], nearest % window, batch_dims=2)

@@ -1,19 +1,18 @@
 """A detector: how it is trained by losses that look at the whole batch, and what it gives."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
 from .... import losses
 from ....losses.base import AnchorLoss
-from ....losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy
 from ....losses.replicas import replica_count
 from ...calibration.curves import Calibration
 from .coding import DELTAS, BoxCoder
 from .detect import detections
-from .loss import BOX_LOSSES, OVERLAPS, box_quality, class_labels, correlation_part, detector_loss
+from .loss import box_quality, class_labels, correlation_part, detector_loss, losses_of
 from .matching import Targets
 
 # Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4).
@@ -66,6 +65,11 @@ class Detector(keras.Model):
         raise NotImplementedError(f"{type(self).__name__} must say what is to find which object")
 
     @property
+    def of_classes(self) -> list[keras.Variable]:
+        """The weights whose last axis is over classes, or over anchors times classes."""
+        return self.classification_head.last.weights
+
+    @property
     def left_out(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
         """From boxes [B, M, 4] and classes to which objects the rule of `assign` leaves with one forced place alone.
 
@@ -97,22 +101,11 @@ class Detector(keras.Model):
         """
         if kwargs.get("metrics") or kwargs.get("weighted_metrics"):
             raise ValueError("a detector is measured by the callback EpochReport, not by metrics of compile")
-        loss = losses.get(loss) if isinstance(loss, str) else loss
-        if not isinstance(loss, AnchorLoss) or not loss.trains_alone:
-            raise ValueError(f"a detector needs a loss over anchors such as alrp, ap or focal, got {loss!r}")
-        if isinstance(loss, AnchorCrossEntropy) and not self.samples:
-            raise ValueError(
-                f"loss {loss.name} is the mean over a sample, which {type(self).__name__} does not draw, and nearly "
-                "all that it looks at is background: take focal or cross_entropy_ohem"
-            )
+        loss, box_loss = losses_of(loss, box_loss, None if self.samples else type(self).__name__)
         if correlation is not None and not isinstance(correlation, losses.CorrelationLoss):
             raise ValueError(f"correlation must be a CorrelationLoss or None, got {correlation!r}")
         if not 0 < correlation_weight < float("inf"):
             raise ValueError(f"correlation_weight must be above 0, got {correlation_weight}")
-        box_loss = box_loss or loss.usual_box_loss
-        choices = OVERLAPS if loss.needs == "localization_error" else BOX_LOSSES
-        if box_loss not in choices:
-            raise ValueError(f"box_loss of loss {loss.name} must be one of {', '.join(choices)}, got {box_loss}")
         if not box_weight >= 0:
             raise ValueError(f"box_weight must be 0 or more, got {box_weight}")
         super().compile(optimizer=optimizer, **kwargs)
@@ -189,6 +182,12 @@ class Detector(keras.Model):
         gradients = tape.gradient(part, logits, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         iou = box_quality(targets, *boxes)
         return class_labels(targets, len(self.class_names)), logits, gradients, iou
+
+    def bare(self) -> Self:
+        """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""
+        copy = type(self).from_config(self.get_config())
+        copy.set_weights(self.get_weights())
+        return copy
 
     def predict_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Find boxes in one batch."""

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.boxes import aligned_giou, aligned_iou, giou_error, iou_error, smooth_l1
+from ....losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy
 from ....losses.replicas import Replicas
 from ...geometry import IGNORED
 from .coding import DELTAS, BoxCoder
@@ -12,6 +14,28 @@ from .matching import Targets
 BOX_LOSSES = ("smooth_l1", "l1", "giou", "iou")
 OVERLAPS = ("giou", "iou")
 """Those by which boxes can be ranked."""
+
+
+def losses_of(
+    loss: str | AnchorLoss, box_loss: str | None = None, whole: str | None = "a detector"
+) -> tuple[AnchorLoss, str]:
+    """Give the loss of the scores and the name of that of the boxes, one of `BOX_LOSSES`; None takes the usual one.
+
+    ValueError where a detector cannot be trained by them; `whole` names one that draws no sample of what it looks at.
+    """
+    loss = losses.get(loss) if isinstance(loss, str) else loss
+    if not isinstance(loss, AnchorLoss) or not loss.trains_alone:
+        raise ValueError(f"a detector needs a loss over anchors such as alrp, ap or focal, got {loss!r}")
+    if isinstance(loss, AnchorCrossEntropy) and whole:
+        raise ValueError(
+            f"loss {loss.name} is the mean over a sample, which {whole} does not draw, and nearly all that it looks at "
+            "is background: take focal or cross_entropy_ohem"
+        )
+    box_loss = box_loss or loss.usual_box_loss
+    choices = OVERLAPS if loss.needs == "localization_error" else BOX_LOSSES
+    if box_loss not in choices:
+        raise ValueError(f"box_loss of loss {loss.name} must be one of {', '.join(choices)}, got {box_loss}")
+    return loss, box_loss
 
 
 def class_labels(targets: Targets, class_count: int) -> tf.Tensor:

@@ -89,12 +89,6 @@ class OneStageDetector(Detector):
         """Give what the codes start from, [A, 4]: it is the same in every picture."""
         return tf.constant(self.starts)
 
-    def bare(self) -> Self:
-        """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""
-        copy = type(self).from_config(self.get_config())
-        copy.set_weights(self.get_weights())
-        return copy
-
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal model."""
         dtype = keras.dtype_policies.serialize(self.dtype_policy)

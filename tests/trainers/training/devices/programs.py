@@ -122,7 +122,18 @@ def equal_steps(folder: Path, names: tuple[str, ...] = ("segmentation",), steps:
             np.testing.assert_allclose(losses, of_one, rtol=1e-4)
 
 
-PROGRAMS = {"equal_steps": equal_steps}
+def hub_steps(folder: Path) -> None:
+    """See the same of KerasHub's RetinaNet."""
+    from metricfit.trainers.models.hub.encoders import ENCODERS, resnet
+
+    CONFIGS["hub"] = DetectionConfig(
+        data="discs:train", size=64, model="hub:retinanet", loss="ap", head_layers=0, **_COMMON
+    )
+    ENCODERS["tiny"] = lambda shape: resnet(shape, [1, 1, 1, 1], "basic_block", (64, 8, 8, 16))
+    equal_steps(folder, ("hub",), steps=2)
+
+
+PROGRAMS = {"equal_steps": equal_steps, "hub_steps": hub_steps}
 
 
 def parts_of_cpu(count: int) -> None:

@@ -27,6 +27,12 @@ def test_two_and_four_devices_take_the_steps_of_one(tmp_path):
     assert program("equal_steps", tmp_path).count("weights differ by") == 2
 
 
+@pytest.mark.long
+def test_so_do_those_of_a_network_of_keras_hub(tmp_path):
+    pytest.importorskip("keras_hub", reason="the extra hub is not installed")
+    assert program("hub_steps", tmp_path).count("weights differ by") == 2
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -233,12 +233,6 @@ class FasterRCNN(Detector):
         step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64) if training else MEASURED
         return sampled(targets, wanted, tf.stack([tf.constant(self._sampling_seed, tf.int64), 2 * step + stage]))
 
-    def bare(self) -> "FasterRCNN":
-        """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""
-        copy = type(self).from_config(self.get_config())
-        copy.set_weights(self.get_weights())
-        return copy
-
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that build an equal model."""
         dtype = keras.dtype_policies.serialize(self.dtype_policy)
