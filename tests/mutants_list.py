@@ -283,7 +283,7 @@ MUTANTS: list[Mutant] = [
         "trainers/models/detector/two_stage/proposals.py",
         "tests/trainers/models/test_two_stage.py",
         ("[:, None] > tf.range(count)", "[:, None] >= tf.range(count)"),
-        ("return tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) > 0", "return boxes[..., 2] > 0"),
+        ("boxes[..., :2], axis=-1) > 0", "boxes[..., :2], axis=-1) >= 0"),
     ),
     *of(
         "trainers/models/detector/two_stage/roi_align.py",

@@ -64,7 +64,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
     name = "detection"
     target = TARGETS["boxes"]
     shown = ("ap", "ap50", "olrp")
-    network = ("model", "backbone", "channels", "head-layers", "scales-per-octave")
+    network = ("model", "backbone", "channels", "head-layers", "scales-per-octave", "region-units")
     judging = ("correlation_bounds", "intervals", "scales", "flips", "tiles", "tile_overlap")
     tags = {  # noqa: RUF012
         "precision_recall": "curves/precision_over_recall",

@@ -64,7 +64,7 @@ RANGES = {
     "momentum": _SHARE,
     "patience": _COUNT,
     "power": Range(0, 100, above=True),
-    "proposals": Range(1, 4096),
+    "proposals": Range(1, 2000),
     "region_units": Range(1, 8192),
     "repeat_rare": Range(0, 1),
     "repeats": _COUNT,
