@@ -265,10 +265,11 @@ def labels_of(rng, positives, negatives, ignored):
 
 
 def draw(labels, wanted, seed=(0, 0), mode="eager"):
-    def drawn(labels):
-        return sampled(Targets(labels, labels, tf.zeros((*labels.shape, 4))), wanted, tf.constant(seed)).labels
+    def drawn(labels, seed):
+        return sampled(Targets(labels, labels, tf.zeros((*labels.shape, 4))), wanted, seed).labels
 
-    return MODES[mode](drawn)(tf.constant(labels)).numpy()
+    # A constant seed would be drawn by before XLA compiles.
+    return MODES[mode](drawn)(tf.constant(labels), tf.constant(seed)).numpy()
 
 
 @each_mode

@@ -33,17 +33,19 @@ def sampled(targets: Targets, wanted: tuple[int, float], seed: tf.Tensor) -> Tar
 
 def _first(among: tf.Tensor, keys: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """Tell which of those `among` [B, N] have the lowest keys, `count` at most."""
-    order = tf.argsort(tf.where(among, keys, 2.0), axis=1, stable=True)
+    order = tf.argsort(tf.where(among, keys, 2**30), axis=1, stable=True)
     place = tf.argsort(order, axis=1, stable=True)
     return among & (place < count)
 
 
 def _draw(labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draw a number in [0, 1) for each of [B, N]; several devices draw what one would for their pictures."""
+    """Draw a number below 2^30, int32, for each of [B, N]; several devices draw what one would for their pictures."""
     context, own = replica_context(), tf.shape(labels)[0]
     replicas = 1 if context is None else int(context.num_replicas_in_sync)
     shape = [replicas * own, labels.shape[1]]
-    keys = tf.random.stateless_uniform(shape, seed, alg="philox")
+    # XLA makes other fractions of the same bits.
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    keys = tf.bitwise.right_shift(bits, 1)
     if context is None:
         return keys
     begin = context.replica_id_in_sync_group * own
