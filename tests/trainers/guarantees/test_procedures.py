@@ -139,9 +139,7 @@ def test_precision_and_f_are_kept_as_often_as_promised():
         broken, chosen = broken_promises(lambda at=place: finds(rng, 300, *curve)[at], 1 - truth, promise, times)
         assert broken <= most_by_chance(times, 0.1)
         assert len(chosen) > 125
-    assert (
-        broken_promises(lambda: finds(rng, 300, *curve)[0], 1 - precision, PRECISION, 100, by_the_mean_alone)[0] > 30
-    )
+    assert broken_promises(lambda: finds(rng, 300, *curve)[0], 1 - precision, PRECISION, 100, by_the_mean_alone)[0] > 30
 
 
 def test_many_thresholds_are_not_tested_as_if_each_were_the_only_one():
