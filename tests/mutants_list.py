@@ -40,7 +40,6 @@ MUTANTS: list[Mutant] = [
         "trainers/models/detector/assignment.py",
         "tests/trainers/models/test_hub_anchors.py",
         ("zip(grid.sides, grid.strides)", "zip(grid.sides, (8, 16, 32, 64, 128))"),
-        ("centres / stride + (0.5 - grid.offset)", "centres / stride"),
     ),
     *of(
         "trainers/models/hub/anchors.py",

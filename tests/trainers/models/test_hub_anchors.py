@@ -67,6 +67,18 @@ def test_nearest_locations_at_edges():
     np.testing.assert_array_equal(found, labels)
 
 
+def test_coarse_levels_fill_the_input():
+    """Of 224 pixels P6 has four places a side, which lie 56 pixels apart instead of 64: others are nearest to some."""
+    grid, rng = HubAnchorGrid(224, 1, 4.0), np.random.default_rng(0)
+    levels = np.repeat(range(5), [3 * side * side for side in grid.sides])
+    centres, halves = rng.uniform(90, 134, (6, 2)), rng.uniform(50, 85, (6, 2))
+    boxes = np.concatenate([centres - halves, centres + halves], axis=1).clip(0, 224).astype(np.float32)
+    for box in boxes:
+        labels, _ = reference.by_atss(box[None], [0], grid.boxes(), levels, 3)
+        found = ASSIGNMENTS["atss"](box[None, None], np.zeros((1, 1), np.int32), grid).labels[0]
+        np.testing.assert_array_equal(found, labels)
+
+
 def test_anchors_without_a_side_are_refused():
     with pytest.raises(ValueError, match=r"anchor_scale 0\.1 is too small"):
         HubAnchorGrid(64, 1, 0.1)
