@@ -40,6 +40,7 @@ def config(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_from_training_to_files_that_find_the_same(config, tmp_path, network_alone, capsys):
     result = get_task("detection").train(config)
     assert json.loads((result.folder / "config.json").read_text())["config"]["model"] == "foveabox"

@@ -464,7 +464,7 @@ def test_predictions_are_sorted_boxes_in_the_picture(model):
         ({"loss": "ap", "correlation": losses.get("ap")}, "correlation must be a CorrelationLoss or None"),
         ({"loss": "ap", "correlation_weight": 0.0}, "correlation_weight must be above 0"),
         ({"loss": "alrp", "box_loss": "smooth_l1"}, "must be one of giou, iou"),
-        ({"loss": "ap", "box_loss": "huber"}, "must be one of smooth_l1, giou, iou"),
+        ({"loss": "ap", "box_loss": "huber"}, "must be one of smooth_l1, l1, giou, iou"),
         ({"loss": "ap", "box_weight": -1.0}, "box_weight must be 0 or more"),
         ({"loss": "ap", "metrics": ["accuracy"]}, "callback EpochReport"),
     ],
