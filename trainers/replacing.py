@@ -44,9 +44,14 @@ def replaced_folder(path: str | Path) -> Iterator[Path]:
         try:
             yield new
             tree_to_disk(new)
-            if path.exists():
-                os.replace(path, old)
-            os.replace(new, path)
+            try:
+                if path.exists():
+                    os.replace(path, old)
+                os.replace(new, path)
+            except OSError as error:  # a mount point, say
+                raise MetricfitError(
+                    f"{path} cannot be replaced ({error.strerror or error}): choose a folder inside it, or beside it"
+                ) from error
         except BaseException:
             if old.exists():
                 os.replace(old, path)

@@ -1,6 +1,7 @@
 """A folder takes another one's place whole or not at all, also where the program is killed in between."""
 
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -72,6 +73,21 @@ def test_a_folder_is_replaced_once_the_new_one_is_whole(exported, monkeypatch):
     with replaced_folder(exported.with_name("blue")) as folder:
         (folder / "model").write_text("blue")
     assert beside(exported) == sorted([*before, "blue"])
+
+
+def test_a_folder_that_cannot_be_moved_is_named(exported, monkeypatch):
+    def busy(source, target):
+        raise OSError(errno.EBUSY, "Device or resource busy", str(source))
+
+    monkeypatch.setattr("metricfit.trainers.replacing.os.replace", busy)
+    before = beside(exported)
+    with (
+        pytest.raises(MetricfitError, match=r"red cannot be replaced \(Device or resource busy\): choose a folder"),
+        replaced_folder(exported) as folder,
+    ):
+        (folder / "model").write_text("new")
+    assert (exported / "model").read_text() == "old"
+    assert beside(exported) == before
 
 
 def test_killed_between_both_renames_the_old_one_is_brought_back(exported, caplog):

@@ -14,7 +14,7 @@ MANY = 40  # from so many classes on they stand closer
 def confusion_figure(confusion: Confusion, *, title: str = "") -> Figure:
     """Draw which share of each true class is predicted as which class; each row adds up to 1.
 
-    With a background its row is what is predicted where nothing is, its column what is not found.
+    With a background its row is what is found where nothing is, as shares of all that, its column what is not found.
     """
     shares, count = confusion.shares, len(confusion.names)
     cell, size = (0.38, 8) if count < MANY else (0.2, 6)
@@ -40,5 +40,5 @@ def confusion_figure(confusion: Confusion, *, title: str = "") -> Figure:
     bar = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02, format=lambda value, _: f"{value:.0%}")
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=8, labelcolor=INK)
-    bar.set_label("Share of the true class", fontsize=8.5, color=INK)
+    bar.set_label("Share of the row", fontsize=8.5, color=INK)
     return figure

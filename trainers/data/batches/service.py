@@ -140,9 +140,8 @@ class Arrivals:
     def _pull(self) -> None:
         """Bring examples in, job after job, as long as somebody asks for them."""
         while self._waited(lambda: self._asked >= self._upto - AHEAD):
-            dataset = self._next_job()
             try:
-                for place, index, *held in dataset or ():
+                for place, index, *held in self._next_job() or ():
                     self.arrive(int(place), int(index), [part.numpy() for part in held])
                     if not self._waited(self._has_room):
                         break
