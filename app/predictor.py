@@ -1,5 +1,6 @@
 """From a picture of any size to what a model finds in it: the predictor that predictions and the demo share."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from ..trainers.replacing import is_there
 from .results import Result
 from .show.threshold import Threshold
 from .tasks import TASKS
+
+log = logging.getLogger("metricfit")
 
 __all__ = ["Predictor", "find_model", "is_model", "load_predictor", "resolve_threshold", "shipped_models"]
 
@@ -197,8 +200,14 @@ def resolve_threshold(threshold: float | None, predictor: Predictor) -> Threshol
     runner, digits = predictor.runner, predictor.task.digits
     if threshold is None:
         origin = "default" if runner.threshold_origin == "default" else "model"
-        per_class = tuple(map(float, runner.thresholds))
-        return Threshold(float(runner.threshold), origin, per_class, digits, runner.promise)
+        per_class, promise = tuple(map(float, runner.thresholds)), runner.promise
+        if promise and predictor.tiling:
+            log.warning(
+                '"%s", which the card promises, is of pictures seen once, as a whole: with --tiles nothing is promised',
+                promise,
+            )
+            promise = ""
+        return Threshold(float(runner.threshold), origin, per_class, digits, promise)
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"expected a --threshold from 0 to 1, got {threshold}")
     return Threshold(float(threshold), "given", (), digits)

@@ -27,7 +27,7 @@ from .formats.registry import FORMATS, QUANTIZATIONS
 from .guarantee_entry import entry_of as guarantee_of
 from .guarantee_entry import not_kept
 from .parity.comparison import calibrated, check, compare
-from .promising import check_calibration_pictures, promise_of
+from .promising import check_calibration_pictures, known_sources, promise_of
 from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
 from .readme import readme
 from .runners.keras import KerasRunner
@@ -125,7 +125,8 @@ def export_run(
     test_sources = {text: open_source(text) for text in test}
     promising = open_source(guarantee_data) if guarantee_data else None
     if promise and promising:
-        check_calibration_pictures(promise, promising, (training, validation))
+        others = sorted({config["data"], config.get("val") or ""} - {source_text, val_text, ""})
+        check_calibration_pictures(promise, promising, (training, validation, *known_sources(*others)))
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed,
         data=data, val=val, test=test, **coding, calibration=calibration, calibration_target=calibration_target,

@@ -1,11 +1,13 @@
 """A threshold with a guarantee, put into an exported model: card, README, and the file where that cuts scores."""
 
+import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ..trainers.data.sources import open_source
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import digest, write_text
 from ..trainers.guarantees.promise import Promise, read_promise, refuse_too_few
@@ -19,6 +21,8 @@ from .readme import readme
 if TYPE_CHECKING:
     from ..trainers.data.example import Source
     from ..trainers.guarantees.kept import Guarantee
+
+log = logging.getLogger("metricfit")
 
 
 def promise_of(guarantee: str | None, data: str | None) -> Promise | None:
@@ -35,6 +39,21 @@ def check_calibration_pictures(promise: Promise, source: "Source", known: "Itera
     """Refuse too few pictures, and those by which the model was trained or chosen, of the sources that are known."""
     refuse_too_few(promise, len(source))
     refuse_seen(known, source)
+
+
+def known_sources(*texts: str | None) -> "Iterator[Source]":
+    """Open data by which a model was trained or chosen, each once; says of those that are not here what follows."""
+    for text in filter(None, dict.fromkeys(texts)):
+        try:
+            source = open_source(text, needs="none")
+        except MetricfitError:
+            log.warning(
+                "%s, by which the model was trained or chosen, cannot be opened here: whether the calibration pictures "
+                "are among them is yours to know, and what is promised holds only if they are not",
+                text,
+            )
+            continue
+        yield source
 
 
 def keep_guarantee(file: Path, kept: "Guarantee", data: str) -> list[Path]:

@@ -45,6 +45,7 @@ _PROGRAMS = {
 """,
 }
 
+_PROMISED = "**Promised.** `metricfit` cuts scores here, not at the best thresholds above:"
 _SERVER = """\
     docker run -p 8501:8501 -v "$$PWD/{file}:/models/$served/1" -e MODEL_NAME=$served tensorflow/serving"""
 _CLIENT = """\
@@ -85,7 +86,7 @@ def readme(card: ModelCard) -> str:
         _table(("file",), files, [((f"`{name}`",), entry) for name, entry in card.files.items()]),
         f"{blocks['comparison']} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
-        *_guarantees(card),
+        *_guarantees(card, blocks.get("promised", _PROMISED)),
         *_notices(card),
         *([further, _table(("file", "data", "pictures"), task.measures, tests)] if tests else []),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
@@ -110,14 +111,13 @@ def readme(card: ModelCard) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _guarantees(card: ModelCard) -> list[str]:
+def _guarantees(card: ModelCard, heading: str) -> list[str]:
     """What is promised of thresholds, which then take the place of the best ones."""
     promised = {name: entry["guarantee"] for name, entry in card.files.items() if entry["guarantee"]["promise"]}
     told = {
         name: f"by {one['pictures']} pictures of {one['data']}: {one['statement']}" for name, one in promised.items()
     }
     lines = [f"- `{name}`, {text}" for name, text in told.items()]
-    heading = "**Promised.** `metricfit` cuts scores here, not at the best thresholds above:"
     return ["\n".join([heading, "", *lines])] if lines else []
 
 

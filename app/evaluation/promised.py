@@ -1,21 +1,17 @@
 """What a guarantee asks of an evaluation, and the card into which its threshold goes."""
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...export.promising import check_calibration_pictures, keep_guarantee
+from ...export.promising import check_calibration_pictures, keep_guarantee, known_sources
 from ...export.runners.base import Runner
 from ...saved_models import shipped_models
 from ...trainers.data.example import Source
-from ...trainers.data.sources import open_source
-from ...trainers.errors import MetricfitError, UsageError
+from ...trainers.errors import UsageError
 from ...trainers.guarantees.kept import Guarantee
 from ...trainers.guarantees.promise import DEFAULT_IOU, Promise, read_promise
 from ..options import EvaluateOptions
-
-log = logging.getLogger("metricfit")
 
 PLAIN = EvaluateOptions(model="")
 OTHER_SCORES = ("protocol", "logit_scale", "calibration")
@@ -55,29 +51,16 @@ def check_model(options: EvaluateOptions, runner: Runner, promise: Promise | Non
 
 def check_pictures(promise: Promise, source: Source, runner: Runner, settings: Mapping[str, Any]) -> None:
     """Refuse too few pictures, and those by which the model was trained or chosen, as far as these are here."""
-    compared = runner.card.data.get("validation", "") if runner.card else ""
-    # A part of the training data is in these.
-    compared = "" if compared.startswith("every tenth example of ") else compared
-    check_calibration_pictures(promise, source, _known(settings.get("data"), settings.get("val"), compared))
+    told = runner.card.data if runner.card else {}
+    # Part of the training data otherwise.
+    compared = "" if (text := told.get("validation", "")).startswith("every tenth example of ") else text
+    known = known_sources(settings.get("data"), settings.get("val"), told.get("training"), compared)
+    check_calibration_pictures(promise, source, known)
 
 
 def keep(kept: Guarantee, runner: Runner, data: str) -> list[Path]:
     """Put the threshold into the card; gives what was changed, and see `keep_guarantee`."""
     return keep_guarantee(Path(runner.path), kept, data)
-
-
-def _known(*sources: str | None) -> Iterator[Source]:
-    for text in filter(None, dict.fromkeys(sources)):
-        try:
-            source = open_source(text, needs="none")
-        except MetricfitError:
-            log.warning(
-                "%s, by which the model was trained or chosen, cannot be opened here: whether the calibration pictures "
-                "are among them is yours to know, and what is promised holds only if they are not",
-                text,
-            )
-            continue
-        yield source
 
 
 def _refuse(options: EvaluateOptions, names: tuple[str, ...], why: str) -> None:

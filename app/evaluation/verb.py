@@ -166,7 +166,7 @@ def _refuse_options_of_others(options: EvaluateOptions, task: str) -> None:
 def _scores_of(options: EvaluateOptions, runner: Runner) -> dict[str, Any]:
     """Give what a judge of a detector is told of its scores: thresholds, curves, and what single one others picked."""
     thresholds, fitted = _thresholds_of(runner), runner.fitted
-    picked = None if thresholds is None else runner.threshold
+    picked = None if thresholds is None or runner.promise else runner.threshold
     if fitted is None:
         return {"thresholds": thresholds, "carried": (picked, None)}
     own = fitted.before.get("f1_threshold")

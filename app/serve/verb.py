@@ -40,7 +40,7 @@ def run(options: ServeOptions) -> int:
                 "a proxy that does before it",
                 options.host,
             )
-        what = f"{predictor.task.name}, {predictor.runner.size} px, {predictor.threshold.text}"
+        what = f"{predictor.task.name}, {predictor.runner.size} px, {predictor.threshold.explained}"
         say("serving %s (%s, %s) at %s", service.name, predictor.file, what, url_of(listener))
         log.info("%s", limits.text)
         log.info("Ctrl-C ends it, once what runs is answered; again, at once")

@@ -31,7 +31,7 @@ class Measured:
 
     metrics: dict[str, float]
     thresholds: Thresholds
-    agreement: Agreement | None = None  # with the Keras model; None for that itself
+    agreement: Agreement | None = None  # with the Keras model, where asked for; None for that itself
     judge: Judge[Any, Any] | None = None  # which knows them by picture, where asked for
     warning: str = ""  # what the report says of a model that is none
     fitted: Fitted | None = None  # how its scores are calibrated, where they are
@@ -55,7 +55,8 @@ def compare(
 ) -> tuple[Measured, dict[str, Measured]]:
     """Run the Keras model and the files, by name, over the same data.
 
-    Files that give no numbers, or contradict themselves, are refused; MetricfitError where the Keras model gives none.
+    `by_picture` also holds the files against the Keras model: once, for they lose what that alone needs. Files that
+    give no numbers, or contradict themselves, are refused; MetricfitError where the Keras model gives none.
     """
     files, refused = candidates.runners, candidates.refused
     trained = get_trained_task(task.name)
@@ -69,14 +70,16 @@ def compare(
     kept = [name for name in files if name not in refused]
     options = {"by_picture": by_picture, "guarantee": guarantee, **task.judging(config)}
     judges = {name: trained.judge(source, reference.class_names, **options) for name in ["", *kept]}
-    agreements = {name: task.agreement(reference.model, candidates.files[name][1]) for name in kept}
-    before = task.candidates(reference.model)
+    agreements: dict[str, Agreement] = {}
+    if by_picture:
+        agreements = {name: task.agreement(reference.model, candidates.files[name][1]) for name in kept}
+        before = task.candidates(reference.model)
     fitting: dict[str, Any] = {"size": reference.size, "resizing": reference.resizing}
     batches = original_size_examples(
         source, batch_size=task.batch_size, quiet=quiet, description="comparing exported files", **fitting
     )
     for images, examples in batches:
-        expected, before_choice = reference(images), before(images)
+        expected, before_choice = reference(images), before(images) if by_picture else None
         if not _are_numbers(expected):
             raise MetricfitError(
                 f"{reference.path} gives values that are no numbers on {examples[0].name}: its training went wrong, "
@@ -89,17 +92,18 @@ def compare(
                 refused[name] = f"{name} gives values that are no numbers on {examples[0].name}"
                 continue
             judge_all(zip(examples, in_pictures(answer, examples, trained.target, **fitting)), judges[name])
-            further = agreements[name].signature
-            inner = files[name].outputs(images, further) if further else None
-            agreements[name].add(expected, answer, before_choice, inner)
+            if agreement := agreements.get(name):
+                inner = files[name].outputs(images, agreement.signature) if agreement.signature else None
+                agreement.add(expected, answer, before_choice, inner)
     measured = {}
     for name, judge in judges.items():
         if name not in refused:
             report = judge.result()
             thresholds = cast(Thresholds, dict(report.thresholds))
             figures = task.figures(report.scalars)
-            agreement = agreements.get(name)
-            measured[name] = Measured(figures, thresholds, agreement, judge, report.warning, guarantee=report.guarantee)
+            measured[name] = Measured(
+                figures, thresholds, agreements.get(name), judge, report.warning, guarantee=report.guarantee
+            )
     return measured.pop(""), measured
 
 

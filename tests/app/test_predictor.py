@@ -12,6 +12,7 @@ from metricfit.app.show.threshold import Threshold
 from metricfit.export import read_card
 from metricfit.trainers.data.images import resize_image
 from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.judge.tiles import Tiling
 
 from .fakes import BrightnessRunner, disc
 
@@ -88,13 +89,18 @@ def test_models_of_the_wrong_kind_are_refused():
         Predictor(Logits())
 
 
-def test_threshold_of_user_before_threshold_of_model():
+def test_threshold_of_user_before_threshold_of_model(caplog):
     predictor = Predictor(_runner(threshold=0.31))
     assert resolve_threshold(None, predictor) == Threshold(0.31, "model")
     assert resolve_threshold(0.0, predictor) == Threshold(0.0, "given")
     promising = Predictor(_runner(threshold=0.25, promise="recall >= 0.9 @ 0.95")).threshold
     assert promising.explained == "threshold 0.25 (which promises recall >= 0.9 @ 0.95, as the card says)"
     assert promising.on_screen == "threshold 0.25 (recall >= 0.9 @ 0.95)"
+    promising = Predictor(_runner(threshold=0.25, promise="recall >= 0.9 @ 0.95"))
+    promising.tiling = Tiling()
+    in_tiles = resolve_threshold(None, promising)
+    assert (in_tiles.value, in_tiles.promise) == (0.25, ""), "that was promised of pictures as a whole"
+    assert '"recall >= 0.9 @ 0.95", which the card promises, is of pictures seen once' in caplog.text
     from_run = Predictor(_runner(threshold=0.25, threshold_origin="run"))
     assert resolve_threshold(None, from_run) == Threshold(0.25, "model")
     assert resolve_threshold(None, Predictor(_runner(threshold_origin="default"))) == Threshold(0.5, "default")

@@ -1,6 +1,7 @@
 """The card's schema: what is written is read back, and what does not fit is refused by the field's name."""
 
 import copy
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -221,6 +222,17 @@ def test_a_card_of_version_3_has_no_warnings_and_nothing_refused():
     entry = card.files["model_int8.tflite"]
     assert (card.refused, card.warnings, entry["intervals"], entry["warnings"]) == ({}, [], {}, [])
     assert (card.limits, entry["tests"], entry["signatures"]) == ("not for cats", FILE["tests"], {})
+
+
+def test_the_page_says_who_cuts_class_maps_where_something_is_promised():
+    metrics = dict.fromkeys(("dataset_miou_present", "image_miou_present", "pixel_accuracy"), 0.5)
+    parity = {"largest_difference": 0.0, "mean_difference": 0.0}
+    changed = {"metrics": metrics, "parity": parity, "tests": {}, "signatures": {}}
+    files = {"model_int8.tflite": FILE | changed}
+    page = readme(dataclasses.replace(a_card(), task="segmentation", metrics=metrics, files=files))
+    assert "a pixel shows its class where that probability is no lower than this; the programs" in page
+    assert "- `model_int8.tflite`, by 80 pictures of folder:new: It is kept." in page
+    assert "not at the best thresholds above" not in page
 
 
 def test_a_card_of_version_7_promises_nothing():

@@ -42,9 +42,14 @@ def test_what_an_export_cannot_promise_by_is_refused_before_anything_is_made(run
         ({"guarantee_data": further}, UsageError, "--guarantee and --guarantee-data go together"),
         ({"guarantee": "recall >= 0.9", "guarantee_data": further}, UsageError, "needs 9 pictures at least"),
         ({"guarantee": "recall >= 0.5", "guarantee_data": source}, DataError, "trained or chosen"),
+        (
+            {"guarantee": "recall >= 0.5", "guarantee_data": source, "data": further, "val": further},
+            DataError,
+            "trained or chosen",
+        ),
     ):
         with pytest.raises(error, match=sentence):
-            export_run(run_folder, tmp_path / "red", quiet=True, **given)
+            export_run(run_folder, tmp_path / "red", formats=("tflite",), quantize=("none",), quiet=True, **given)
     assert not (tmp_path / "red").exists()
 
 

@@ -13,17 +13,17 @@ WHAT = {
     "boxes": {
         "recall": "the share of a picture's objects that are found",
         "precision": "the share of a picture's boxes that are right",
-        "f": "F1 of a picture's boxes",
+        "f": "{f} of a picture's boxes",
     },
     "mask": {
         "recall": "the share of a picture's salient pixels that are marked",
         "precision": "the share of a picture's marked pixels that are salient",
-        "f": "F of a picture's mask",
+        "f": "{f} of a picture's mask",
     },
     "labels": {
         "recall": "the share of a picture's pixels that show their class, and the right one",
         "precision": "the share of a picture's pixels with a shown class that show the right one",
-        "f": "F1 of a picture's shown classes",
+        "f": "{f} of a picture's shown classes",
     },
 }
 OVER = {
@@ -77,20 +77,21 @@ class Guarantee:
         counts: np.ndarray,
         pictures: int,
         digest: str,
+        beta2: float = 1.0,
     ) -> "Guarantee":
-        """Choose by sums of losses and how many there are, both [3, T] by measure."""
+        """Choose by sums of losses and how many there are, both [3, T] by measure; F is by `beta2`."""
         own = MEASURES.index(promise.measure)
         sums, numbers = losses[own], counts[own]
         place = chosen_place(sums, numbers, promise)
         curves = dict(zip(MEASURES, 1 - np.divide(losses, counts, out=np.full(losses.shape, np.nan), where=counts > 0)))
         means, counted, threshold = {}, int(numbers.max(initial=0)), None
-        bounds = smallest_bounds(sums, numbers, promise)
+        bounds, measured = smallest_bounds(sums, numbers, promise), _measured(promise, kind, beta2)
         if place is None:
-            statement = _why_none(promise, kind, sums, numbers, bounds, pictures)
+            statement = _why_none(promise, measured, sums, numbers, bounds, pictures)
         else:
             counted, threshold = int(numbers[place]), float(thresholds[place])
             means = {name: float(curve[place]) for name, curve in curves.items() if np.isfinite(curve[place])}
-            statement = _what_holds(promise, kind, threshold, counted, means)
+            statement = _what_holds(promise, measured, threshold, counted, means)
         return cls(
             promise, kind, pictures, counted, threshold, means, statement, digest,
             np.asarray(thresholds, np.float64), curves, 1 - bounds,
@@ -111,13 +112,14 @@ class Guarantee:
         return told
 
 
-def _measured(promise: Promise, kind: str) -> str:
+def _measured(promise: Promise, kind: str, beta2: float) -> str:
     """Name what is promised, as of boxes of an IoU."""
+    what = WHAT[kind][promise.measure].format(f="F1" if beta2 == 1 else f"F (beta2 {beta2:g})")
     iou = f" (IoU {promise.iou:g})" if kind == "boxes" else ""
-    return f"{WHAT[kind][promise.measure]}{iou}, averaged over {OVER[promise.measure]},"
+    return f"{what}{iou}, averaged over {OVER[promise.measure]},"
 
 
-def _what_holds(promise: Promise, kind: str, threshold: float, counted: int, means: dict[str, float]) -> str:
+def _what_holds(promise: Promise, measured: str, threshold: float, counted: int, means: dict[str, float]) -> str:
     like = f"pictures drawn as the {counted} calibration pictures that count were"
     if promise.confidence is None:
         holds = (
@@ -129,28 +131,29 @@ def _what_holds(promise: Promise, kind: str, threshold: float, counted: int, mea
         holds = f"is at least {promise.level:g}, with a probability of {chance} over the draw of these"
     figures = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
     return (
-        f'"{promise.text}" is kept by threshold {threshold:.6g}: for {like}, {_measured(promise, kind)} {holds} (on '
+        f'"{promise.text}" is kept by threshold {threshold:.6g}: for {like}, {measured} {holds} (on '
         f"these: {figures}). {BREAKS}"
     )
 
 
 def _why_none(
-    promise: Promise, kind: str, sums: np.ndarray, counts: np.ndarray, bounds: np.ndarray, pictures: int
+    promise: Promise, measured: str, sums: np.ndarray, counts: np.ndarray, bounds: np.ndarray, pictures: int
 ) -> str:
     """Say that no threshold keeps a promise, what could be promised instead, and how many pictures it would take."""
     said = f'"{promise.text}" cannot be promised by these {pictures} pictures'
     if not counts.any():
         return f"{said}: {OVER[promise.measure]} are none of them"
     losses = np.divide(sums, counts, out=np.ones(len(sums)), where=counts > 0)
-    surest = int(bounds.argmin())
+    # Where no test begins nothing can be promised, however good it is there.
+    starts = starts_of(len(sums), promise)
+    surest = min(starts, key=bounds.__getitem__)
     # Thresholds of which few pictures tell take many more of them.
     needed = [
         number * pictures / int(counts[place])
-        for place in {surest, int(losses.argmin()), *starts_of(len(sums), promise)}
+        for place in starts
         if counts[place] and (number := pictures_that_would_do(float(losses[place]), promise)) is not None
     ]
     instead = math.floor(100 * (1 - bounds[surest]) + 1e-9) / 100
     could = f"about {promise.measure} >= {instead:g} could be" if instead > 0 else "nothing could be"
     enough = f"{float(f'{min(needed):.2g}'):.0f} or so of such pictures would do" if needed else "more would not help"
-    measured = _measured(promise, kind)
     return f"{said}: {measured} is {1 - losses[surest]:.3f} where it is surest, {could}, and {enough}"

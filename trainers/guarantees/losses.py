@@ -1,6 +1,7 @@
 """What goes wrong in each calibration picture, over the threshold: added up, so that parts of a data set merge."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +33,19 @@ class Counts:
     there: float  # how many there are to be found
 
     @classmethod
-    def of_boxes(cls, class_names: tuple[str, ...], truth: Truth, found: Found, iou: float) -> "Counts":
-        """Count boxes of all classes together: one is right that meets a true one of its class with such an IoU."""
+    def of_boxes(
+        cls, class_names: tuple[str, ...], truth: Truth, found: Found, iou: float, *, others: Sequence[float] = ()
+    ) -> "Counts":
+        """Count boxes of all classes together: one is right that meets a true one of its class with such an IoU.
+
+        `others` are the scores of boxes of classes that the truth does not know: found, and not right.
+        """
         matches = Matches(class_names, iou)
         matches.update(truth, found)
         of_classes = matches.by_class()
-        scores = np.concatenate([one.scores for one in of_classes])
-        positive = np.concatenate([one.positive for one in of_classes])
-        return cls(_reaching(scores[positive]), _reaching(scores), sum(one.truths for one in of_classes))
+        right = np.concatenate([one.scores[one.positive] for one in of_classes])
+        scores = np.concatenate([others, *(one.scores for one in of_classes)])
+        return cls(_reaching(right), _reaching(scores), sum(one.truths for one in of_classes))
 
     @classmethod
     def of_bins(cls, right: np.ndarray, wrong: np.ndarray, there: float) -> "Counts":
@@ -99,7 +105,9 @@ class PictureLosses(Streaming):
         """Choose the threshold."""
         digest = f"{self._content % 2**256:064x}"
         sums = self._losses.value
-        return Guarantee.chosen(self.promise, self.kind, GRIDS[self.kind], sums, self._counts, self.pictures, digest)
+        return Guarantee.chosen(
+            self.promise, self.kind, GRIDS[self.kind], sums, self._counts, self.pictures, digest, self.beta2
+        )
 
 
 def losses_of(promise: Promise | None, kind: str, beta2: float = 1.0) -> PictureLosses | None:

@@ -73,8 +73,8 @@ def read_promise(text: str) -> Promise:
             f'one, as in "{word} {sign} {number} @ 0.95"'
         )
     return Promise(
-        f"{word}{f'@iou={float(iou):g}' if iou else ''} {sign} {float(number):g}"
-        + (f" @ {float(confidence):g}" if confidence else ""),
+        f"{word}{f'@iou={_digits(iou)}' if iou else ''} {sign} {_digits(number)}"
+        + (f" @ {_digits(confidence)}" if confidence else ""),
         measure,
         round(1 - value, 12) if word in _SHARES_OF_ERRORS else value,
         None if confidence is None else _share(text, confidence),
@@ -92,7 +92,15 @@ def refuse_too_few(promise: Promise, pictures: int) -> None:
 
 
 def _share(text: str, number: str) -> float:
-    value = float(number)
+    value = round(float(number), 12)
     if not 0 < value < 1:
-        raise UsageError(f"--guarantee takes numbers between 0 and 1, got {number} in {cut(text.strip())}")
+        raise UsageError(
+            f"--guarantee takes numbers between 0 and 1, of twelve digits at most, got {cut(number)} in "
+            f"{cut(text.strip())}"
+        )
     return value
+
+
+def _digits(number: str) -> str:
+    """Write a share so that it is read again as the same."""
+    return f"{float(number):.12f}".rstrip("0")

@@ -198,13 +198,15 @@ class BoxJudge(Judge[Found, DetectionReport]):
 
     def _measure(self, example: Example, found: Found) -> tuple[Truth, Found]:
         classes = self._places[found.classes]
-        found = Found(found.boxes[classes >= 0], found.scores[classes >= 0], classes[classes >= 0])
+        there, others = classes >= 0, found.scores[classes < 0]
+        found = Found(found.boxes[there], found.scores[there], classes[there])
         boxes, kinds = known(example, "boxes"), known(example, "classes")
         truth = Truth(boxes, kinds, example.difficult, example.crowd, example.areas)
         self.coco.update(truth, found)
         self.lrp.update(truth, found)
         if self.losses:
-            self.losses.add(example, Counts.of_boxes(self.coco.class_names, truth, found, self.losses.promise.iou))
+            iou = self.losses.promise.iou
+            self.losses.add(example, Counts.of_boxes(self.coco.class_names, truth, found, iou, others=others))
         return truth, found
 
     def _row(self, truth: Truth, found: Found) -> tuple[Truth, Found]:

@@ -9,6 +9,7 @@ import pytest
 
 from metricfit.app import cli, export
 from metricfit.app.api import evaluate
+from metricfit.app.evaluation.verb import _scores_of, report_folder
 from metricfit.app.options import EvaluateOptions
 from metricfit.app.predictor import load_predictor
 from metricfit.export.card import read_card
@@ -138,9 +139,10 @@ def test_pictures_that_the_model_knows_are_refused(model, caplog):
         (model / "card.json").write_text(json.dumps({**card, "config": {**card["config"], "val": None, **known}}))
         with pytest.raises(DataError, match=r"24 of the 24 pictures of white are in white, .*trained or chosen"):
             evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
-    (model / "card.json").write_text(json.dumps({**card, "data": {**card["data"], "validation": "white:0"}}))
-    with pytest.raises(DataError, match="trained or chosen"):
-        evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
+    for part in ("validation", "training"):
+        (model / "card.json").write_text(json.dumps({**card, "data": {**card["data"], part: "white:0"}}))
+        with pytest.raises(DataError, match="trained or chosen"):
+            evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
 
 
 def test_what_cannot_be_looked_up_is_said(model, caplog):
@@ -175,7 +177,15 @@ def test_from_python_a_report_has_it_and_the_card_changes_where_asked(model):
         evaluate(model, "white:", guarantee="precision >= 0.82 @ 0.9", into_card=True, quiet=True)
 
 
-def test_reports_with_a_promise_lie_elsewhere():
-    from metricfit.app.evaluation.verb import report_folder
+def test_a_promised_threshold_is_not_one_that_the_selection_split_picked():
+    runner = SimpleNamespace(
+        threshold_origin="card", thresholds=(), threshold=0.25, class_names=("a", "b"), fitted=None
+    )
+    for promise, picked in (("", 0.25), ("recall >= 0.9", None)):
+        runner.promise = promise
+        told = _scores_of(EvaluateOptions("exports/a"), runner)
+        assert told == {"thresholds": (0.25, 0.25), "carried": (picked, None)}
 
+
+def test_reports_with_a_promise_lie_elsewhere():
     assert report_folder(EvaluateOptions("runs/a", "voc:b", guarantee="recall >= 0.9")).name == "voc-b-guarantee"

@@ -87,6 +87,17 @@ def test_a_box_counts_by_hand():
     assert Counts.of_boxes(NAMES, truth, Found([[0, 0, 10, 10]], [exactly], [0]), 0.5).found[100:102].tolist() == [1, 0]
 
 
+def test_boxes_of_classes_that_the_data_do_not_name_are_found_and_never_right():
+    judge = BoxJudge(("cat",), model_classes=("newt", "cat"), guarantee=RECALL)
+    truth, box = Truth([[0, 0, 10, 10]], [0]), [0, 0, 10, 10]
+    judge.update(example_of(truth, 0), Found([box, box], [0.9, 0.7], [1, 0]))
+    judge.update(example_of(Truth(np.zeros((0, 4)), []), 1), Found([box], [0.3], [0]))
+    at = {level: int(np.searchsorted(GRIDS["boxes"], level)) for level in (0.2, 0.5, 0.8)}
+    precision = judge.guarantee.curves["precision"]
+    assert [precision[at[level]] for level in at] == pytest.approx([1 / 4, 1 / 2, 1])
+    assert judge.guarantee.curves["recall"][at[0.5]] == 1
+
+
 def map_pairs(count=12):
     rng = np.random.default_rng(6)
     for index in range(count):
@@ -159,9 +170,9 @@ def test_the_digest_tells_pictures_names_and_truths_apart():
 # What is said.
 
 
-def guarantee_of(text, right, found, there, pictures=60):
+def guarantee_of(text, right, found, there, pictures=60, beta2=1.0):
     """The guarantee of equal pictures, by what is right and found from each threshold on."""
-    losses = PictureLosses(read_promise(text), "mask")
+    losses = PictureLosses(read_promise(text), "mask", beta2)
     for index in range(pictures):
         image = np.full((1, 1, 3), index, np.uint8)
         losses.add(Example(image, name=str(index)), Counts(np.array(right), np.array(found), there))
@@ -201,6 +212,21 @@ def test_why_nothing_can_be_promised_is_said_with_what_could_be():
     assert never.statement.endswith("and more would not help")
     empty = guarantee_of("precision >= 0.9 @ 0.95", np.zeros(255), np.zeros(255), 20)
     assert empty.statement.endswith("by these 60 pictures: pictures in which something is found are none of them")
+
+
+def test_what_could_be_promised_is_by_the_thresholds_at_which_tests_begin():
+    right = np.full(255, 12)
+    right[40:50] = 20  # where no test comes by
+    told = guarantee_of("precision >= 0.9 @ 0.9", right, np.full(255, 20), 20, pictures=200).statement
+    assert "is 0.600 where it is surest, about precision >= 0.5 could be, and more would not help" in told
+
+
+@pytest.mark.parametrize(("beta2", "name"), [(1.0, "F1"), (0.3, "F (beta2 0.3)")])
+def test_it_is_said_which_f_is_promised(beta2, name):
+    kept = guarantee_of("f >= 0.5 @ 0.9", np.full(255, 9), np.full(255, 10), 10, beta2=beta2)
+    assert f": for pictures drawn as the 60 calibration pictures that count were, {name} of a picture's mask" in (
+        kept.statement
+    )
 
 
 def test_the_figure_shows_what_can_be_promised_below_the_mean():
