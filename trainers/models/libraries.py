@@ -18,11 +18,16 @@ class Library:
     usual_weights: Callable[[str], tuple[str, str]]  # of a backbone, see `backbones.weights.usual_weights`
     imagenet: bool = True  # whether `--weights imagenet` is there for any
     extra: str = ""  # what installs it with the program; empty where that always does
+    classes: str = ""  # where the classes are that this project makes of it; empty where these are always imported
 
     @property
     def is_installed(self) -> bool:
         """Whether it can be imported."""
         return not self.extra or importlib.util.find_spec(self.package) is not None
+
+    def is_named_in(self, described: str) -> bool:
+        """Whether the description of a saved model names one of its classes, or one that this project makes of it."""
+        return any(name and name in described for name in (self.package, self.classes))
 
     def check_installed(self, wanted: str) -> None:
         """Raise UsageError where it is not installed, but needed for what is wanted."""
@@ -57,4 +62,12 @@ def _keras_hub_weights(backbone: str) -> tuple[str, str]:
 
 
 KERAS_CV = Library("KerasCV", "keras_cv", _keras_cv_backbones, _keras_cv_weights)
-KERAS_HUB = Library("KerasHub", "keras_hub", _keras_hub_backbones, _keras_hub_weights, imagenet=False, extra="hub")
+KERAS_HUB = Library(
+    "KerasHub",
+    "keras_hub",
+    _keras_hub_backbones,
+    _keras_hub_weights,
+    imagenet=False,
+    extra="hub",
+    classes=".models.hub.",
+)

@@ -215,6 +215,6 @@ def import_builders(described: str = "", wanted: str = "the model") -> None:
         library = architecture.library
         if not library.extra:
             architecture.load()
-        elif library.package in described:
+        elif library.is_named_in(described):
             library.check_installed(wanted)
             architecture.load()

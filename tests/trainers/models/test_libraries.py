@@ -46,14 +46,19 @@ def test_so_does_everything_that_builds_it(without_hub):
         import_builders("keras_hub.src.models", "mine")
 
 
-def test_and_a_saved_model(without_hub, tmp_path):
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("keras_hub.src.models.resnet.resnet_backbone", "ResNetBackbone"),
+        ("metricfit.trainers.models.hub.encoders", "HubEfficientNetLite"),
+    ],
+)
+def test_and_a_saved_model(without_hub, tmp_path, module, name):
     described = {
         "module": "metricfit.trainers.models.hub.retinanet",
         "class_name": "HubRetinaNet",
         "registered_name": "metricfit>HubRetinaNet",
-        "config": {
-            "encoder": {"module": "keras_hub.src.models.resnet.resnet_backbone", "class_name": "ResNetBackbone"}
-        },
+        "config": {"encoder": {"module": module, "class_name": name}},
     }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
