@@ -20,6 +20,7 @@ from metricfit.trainers.models.keras_file import load_keras_file  # noqa: E402
 from metricfit.trainers.models.precision import dtype_policy, in_float32  # noqa: E402
 from metricfit.trainers.tasks import get_task  # noqa: E402
 
+from ...reference import assignment as reference  # noqa: E402
 from .test_foveabox import pictures  # noqa: E402
 
 NAMES = ("disc", "bar")
@@ -108,6 +109,17 @@ def test_boxes_to_be_ignored_are_so_in_each_assignment(model):
         assert (labels[1] == -1).all(), "a picture without objects is background"
 
 
+def test_a_crowd_takes_no_anchor_from_an_object_and_keeps_what_lies_on_it_from_learning(model):
+    """Also where an anchor is much smaller than the crowd, so that their IoU is small."""
+    boxes = np.array([[[8, 8, 40, 40], [0, 0, 64, 64], [10, 6, 40, 42]]], np.float32)
+    alone, among = (model.network.assign(boxes, [kinds], SIZE, SIZE, "hub") for kinds in ([1, -1, -1], [1, -2, -2]))
+    found, labels = among.labels.numpy()[0], alone.labels.numpy()[0]
+    on_crowd = np.array(reference.covered(boxes[0], [1, -2, -2], model.anchors))
+    assert (on_crowd & (labels == -1)).sum() > 50
+    np.testing.assert_array_equal(found, np.where(on_crowd & (labels == -1), -2, labels))
+    assert (found == 1).sum() > 2
+
+
 @pytest.mark.parametrize("name", ["focal", "ap", "alrp", "rank_sort", "varifocal"])
 def test_every_loss_reaches_both_heads(model, name):
     images, y = pictures()
@@ -157,6 +169,9 @@ def test_mixed_precision_keeps_outputs_and_boxes_in_float32():
     whole = in_float32(mixed)
     assert whole.network.box_head.conv_layers[0].compute_dtype == "float32"
     np.testing.assert_allclose(whole(pictures()[0])["box"], outputs["box"], atol=0.05)
+    with dtype_policy("mixed_float16"):
+        encoder = detector().label_encoder
+    assert encoder.box_matcher.compute_dtype == "float32", "or boxes of nearly equal IoU are as good as each other"
 
 
 @pytest.mark.long

@@ -151,6 +151,12 @@ def overlap_of(anchors: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     return shared / (area(anchors) + area(boxes) - shared)
 
 
+def covered(each: tf.Tensor, every: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """Whether boxes [..., R, 1, 4] lie on an ignored one of [B, 1, M, 4], of classes [B, M]: bool [B, R]."""
+    much = intersection(each, every) >= IGNORED_OVERLAP * area(each)
+    return tf.reduce_any(much & (classes == IGNORED)[:, None], axis=2)
+
+
 def in_chunks(
     boxes: tf.Tensor, used: tf.Tensor, step: Callable[..., tuple[tf.Tensor, ...]], state: tuple[tf.Tensor, ...]
 ) -> tuple[tf.Tensor, ...]:

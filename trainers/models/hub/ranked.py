@@ -11,11 +11,10 @@ import tensorflow as tf
 
 from ....losses.base import AnchorLoss
 from ....losses.replicas import replica_count
-from ...geometry import PADDING
 from ..detector.assignment import ASSIGNMENTS
 from ..detector.coding import Deltas
 from ..detector.loss import detector_loss, losses_of
-from ..detector.matching import Targets, targets_of
+from ..detector.matching import Targets, covered, targets_of
 from ..detector.pyramid import PRIOR
 from .anchors import RATIOS, HubAnchorGrid
 
@@ -43,7 +42,8 @@ class RankedRetinaNetObjectDetector(keras_hub.models.RetinaNetObjectDetector):
                 f"got {self.label_encoder.encoding_format}"
             )
         # In half precision a box of hundreds of pixels is wrong by some of them.
-        for layer in (self.anchor_generator, self.label_encoder, self.label_encoder.anchor_generator):
+        encoder = self.label_encoder
+        for layer in (self.anchor_generator, encoder, encoder.anchor_generator, encoder.box_matcher):
             layer.dtype_policy = "float32"
         self._begin()
 
@@ -160,13 +160,15 @@ class RankedRetinaNetObjectDetector(keras_hub.models.RetinaNetObjectDetector):
         if assignment != OWN_ASSIGNMENT:
             return ASSIGNMENTS[assignment](boxes, classes, self.anchor_grid(height, width))
         given = _converted(boxes, "xyxy", self.label_encoder.bounding_box_format, height, width)
-        given = tf.where((classes == PADDING)[..., None], -1.0, given)
+        given = tf.where((classes < 0)[..., None], -1.0, given)  # what is no object takes no anchor from one
         # Told the places of objects in place of their classes, the label encoder says which of them an anchor has.
         places = tf.broadcast_to(tf.range(tf.shape(classes)[1], dtype=tf.float32), tf.shape(classes))
         _, owner = self.label_encoder(tf.zeros([1, height, width, 1]), given, places)
         owner = tf.cast(owner, tf.int32)
-        ignored = owner == int(self.label_encoder.ignore_class)
-        return targets_of(boxes, classes, self.anchor_boxes(height, width), owner, owner >= 0, ignored)
+        anchors = self.anchor_boxes(height, width)
+        ignored = covered(anchors[:, None], boxes[:, None], classes)
+        ignored |= owner == int(self.label_encoder.ignore_class)
+        return targets_of(boxes, classes, anchors, owner, owner >= 0, ignored)
 
     def decode_predictions(self, predictions: Mapping[str, tf.Tensor], data: Any) -> dict[str, tf.Tensor]:
         """Make boxes of the raw outputs, as KerasHub does, by codes that are those of its label encoder."""

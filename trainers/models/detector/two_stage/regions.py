@@ -2,10 +2,9 @@
 
 import tensorflow as tf
 
-from ....geometry import IGNORED
 from ..anchors import AnchorGrid
 from ..assignment import assign_by_iou
-from ..matching import IGNORED_OVERLAP, Targets, area, checked, intersection, overlap_of, targets_of
+from ..matching import Targets, checked, covered, overlap_of, targets_of
 from .proposals import is_region, outside
 
 ANCHOR_IOU = (0.7, 0.3)
@@ -39,6 +38,5 @@ def assign_regions(boxes: tf.Tensor, classes: tf.Tensor, regions: tf.Tensor) -> 
     each, every = regions[:, :, None], boxes[:, None]
     overlap = tf.where((classes >= 0)[:, None], overlap_of(each, every), -1.0)
     there, best = is_region(regions), tf.argmax(overlap, axis=2, output_type=tf.int32)
-    much = intersection(each, every) >= IGNORED_OVERLAP * area(each)
-    ignored = tf.reduce_any(much & (classes == IGNORED)[:, None], axis=2) | ~there
+    ignored = covered(each, every, classes) | ~there
     return targets_of(boxes, classes, regions, best, there & (tf.reduce_max(overlap, axis=2) >= REGION_IOU), ignored)
