@@ -8,6 +8,7 @@ from metricfit.trainers.models.detector.anchors import AnchorGrid
 from metricfit.trainers.models.detector.coding import DELTAS
 from metricfit.trainers.models.detector.matching import Targets
 from metricfit.trainers.models.detector.suppressing import NO_SCORE
+from metricfit.trainers.models.detector.two_stage.head import RegionHead, without_absent
 from metricfit.trainers.models.detector.two_stage.proposals import (
     Ranked,
     candidate_count,
@@ -170,6 +171,31 @@ def test_roi_align_is_the_slow_one(mode, maps):
     assert {slow.level_of(region, 3) for region in regions.reshape(-1, 4)} == {0, 1, 2}
 
 
+def test_batch_and_number_of_regions_may_be_unknown(maps):
+    features, regions = (tuple(map(tf.constant, maps[0])), tf.constant(maps[1]))
+    head = RegionHead(2, 4)
+    head.build((None, None, 7, 7, 3))
+
+    def read(features, regions):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            bins = roi_align(features, regions)
+            logits, codes = without_absent(regions, *head(bins))
+            total = tf.reduce_sum(logits) + tf.reduce_sum(codes**2)
+        return bins, logits, codes, *tape.gradient(total, features)
+
+    specs = tuple(tf.TensorSpec((None, *feature.shape[1:])) for feature in features)
+    unknown = tf.function(read, input_signature=[specs, tf.TensorSpec((None, None, 4))], autograph=False)
+    assert unknown.get_concrete_function().output_shapes[0].as_list()[:2] == [None, None]
+    known = tf.function(read, autograph=False)(features, regions)
+    for found, expected in zip(unknown(features, regions), known, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for batch, count in ((2, 1), (1, 3)):
+        few = tuple(feature[:batch] for feature in features), regions[:batch, :count]
+        for found, expected in zip(unknown(*few)[:3], known):
+            np.testing.assert_allclose(found, expected[:batch, :count], rtol=1e-5, atol=1e-6)
+
+
 def test_roi_align_by_hand():
     # A map that grows by 1 a pixel along x, and by 10 along y: read at the middles of bins, away from the edges.
     side = 16
@@ -304,3 +330,8 @@ def test_samples_follow_the_seed_and_are_fair():
 
 def test_region_samples_are_half_of_the_proposals():
     assert [region_sample(count)[0] for count in (1, 64, 256, 1000, 4000)] == [1, 32, 128, 500, 512]
+    labels = np.repeat([2, -1], [5, 50])[None].astype(np.int32)
+    for count in (1, 2, 7, 8):
+        found = draw(labels, region_sample(count))
+        assert (found == 2).sum() == 1, "one positive at least, or no box is learnt"
+        assert (found > -2).sum() == max(1, count // 2)

@@ -1,4 +1,4 @@
-"""The boxes that a RetinaNet starts from: a grid of them on every level of the feature pyramid."""
+"""The boxes that detectors with anchors start from: a grid of them on every level of the feature pyramid."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -20,12 +20,12 @@ def region_sample(proposals: int) -> tuple[int, float]:
 def sampled(targets: Targets, wanted: tuple[int, float], seed: tf.Tensor) -> Targets:
     """Ignore all but a random choice of each picture's positives and negatives.
 
-    Of (count, share) `count` are left: positives up to their share, and negatives for the rest; fewer where there are
-    not as many. The same seed, integer [2], gives the same choice; several devices draw what one would.
+    Of (count, share) `count` are left: positives up to their share, one at least, and negatives for the rest; fewer
+    where there are not as many. The same seed, integer [2], gives the same choice; several devices draw what one would.
     """
     count, share = wanted
     keys, labels = _draw(targets.labels, seed), targets.labels
-    positive = _first(labels >= 0, keys, tf.constant(int(count * share)))
+    positive = _first(labels >= 0, keys, tf.constant(max(1, int(count * share))))
     left = count - tf.reduce_sum(tf.cast(positive, tf.int32), axis=1, keepdims=True)
     negative = _first(labels == BACKGROUND, keys, left)
     return targets._replace(labels=tf.where(positive | negative, labels, IGNORED))
