@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from metricfit import losses
 from metricfit.trainers.models.detector.coding import DELTAS
+from metricfit.trainers.models.detector.loss import box_quality
 from metricfit.trainers.models.detector.retinanet import build_retinanet
+from metricfit.trainers.models.detector.two_stage import faster_rcnn
 from metricfit.trainers.models.detector.two_stage.faster_rcnn import FasterRCNN, build_faster_rcnn
 from metricfit.trainers.models.detector.two_stage.proposals import outside
 from metricfit.trainers.models.detector.two_stage.regions import assign_anchors, assign_regions
@@ -133,6 +135,29 @@ def test_the_loss_of_both_stages_is_that_of_the_papers(networks, training):
         assert noted[name] == pytest.approx(part, rel=1e-4), name
     first, boxes, rpn, rpn_boxes = parts.values()
     assert float(total) == pytest.approx(first + 3 * boxes + 0.5 * (rpn + 3 * rpn_boxes), rel=1e-4)
+
+
+def test_a_correlation_is_of_the_shares_of_the_softmax(networks, monkeypatch):
+    monkeypatch.setattr(faster_rcnn, "region_sample", lambda proposals: (24, 1.0))
+    model, (images, y) = networks[1], pictures()
+    by_cross_entropy(model, correlation=losses.get("correlation", coefficient="concordance"))
+    rng, outputs = np.random.default_rng(0), dict(model(images, training=False))
+    near = np.repeat(y["boxes"][:, :2], 6, axis=1) + rng.uniform(0, 4, (2, 12, 4))
+    outputs |= {"references": near.astype(np.float32), "class_logits": rng.normal(0, 2, (2, 12, 2)).astype(np.float32)}
+    model.compute_loss(images, y, outputs, training=False)
+    targets, logits, *boxes = model._found(y, outputs, False)
+    powers = np.exp(np.float64(logits))
+    share, kinds = powers / (1 + powers.sum(axis=-1, keepdims=True)), targets.labels.numpy()
+    positive = np.nonzero(kinds >= 0)
+    assert len(positive[0]) > 8
+    scores, iou = share[(*positive, kinds[positive])], box_quality(targets, *boxes).numpy()[positive]
+    apart = scores.var() + iou.var() + (scores.mean() - iou.mean()) ** 2
+    expected = 1 - 2 * np.cov(scores, iou, bias=True)[0, 1] / apart
+    noted = {metric.name: float(metric.result()) for metric in model.metrics}
+    assert noted["correlation_loss"] == pytest.approx(expected, rel=1e-5)
+    labels, log_odds, gradients, _ = model.examine(images, y)
+    np.testing.assert_allclose(log_odds[:, :12], model(images)["classification"], rtol=1e-5)
+    assert np.abs(gradients[labels == 1]).min() > 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A detector: how it is trained by losses that look at the whole batch, and what it gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -10,6 +10,8 @@ from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.replicas import replica_count
 from ...calibration.curves import Calibration
+from ...geometry import RESIZINGS
+from ..precision import dtype_policy
 from .coding import DELTAS, BoxCoder
 from .detect import detections
 from .loss import box_quality, class_labels, correlation_part, detector_loss, losses_of
@@ -17,6 +19,22 @@ from .matching import Targets
 
 # Weight of the localisation part while self-balancing has no epoch behind it (Oksuz et al., NeurIPS 2020, Table 4).
 INITIAL_BALANCE = 50.0
+
+
+def checked_names(class_names: Sequence[str], resizing: str, **numbers: tuple[int, int]) -> tuple[str, ...]:
+    """Give the names of a detector's classes; ValueError where there are none, or for another argument out of range.
+
+    Of numbers, by the names of their arguments, there are their values and the least that they may be.
+    """
+    names = tuple(str(name) for name in class_names)
+    if not names:
+        raise ValueError("a detector needs at least one class name, got none")
+    if resizing not in RESIZINGS:
+        raise ValueError(f"unknown resizing {resizing}: choose one of {', '.join(RESIZINGS)}")
+    for name, (value, least) in numbers.items():
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    return names
 
 
 class Detector(keras.Model):
@@ -33,6 +51,8 @@ class Detector(keras.Model):
     jit_compile: bool
     samples = False  # whether its training can look at a sample alone of what is to find something
     calibration: Calibration | None = None  # of its scores, where whoever loaded it knows one; not saved with it
+    made_of = "backbone"  # the argument that is a network itself
+    _arguments: dict[str, Any]  # those that build an equal model, as JSON can hold them
 
     def __init__(
         self,
@@ -146,7 +166,8 @@ class Detector(keras.Model):
         parts = [*detector_loss(self._anchor_loss, self.box_loss, *found)]
         trackers, total = [*(self._trackers or ())], parts[0] + self.box_weight * parts[1]
         if self._correlation is not None:
-            parts.append(correlation_part(self._correlation, *found))
+            targets, logits, *boxes = found
+            parts.append(correlation_part(self._correlation, targets, self.log_odds(logits), *boxes))
             trackers.append(self._correlation_tracker)
             total += self._correlation_weight * parts[-1]
         for tracker, part in zip(trackers, parts):
@@ -161,6 +182,10 @@ class Detector(keras.Model):
         targets = self.assign(y["boxes"], y["classes"], outputs)
         return targets, outputs["classification"], outputs["box"], self.references(outputs), self.coder
 
+    def log_odds(self, logits: tf.Tensor) -> tf.Tensor:
+        """Give the log-odds of the scores [B, A, C] that the logits stand for which the loss is told of."""
+        return logits
+
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Take one step; the logs tell the weight that it was taken with."""
         weight = tf.identity(self.box_weight.value)
@@ -169,8 +194,8 @@ class Detector(keras.Model):
     def examine(self, images: tf.Tensor, y: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         """Give what the classification part of the loss, and the correlation's, does to each logit of a batch.
 
-        That is labels int8 [B, A, C] as of `class_labels`; logits and the gradients by them, float32 [B, A, C];
-        and the IoU of each positive anchor's box with its object, float32 [B, A].
+        That is labels int8 [B, A, C] as of `class_labels`; the log-odds of the scores, and the gradients by the logits
+        behind them, float32 [B, A, C]; and the IoU of each positive anchor's box with its object, float32 [B, A].
         """
         found = self._found(y, self(images, training=False), False)
         targets, logits, *boxes = found
@@ -178,10 +203,24 @@ class Detector(keras.Model):
             tape.watch(logits)
             part, _ = detector_loss(self._anchor_loss, self.box_loss, *found)
             if self._correlation is not None:
-                part += self._correlation_weight * correlation_part(self._correlation, *found)
+                added = correlation_part(self._correlation, targets, self.log_odds(logits), *boxes)
+                part += self._correlation_weight * added
         gradients = tape.gradient(part, logits, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         iou = box_quality(targets, *boxes)
-        return class_labels(targets, len(self.class_names)), logits, gradients, iou
+        return class_labels(targets, len(self.class_names)), self.log_odds(logits), gradients, iou
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that build an equal model."""
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the model again."""
+        policy = keras.dtype_policies.get(config["dtype"])
+        with dtype_policy(policy):  # not every backbone keeps its own
+            network = keras.saving.deserialize_keras_object(config[cls.made_of])
+        return cls(**{**config, cls.made_of: network, "dtype": policy})
 
     def bare(self) -> Self:
         """The same model with copies of the weights, without optimizer, loss and metrics: what is to be saved."""

@@ -1,17 +1,16 @@
 """A detector of one stage: a feature pyramid on a KerasCV backbone, and two heads that all of its levels share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ...geometry import RESIZINGS
 from ..precision import dtype_policy
 from ..preparation import prepare_for_training
 from .anchors import level_sides
-from .base import Detector
+from .base import Detector, checked_names
 from .coding import BoxCoder
 from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
 
@@ -42,14 +41,8 @@ class OneStageDetector(Detector):
         own: dict[str, Any],
         **kwargs: Any,
     ) -> None:
-        class_names = tuple(str(name) for name in class_names)
-        if not class_names:
-            raise ValueError("a detector needs at least one class name, got none")
-        if resizing not in RESIZINGS:
-            raise ValueError(f"unknown resizing {resizing}: choose one of {', '.join(RESIZINGS)}")
-        for name, value, least in (("channels", channels, 1), ("head_layers", head_layers, 0)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        counts = {"channels": (channels, 1), "head_layers": (head_layers, 0)}
+        class_names = checked_names(class_names, resizing, **counts)
         size, policy = backbone.input_shape[1], keras.dtype_policies.get(dtype)
         head = {"channels": channels, "layers": head_layers, "sides": level_sides(size), "dtype": policy}
         pyramid = FeaturePyramid(channels, dtype=policy, name="feature_pyramid")
@@ -88,16 +81,3 @@ class OneStageDetector(Detector):
     def references(self, outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Give what the codes start from, [A, 4]: it is the same in every picture."""
         return tf.constant(self.starts)
-
-    def get_config(self) -> dict[str, Any]:
-        """Give the arguments that build an equal model."""
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the model again."""
-        policy = keras.dtype_policies.get(config["dtype"])
-        with dtype_policy(policy):  # a KerasCV backbone does not keep its own
-            backbone = keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone, "dtype": policy})

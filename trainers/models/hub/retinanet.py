@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import keras
 import keras_hub
 import tensorflow as tf
 
 from ...errors import UsageError
-from ...geometry import RESIZINGS, check_size
+from ...geometry import check_size
 from ..detector.assignment import ASSIGNMENTS, left_out_by_atss
-from ..detector.base import Detector
+from ..detector.base import Detector, checked_names
 from ..detector.coding import DELTAS
 from ..detector.matching import Targets
 from ..precision import dtype_policy
@@ -49,6 +49,8 @@ class HubRetinaNet(Detector):
     network itself is `network`.
     """
 
+    made_of = "encoder"
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -63,15 +65,9 @@ class HubRetinaNet(Detector):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        class_names = tuple(str(name) for name in class_names)
-        if not class_names:
-            raise ValueError("a detector needs at least one class name, got none")
-        if resizing not in RESIZINGS:
-            raise ValueError(f"unknown resizing {resizing}: choose one of {', '.join(RESIZINGS)}")
+        class_names = checked_names(class_names, resizing, head_layers=(head_layers, 0))
         if assignment not in HUB_ASSIGNMENTS:
             raise ValueError(f"unknown assignment {assignment}: choose one of {', '.join(HUB_ASSIGNMENTS)}")
-        if head_layers < 0:
-            raise ValueError(f"head_layers must be at least 0, got {head_layers}")
         shape = tuple(encoder.input_shape[1:])
         size, policy = shape[0], keras.dtype_policies.get(dtype)
         grid = HubAnchorGrid(size, scales_per_octave, anchor_scale)
@@ -117,19 +113,6 @@ class HubRetinaNet(Detector):
     def of_classes(self) -> list[keras.Variable]:
         """As `Detector.of_classes`."""
         return self.network.classification_head.prediction_layer.weights
-
-    def get_config(self) -> dict[str, Any]:
-        """Give the arguments that build an equal model."""
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make the model again."""
-        policy = keras.dtype_policies.get(config["dtype"])
-        with dtype_policy(policy):  # not every encoder keeps its own
-            encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        return cls(**{**config, "encoder": encoder, "dtype": policy})
 
 
 def _network(

@@ -11,13 +11,12 @@ from .....losses.base import AnchorLoss
 from .....losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy, exclusive_log_odds
 from .....losses.replicas import replica_count
 from ....errors import UsageError
-from ....geometry import RESIZINGS
 from ...backbones.builders import PREPROCESSING
 from ...backbones.weights import load_backbone
 from ...precision import dtype_policy
 from ...preparation import prepare_for_training
 from ..anchors import AnchorGrid
-from ..base import Detector
+from ..base import Detector, checked_names
 from ..coding import DELTAS, BoxCoder
 from ..loss import detector_loss
 from ..matching import Targets
@@ -79,14 +78,8 @@ class FasterRCNN(Detector):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        class_names = tuple(str(name) for name in class_names)
-        if not class_names:
-            raise ValueError("a detector needs at least one class name, got none")
-        if resizing not in RESIZINGS:
-            raise ValueError(f"unknown resizing {resizing}: choose one of {', '.join(RESIZINGS)}")
-        for name, value in (("channels", channels), ("proposals", proposals), ("region_units", region_units)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        counts = {"channels": (channels, 1), "proposals": (proposals, 1), "region_units": (region_units, 1)}
+        class_names = checked_names(class_names, resizing, **counts)
         grid = AnchorGrid(backbone.input_shape[1], scales_per_octave, anchor_scale)
         policy = keras.dtype_policies.get(dtype)
         first = {"channels": channels, "layers": 1, "sides": grid.sides, "dtype": policy}
@@ -226,25 +219,16 @@ class FasterRCNN(Detector):
         logits, codes = (tf.concat(both, axis=1) for both in zip((logits, codes), of_objects))
         return targets, logits, codes, regions, DELTAS
 
+    def log_odds(self, logits: tf.Tensor) -> tf.Tensor:
+        """As `Detector.log_odds`: of a softmax they are others."""
+        return exclusive_log_odds(logits) if self.exclusive else logits
+
     def _sampled(self, targets: Targets, wanted: tuple[int, float], stage: int, training: bool) -> Targets:
         """Leave a sample of few, by the seed, the step and the stage, where the loss is of such a one."""
         if not self.exclusive:
             return targets
         step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64) if training else MEASURED
         return sampled(targets, wanted, tf.stack([tf.constant(self._sampling_seed, tf.int64), 2 * step + stage]))
-
-    def get_config(self) -> dict[str, Any]:
-        """Give the arguments that build an equal model."""
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **self._arguments}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "FasterRCNN":
-        """Make the model again."""
-        policy = keras.dtype_policies.get(config["dtype"])
-        with dtype_policy(policy):  # a KerasCV backbone does not keep its own
-            backbone = keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone, "dtype": policy})
 
 
 class SecondStage(keras.layers.Layer):
