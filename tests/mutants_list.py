@@ -50,7 +50,12 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/registry.py",
         "tests/trainers/models/test_libraries.py",
-        ("elif library.package in described:", "elif False:"),
+        ("elif library.is_named_in(described):", "elif False:"),
+    ),
+    *of(
+        "trainers/models/libraries.py",
+        "tests/trainers/models/test_libraries.py",
+        ("for name in (self.package, self.classes)", "for name in (self.package,)"),
     ),
     *of(
         "trainers/tasks/anchor_scale.py",
@@ -293,6 +298,7 @@ MUTANTS: list[Mutant] = [
         "trainers/models/detector/two_stage/sampling.py",
         "tests/trainers/models/test_two_stage.py",
         ("left = count - tf.reduce_sum(", "left = count - 0 * tf.reduce_sum("),
+        ("max(1, int(count * share))", "int(count * share)"),
     ),
     *of(
         "trainers/models/detector/two_stage/faster_rcnn.py",
@@ -302,6 +308,7 @@ MUTANTS: list[Mutant] = [
         ("tf.int64) if training else MEASURED", "tf.int64)"),
         ("tf.concat([self.references(outputs), own], axis=1)", "tf.concat([own, self.references(outputs)], axis=1)"),
         ('return {**super().balances, "rpn_": self.rpn_box_weight}', "return super().balances"),
+        ("return exclusive_log_odds(logits) if self.exclusive else logits", "return logits"),
     ),
     *of(
         "trainers/models/transfer.py",
@@ -472,7 +479,7 @@ MUTANTS: list[Mutant] = [
         ('with dtype_policy(keras.dtype_policies.get(config["dtype"])):', 'with dtype_policy("float32"):'),
     ),
     *of(
-        "trainers/models/detector/one_stage.py",
+        "trainers/models/detector/base.py",
         "tests/trainers/models/test_precision.py::test_what_is_made_again_keeps_its_precision",
         ("with dtype_policy(policy):", 'with dtype_policy("float32"):'),
     ),
@@ -637,7 +644,7 @@ MUTANTS: list[Mutant] = [
         ("(rows.lengths - _HEAD) // 2), classes", "(rows.lengths - _HEAD) // 2)[::-1], classes"),
     ),
     *of(
-        "trainers/tasks/definition.py",
+        "trainers/tasks/data.py",
         "tests/trainers/data/test_repeats.py",
         ('"remembered": self.needs == "boxes", ', ""),
     ),

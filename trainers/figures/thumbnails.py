@@ -23,6 +23,15 @@ def thumbnail(picture: np.ndarray) -> str:
     return _as_uri(".jpg", small, "image/jpeg", [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
+def framed(picture: np.ndarray, boxes: np.ndarray, classes: np.ndarray, colours: list) -> np.ndarray:
+    """Frame boxes in the colour of their class, in lines that a thumbnail still shows."""
+    drawn = np.ascontiguousarray(picture).copy()
+    width = max(1, round(2 * max(picture.shape[:2]) / SIDE))
+    for box, kind in zip(np.rint(boxes).astype(int).tolist(), classes):
+        cv2.rectangle(drawn, box[:2], box[2:], colours[kind], width)
+    return drawn
+
+
 def flat(picture: np.ndarray) -> str:
     """Give a map of few values, uint8 [H, W, 3] or [H, W], as a small PNG in a data URI."""
     small = cv2.resize(picture, fitting(picture)[::-1], interpolation=cv2.INTER_NEAREST_EXACT)

@@ -1,4 +1,4 @@
-"""Which anchors suit the boxes of the training data, for `--anchor-scale auto`."""
+"""Which anchors suit the boxes of the training data, for `--anchor-scale auto`, and which boxes none suits."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +13,7 @@ from ..data.targets import TARGETS
 from ..judge.base import evenly_spread
 from ..machine import workers
 from ..models.detector.anchors import AnchorGrid
+from ..models.detector.base import Detector
 from ..models.registry import MODELS
 from ..text import counted
 from ..training.config import DetectionConfig
@@ -128,6 +129,30 @@ def settled_anchors(config: DetectionConfig, training: Source) -> tuple[Detectio
         f"{flags}: --anchor-scale {choice.anchor_scale:g} with {scales} an octave leaves {choice.unreached} of "
         f"{counted(len(boxes), 'object')}{where} without an anchor that overlaps by half (IoU {REACHED}) at --size "
         f"{config.size}; --anchor-scale {usual.anchor_scale:g} would leave {usually}{hint}"
+    )
+
+
+def thin_note(model: Detector, config: DetectionConfig, training: Source) -> str:
+    """Say how many boxes the network's rule leaves out at this size, which train one place alone; empty where none."""
+    if (rule := model.left_out) is None:
+        return ""
+
+    def left_out(boxes: np.ndarray) -> np.ndarray:
+        if not len(boxes):
+            return np.zeros(0, bool)
+        return np.asarray(rule(boxes[None], np.zeros((1, len(boxes)), np.int32)))[0]
+
+    places = looked_at(training)
+    with ThreadPoolExecutor(workers()) as pool:
+        found = np.concatenate(list(pool.map(left_out, boxes_at_size(training, config.size, config.resizing))))
+    if not found.any():
+        return ""
+    where = f" of {len(places)} training pictures" if len(places) < len(training) else ""
+    grid = "anchor_scale" in MODELS[config.model].settings
+    starts, smaller = ("anchors", " or a smaller --anchor-scale") if grid else ("grid of places", "")
+    return (
+        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the {starts} at --size {config.size}: "
+        f"each trains only the one that fits best; a larger --size{smaller} gives them more"
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from ..data.example import Source
 from ..training.run import RunResult
 from . import training
-from .definition import ConfigT, Definition, ReportT
+from .data import ConfigT
+from .definition import Definition, ReportT
 from .predictor import AnyModel
 
 

@@ -1,46 +1,34 @@
-"""What a task is: its target, judge, models and losses; and how all tasks open their data and are evaluated."""
+"""What a task is: its target, judge, models and losses; and how all tasks are evaluated."""
 
 import functools
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
-import tensorflow as tf
 
 from ... import losses
-from ..data.batches import pipeline
-from ..data.batches.order import Sampler
-from ..data.batches.repeats import RepeatRare, picture_factors, repeats_told
-from ..data.batches.share import WHOLE, Share
 from ..data.example import Example, Source
-from ..data.pixel_files.coding import FileCoding
-from ..data.scan.presence import presence
-from ..data.scan.scanner import checked_source
-from ..data.steady import stand_ins
 from ..data.subset import Subset
-from ..data.targets.base import Target
 from ..judge.base import Judge, Report, evenly_spread
 from ..judge.feeding import found_in
 from ..judge.spread import BLOCKS, FEW, judged_block, judged_in_blocks, of_blocks
 from ..judge.views import PLAIN, Views
 from ..models.registry import MODELS, check_settings
-from ..training.config import RunConfig
 from ..training.devices.exchange import ALONE, Exchange
 from ..training.devices.metric_states import measures_of
 from ..training.reporting import EpochReport
 from ..training.words import parse_loss_options
+from .data import ConfigT, TaskData
 from .predictor import AnyModel, CompiledModel, Predictor
-from .sources import LeftOut, open_both
 
-ConfigT = TypeVar("ConfigT", bound=RunConfig)
 ReportT = TypeVar("ReportT", bound=Report)
 
 
-class Definition(ABC, Generic[ConfigT, ReportT]):
+class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
     """One thing that models are trained for: what is particular to it, data and evaluation; it holds no state.
 
     Attributes:
@@ -59,7 +47,6 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     """
 
     name: ClassVar[str]
-    target: ClassVar[Target[Any]]
     shown: ClassVar[tuple[str, ...]]
     network: ClassVar[tuple[str, ...]]
     tags: ClassVar[Mapping[str, str]]
@@ -69,11 +56,6 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     starts_from: ClassVar[tuple[str, ...]] = ()
     judges_shown: ClassVar[bool] = False
     best_threshold: ClassVar[str] = ""
-
-    @property
-    def needs(self) -> str:
-        """The part that an example must have: "mask", "labels" or "boxes"."""
-        return self.target.name
 
     @property
     def main_metric(self) -> str:
@@ -135,16 +117,9 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
         scope = {"scope": config.loss_scope} if losses.takes(config.loss, "scope") else {}
         return {**scope, **parse_loss_options(config.loss_options)}
 
-    def check_data(self, config: ConfigT, training: Source, selection: Source) -> None:
-        """Refuse data that do not fit, before the run folder is touched."""
-
     def suited(self, config: ConfigT, training: Source) -> ConfigT:
         """Settle what a new run is to take from its training data, and say what that is."""
         return config
-
-    def source_options(self, config: ConfigT) -> dict[str, Any]:
-        """Give what `checked_source` is told besides."""
-        return {"files": FileCoding(max_megapixels=config.max_megapixels)}
 
     def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:
         """Bring the classes of a source together with those of a model; loads nothing."""
@@ -157,24 +132,6 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def views(self, options: dict[str, Any]) -> Views:
         """Take the views on each picture out of the options of `evaluate`."""
         return PLAIN
-
-    def batching(self, config: Any) -> dict[str, Any]:
-        """Give how batches are made, see `pipeline.evaluation_batches`."""
-        return {"size": config.size, "batch_size": config.batch_size, "resizing": config.resizing}
-
-    def sampler(self, config: ConfigT, source: Source) -> Sampler | None:
-        """Give what decides which training example comes when, such as rare classes' more often; None shuffles them."""
-        share = _repeated_share(config)
-        if not share:
-            return None
-        return RepeatRare(picture_factors(presence(source, self.needs, quiet=config.quiet), share), config.seed)
-
-    def repeats(self, config: ConfigT, source: Source) -> str:
-        """Say how often pictures of which class come where those of rare ones are repeated; empty where none are."""
-        if not (share := _repeated_share(config)):
-            return ""
-        found = presence(source, self.needs, quiet=config.quiet)
-        return repeats_told(found, share, self.steps_per_epoch(config, source), config.batch_size)
 
     def watchers(
         self, config: ConfigT, folder: Path, selection: Source, exchange: Exchange = ALONE
@@ -207,55 +164,6 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def measuring(self, config: ConfigT) -> dict[str, Any]:
         """Give those with which a comparison measures models."""
         return {}
-
-    # What all tasks share: data.
-
-    def open_sources(self, config: ConfigT, left_out: tuple[LeftOut, LeftOut] = (None, None)) -> tuple[Source, Source]:
-        """Open and scan the data that train and those that choose: epochs, thresholds, learning rates.
-
-        Where an example turns bad afterwards, the next usable one stands in for it if bad ones may be skipped. What was
-        `left_out` of the two when a training began stays so when it goes on, and nothing else.
-        """
-        return open_both(config, self.target, lambda text, names: self.open_source(text, config, names), left_out)
-
-    def open_source(self, text: str, config: ConfigT, left_out: LeftOut = None, **more: Any) -> Source:
-        """Open and scan one of the sources of a configuration; raises `UsageError` or `DataError`."""
-        options = {**self.source_options(config), **more}
-        if _repeated_share(config) and text == config.data:
-            # Labels are counted in any case, and what stands in for a picture may not have its classes.
-            options |= {"remembered": self.needs == "boxes", "replacing": False}
-        return checked_source(
-            text, needs=self.needs, skip_bad=config.skip_bad, strict=config.strict, quiet=config.quiet,
-            left_out=left_out, cache=config.scan_cache, **options,
-        )  # fmt: skip
-
-    def training_batches(
-        self, config: ConfigT, source: Source, start_step: int = 0, share: Share = WHOLE
-    ) -> tf.data.Dataset:
-        """Give the endless stream of training batches, from a step on; see `pipeline.training_batches`."""
-        return pipeline.training_batches(
-            source, self.target, seed=config.seed, augmentation=config.augmentation, cache_mib=config.cache_mib,
-            sampler=self.sampler(config, source), start_step=start_step, least_steps=config.min_epoch_steps,
-            data_service=config.data_service, share=share, **self.batching(config),
-        )  # fmt: skip
-
-    def names_of_step(self, config: ConfigT, source: Source, step: int) -> list[str]:
-        """Name the examples of a training batch, with those that are mixed in and what stands in for bad ones."""
-        made = pipeline.pictures_of_step(
-            source, step, config.batch_size, config.seed, config.min_epoch_steps,
-            sampler=self.sampler(config, source), mixed=config.augmentation.mixed,
-        )  # fmt: skip
-        instead = {one.name: f"{one.by} in place of {one.name}" for one in stand_ins(source)}
-        names = [[instead.get(name, name) for name in pictures] for pictures in made]
-        return [own + (f" with {' and '.join(others)}" if others else "") for own, *others in names]
-
-    def selection_batches(self, config: ConfigT, source: Source, share: Share = WHOLE) -> tf.data.Dataset:
-        """Go once through what this process measures of a source, in batches at the network's size."""
-        return pipeline.evaluation_batches(source, self.target, share=share, **self.batching(config))
-
-    def steps_per_epoch(self, config: ConfigT, source: Source) -> int:
-        """Count the steps of an epoch."""
-        return pipeline.steps_per_epoch(source, config.batch_size, config.min_epoch_steps)
 
     # Evaluation.
 
@@ -316,8 +224,3 @@ class Definition(ABC, Generic[ConfigT, ReportT]):
     def found_in(self, predictor: Predictor, source: Source, **options: Any) -> Iterator[tuple[Example, Any]]:
         """Yield each example with what is found in it; options as in `judge.feeding.found_in`."""
         return found_in(predictor, source, self.target, size=predictor.size, resizing=predictor.resizing, **options)
-
-
-def _repeated_share(config: RunConfig) -> float:
-    """Give the share below which classes are rare, 0 where none is: a task without classes has no such setting."""
-    return float(getattr(config, "repeat_rare", 0.0))

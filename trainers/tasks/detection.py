@@ -3,15 +3,11 @@
 import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import cv2
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ... import losses
@@ -23,12 +19,11 @@ from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
 from ..errors import UsageError, first_line
-from ..figures.thumbnails import SIDE, thumbnail
+from ..figures.thumbnails import framed, thumbnail
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
 from ..judge.tiles import tiling_of
 from ..judge.views import Views
-from ..machine import workers
 from ..metrics.resampling import DRAWS
 from ..models.detector.base import Detector
 from ..models.detector.loss import OVERLAPS
@@ -41,8 +36,8 @@ from ..text import cut
 from ..training.callbacks import SelfBalancing
 from ..training.config import DetectionConfig
 from ..training.devices.exchange import ALONE, Exchange
-from ..training.reporting import RankingWatch
-from .anchor_scale import boxes_at_size, looked_at, settled_anchors
+from ..training.reporting import RankingWatch, read_watched
+from .anchor_scale import settled_anchors, thin_note
 from .base import Task
 from .predictor import CompiledModel, Predictor, traced_once
 
@@ -54,8 +49,6 @@ SELF_BALANCED = ("alrp",)
 """Losses whose boxes' part is weighted by self-balancing unless a weight is given."""
 LOSS_NAMES = {"cross_entropy": "anchor_cross_entropy"}
 """What a loss is called here that has another name among those of all tasks."""
-WATCHED = ("gradient_balance", "rank_correlation")
-"""What `RankingWatch` writes for TensorBoard after each epoch."""
 
 
 class Detection(Task[DetectionConfig, DetectionReport]):
@@ -247,8 +240,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
 
     def final_judging(self, config: DetectionConfig) -> dict[str, Any]:
         """Calibrate the scores of the model that is kept."""
-        calibrated = config.calibration != "none"
-        calibrate = {"calibrate": (config.calibration, config.calibration_target)} if calibrated else {}
+        told = (config.calibration, config.calibration_target)
+        calibrate = {} if config.calibration == "none" else {"calibrate": told}
         return {"intervals": DRAWS, **calibrate}
 
     def measuring(self, config: DetectionConfig) -> dict[str, Any]:
@@ -279,8 +272,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         pictures = []
         for image, truth, found, name in report.pictures:
             shown = found.scores >= report.class_thresholds[found.classes]
-            boxes = _drawn(image, truth.boxes, truth.classes, colours)
-            answer = _drawn(image, found.boxes[shown], found.classes[shown], colours)
+            boxes = framed(image, truth.boxes, truth.classes, colours)
+            answer = framed(image, found.boxes[shown], found.classes[shown], colours)
             drawn = {"image": thumbnail(image), "truth": thumbnail(boxes), "found": thumbnail(answer)}
             pictures.append({"name": name, **drawn})
         curves = {name: report.lrp.curves[name] for name in ("thresholds", "f1_curve", "lrp_curve")}
@@ -290,40 +283,8 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         return {**figures, "images": report.coco.images, "palette": palette, "pictures": pictures}
 
     def watched(self, folder: Path) -> dict[str, list[float]]:
-        """Read what `RankingWatch` wrote, by name over the epochs; epochs where it is undefined are left out."""
-        found: dict[str, dict[int, float]] = {name: {} for name in WATCHED}
-        files = map(str, (folder / "tensorboard/ranking").glob("events.out.tfevents.*"))
-        events = chain.from_iterable(map(tf.compat.v1.train.summary_iterator, files))
-        # A continued run writes another file, which may begin before the end of the first.
-        for event in sorted(events, key=lambda event: event.wall_time):
-            for value in event.summary.value:
-                if value.tag in found:
-                    found[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
-        return {name: [values[step] for step in sorted(values)] for name, values in found.items() if values}
-
-
-def thin_note(model: keras.Model, config: DetectionConfig, training: Source) -> str:
-    """Say how many boxes the network's rule leaves out at this size, which train one place alone; empty where none."""
-    if (rule := model.left_out) is None:
-        return ""
-
-    def left_out(boxes: np.ndarray) -> np.ndarray:
-        if not len(boxes):
-            return np.zeros(0, bool)
-        return np.asarray(rule(boxes[None], np.zeros((1, len(boxes)), np.int32)))[0]
-
-    places = looked_at(training)
-    with ThreadPoolExecutor(workers()) as pool:
-        found = np.concatenate(list(pool.map(left_out, boxes_at_size(training, config.size, config.resizing))))
-    if not found.any():
-        return ""
-    where = f" of {len(places)} training pictures" if len(places) < len(training) else ""
-    grid = "anchor_scale" in MODELS[config.model].settings
-    starts, smaller = ("anchors", " or a smaller --anchor-scale") if grid else ("grid of places", "")
-    return (
-        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the {starts} at --size {config.size}: "
-        f"each trains only the one that fits best; a larger --size{smaller} gives them more"
-    )
+        """As `Task.watched`: what `RankingWatch` wrote."""
+        return read_watched(folder / "tensorboard")
 
 
 def _at_size(model: keras.Model, side: int) -> keras.Model:
@@ -338,12 +299,3 @@ def _at_size(model: keras.Model, side: int) -> keras.Model:
 
 def _self_balancing(config: DetectionConfig) -> bool:
     return config.loss in SELF_BALANCED and config.box_weight is None
-
-
-def _drawn(image: np.ndarray, boxes: np.ndarray, classes: np.ndarray, colours: list) -> np.ndarray:
-    """Frame boxes in the colour of their class, in lines that a thumbnail still shows."""
-    drawn = np.ascontiguousarray(image).copy()
-    width = max(1, round(2 * max(image.shape[:2]) / SIDE))
-    for box, kind in zip(np.rint(boxes).astype(int).tolist(), classes):
-        cv2.rectangle(drawn, box[:2], box[2:], colours[kind], width)
-    return drawn

@@ -42,7 +42,8 @@ from ..training.optimizer import build_optimizer
 from ..training.run_folder import LogFile, check_run, check_there, has_state, open_run
 from ..training.saved import best_model
 from ..training.states import BEGINNING, Reached
-from .definition import ConfigT, Definition, ReportT
+from .data import ConfigT
+from .definition import Definition, ReportT
 from .first_model import advice, first_model
 
 log = logging.getLogger("metricfit")

@@ -3,6 +3,7 @@
 from .coco_ap import CocoAPCallback as CocoAPCallback
 from .epoch_report import EpochReport as EpochReport
 from .gradient_balance import RankingWatch as RankingWatch
+from .gradient_balance import read_watched as read_watched
 from .history import HistoryCSV as HistoryCSV
 from .history import read_history as read_history
 from .hparams import HParams as HParams

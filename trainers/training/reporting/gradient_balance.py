@@ -1,6 +1,7 @@
 """How evenly a detection loss pulls at positives and negatives, and how well scores follow IoU, for TensorBoard."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from ...metrics.ranking.correlation import rank_correlation
 from ...metrics.ranking.matching import ClassMatches
 from ..callbacks.averaged import averaged_weights
 from .series import begin_at
+
+_WATCHED = ("gradient_balance", "rank_correlation")
+_FOLDER = "ranking"  # of the run's TensorBoard folder
 
 
 class RankingWatch(keras.callbacks.Callback):
@@ -30,7 +34,7 @@ class RankingWatch(keras.callbacks.Callback):
     def __init__(self, batches: Iterable[Any], log_dir: str | Path, every: int = 1) -> None:
         super().__init__()
         self.batches, self.every = batches, every
-        self.log_dir = Path(log_dir) / "ranking"
+        self.log_dir = Path(log_dir) / _FOLDER
         self.values: dict[str, float] = {}  # the latest, NaN where undefined
 
     def set_model(self, model: keras.Model) -> None:
@@ -88,3 +92,16 @@ def _correlation(found: list[tuple[np.ndarray, ...]]) -> float:
     classes = [kinds == kind for kind in np.unique(kinds)]
     by_class = [ClassMatches(scores[one], iou[one], np.ones(one.sum(), bool), int(one.sum())) for one in classes]
     return rank_correlation(by_class)
+
+
+def read_watched(log_dir: Path) -> dict[str, list[float]]:
+    """Read what a `RankingWatch` wrote, by name over the epochs; epochs where it is undefined are left out."""
+    found: dict[str, dict[int, float]] = {name: {} for name in _WATCHED}
+    files = map(str, (log_dir / _FOLDER).glob("events.out.tfevents.*"))
+    events = chain.from_iterable(map(tf.compat.v1.train.summary_iterator, files))
+    # A continued run writes another file, which may begin before the end of the first.
+    for event in sorted(events, key=lambda event: event.wall_time):
+        for value in event.summary.value:
+            if value.tag in found:
+                found[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
+    return {name: [values[step] for step in sorted(values)] for name, values in found.items() if values}
