@@ -7,126 +7,30 @@ import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.calibration.names import MethodName, TargetName
-from ..trainers.models.detector.suppression import Method, Suppression, suppression_of_flags
+from ..trainers.models.detector.suppression import Suppression, suppression_of_flags
 from ..trainers.tasks import CONFIGS
 from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
-
-# What several verbs can be told: with its help it stands here alone, and in each class where it suits its order.
-_FORMS = (
-    "a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], "
-    "yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT], "
-    "packed:DIR or auto:PATH[:SPLIT]"
+from .flags import (
+    BeamRunner,
+    Data,
+    Guarantee,
+    MaxDetections,
+    Model,
+    Nms,
+    NmsIou,
+    NmsPerClass,
+    NmsSigma,
+    Quiet,
+    RunnerOptions,
+    SkipBad,
+    Source,
+    Sources,
+    Strict,
+    TileOverlap,
+    Tiles,
+    Trust,
+    told,
 )
-_MODEL = (
-    "Run folder, exported folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program"
-)
-_THRESHOLD = (
-    "Saliency from which a pixel is foreground, score from which an object of any class counts, or probability from "
-    "which a pixel shows its class, 0 to 1; by default the model card's best one (for objects one a class, for classes "
-    "of pixels 0), else 0.5."
-)
-Model = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL", help=f"{_MODEL}, such as saliency_lite0.")]
-OptionalModel = Annotated[
-    tyro.conf.Positional[str],
-    tyro.conf.arg(
-        metavar="[MODEL]", help=f"{_MODEL}; without one, saliency_lite0, which does.", help_behavior_hint="(optional)"
-    ),
-]
-Data = Annotated[
-    str, tyro.conf.arg(metavar="SOURCE", help=f"Data with masks, labels or boxes, as the task needs: {_FORMS}.")
-]
-Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE", help=f"{_FORMS}.")]
-Sources = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")]
-Threshold = Annotated[float | None, tyro.conf.arg(help=_THRESHOLD)]
-Threads = Annotated[int | None, tyro.conf.arg(help="CPU threads of the model; by default what its runtime chooses.")]
-SkipBad = Annotated[bool, tyro.conf.arg(help="Leave out examples that cannot be used instead of stopping.")]
-Strict = Annotated[bool, tyro.conf.arg(help="Stop at faults that could be repaired, too.")]
-Trust = Annotated[
-    bool,
-    tyro.conf.arg(help="Load the model even where it holds code: a SavedModel or .keras file of somebody you trust."),
-]
-BeamRunner = Annotated[
-    str | None,
-    tyro.conf.arg(
-        metavar="NAME",
-        help="Spread the pictures over the workers of Apache Beam's direct, flink, dataflow, spark or another runner, "
-        "which must reach model, data and --out by the same paths; direct is this machine. Needs metricfit[beam].",
-    ),
-]
-RunnerOptions = Annotated[
-    tuple[str, ...],
-    tyro.conf.arg(
-        metavar="[NAME=VALUE ...]",
-        help="What that runner is told, such as direct_num_workers=2 for two processes; or, at the end and as Beam "
-        "writes it, behind two dashes: --runner direct -- --direct_num_workers=2.",
-        help_behavior_hint="(default: nothing)",
-    ),
-]
-Nms = Annotated[
-    Method | None,
-    tyro.conf.arg(
-        help="Detection: how boxes around one object are thinned out: hard drops what overlaps a surer one, "
-        "soft-linear and soft-gaussian lower its score (Soft-NMS); by default hard. Exported files do what they "
-        "were exported with.",
-        help_behavior_hint="(default: hard)",
-    ),
-]
-NmsIou = Annotated[
-    float | None,
-    tyro.conf.arg(
-        metavar="FLOAT",
-        help="Detection: overlap (IoU) up to which boxes leave each other alone.",
-        help_behavior_hint="(default: 0.5; of soft-linear 0.3)",
-    ),
-]
-NmsSigma = Annotated[
-    float | None,
-    tyro.conf.arg(
-        metavar="FLOAT",
-        help="Detection: of soft-gaussian, whose factor is exp(-IoU^2 / sigma).",
-        help_behavior_hint="(default: 0.5)",
-    ),
-]
-NmsPerClass = Annotated[
-    bool, tyro.conf.arg(help="Detection: whether boxes of different classes leave each other alone.")
-]
-MaxDetections = Annotated[
-    int | None,
-    tyro.conf.arg(
-        metavar="INT",
-        help="Detection: boxes that a picture keeps at most, the surest; AP counts 100 of a class at most.",
-        help_behavior_hint="(default: 100; with tiles 1000)",
-    ),
-]
-Tiles = Annotated[
-    str | None,
-    tyro.conf.arg(
-        metavar="auto|INT",
-        help="Detection: look at parts of each picture as well, so that small objects are found: so many tiles along "
-        "its longer side, or as many as show it at its own size. Each takes the time of a picture.",
-        help_behavior_hint="(default: none)",
-    ),
-]
-TileOverlap = Annotated[
-    float | None,
-    tyro.conf.arg(
-        metavar="FLOAT",
-        help="Detection: share of a tile that the next one shows, too: objects up to this size are in one as a whole.",
-        help_behavior_hint="(default: 0.2)",
-    ),
-]
-Guarantee = Annotated[
-    str | None,
-    tyro.conf.arg(
-        metavar="PROMISE",
-        help='Choose the threshold that keeps a promise on pictures to come, such as "recall >= 0.9 @ 0.95": recall, '
-        "averaged over pictures drawn as these, with a probability of 95 % over the draw of these. Also precision, f, "
-        'fnr and fdr (<=), of boxes recall@iou=0.75; "recall >= 0.9" holds in expectation. The pictures must be new to '
-        "the model.",
-        help_behavior_hint="(default: none)",
-    ),
-]
-Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 if TYPE_CHECKING:
     TaskName = str
@@ -243,11 +147,11 @@ class ExportOptions:
     max_detections: MaxDetections = None
     guarantee: Annotated[
         str | None,
-        tyro.conf.arg(
-            metavar="PROMISE",
-            help="Choose each file's threshold, by its own scores, so that it keeps a promise on pictures to come, see "
+        told(
+            "PROMISE",
+            "Choose each file's threshold, by its own scores, so that it keeps a promise on pictures to come, see "
             "metricfit evaluate --help; predict, demo and serve then cut scores there.",
-            help_behavior_hint="(default: none)",
+            "none",
         ),
     ] = None
     guarantee_data: str | None = None

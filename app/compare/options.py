@@ -8,7 +8,8 @@ import tyro
 
 from ...trainers.tasks import CONFIGS
 from ...trainers.training.config import RunConfig
-from ..options import Data, Quiet, SkipBad, Sources, Strict, TaskName, Trust
+from ..flags import Data, Quiet, SkipBad, Sources, Strict, Trust
+from ..options import TaskName
 
 # What a comparison sets for each training by itself, and so has no flag below --train.
 SET_FOR_EACH = {

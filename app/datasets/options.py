@@ -7,7 +7,8 @@ import tyro
 
 from ...trainers.data.writing.registry import FORMATS
 from ...trainers.training.config import ScanCache
-from ..options import DataOptions, SkipBad, Strict
+from ..flags import SkipBad, Strict
+from ..options import DataOptions
 
 if TYPE_CHECKING:
     FormatName = str

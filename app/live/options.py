@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ...trainers.training.config import MaxMegapixels
-from ..options import (
+from ..flags import (
     BeamRunner,
     MaxDetections,
     Model,

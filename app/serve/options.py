@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from ...trainers.errors import UsageError
-from ..options import Model, Quiet, Threads, Threshold, Trust
+from ..flags import Model, Quiet, Threads, Threshold, Trust
 
 Names = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME")]
 Addresses = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="ADDRESS")]
