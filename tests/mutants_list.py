@@ -669,6 +669,12 @@ MUTANTS: list[Mutant] = [
         ("shift = 2 * normal.inv_cdf", "shift = normal.inv_cdf"),
     ),
     *of(
+        "trainers/metrics/resampling.py",
+        "tests/trainers/judge/test_resampled.py",
+        ("generator, rows = np.random.default_rng(self.seed), ", "generator, rows = self.seed, "),
+        ("max(1, _AT_ONCE // max(1, self.pictures))", "self.count"),
+    ),
+    *of(
         "trainers/figures/confusion.py",
         "tests/trainers/figures",
         ("np.argwhere(shares >= 0.005)", "np.argwhere(shares >= 0)"),
@@ -772,7 +778,7 @@ MUTANTS: list[Mutant] = [
         "tests/export/test_detector.py::test_what_the_limit_cuts_off_is_not_missed "
         "tests/export/test_detector.py::test_missing_doubled_moved_and_renamed_boxes_are_noticed",
         (
-            '(-metrics["ap"], METRIC_DIFFERENCE, -draws.metrics["ap"]',
+            '(-metrics["ap"], METRIC_DIFFERENCE, -resampled.metrics["ap"]',
             '(abs(metrics["ap"]), METRIC_DIFFERENCE, np.abs(draws.metrics["ap"])',
         ),
         ("if score > floor and not", "if not"),
@@ -813,8 +819,8 @@ MUTANTS: list[Mutant] = [
         "tests/export/test_parity.py",
         ("self.largest = max(self.largest, float(difference.max()))", "self.largest = float(difference.max())"),
         (
-            "(abs(value), METRIC_DIFFERENCE, np.abs(draws.metrics[name])",
-            "(-value, METRIC_DIFFERENCE, -draws.metrics[name]",
+            "(abs(value), METRIC_DIFFERENCE, np.abs(resampled.metrics[name])",
+            "(-value, METRIC_DIFFERENCE, -resampled.metrics[name]",
         ),
         ("self._means += difference", "self._means = difference"),
         ("not math.isfinite(limit.found) or low", "low"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...trainers.metrics.resampling import bounds, weighted_sums
+from ...trainers.metrics.resampling import Drawn, bounds, weighted_sums
 from ..formats.variant import Variant
 
 MEAN_DIFFERENCE = 0.02
@@ -36,11 +36,15 @@ Limits = dict[str, Limit]
 
 
 @dataclass(frozen=True)
-class Draws:
+class Resampled:
     """Draws of the pictures, and by metric what a file differs in on each."""
 
-    counts: np.ndarray  # [R, n]
+    drawn: Drawn
     metrics: dict[str, np.ndarray]  # [R] by name
+
+    def sums(self, rows: np.ndarray) -> np.ndarray:
+        """Add up what each picture gives, [n, ...], in each draw: float64 [R, ...]."""
+        return np.concatenate([weighted_sums(counts, rows) for counts in self.drawn])
 
 
 class Agreement(ABC):
@@ -60,7 +64,7 @@ class Agreement(ABC):
         """Give the differences for the card."""
 
     @abstractmethod
-    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], resampled: Resampled) -> Limits:
         """Say what a file is held to; `metrics` are its main ones minus those of the Keras model."""
 
 
@@ -80,15 +84,15 @@ class MapAgreement(Agreement):
         """Give the largest and the mean one."""
         return {"largest_difference": self.largest, "mean_difference": float(np.mean(self._means or [0.0]))}
 
-    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], resampled: Resampled) -> Limits:
         """Hold float files to the largest difference, others to the mean one and the metrics, better or worse."""
         if variant.largest_difference is not None:
             return {"largest difference": Limit(self.largest, variant.largest_difference)}
         pictures = len(self._means)
-        means = weighted_sums(draws.counts, np.array(self._means)) / pictures
+        means = resampled.sums(np.array(self._means)) / pictures
         mean = self.differences(variant)["mean_difference"]
         return {"mean difference": Limit(mean, MEAN_DIFFERENCE, means, pictures)} | {
-            f"difference in {name}": Limit(abs(value), METRIC_DIFFERENCE, np.abs(draws.metrics[name]), pictures)
+            f"difference in {name}": Limit(abs(value), METRIC_DIFFERENCE, np.abs(resampled.metrics[name]), pictures)
             for name, value in metrics.items()
         }
 

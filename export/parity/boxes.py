@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...trainers.geometry import box_iou
-from ...trainers.metrics.resampling import weighted_sums
 from ...trainers.models.detector.suppression import CANDIDATES, USUAL, Suppression
 from ..formats.variant import Variant
-from .agreement import MEAN_DIFFERENCE, METRIC_DIFFERENCE, Agreement, Draws, Limit, Limits
+from .agreement import MEAN_DIFFERENCE, METRIC_DIFFERENCE, Agreement, Limit, Limits, Resampled
 
 BOX_DIFFERENCE = 0.5
 """Largest difference of a box's side, in pixels of the input, that a file with float arithmetic may show."""
@@ -58,7 +57,7 @@ class BoxAgreement(Agreement):
         means = {"mean_score_difference": scores, "mean_box_difference": boxes}
         return means if variant.largest_difference is None else means | largest
 
-    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], resampled: Resampled) -> Limits:
         """Hold float files to the largest differences, others to the mean one of scores and to AP."""
         if variant.largest_difference is not None:
             return {
@@ -69,13 +68,13 @@ class BoxAgreement(Agreement):
             }
         # By picture the sum and the number of the scores' differences.
         rows = np.array([[sum(part), len(part)] for part in self._by_picture()])
-        totals, numbers = weighted_sums(draws.counts, rows).T
+        totals, numbers = resampled.sums(rows).T
         pictures, mean = len(rows), self.differences(variant)["mean_score_difference"]
         scores = totals / np.maximum(numbers, 1)
         return {
             "mean difference of a score": Limit(mean, MEAN_DIFFERENCE, scores, pictures),
             # A file that is better than the model it came from is not refused.
-            "loss of AP": Limit(-metrics["ap"], METRIC_DIFFERENCE, -draws.metrics["ap"], pictures),
+            "loss of AP": Limit(-metrics["ap"], METRIC_DIFFERENCE, -resampled.metrics["ap"], pictures),
         }
 
     def _by_picture(self) -> Iterator[list[float]]:

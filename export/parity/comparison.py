@@ -15,14 +15,14 @@ from ...trainers.guarantees.promise import Promise
 from ...trainers.judge.base import Judge
 from ...trainers.judge.boxes import BoxJudge
 from ...trainers.judge.feeding import in_pictures, judge_all
-from ...trainers.metrics.resampling import draws
+from ...trainers.metrics.resampling import Draws
 from ...trainers.tasks import get_task as get_trained_task
 from ..candidates import Candidates
 from ..card import Thresholds
 from ..formats.variant import Variant
 from ..runners.keras import KerasRunner
 from ..tasks.base import Answer, ExportTask
-from .agreement import Agreement, Draws, Verdict, judged
+from .agreement import Agreement, Resampled, Verdict, judged
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ def check(
     assert ours is not None
     assert theirs is not None
     metrics = {metric: measured.metrics[metric] - reference.metrics[metric] for metric in task.main}
-    drawn = Draws(np.zeros((0, 0)), {})
+    resampled = Resampled((), {})
     if variant.largest_difference is None:
-        counts = draws(ours.examples, seed=seed)
-        of_file, of_keras = ours.resampled(counts), theirs.resampled(counts)
-        drawn = Draws(counts, {metric: of_file[metric] - of_keras[metric] for metric in of_file})
+        drawn = Draws(ours.examples, seed=seed)
+        of_file, of_keras = ours.resampled(drawn), theirs.resampled(drawn)
+        resampled = Resampled(drawn, {metric: of_file[metric] - of_keras[metric] for metric in of_file})
     differences = agreement.differences(variant) | {f"{metric}_difference": value for metric, value in metrics.items()}
-    return replace(judged(name, variant, agreement.limits(variant, metrics, drawn)), differences=differences)
+    return replace(judged(name, variant, agreement.limits(variant, metrics, resampled)), differences=differences)

@@ -15,7 +15,7 @@ import numpy as np
 from ...trainers.models.detector.suppression import Suppression
 from ..formats.variant import Variant
 from ..signatures import PROPOSALS
-from .agreement import Agreement, Draws, Limit, Limits
+from .agreement import Agreement, Limit, Limits, Resampled
 from .boxes import Arrays, BoxAgreement
 
 
@@ -59,12 +59,12 @@ class TwoStageAgreement(Agreement):
         found, before = self._behind.differences(variant), self._proposed.differences(variant)
         return {name: max(value, before[name]) if "largest" in name else value for name, value in found.items()}
 
-    def limits(self, variant: Variant, metrics: dict[str, float], draws: Draws) -> Limits:
+    def limits(self, variant: Variant, metrics: dict[str, float], resampled: Resampled) -> Limits:
         """Hold the boxes found to what `BoxAgreement` says, and the proposals of float files, too."""
-        limits = self._behind.limits(variant, metrics, draws)
+        limits = self._behind.limits(variant, metrics, resampled)
         if not self.signature:
             return limits
-        of_proposals: dict[str, Limit] = self._proposed.limits(variant, metrics, draws)
+        of_proposals: dict[str, Limit] = self._proposed.limits(variant, metrics, resampled)
         return {f"{what} among proposals": limit for what, limit in of_proposals.items()} | limits
 
 

@@ -24,7 +24,7 @@ from metricfit.export import ExportResult, export_run, load_runner, read_card
 from metricfit.export.formats import tflite_converter
 from metricfit.export.formats.tflite import VARIANTS
 from metricfit.export.formats.tflite_graphs import join, packed, read_operators, unpacked
-from metricfit.export.parity.agreement import Draws, judged
+from metricfit.export.parity.agreement import Resampled, judged
 from metricfit.export.parity.boxes import BoxAgreement
 from metricfit.export.parity.comparison import Measured, check
 from metricfit.export.runners.load import load_keras
@@ -428,7 +428,7 @@ def test_8_bit_files_may_be_better_than_the_model_and_hardly_worse(found, passes
     measured.update((BOXES, SCORES), nothing, nothing, limit=9)
     metrics = {"ap": found - 0.5}
     counts = draws(2, count=50)
-    limits = measured.limits(VARIANTS["int8"], metrics, Draws(counts, {"ap": np.full(50, found - 0.5)}))
+    limits = measured.limits(VARIANTS["int8"], metrics, Resampled([counts], {"ap": np.full(50, found - 0.5)}))
     verdict = judged("model_int8.tflite", VARIANTS["int8"], limits)
     said = re.search(r"loss of AP .* must be at most 0\.01, got 0\.015", verdict.refusal)
     assert verdict.refusal == "" if passes else said

@@ -18,7 +18,7 @@ from metricfit.export.formats.functions import write_stages
 from metricfit.export.formats.saved_model import SavedModel
 from metricfit.export.formats.tflite import VARIANTS, TFLite
 from metricfit.export.formats.tflite_graphs import chain, join, packed, unpacked, without_signature
-from metricfit.export.parity.agreement import Draws, judged
+from metricfit.export.parity.agreement import Resampled, judged
 from metricfit.export.parity.comparison import check, compare
 from metricfit.export.serving import build
 from metricfit.export.signatures import IMAGE, PROPOSALS, SIGNATURE, Stages
@@ -35,7 +35,7 @@ from .small_two_stages import square_two_stages
 FILES = {"none": "model_float32.tflite", "float16": "model_float16.tflite", "int8": "model_int8.tflite"}
 TASK = get_task("detection")
 pytestmark = pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated")  # TensorFlow's own use
-NOTHING = Draws(np.zeros((0, 0)), {})
+NOTHING = Resampled((), {})
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from metricfit.export.formats.registry import FORMATS, QUANTIZATIONS, by_rank
 from metricfit.export.formats.tflite import VARIANTS
-from metricfit.export.parity.agreement import Draws, Limit, MapAgreement, Verdict, judged
+from metricfit.export.parity.agreement import Limit, MapAgreement, Resampled, Verdict, judged
 from metricfit.export.provenance import command_lines
 from metricfit.trainers.metrics.resampling import draws
 
@@ -30,7 +30,7 @@ def checked(variant: str, agreement: MapAgreement, found: dict[str, float], spre
     counts = draws(len(agreement._means), count=400)
     noise = np.random.default_rng(0).normal(0, spread, len(counts))
     metrics = dict.fromkeys(("max_f", "mean_f", "mae"), 0.0) | found
-    resampled = Draws(counts, {name: value + noise for name, value in metrics.items()})
+    resampled = Resampled([counts], {name: value + noise for name, value in metrics.items()})
     kind = VARIANTS[variant]
     return judged(kind.file, kind, agreement.limits(kind, metrics, resampled))
 

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from ..metrics.calibration.boxes import IOU_BINS, PRECISION_BINS
-from ..metrics.resampling import EACH_SIDE, bounds, draws, weighted_sums
+from ..metrics.resampling import EACH_SIDE, Draws, bounds, over, weighted_sums
 from .curves import Calibration
 from .finds import Finds
 from .fitting import fit
@@ -93,7 +94,7 @@ def with_intervals(finds: Finds, seed: int = 0) -> tuple[dict[str, float], Inter
     figures = {name: float(values[0]) for name, values in whole.items() if np.isfinite(values[0])}
     if finds.count < 2:
         return figures, {}
-    drawn = errors(finds, draws(finds.count, seed=seed))
+    drawn = over(Draws(finds.count, seed=seed), partial(errors, finds))
     return figures, {name: list(bounds(drawn[name], finds.count, confidence=EACH_SIDE)) for name in figures}
 
 

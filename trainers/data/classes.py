@@ -65,3 +65,20 @@ def with_class_names(source: Source, class_names: Sequence[str]) -> Source:
             "the same classes, or list the classes in classes.txt"
         )
     return Renumbered(source, class_names)
+
+
+def refuse_unknown_classes(class_names: Sequence[str], source: Source) -> None:
+    """Refuse a source with classes that a model does not know, and a model whose classes have no names."""
+    if not class_names:
+        raise UsageError("the model does not say the names of its classes: keep an exported file beside its card.json")
+    unknown = [name for name in source.class_names if name not in class_names]
+    if unknown:
+        raise UsageError(
+            f"{source.name} has {_listed(unknown)}, which the model does not know (it finds {_listed(class_names)}): "
+            "name the classes alike, or train on these"
+        )
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,7 +1,7 @@
 """What a judge is: it takes in what a model found, example by example, and gives a report."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar
@@ -17,6 +17,7 @@ from ..figures.rendering import save
 from ..guarantees.kept import Guarantee
 from ..guarantees.losses import PictureLosses, losses_of
 from ..guarantees.promise import Promise
+from ..metrics.resampling import Drawn, over
 from ..metrics.streaming import Streaming, check_same
 
 PICTURES = 6  # that a report keeps to be drawn
@@ -159,24 +160,30 @@ class Judge(ABC, Generic[FoundT, ReportT]):
         """The pictures kept so far, in the order of the data set."""
         return [self._pictures[place] for place in sorted(self._pictures)]
 
-    def resampled(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+    def resampled(self, drawn: Drawn) -> dict[str, np.ndarray]:
         """Give the main figures of sets of the same pictures that have each one so many times, float64 [R] by name.
 
-        `counts` [R, n] follows the order of the data set; NaN where a set has nothing to measure. Needs `by_picture`.
+        The counts [r, n] that make up `drawn` follow the order of the data set; NaN where a set has nothing to measure.
+        Needs `by_picture`.
         """
         rows = [self._rows[place] for place in sorted(self._rows)]
-        if not rows or counts.shape[1:] != (len(rows),):
-            raise ValueError(f"counts must have one column for each of {len(rows)} pictures, got shape {counts.shape}")
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self._resampled(rows, counts)
+        figures = self._resampled(rows) if rows else None
+
+        def measured(counts: np.ndarray) -> dict[str, np.ndarray]:
+            if figures is None or counts.shape[1:] != (len(rows),):
+                raise ValueError(f"counts must have one column for each of {len(rows)} pictures, got {counts.shape}")
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return figures(counts)
+
+        return over(drawn, measured)
 
     @abstractmethod
     def _row(self, truth: Any, found: Any) -> Any:
         """Give what a picture adds, of what `_measure` gave."""
 
     @abstractmethod
-    def _resampled(self, rows: list[Any], counts: np.ndarray) -> dict[str, np.ndarray]:
-        """Give the main figures, as `resampled`, of what the pictures add."""
+    def _resampled(self, rows: list[Any]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """Give what gives the main figures by counts [r, n], of what the pictures add."""
 
     @abstractmethod
     def _measure(self, example: Example, found: FoundT) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """Judging detection: boxes against true boxes, by COCO's average precision, by LRP, and by what scores are worth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -11,12 +11,10 @@ from ..calibration.curves import Calibration
 from ..calibration.finds import Finds
 from ..calibration.fitting import fit
 from ..calibration.held_out import Fitted, held_out_scores, with_intervals
-from ..data.example import Example, Source
-from ..errors import UsageError
+from ..data.example import Example
 from ..figures.boxes import boxes_figure
 from ..figures.class_bars import class_ap_figure
 from ..figures.confusion import confusion_figure
-from ..figures.panels import Picture
 from ..figures.precision_recall import precision_recall_figure
 from ..figures.reliability import box_reliability_figure
 from ..figures.thresholds import confidence_figure
@@ -115,15 +113,14 @@ class DetectionReport(Report):
         """Give all figures and curves."""
         curves = {**self.coco.curves, **self.lrp.curves}
         entries = {"scalars": self.scalars, "classes": self.class_scalars, "images": self.coco.images}
-        bounds = {"correlation_bounds": asdict(self.bounds)} if self.bounds else {}
+        beside = self.confusion.to_dict() if self.confusion else {}
+        beside |= {"intervals": self.intervals.to_dict()} if self.intervals else {}
+        beside |= {"correlation_bounds": asdict(self.bounds)} if self.bounds else {}
+        beside |= {"score_calibration": self.fitted.to_dict()} if self.fitted else {}
         calibration = {}
         if self.calibration:
             origin = "model" if self.thresholds_given else "these data"
             calibration = {"calibration": {"thresholds_of": origin, **self.calibration.to_dict()}}
-        fitted = {"score_calibration": self.fitted.to_dict()} if self.fitted else {}
-        confusion = self.confusion.to_dict() if self.confusion else {}
-        intervals = {"intervals": self.intervals.to_dict()} if self.intervals else {}
-        beside = {**confusion, **intervals, **bounds, **fitted}
         before = {}
         if self.uncalibrated:
             told = {"scalars": self.uncalibrated.scalars, "classes": self.uncalibrated.class_scalars}
@@ -138,8 +135,8 @@ class DetectionReport(Report):
         drawn = {
             "precision_recall": precision_recall_figure(self.coco, title=title),
             "thresholds": confidence_figure(self.lrp, self.label, title=title),
+            "class_ap": class_ap_figure(self.class_scalars, self.coco.ap, self.label, title=title),
         }
-        drawn["class_ap"] = class_ap_figure(self.class_scalars, self.coco.ap, self.label, title=title)
         if self.confusion:
             drawn["confusion"] = confusion_figure(self.confusion, title=title)
         if self.calibration:
@@ -212,8 +209,8 @@ class BoxJudge(Judge[Found, DetectionReport]):
     def _row(self, truth: Truth, found: Found) -> tuple[Truth, Found]:
         return truth, found
 
-    def _resampled(self, rows: list[tuple[Truth, Found]], counts: np.ndarray) -> dict[str, np.ndarray]:
-        return resampled_ap(rows, len(self.coco.class_names), counts)
+    def _resampled(self, rows: list[tuple[Truth, Found]]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        return resampled_ap(rows, len(self.coco.class_names))
 
     def scalar(self, name: str) -> float:
         """Give one figure of the scores as they are, which takes no curves."""
@@ -224,13 +221,13 @@ class BoxJudge(Judge[Found, DetectionReport]):
         if self.calibrate:
             return self.fitted_report(self.calibrate)
         names, report = self.coco.class_names, self._report(self.coco, self.lrp)
-        report = replace(report, guarantee=self.guarantee)
         cuts = self._cuts(report.lrp)
         shown = Finds.of(self.coco.pictures, len(names), cuts)
-        report = replace(report, calibration=shown_calibration(shown, shown.scores, names, cuts))
-        report = self._with_classes(report, self.coco, cuts)
-        if self.carried:
-            report = replace(report, carried=carried(self.lrp, self.carried[0]))
+        report = replace(
+            self._with_classes(report, self.coco, cuts),
+            calibration=shown_calibration(shown, shown.scores, names, cuts), guarantee=self.guarantee,
+            carried=carried(self.lrp, self.carried[0]) if self.carried else {},
+        )  # fmt: skip
         if self.calibration is None:
             return report
         of_source = np.full(len(names), -1)
@@ -264,10 +261,7 @@ class BoxJudge(Judge[Found, DetectionReport]):
             calibration=shown_calibration(shown, left_out, names, levels),
             carried=carried(lrp, None),
             uncalibrated=own,
-            pictures=[
-                Picture(one.image, one.truth, rescored([(one.truth, one.found)], scores)[0][1], one.name)
-                for one in self.pictures
-            ],
+            pictures=[one._replace(found=rescored([one[1:3]], scores)[0][1]) for one in self.pictures],
         )
         _, before_intervals = with_intervals(shown)
         _, after_intervals = with_intervals(shown.scored(left_out))
@@ -304,20 +298,3 @@ class BoxJudge(Judge[Found, DetectionReport]):
         there = self._places >= 0
         cuts[self._places[there]] = np.array(self.thresholds)[there]
         return cuts
-
-
-def refuse_unknown_classes(class_names: Sequence[str], source: Source) -> None:
-    """Refuse a source with classes that a model does not know, and a model whose classes have no names."""
-    if not class_names:
-        raise UsageError("the model does not say the names of its classes: keep an exported file beside its card.json")
-    unknown = [name for name in source.class_names if name not in class_names]
-    if unknown:
-        raise UsageError(
-            f"{source.name} has {_listed(unknown)}, which the model does not know (it finds {_listed(class_names)}): "
-            "name the classes alike, or train on these"
-        )
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

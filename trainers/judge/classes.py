@@ -1,7 +1,8 @@
 """Judging segmentation: class maps against labels, by intersection over union, and what confidence is worth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -129,8 +130,8 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
     def _row(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
         return class_pixels(confusion_matrix(truth, found, len(self.jaccard.class_names)))
 
-    def _resampled(self, rows: list[np.ndarray], counts: np.ndarray) -> dict[str, np.ndarray]:
-        return resampled_agreement(np.stack(rows), counts)
+    def _resampled(self, rows: list[np.ndarray]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        return partial(resampled_agreement, np.stack(rows))
 
     def result(self) -> SegmentationReport:
         """Give the report of all class maps so far."""

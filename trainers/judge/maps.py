@@ -1,6 +1,6 @@
 """Judging saliency: maps in [0, 1] against masks, by the F-measure, and by how far they are probabilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,8 +157,8 @@ class MapJudge(Judge[np.ndarray, SaliencyReport]):
         curve.update(found, truth)
         return curve
 
-    def _resampled(self, rows: list[FMeasureCurve], counts: np.ndarray) -> dict[str, np.ndarray]:
-        return FMeasureCurve.resampled(rows, counts)
+    def _resampled(self, rows: list[FMeasureCurve]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        return FMeasureCurve.resampled(rows)
 
     def result(self) -> SaliencyReport:
         """Give the report of all maps so far."""

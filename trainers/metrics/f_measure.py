@@ -1,6 +1,6 @@
 """F-measure over 256 thresholds, mean absolute error and threshold stability, streamed image by image in NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -163,15 +163,19 @@ class FMeasureCurve(Streaming):
         return FMeasureResult.from_curves(precision, recall, f, mae=mae, polarisation=polarisation, images=self.images)
 
     @staticmethod
-    def resampled(pictures: "Sequence[FMeasureCurve]", counts: np.ndarray) -> dict[str, np.ndarray]:
-        """Give MaxF, MeanF and MAE of sets with each of the pictures so many times, as `Judge.resampled`."""
-        images = weighted_sums(counts, np.array([one.images for one in pictures]))
-        curves = weighted_sums(counts, np.stack([one._curves.value for one in pictures])) / images[:, None, None]
-        errors = weighted_sums(counts, np.array([one._error.value for one in pictures])) / images
-        precision, recall, f = curves.swapaxes(0, 1)
-        if pictures[0].average == "curves":
-            f = f_measure(precision, recall, pictures[0].beta2)
-        return {"max_f": f.max(axis=1), "mean_f": f.mean(axis=1), "mae": errors}
+    def resampled(pictures: "Sequence[FMeasureCurve]") -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """Give what gives MaxF, MeanF and MAE of sets with each of the pictures so often, as `Judge.resampled`."""
+        images, errors = (np.array(column) for column in zip(*((one.images, one._error.value) for one in pictures)))
+        curves = np.stack([one._curves.value for one in pictures])
+
+        def figures(counts: np.ndarray) -> dict[str, np.ndarray]:
+            drawn = weighted_sums(counts, images)
+            precision, recall, f = (weighted_sums(counts, curves) / drawn[:, None, None]).swapaxes(0, 1)
+            if pictures[0].average == "curves":
+                f = f_measure(precision, recall, pictures[0].beta2)
+            return {"max_f": f.max(axis=1), "mean_f": f.mean(axis=1), "mae": weighted_sums(counts, errors) / drawn}
+
+        return figures
 
 
 def _as_mask(mask: np.ndarray) -> np.ndarray:

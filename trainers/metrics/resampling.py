@@ -1,6 +1,8 @@
 """How far a figure hangs on which pictures a set happens to have: the bootstrap over pictures (Efron, 1979)."""
 
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -8,11 +10,35 @@ import numpy as np
 DRAWS = 1000
 CONFIDENCE = 0.95
 EACH_SIDE = 0.975  # of an interval of 95 %
+_AT_ONCE = 2_000_000  # numbers of a block of draws: 16 MB, whatever the data's size is
+
+Drawn = Iterable[np.ndarray]
+"""Draws a few at a time, int64 [r, n] each, as often as they are asked for."""
 
 
 def draws(pictures: int, *, count: int = DRAWS, seed: int | np.random.Generator = 0) -> np.ndarray:
     """Draw as many of the pictures with replacement, `count` times: int64 [count, pictures], how often each came."""
     return np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), size=count)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The rows of `draws` a few at a time: all draws of a large set would not fit into the memory."""
+
+    pictures: int
+    count: int = DRAWS
+    seed: int = 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        generator, rows = np.random.default_rng(self.seed), max(1, _AT_ONCE // max(1, self.pictures))
+        for first in range(0, self.count, rows):
+            yield draws(self.pictures, count=min(rows, self.count - first), seed=generator)
+
+
+def over(drawn: Drawn, measure: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Give the figures of all draws, [R, ...] by name, of a function that gives those of some."""
+    parts = [measure(counts) for counts in drawn]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def bounds(

@@ -14,6 +14,7 @@ from ... import losses
 from ...losses.base import AnchorLoss
 from ...losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy
 from ..colours import class_palette, hexadecimal_palette
+from ..data.classes import refuse_unknown_classes
 from ..data.example import Example, Source
 from ..data.subset import Subset
 from ..data.targets import TARGETS
@@ -21,7 +22,7 @@ from ..data.targets.boxes import most_boxes, refuse_without_boxes
 from ..errors import UsageError, first_line
 from ..figures.thumbnails import framed, thumbnail
 from ..judge.base import evenly_spread
-from ..judge.boxes import BoxJudge, DetectionReport, refuse_unknown_classes
+from ..judge.boxes import BoxJudge, DetectionReport
 from ..judge.tiles import tiling_of
 from ..judge.views import Views
 from ..metrics.resampling import DRAWS

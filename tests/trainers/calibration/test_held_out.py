@@ -8,6 +8,7 @@ import pytest
 from metricfit.trainers.calibration.finds import Finds
 from metricfit.trainers.calibration.fitting import fit
 from metricfit.trainers.calibration.held_out import FIGURES, Fitted, errors, held_out_scores, with_intervals
+from metricfit.trainers.metrics import resampling
 
 from ..detections import NAMES, box_calibration, random_pictures
 from .test_fitting import finds_of
@@ -79,6 +80,13 @@ def test_intervals_hold_the_figure_of_most_sets():
         low, high = with_intervals(drawn(40))[1]["laace_0"]
         held += low <= truth <= high
     assert held >= 16
+
+
+def test_a_few_draws_at_a_time_give_the_same_intervals(monkeypatch):
+    finds = Finds.of(random_pictures(seed=3, count=30), 3)
+    figures, whole = with_intervals(finds)
+    monkeypatch.setattr(resampling, "_AT_ONCE", 30 * 64)
+    assert with_intervals(finds) == (figures, {name: pytest.approx(ends, rel=1e-12) for name, ends in whole.items()})
 
 
 def test_what_was_fitted_is_read_again():

@@ -8,8 +8,9 @@ from scipy import stats
 
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.feeding import judge_all
+from metricfit.trainers.metrics import resampling
 from metricfit.trainers.metrics.ranking.matching import Found
-from metricfit.trainers.metrics.resampling import bounds, draws
+from metricfit.trainers.metrics.resampling import Draws, bounds, draws
 
 from .test_merge import NAMES, boxes, class_judge, class_maps, map_judge, maps
 
@@ -35,7 +36,7 @@ def test_resampled_figures_are_those_of_judges_that_see_pictures_so_often(kind):
     judge = judge_of(by_picture=True)
     judge_all(pictures, judge)
     counts = draws(len(pictures), count=25, seed=1)
-    found = judge.resampled(counts)
+    found = judge.resampled([counts])
     assert found
     for place, row in enumerate(counts):
         slow = judge_of()
@@ -55,12 +56,32 @@ def test_merged_judges_resample_as_one_of_all(kind):
         judge_all(pairs, judge)
     second.merge(first)
     counts = draws(len(pictures), count=10)
-    for name, values in whole.resampled(counts).items():
-        np.testing.assert_array_equal(second.resampled(counts)[name], values)
+    for name, values in whole.resampled([counts]).items():
+        np.testing.assert_array_equal(second.resampled([counts])[name], values)
     with pytest.raises(ValueError, match="by_picture"):
         whole.merge(judge_of(start=99))
     with pytest.raises(ValueError, match=f"one column for each of {len(pictures)} pictures"):
-        whole.resampled(counts[:, 1:])
+        whole.resampled([counts[:, 1:]])
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_few_draws_at_a_time_give_what_all_at_once_give(kind, monkeypatch):
+    make, judge_of = KINDS[kind]
+    pictures = list(make(5, 9))
+    judge = judge_of(by_picture=True)
+    judge_all(pictures, judge)
+    count = len(pictures)
+    drawn = Draws(count, count=25, seed=1)
+    (whole,) = drawn
+    assert [len(counts) for counts in Draws(60_000, count=40)] == [33, 7], "16 MB, not half a gigabyte"
+    np.testing.assert_array_equal(whole, draws(count, count=25, seed=1))
+    monkeypatch.setattr(resampling, "_AT_ONCE", count * 8)
+    assert [len(counts) for counts in drawn] == [8, 8, 8, 1]
+    np.testing.assert_array_equal(np.concatenate(list(drawn)), whole)
+    parts = judge.resampled(drawn)
+    for name, values in judge.resampled([whole]).items():
+        # Shares are added up in another order where a matrix has another height; whole numbers are exact.
+        np.testing.assert_allclose(parts[name], values, rtol=1e-13 if kind == "maps" else 0)
 
 
 def test_draws_hang_on_the_seed_alone():

@@ -5,24 +5,25 @@ Boxes are matched once: what a picture adds is the same however often it is draw
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..resampling import CONFIDENCE, DRAWS, EACH_SIDE, bounds, draws
+from ..resampling import CONFIDENCE, DRAWS, EACH_SIDE, Draws, bounds
 from .average_precision import IOU_THRESHOLDS, RECALLS, Evaluation
 from .matching import Found, Truth, mean_of_known
 
-_AT_ONCE = 2_000_000  # numbers of a block of draws: 16 MB, whatever the data's size is
+_AT_ONCE = 2_000_000  # boxes of a block of draws, whatever the data's size is
 
 Pictures = Sequence[tuple[Truth, Found]]
 
 
-def resampled_ap(pictures: Pictures, classes: int, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Give AP of sets with each picture so many times, as `Judge.resampled`."""
-    return {"ap": mean_of_known(_by_draw(_matches(pictures, classes), counts), axis=0)}
+def resampled_ap(pictures: Pictures, classes: int) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Give what gives AP of sets with each picture so many times, as `Judge.resampled`."""
+    matches = _matches(pictures, classes)
+    return lambda counts: {"ap": mean_of_known(_by_draw(matches, counts), axis=0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ def ap_intervals(pictures: Pictures, classes: int, *, count: int = DRAWS, seed: 
     have = np.zeros((size, classes), bool)
     for place, (truth, _) in enumerate(pictures):
         have[place, truth.classes[~truth.ignored]] = True
-    values = np.concatenate([_by_draw(matches, block) for block in _blocks(size, count, seed)], axis=1)
+    values = np.concatenate([_by_draw(matches, block) for block in Draws(size, count, seed)], axis=1)
     class_pictures = have.sum(axis=0)
     measured = _by_draw(matches, np.ones((1, size), np.int64))[:, 0]
     ends = [_ends(*of_class) for of_class in zip(values, class_pictures.tolist(), measured.tolist())]
@@ -74,13 +75,6 @@ def ap_intervals(pictures: Pictures, classes: int, *, count: int = DRAWS, seed: 
 def _ends(values: np.ndarray, pictures: int, measured: float) -> tuple[float, float]:
     low, high = bounds(values, pictures, confidence=EACH_SIDE, measured=measured)
     return (low, high) if np.isfinite(low) else (float("nan"), float("nan"))
-
-
-def _blocks(pictures: int, count: int, seed: int) -> Iterator[np.ndarray]:
-    """Give the rows of `draws` a few at a time: all draws of a large set would not fit into the memory."""
-    generator, rows = np.random.default_rng(seed), max(1, _AT_ONCE // max(1, pictures))
-    for first in range(0, count, rows):
-        yield draws(pictures, count=min(rows, count - first), seed=generator)
 
 
 @dataclass(frozen=True, eq=False)
