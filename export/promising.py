@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ..trainers.data.sources import open_source
+from ..trainers.data.sources import open_source, split_texts
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import digest, write_text
 from ..trainers.guarantees.promise import Promise, read_promise, refuse_too_few
@@ -43,17 +43,18 @@ def check_calibration_pictures(promise: Promise, source: "Source", known: "Itera
 
 def known_sources(*texts: str | None) -> "Iterator[Source]":
     """Open data by which a model was trained or chosen, each once; says of those that are not here what follows."""
-    for text in filter(None, dict.fromkeys(texts)):
+    absent = []
+    for part in dict.fromkeys(part for text in filter(None, texts) for part in split_texts(text)):
         try:
-            source = open_source(text, needs="none")
+            yield open_source(part, needs="none")
         except MetricfitError:
-            log.warning(
-                "%s, by which the model was trained or chosen, cannot be opened here: whether the calibration pictures "
-                "are among them is yours to know, and what is promised holds only if they are not",
-                text,
-            )
-            continue
-        yield source
+            absent.append(part)
+    if absent:
+        log.warning(
+            "%s, by which the model was trained or chosen, cannot be opened here: whether the calibration pictures are "
+            "among them is yours to know, and what is promised holds only if they are not",
+            ", ".join(absent),
+        )
 
 
 def keep_guarantee(file: Path, kept: "Guarantee", data: str) -> list[Path]:

@@ -1649,6 +1649,11 @@ MUTANTS: list[Mutant] = [
         ('f"{float(number):.12f}"', 'f"{float(number):.6f}"'),
     ),
     *of(
+        "trainers/data/shared.py",
+        "tests/trainers/data/test_shared.py",
+        ("enumerate(training.own_names())", "enumerate(training.names)"),
+    ),
+    *of(
         "trainers/guarantees/kept.py",
         "tests/trainers/guarantees/test_losses.py",
         ("surest = min(starts, key=bounds.__getitem__)", "surest = int(bounds.argmin())"),

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ...trainers.data.example import Source
 from ...trainers.data.pixel_files.coding import FileCoding
 from ...trainers.data.scan.scanner import checked_source
 from ...trainers.data.shared import shared_examples
-from ...trainers.data.sources import open_source
+from ...trainers.data.sources import open_source, split_texts
 from ...trainers.data.subset import split_for_selection
 from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.files import write_json
@@ -143,9 +142,10 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
 
 def _say_what_trained(source: Source, trained: str | None) -> None:
     """Warn of pictures that are the training's own, as far as its data are on this machine."""
-    known: Sequence[str] = ()
-    with contextlib.suppress(MetricfitError):
-        known = shared_examples(open_source(trained, needs="none"), source) if trained else ()
+    known = set[str]()
+    for part in split_texts(trained) if trained else ():
+        with contextlib.suppress(MetricfitError):
+            known.update(shared_examples(open_source(part, needs="none"), source))
     if known:
         log.warning(
             "%d of the %d pictures are of the data that the model was trained on: their figures say nothing of others",

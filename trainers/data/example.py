@@ -132,6 +132,10 @@ class Source(ABC):
     def load(self, index: int) -> Example:
         """Load one example, the same bytes every time; thread-safe. DataError where its files cannot be used."""
 
+    def own_names(self) -> Sequence[str]:
+        """Give the names of the examples without what tells the parts of joined sources apart."""
+        return self.names
+
     def partner_name(self, index: int) -> str:
         """Name the mask or label file of an example, or the example where there is no such file."""
         return self.names[index]
@@ -208,6 +212,10 @@ class View(Source):
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def own_names(self) -> Sequence[str]:
+        """As the source has them."""
+        return self.source.own_names()
 
     def partner_name(self, index: int) -> str:
         """As the source has it."""

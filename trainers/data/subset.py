@@ -45,6 +45,10 @@ class Subset(Source):
         """See `Source`."""
         return self.source.load(int(self.indices[index]))
 
+    def own_names(self) -> Sequence[str]:
+        """As the source has them."""
+        return chosen(self.source.own_names(), self.indices)
+
     def partner_name(self, index: int) -> str:
         """As the source has it."""
         return self.source.partner_name(int(self.indices[index]))

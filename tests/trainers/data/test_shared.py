@@ -5,8 +5,9 @@ import logging
 import numpy as np
 import pytest
 
-from metricfit.trainers.data.example import Example, Source
+from metricfit.trainers.data.example import Example, Source, View
 from metricfit.trainers.data.shared import shared_examples
+from metricfit.trainers.data.sources.joined import JoinedSource
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.config import SaliencyConfig
@@ -41,6 +42,26 @@ class Numbered(Source):
 def test_equal_pictures_of_equal_names_are_found(other, expected):
     found = shared_examples(Numbered(range(10)), other)
     assert found == other.names[:expected]
+
+
+class Seen(View):
+    """A source as it is."""
+
+    def load(self, index):
+        return self.source.load(index)
+
+
+def test_parts_of_joined_sources_are_compared_by_their_own_names():
+    many, few = Numbered(range(1000), shade=60), Numbered(range(995, 1005))
+    few.name = "few"
+    joined = JoinedSource([many, few], ())
+    assert joined.names[0] != many.names[0]
+    for training in (joined, Subset(joined, range(1, 1010)), Seen(joined)):
+        assert shared_examples(training, few) == few.names, "also those that another part names alike"
+        assert shared_examples(training, Numbered(range(1000, 1010))) == [f"{number}" for number in range(1000, 1005)]
+    again = JoinedSource([Numbered([3]), few], ())
+    assert shared_examples(joined, again) == [f"few/{name}" for name in few.names]
+    assert shared_examples(few, again) == [f"few/{name}" for name in few.names]
 
 
 def test_of_many_some_are_compared(monkeypatch):

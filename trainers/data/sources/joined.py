@@ -43,6 +43,10 @@ class JoinedSource(Source):
     def __len__(self) -> int:
         return len(self.names)
 
+    def own_names(self) -> Names:
+        """Give the names that the sources have for their own examples."""
+        return Names(name for source in self._parts for name in source.own_names())
+
     def partner_name(self, index: int) -> str:
         """As its source has it; an example without such a file has its name here."""
         source, within = self._find(index)
