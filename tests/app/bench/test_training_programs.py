@@ -36,7 +36,7 @@ def config_of(task, small_config, segmentation_config):
     return DetectionConfig(
         data="discs:train",
         out=small_config.out,
-        backbone="tiny",
+        backbone="plain",
         size=64,
         batch_size=2,
         channels=8,

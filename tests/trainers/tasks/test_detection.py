@@ -16,11 +16,11 @@ from metricfit.trainers.data.example import Example
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.detector.retinanet import build_retinanet
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.tasks.detection import Detection, thin_note
+from metricfit.trainers.tasks.anchor_scale import thin_note
 from metricfit.trainers.training.config import DetectionConfig
 from metricfit.trainers.training.saved import load_model
 
-from ...conftest import Interrupt, registered
+from ...conftest import interrupted_and_continued, registered
 from ...reference import assignment as reference
 
 detection = get_task("detection")
@@ -47,14 +47,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(config):
-    """A run that was interrupted after its first epoch and continued."""
-
-    class Stopping(Detection):
-        def watchers(self, *arguments):
-            return [*super().watchers(*arguments), Interrupt()]
-
-    assert Stopping().train(config).interrupted
-    assert len(rows_of(config.out)) == 1
+    """One finished run, which no test changes."""
     return detection.train(config)
 
 
@@ -78,7 +71,7 @@ def test_a_run_leaves_everything_behind_and_learns(trained):
     settings = json.loads((trained.folder / "config.json").read_text())
     assert settings["task"] == "detection"
     assert settings["config"]["augmentation"]["flip"]
-    # What auto was decided to be stands in the run, and the continued one took it from there.
+    # What auto was decided to be stands in the run.
     assert settings["config"]["anchor_scale"] == 3.36
     assert load_model(trained.folder).get_config()["anchor_scale"] == 3.36
     told = (trained.folder / "log.txt").read_text()
@@ -95,12 +88,23 @@ def test_a_run_leaves_everything_behind_and_learns(trained):
     assert metrics["uncalibrated"]["scalars"]["detection_ece"] == told["before"]["detection_ece"]
 
 
-def test_alrp_balances_itself_from_epoch_to_epoch_also_when_continued(trained):
+def test_alrp_balances_itself_from_epoch_to_epoch(trained):
     rows = rows_of(trained.folder)
     assert float(rows[0]["box_weight"]) == 50
     for before, after in itertools.pairwise(rows):
         classification, localization = float(before["classification_loss"]), float(before["localization_loss"])
         assert float(after["box_weight"]) == pytest.approx((classification + localization) / localization, rel=1e-5)
+
+
+@pytest.mark.long
+def test_an_interrupted_run_ends_as_one_that_was_not(trained, config, tmp_path):
+    result = interrupted_and_continued(detection, replace(config, out=str(tmp_path / "run")))
+    for one, other in zip(rows_of(result.folder), rows_of(trained.folder), strict=True):
+        for name in ("loss", "box_weight", "val_loss"):
+            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-4), name
+    # Only the first start decides what auto is.
+    told = (result.folder / "log.txt").read_text()
+    assert told.count("--anchor-scale auto: --anchor-scale 3.36 with 1 scale an octave leaves 0 of 54 objects") == 1
 
 
 def test_the_saved_model_finds_the_discs(trained, config):
@@ -117,12 +121,7 @@ def test_losses_with_the_iou_as_target_learn_and_go_on_where_they_were(config, t
     changes = {"loss": loss, "correlation": correlation, "epochs": 2, "learning_rate": 1e-2}
     config = replace(config, out=str(tmp_path / "run"), **changes)
 
-    class Stopping(Detection):
-        def watchers(self, *arguments):
-            return [*super().watchers(*arguments), Interrupt()]
-
-    assert Stopping().train(config).interrupted
-    result = detection.train(config)
+    result = interrupted_and_continued(detection, config)
     first, last = rows_of(result.folder)
     for part in ("classification_loss", "localization_loss", "correlation_loss"):
         assert float(last[part]) < float(first[part])

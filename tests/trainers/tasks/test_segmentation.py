@@ -23,7 +23,7 @@ from metricfit.trainers.training.config import SegmentationConfig
 from metricfit.trainers.training.optimizer import build_optimizer
 from metricfit.trainers.training.saved import load_model
 
-from ...conftest import Colours, registered
+from ...conftest import Colours, interrupted_and_continued, registered
 
 segmentation = get_task("segmentation")
 
@@ -63,6 +63,14 @@ def test_a_run_leaves_everything_behind_and_learns(segmented, config):
     assert metrics["scalars"]["pixel_ece"] == pytest.approx(float(best["val_pixel_ece"]), abs=2e-3)
     assert metrics["scalars"]["dataset_miou_present"] > 0.6
     assert "class weights: background " in (segmented.folder / "log.txt").read_text()
+
+
+@pytest.mark.long
+def test_an_interrupted_run_ends_as_one_that_was_not(segmented, config, tmp_path):
+    result = interrupted_and_continued(segmentation, replace(config, out=str(tmp_path / "run")))
+    for one, other in zip(rows_of(result.folder), rows_of(segmented.folder), strict=True):
+        for name in ("loss", "val_loss", "val_dataset_miou"):
+            assert float(one[name]) == pytest.approx(float(other[name]), rel=1e-3), name
 
 
 def test_the_saved_model_knows_its_classes_and_finds_them(segmented, config):

@@ -79,7 +79,7 @@ class MapMetric(TargetMetric):
         counted = tf.cast(tf.reduce_any(valid, axis=(1, 2)), self.dtype)
         weight = counted * image_weights(sample_weight, tf.shape(saliency)[0], self.dtype) * tf.cast(sound, self.dtype)
         unknown = tf.reduce_any(nan, axis=(1, 2)) & (weight > 0)
-        blank = tf.where(tf.reduce_any(unknown), math.nan, tf.zeros((), self.dtype))
+        blank = tf.where(tf.reduce_any(unknown), tf.constant(math.nan, self.dtype), 0)
         for variable, values in self._figures(saliency, valid & (y_true > 0.5), valid):
             total = tf.tensordot(weight, tf.cast(values, self.dtype), axes=1)
             variable.assign(variable + total + blank)
