@@ -27,8 +27,9 @@ def ap_loss(
         scores: float logits of the same shape. Everything is computed in float32.
         delta: half the width of the piecewise step (eq. 14), in units of the logits; above 0.
         interpolated: whether the precision of a positive is the best of those at its score and below (Algorithm 1).
-        max_positives: slots for the positives; None takes a 128th of the entries, within 512 and 8192. With more of
-            them the result is the same, at more memory and time.
+        max_positives: under XLA, which has to know it, slots for the positives; None takes a 128th of the entries,
+            within 512 and 8192. With more of them the result is the same, at more memory and time. Elsewhere memory and
+            time go by the positives there are.
         one_hot: whether at most one entry of each row of the last axis is positive, as in one-hot labels. XLA then sets
             aside memory for one positive a row. With more positives than rows the result is NaN.
         scope: on several replicas: "global" ranks the entries of all together, and gives each of them an equal share of

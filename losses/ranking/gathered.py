@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..checks import check_anchors, check_hyperparameters
 from ..replicas import Replicas
 from ..tensors import Size, Tensor, ValueAndGradient, in_xla, least, most, size_of
-from .positives import Positives, gather_positives
+from .positives import Positives, all_positives, gather_positives
 
 Parts: TypeAlias = Callable[..., tuple[Tensor, ...]]  # of gathered positives and boxes: values, then as many gradients
 # Slots for positives where their number is not given: this share of the entries, within this range.
@@ -81,28 +81,37 @@ class GatheredPositives:
 def _with_positives(
     function: Callable[[Positives], tuple[Tensor, ...]], is_positive: Tensor, max_positives: int | None, classes: int
 ) -> tuple[Tensor, ...]:
-    """Call `function` with the positives in `max_positives` slots, or in as many as there may be if these are too few.
+    """Call `function` with the positives in a slot each.
 
-    The shapes of what it gives must not depend on the slots. Its scalars become NaN where more than one entry in
-    `classes` is positive: no more were promised.
+    XLA has to know how many slots there are: it takes `max_positives`, or as many as there may be if these are too few.
+    The shapes of what `function` gives must not depend on the slots. Its scalars become NaN where more than one entry
+    in `classes` is positive: no more were promised.
     """
+    if in_xla():
+        positives, results = _in_slots(function, is_positive, max_positives, classes)
+    else:
+        results = function(positives := all_positives(is_positive))
+    if classes == 1:
+        return results
+    fits = positives.count <= size_of(is_positive) // classes
+    return tuple(tf.where(fits, result, np.nan) if result.shape.rank == 0 else result for result in results)
+
+
+def _in_slots(
+    function: Callable[[Positives], tuple[Tensor, ...]], is_positive: Tensor, max_positives: int | None, classes: int
+) -> tuple[Positives, tuple[Tensor, ...]]:
+    """Call `function` with the positives in slots of a number that is known beforehand, as `_with_positives`."""
     entries = size_of(is_positive)
     limit = entries // classes
     usual = least(most(entries // _SHARE, _RANGE[0]), _RANGE[1]) if max_positives is None else max_positives
     slots = least(usual, limit)
     positives = gather_positives(is_positive, slots)
     if not tf.is_tensor(slots) and slots == limit:
-        results = function(positives)
-    else:
-        # not folded into constants of that size, which would be held whether they are needed or not
-        unfolded = tf.compat.v1.placeholder_with_default(limit, [])
-        in_all = lambda: function(gather_positives(is_positive, unfolded))  # noqa: E731
-        results = tf.cond(positives.count <= slots, lambda: function(positives), in_all)
-    if classes == 1:
-        return results
-    return tuple(
-        tf.where(positives.count <= limit, result, np.nan) if result.shape.rank == 0 else result for result in results
-    )
+        return positives, function(positives)
+    # not folded into constants of that size, which would be held whether they are needed or not
+    unfolded = tf.compat.v1.placeholder_with_default(limit, [])
+    in_all = lambda: function(gather_positives(is_positive, unfolded))  # noqa: E731
+    return positives, tf.cond(positives.count <= slots, lambda: function(positives), in_all)
 
 
 def _with_positives_of_all(

@@ -27,6 +27,13 @@ class Positives(NamedTuple):
         return taken() if entries else nothing
 
 
+def all_positives(is_positive: Tensor) -> Positives:
+    """Give each positive a slot, as many as there are; XLA, which has to know their number, cannot do it."""
+    indices = tf.cast(tf.where(is_positive)[:, 0], tf.int32)
+    count = tf.size(indices)
+    return Positives(indices, tf.fill([count], True), count)
+
+
 def gather_positives(is_positive: Tensor, slots: Size) -> Positives:
     """Give each of the first `slots` positives a slot, in O(N) time and O(N + slots) memory."""
     entries = size_of(is_positive)

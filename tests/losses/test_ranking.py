@@ -330,6 +330,18 @@ def test_more_positives_than_rows_are_told_apart_from_one_hot_labels(name):
     assert np.isfinite(loss.parts(labels, *others[: 2 if loss.needs else 1])[0])
 
 
+def test_a_graph_has_a_loss_once_for_any_number_of_positives():
+    # XLA has it twice: with slots for a usual number of them, and for as many as there may be
+    labels, scores, _ = map(tf.constant, one_hot_batch(40, 3))
+    sorts = {}
+    for mode in ("graph", "xla"):
+        step = MODES[mode](lambda *arguments: losses.ap_loss(*arguments, max_positives=7))
+        graph = step.get_concrete_function(labels, scores).graph.as_graph_def()
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        sorts[mode] = sum(node.op == "TopKV2" for node in nodes)
+    assert 0 < 2 * sorts["graph"] == sorts["xla"]
+
+
 def test_xla_sets_aside_memory_for_a_positive_a_row():
     labels, scores = (tf.zeros((1000, 80), dtype) for dtype in (tf.int8, tf.float32))
 
