@@ -1,4 +1,4 @@
-"""The verb `losses`: the registry as a table."""
+"""The verb `losses`: the registry as a table, or when to take which loss of a task."""
 
 import json
 import textwrap
@@ -15,10 +15,24 @@ NARROW = 120  # below that many columns of a terminal the texts would be wrapped
 
 
 def run(options: LossesOptions) -> int:
-    """Print the registry; gives the exit code."""
+    """Print the registry, or the choice for a task; gives the exit code."""
+    if options.task:
+        choice = {name: entry.when[options.task] for name, entry in LOSSES.items() if options.task in entry.when}
+        print(json.dumps(choice, indent=2) if options.json else choice_of_losses(choice))
+        return 0
     rows = [{key: getattr(entry, key) for key in WIDTHS} for entry in LOSSES.values()]
     print(json.dumps(rows, indent=2) if options.json else losses_table(rows))
     return 0
+
+
+def choice_of_losses(choice: dict[str, str]) -> str:
+    """Write name and case of each loss in a line, which a narrow terminal wraps."""
+    width = max(map(len, choice))
+    room = max(terminal_width() or 1000, width + 30)
+    lines = [("take", "when"), *choice.items()]
+    return "\n".join(
+        textwrap.fill(f"{name.ljust(width)}  {case}", room, subsequent_indent=" " * (width + 2)) for name, case in lines
+    )
 
 
 def losses_table(rows: list[dict[str, Any]]) -> str:

@@ -213,11 +213,13 @@ class DataShowOptions(DataOptions):
 
 @dataclass(frozen=True)
 class LossesOptions:
-    """List the losses: name, task, what each optimises, hyperparameters, reference.
+    """List the losses: name, task, what each optimises, hyperparameters, reference. With --for, when to take which.
 
-    Example: metricfit losses
+    Example: metricfit losses --for saliency
     """
 
+    task: Annotated[Literal["saliency", "segmentation", "detection"] | None, tyro.conf.arg(name="for")] = None
+    """Say in a line each when to take the losses of that task, instead of the table."""
     json: bool = False
     """As JSON instead of a table."""
 

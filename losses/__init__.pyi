@@ -40,6 +40,10 @@ from .ranking.ndcg import NDCGLoss as _NDCGLoss
 from .ranking.ndcg import ndcg_loss as ndcg_loss
 from .ranking.rank_sort import RankSortLoss as _RankSortLoss
 from .ranking.rank_sort import rank_sort_loss as rank_sort_loss
+from .region.dice import Dice as _Dice
+from .region.dice import DiceSemimetric as _DiceSemimetric
+from .region.dice import dice as dice
+from .region.dice import dice_semimetric as dice_semimetric
 from .region.floss import FLoss as _FLoss
 from .region.floss import LogFLoss as _LogFLoss
 from .region.floss import floss as floss
@@ -49,8 +53,18 @@ from .region.lovasz import LovaszSoftmax as _LovaszSoftmax
 from .region.lovasz import lovasz_hinge as lovasz_hinge
 from .region.lovasz import lovasz_softmax as lovasz_softmax
 from .region.lovasz_prox import lovasz_prox as lovasz_prox
+from .region.soft_iou import JaccardMetric as _JaccardMetric
 from .region.soft_iou import SoftIoU as _SoftIoU
+from .region.soft_iou import jaccard_metric as jaccard_metric
 from .region.soft_iou import soft_iou as soft_iou
+from .region.structure import Structure as _Structure
+from .region.structure import structure as structure
+from .region.tversky import FocalTversky as _FocalTversky
+from .region.tversky import Tversky as _Tversky
+from .region.tversky import focal_tversky as focal_tversky
+from .region.tversky import tversky as tversky
+from .region.unified_focal import UnifiedFocal as _UnifiedFocal
+from .region.unified_focal import unified_focal as unified_focal
 from .registry import LOSSES as LOSSES
 from .registry import combined as combined
 from .registry import get as get
@@ -71,8 +85,12 @@ __all__ = [
     "CrossEntropy",
     "CrossEntropyOHEM",
     "DeepSupervision",
+    "Dice",
+    "DiceSemimetric",
     "FLoss",
     "FadeLoss",
+    "FocalTversky",
+    "JaccardMetric",
     "LogFLoss",
     "LossEntry",
     "LovaszHinge",
@@ -82,6 +100,9 @@ __all__ = [
     "RankSortLoss",
     "SoftIoU",
     "SoftmaxCrossEntropy",
+    "Structure",
+    "Tversky",
+    "UnifiedFocal",
     "VarifocalLoss",
     "aligned_giou",
     "aligned_iou",
@@ -95,10 +116,14 @@ __all__ = [
     "correlation_loss",
     "cross_entropy",
     "cross_entropy_ohem",
+    "dice",
+    "dice_semimetric",
     "floss",
+    "focal_tversky",
     "get",
     "giou_error",
     "iou_error",
+    "jaccard_metric",
     "log_floss",
     "lovasz_hinge",
     "lovasz_prox",
@@ -110,7 +135,10 @@ __all__ = [
     "smooth_l1",
     "soft_iou",
     "softmax_cross_entropy",
+    "structure",
     "takes",
+    "tversky",
+    "unified_focal",
     "varifocal_loss",
 ]
 
@@ -231,6 +259,34 @@ class CrossEntropyOHEM(_CrossEntropyOHEM):
         name: str = "cross_entropy_ohem",
     ) -> None: ...
 
+class Dice(_Dice):
+    """The Dice loss as a Keras loss; arguments as in `dice`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        soft_labels: str = "dot",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "dice",
+    ) -> None: ...
+
+class DiceSemimetric(_DiceSemimetric):
+    """The Dice semimetric loss as a Keras loss; arguments as in `dice_semimetric`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        soft_labels: str = "min",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "dice_semimetric",
+    ) -> None: ...
+
 class FLoss(_FLoss):
     """FLoss as a Keras loss; arguments as in `floss`."""
 
@@ -241,8 +297,40 @@ class FLoss(_FLoss):
         from_logits: bool = False,
         ignore_label: float | None = None,
         empty_target: str = "paper",
+        soft_labels: str = "dot",
         reduction: str | None = "sum_over_batch_size",
         name: str = "floss",
+    ) -> None: ...
+
+class FocalTversky(_FocalTversky):
+    """The focal Tversky loss as a Keras loss; arguments as in `focal_tversky`."""
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        gamma: float = 1.3333333333333333,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        soft_labels: str = "dot",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "focal_tversky",
+    ) -> None: ...
+
+class JaccardMetric(_JaccardMetric):
+    """The Jaccard metric loss as a Keras loss; arguments as in `jaccard_metric`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        soft_labels: str = "min",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "jaccard_metric",
     ) -> None: ...
 
 class LogFLoss(_LogFLoss):
@@ -255,6 +343,7 @@ class LogFLoss(_LogFLoss):
         from_logits: bool = False,
         ignore_label: float | None = None,
         empty_target: str = "paper",
+        soft_labels: str = "dot",
         reduction: str | None = "sum_over_batch_size",
         name: str = "log_floss",
     ) -> None: ...
@@ -342,6 +431,7 @@ class SoftIoU(_SoftIoU):
         from_logits: bool = False,
         ignore_label: float | None = None,
         empty_target: str = "paper",
+        soft_labels: str = "dot",
         reduction: str | None = "sum_over_batch_size",
         name: str = "soft_iou",
     ) -> None: ...
@@ -359,6 +449,53 @@ class SoftmaxCrossEntropy(_SoftmaxCrossEntropy):
         scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "softmax_cross_entropy",
+    ) -> None: ...
+
+class Structure(_Structure):
+    """The structure loss as a Keras loss; arguments as in `structure`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        soft_labels: str = "dot",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "structure",
+    ) -> None: ...
+
+class Tversky(_Tversky):
+    """The Tversky loss as a Keras loss; arguments as in `tversky`."""
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        soft_labels: str = "dot",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "tversky",
+    ) -> None: ...
+
+class UnifiedFocal(_UnifiedFocal):
+    """The unified focal loss as a Keras loss; arguments as in `unified_focal`."""
+
+    def __init__(
+        self,
+        *,
+        focal_weight: float = 0.5,
+        delta: float = 0.6,
+        gamma: float = 0.5,
+        asymmetric: bool = True,
+        from_logits: bool = False,
+        ignore_label: float | None = None,
+        empty_target: str = "paper",
+        soft_labels: str = "dot",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "unified_focal",
     ) -> None: ...
 
 class VarifocalLoss(_VarifocalLoss):

@@ -28,6 +28,7 @@ class LossEntry:
     function: Callable[..., Any]
     loss_class: type["KerasLoss"]
     reference: str  # where its formula is from
+    when: dict[str, str]  # for each task that it serves, its own first: in which case to take it
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -48,7 +49,7 @@ class KerasLoss(keras.losses.Loss):
     def __init__(
         self, *, reduction: str | None = "sum_over_batch_size", name: str | None = None, **hyperparameters: Any
     ) -> None:
-        check_hyperparameters(**hyperparameters)
+        check_hyperparameters(self.entry.name, **hyperparameters)
         floatx = keras.config.floatx()
         super().__init__(name=name, reduction=reduction, dtype=floatx if floatx in self.dtypes else "float32")
         self.hyperparameters = hyperparameters
@@ -67,12 +68,24 @@ LossT = TypeVar("LossT", bound=KerasLoss)
 
 
 def keras_loss(
-    name: str, function: Callable[..., Any], task: str, optimises: str, reference: str
+    name: str,
+    function: Callable[..., Any],
+    task: str,
+    optimises: str,
+    reference: str,
+    *,
+    when: str,
+    also: dict[str, str] | None = None,
 ) -> Callable[[type[LossT]], type[LossT]]:
-    """Make a subclass of `KerasLoss` the Keras class of `function`, with its arguments; Keras then knows both."""
+    """Make a subclass of `KerasLoss` the Keras class of `function`, with its arguments; Keras then knows both.
+
+    In which case to take it is said for its own task, and for others that it serves `also`.
+    """
 
     def adapt(loss_class: type[LossT]) -> type[LossT]:
-        loss_class.entry = LossEntry(name, task, optimises, function, loss_class, reference)
+        loss_class.entry = LossEntry(
+            name, task, optimises, function, loss_class, reference, {task: when, **(also or {})}
+        )
         setattr(loss_class, "__init__", _constructor(loss_class, name, function))  # noqa: B010 - mypy forbids `=`
         register = keras.saving.register_keras_serializable(package="metricfit")
         register(function)  # so that a model compiled with it can be loaded, too

@@ -33,8 +33,13 @@ def _are_classes(classes: Any) -> bool:
 Rule: TypeAlias = tuple[Callable[[Any], bool], str]  # which values are allowed, and how they are called
 _FROM_0: Rule = (_is_number, "a number of at least 0")
 _ABOVE_0: Rule = (lambda value: _is_number(value) and value > 0, "a number above 0")
+_BELOW_1: Rule = (lambda value: _is_number(value) and value < 1, "a number of at least 0 and below 1")
+_SHARE: Rule = (lambda value: _is_number(value) and value <= 1, "a number from 0 to 1")
+_BOOL: Rule = (lambda value: isinstance(value, bool), "True or False")
+_METRIC: Rule = (lambda value: value in ("min", "dot"), "one of min, dot")
 _RULES: dict[str, Rule] = {
     "alpha": _FROM_0,
+    "asymmetric": _BOOL,
     "beta": _ABOVE_0,
     "beta2": _ABOVE_0,
     "bins": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
@@ -46,23 +51,35 @@ _RULES: dict[str, Rule] = {
     "classes": (_are_classes, "present, all or a list of class numbers"),
     "delta": _ABOVE_0,
     "empty_target": (lambda value: value in ("paper", "suppress"), "one of paper, suppress"),
-    "exclusive": (lambda value: isinstance(value, bool), "True or False"),
+    "exclusive": _BOOL,
+    "focal_tversky.gamma": _ABOVE_0,
+    "focal_weight": _SHARE,
     "gamma": _FROM_0,
+    "dice_semimetric.soft_labels": _METRIC,
+    "jaccard_metric.soft_labels": _METRIC,
+    "lovasz_softmax.exclusive": (lambda value: value is None or isinstance(value, bool), "None, True or False"),
     "max_positives": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
     "method": (lambda value: value in ("exact", "binned"), "one of exact, binned"),
     "negatives_per_positive": _FROM_0,
     "regularization": _ABOVE_0,
+    "soft_labels": (lambda value: value in ("dot", "min", "paper"), "one of dot, min, paper"),
     "scope": (lambda value: value in ("global", "replica"), "one of global, replica"),
-    "tau": (lambda value: _is_number(value) and value < 1, "a number of at least 0 and below 1"),
+    "tau": _BELOW_1,
+    "unified_focal.delta": _SHARE,
+    "unified_focal.gamma": _BELOW_1,
     "weights": (_are_numbers, "numbers of at least 0"),
 }
 
 
-def check_hyperparameters(**values: Any) -> None:
-    """Raise ValueError unless each value is allowed for the hyperparameter of its name; those without a rule are."""
+def check_hyperparameters(loss: str = "", /, **values: Any) -> None:
+    """Raise ValueError unless each value is allowed for the hyperparameter of its name; those without a rule are.
+
+    A rule of the `loss` itself, written "loss.hyperparameter", goes before that of the name.
+    """
     for name, value in values.items():
-        if name in _RULES and not _RULES[name][0](value):
-            raise ValueError(f"{name} must be {_RULES[name][1]}, got {value!r}")
+        rule = _RULES.get(f"{loss}.{name}", _RULES.get(name))
+        if rule and not rule[0](value):
+            raise ValueError(f"{name} must be {rule[1]}, got {value!r}")
 
 
 def check_per_class(count: int, *, classes: Any = "all", class_weights: Any = None) -> None:

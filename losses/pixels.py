@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from .checks import check_dtypes, not_ignored, shape_text
 from .ranges import first_pictures, read_bytes, refuse_masks, refuse_outside, refuse_scores
-from .tensors import Tensor
+from .tensors import Tensor, in_xla, is_whole
 
 
 class Pixels(NamedTuple):
@@ -16,6 +16,16 @@ class Pixels(NamedTuple):
     prediction: Tensor
     weight: Tensor | None  # None where every pixel counts 1
     sound: Tensor  # a scalar by which the loss is multiplied: 1, or NaN where a value is refused
+    whole: bool  # whether the labels are known to be whole numbers: 0 and 1 alone
+
+    def hold_shares(self) -> bool | Tensor:
+        """Tell whether any label lies between 0 and 1, as a scalar; a bool where that need not be looked at.
+
+        For XLA it is True unless known otherwise: to look would cost more there than what it could save.
+        """
+        if self.whole or in_xla():
+            return not self.whole
+        return tf.reduce_any(tf.not_equal(self.labels, tf.cast(tf.cast(self.labels, tf.bool), self.labels.dtype)))
 
     def weigh(self, values: Tensor) -> Tensor:
         """Multiply `values`, which broadcast to [B, H, W], by the weight of each pixel."""
@@ -36,8 +46,9 @@ def sum_pixels(values: Tensor) -> Tensor:
 
 def sum_products(left: Tensor, right: Tensor) -> Tensor:
     """Sum left · right, neither of them negative, over the pixels of each image, giving [B]."""
+    products = left * right
     # the absolute value keeps XLA from rewriting the sum as a matrix product, which is slower
-    return sum_pixels(tf.abs(left * right))
+    return sum_pixels(tf.abs(products) if in_xla() else products)
 
 
 def is_there(sums: Tensor) -> Tensor:
@@ -67,6 +78,7 @@ def check_pixels(
     prediction = tf.cast(_images("y_pred", y_pred), dtype)
     labels = read_bytes(_images("y_true", y_true, prediction), ignore_label)
     counted = not_ignored(labels, ignore_label)
+    whole = is_whole(labels)
     labels = tf.cast(labels, dtype)
     weight = None if counted is None else tf.cast(counted, dtype)
     if sample_weight is not None:
@@ -81,7 +93,7 @@ def check_pixels(
         sound *= refuse_outside(first_pictures(sample_weight), 0, dtype.max, sentence, dtype=dtype)
     if not from_logits:
         sound *= refuse_scores(first_pictures(prediction), dtype)
-    return Pixels(labels, prediction, weight, sound)
+    return Pixels(labels, prediction, weight, sound, whole)
 
 
 def _images(name: str, tensor: Tensor, like: Tensor | None = None) -> Tensor:

@@ -18,11 +18,16 @@ from .ranking.ap import APLoss, AUCLoss
 from .ranking.correlation import CorrelationLoss
 from .ranking.ndcg import NDCGLoss
 from .ranking.rank_sort import RankSortLoss
+from .region.dice import Dice, DiceSemimetric
 from .region.floss import FLoss, LogFLoss
 from .region.lovasz import LovaszHinge, LovaszSoftmax
-from .region.soft_iou import SoftIoU
+from .region.soft_iou import JaccardMetric, SoftIoU
+from .region.structure import Structure
+from .region.tversky import FocalTversky, Tversky
+from .region.unified_focal import UnifiedFocal
 
-_SALIENCY = (FLoss, LogFLoss, CrossEntropy, BalancedCrossEntropy, SoftIoU)
+_OVERLAP = (SoftIoU, JaccardMetric, Dice, DiceSemimetric, Tversky, FocalTversky)
+_SALIENCY = (FLoss, LogFLoss, CrossEntropy, BalancedCrossEntropy, *_OVERLAP, Structure, UnifiedFocal)
 _SEGMENTATION = (LovaszSoftmax, LovaszHinge, SoftmaxCrossEntropy)
 _RANKING = (APLoss, ALRPLoss, AUCLoss, NDCGLoss, RankSortLoss)
 _FOCAL = (BinaryFocalLoss, VarifocalLoss, QualityFocalLoss)

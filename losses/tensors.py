@@ -26,6 +26,25 @@ def in_xla() -> bool:
     return bool(GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
 
 
+def is_whole(tensor: Tensor) -> bool:
+    """Tell whether a tensor is known to hold whole numbers: by its dtype, or in a graph because it was cast from such.
+
+    Keras makes floats of all targets.
+    """
+    if not tensor.dtype.is_floating:
+        return True
+    if tf.executing_eagerly():
+        return False
+    return tensor.op.type in ("Cast", "Squeeze", "Reshape", "Identity") and is_whole(tensor.op.inputs[0])
+
+
+def choose(condition: Any, one: Callable[[], Any], other: Callable[[], Any]) -> Any:
+    """Compute one of two things of the same shapes: by a bool at once, by a scalar tensor when the graph runs."""
+    if isinstance(condition, bool) or tf.executing_eagerly():
+        return one() if condition else other()
+    return tf.cond(condition, one, other)
+
+
 def least(*sizes: Size) -> Size:
     """Return the smallest of ints or scalar tensors; a tensor if one is."""
     return functools.reduce(tf.minimum, sizes) if any(map(tf.is_tensor, sizes)) else min(sizes)

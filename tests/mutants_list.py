@@ -241,9 +241,24 @@ MUTANTS: list[Mutant] = [
         ("return value * anything, gradient", "return value, gradient"),
     ),
     *of(
-        "losses/region/soft_iou.py",
-        "tests/losses/test_contract_saliency.py::test_value_and_gradient_against_the_reference",
-        ("tf.math.divide_no_nan(1 + iou, union)", "tf.math.divide_no_nan(1 - iou, union)"),
+        "losses/region/overlap.py",
+        "tests/losses/test_soft_labels.py::test_value_and_gradient_against_the_reference "
+        "tests/losses/test_soft_labels.py::test_no_prediction_is_better_than_the_label",
+        ("return too_little + sum_pixels(pixels.weigh(apart)), too_little", "return too_little, too_little"),
+        ("tf.where(tf.equal(probability, labels), labels,", "tf.where(tf.equal(probability, labels), 0.0,"),
+        ("- slope_common * rising + slope_true * labels", "- slope_common * labels + slope_true * labels"),
+        ("by_true_positives = -true_weight *", "by_true_positives = true_weight *"),
+    ),
+    *of(
+        "losses/pixels.py",
+        "tests/losses/test_soft_labels.py::test_a_single_share_among_many_pixels_is_seen_in_a_graph",
+        ("tf.reduce_any(tf.not_equal(self.labels,", "tf.reduce_all(tf.not_equal(self.labels,"),
+    ),
+    *of(
+        "losses/region/unified_focal.py",
+        "tests/losses/test_contract_saliency.py::test_gradient_is_the_derivative_of_the_reference",
+        ("labels=1 - pixels.labels,", "labels=pixels.labels,"),
+        ("(q - foreground_power * p * log_p)", "q"),
     ),
     *of(
         "trainers/models/detector/assignment.py",

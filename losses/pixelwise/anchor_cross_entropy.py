@@ -70,6 +70,7 @@ def exclusive_log_odds(logits: Tensor) -> Tensor:
     "detection",
     "likelihood of each entry",
     f"{REN}, eq. 1",
+    when="a network of two stages draws a sample, as Faster R-CNN; called cross_entropy at --loss",
 )
 class AnchorCrossEntropy(AnchorLoss):
     """Cross-entropy of anchors as a Keras loss; arguments as in `anchor_cross_entropy`."""

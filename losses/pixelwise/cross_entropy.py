@@ -39,7 +39,7 @@ def cross_entropy(
     pixels = check_pixels(
         y_true, y_pred, from_logits=from_logits, ignore_label=ignore_label, sample_weight=sample_weight
     )
-    return _weighted_cross_entropy(pixels, pixels.weight, from_logits)
+    return weighted_cross_entropy(pixels, pixels.weight, from_logits)
 
 
 def balanced_cross_entropy(
@@ -75,10 +75,10 @@ def balanced_cross_entropy(
     positives, total = tf.unstack(Replicas(scope).sum(tf.stack([positives, tf.reduce_sum(pixels.total())])))
     positive_share = tf.math.divide_no_nan(positives, total)
     class_weight = positive_share + (1 - 2 * positive_share) * pixels.labels
-    return _weighted_cross_entropy(pixels, pixels.weigh(class_weight), from_logits)
+    return weighted_cross_entropy(pixels, pixels.weigh(class_weight), from_logits)
 
 
-def _weighted_cross_entropy(pixels: Pixels, weight: Tensor | None, from_logits: bool) -> Tensor:
+def weighted_cross_entropy(pixels: Pixels, weight: Tensor | None, from_logits: bool) -> Tensor:
     """Sum the cross-entropy of each image's pixels times `weight`, and divide by its total weight."""
     share = pixels.sound * tf.math.reciprocal_no_nan(pixels.total())
     entropy_and_slope = _cross_entropy_of_logits if from_logits else _cross_entropy_of_probabilities
@@ -164,7 +164,14 @@ def softmax_cross_entropy(
     return values if per_image else replicas.share(values[0])
 
 
-@keras_loss("cross_entropy", cross_entropy, "saliency", "likelihood of each pixel", f"{ZHAO}, eq. 8")
+@keras_loss(
+    "cross_entropy",
+    cross_entropy,
+    "saliency",
+    "likelihood of each pixel",
+    f"{ZHAO}, eq. 8",
+    when="maps are to be probabilities, or as the part of a sum that learns from every pixel: floss + cross_entropy",
+)
 class CrossEntropy(PixelLoss):
     """Binary cross-entropy as a Keras loss; arguments as in `cross_entropy`."""
 
@@ -175,6 +182,7 @@ class CrossEntropy(PixelLoss):
     "saliency",
     "likelihood, both classes weighing alike",
     f"{ZHAO}, section 4.4",
+    when="the same with objects much smaller, or larger, than the background",
 )
 class BalancedCrossEntropy(PixelLoss):
     """Class-balanced cross-entropy as a Keras loss; arguments as in `balanced_cross_entropy`."""
@@ -186,6 +194,7 @@ class BalancedCrossEntropy(PixelLoss):
     "segmentation",
     "likelihood of each pixel's class",
     f"{BERMAN}, eq. 1-2",
+    when="a training begins from scratch; the usual part of a sum",
 )
 class SoftmaxCrossEntropy(LabelMapLoss):
     """Cross-entropy of the softmax as a Keras loss; arguments as in `softmax_cross_entropy`."""

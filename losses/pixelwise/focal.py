@@ -39,6 +39,13 @@ def binary_focal_loss(
     return per_positive(losses, anchors, scope)
 
 
-@keras_loss("focal", binary_focal_loss, "detection", "likelihood, easy entries faded out", LIN)
+@keras_loss(
+    "focal",
+    binary_focal_loss,
+    "detection",
+    "likelihood, easy entries faded out",
+    LIN,
+    when="a baseline is wanted: what RetinaNet was made with",
+)
 class BinaryFocalLoss(AnchorLoss):
     """The focal loss as a Keras loss; arguments as in `binary_focal_loss`."""

@@ -107,6 +107,7 @@ def _count(mask: Tensor) -> Tensor:
     "detection",
     "likelihood of positives and the hardest negatives",
     f"{LIU}, section 2.2",
+    when="a baseline is wanted: SSD's, of the hardest negatives",
 )
 class CrossEntropyOHEM(AnchorLoss):
     """Cross-entropy with hard-example mining as a Keras loss; arguments as in `cross_entropy_ohem`."""

@@ -53,6 +53,7 @@ def quality_focal_loss(
     "detection",
     "likelihood of the IoU as score, near ones faded out",
     f"{LI}, QFL",
+    when="the same with every entry weighing by how wrong it is",
 )
 class QualityFocalLoss(AnchorLoss):
     """The quality focal loss as a Keras loss; arguments as in `quality_focal_loss`."""

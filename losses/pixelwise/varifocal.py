@@ -48,7 +48,14 @@ def varifocal_loss(
     return per_positive(tf.where(quality > 0, quality, fading) * entropy, anchors, scope)
 
 
-@keras_loss("varifocal", varifocal_loss, "detection", "likelihood of the IoU as score", f"{ZHANG}, eq. 2")
+@keras_loss(
+    "varifocal",
+    varifocal_loss,
+    "detection",
+    "likelihood of the IoU as score",
+    f"{ZHANG}, eq. 2",
+    when="scores are to tell the IoU, positives weighing more; what many detectors train with today",
+)
 class VarifocalLoss(AnchorLoss):
     """The varifocal loss as a Keras loss; arguments as in `varifocal_loss`."""
 

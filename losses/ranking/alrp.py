@@ -64,7 +64,14 @@ def alrp_loss(
     return classification, localization
 
 
-@keras_loss("alrp", alrp_loss, "detection", "average LRP: ranks and boxes together", f"{OKSUZ}, eq. 9-14")
+@keras_loss(
+    "alrp",
+    alrp_loss,
+    "detection",
+    "average LRP: ranks and boxes together",
+    f"{OKSUZ}, eq. 9-14",
+    when="well-placed boxes count (AP75 and above): it trains scores and boxes together",
+)
 class ALRPLoss(AnchorLoss):
     """aLRP as a Keras loss, the sum of the parts of `alrp_loss`; arguments as there."""
 

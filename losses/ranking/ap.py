@@ -99,11 +99,25 @@ def auc_loss(
     return ranking_loss(labels, scores, errors, delta=delta, max_positives=max_positives, one_hot=one_hot, scope=scope)
 
 
-@keras_loss("ap", ap_loss, "detection", "average precision of the batch", f"{CHEN}, eq. 5-14")
+@keras_loss(
+    "ap",
+    ap_loss,
+    "detection",
+    "average precision of the batch",
+    f"{CHEN}, eq. 5-14",
+    when="AP counts; it takes the place of focal and needs no balance of classes",
+)
 class APLoss(AnchorLoss):
     """AP-Loss as a Keras loss; arguments as in `ap_loss`."""
 
 
-@keras_loss("auc", auc_loss, "detection", "area under the ROC curve of the batch", f"{CHEN}, eq. 7")
+@keras_loss(
+    "auc",
+    auc_loss,
+    "detection",
+    "area under the ROC curve of the batch",
+    f"{CHEN}, eq. 7",
+    when="the area under the ROC curve counts; a baseline of the papers, which found it behind",
+)
 class AUCLoss(AnchorLoss):
     """AUC-Loss as a Keras loss; arguments as in `auc_loss`."""

@@ -106,7 +106,12 @@ def _centred(values: Tensor, valid: Tensor, count: Tensor) -> tuple[Tensor, Tens
 
 
 @keras_loss(
-    "correlation", correlation_loss, "detection", "correlation of scores and IoU, beside another loss", KAHRAMAN
+    "correlation",
+    correlation_loss,
+    "detection",
+    "correlation of scores and IoU, beside another loss",
+    KAHRAMAN,
+    when="never alone: added to any of the others, so that scores go with how well boxes are placed",
 )
 class CorrelationLoss(AnchorLoss):
     """The correlation loss as a Keras loss, to be added to another; arguments as in `correlation_loss`."""

@@ -54,6 +54,7 @@ def ndcg_loss(
     "detection",
     "normalised discounted cumulative gain",
     f"{OKSUZ}, section 3, with a rank among the positives as the target",
+    when="only the top of the list counts; there to be compared with",
 )
 class NDCGLoss(AnchorLoss):
     """NDCG-Loss as a Keras loss; arguments as in `ndcg_loss`."""

@@ -70,7 +70,14 @@ def _sort(ranking: Ranking, quality: Tensor) -> tuple[Tensor, Tensor]:
     return excess, sums.of_higher(tf.math.divide_no_nan(push, above.lower)) - push
 
 
-@keras_loss("rank_sort", rank_sort_loss, "detection", "ranks, and positives sorted by their boxes", RANK_SORT)
+@keras_loss(
+    "rank_sort",
+    rank_sort_loss,
+    "detection",
+    "ranks, and positives sorted by their boxes",
+    RANK_SORT,
+    when="the same with a box loss of its own, scores sorted by IoU",
+)
 class RankSortLoss(AnchorLoss):
     """Rank & Sort as a Keras loss, the sum of the parts of `rank_sort_loss`; arguments as there."""
 

@@ -137,6 +137,7 @@ def lovasz_hinge(
     "segmentation",
     "IoU averaged over the classes, of the batch",
     f"{BERMAN}, eq. 8-13",
+    when="mean IoU counts: for fine-tuning, or added: softmax_cross_entropy + lovasz_softmax",
 )
 class LovaszSoftmax(LabelMapLoss):
     """Lovász-Softmax as a Keras loss; arguments as in `lovasz_softmax`."""
@@ -148,6 +149,8 @@ class LovaszSoftmax(LabelMapLoss):
     "segmentation",
     "IoU of each picture, by scores; serves saliency too",
     f"{BERMAN}, eq. 10",
+    when="each class is a yes or no of its own, or IoU of each picture counts",
+    also={"saliency": "IoU counts, sharp in each picture; better after some epochs of another"},
 )
 class LovaszHinge(LabelMapLoss):
     """The Lovász hinge as a Keras loss; arguments as in `lovasz_hinge`."""

@@ -1,9 +1,12 @@
 """Tables as text, in terminals of all widths and in none."""
 
+import json
+
 import pytest
 
 from metricfit.app import cli, reports
 from metricfit.app.reports import grid, table
+from metricfit.losses import LOSSES
 from metricfit.trainers.metrics.catalogue import metrics_of
 
 CELLS = [
@@ -62,6 +65,23 @@ def test_the_list_of_losses_fits_too(columns, width, capsys):
     assert max(map(len, shown.splitlines())) <= width
     assert "softmax_cross_entropy" in shown
     assert ("reference:" in shown) == (width < 120)
+
+
+@pytest.mark.parametrize("task", ["saliency", "segmentation", "detection"])
+def test_each_loss_of_a_task_says_when_to_take_it(columns, task, capsys):
+    columns(200)
+    assert cli.main(["losses", "--for", task]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["take", "when"]
+    said = dict(line.split(maxsplit=1) for line in lines)
+    own = {name for name, entry in LOSSES.items() if entry.task == task}
+    assert set(said) == own | ({"lovasz_hinge"} if task == "saliency" else set())
+    assert all(said[name] == LOSSES[name].when[task] for name in said)
+    assert cli.main(["losses", "--for", task, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == said
+    columns(60)
+    assert cli.main(["losses", "--for", task]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
 
 
 def test_the_width_is_that_of_the_terminal(monkeypatch):

@@ -5,6 +5,11 @@ import numpy as np
 
 from metricfit import losses
 
+ALIKE = {"jaccard_metric", "dice", "dice_semimetric", "tversky", "focal_tversky"}
+"""Losses that are `floss` and `soft_iou` but for numbers: what takes long is tried with these two alone."""
+MADE_OF_OTHERS = {*ALIKE, "structure", "unified_focal"}
+"""Losses that are sums of others besides, which need not be trained once more."""
+
 
 def reduced(values, weight, reduction):
     """Bring values [B] with weights [B] together as a reduction of Keras does, in NumPy."""

@@ -110,13 +110,14 @@ def test_log_floss_of_probabilities_stays_finite():
     assert (gradient[0, 0, :2] < 0).all()
 
 
-def test_soft_labels_follow_equation_3():
+def test_soft_labels_as_in_equation_3():
     labels, y_pred = np.array([[[0.5, 0.25, 0.0]]], np.float32), np.array([[[0.6, 0.4, 0.2]]], np.float32)
     true_positives, denominator = 0.3 + 0.1, 0.3 * 0.75 + 1.2
-    np.testing.assert_allclose(floss(labels, y_pred), [1 - 1.3 * true_positives / denominator], rtol=1e-6)
+    expected = 1.3 * true_positives / denominator
+    np.testing.assert_allclose(floss(labels, y_pred, soft_labels="paper"), [1 - expected], rtol=1e-6)
     logits = np.log(y_pred / (1 - y_pred))
-    expected = [-np.log(1.3 * true_positives / denominator)]
-    np.testing.assert_allclose(log_floss(labels, logits, from_logits=True), expected, rtol=1e-5)
+    logarithm = log_floss(labels, logits, from_logits=True, soft_labels="paper")
+    np.testing.assert_allclose(logarithm, [-np.log(expected)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])

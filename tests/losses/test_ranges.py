@@ -8,12 +8,14 @@ import tensorflow as tf
 from metricfit import losses
 from metricfit.losses import ranges
 
+from .contract import MADE_OF_OTHERS
 from .modes import MODES
 
 SALIENCY, SEGMENTATION, DETECTION = (
     [name for name, entry in losses.LOSSES.items() if entry.task == task]
     for task in ("saliency", "segmentation", "detection")
 )
+SALIENCY = [name for name in SALIENCY if name not in MADE_OF_OTHERS]
 MASKS = np.random.default_rng(0).random((2, 6, 7)) < 0.4
 MAPS = np.random.default_rng(1).uniform(0.05, 0.95, MASKS.shape).astype(np.float32)
 NUMBERS = np.random.default_rng(2).integers(0, 3, MASKS.shape)

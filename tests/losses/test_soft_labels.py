@@ -1,0 +1,169 @@
+"""Labels between 0 and 1: the smallest loss lies where the prediction is the label, and 0 and 1 stay what they were."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metricfit import losses
+
+from ..reference.saliency_losses import reference, sigmoid
+from .modes import MODES, assert_close
+from .test_contract_saliency import SOFT, run
+
+SHAPE = (3, 5, 6)
+RIGHT = [(name, form) for name, usual in SOFT.items() if usual for form in ("dot", "min")]
+FORMS = [*RIGHT, *((name, "paper") for name, usual in SOFT.items() if usual == "dot")]
+PROPER = [(name, form) for name, form in RIGHT if name != "unified_focal"]
+"""Those of which the smallest loss is exactly at p = y."""
+
+each_form = pytest.mark.parametrize(("name", "form"), FORMS)
+both_kinds = pytest.mark.parametrize("from_logits", [False, True], ids=["probabilities", "logits"])
+
+
+def batch(seed=0):
+    """Shares, some of them 0 and 1 and some met exactly, an image of 0 and 1 alone, and one that is empty."""
+    rng = np.random.default_rng(seed)
+    y_true = rng.random(SHAPE).round(2)
+    y_true[0, 0], y_true[0, 1], y_true[1], y_true[2] = 0, 1, y_true[1] < 0.4, 0
+    logits = rng.normal(0, 2, SHAPE)
+    logits[0, 2, :3], y_true[0, 2, :3] = 0, 0.5
+    return y_true, logits
+
+
+@each_form
+@both_kinds
+def test_value_and_gradient_against_the_reference(name, form, from_logits):
+    y_true, logits = batch()
+    y_pred = logits if from_logits else sigmoid(logits)
+    weight = np.random.default_rng(1).random(SHAPE).round(1)
+    known = "empty_target" in losses.LOSSES[name].hyperparameters
+    for extra in [{"empty_target": "paper"}, {"empty_target": "suppress"}] if known else [{}]:
+        arguments = {"from_logits": from_logits, "soft_labels": form, "sample_weight": weight, **extra}
+        values, gradient = run(name, y_true, y_pred, **arguments)
+        expected_values, expected_gradient = reference(name, y_true, y_pred, **arguments)
+        assert_close(values, expected_values, 1e-12)
+        assert_close(gradient, expected_gradient, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "mode", "from_logits"),
+    [
+        ("floss", "dot", "xla", False),
+        ("log_floss", "dot", "xla", True),
+        *((name, form, "graph", True) for name in ("floss", "log_floss") for form in ("dot", "min")),
+    ],
+)
+def test_every_mode(name, form, mode, from_logits):
+    y_true, logits = batch()
+    y_pred = logits if from_logits else sigmoid(logits)
+    values, gradient = run(name, y_true, y_pred, mode, from_logits=from_logits, soft_labels=form)
+    expected_values, expected_gradient = run(name, y_true, y_pred, from_logits=from_logits, soft_labels=form)
+    assert_close(values, expected_values, 1e-12)
+    assert_close(gradient, expected_gradient, 1e-12)
+
+
+@pytest.mark.parametrize(("name", "form"), [*PROPER, ("lovasz_softmax", "exact"), ("lovasz_softmax", "binned")])
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_no_prediction_is_better_than_the_label(name, form, data):
+    pixels = data.draw(st.integers(1, 6))
+    shares = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0.001, 0.999))
+    y_true = np.array(data.draw(st.lists(shares, min_size=pixels, max_size=pixels)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**31)))
+    if not y_true.any():
+        y_true[0] = 1
+    # anywhere, and near
+    near = np.clip(y_true + rng.normal(0, 1, (16, pixels)) * 10.0 ** rng.integers(-6, 0, (16, 1)), 0, 1)
+    y_pred = np.stack([y_true, *rng.random((16, pixels)), *near, 0 * y_true, 0 * y_true + 1])[:, np.newaxis]
+    labels = np.broadcast_to(y_true, y_pred.shape)
+    arguments = {"method": form, "per_image": True} if name == "lovasz_softmax" else {"soft_labels": form}
+    values = losses.LOSSES[name].function(labels, y_pred, **arguments).numpy()
+    assert (values[1:] >= values[0] - 1e-12).all()
+    assert values[0] == pytest.approx(0, abs=1e-12) or name == "structure"
+    elsewhere = np.abs(y_pred[:, 0] - y_true).max(axis=-1) > 1e-3
+    if name not in ("structure", "lovasz_softmax"):
+        assert (values[elsewhere] > values[0]).all()
+
+
+@pytest.mark.parametrize("name", [name for name, usual in SOFT.items() if usual])
+@both_kinds
+def test_every_form_is_the_same_of_0_and_1(name, from_logits):
+    y_true, logits = batch()
+    # floats, so that nobody knows before, and predictions that are 0 and 1 or lie beyond
+    y_true = np.round(y_true)
+    logits[1, 0], logits[1, 1] = 1e4, -1e4
+    y_pred = logits if from_logits else sigmoid(logits)
+    if not from_logits:
+        y_pred[1, 2] += 1e-3 * (2 * y_true[1, 2] - 1) + (y_true[1, 2] - y_pred[1, 2])
+    others = [form for form in ("dot", "min", "paper") if (name, form) in FORMS]
+    expected_values, expected_gradient = run(name, y_true.astype(int), y_pred, from_logits=from_logits)
+    modes = ("eager", "graph", "xla") if name in ("floss", "log_floss") and from_logits else ("eager",)
+    for mode in modes:
+        for form in others if mode == "eager" else others[:1]:
+            values, gradient = run(name, y_true, y_pred, mode, from_logits=from_logits, soft_labels=form)
+            tolerance = 1e-3 if not from_logits else 1e-9
+            assert_close(values, expected_values, tolerance)
+            assert_close(gradient, expected_gradient, 4e-3 if not from_logits else 1e-9)
+
+
+def test_the_papers_form_draws_one_half_to_one():
+    halves, rising = np.full((5, 1, 1), 0.5), np.array([0.25, 0.45, 0.5, 0.55, 1]).reshape(5, 1, 1)
+    for name in ("floss", "soft_iou", "dice"):
+        function = losses.LOSSES[name].function
+        assert function(halves, rising, soft_labels="paper").numpy().argmin() == 4
+        for form in ("dot", "min"):
+            assert function(halves, rising, soft_labels=form).numpy().argmin() == 2
+
+
+def test_by_hand():
+    labels, maps = [[[0.5, 0.25, 1.0]]], [[[0.75, 0.125, 1.0]]]
+    # FP .25, FN .125; Σ p y = .375 + .03125 + 1, Σ min = .5 + .125 + 1
+    for form, right in (("dot", 1.40625), ("min", 1.625)):
+        wrong = {"floss": 0.25 + 0.3 * 0.125, "soft_iou": 0.375, "dice": 0.375, "tversky": 0.3 * 0.25 + 0.7 * 0.125}
+        times = {"floss": 1.3, "soft_iou": 1, "dice": 2, "tversky": 1}
+        for name, amiss in wrong.items():
+            expected = amiss / (times[name] * right + amiss)
+            np.testing.assert_allclose(losses.LOSSES[name].function(labels, maps, soft_labels=form), [expected], 1e-6)
+    np.testing.assert_allclose(losses.jaccard_metric(labels, maps), losses.soft_iou(labels, maps, soft_labels="min"))
+    np.testing.assert_allclose(losses.dice_semimetric(labels, maps), losses.dice(labels, maps, soft_labels="min"))
+
+
+def test_a_single_share_among_many_pixels_is_seen_in_a_graph():
+    y_true = np.zeros((1, 512, 512), np.float32)
+    y_true[0, :16], y_true[0, -1, -1] = 1, 0.5
+    y_pred = np.where(y_true == 0.5, 0.75, 0.9 * y_true)
+    step = MODES["graph"](lambda y_true, y_pred: losses.floss(y_true, y_pred))
+    with tf.GradientTape() as tape:
+        maps = tf.constant(y_pred)
+        tape.watch(maps)
+        values = step(tf.constant(y_true), maps)
+    gradient = tape.gradient(values, maps).numpy()[0]
+    assert gradient[-1, -1] > 0 > gradient[0, 0]
+
+
+def test_labels_that_are_whole_are_not_looked_at():
+    def operations(dtype):
+        specs = tf.TensorSpec([2, 8, 8], dtype), tf.TensorSpec([2, 8, 8], tf.float32)
+        step = tf.function(lambda y_true, y_pred: losses.floss(y_true, y_pred), autograph=False)
+        return {each.type for each in step.get_concrete_function(*specs).graph.get_operations()}
+
+    assert {"If", "StatelessIf"} & operations(tf.float32)
+    assert not {"If", "StatelessIf"} & operations(tf.uint8)
+
+
+def test_forms_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="soft_labels must be one of dot, min, paper, got 'product'"):
+        losses.get("floss", soft_labels="product")
+    for make in (lambda: losses.get("jaccard_metric", soft_labels="paper"),
+                 lambda: losses.jaccard_metric([[[1]]], [[[0.5]]], soft_labels="paper")):  # fmt: skip
+        with pytest.raises(ValueError, match="soft_labels must be one of min, dot, got 'paper'"):
+            make()
+
+
+def test_a_loss_saved_before_there_were_forms_is_loaded():
+    config = {"name": "floss", "reduction": "sum", "beta2": 0.8, "from_logits": True, "ignore_label": None,
+              "empty_target": "paper"}  # fmt: skip
+    loss = losses.FLoss.from_config(config)
+    assert loss.get_config() == {**config, "soft_labels": "dot"}
