@@ -133,11 +133,11 @@ def compare(name, loss, sizes, batch, mode="eager", *, tolerance=TOLERANCE, what
 @check
 def every_loss_is_that_of_the_whole_batch(short=False):
     """Every loss, both reductions, even and uneven batches, replicas that are empty or have no positives, ties."""
-    for name, entry in losses.LOSSES.items():
+    for place, (name, entry) in enumerate(losses.LOSSES.items()):
         kinds = ("usual", "ties", *(("few positives", "no positives") if entry.task == "detection" else ()))
         for variant, hyperparameters in enumerate(variants(name)):
             for turn, kind in enumerate(kinds):
-                if short and variant and turn % 2:
+                if short and (place + variant + turn) % 2:
                     continue
                 for count in REPLICAS[turn % 2 :][:1] if short else REPLICAS:
                     reduction = ("sum_over_batch_size", "sum")[turn % 2]
