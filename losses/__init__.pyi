@@ -379,6 +379,7 @@ class LovaszSoftmax(_LovaszSoftmax):
         ignore_label: float | None = None,
         method: str = "binned",
         bins: int = 4096,
+        exclusive: bool | None = None,
         scope: str = "global",
         reduction: str | None = "sum_over_batch_size",
         name: str = "lovasz_softmax",

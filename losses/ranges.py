@@ -69,7 +69,8 @@ def stop_unless(fits: Tensor, sentence: str, found: dict[str, Tensor], dtype: Dt
 
 def refuse_masks(labels: Tensor, dtype: Dtype, *, soft: bool) -> Tensor:
     """Refuse labels, 0 where they do not count, that are not 0 and 1, or where `soft` something between."""
-    range_of = "lie in 0 to 1, background to foreground" if soft else "hold 0 and 1 and nothing between"
+    sides = "hold 0 and 1 and nothing between, the two sides of a hinge (lovasz_softmax takes shares)"
+    range_of = "lie in 0 to 1, background to foreground" if soft else sides
     return refuse_outside(labels, 0, 1, f"y_true must {range_of}: {_REMEDY}", whole=not soft, dtype=dtype)
 
 

@@ -35,7 +35,9 @@ def is_whole(tensor: Tensor) -> bool:
         return True
     if tf.executing_eagerly():
         return False
-    return tensor.op.type in ("Cast", "Squeeze", "Reshape", "Identity") and is_whole(tensor.op.inputs[0])
+    return tensor.op.type in ("Cast", "Squeeze", "Reshape", "StridedSlice", "Identity") and is_whole(
+        tensor.op.inputs[0]
+    )
 
 
 def choose(condition: Any, one: Callable[[], Any], other: Callable[[], Any]) -> Any:
@@ -96,6 +98,18 @@ def count_in_rows(indices: Tensor, size: Size) -> Tensor:
         # a single row is shared out to all cores, several of them are each counted by one
         return count_values(indices[0], size)[tf.newaxis]
     return tf.raw_ops.DenseBincount(input=indices, size=size, weights=tf.zeros([0], tf.int32), binary_output=False)
+
+
+def add_in_rows(indices: Tensor, weights: Tensor, size: Size) -> Tensor:
+    """Add up `weights`, float [R, N], per value of `indices`, int32 [R, N], in each row: [R, size]."""
+    if indices.shape[0] == 1:
+        return count_values(indices[0], size, weights[0])[tf.newaxis]
+    if weights.dtype == tf.float64 and tf.config.list_logical_devices("GPU"):
+        # as in `count_values`
+        rows = tf.shape(indices)[0]
+        flat = indices + size * tf.range(rows)[:, tf.newaxis]
+        return tf.reshape(tf.math.unsorted_segment_sum(weights, flat, rows * size), [rows, size])
+    return tf.raw_ops.DenseBincount(input=indices, size=size, weights=weights, binary_output=False)
 
 
 def place_in_rows(order: Tensor, values: Tensor) -> Tensor:

@@ -234,6 +234,13 @@ MUTANTS: list[Mutant] = [
         ("tf.where(union > 0, slope, 1)", "slope"),
     ),
     *of(
+        "losses/region/jaccard_extension.py",
+        "tests/losses/test_soft_labels.py::test_lovasz_of_shares_against_the_reference "
+        "tests/losses/test_soft_labels.py::test_lovasz_of_shares_in_bins",
+        ("(union * (union + rest))", "(union * (union + 1))"),
+        ("of_background + labels * (of_foreground", "of_background + (of_foreground"),
+    ),
+    *of(
         "losses/region/overlap.py",
         "tests/losses/test_contract_saliency.py::test_the_gradient_follows_the_upstream_gradient "
         "tests/losses/test_contract_saliency.py::test_an_image_of_which_nothing_counts",

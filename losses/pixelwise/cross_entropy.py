@@ -128,7 +128,8 @@ def softmax_cross_entropy(
 
     Args:
         y_true: [B, H, W] or [B, H, W, 1]: the number of a pixel's class, 0 to C − 1, or `ignore_label`, which is left
-            out of the average. The others as in `lovasz_softmax`, but three:
+            out of the average; or [B, H, W, C]: the share of each class, such as one-hot labels, smoothed or not, which
+            add up to 1. The loss is smallest where p = y. The others as in `lovasz_softmax`, but three:
         y_pred: float [B, H, W, C], probabilities in [0, 1], or logits; C of at least 2 must be known.
         class_weights: C numbers, 0 or more, by which the pixels of a class are multiplied (not divided by their sum:
             weights of mean 1 over the pixels keep the size of the loss), or None.
@@ -141,15 +142,18 @@ def softmax_cross_entropy(
     Raises:
         ValueError, TypeError: as `lovasz_softmax`.
     """
-    maps = check_label_maps(y_true, y_pred, from_logits=from_logits, per_image=per_image, ignore_label=ignore_label)
-    if not maps.exclusive:
-        raise ValueError(
-            "y_true of softmax_cross_entropy must hold the number of each pixel's class, [B, H, W], of 2 or more: "
-            "give tf.argmax(y_true, -1) of one-hot labels, and take cross_entropy for a single class"
-        )
+    maps = check_label_maps(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        per_image=per_image,
+        ignore_label=ignore_label,
+        soft=True,
+        exclusive=True,
+    )
     classes = maps.prediction.shape[-1]
     check_per_class(classes, class_weights=class_weights)
-    target = tf.cast(maps.foreground, maps.prediction.dtype)
+    target = maps.labels()
     if class_weights is not None:
         target *= tf.constant(class_weights, target.dtype)
     prediction = maps.only_counted(maps.prediction)

@@ -3,6 +3,9 @@
 For the errors e of a class, of which m pixels are foreground, the extension is Σ g e (eq. 8). The weight g of a pixel
 is what the Jaccard loss J = 1 − (m − cp)/(m + cn) grows by (eq. 9) as the pixel joins the cp foreground and cn
 background pixels of larger errors. g is also the derivative, so that nothing is differentiated through the order.
+
+A pixel of which the share y is foreground has the error |y − p|, and adds y to cp and 1 − y to cn, with m = Σ y:
+g = ((m − cp) (1 − y) + y (m + cn)) / ((m + cn) (m + cn + 1 − y)), the same where y is 0 or 1.
 """
 
 from collections.abc import Callable
@@ -13,7 +16,7 @@ from ..checks import check_hyperparameters
 from ..label_maps import ClassShares, LabelMaps
 from ..pixels import per_image, sum_products
 from ..replicas import Replicas
-from ..tensors import Tensor, ValueAndGradient, count_in_rows, place_in_rows, read
+from ..tensors import Tensor, ValueAndGradient, add_in_rows, count_in_rows, place_in_rows, read
 
 Place = Callable[[Tensor], Tensor]  # where errors [G, n, C] are on a way from 0 to 1, rising from 0 for 0
 
@@ -25,8 +28,9 @@ def jaccard_extension(
 
     Of several `replicas` whose batches are one group, [1], it is the part that the pixels of this one have in it.
 
-    `residual`, float [G, n, C], is the error of each pixel, with the sign − in the foreground of a class, and 0,
-    without a way for a gradient, where a pixel is left out. Bins are of equal width in `place`.
+    `residual`, float [G, n, C], is the error of each pixel, with the sign − in the foreground of a class, or of p − y
+    where there are shares, and 0, without a way for a gradient, where a pixel is left out. Bins are of equal width in
+    `place`.
 
     Gradient: exact for sorted errors, away from ties; for binned errors that of the value with its weights held fixed;
     with respect to `residual` only.
@@ -36,7 +40,14 @@ def jaccard_extension(
     @tf.custom_gradient
     def extension(residual: Tensor) -> ValueAndGradient:
         error = tf.abs(residual)
-        if method == "exact":
+        if maps.shares is not None:
+            if method == "exact":
+                weight = _weights_by_sorting_all(error, maps, maps.shares, shares, replicas)
+            else:
+                weight = _weights_by_counting(error, maps, maps.shares, shares, bins, place, replicas)
+            # p = y goes both ways; where y is 0 or 1 there is but one
+            slope = weight * tf.where(tf.equal(residual, 0), 1 - 2 * maps.shares, tf.sign(residual))
+        elif method == "exact":
             slope = _slopes_by_sorting_all(error, maps, shares, replicas)
         else:
             slope = _slopes_by_counting(error, maps, shares, bins, place, replicas)
@@ -114,22 +125,94 @@ def _slopes_by_counting(
     m = tf.reduce_sum(dp, axis=-1, keepdims=True)
     cp, cn = (tf.cumsum(count, axis=-1, exclusive=True, reverse=True) for count in (dp, dn))
     remaining, union, dp, dn = (tf.cast(count, error.dtype) for count in (m - cp, m + cn, dp, dn))
+    foreground, background = _weights_of_bins(remaining, union, dp, dn, shares.of(m[..., 0], error.dtype))
+    table = tf.reshape(tf.stack([background, -foreground], axis=2), [-1])
+    if error.shape[0] != 1:
+        cell += cells * tf.range(groups)[:, tf.newaxis, tf.newaxis]
+    slope = read(table, cell)
+    return slope + _largest_without_foreground(error, maps, m[..., 0], shares, replicas)
+
+
+def _weights_of_bins(remaining: Tensor, union: Tensor, dp: Tensor, dn: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return share · g of foreground and of background in each bin, [G, C, bins]; `share` is [G, C]."""
     # ΔJ = ((m − cp) dn + dp (m + cn)) / ((m + cn) (m + cn + dn)), without cancellation
     growth = tf.math.divide_no_nan(remaining * dn + dp * union, union * (union + dn))
     # eq. 9 in the middle of the bin: g is in proportion to 1 of foreground, (m − c̄p) / (m + c̄n) of background
     background = tf.math.divide_no_nan(remaining - dp / 2, union + dn / 2)
-    share = shares.of(m[..., 0], error.dtype)
-    foreground_slope = share[..., tf.newaxis] * tf.math.divide_no_nan(growth, dp + dn * background)
-    table = tf.reshape(tf.stack([background * foreground_slope, -foreground_slope], axis=2), [-1])
-    if error.shape[0] != 1:
-        cell += cells * tf.range(groups)[:, tf.newaxis, tf.newaxis]
-    slope = read(table, cell)
+    foreground = share[..., tf.newaxis] * tf.math.divide_no_nan(growth, dp + dn * background)
+    return foreground, background * foreground
+
+
+def _largest_without_foreground(
+    error: Tensor, maps: LabelMaps, m: Tensor, shares: ClassShares, replicas: Replicas
+) -> Tensor:
+    """Return the share of each class without foreground, m = 0 [G, C], at its largest error, [G, n, C]."""
     if shares.only_present:
-        return slope
+        return tf.zeros([], error.dtype)
     # without foreground, J is 1 from the largest error on, whoever makes it
-    share = tf.where(m[..., 0] == 0, share, 0)[:, tf.newaxis]
+    share = tf.where(m == 0, shares.of(m, error.dtype), 0)[:, tf.newaxis]
     error = maps.only_counted(error, -1)
     largest = replicas.largest(tf.reduce_max(error, axis=1, keepdims=True))
     makes_it = tf.cast((error == largest) & (error >= 0), error.dtype)
     makers = replicas.sum(tf.reduce_sum(makes_it, axis=1, keepdims=True))
-    return slope + makes_it * tf.math.divide_no_nan(share, makers)
+    return makes_it * tf.math.divide_no_nan(share, makers)
+
+
+def _weights_by_sorting_all(
+    error: Tensor, maps: LabelMaps, labels: Tensor, shares: ClassShares, replicas: Replicas
+) -> Tensor:
+    """Return share · g of each pixel of which `labels` [G, n, C] are shares, sorted among those of all replicas."""
+    # a sort by comparison must not meet a NaN; what is left out goes last, and its weight is of no pixel
+    error = maps.only_counted(tf.where(tf.math.is_nan(error), error.dtype.max, error), -1)
+    if replicas.joined == 1:
+        return _weights_by_sorting(error, labels, shares)
+    pixels = tf.shape(error)[1]
+    padding = [[0, replicas.largest(pixels) - pixels], [0, 0]]
+    errors = replicas.gather(tf.pad(error[0], padding, constant_values=-1))
+    weight = _weights_by_sorting(errors[tf.newaxis], replicas.gather(tf.pad(labels[0], padding))[tf.newaxis], shares)
+    return replicas.own(weight[0])[tf.newaxis, :pixels]
+
+
+def _weights_by_sorting(key: Tensor, labels: Tensor, shares: ClassShares) -> Tensor:
+    """Return share · g of each pixel, [G, n, C], by one sort of all rows; 0 where the error in `key` is below 0."""
+    groups, pixels, classes = tf.unstack(tf.shape(key))
+    rows, known = groups * classes, key.shape[1]
+    key, labels = (tf.reshape(tf.transpose(each, [0, 2, 1]), [rows, known or pixels]) for each in (key, labels))
+    largest, order = tf.math.top_k(key, known or pixels)
+    share = read(tf.reshape(labels, [-1]), order + pixels * tf.range(rows)[:, tf.newaxis])
+    # m − cp from the end on, where it is small; cn of those before
+    remaining = tf.cumsum(share, axis=1, reverse=True)
+    m = remaining[:, :1]
+    union = tf.cast(tf.range(pixels), key.dtype) + remaining
+    rest = 1 - share
+    weight = (remaining * rest + share * union) / (union * (union + rest))
+    # without any foreground, J is 1 from the first pixel on
+    weight = tf.where(union > 0, weight, 1)
+    weight *= tf.reshape(shares.of(tf.reshape(m, [groups, classes]), key.dtype), [-1, 1])
+    weight = place_in_rows(order, tf.where(largest >= 0, weight, 0))
+    return tf.transpose(tf.reshape(weight, [groups, classes, pixels]), [0, 2, 1])
+
+
+def _weights_by_counting(
+    error: Tensor, maps: LabelMaps, labels: Tensor, shares: ClassShares, bins: int, place: Place, replicas: Replicas
+) -> Tensor:
+    """Return share · g of each pixel, [G, n, C], as `_slopes_by_counting` does: a pixel is in part of both kinds."""
+    groups, _, classes = tf.unstack(tf.shape(error))
+    bin_of = tf.clip_by_value(tf.cast(place(error) * bins, tf.int32), 0, bins - 1)
+    cell = bin_of + bins * tf.range(classes)
+    cells = bins * classes
+    rows = [error.shape[0] or groups, -1]
+    in_rows = tf.reshape(cell, rows)
+    parts = (add_in_rows(in_rows, tf.reshape(part, rows), cells) for part in (labels, maps.only_counted(1 - labels)))
+    both = replicas.sum(tf.reshape(tf.stack([*parts]), [2, groups, classes, bins]))
+    dp, dn = tf.unstack(both)
+    # m − cp from the smallest error on, where it is small
+    remaining = tf.cumsum(dp, axis=-1)
+    m = remaining[..., -1:]
+    union = m + tf.cumsum(dn, axis=-1, exclusive=True, reverse=True)
+    foreground, background = _weights_of_bins(remaining, union, dp, dn, shares.of(m[..., 0], error.dtype))
+    if error.shape[0] != 1:
+        cell += cells * tf.range(groups)[:, tf.newaxis, tf.newaxis]
+    of_background, of_foreground = (read(tf.reshape(table, [-1]), cell) for table in (background, foreground))
+    weight = of_background + labels * (of_foreground - of_background)
+    return weight + _largest_without_foreground(error, maps, m[..., 0], shares, replicas)

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from ..base import LabelMapLoss, keras_loss
+from ..checks import check_hyperparameters
 from ..label_maps import ClassShares, check_label_maps
 from ..references import BERMAN
 from ..replicas import Replicas
@@ -25,11 +26,13 @@ def lovasz_softmax(
     ignore_label: float | None = None,
     method: str = "binned",
     bins: int = 4096,
+    exclusive: bool | None = None,
     scope: str = "global",
 ) -> Tensor:
     """Compute the Lovász-Softmax loss: the Lovász extension of 1 − IoU, averaged over the classes (eq. 11-13).
 
-    The errors of a class are 1 − p in its foreground and p elsewhere (eq. 11). method="exact" sorts them (Algorithm 1).
+    The errors of a class are 1 − p in its foreground and p elsewhere (eq. 11), |y − p| where a label is a share y: the
+    loss is smallest, 0, where p = y. method="exact" sorts them (Algorithm 1).
     method="binned" counts them in `bins` bins of equal width, and all pixels of a bin weigh alike but for being
     foreground or not: the loss is at most 1 / bins from the exact one, and in practice about the square of that.
 
@@ -38,7 +41,8 @@ def lovasz_softmax(
 
     Args:
         y_true: bool, integer or float: the number of each pixel's class, 0 to C − 1, [B, H, W] or [B, H, W, 1]; or, for
-            many labels a pixel, [B, H, W, C], and for C = 1: 1 foreground, 0 not, where bytes may be as in `floss`.
+            many labels a pixel, [B, H, W, C], and for C = 1: 1 foreground, 0 not, where bytes may be as in `floss`, or
+            floats between; or shares of the classes, see `exclusive`.
         y_pred: float [B, H, W, C], or [B, H, W] for C = 1: probabilities in [0, 1], or logits. C must be known.
         from_logits: whether `y_pred` holds logits. Of a class number the softmax is taken, else the sigmoid.
         per_image: whether each picture has a loss of its own; else the batch is taken as one picture (section 3.1).
@@ -48,6 +52,9 @@ def lovasz_softmax(
         ignore_label: the value of `y_true` whose pixels (entries, for many labels) are left out, or None.
         method: "exact" or "binned".
         bins: number of bins. 1024 are enough where every class covers 1 % or more of the pixels.
+        exclusive: whether [B, H, W, C] of `y_true` holds the shares of one class a pixel, such as smoothed one-hot
+            labels, which add up to 1: of logits the softmax is taken. None is False, and warns. With class numbers
+            it is True by itself.
         scope: on several replicas, unless `per_image`: "global" takes the batches of all as one picture, "replica" each
             by itself (`Replicas`).
 
@@ -58,16 +65,26 @@ def lovasz_softmax(
     Raises:
         ValueError, TypeError: as `floss`.
     """
-    maps = check_label_maps(y_true, y_pred, from_logits=from_logits, per_image=per_image, ignore_label=ignore_label)
+    check_hyperparameters("lovasz_softmax", exclusive=exclusive)
+    maps = check_label_maps(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        per_image=per_image,
+        ignore_label=ignore_label,
+        soft=True,
+        exclusive=exclusive,
+    )
     probability = maps.probability() if from_logits else maps.only_counted(maps.prediction)
-    if from_logits and not maps.exclusive and maps.prediction.shape[-1] > 1:
+    if from_logits and exclusive is None and not maps.exclusive and maps.prediction.shape[-1] > 1:
         warnings.warn(
             "y_true with an axis of classes is read as several labels a pixel, and the sigmoid is taken of y_pred: for "
-            "the softmax give class numbers [B, H, W], tf.argmax(y_true, -1) of one-hot labels",
+            "the softmax set exclusive=True, or give class numbers [B, H, W], tf.argmax(y_true, -1) of one-hot labels; "
+            "exclusive=False says that it is meant so",
             stacklevel=2,
         )
     # eq. 11, with the sign of its derivative
-    residual = probability - tf.cast(maps.foreground, probability.dtype)
+    residual = probability - maps.labels()
     shares = ClassShares(residual.shape[-1], classes, class_weights)
     replicas = Replicas(scope, alone=per_image)
     values = jaccard_extension(residual, maps, shares, method, bins, tf.identity, replicas)
@@ -98,7 +115,8 @@ def lovasz_hinge(
     Gradient: as of `lovasz_softmax`.
 
     Args:
-        y_true: [B, H, W], [B, H, W, 1] or [B, H, W, C]; this and the others as in `lovasz_softmax`, except for two:
+        y_true: [B, H, W], [B, H, W, 1] or [B, H, W, C], without shares between 0 and 1: a hinge has two sides. This and
+            the others as in `lovasz_softmax`, except for two:
         y_pred: float [B, H, W] for C = 1, or [B, H, W, C]: scores F, whose sign is the prediction. C must be known.
         from_logits: whether `y_pred` holds scores; else F = log(p / (1 − p)) is taken of probabilities, which are kept
             `keras.config.epsilon()` away from 0 and 1, with no gradient beyond.

@@ -139,14 +139,19 @@ def test_masks_of_one_class(name):
     right = value(loss, MASKS * 1, SCORES[..., 0])
     of_bytes = (MASKS * 255).astype(np.uint8)
     np.testing.assert_allclose(value(loss, of_bytes, SCORES[..., 0]), right, rtol=1e-6)
-    for labels in (of_bytes.astype(np.int32), MASKS + 1, MASKS * 0.5, NUMBERS):
-        refused(loss, labels, SCORES[..., 0], "y_true must hold 0 and 1 and nothing between", ("eager", "graph"))
+    hinge = name == "lovasz_hinge"
+    sentence = "y_true must hold 0 and 1 and nothing between, .*lovasz_softmax takes" if hinge else "y_true must lie in"
+    for labels in (of_bytes.astype(np.int32), MASKS + 1, NUMBERS, *([MASKS * 0.5] if hinge else [])):
+        refused(loss, labels, SCORES[..., 0], sentence, ("eager", "graph"))
 
 
 def test_one_hot_labels_where_numbers_are_meant():
     one_hot = np.eye(3, dtype=np.float32)[NUMBERS]
-    with pytest.raises(ValueError, match=r"must hold the number of each pixel's class, .* tf.argmax\(y_true, -1\)"):
-        losses.SoftmaxCrossEntropy(from_logits=True)(one_hot, SCORES)
+    for name, more in (("softmax_cross_entropy", {}), ("lovasz_softmax", {"exclusive": True})):
+        loss = losses.get(name, from_logits=True, **more)
+        np.testing.assert_allclose(loss(one_hot, SCORES), loss(NUMBERS, SCORES), rtol=1e-6)
+        refused(loss, one_hot + 0.1 * one_hot[..., ::-1] - 0.2, SCORES, "y_true must lie in 0 to 1", ("eager",))
+        refused(loss, one_hot * 0.9, SCORES, r"y_true must add up to 1 .*ignore_label.*0\.9", ("eager", "graph"))
     with pytest.warns(UserWarning, match=r"read as several labels a pixel, .* tf.argmax\(y_true, -1\)"):
         losses.LovaszSoftmax(from_logits=True)(one_hot, SCORES)
     with pytest.raises(ValueError, match="y_true must hold 0 and 1"):

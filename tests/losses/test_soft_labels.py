@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from metricfit import losses
 
 from ..reference.saliency_losses import reference, sigmoid
+from ..reference.segmentation_losses import reference as reference_of_numbers
+from ..reference.segmentation_losses import softmax
 from .modes import MODES, assert_close
 from .test_contract_saliency import SOFT, run
 
@@ -167,3 +169,101 @@ def test_a_loss_saved_before_there_were_forms_is_loaded():
               "empty_target": "paper"}  # fmt: skip
     loss = losses.FLoss.from_config(config)
     assert loss.get_config() == {**config, "soft_labels": "dot"}
+
+
+def soft_lovasz(y, p):
+    """The Lovász extension of a class with shares y, and its derivative by p: what J grows by, pixel after pixel."""
+    weights, taken, others, before = np.zeros_like(p), 0.0, 0.0, 0.0
+    for pixel in np.argsort(-np.abs(y - p), kind="stable"):
+        taken, others = taken + y[pixel], others + 1 - y[pixel]
+        after = 1 - (y.sum() - taken) / (y.sum() + others) if y.sum() + others else 0.0
+        weights[pixel], before = after - before, after
+    return (weights * np.abs(y - p)).sum(), weights * np.sign(p - y)
+
+
+def shares_of_classes(kind, seed=0):
+    """Shares [2, 4, 5, 3], and logits; of an axis of classes that exclude each other they add up to 1."""
+    rng = np.random.default_rng(seed)
+    y_true, logits = rng.random((2, 4, 5, 3)), rng.normal(0, 2, (2, 4, 5, 3))
+    y_true[0, 0], y_true[0, 1], y_true[..., 2] = 0, 1, y_true[..., 2] > 0.5
+    return (y_true / np.maximum(y_true.sum(-1, keepdims=True), 1e-9) if kind == "exclusive" else y_true), logits
+
+
+@pytest.mark.parametrize("kind", ["exclusive", "several"])
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_lovasz_of_shares_against_the_reference(kind, mode):
+    y_true, logits = shares_of_classes(kind)
+    if kind == "exclusive":
+        y_true[0, 0] = np.eye(3)[0]
+    ignored = np.random.default_rng(1).random(y_true.shape[:3] + (1,)) < 0.2
+    p = softmax(logits) if kind == "exclusive" else sigmoid(logits)
+    arguments = {"ignore_label": -1, "exclusive": kind == "exclusive", "from_logits": True, "method": "exact"}
+    value, gradient = run("lovasz_softmax", np.where(ignored, -1, y_true), logits, mode, **arguments)
+    kept = ~ignored[..., 0]
+    expected, slopes = zip(*(soft_lovasz(y_true[kept][:, c], p[kept][:, c]) for c in range(3)))
+    slopes = np.stack(slopes, -1) / 3
+    through = (
+        p[kept] * (slopes - (slopes * p[kept]).sum(-1, keepdims=True))
+        if kind == "exclusive"
+        else (slopes * p[kept] * (1 - p[kept]))
+    )
+    assert_close(value, np.mean(expected), 1e-12)
+    assert_close(gradient[kept], through, 1e-12)
+    assert (gradient[~kept] == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["eager", "xla"])
+def test_lovasz_of_shares_in_bins(mode):
+    rng = np.random.default_rng(0)
+    y_true, logits = rng.random((1, 32, 48)).astype(np.float32), rng.normal(0, 2, (1, 32, 48)).astype(np.float32)
+    y_true[0, :8], y_true[0, 8:12] = 0, 1
+    exact, gradient = run("lovasz_softmax", y_true, logits, from_logits=True, method="exact")
+    binned, other = run("lovasz_softmax", y_true, logits, mode, from_logits=True)
+    assert abs(binned - exact) < 1e-4
+    gradient, other = gradient.ravel().astype(np.float64), other.ravel().astype(np.float64)
+    assert gradient @ other / np.linalg.norm(gradient) / np.linalg.norm(other) > 0.999
+
+
+@pytest.mark.parametrize("method", ["exact", "binned"])
+def test_lovasz_is_the_same_of_0_and_1_as_floats(method):
+    rng = np.random.default_rng(0)
+    y_true, logits = (rng.random((2, 6, 7, 3)) < 0.4).astype(int), rng.normal(0, 3, (2, 6, 7, 3))
+    y_true[..., 2], logits[0, 0], logits[0, 1] = 0, 1e4, -1e4
+    for classes in ("all", "present"):
+        arguments = {"from_logits": True, "exclusive": False, "classes": classes, "method": method, "per_image": True}
+        values, gradient = run("lovasz_softmax", y_true, logits, **arguments)
+        other_values, other_gradient = run("lovasz_softmax", y_true.astype(float), logits, **arguments)
+        assert_close(other_values, values, 1e-9)
+        assert_close(other_gradient, gradient, 1e-9)
+        perfect = run("lovasz_softmax", y_true, y_true.astype(float), **{**arguments, "from_logits": False})
+        shares = run(
+            "lovasz_softmax", y_true.astype(float), y_true.astype(float), **{**arguments, "from_logits": False}
+        )
+        assert_close(shares[0], perfect[0], 1e-9)
+
+
+def test_cross_entropy_of_shares_is_that_of_numbers_in_shares():
+    y_true, logits = shares_of_classes("exclusive")
+    y_true[0, 0] = np.eye(3)[0]
+    value, gradient = run("softmax_cross_entropy", y_true, logits, from_logits=True)
+    expected = -(y_true * np.log(softmax(logits))).sum(-1).mean()
+    np.testing.assert_allclose(value, expected, rtol=1e-9)
+    assert_close(gradient, (softmax(logits) - y_true) / y_true[..., 0].size, 1e-9)
+    numbers = y_true.argmax(-1)
+    one_hot, _ = run("softmax_cross_entropy", np.eye(3)[numbers], logits, from_logits=True, class_weights=[1, 2, 0.5])
+    told = {"from_logits": True, "class_weights": [1, 2, 0.5]}
+    np.testing.assert_allclose(one_hot, reference_of_numbers("softmax_cross_entropy", numbers, logits, **told)[0])
+
+
+def test_axes_of_classes_are_told_apart():
+    y_true, logits = shares_of_classes("several")
+    with pytest.raises(ValueError, match="y_true must add up to 1 over the classes of a pixel"):
+        losses.lovasz_softmax(y_true, logits, from_logits=True, exclusive=True)
+    with pytest.raises(ValueError, match="exclusive=False is for y_true with an axis of classes"):
+        losses.lovasz_softmax(y_true.argmax(-1), logits, from_logits=True, exclusive=False)
+    with pytest.raises(ValueError, match="must be of 2 or more classes where they exclude each other, got 1"):
+        losses.lovasz_softmax(y_true[..., :1], logits[..., :1], from_logits=True, exclusive=True)
+    with pytest.raises(ValueError, match="exclusive must be None, True or False, got 'yes'"):
+        losses.get("lovasz_softmax", exclusive="yes")
+    with pytest.raises(ValueError, match=r"nothing between, the two sides of a hinge \(lovasz_softmax takes shares\)"):
+        losses.lovasz_hinge(y_true, logits)
