@@ -21,6 +21,7 @@ from metricfit import losses
 from metricfit.losses.ranking.step_sums.keyed_sums import KeyedSums
 from metricfit.losses.replicas import Replicas, counted_traffic, replica_count
 
+from .contract import MADE_OF_OTHERS
 from .modes import MODES
 
 REPLICAS = (2, 4)
@@ -134,6 +135,8 @@ def compare(name, loss, sizes, batch, mode="eager", *, tolerance=TOLERANCE, what
 def every_loss_is_that_of_the_whole_batch(short=False):
     """Every loss, both reductions, even and uneven batches, replicas that are empty or have no positives, ties."""
     for place, (name, entry) in enumerate(losses.LOSSES.items()):
+        if short and name in MADE_OF_OTHERS:
+            continue
         kinds = ("usual", "ties", *(("few positives", "no positives") if entry.task == "detection" else ()))
         for variant, hyperparameters in enumerate(variants(name)):
             for turn, kind in enumerate(kinds):
