@@ -1,5 +1,6 @@
 """What a detector's score means, in plain words, for the page beside its card."""
 
+from ..trainers.calibration.names import worsened
 from ..trainers.metrics.catalogue import metrics_of
 from .calibration_entry import NONE, CalibrationEntry
 
@@ -31,6 +32,8 @@ def meaning_of_scores(entry: CalibrationEntry) -> str:
         )
     halves = "For halves of them, each by the curves of the other half"
     held = f" {halves}: {', '.join(told)}; 0 would be exact." if told else ""
+    if worsened(entry["target"], before, after):
+        held += " That is worse than before: calibrating did not help here, and what such scores say is in doubt."
     few = " So few pictures tell little: the intervals are wide." if pictures < _FEW else ""
     return (
         f"\n\n**Scores** are calibrated: {_MEANINGS[entry['target']]}. Curves ({entry['method']}), which keep the "

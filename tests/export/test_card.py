@@ -316,13 +316,19 @@ def test_the_pages_of_shipped_models_are_those_of_their_cards():
         assert (folder / "README.md").read_text(encoding="utf-8") == readme(read_card(folder)), folder.name
 
 
-@pytest.mark.parametrize(("target", "words"), [("precision", "about 80 are right"), ("iou", "an IoU near 0.8")])
-def test_the_page_says_in_words_what_a_score_means(target, words):
+@pytest.mark.parametrize(
+    ("target", "aim", "words"),
+    [("precision", "detection_ece", "about 80 are right"), ("iou", "laece_0", "an IoU near 0.8")],
+)
+def test_the_page_says_in_words_what_a_score_means(target, aim, words):
     said = meaning_of_scores({**CALIBRATION, "target": target})
     assert words in said
     assert "900 boxes found in 9 validation pictures" in said
     assert "D-ECE 0.250 (95 %: 0.125 to 0.500, 0.500 before)" in said
     assert "So few pictures" in said
+    assert "did not help" not in said
+    worse = {**CALIBRATION, "target": target, "before": {"detection_ece": 0.2, "laece_0": 0.2}}
+    assert "worse than before: calibrating did not help" in meaning_of_scores({**worse, "after": {aim: 0.25}})
     assert "So few" not in meaning_of_scores({**CALIBRATION, "images": 500})
     assert "mean nothing" in meaning_of_scores({**CALIBRATION, "detections": 0})
     assert meaning_of_scores(NOT_CALIBRATED) == (

@@ -58,6 +58,11 @@ class Report(ABC):
         return {}
 
     @property
+    def note(self) -> str:
+        """What a reader of the figures should know besides, in a sentence; or nothing."""
+        return ""
+
+    @property
     def warning(self) -> str:
         """Say in a sentence that a model gives the same whatever it sees; empty where it does not."""
         return ""

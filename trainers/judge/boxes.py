@@ -28,7 +28,7 @@ from ..metrics.ranking.lrp import LRP, LRPResult
 from ..metrics.ranking.matching import Found, Truth, by_class
 from ..metrics.ranking.resampled import Intervals, ap_intervals, resampled_ap
 from .base import Judge, Report, Thresholds, known
-from .rescored import Uncalibrated, carried, measures_of, rescored, shown_calibration
+from .rescored import Uncalibrated, carried, in_vain, measures_of, rescored, shown_calibration
 
 LEAST_AP50 = 0.02
 _LOWERED = 1 - 1e-5
@@ -84,6 +84,11 @@ class DetectionReport(Report):
     def interval_scalars(self) -> dict[str, float]:
         """`ap_low` and `ap_high` of all classes, where asked for: apart from what is logged after each epoch."""
         return self.intervals.scalars if self.intervals else {}
+
+    @property
+    def note(self) -> str:
+        """Say where calibrating did no good."""
+        return in_vain(self.fitted) if self.fitted else ""
 
     @property
     def warning(self) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..calibration.finds import Finds
+from ..calibration.held_out import Fitted
+from ..calibration.names import worsened
 from ..metrics.calibration.boxes import BoxCalibration, calibration_of_rows
+from ..metrics.catalogue import metrics_of
 from ..metrics.ranking.average_precision import CocoAP
 from ..metrics.ranking.lrp import LRP, LRPResult, Sweep
 from ..metrics.ranking.matching import Found, Truth, by_class
@@ -44,6 +47,18 @@ class Uncalibrated:
         """By class: `threshold`, `laece_0` and `laace_0`."""
         thresholds = by_class(self.lrp.class_names, {"threshold": self.lrp.class_threshold})
         return {name: {**values, **self.calibration.class_scalars[name]} for name, values in thresholds.items()}
+
+
+def in_vain(fitted: Fitted) -> str:
+    """Say that calibrating did no good to pictures left out; nothing where it did."""
+    aim = worsened(fitted.calibration.target, fitted.before, fitted.after)
+    if not aim:
+        return ""
+    metric = metrics_of(aim)[0]
+    return (
+        f"calibrating did not help: {metric.heading} of pictures left out is {metric.text(fitted.after[aim])}, and was "
+        f"{metric.text(fitted.before[aim])}. With more pictures for --val it may; --calibration none leaves scores be"
+    )
 
 
 def rescored(

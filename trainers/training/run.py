@@ -128,6 +128,8 @@ def say_best(config: RunConfig, report: Report, shown: Sequence[str], pictures: 
             "'metricfit evaluate %s --data OTHERS' says what it is worth",
             low, high, folder,
         )  # fmt: skip
+    if report.note:
+        log.warning(report.note)
     if report.warning:
         bare = config.weights == "none" and not config.init
         log.warning(

@@ -94,7 +94,7 @@ def test_registry_lists_the_documented_kinds():
 
 def test_help_texts_name_every_kind():
     root = Path(sources.__file__).parents[3]
-    for file in ("app/options.py", "trainers/training/config.py"):
+    for file in ("app/flags.py", "trainers/training/config.py"):
         assert all(kind.form.split("train|")[0] in (root / file).read_text() for kind in SOURCES.values())
 
 

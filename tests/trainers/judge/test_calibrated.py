@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,15 @@ def test_what_it_says_of_calibration_is_held_out(pictures, report):
     cuts = np.array([report.class_scalars[name]["threshold"] for name in NAMES])
     assert box_calibration(calibrated, NAMES, cuts).detection_ece < record.after["detection_ece"]
     assert Fitted.from_dict(json.loads(json.dumps(report.to_dict()))["score_calibration"]) == record
+
+
+def test_where_calibrating_is_in_vain_the_report_says_so(report):
+    assert report.note == ""
+    before = {**report.fitted.before, "detection_ece": report.fitted.after["detection_ece"] / 2}
+    worse = replace(report, fitted=replace(report.fitted, before=before))
+    assert worse.note.startswith("calibrating did not help: D-ECE of pictures left out is 0.")
+    of_iou = replace(report.fitted.calibration, target="iou")
+    assert replace(report, fitted=replace(worse.fitted, calibration=of_iou)).note == ""
 
 
 def of_source(record, found):

@@ -6,6 +6,8 @@ import pytest
 from metricfit.trainers.data.sources import open_source, split_texts, usual_needs
 from metricfit.trainers.errors import DataError, UsageError
 
+from ..boxes import trees as boxes
+
 
 @pytest.mark.parametrize("text", ["photos", "./photos", "auto:photos"])
 def test_a_bare_path_is_recognised_and_said_in_one_line(pairs_at, tmp_path, monkeypatch, text):
@@ -87,6 +89,24 @@ def test_splits_are_named_and_one_must_be_chosen(pairs_at, tmp_path):
         open_source(str(tmp_path))
     for split in ("valid", "val"):
         assert "valid/images/" in open_source(f"{tmp_path}:{split}").recognised[0]
+
+
+def test_a_part_is_a_part_where_only_pictures_are_asked_for(pairs_at, tmp_path):
+    for split, stems in (("train", "abc"), ("valid", "de")):
+        pairs_at(f"folders/{split}/images/*.jpg", f"folders/{split}/masks/*.png", stems=stems)
+    pairs_at("lists/images/*.jpg", "lists/masks/*.png", stems="abcde")
+    for stem in "abcde":
+        boxes.write(tmp_path / f"voc/Annotations/{stem}.xml", boxes.xml("a"))
+    pairs_at("voc/JPEGImages/*.jpg", "rest/*.png", stems="abcde")
+    for folder in ("lists", "voc/ImageSets/Main"):
+        boxes.write(tmp_path / folder / "train.txt", "a\nb\nc\n")
+        boxes.write(tmp_path / folder / "valid.txt", "d\ne\n")
+    for name in ("folders", "lists", "voc"):
+        assert len(open_source(f"{tmp_path}/{name}", needs="none")) == 5
+        assert len(open_source(f"{tmp_path}/{name}:valid", needs="none")) == 2
+        for needs in ("none", usual_needs(f"{tmp_path}/{name}:vald")):
+            with pytest.raises(DataError, match=r"no part vald, .*: it has train, valid$"):
+                open_source(f"{tmp_path}/{name}:vald", needs=needs)
 
 
 def test_what_a_folder_is_usually_asked_for(pairs_at, tmp_path):

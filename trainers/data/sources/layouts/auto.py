@@ -7,9 +7,10 @@ import numpy as np
 from ....errors import DataError, MetricfitError
 from ...example import IGNORE, PLURALS, Source
 from ...pixel_files.coding import FileCoding
+from ..boxes.voc import known_splits
 from ..folder import CLASS_FILES, path_and_split
 from .base import Asked, Reading, Tree
-from .names import same_split
+from .names import is_part
 from .registry import LAYOUTS
 
 _USUAL = ("mask", "boxes", "labels")
@@ -23,6 +24,8 @@ def open_auto(rest: str, needs: str, files: FileCoding) -> Source:
     path, split = path_and_split(rest, "auto")
     tree, asked = Tree(path, split), Asked(f"auto:{rest}", needs, files)
     found = _readings(tree, asked)
+    if needs == "none" and not found:
+        found = _of_targets(tree, asked)[:1]  # a part that a list names, with the pictures whose targets are known
     if not found:
         raise DataError(_nothing(tree, asked))
     reading = _chosen(tree, found)
@@ -45,12 +48,17 @@ def _left_out(tree: Tree, reading: Reading) -> str:
 def usual_of_auto(rest: str) -> str:
     """Tell which kind of target is recognised most surely in a folder; masks where none is."""
     path, split = path_and_split(rest, "auto")
-    tree = Tree(path, split)
-    best = {needs: _readings(tree, Asked(rest, needs)) for needs in _USUAL}
-    found = {needs: readings[0] for needs, readings in best.items() if readings}
+    found = _surest(Tree(path, split), rest)
+    if split and not found:
+        found = _surest(Tree(path), rest)  # a part that is not there is refused by what the others are
     usual = max(found, key=lambda needs: _rank(found[needs]), default="mask")
     rivals = "mask" in found and "labels" in found and _rank(found["mask"]) == _rank(found["labels"])
     return "labels" if usual == "mask" and rivals and _are_numbers(found["labels"]) else usual
+
+
+def _surest(tree: Tree, rest: str) -> dict[str, Reading]:
+    best = {needs: _readings(tree, Asked(rest, needs)) for needs in _USUAL}
+    return {needs: readings[0] for needs, readings in best.items() if readings}
 
 
 def _are_numbers(reading: Reading) -> bool:
@@ -61,6 +69,12 @@ def _are_numbers(reading: Reading) -> bool:
         return False
     values = np.unique(labels[labels != IGNORE]) if labels is not None else np.zeros(0)
     return len(values) > 2 and bool(values.max() <= _MOST_CLASSES)
+
+
+def _of_targets(tree: Tree, asked: Asked) -> list[Reading]:
+    """Give the readings by any kind of target, the surest first."""
+    found = [reading for needs in _USUAL for reading in _readings(tree, replace(asked, needs=needs))]
+    return sorted(found, key=_rank, reverse=True)
 
 
 def _rank(reading: Reading) -> tuple[int, int]:
@@ -89,23 +103,20 @@ def _chosen(tree: Tree, found: list[Reading]) -> Reading:
     raise DataError(f"{tree.root} can be read in {len(rivals)} ways, as {ways}: {advice}")
 
 
-def _is_part(folder: str, split: str) -> bool:
-    return any(part.lower() == split.lower() or same_split(part, split) for part in folder.split("/"))
-
-
 def _nothing(tree: Tree, asked: Asked) -> str:
-    bare = [folder for folder in tree.folders if tree.pictures(folder) and _is_part(folder, tree.split)]
+    bare = [folder for folder in tree.folders if tree.pictures(folder) and is_part(folder, tree.split)]
     if tree.split and bare:
         count = len(tree.pictures(bare[0]))
         return (
             f"the part {tree.split} of {tree.root} has {count} picture{'s' * (count != 1)} in {bare[0]}/, and no "
             f"{PLURALS[asked.needs]}: add them beside it, as docs/data.md shows, or name another part"
         )
-    if tree.split and (whole := _readings(Tree(tree.root), asked)):
+    find, whole = _of_targets if asked.needs == "none" else _readings, Tree(tree.root)
+    if tree.split and (readings := find(whole, asked) or _readings(whole, asked)):
         lists = [path.stem for path in tree.files(".txt", folder="") if path.name not in CLASS_FILES]
-        parts = whole[0].splits or lists
+        parts = readings[0].splits or lists or known_splits(tree.root)
         advice = f"it has {', '.join(parts)}" if parts else "leave the part away"
-        return f"{tree.root} has no part {tree.split}, as {whole[0].says}: {advice}"
+        return f"{tree.root} has no part {tree.split}, as {readings[0].says}: {advice}"
     known = "; ".join(layout.looks for layout in LAYOUTS if asked.needs in layout.holds)
     part = f" for the part {tree.split}" if tree.split else ""
     others = [

@@ -75,6 +75,11 @@ def same_split(one: str, other: str) -> bool:
     return _SPLIT_OF.get(one.lower(), one.lower()) == _SPLIT_OF.get(other.lower(), other.lower())
 
 
+def is_part(folder: str, split: str) -> bool:
+    """Tell whether a folder's path names a split; every one does where none is asked for."""
+    return not split or any(part.lower() == split.lower() or same_split(part, split) for part in folder.split("/"))
+
+
 _TAIL = re.compile(r"^(?P<key>.+?)[-_. ](?P<word>[A-Za-z]+|ground[-_ ]?truth)$", re.IGNORECASE)
 # CamVid writes x_L.png beside x.png.
 _LETTERS = _words("l m p")

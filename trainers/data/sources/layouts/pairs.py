@@ -15,7 +15,7 @@ from ...pixel_files.coding import FileCoding
 from ..folder import FolderSource, pixel_source
 from ..grouped import Grouped
 from .base import GUESSED, NAMED, SIMILAR, Asked, Reading, Tree
-from .names import OWN_WORDS, PLAIN, TRIMAP_WORDS, Affixes, Place, find_affixes, place_of, same_split, split_of
+from .names import OWN_WORDS, PLAIN, TRIMAP_WORDS, Affixes, Place, find_affixes, is_part, place_of, same_split, split_of
 
 Context = tuple[str, ...]
 
@@ -170,8 +170,12 @@ def _coded(tree: Tree, asked: Asked, partners: Grouped) -> tuple[FileCoding, str
 
 
 def picture_readings(tree: Tree, asked: Asked) -> Iterator[Reading]:
-    """Find the pictures alone: folders that are not called after masks or class maps."""
-    folders = [folder for folder in tree.folders if tree.pictures(folder) and place_of(folder).role != "partner"]
+    """Find the pictures alone: folders that are not called after masks or class maps, of a part those that are its."""
+    folders = [
+        folder
+        for folder in tree.folders
+        if tree.pictures(folder) and place_of(folder).role != "partner" and is_part(folder, tree.split)
+    ]
     paths = Paths.joined([tree.pictures(folder) for folder in folders])
     if paths:
         heads = [f"{folder}/" if folder and len(folders) > 1 else "" for folder in folders]
