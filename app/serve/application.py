@@ -130,6 +130,7 @@ class Service:
                 "class_names": list(predictor.class_names),
                 "threshold": predictor.threshold.value,
                 "thresholds": list(predictor.threshold.per_class),
+                "threshold_explained": predictor.threshold.explained,
                 "outputs": outputs,
                 "views": dict(task.result.titles),
                 "limits": self.limits.to_dict(),

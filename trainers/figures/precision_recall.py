@@ -33,6 +33,6 @@ def precision_recall_figure(result: CocoResult, *, title: str = "") -> Figure:
         right.set_title("By class, IoU ≥ 0.5", loc="left", **HEADING)
     for axes in (left, *others):
         axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="Recall")
-        axes.legend(loc="lower left", **{**LEGEND, "frameon": True, "framealpha": 0.85, "edgecolor": "none"})
+        axes.legend(loc="best", **{**LEGEND, "frameon": True, "framealpha": 0.85, "edgecolor": "none"})
     left.set_ylabel("Precision")
     return figure

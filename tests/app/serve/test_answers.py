@@ -281,6 +281,7 @@ def test_the_model_is_described(task):
     assert (said["name"], said["task"], said["input_size"]) == ("mine", task, 64)
     assert said["views"] == dict(Predictor(RUNNERS[task]()).task.result.titles)
     assert ("mask" in said["outputs"]) == (task != "detection")
+    assert said["threshold_explained"] == Predictor(RUNNERS[task]()).threshold.explained != ""
     assert said["limits"]["requests_a_second"] == 3.0
 
 
