@@ -52,13 +52,19 @@ def flags_of(options_class: type, within: str = "") -> list[str]:
     """List the flags that options have, also short ones, those below others with dots; none for what has a place."""
     flags = []
     for name, kind in typing.get_type_hints(options_class, include_extras=True).items():
-        flag = f"{within}{name.replace('_', '-')}"
+        flag = f"{within}{_name_of(name, kind)}"
         if dataclasses.is_dataclass(plain := _plain(kind)):
             flags += flags_of(typing.cast(type, plain), f"{flag}.")
         elif not _is_positional(kind):
             short = [alias for part in typing.get_args(kind) for alias in getattr(part, "aliases", None) or ()]
             flags += [f"--{flag}", *short]
     return flags
+
+
+def _name_of(field: str, kind: Any) -> str:
+    """Name the flag of a field, which tyro may have been told."""
+    told = (getattr(part, "name", None) for part in typing.get_args(kind))
+    return next((name for name in told if isinstance(name, str)), field.replace("_", "-"))
 
 
 def _told(name: str, options_class: type, arguments: list[str], plain: str) -> str:
@@ -138,10 +144,17 @@ def _values_of(flag: str, arguments: list[str]) -> list[str]:
 
 def _hint(options_class: type, flag: str) -> Any:
     """Give the type of an option, also of one below another: `--augmentation.hue`; None for one that is not known."""
-    *within, last = flag.removeprefix("--").replace("-", "_").split(".")
+    *within, last = flag.removeprefix("--").split(".")
     for name in within:
-        inner = typing.get_type_hints(options_class).get(name)
+        inner = _hints(options_class).get(name)
         if not dataclasses.is_dataclass(inner):
             return None
         options_class = typing.cast(type, inner)
-    return typing.get_type_hints(options_class).get(last)
+    return _hints(options_class).get(last)
+
+
+def _hints(options_class: type) -> dict[str, Any]:
+    """Give the types of options by the names of their flags."""
+    plain = typing.get_type_hints(options_class)
+    whole = typing.get_type_hints(options_class, include_extras=True)
+    return {_name_of(field, kind): plain[field] for field, kind in whole.items()}

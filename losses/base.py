@@ -49,7 +49,8 @@ class KerasLoss(keras.losses.Loss):
     def __init__(
         self, *, reduction: str | None = "sum_over_batch_size", name: str | None = None, **hyperparameters: Any
     ) -> None:
-        check_hyperparameters(self.entry.name, **hyperparameters)
+        # a subclass that is not registered has no entry
+        check_hyperparameters(self.entry.name if hasattr(self, "entry") else "", **hyperparameters)
         floatx = keras.config.floatx()
         super().__init__(name=name, reduction=reduction, dtype=floatx if floatx in self.dtypes else "float32")
         self.hyperparameters = hyperparameters

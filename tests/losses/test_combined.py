@@ -42,8 +42,8 @@ def test_parts_keep_their_manners():
 
 
 def test_bad_sums_are_named():
-    with pytest.raises(ValueError, match="unknown loss 'dice': choose one of floss"):
-        losses.get("dice+floss")
+    with pytest.raises(ValueError, match="unknown loss 'mice': choose one of floss"):
+        losses.get("mice+floss")
     with pytest.raises(ValueError, match="no hyperparameter gamma in floss, cross_entropy"):
         losses.combined(floss=1.0, cross_entropy=1.0, gamma=2.0)
     with pytest.raises(ValueError, match=r"'two \* floss' in .* must be a loss, or a number"):

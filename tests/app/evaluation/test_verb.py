@@ -27,7 +27,7 @@ class KnowingRunner:
     resizing = "pad"
     class_names = NAMES[::-1]
     path, card, suppression = "runs/detector/model.keras", None, Suppression()
-    threshold, thresholds, threshold_origin, fitted = 0.5, (), "default", None
+    threshold, thresholds, threshold_origin, fitted, promise = 0.5, (), "default", None, ""
 
     def __init__(self):
         self._predict = knowing(Squares(), self.size, self.resizing, self.class_names, shift=1.0)
