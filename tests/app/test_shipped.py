@@ -86,7 +86,7 @@ def nearest_differences(found, expected, surest=5):
     return differences
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.long) for name in NAMES[1:])])
 def test_a_training_starts_from_what_the_file_finds(name, tmp_path, monkeypatch):
     """The Keras model that is read back finds what the 8-bit file finds, and batches train it where it is."""
     monkeypatch.chdir(tmp_path)

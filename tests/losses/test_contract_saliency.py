@@ -357,7 +357,9 @@ def test_round_trip_inside_a_saved_model(name, tmp_path):
     assert float(loaded(masks, model(images))) == float(model.loss(masks, model(images)))
 
 
-@each_trained
+@pytest.mark.parametrize(
+    "name", [one if one == "floss" else pytest.param(one, marks=pytest.mark.long) for one in NAMES]
+)
 def test_fit_compiled_in_mixed_precision(name):
     contract.check_fit_in_mixed_precision(name, small_model, *examples())
 

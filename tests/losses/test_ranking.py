@@ -342,6 +342,7 @@ def test_a_graph_has_a_loss_once_for_any_number_of_positives():
     assert 0 < 2 * sorts["graph"] == sorts["xla"]
 
 
+@pytest.mark.long
 def test_xla_sets_aside_memory_for_a_positive_a_row():
     labels, scores = (tf.zeros((1000, 80), dtype) for dtype in (tf.int8, tf.float32))
 

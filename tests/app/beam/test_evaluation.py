@@ -77,6 +77,7 @@ def test_detection(typed, tmp_path):
     assert Path("many/guarantee.png").is_file()
 
 
+@pytest.mark.long
 def test_segmentation(typed, segmented):
     # Several scales are seen by a model that is built for them.
     promise = ("--guarantee", "recall >= 0.2")

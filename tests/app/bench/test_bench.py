@@ -101,6 +101,7 @@ def test_bench_train_times_every_loss_and_xla(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slow", ["plain", "guarded"])
 def test_bench_guard_relates_the_guarded_step_to_the_plain_one(tmp_path, tiny, slow, monkeypatch, capsys):
     monkeypatch.setattr(Saliency, "build_model", lambda self, config, source: one_convolution(tiny, size=config.size))
@@ -144,6 +145,7 @@ def test_the_loop_is_the_loss(unified):
         np.testing.assert_allclose(result.error_gradient, error_gradient, atol=1e-6)
 
 
+@pytest.mark.long
 def test_bench_train_relates_losses_and_steps_to_focal(tmp_path, tiny, small, monkeypatch, capsys):
     def step(config, source, batch, *, loss):
         assert batch[0].shape == (2, 64, 64, 3)

@@ -45,7 +45,7 @@ def config_of(task, small_config, segmentation_config):
     )
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [pytest.param("saliency", marks=pytest.mark.long), "segmentation", "detection"])
 def test_a_training_step_is_one_program_of_the_device(name, tiny, small_config, segmentation_config, on_a_tpu):
     task = get_task(name)
     config = replace(config_of(name, small_config, segmentation_config), loss=LOSSES[name], jit_compile=True)

@@ -69,9 +69,9 @@ def test_damage_is_a_fault_of_the_check(photos, tmp_path, capsys):
     assert "its SHA-256 differs" in "".join(capsys.readouterr())
 
 
-def test_a_run_knows_its_packed_data_and_goes_on_with_no_others(tiny, small_config, tmp_path):
+def test_a_run_knows_its_packed_data_and_goes_on_with_no_others(plain_config, tmp_path):
     done = pack(open_source("discs:train"), str(tmp_path / "discs"), needs="mask", quiet=True)
-    config = replace(small_config, data=done.source, out=str(tmp_path / "run"), epochs=1)
+    config = replace(plain_config, data=done.source, out=str(tmp_path / "run"), epochs=1)
     saliency = get_task("saliency")
     saliency.train(config)
     written = json.loads((tmp_path / "run/config.json").read_text())

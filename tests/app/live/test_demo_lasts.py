@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MEGABYTE = 1 << 20
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
 def test_a_demo_takes_no_more_as_it_goes_on():
     # In a process of its own: in one that has trained networks, other things come and go.

@@ -347,6 +347,7 @@ def test_a_step_without_objects_leaves_finite_weights(tiny):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.long
 def test_trains_under_xla_as_without(tiny):
     found = []
     for compiled in (False, True):

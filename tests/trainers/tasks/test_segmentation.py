@@ -219,6 +219,7 @@ def test_a_saliency_model_lends_all_but_the_classes(config):
         np.testing.assert_array_equal(weight, own.get(weight.path, lent))
 
 
+@pytest.mark.long
 def test_init_starts_where_another_run_ended(segmented, config, tmp_path):
     other = replace(
         config, out=str(tmp_path / "run"), init=str(segmented.folder), epochs=1,

@@ -40,6 +40,7 @@ def config(tmp_path_factory):
         )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_from_settings_to_what_is_found(config):
     result = detection.train(config)

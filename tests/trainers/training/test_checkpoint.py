@@ -89,6 +89,7 @@ def test_killed_while_an_epoch_is_measured_one_step_is_taken_again(whole, tmp_pa
     assert_equals(model, tmp_path, whole)
 
 
+@pytest.mark.long
 def test_killed_again_and_again(whole, tmp_path):
     for step in (2, 2):
         with pytest.raises(Killed):
