@@ -197,7 +197,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Leave what was imported out of garbage collections, and collect less often: it took a thirtieth of the time."""
+    """Leave what was imported out of garbage collections, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
