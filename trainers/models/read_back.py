@@ -2,6 +2,7 @@
 
 A converter folds each normalisation into the convolution before it. What is read back normalises by the statistics that
 pictures have there, and undoes that by its own scale and offset: the same function, and one that goes on training.
+What it may have folded besides is not all known here, so both compute a picture, and have to agree.
 """
 
 import re
@@ -14,10 +15,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from .backbones.builders import CLASSIFIER_TOPS
+from .read_back_compared import check_agrees
 
 BATCH = 8
 _OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _SCALES = {"INT8": np.int8, "INT32": np.int32, "FLOAT16": np.float16, "FLOAT32": np.float32}
+_AS_THEY_ARE = ("CAST", "QUANTIZE", "DEQUANTIZE", "PAD", "PADV2", "RESHAPE")
+"""Operators behind which a picture still has its values."""
 _Convolution = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.SeparableConv2D
 
 
@@ -28,6 +32,9 @@ class Kernel:
     values: np.ndarray  # float32 [H, W, I, O]; of depthwise ones [H, W, I, 1]
     offset: np.ndarray
     called: str
+    of_pictures: bool = False  # whether it takes pictures, 0 to 255, as they are
+    output: int = -1  # the tensor of the file that it gives
+    linear: bool = False  # whether nothing cuts what it gives
 
 
 @dataclass(eq=False)
@@ -62,12 +69,12 @@ def read_back(model: keras.Model, content: bytes, pictures: np.ndarray) -> None:
     """
     kernels, done = read_kernels(content), set[int]()
     given = {layer.name for layer in model._flatten_layers() if not _is_numbered(layer)}
-    calls = []
+    calls, paired = [], list[tuple[Any, Kernel]]()
     for step in _steps(model, pictures[:1]):
         for variable in step.variables:
             around = [part for part in variable.path.split("/") if part in given]
             found = _taken(kernels, step, variable, around)
-            variable.assign(found[0].values)
+            variable.assign(found[0].values / (_scale(model) if found[0].of_pictures else 1))
             done.add(id(variable))
         if step.layer.use_bias:
             # A hard sigmoid adds 3 first, which the converter puts into the offset.
@@ -75,6 +82,7 @@ def read_back(model: keras.Model, content: bytes, pictures: np.ndarray) -> None:
             step.layer.bias.assign(found[0].offset - three)
             done.add(id(step.layer.bias))
         for call, kernel in zip(step.calls, found):
+            paired.append((step.layer if call.normalisation is None else call.normalisation, kernel))
             if call.normalisation is not None:
                 call.factor, call.offset = _factor(kernel, found[0]), kernel.offset
                 _set(call, np.zeros_like(call.offset), np.ones_like(call.offset))
@@ -88,6 +96,9 @@ def read_back(model: keras.Model, content: bytes, pictures: np.ndarray) -> None:
     if left := [one.path for layer in layers for one in layer.trainable_weights if id(one) not in done]:
         raise ValueError(f"{left[0]} is not in the file")
     _measure(model, calls, pictures)
+    given_by = _given_by(model, [layer for layer, _ in paired], pictures[:1])
+    linear = [(kernel.output, given_by[id(layer)]) for layer, kernel in paired if kernel.linear]
+    check_agrees(content, pictures[:1], linear)
 
 
 def read_kernels(content: bytes) -> list[Kernel]:
@@ -102,8 +113,10 @@ def read_kernels(content: bytes) -> list[Kernel]:
     ]
     # Kernels of 16 bits are widened by an operator.
     widened = {int(one.outputs[0]): int(one.inputs[0]) for name, one in operators if name == "DEQUANTIZE"}
-    found = []
+    found, pictures = list[Kernel](), {int(index) for index in graph.inputs}
     for name, operator in operators:
+        if name in _AS_THEY_ARE and int(operator.inputs[0]) in pictures:
+            pictures.add(int(operator.outputs[0]))
         if name in _OPERATORS:
             kernel, offset, output = (int(index) for index in (*operator.inputs[1:3], operator.outputs[0]))
             values = _constant(model, graph.tensors[widened.get(kernel, kernel)])
@@ -111,8 +124,27 @@ def read_kernels(content: bytes) -> list[Kernel]:
             values = values.transpose(1, 2, 3, 0) if values.ndim == 4 else values
             added = _constant(model, graph.tensors[widened.get(offset, offset)])
             called = ";".join(graph.tensors[index].name.decode() for index in (kernel, offset, output))
-            found.append(Kernel(values, added, called))
+            linear = operator.builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.NONE
+            found.append(Kernel(values, added, called, int(operator.inputs[0]) in pictures, output, linear))
     return found
+
+
+def _scale(model: keras.Model) -> np.ndarray:
+    """Give what a network multiplies pictures by before all else: a converter may have put it into the first kernel."""
+    scales = [one.scale for one in model._flatten_layers() if isinstance(one, keras.layers.Rescaling)]
+    return np.asarray(scales[0] if scales else 1, np.float32).reshape(-1, 1)  # [I, 1] of a kernel [H, W, I, O]
+
+
+def _given_by(model: keras.Model, layers: Iterable[Any], picture: np.ndarray) -> dict[int, list[np.ndarray]]:
+    """Run a model; gives what layers gave, call by call, by their identity."""
+    given: dict[int, list[np.ndarray]] = {id(layer): [] for layer in layers}
+
+    def watch(layer: Any, _: Any, outputs: Any) -> None:
+        if id(layer) in given:
+            given[id(layer)].append(np.asarray(outputs, np.float32))
+
+    _run(model, picture, watch)
+    return given
 
 
 def _constant(model: Any, tensor: Any) -> np.ndarray:
