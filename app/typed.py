@@ -19,6 +19,8 @@ _WRONG = re.compile(
     r"Error parsing (?:-\w/)?(?P<flag>--[\w.-]+):|invalid choice .* for argument '(?:-\w/)?(?P<choice>--[\w.-]+)'|"
     r"Missing value for argument '(?:-\w/|\('-\w', ')?(?P<alone>--[\w.-]+)'"
 )
+_ONCE = ("--guarantee",)
+"""Flags of which several look as if all of them counted; of others the last one counts."""
 _PLACED = re.compile(r"invalid choice '(?P<given>.*)' for argument '(?P<choice>\w+)'|Missing value for argument '\w+'")
 _POSITIONAL = typing.get_args(tyro.conf.Positional[str])[1]
 _UNKNOWN = re.compile(r"Unrecognized options?: (?P<words>.+?) For full helptext")
@@ -34,6 +36,9 @@ def read_typed(name: str, options_class: type, arguments: list[str], **settings:
         place = arguments.index("--")
         options = read_typed(name, options_class, arguments[:place], **settings)
         return dataclasses.replace(options, runner_options=(*options.runner_options, *arguments[place + 1 :]))
+    for flag in _ONCE:
+        if (times := _flags_in(arguments).count(flag)) > 1:
+            raise UsageError(f"{flag} is given {times} times, and the last alone would count: give it once")
     said = io.StringIO()
     # Whether it may draw in colour is asked of what it writes to.
     said.isatty = sys.stderr.isatty  # type: ignore[method-assign]

@@ -91,7 +91,7 @@ class ModelCard:
     palette: tuple[tuple[int, ...], ...]  # one RGB triple in 0..255 per class
     thresholds: Thresholds  # those of the Keras model on the validation data, as `metrics`
     metrics: dict[str, float]
-    data: dict[str, Any]  # `training` and `validation` source, and numbers: `training_images` and so on
+    data: dict[str, Any]  # `training` and `validation` source, and numbers: `training_images` and so on; `fingerprints`
     data_terms: str
     command: tuple[str, ...]  # the command lines that made the model, the earliest training first
     machine: str  # where the latencies were measured
@@ -166,6 +166,7 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
     if card.resizing not in RESIZINGS:
         raise DataError(f"resizing in {where} must be {' or '.join(RESIZINGS)}, got {card.resizing!r}")
     _check_suppression(card.suppression, where)
+    _Reader(where, version).check(card.data.get("fingerprints", ""), (str,), "data.fingerprints")
     classes = len(card.class_names)
     _check_thresholds(card.thresholds, classes, "thresholds", where)
     _check_calibration(card.calibration, classes, "calibration", where)

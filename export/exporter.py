@@ -14,6 +14,7 @@ from ..trainers.data.example import Source
 from ..trainers.data.subset import split_for_selection
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import write_text
+from ..trainers.guarantees.unseen import fingerprints
 from ..trainers.models.detector.suppression import suppression_of_flags
 from ..trainers.progress import progress
 from ..trainers.replacing import bring_back, replaced_folder
@@ -27,7 +28,7 @@ from .formats.registry import FORMATS, QUANTIZATIONS
 from .guarantee_entry import entry_of as guarantee_of
 from .guarantee_entry import not_kept
 from .parity.comparison import calibrated, check, compare
-from .promising import check_calibration_pictures, known_sources, promise_of
+from .promising import known_sources, promise_of, with_calibration_pictures
 from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
 from .readme import readme
 from .runners.keras import KerasRunner
@@ -124,9 +125,11 @@ def export_run(
         validation = split_for_selection(open_source(held_out))[1]
     test_sources = {text: open_source(text) for text in test}
     promising = open_source(guarantee_data) if guarantee_data else None
+    seen = fingerprints((training, validation))
     if promise and promising:
         others = sorted({config["data"], config.get("val") or ""} - {source_text, val_text, ""})
-        check_calibration_pictures(promise, promising, (training, validation, *known_sources(*others)))
+        known = (training, validation, *known_sources(*others))
+        promise = with_calibration_pictures(promise, promising, known, seen)
     command = command_lines(
         task.name, run, to, formats=formats, quantize=quantize, seed=seed,
         data=data, val=val, test=test, **coding, calibration=calibration, calibration_target=calibration_target,
@@ -214,6 +217,7 @@ def export_run(
                 "validation_images": len(validation),
                 "representative_images": 0 if pictures is None else len(pictures),
                 "first_weights": first_weights_of(config),
+                "fingerprints": " ".join(seen),
             },
             data_terms=data_terms or terms_of(source_text),
             limits=limits,

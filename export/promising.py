@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,7 +11,7 @@ from ..trainers.data.sources import open_source, split_texts
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import digest, write_text
 from ..trainers.guarantees.promise import Promise, read_promise, refuse_too_few
-from ..trainers.guarantees.unseen import refuse_seen
+from ..trainers.guarantees.unseen import fingerprints, refuse_seen
 from ..trainers.replacing import replaced_folder
 from .card import NAMES_AND_CONTENTS, FileEntry, read_card, write_card
 from .formats.registry import FORMATS
@@ -35,10 +35,17 @@ def promise_of(guarantee: str | None, data: str | None) -> Promise | None:
     return None if guarantee is None else read_promise(guarantee)
 
 
-def check_calibration_pictures(promise: Promise, source: "Source", known: "Iterable[Source]") -> None:
-    """Refuse too few pictures, and those by which the model was trained or chosen, of the sources that are known."""
+def with_calibration_pictures(
+    promise: Promise, source: "Source", known: "Iterable[Source]", seen: Sequence[str] = ()
+) -> Promise:
+    """Refuse too few pictures, and those by which the model was trained or chosen, of the sources that are known.
+
+    Gives the promise with fingerprints of pictures that are to be refused under other names, too: those `seen`, which
+    a card keeps, and some of the known sources.
+    """
     refuse_too_few(promise, len(source))
-    refuse_seen(known, source)
+    refuse_seen(known := tuple(known), source)
+    return replace(promise, known=frozenset(seen or fingerprints(known)))
 
 
 def known_sources(*texts: str | None) -> "Iterator[Source]":

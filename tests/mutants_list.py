@@ -520,6 +520,12 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/models/test_read_back.py",
         ("np.maximum(square - mean**2, 0)", "np.maximum(square, 0)"),
         ("call.offset + call.factor * mean", "call.offset"),
+        ("(_scale(model) if found[0].of_pictures else 1)", "1"),
+    ),
+    *of(
+        "trainers/models/read_back_compared.py",
+        "tests/trainers/models/test_read_back.py",
+        ("if not mean <= LARGEST", "if not mean <= 1e9 + LARGEST"),
     ),
     *of(
         "trainers/models/read_back.py",
@@ -1698,6 +1704,9 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/guarantees/losses.py",
         "tests/trainers/guarantees/test_losses.py",
+        ("if shown in self._names:", "if False:"),
+        ("if shown in self.promise.known:", "if False:"),
+        ("for shown in self._names.keys() & other._names.keys():", "for shown in ():"),
         ("counted = whole > 0", "counted = whole >= 0"),
         (
             "np.searchsorted(np.sort(scores), _OF_BOXES.astype(np.float64))",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...export.promising import check_calibration_pictures, keep_guarantee, known_sources
+from ...export.promising import keep_guarantee, known_sources, with_calibration_pictures
 from ...export.runners.base import Runner
 from ...saved_models import shipped_models
 from ...trainers.data.example import Source
@@ -49,13 +49,13 @@ def check_model(options: EvaluateOptions, runner: Runner, promise: Promise | Non
         )
 
 
-def check_pictures(promise: Promise, source: Source, runner: Runner, settings: Mapping[str, Any]) -> None:
-    """Refuse too few pictures, and those by which the model was trained or chosen, as far as these are here."""
+def with_pictures(promise: Promise, source: Source, runner: Runner, settings: Mapping[str, Any]) -> Promise:
+    """See `with_calibration_pictures`, by what card and run say of their data."""
     told = runner.card.data if runner.card else {}
     # Part of the training data otherwise.
     compared = "" if (text := told.get("validation", "")).startswith("every tenth example of ") else text
     known = known_sources(settings.get("data"), settings.get("val"), told.get("training"), compared)
-    check_calibration_pictures(promise, source, known)
+    return with_calibration_pictures(promise, source, known, told.get("fingerprints", "").split())
 
 
 def keep(kept: Guarantee, runner: Runner, data: str) -> list[Path]:

@@ -34,7 +34,7 @@ from ..tasks import TASKS as APP_TASKS
 from .coding import coding_of, files_of, settings_of
 from .finder import finder
 from .measurement import Measurement
-from .promised import check_model, check_pictures, keep, promise_of
+from .promised import check_model, keep, promise_of, with_pictures
 from .uncalibrated import own_thresholds
 
 log = logging.getLogger("metricfit")
@@ -109,8 +109,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         )  # fmt: skip
     settings = {name: getattr(options, name) for name in task.judging}
     if promise:
-        check_pictures(promise, source, runner, settings_of(runner))
-        settings["guarantee"] = promise
+        settings["guarantee"] = with_pictures(promise, source, runner, settings_of(runner))
     else:
         _say_what_trained(source, settings_of(runner).get("data"))
     if "logit_scale" in settings:

@@ -14,10 +14,11 @@ from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, MetricfitError, UsageError
 from metricfit.trainers.files import digest
 from metricfit.trainers.guarantees.promise import read_promise
+from metricfit.trainers.guarantees.unseen import fingerprint
 from metricfit.trainers.tasks import get_task
 
 
-def test_an_export_chooses_each_file_s_threshold_so_that_a_promise_is_kept(run_folder, further, tmp_path):
+def test_an_export_chooses_each_file_s_threshold_so_that_a_promise_is_kept(run_folder, source, further, tmp_path):
     promise = {"guarantee": "recall >= 0.5", "guarantee_data": further}
     result = export_run(run_folder, tmp_path / "red", formats=("tflite",), quantize=("none",), quiet=True, **promise)
     (entry,) = result.card.files.values()
@@ -31,6 +32,9 @@ def test_an_export_chooses_each_file_s_threshold_so_that_a_promise_is_kept(run_f
         runner, open_source(further), guarantee=read_promise("recall >= 0.5"), quiet=True
     )
     assert alone.guarantee.to_dict(curves=False) == {name: kept[name] for name in kept if name != "data"}
+    told = result.card.data["fingerprints"].split()
+    known = {fingerprint(example.image) for example in map(open_source(source).load, range(len(open_source(source))))}
+    assert told == sorted(known), "of all that trained and chose, as there are less than a hundred"
     words = result.card.command[-1]
     assert f"--guarantee 'recall >= 0.5' --guarantee-data {further}" in words
     assert kept["statement"] in (tmp_path / "red/README.md").read_text()

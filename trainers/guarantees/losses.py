@@ -3,16 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from ..data.example import Example
+from ..errors import DataError
 from ..metrics.exact_sums import ExactSum
 from ..metrics.histogram import THRESHOLDS, histograms, threshold_codes
 from ..metrics.ranking.matching import Found, Matches, Truth
 from ..metrics.streaming import Streaming
 from .kept import Guarantee
 from .promise import MEASURES, Promise
+from .unseen import fingerprint
 
 _EVEN_IN_LOGITS = 1 / (1 + np.exp(-np.arange(-8, 8.001, 1 / 16)))
 # Scores of detectors crowd near 0 or 1. All are numbers of float32, so that comparing is the same in every precision.
@@ -74,7 +77,8 @@ class PictureLosses(Streaming):
     """Adds up 1 - recall, 1 - precision and 1 - F of pictures, each at the thresholds of `GRIDS`.
 
     Where nothing is there a picture has no recall, where nothing is found no precision, and with neither no F: those
-    are left out, threshold by threshold, and the others counted.
+    are left out, threshold by threshold, and the others counted. A picture that comes twice, or that the model knows,
+    is refused with DataError: it would make a promise surer than it is.
 
     Args:
         promise: what is to be promised.
@@ -87,19 +91,44 @@ class PictureLosses(Streaming):
 
     def __init__(self, promise: Promise, kind: str, beta2: float = 1.0):
         self.promise, self.kind, self.beta2 = promise, kind, beta2
-        self.pictures, self._content = 0, 0
+        self.pictures, self._content, self._names = 0, 0, dict[str, str]()
         shape = (len(MEASURES), len(GRIDS[kind]))
         self._losses, self._counts = ExactSum(shape), np.zeros(shape, np.int64)
 
     def add(self, example: Example, counts: Counts) -> None:
         """Take in what was right in one picture."""
+        shown = fingerprint(example.image)
+        if shown in self._names:
+            self._refuse_twice(shown, example.name)
+        if shown in self.promise.known:
+            raise DataError(
+                f"{example.name} shows a picture on which the model was trained or chosen: a guarantee needs others, "
+                "drawn as those to come will be"
+            )
         right, found, there = (np.asarray(one, np.float64) for one in (counts.right, counts.found, counts.there))
         whole = np.stack([np.broadcast_to(there, found.shape), found, (self.beta2 * there + found) / (1 + self.beta2)])
         counted = whole > 0
         self._losses.add(np.where(counted, np.clip(1 - right / np.where(counted, whole, 1), 0, 1), 0))
         self._counts += counted
         self.pictures += 1
+        self._names[shown] = example.name
         self._content += int.from_bytes(_digest(example))
+
+    def check(self, other: Self) -> None:
+        """As `Streaming`; DataError where both have the same picture."""
+        super().check(other)
+        for shown in self._names.keys() & other._names.keys():
+            self._refuse_twice(shown, other._names[shown])
+
+    def _take_in(self, other: Self) -> None:
+        super()._take_in(other)
+        self._names |= other._names
+
+    def _refuse_twice(self, shown: str, name: str) -> None:
+        raise DataError(
+            f"{name} shows the same picture as {self._names[shown]}: a guarantee needs pictures drawn each without "
+            "regard to the others, so leave one of them out"
+        )
 
     def result(self) -> Guarantee:
         """Choose the threshold."""

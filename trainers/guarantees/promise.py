@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import UsageError
 from ..text import cut
@@ -30,6 +30,7 @@ class Promise:
     level: float
     confidence: float | None = None
     iou: float = DEFAULT_IOU  # that makes a box right
+    known: frozenset[str] = field(default=frozenset(), repr=False)  # fingerprints of pictures that the model has seen
 
     @property
     def bound(self) -> float:

@@ -28,8 +28,8 @@ def check_agrees(content: bytes, picture: np.ndarray, given: Sequence[tuple[int,
     for place, calls in given:
         values, (scale, zero) = interpreter.get_tensor(place), scales[place]
         told = (values.astype(np.float32) - zero) * scale if scale else values.astype(np.float32)
-        varies = max(np.linalg.norm(told - told.mean()) + 1e-3 * np.linalg.norm(told), 1e-6)
-        fitting = [np.linalg.norm(one - told) / varies for one in calls if one.shape == told.shape]
+        varies = max(float(np.linalg.norm(told - told.mean()) + 1e-3 * np.linalg.norm(told)), 1e-6)
+        fitting = [float(np.linalg.norm(one - told)) / varies for one in calls if one.shape == told.shape]
         apart.append(min(fitting, default=np.inf))
     mean = np.mean(apart) if apart else np.inf
     if not mean <= LARGEST[any(scale for place, _ in given for scale in scales[place][:1])]:

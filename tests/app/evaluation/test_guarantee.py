@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from metricfit.saved_models import shipped_models
 from metricfit.trainers.data import sources
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.errors import DataError, MetricfitError
+from metricfit.trainers.guarantees.unseen import fingerprint
 from metricfit.trainers.judge.base import Report
 
 from ..fakes import disc
@@ -118,6 +120,7 @@ def test_what_cannot_be_promised_is_said_and_leaves_the_card_as_it_is(model, tmp
         (["--guarantee", "recall >= 0.9", "--logit-scale", "2"], "the model's own scores: leave --logit-scale out"),
         (["--guarantee", "recall >= 0.99 @ 0.95"], "needs 299 pictures at least"),
         (["--guarantee", "recall@iou=0.7 >= 0.8"], "--guarantee of an IoU is for detection models"),
+        (["--guarantee", "recall >= 0.8", "--guarantee=f >= 0.5 @ 0.9"], "--guarantee is given 2 times"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, sentence, white, capsys, tmp_path):
@@ -147,6 +150,19 @@ def test_pictures_that_the_model_knows_are_refused(model, caplog):
         (model / "card.json").write_text(json.dumps({**card, "data": {**card["data"], part: "white:0"}}))
         with pytest.raises(DataError, match="trained or chosen"):
             evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
+
+
+def test_pictures_that_the_model_knows_are_refused_where_its_data_are_not_here(model):
+    """By their pixels, of which the card keeps fingerprints: data have moved, and pictures have other names."""
+    card = json.loads((model / "card.json").read_text())
+    for one, refused in ((disc(60, 80, 25, 10), True), (disc(60, 80, 99, 10), False)):
+        told = {**card["data"], "fingerprints": f"0123456789abcdef {fingerprint(one)}"}
+        (model / "card.json").write_text(json.dumps({**card, "data": told}))
+        with pytest.raises(DataError, match="disc 0 shows a picture on which") if refused else nullcontext():
+            evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
+    (model / "card.json").write_text(json.dumps({**card, "data": {**card["data"], "fingerprints": 7}}))
+    with pytest.raises(DataError, match=r"data.fingerprints in .* must be a text, got 7"):
+        evaluate(model, "white:0", guarantee="recall >= 0.8", quiet=True)
 
 
 def test_what_cannot_be_looked_up_is_said(model, caplog):

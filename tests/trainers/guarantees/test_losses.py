@@ -1,14 +1,17 @@
 """What goes wrong in single pictures, counted by hand and against plain loops; and what is said of a threshold."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from metricfit.trainers.data.example import IGNORE, Example
+from metricfit.trainers.errors import DataError
 from metricfit.trainers.figures.guarantee import guarantee_figure
 from metricfit.trainers.guarantees.losses import GRIDS, Counts, PictureLosses
 from metricfit.trainers.guarantees.promise import read_promise
+from metricfit.trainers.guarantees.unseen import fingerprint
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.classes import ClassJudge
 from metricfit.trainers.judge.likeliest import Likeliest
@@ -165,6 +168,20 @@ def test_the_digest_tells_pictures_names_and_truths_apart():
     for index, (truth, found) in enumerate(pictures):
         renamed.update(example_of(truth, index + (index == 3)), found)
     assert len({same, *others, renamed.guarantee.digest}) == 4
+
+
+def test_a_picture_that_comes_twice_or_that_the_model_knows_is_refused():
+    pictures = random_pictures(seed=9, count=6)
+    judge, other = box_judge(pictures, stop=4), box_judge(pictures, start=3)
+    with pytest.raises(DataError, match=r"^2 shows the same picture as 2: .* leave one of them out$"):
+        judge.update(example_of(pictures[0][0], 2), pictures[0][1])
+    with pytest.raises(DataError, match=r"^3 shows the same picture as 3"):
+        judge.merge(pickle.loads(pickle.dumps(other)))
+    assert judge.guarantee.pictures == 4, "a refusal leaves all as it was"
+    known = fingerprint(example_of(pictures[5][0], 5).image)
+    with pytest.raises(DataError, match=r"^5 shows a picture on which the model was trained or chosen"):
+        box_judge(pictures, promise=replace(RECALL, known=frozenset({known})))
+    box_judge(pictures[:5], promise=replace(RECALL, known=frozenset({known})))
 
 
 # What is said.

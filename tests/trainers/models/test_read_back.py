@@ -67,7 +67,9 @@ def test_a_kernel_that_takes_pictures_as_they_are_has_their_scale_in_it(tmp_path
 
     rng, model = np.random.default_rng(0), network()
     for weight in model.weights:
-        weight.assign(rng.uniform(0.3, 1, weight.shape) * rng.choice([-1, 1], weight.shape) ** ("kernel" in weight.path))
+        weight.assign(
+            rng.uniform(0.3, 1, weight.shape) * rng.choice([-1, 1], weight.shape) ** ("kernel" in weight.path)
+        )
     pictures = rng.integers(0, 256, (4, 16, 16, 3), np.uint8)
 
     body = Stages(lambda image: {"logits": model(image, training=False)})
