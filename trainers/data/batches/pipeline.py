@@ -157,4 +157,7 @@ def _finished(dataset: tf.data.Dataset, layout: tuple[Array, ...]) -> tf.data.Da
         given = {array.name: tf.cast(values, array.given) for array, values in zip(layout, targets, strict=True)}
         return images, given if len(given) > 1 else next(iter(given.values()))
 
-    return dataset.map(element).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # Nothing is left to tune, and an iterator that is let go waits for whoever tunes, up to as long as it has lived.
+    options.autotune.enabled = False
+    return dataset.map(element).prefetch(tf.data.AUTOTUNE).with_options(options)
