@@ -38,6 +38,7 @@ def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
     if name not in BACKBONES:
         raise UsageError(f"unknown backbone {name}: choose one of {', '.join(BACKBONES)}")
     check_size(size)
+    check_weights_of(name, weights)
     backbone = BACKBONES[name]((size, size, 3))
     load_backbone_weights(backbone, name, weights)
     return backbone
@@ -50,7 +51,7 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
     "preset:NAME" (a KerasCV preset, needs the network), or the path of a `.weights.h5` file of the same backbone.
     UsageError where there are none for this backbone, MetricfitError where a file does not fit or a fetch fails.
     """
-    check_weights(weights)
+    check_weights_of(name, weights)
     weights = usual_weights(name)[0] if weights == "auto" else weights
     if weights == "imagenet":
         _load_imagenet(backbone, name)
@@ -80,6 +81,28 @@ def check_weights(weights: str) -> None:
         )
 
 
+def check_weights_of(name: str, weights: str) -> None:
+    """Raise UsageError for weights that there are none of for a backbone of `BACKBONES`; fetches nothing."""
+    check_weights(weights)
+    if weights == "imagenet" and name not in IMAGENET_PACKAGES:
+        *most, last = IMAGENET_PACKAGES
+        raise UsageError(
+            f"--weights imagenet exists for {', '.join(most)} and {last} only, not for {name}: "
+            "use preset:NAME (online), a .weights.h5 file, or none"
+        )
+    if not weights.startswith("preset:"):
+        return
+    preset, with_weights = weights.removeprefix("preset:"), _preset_class(name).presets_with_weights
+    if preset not in with_weights:  # the others only describe a network, whose start is random
+        choices = ", ".join(sorted(with_weights))
+        what = f"preset {preset} with weights for {name}" if choices else f"weights for {name} (preset:{preset})"
+        raise UsageError(f"KerasCV has no {what}: {f'choose one of {choices}' if choices else _elsewhere(name)}")
+
+
+def _preset_class(name: str) -> type[keras_cv.models.Backbone]:
+    return getattr(keras_cv.models, _PRESET_CLASSES[name])
+
+
 def load_file(backbone: keras.Model, name: str, path: Path) -> None:
     """Fill a backbone with the weights of a `.weights.h5` file; MetricfitError where they are not its own."""
     try:
@@ -92,13 +115,8 @@ def load_file(backbone: keras.Model, name: str, path: Path) -> None:
 
 
 def _load_preset(backbone: keras.Model, name: str, preset: str) -> None:
-    preset_class = getattr(keras_cv.models, _PRESET_CLASSES[name])
-    if preset not in preset_class.presets_with_weights:  # the others only describe a network, whose start is random
-        choices = ", ".join(sorted(preset_class.presets_with_weights))
-        what = f"preset {preset} with weights for {name}" if choices else f"weights for {name} (preset:{preset})"
-        raise UsageError(f"KerasCV has no {what}: {f'choose one of {choices}' if choices else _elsewhere(name)}")
     try:
-        source = preset_class.from_preset(preset)
+        source = _preset_class(name).from_preset(preset)
     except Exception as error:  # KerasCV and its hub client raise many kinds, none of them documented
         raise MetricfitError(
             f"the preset {preset} could not be fetched ({type(error).__name__}): it needs the network; "
@@ -116,12 +134,6 @@ def _elsewhere(name: str) -> str:
 
 
 def _load_imagenet(backbone: keras.Model, name: str) -> None:
-    if name not in IMAGENET_PACKAGES:
-        *most, last = IMAGENET_PACKAGES
-        raise UsageError(
-            f"--weights imagenet exists for {', '.join(most)} and {last} only, not for {name}: "
-            "use preset:NAME (online), a .weights.h5 file, or none"
-        )
     package = IMAGENET_PACKAGES[name]
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
