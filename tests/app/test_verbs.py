@@ -25,6 +25,8 @@ from metricfit.trainers.tasks.training import starting_model
 from metricfit.trainers.training.config import SaliencyConfig
 from metricfit.trainers.training.saved import load_model
 
+from ..export.conftest import converting_here, networks_alone
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _registered(config):
@@ -45,7 +47,8 @@ def exported(trained, tmp_path_factory):
         "--val",
         "discs:val",
     ]
-    assert cli.main([*arguments, "--quantize", "none", "int8"]) == 0
+    with networks_alone(), converting_here():
+        assert cli.main([*arguments, "--quantize", "none", "int8"]) == 0
     return folder
 
 
@@ -175,7 +178,8 @@ def test_quickstart_goes_the_whole_way_and_is_quick_again(plain_config, tmp_path
     monkeypatch.setattr(quickstart, "configuration", small)
     monkeypatch.setattr(quickstart, "open_source", lambda text: open_source(text.replace("scenes", "discs")))
     folder = tmp_path / "quick"
-    assert cli.main(["quickstart", "--out", str(folder)]) == 0
+    with networks_alone(), converting_here():
+        assert cli.main(["quickstart", "--out", str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "model_int8.tflite" in printed
     assert cv2.imread(str(folder / "pictures" / "overview.png")) is not None

@@ -1,10 +1,12 @@
 """One export of each tiny model, shared by the tests of this folder."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
 from metricfit.export import export_run
+from metricfit.export.formats import tflite_converter
 from metricfit.export.formats.saved_model import SavedModel
 from metricfit.export.serving import build
 from metricfit.trainers.data import sources
@@ -14,6 +16,28 @@ from .small_detector import Squares, make_detector_run
 from .small_model import make_run, red_squares
 
 QUANTIZE = ("none", "float16", "dynamic", "int8")
+
+
+def _convert_here(scratch, folder, variants):
+    names = ",".join(variant.name for variant in variants)
+    return "failed" if tflite_converter._main(scratch, folder, names) else ""
+
+
+@contextmanager
+def converting_here():
+    """Convert in this process, which has TensorFlow already; `exported` does so in one of its own, as users do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tflite_converter, "_run_converter", _convert_here)
+        yield
+
+
+@contextmanager
+def networks_alone():
+    """Leave what takes pictures of any size out of SavedModels: it has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "picture_signatures", lambda *_: {})
+        patch.setattr(SavedModel, "complete", lambda *_: "")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +65,8 @@ def exported(tmp_path_factory, run_folder, further):
 
 @pytest.fixture
 def network_alone():
-    """Leave what takes pictures of any size out of the SavedModels that a test exports: it has tests of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "picture_signatures", lambda *_: {})
-        patch.setattr(SavedModel, "complete", lambda *_: "")
+    """Leave what takes pictures of any size out of the SavedModels that a test exports."""
+    with networks_alone():
         yield
 
 
@@ -64,5 +86,9 @@ def detector_run(tmp_path_factory, squares):
 @pytest.fixture(scope="package")
 def detector(tmp_path_factory, detector_run):
     options = {"calibration": "none", "data_terms": "CC0", "quiet": True}
-    make = partial(export_run, detector_run, quantize=QUANTIZE, **options)
-    return once(tmp_path_factory, "squares-model", lambda folder: make(folder / "squares")) / "squares"
+
+    def make(folder):
+        with networks_alone(), converting_here():
+            export_run(detector_run, folder / "squares", quantize=QUANTIZE, **options)
+
+    return once(tmp_path_factory, "squares-model", make) / "squares"

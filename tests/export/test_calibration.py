@@ -18,14 +18,17 @@ from metricfit.app.tasks import TASKS as APP_TASKS
 from metricfit.export import export_run, load_runner, read_card
 from metricfit.export.calibrating import departure, put_in_place
 from metricfit.export.formats.tflite_graphs import read_operators
-from metricfit.export.runners.load import load_keras
+from metricfit.export.runners.load import load_keras, read_facts
+from metricfit.export.tasks import get_task as get_export_task
+from metricfit.export.tasks.base import Facts
 from metricfit.trainers.calibration.held_out import Fitted
 from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.errors import DataError
 from metricfit.trainers.tasks import get_task
 
 from ..app.beam.data import merged_anyhow
-from .small_detector import SIZE, make_detector_run
+from .conftest import converting_here
+from .small_detector import CLASS_NAMES, SIZE, make_detector_run
 
 BY = ("isotonic", "precision")
 FILES = ("saved_model", "model_float32.tflite", "model_float16.tflite", "model_int8.tflite")
@@ -56,7 +59,8 @@ def exported(calibrated_run, detector, tmp_path_factory):
     """Two exports of one model, one calibrated and one not."""
     folder = tmp_path_factory.mktemp("exports")
     options = {"test": ("squares:test",), "val": "squares:val", "quiet": True}
-    export_run(calibrated_run, folder / "calibrated", quantize=("none", "float16", "int8"), **options)
+    with converting_here():
+        export_run(calibrated_run, folder / "calibrated", quantize=("none", "float16", "int8"), **options)
     (folder / "plain").symlink_to(detector)
     return folder
 
@@ -122,11 +126,19 @@ def test_an_evaluation_shows_both_or_the_network_s_own_alone(calibrated_run, pla
     ],
 )
 def test_a_damaged_calibration_is_one_sentence(calibrated_run, tmp_path, change, sentence):
+    metrics = json.loads((calibrated_run / "metrics.json").read_text())
+    metrics["score_calibration"] |= change
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(DataError, match=f"holds thresholds or a calibration that are none .*({sentence})"):
+        read_facts(get_export_task("detection"), Facts(CLASS_NAMES), tmp_path)
+
+
+def test_a_run_with_a_damaged_calibration_is_not_loaded(calibrated_run, tmp_path):
     folder = shutil.copytree(calibrated_run, tmp_path / "run")
     metrics = json.loads((folder / "metrics.json").read_text())
-    metrics["score_calibration"] |= change
+    metrics["score_calibration"]["curves"] = None
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    with pytest.raises(DataError, match=f"holds thresholds or a calibration that are none .*({sentence})"):
+    with pytest.raises(DataError, match="holds thresholds or a calibration that are none"):
         load_runner(folder)
 
 
@@ -203,7 +215,8 @@ def test_numbers_are_put_where_they_were_or_nothing_is():
     ],
 )
 def test_a_file_that_departs_from_its_curves_is_told(change, said, calibrated_run):
-    calibration = load_runner(calibrated_run).fitted.calibration
+    metrics = json.loads((calibrated_run / "metrics.json").read_text())
+    calibration = Fitted.from_dict(metrics["score_calibration"]).calibration
     boxes, classes = np.arange(12, dtype=np.float32).reshape(1, 3, 4), np.zeros((1, 3), np.int32)
     before = boxes, np.array([[0.8, 0.5, 0.1]], np.float32), classes, np.array([3])
     after = [boxes.copy(), calibration.scores(before[1], classes), classes.copy(), np.array([3])]

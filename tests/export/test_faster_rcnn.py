@@ -15,12 +15,10 @@ from metricfit.export import export_run, load_runner, read_card
 from metricfit.export.candidates import Candidates
 from metricfit.export.formats import float16, tflite_converter
 from metricfit.export.formats.functions import write_stages
-from metricfit.export.formats.saved_model import SavedModel
 from metricfit.export.formats.tflite import VARIANTS, TFLite
 from metricfit.export.formats.tflite_graphs import chain, join, packed, unpacked, without_signature
 from metricfit.export.parity.agreement import Resampled, judged
 from metricfit.export.parity.comparison import check, compare
-from metricfit.export.serving import build
 from metricfit.export.signatures import IMAGE, PROPOSALS, SIGNATURE, Stages
 from metricfit.export.tasks import get_task
 from metricfit.trainers.data.fit import fit_image
@@ -28,6 +26,7 @@ from metricfit.trainers.errors import MetricfitError
 from metricfit.trainers.geometry import box_iou
 from metricfit.trainers.models.detector.two_stage.proposals import PROPOSAL_IOU, candidate_count
 
+from .conftest import converting_here, networks_alone
 from .small_detector import SIZE, make_detector_run
 from .small_two_stages import PROPOSALS as COUNT
 from .small_two_stages import square_two_stages
@@ -49,20 +48,13 @@ def exported(run_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two-stages")
     convert = tflite_converter.convert
 
-    def here(scratch, into, variants):
-        """In this process, which has TensorFlow already."""
-        return "failed" if tflite_converter._main(scratch, into, ",".join(one.name for one in variants)) else ""
-
     def kept(model, into, *arguments, **options):
         refused = convert(model, into, *arguments, **options)
         shutil.copy(into / FILES["none"], folder / "compared.tflite")
         return refused
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "picture_signatures", lambda *_: {})
-        patch.setattr(SavedModel, "complete", lambda *_: "")
+    with pytest.MonkeyPatch.context() as patch, networks_alone(), converting_here():
         patch.setattr(tflite_converter, "convert", kept)
-        patch.setattr(tflite_converter, "_run_converter", here)
         export_run(run_folder, folder / "out", quantize=tuple(FILES), test=("squares:other",), quiet=True)
     return folder
 

@@ -17,10 +17,15 @@ from metricfit.trainers.guarantees.promise import read_promise
 from metricfit.trainers.guarantees.unseen import fingerprint
 from metricfit.trainers.tasks import get_task
 
+from .conftest import converting_here
+
 
 def test_an_export_chooses_each_file_s_threshold_so_that_a_promise_is_kept(run_folder, source, further, tmp_path):
     promise = {"guarantee": "recall >= 0.5", "guarantee_data": further}
-    result = export_run(run_folder, tmp_path / "red", formats=("tflite",), quantize=("none",), quiet=True, **promise)
+    with converting_here():
+        result = export_run(
+            run_folder, tmp_path / "red", formats=("tflite",), quantize=("none",), quiet=True, **promise
+        )
     (entry,) = result.card.files.values()
     kept = entry["guarantee"]
     assert (kept["promise"], kept["data"], kept["pictures"], kept["counted"]) == ("recall >= 0.5", further, 4, 4)

@@ -24,6 +24,7 @@ from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import UsageError
 
 from ..conftest import registered
+from .conftest import converting_here, networks_alone
 from .small_segmenter import CLASS_NAMES, SIZE, make_segmentation_run
 from .whole_way import different_from_one_thread
 
@@ -38,7 +39,7 @@ def run_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, run_folder):
     folder = tmp_path_factory.mktemp("models") / "colours"
-    with registered():
+    with registered(), networks_alone(), converting_here():
         export_run(run_folder, folder, quantize=("none", "float16", "dynamic", "int8"), data_terms="CC0", quiet=True)
     return folder
 
@@ -90,7 +91,7 @@ def test_every_file_gives_what_keras_gives(file, exported, pictures, expected):
 
 def test_both_signatures_are_for_any_program(exported, pictures, expected):
     loaded = tf.saved_model.load(str(exported / "saved_model"))
-    assert set(loaded.signatures) == {"serving_default", "labels", "pictures", "encoded_pictures"}
+    assert set(loaded.signatures) == {"serving_default", "labels"}
     for count in (1, 3):
         labels = loaded.signatures["labels"](image=tf.constant(pictures[:count]))["labels"]
         np.testing.assert_array_equal(labels, expected[:count].argmax(axis=-1))

@@ -14,6 +14,7 @@ from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.detector.suppression import Suppression
 
+from .conftest import converting_here, networks_alone
 from .small_detector import SIZE
 
 LINEAR = {"nms": "soft-linear", "nms_iou": 0.25, "max_detections": 30}
@@ -23,12 +24,7 @@ LINEAR = {"nms": "soft-linear", "nms_iou": 0.25, "max_detections": 30}
 def linear(detector_run, squares, tmp_path_factory):
     """An export with a linear Soft-NMS, whose loop follows a network of 8 bits in one of the files."""
     folder = tmp_path_factory.mktemp("linear") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        from metricfit.export.formats.saved_model import SavedModel
-        from metricfit.export.serving import build
-
-        patch.setattr(build, "picture_signatures", lambda *_: {})
-        patch.setattr(SavedModel, "complete", lambda *_: "")
+    with networks_alone(), converting_here():
         export_run(detector_run, folder, quantize=("none", "int8"), quiet=True, **LINEAR)
     return folder
 

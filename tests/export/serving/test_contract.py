@@ -236,6 +236,8 @@ def test_the_card_describes_the_signatures_as_they_are(model):
     card, task = read_card(model.folder), get_task(model.task)
     entry = card.files["saved_model"]
     assert list(entry["signatures"]) == ["pictures", "encoded_pictures"]
+    others = {"serving_default", *(["labels"] if model.task == "segmentation" else [])}
+    assert {name for name in model.server.signatures if not name.startswith("__")} == {*entry["signatures"], *others}
     for name, listed in entry["signatures"].items():
         definition = model.server.signatures[name]
         for kind in ("inputs", "outputs"):
