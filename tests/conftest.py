@@ -318,7 +318,7 @@ def segmentation_config(tmp_path_factory):
     return SegmentationConfig(
         data="colours:train",
         out=str(tmp_path_factory.mktemp("segmentation") / "run"),
-        backbone="tiny",
+        backbone="plain",
         size=64,
         batch_size=6,
         epochs=3,

@@ -239,8 +239,8 @@ def test_init_starts_where_another_run_ended(segmented, config, tmp_path):
     ("there", "sentence"),
     [
         ({"model": "deeplab", "backbone": "resnet50"}, "use --backbone resnet50"),
-        ({"model": "dss", "backbone": "tiny"}, "give one of --model deeplab, as no segmentation model is a dss"),
-        ({"backbone": "tiny"}, "use the same --model and --backbone as there"),
+        ({"model": "dss", "backbone": "plain"}, "give one of --model deeplab, as no segmentation model is a dss"),
+        ({"backbone": "plain"}, "use the same --model and --backbone as there"),
     ],
 )
 def test_the_advice_is_by_what_is_known_of_the_other_network(config, tmp_path, there, sentence):
