@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .curves import LEAST_SLOPE, Curve, log_odds, probability
+from .curves import LEAST_SLOPE, LEAST_WIDTH, Curve, log_odds, probability
 
 _MOST_STEPS = 100
 
@@ -11,25 +11,25 @@ def platt_curve(at: np.ndarray, outcomes: np.ndarray) -> Curve:
     """Fit the likeliest slope and offset to outcomes in [0, 1] at such log-odds, [n] each, n >= 1."""
     x, y, weights = _with_doubt(at, outcomes)
     centre, scale = float(np.average(x, weights=weights)), float(x.std())
-    if scale > 0:
+    # Scores that hardly differ would ask for a slope that float32 cannot follow.
+    if scale > LEAST_WIDTH:
         slope, offset = _likeliest(np.stack([(x - centre) / scale, np.ones_like(x)]), y, weights)
         if slope / scale > LEAST_SLOPE:
-            return _line(slope / scale, offset - slope * centre / scale)
+            return _line(slope / scale, centre, offset)
     # Scores that tell nothing, or the opposite: what is right on average.
-    level = float(log_odds(np.average(y, weights=weights)))
-    return _line(LEAST_SLOPE, level - LEAST_SLOPE * centre)
+    return _line(LEAST_SLOPE, centre, float(log_odds(np.average(y, weights=weights))))
 
 
 def temperature_curve(at: np.ndarray, outcomes: np.ndarray) -> Curve:
     """Fit the likeliest slope alone: 1 / temperature, of the log-odds, so that a score of 0.5 stays."""
     x, y, weights = _with_doubt(at, outcomes)
     scale = float(np.sqrt(np.mean(x**2)))
-    (slope,) = _likeliest(x[None] / scale, y, weights) / scale if scale > 0 else (1.0,)
-    return _line(max(float(slope), LEAST_SLOPE), 0.0)
+    (slope,) = _likeliest(x[None] / scale, y, weights) / scale if scale > LEAST_WIDTH else (1.0,)
+    return _line(max(float(slope), LEAST_SLOPE), 0.0, 0.0)
 
 
-def _line(slope: float, offset: float) -> Curve:
-    return Curve((0.0,), (float(offset),), (float(slope), float(slope)))
+def _line(slope: float, at: float, gives: float) -> Curve:
+    return Curve((float(at),), (float(gives),), (float(slope), float(slope)))
 
 
 def _with_doubt(at: np.ndarray, outcomes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

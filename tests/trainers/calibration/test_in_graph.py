@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metricfit.trainers.calibration.curves import Calibration, Curve
+from metricfit.trainers.calibration.curves import Calibration, Curve, probability
+from metricfit.trainers.calibration.fitting import FITS
 from metricfit.trainers.calibration.in_graph import as_written, calibrated, table
 from metricfit.trainers.models.detector.detect import detections
 from metricfit.trainers.models.detector.suppression import USUAL, Suppression
@@ -26,6 +27,17 @@ def test_a_graph_gives_what_numpy_gives_and_keeps_the_order():
         found = calibrated(tf.constant(at), tf.fill([len(at)], index), table(calibration())).numpy()
         assert (np.diff(found) >= 0).all()
         np.testing.assert_allclose(found, curve(at), atol=5e-3 if curve is NARROW else 2e-5)
+
+
+@pytest.mark.parametrize("method", FITS)
+def test_curves_of_scores_that_hardly_differ_give_in_a_graph_what_they_give(method):
+    """A collapsed network's scores differ by roundings: a curve through these would be steeper than float32 is fine."""
+    for spread in (1e-15, 1e-9, 1e-7, 1e-5, 1e-4):
+        at = np.float64(-0.85) + spread * np.repeat([0, 1], 100)
+        curve = FITS[method](at, np.repeat([0.0, 1.0], 100))
+        one, shown = Calibration(method, "precision", (curve,), (200,)), np.unique(at.astype(np.float32))
+        found = calibrated(tf.constant(shown), tf.zeros(len(shown), tf.int32), table(one)).numpy()
+        np.testing.assert_allclose(probability(found), probability(curve(shown)), atol=1e-3)
 
 
 def test_what_is_written_first_changes_nothing_and_is_like_no_other():
