@@ -95,7 +95,7 @@ class DetectionExport(ExportTask):
     def stages(self, model: KerasModel) -> Stages:
         """Give the heads' raw outputs apart from what makes boxes of them; of two stages, apart from each other."""
         whole = self.whole(model)
-        if not hasattr(model, "second_stage"):
+        if model.stages == 1:
             return whole
         from .two_stage import cut
 
@@ -178,7 +178,7 @@ class DetectionExport(ExportTask):
         from ..parity.soft_boxes import SoftBoxAgreement
 
         agreement = (BoxAgreement if self.suppression.is_hard else SoftBoxAgreement)(self.suppression)
-        if not hasattr(model, "second_stage"):
+        if model.stages == 1:
             return agreement
         from .two_stage import of_both_stages
 
@@ -191,7 +191,7 @@ class DetectionExport(ExportTask):
         """
         import tensorflow as tf
 
-        if hasattr(model, "second_stage"):
+        if model.stages > 1:
             from .two_stage import between_stages
 
             return between_stages(model, self.suppression)

@@ -3,6 +3,9 @@
 import re
 from types import SimpleNamespace
 
+import pytest
+
+from metricfit.app.compare.detection import _balance
 from metricfit.app.compare.tables import labelled, spread_table
 from metricfit.app.page.html import Label
 from metricfit.app.tasks import TASKS
@@ -50,3 +53,13 @@ def test_thresholds_and_what_they_lose_are_written_as_the_task_measures_them():
     assert [saliency.threshold(value) for value in (0.0, 2.0, -12.0)] == ["0.500", "0.881", "logit -12"]
     assert detection.threshold(0.0218) == "0.0218"
     assert {name: one.score for name, one in found.items()} == {"saliency": "F", "segmentation": "", "detection": "F1"}
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_balance_of_one_epoch_is_told_and_not_drawn(epochs):
+    outcomes = [SimpleNamespace(record={"watched": {"gradient_balance": [4.0, 0.5][:epochs]}})]
+    row = SimpleNamespace(text="AP-Loss", html="AP-Loss", place=0, dashed=False, outcomes=outcomes)
+    heading, *parts = _balance([row])
+    assert "Balance of the gradients" in heading
+    assert f"In the last epoch: AP-Loss {[4, 0.5][epochs - 1]}." in "".join(parts)
+    assert ("<svg" in "".join(parts)) == (epochs > 1), "a point is no line"

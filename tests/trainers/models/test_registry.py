@@ -33,6 +33,7 @@ def test_a_builder_takes_the_settings_and_every_setting_is_one_of_a_training(nam
     # Builders of detectors hand their settings on.
     detectors = {build_retinanet: RetinaNet, build_foveabox: FoveaBox, build_faster_rcnn: FasterRCNN}
     takers = [builder, *([detectors[builder]] if builder in detectors else hub_networks(builder))]
+    assert {taker.stages for taker in takers if isinstance(taker, type)} <= {architecture.stages}
     parameters = set().union(*(inspect.signature(taker).parameters for taker in takers))
     assert {"size", *architecture.settings} <= parameters
     known = {field.name for task in architecture.tasks for field in fields(CONFIGS[task])}

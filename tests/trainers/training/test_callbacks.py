@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tqdm import std
 
 from metricfit.trainers.errors import DivergedError, MetricfitError
 from metricfit.trainers.metrics import FMeasureCurve
@@ -400,6 +401,25 @@ def test_progress_tells_what_is_waited_for_how_long_it_takes_and_how_each_epoch_
         "about 5 minutes for 150 steps of 2 s, and some more to measure after each epoch",
         "epoch 7 of 9, 118 s: loss 0.500, val max_f 0.750",
         "epoch 8 of 9, 100 s: loss 0.500, val max_f 0.750",
+    ]
+
+
+def test_what_is_left_of_the_first_epoch_is_told_without_the_step_that_was_compiled(monkeypatch, caplog):
+    now, watch = [0.0], Progress(("loss",))
+    monkeypatch.setattr(std, "time", lambda: now[0])
+    monkeypatch.setattr(logging.getLogger("metricfit"), "propagate", True)
+    caplog.set_level(logging.INFO, "metricfit")
+    watch.set_params({"epochs": 2, "steps": 20})
+    watch.on_epoch_begin(0)
+    for batch in range(10):
+        now[0] += 300.0 if batch == 0 else 10.0
+        watch.on_train_batch_end(batch, {})
+    watch.on_train_end()
+    told = [record.message for record in caplog.records if ": step" in record.message]
+    assert [(line[:26], line[-10:]) for line in told] == [
+        ("epoch 1 of 2: step 4 of 20", "02:40 left"),
+        ("epoch 1 of 2: step 7 of 20", "02:10 left"),
+        ("epoch 1 of 2: step 10 of 2", "01:40 left"),
     ]
 
 

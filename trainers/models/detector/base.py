@@ -49,6 +49,7 @@ class Detector(keras.Model):
     """
 
     jit_compile: bool
+    stages = 1  # 2 where one part proposes what another one looks at, as in `models.registry`
     samples = False  # whether its training can look at a sample alone of what is to find something
     calibration: Calibration | None = None  # of its scores, where whoever loaded it knows one; not saved with it
     made_of = "backbone"  # the argument that is a network itself

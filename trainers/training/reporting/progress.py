@@ -44,6 +44,10 @@ class Progress(keras.callbacks.Callback):
         """Move the bar."""
         if "loss" in (logs or {}):
             self._bar.set_postfix_str(f"loss {float((logs or {})['loss']):.3f}", refresh=False)
+        if self._epoch == self._first and batch == 0:
+            # What is left is told by the steps behind the first one, which was compiled.
+            self._bar.unpause()
+            self._bar.initial = self._bar.n + 1
         self._bar.update()
         if self._epoch == self._first and batch in (0, MEASURED):
             now = time.monotonic()

@@ -59,6 +59,7 @@ class FasterRCNN(Detector):
     `RetinaNet`.
     """
 
+    stages = 2
     samples = True
 
     def __init__(
