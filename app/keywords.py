@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..trainers.errors import MetricfitError
+from ..trainers.geometry import InputSize
 from ..trainers.training.config_files import read_config
 from ..trainers.training.filling import filled, is_required
 from ..trainers.training.ranges import check_ranges
@@ -118,7 +119,7 @@ def _converted(value: Any, hint: Any) -> Any:
         return tuple(f"{name}={setting}" for name, setting in value.items())
     if several and isinstance(value, list | tuple):
         return tuple(_plain(one) for one in value)
-    if several and isinstance(value, str | int | float | os.PathLike):
+    if several and isinstance(value, str | int | float | os.PathLike) and hint != InputSize:
         return _converted([value], hint)
     if str in kinds and isinstance(value, os.PathLike):
         return os.fspath(value)

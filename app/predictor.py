@@ -14,6 +14,7 @@ from ..trainers.data.fit import fit_image
 from ..trainers.data.images import Seen, over_white, read_image, read_seen
 from ..trainers.data.large.reduction import reduction
 from ..trainers.errors import UsageError
+from ..trainers.geometry import height_width, size_text
 from ..trainers.judge.tiles import Tiling
 from ..trainers.models.detector.suppression import Suppression
 from ..trainers.replacing import is_there
@@ -55,7 +56,7 @@ class Predictor:
         if tiling and not self.task.tiled:
             raise UsageError(f"--tiles is for detection models, {runner.path} is a {runner.task} model: leave it out")
         # The first call compiles and allocates; done here, it shows the model's kind and stays out of the timing.
-        self.task.check(self.find(np.zeros((1, runner.size, runner.size, 3), np.uint8))[0], runner)
+        self.task.check(self.find(np.zeros((1, *height_width(runner.size), 3), np.uint8))[0], runner)
         self.threshold = resolve_threshold(threshold, self)
 
     @property
@@ -133,7 +134,7 @@ class Predictor:
         return self.runner.suppression if self.runner.kind == "keras" else None
 
     def __repr__(self) -> str:
-        return f"<Predictor of {self.runner.path}: {self.task.name}, {self.runner.size} px>"
+        return f"<Predictor of {self.runner.path}: {self.task.name}, {size_text(self.runner.size)} px>"
 
 
 def load_predictor(

@@ -10,7 +10,7 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_type
 
 from ..trainers.errors import DataError, MetricfitError, first_line
 from ..trainers.files import write_json
-from ..trainers.geometry import RESIZINGS
+from ..trainers.geometry import RESIZINGS, InputSize, height_width, input_size, size_text
 from ..trainers.models.detector.suppression import Suppression
 from ..trainers.text import cut, shown
 from .calibration_entry import NOT_CALIBRATED, CalibrationEntry, fitted_of
@@ -86,7 +86,7 @@ class ModelCard:
 
     task: str
     name: str
-    input_size: int  # side of the square input, in pixels
+    input_size: InputSize  # in pixels: the side of a square, or [height, width]
     class_names: tuple[str, ...]  # by index; for saliency `("background", "salient")`
     palette: tuple[tuple[int, ...], ...]  # one RGB triple in 0..255 per class
     thresholds: Thresholds  # those of the Keras model on the validation data, as `metrics`
@@ -100,7 +100,7 @@ class ModelCard:
     calibration: CalibrationEntry = field(default_factory=lambda: copy.copy(NOT_CALIBRATED))  # of the Keras model
     files: dict[str, FileEntry] = field(default_factory=dict)
     suppression: dict[str, Any] = field(default_factory=dict)  # of a detector, as `Suppression.to_dict` gives it
-    resizing: str = "stretch"  # to the square; or `pad` (aspect kept, grey 114 at the right or bottom)
+    resizing: str = "stretch"  # to that size; or `pad` (aspect kept, grey 114 at the right or bottom)
     limits: str = ""  # what the model is not made for
     refused: dict[str, str] = field(default_factory=dict)  # files that did not pass and were left out, and why
     warnings: list[str] = field(default_factory=list)  # what was noticed of the model itself
@@ -161,8 +161,8 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
         )
     read = _Reader(where, version).fields(values, ModelCard, "")
     card = ModelCard(**read | {"schema_version": SCHEMA_VERSION})
-    if card.input_size < 1:
-        raise DataError(f"input_size in {where} must be positive, got {card.input_size}")
+    if min(height_width(card.input_size)) < 1:
+        raise DataError(f"input_size in {where} must be positive, got {size_text(card.input_size)}")
     if card.resizing not in RESIZINGS:
         raise DataError(f"resizing in {where} must be {' or '.join(RESIZINGS)}, got {card.resizing!r}")
     _check_suppression(card.suppression, where)
@@ -237,9 +237,19 @@ class _Reader:
         if origin in (list, tuple):
             self.check(value, (list,), name)
             return origin(self.read(one, inner[0], f"{name}[{index}]") for index, one in enumerate(value))
+        if kind == InputSize:
+            return self.size(value, name)
         if kind is not Any:
             self.check(value, inner or (kind,), name)
         return value
+
+    def size(self, value: Any, name: str) -> InputSize:
+        """Give the size of a network's input."""
+        try:
+            return input_size(None if isinstance(value, str) else value)
+        except ValueError:
+            wanted = "a whole number, or a list of height and width"
+            raise DataError(f"{name} in {self.where} must be {wanted}, got {shown(value)}") from None
 
     def fields(self, value: Any, kind: type, name: str) -> dict[str, Any]:
         """Give the values of all fields, brought up to date."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from ..trainers.geometry import height_width
 from ..trainers.models.detector.suppression import Suppression
 from .card import ModelCard, SignatureEntry, Tensor
 from .formats.registry import by_rank
@@ -19,9 +20,9 @@ Cells = tuple[str, ...]
 
 _MOST_CLASSES = 20
 _SENTENCES = {
-    "pad": "Pictures keep their shape: the longer side becomes $size pixels, the rest at the right or bottom is grey "
-    "(114)",
-    "stretch": "Pictures are stretched to ${size}x$size",
+    "pad": "Pictures keep their shape: they become as large as fits into ${width}x$height, the rest at the right or "
+    "bottom is grey (114)",
+    "stretch": "Pictures are stretched to ${width}x$height",
 }
 _PHOTO = """\
     import cv2
@@ -33,14 +34,15 @@ _PHOTO = """\
 # Pixel for pixel what `fit_image` gives.
 _PROGRAMS = {
     "pad": f"""{_PHOTO}
-    sides = [max(1, int(side * $size / max(width, height) + 0.5)) for side in (width, height)]
-    small = cv2.resize(photo, sides, interpolation=cv2.INTER_AREA if max(width, height) > $size else cv2.INTER_LINEAR)
-    pixels = np.full((1, $size, $size, 3), 114, np.uint8)           # grey beside or below the picture
+    into, own = ($height, height) if height * $width > width * $height else ($width, width)
+    sides = [max(1, int(side * into / own + 0.5)) for side in (width, height)]
+    small = cv2.resize(photo, sides, interpolation=cv2.INTER_AREA if own > into else cv2.INTER_LINEAR)
+    pixels = np.full((1, $height, $width, 3), 114, np.uint8)        # grey beside or below the picture
     pixels[0, : small.shape[0], : small.shape[1]] = small
 """,
     "stretch": f"""{_PHOTO}
-    small = cv2.resize(photo, (min(width, $size), min(height, $size)), interpolation=cv2.INTER_AREA)
-    small = cv2.resize(small, ($size, $size), interpolation=cv2.INTER_LINEAR)   # where the photo is the smaller one
+    small = cv2.resize(photo, (min(width, $width), min(height, $height)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(small, ($width, $height), interpolation=cv2.INTER_LINEAR)   # where the photo is the smaller one
     pixels = small[None]
 """,
 }
@@ -134,9 +136,12 @@ def _filled(text: str, card: ModelCard) -> str:
     low, high = card.thresholds["band"]
     each = list(zip(card.class_names, card.thresholds["per_class"]))[:_MOST_CLASSES]
     more = ", ..." if len(card.class_names) > _MOST_CLASSES else ""
+    height, width = height_width(card.input_size)
+    sides = {"height": height, "width": width}
     known = {
+        **sides,
         **{name: f"{value:.4f}" for name, value in card.metrics.items()},
-        "size": card.input_size,
+        "picture": f"{width}x{height} pixels" + " (width x height)" * (width != height),
         "served": re.sub(r"\W+", "_", card.name),
         "classes": len(card.class_names),
         "class_names": ", ".join(card.class_names[:_MOST_CLASSES]) + more,
@@ -149,7 +154,7 @@ def _filled(text: str, card: ModelCard) -> str:
         "validation_images": card.data.get("validation_images", 0),
     }
     for name, texts in (("resizing", _SENTENCES), ("pixels", _PROGRAMS)):
-        known[name] = Template(texts[card.resizing]).substitute(size=card.input_size)
+        known[name] = Template(texts[card.resizing]).substitute(sides)
     return Template(text).safe_substitute(known)
 
 

@@ -319,7 +319,7 @@ def segmentation_config(tmp_path_factory):
         data="colours:train",
         out=str(tmp_path_factory.mktemp("segmentation") / "run"),
         backbone="plain",
-        size=64,
+        size=(64, 96),
         batch_size=6,
         epochs=3,
         min_epoch_steps=1,

@@ -28,7 +28,7 @@ MUTANTS: list[Mutant] = [
             "np.clip(np.floor(middles / stride + 0.5 - self.offset), 0, side - 1)",
             "np.floor(middles / stride + 0.5 - self.offset)",
         ),
-        ("(shape + sides) / 2 - apart", "(shape + sides) / 2"),
+        ("(anchor + sides) / 2 - apart", "(anchor + sides) / 2"),
     ),
     *of(
         "trainers/models/detector/anchors.py",
@@ -39,13 +39,13 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/assignment.py",
         "tests/trainers/models/test_hub_anchors.py",
-        ("zip(grid.sides, grid.strides)", "zip(grid.sides, (8, 16, 32, 64, 128))"),
+        ("zip(grid.shapes, grid.strides)", "zip(grid.shapes, AnchorGrid(grid.size).strides)"),
     ),
     *of(
         "trainers/models/hub/anchors.py",
         "tests/trainers/models/test_hub_anchors.py",
         ("2 * np.round(sides / 2)", "np.round(sides)"),
-        ("tuple(self.size // side for side in self.sides)", "STRIDES"),
+        ("(high // height, wide // width)", "(-(-high // height), -(-wide // width))"),
     ),
     *of(
         "trainers/models/registry.py",
@@ -386,7 +386,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/pyramid.py",
         "tests/trainers/models/test_retinanet.py::test_nothing_is_left_without_a_gradient",
-        ("self.norms[level :: len(self.sides)]", "self.norms[:: len(self.sides)]"),
+        ("self.norms[level :: len(self.shapes)]", "self.norms[:: len(self.shapes)]"),
     ),
     *of(
         "trainers/models/detector/pyramid.py",

@@ -1,4 +1,7 @@
-"""What data, models and export mean alike: boxes (x0, y0, x1, y1), codes of labels, and how pictures are fitted."""
+"""What data, models and export mean alike: sizes, boxes (x0, y0, x1, y1), codes of labels, how pictures are fitted."""
+
+import re
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +13,43 @@ IGNORED, PADDING = -2, -1  # codes among the classes of a batch: a box that neit
 RESIZINGS = ("pad", "stretch")
 
 
-def check_size(size: int, multiple: int = 32) -> None:
-    """Raise UsageError for a side of a network's input, in pixels, that is not a multiple of what it halves."""
-    if size < multiple or size % multiple:
-        nearest = max(multiple, round(size / multiple) * multiple)
-        raise UsageError(f"the size must be a multiple of {multiple}, got {size}: try {nearest}")
+Size = tuple[int, int]
+"""Height and width of a picture in pixels."""
+
+InputSize = int | Size
+"""What a network takes: the side of a square, or (height, width)."""
+
+
+def height_width(size: InputSize) -> Size:
+    """Give the height and width of a network's input."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def input_size(given: Any) -> InputSize:
+    """Read what a network's input is to be: a side, (height, width), or "256x448", which is high and wide.
+
+    Of equal sides one is given. ValueError for anything else.
+    """
+    sides = given if isinstance(given, list | tuple) else [given]
+    if isinstance(given, str) and (found := re.fullmatch(r"\s*(\d+)(?:\s*[x×]\s*(\d+))?\s*", given, re.IGNORECASE)):
+        sides = [int(side) for side in found.groups() if side]
+    if not all(isinstance(side, int) and not isinstance(side, bool) for side in sides) or len(sides) not in (1, 2):
+        raise ValueError(f"a size is a side such as 192, or height x width such as 256x448, got {given}")
+    height, width = sides[0], sides[-1]
+    return height if height == width else (height, width)
+
+
+def size_text(size: InputSize) -> str:
+    """Write a network's input as it is typed: "192", or "256x448" of one that is 256 high."""
+    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
+
+
+def check_size(size: InputSize, multiple: int = 32) -> None:
+    """Raise UsageError for a network's input with a side, in pixels, that is not a multiple of what it halves."""
+    sides = height_width(size)
+    if any(side < multiple or side % multiple for side in sides):
+        near = input_size([max(multiple, round(side / multiple) * multiple) for side in sides])
+        raise UsageError(f"the size must be a multiple of {multiple}, got {size_text(size)}: try {size_text(near)}")
 
 
 def box_areas(boxes: np.ndarray) -> np.ndarray:

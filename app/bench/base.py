@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from ...trainers.geometry import height_width
 from ...trainers.tasks import CONFIGS, get_task
 from ...trainers.training.optimizer import build_optimizer
 from ..options import BenchOptions
@@ -134,7 +135,7 @@ def training_step(
     model: keras.Model, config: Any, loss: Any, labels: tf.Tensor, *, jit_compile: bool = False
 ) -> Callable[[], object]:
     """Make an action of one step of a model's training on a batch of maps, for pictures that are made up."""
-    shape = config.batch_size, config.size, config.size, 3
+    shape = config.batch_size, *height_width(config.size), 3
     images = tf.cast(tf.random.stateless_uniform(shape, [config.seed, 2], 0, 256, tf.int32), tf.uint8)
     model.compile(optimizer=build_optimizer(config, 1000), loss=loss, jit_compile=jit_compile)
     return lambda: model.train_on_batch(images, labels)

@@ -10,6 +10,7 @@ from typing import Any
 from ...trainers.data.example import Source
 from ...trainers.data.packed.packing import pack
 from ...trainers.data.sources import open_source
+from ...trainers.geometry import height_width
 from ..options import BenchOptions
 
 STEPS = 8  # of a turn
@@ -27,7 +28,11 @@ def bench_packed(task: Any, config: Any, options: BenchOptions) -> list[dict[str
     plain = task.open_source(options.data, config)
     with tempfile.TemporaryDirectory() as folder:
         sources = {"as it is": plain}
-        for name, size in (("packed", None), ("packed as pixels", LARGEST), ("packed, reduced", config.size * 4 // 3)):
+        for name, size in (
+            ("packed", None),
+            ("packed as pixels", LARGEST),
+            ("packed, reduced", max(height_width(config.size)) * 4 // 3),
+        ):
             out = str(Path(folder, name.replace(",", "").replace(" ", "_")))
             sources[name] = open_source(
                 pack(plain, out, needs=task.needs, size=size, quiet=True).source, needs=task.needs

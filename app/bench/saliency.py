@@ -11,6 +11,7 @@ from ... import losses
 from ...trainers.data.example import IGNORE
 from ...trainers.data.sources import open_source
 from ...trainers.errors import UsageError
+from ...trainers.geometry import height_width
 from ...trainers.metrics import FMeasureCurve
 from ...trainers.models.backbones.builders import BACKBONES
 from ...trainers.models.deeplab import build_deeplab
@@ -144,7 +145,7 @@ def _inputs(options: BenchOptions) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _training_step(config: SaliencyConfig, *, jit_compile: bool, loss: str = "floss") -> Callable[[], object]:
-    shape = config.batch_size, config.size, config.size
+    shape = config.batch_size, *height_width(config.size)
     masks = tf.constant(np.random.default_rng(config.seed).random(shape) < 0.25, tf.int32)
     model = build_deeplab(config.backbone, size=config.size)
     built = losses.get(loss, from_logits=True, ignore_label=IGNORE)

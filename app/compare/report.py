@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ...trainers.comparison import SELECTION, Comparison
 from ...trainers.comparison.result import machine
 from ...trainers.comparison.spread import Spread
+from ...trainers.geometry import size_text
 from ...trainers.metrics.catalogue import Metric
 from ...trainers.training.run_folder import versions
 from ..page.html import folded, page, paragraph, table
@@ -47,10 +48,10 @@ def _setting(comparison: Comparison) -> str:
     tests = ", ".join(f"{name} ({examples[name]})" for name in comparison.tests)
     return paragraph(
         f"Trained on {plan.config.data} ({examples['training']} pictures), {plan.config.epochs} epochs, "
-        f"{plan.config.size} pixels, {' or '.join(map(str, seeds))} seed{'s' * (seeds != [1])} a loss. Epochs, "
-        f"learning rates and thresholds were picked on the {SELECTION} ({examples[SELECTION]} pictures); each model "
-        f"was evaluated once on {tests}. Figures are means over the seeds ± their sample standard deviation; a single "
-        "seed has no spread. The best of each column is marked."
+        f"{size_text(plan.config.size)} pixels, {' or '.join(map(str, seeds))} seed{'s' * (seeds != [1])} a loss. "
+        f"Epochs, learning rates and thresholds were picked on the {SELECTION} ({examples[SELECTION]} pictures); each "
+        f"model was evaluated once on {tests}. Figures are means over the seeds ± their sample standard deviation; a "
+        "single seed has no spread. The best of each column is marked."
     )
 
 

@@ -29,7 +29,7 @@ def model_settings(predictor: Predictor) -> dict[str, Any]:
         "task": predictor.task.name,
         "model": str(runner.path),
         "card": runner.card and runner.card.name,
-        "input_size": runner.size,
+        "input_size": runner.size if isinstance(runner.size, int) else [*runner.size],
         # Said where it is not the usual way, so that what began before there was another can be gone on with.
         **({"suppression": runner.suppression.to_dict()} if runner.suppression not in (None, USUAL) else {}),
         **({"tiles": predictor.tiling.along, "tile_overlap": predictor.tiling.overlap} if predictor.tiling else {}),

@@ -3,6 +3,7 @@
 import logging
 
 from ...trainers.errors import MetricfitError
+from ...trainers.geometry import size_text
 from ..predictor import find_model, load_predictor
 from ..reports import say
 from .options import ServeOptions, is_loopback, limits_of
@@ -40,7 +41,7 @@ def run(options: ServeOptions) -> int:
                 "a proxy that does before it",
                 options.host,
             )
-        what = f"{predictor.task.name}, {predictor.runner.size} px, {predictor.threshold.explained}"
+        what = f"{predictor.task.name}, {size_text(predictor.runner.size)} px, {predictor.threshold.explained}"
         say("serving %s (%s, %s) at %s", service.name, predictor.file, what, url_of(listener))
         log.info("%s", limits.text)
         log.info("Ctrl-C ends it, once what runs is answered; again, at once")

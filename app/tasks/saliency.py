@@ -6,6 +6,7 @@ import numpy as np
 
 from ...export.runners.base import Runner
 from ...trainers.errors import UsageError
+from ...trainers.geometry import height_width
 from ..results import SaliencyMap
 from .base import AppTask, Files, MapWriter, check_range
 
@@ -32,7 +33,7 @@ class SaliencyApp(AppTask):
 
     def check(self, found: np.ndarray, runner: Runner) -> None:
         """Expect [S, S] within [0, 1]."""
-        expected = (runner.size, runner.size)
+        expected = height_width(runner.size)
         if np.shape(found) != expected:
             raise UsageError(
                 f"expected a saliency model, whose result has shape {expected}; {runner.path} gives {np.shape(found)}: "

@@ -7,6 +7,7 @@ import numpy as np
 from ...export.runners.base import Runner
 from ...trainers.colours import class_palette
 from ...trainers.errors import UsageError
+from ...trainers.geometry import height_width
 from ...trainers.judge.likeliest import likeliest
 from ..results import ClassMap
 from .base import AppTask, Files, MapWriter, check_range, colours
@@ -41,9 +42,10 @@ class SegmentationApp(AppTask):
         """Expect [S, S, C] within [0, 1]."""
         known = len(runner.class_names)
         shape = np.shape(found)
-        if len(shape) != 3 or shape[:2] != (runner.size, runner.size) or (known and shape[2] != known):
+        height, width = height_width(runner.size)
+        if len(shape) != 3 or shape[:2] != (height, width) or (known and shape[2] != known):
             raise UsageError(
-                f"expected a segmentation model, whose result has shape ({runner.size}, {runner.size}, "
+                f"expected a segmentation model, whose result has shape ({height}, {width}, "
                 f"{known or 'classes'}); {runner.path} gives {shape}: give one trained with 'metricfit train "
                 "segmentation'"
             )

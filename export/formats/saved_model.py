@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ...trainers.geometry import height_width
 from ...trainers.machine import held_back_stderr
 from ..signatures import ENCODED, IMAGE, PICTURES, PROPOSALS, SIGNATURE, KerasModel
 from .base import Contents, Format, Tensors, Variants
@@ -43,7 +44,7 @@ class SavedModel(Format):
 
         size = task.keras_size(model)
         assert size is not None
-        specs = {IMAGE: tf.TensorSpec((None, size, size, 3), tf.uint8)}
+        specs = {IMAGE: tf.TensorSpec((None, *height_width(size), 3), tf.uint8)}
         for variant in variants:
             further = partial(picture_signatures, task, size, task.keras_facts(model))
             write_stages(task.stages(model), folder / variant.file, specs, further)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...trainers.errors import first_line
+from ...trainers.geometry import height_width
 from ..runners.tflite import default_threads
 from ..signatures import IMAGE, SIGNATURE, Stages
 from ..tasks.base import ExportTask
@@ -81,11 +82,13 @@ def _run_converter(scratch: Path, folder: Path, variants: Sequence[Variant]) -> 
 def _write_stages(model: keras.Model, scratch: Path, variants: Sequence[str], task: ExportTask) -> None:
     """Write the SavedModels to convert: one picture at a time, all shapes fixed."""
     size, stages = task.keras_size(model), task.stages(model)
+    assert size is not None
     # int8 conversion makes float32 pictures uint8 itself; further networks are told by a float32 file what they get.
     kinds = {_BYTES_IN: tf.uint8} if set(variants) != {"int8"} or stages.steps else {}
     kinds |= {_FLOATS_IN: tf.float32} if "int8" in variants else {}
     for name, kind in kinds.items():
-        links = write_stages(Stages(stages.body), scratch / name, {IMAGE: tf.TensorSpec((1, size, size, 3), kind)})
+        spec = tf.TensorSpec((1, *height_width(size), 3), kind)
+        links = write_stages(Stages(stages.body), scratch / name, {IMAGE: spec})
     for number, step in enumerate(stages.steps):
         name = f"{number}_{_NETWORK if step.network else _ARITHMETIC}"
         links = {**links, **write_stages(Stages(step.function), scratch / _STEPS / name, step.taken(links))}

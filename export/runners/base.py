@@ -10,6 +10,7 @@ import numpy as np
 
 from ...trainers.data.fit import fit_image
 from ...trainers.errors import DataError, MetricfitError, UsageError
+from ...trainers.geometry import InputSize, height_width, size_text
 from ...trainers.models.detector.suppression import Suppression
 from ..calibration_entry import fitted_of
 from ..card import ModelCard
@@ -23,10 +24,10 @@ class Runner(ABC):
     Attributes:
         kind: `keras`, or that of its format.
         task: name of its task, such as `saliency`.
-        size: side S of the square input, in pixels.
+        size: of the input, in pixels: the side of a square, or (height, width).
         class_names: by index; empty where nothing says them.
         palette: one RGB triple in 0..255 per class; empty where nothing says them.
-        resizing: how a picture becomes square, see `fit`: `stretch` or `pad`.
+        resizing: how a picture gets that size, see `fit`: `stretch` or `pad`.
         threshold: where to cut its scores: the card's or the run's best threshold, else 0.5.
         thresholds: the best threshold of each class by index; empty where one serves all.
         fitted: how its scores are calibrated, as card or run say; None where they are as the network gives them.
@@ -44,7 +45,12 @@ class Runner(ABC):
     forks: ClassVar[bool] = False  # whether it goes on in a process forked from the one that loaded it
 
     def __init__(
-        self, task: ExportTask, path: str | Path, size: int, card: ModelCard | None = None, facts: Facts | None = None
+        self,
+        task: ExportTask,
+        path: str | Path,
+        size: InputSize,
+        card: ModelCard | None = None,
+        facts: Facts | None = None,
     ):
         self.path, self.size, self.card = Path(path), size, card
         self._process = os.getpid()
@@ -55,7 +61,8 @@ class Runner(ABC):
             )
         if card and card.input_size != size:
             raise DataError(
-                f"the card of {path} says input_size {card.input_size}, the model takes {size}: export the model again"
+                f"the card of {path} says input_size {size_text(card.input_size)}, the model takes "
+                f"{size_text(size)}: export the model again"
             )
         if card:
             of_file = card.files.get(self.path.name)
@@ -76,7 +83,7 @@ class Runner(ABC):
         self.threshold_origin = "card" if card else "default" if facts.threshold is None else "run"
 
     def fit(self, image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [S, S, 3].
+        """Bring a picture to the model's input as training did: uint8 [H, W, 3] to uint8 [h, w, 3].
 
         Of one that was read smaller, `size` is its own (height, width).
         """
@@ -86,10 +93,10 @@ class Runner(ABC):
         """Find what is in pictures.
 
         Args:
-            images: uint8 [B, S, S, 3], RGB.
+            images: uint8 [B, h, w, 3], RGB.
 
         Returns:
-            For saliency float32 [B, S, S] in [0, 1]. For segmentation the classes' probabilities float32 [B, S, S, C].
+            For saliency float32 [B, h, w] in [0, 1]. For segmentation the classes' probabilities float32 [B, h, w, C].
             For detection boxes float32 [B, K, 4] as (x0, y0, x1, y1) in pixels of the input, scores float32 [B, K] in
             falling order, classes int32 [B, K], and count int32 [B], how many of the K are boxes.
 
@@ -103,12 +110,11 @@ class Runner(ABC):
                 "it in each process, start them by multiprocessing's 'spawn', or take a .tflite file"
             )
         images = np.asarray(images)
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (self.size, self.size, 3):
-            raise UsageError(
-                f"images must be uint8 [B, {self.size}, {self.size}, 3], got {images.dtype} {list(images.shape)}"
-            )
+        height, width = height_width(self.size)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (height, width, 3):
+            raise UsageError(f"images must be uint8 [B, {height}, {width}, 3], got {images.dtype} {list(images.shape)}")
         if not len(images):
-            one = self._run(np.zeros((1, self.size, self.size, 3), np.uint8))
+            one = self._run(np.zeros((1, height, width, 3), np.uint8))
             return self._task.finish({name: found[:0] for name, found in one.items()})
         return self._task.finish(self._run(images))
 
@@ -117,7 +123,7 @@ class Runner(ABC):
         return self._run(np.asarray(images), signature)
 
     def latency_ms(self, image: np.ndarray, *, repeats: int = 30, seconds: float = 3.0) -> float:
-        """Median time for one picture uint8 [S, S, 3], in milliseconds, after three runs that do not count."""
+        """Median time for one picture uint8 [h, w, 3], in milliseconds, after three runs that do not count."""
         times: list[float] = []
         for _ in range(3):
             self(image[None])

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...trainers.geometry import height_width
 from ..signatures import SIGNATURE, Tensors
 from ..tasks.base import ExportTask, Facts
 from .base import Runner
@@ -26,7 +27,7 @@ class KerasRunner(Runner):
         stages = task.whole(model)
 
         def function(signature: str) -> Callable[[np.ndarray], Tensors]:
-            @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)
+            @tf.function(input_signature=[tf.TensorSpec((None, *height_width(size), 3), tf.uint8)], autograph=False)
             def run(image: tf.Tensor) -> Tensors:
                 return stages.serve(tf.cast(image, tf.float32), signature)
 

@@ -1,9 +1,10 @@
-"""The signatures of a SavedModel that take pictures of any size, around the one that takes the network's square."""
+"""The signatures of a SavedModel that take pictures of any size, around the one that takes the network's input."""
 
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from ...trainers.geometry import InputSize, height_width
 from ..signatures import ENCODED, IMAGE, IMAGE_BYTES, PICTURES, Signature, Tensors
 from ..tasks.base import ExportTask, Facts
 from .decoding import decode_picture
@@ -16,17 +17,17 @@ _AT_A_TIME = 4
 
 
 def picture_signatures(
-    task: ExportTask, side: int, facts: Facts, serve: tf.types.experimental.PolymorphicFunction
+    task: ExportTask, inside: InputSize, facts: Facts, serve: tf.types.experimental.PolymorphicFunction
 ) -> dict[str, Signature]:
     """Give the signatures `PICTURES` and `ENCODED`, from `serve`, the function behind `serving_default`."""
     classes = max(1, len(facts.class_names))
 
     def restored(found: Tensors, size: tf.Tensor, thresholds: tf.Tensor) -> Tensors:
-        return task.restore(found, frame_of(size[0], size[1], side, facts.resizing), thresholds)
+        return task.restore(found, frame_of(size[0], size[1], inside, facts.resizing), thresholds)
 
     # Each of these stands in the file once, for both signatures.
-    size, square = tf.TensorSpec((2,), tf.int32), tf.TensorSpec((side, side, 3), tf.uint8)
-    fit = fitting(side, facts.resizing)
+    size, fitted = tf.TensorSpec((2,), tf.int32), tf.TensorSpec((*height_width(inside), 3), tf.uint8)
+    fit = fitting(inside, facts.resizing)
     levels = tf.TensorSpec((classes,), tf.float32)
     restore = _function(restored, _specs(serve.get_concrete_function().structured_outputs), size, levels)
     carry = _function(task.carried, _specs(restore.get_concrete_function().structured_outputs))
@@ -46,7 +47,7 @@ def picture_signatures(
             found, own = one
             return carry(restore({name: part[None] for name, part in found.items()}, own, thresholds))
 
-        images, sizes = tf.map_fn(read, image_bytes, fn_output_signature=(square, size), parallel_iterations=_AT_A_TIME)
+        images, sizes = tf.map_fn(read, image_bytes, fn_output_signature=(fitted, size), parallel_iterations=_AT_A_TIME)
         thresholds = thresholds_in_graph(classes)
         kinds = _specs(carry.get_concrete_function().structured_outputs)
         answers = tf.map_fn(answer, (serve(images), sizes), fn_output_signature=kinds, parallel_iterations=_AT_A_TIME)

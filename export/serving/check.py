@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...trainers.data.example import Source
 from ...trainers.data.fit import fit_image
 from ...trainers.data.images import read_image
+from ...trainers.geometry import height_width
 from ...trainers.tasks import get_task as get_trained_task
 from ..runners.base import Runner
 from ..signatures import ENCODED, PICTURES
@@ -28,7 +29,8 @@ def departure(task: ExportTask, runner: Runner, source: Source, resizing: str, t
     levels = np.asarray(thresholds, np.float32)
     for index in range(min(PICTURE_COUNT, len(source))):
         image = source.load(index).image
-        corner = image[: max(1, runner.size // 2), : max(1, runner.size // 3)]
+        height, width = height_width(runner.size)
+        corner = image[: max(1, height // 2), : max(1, width // 3)]
         for picture in (image, corner):
             if said := _of_pixels(task, runner, picture, resizing, levels):
                 return f"signature {PICTURES} {said} on {source.names[index]}"
@@ -39,10 +41,10 @@ def departure(task: ExportTask, runner: Runner, source: Source, resizing: str, t
 
 
 def _of_pixels(task: ExportTask, runner: Runner, image: np.ndarray, resizing: str, levels: np.ndarray) -> str:
-    square = fitting(runner.size, resizing)(tf.constant(image[None])).numpy()
-    if (off := _levels_off(square[0], fit_image(image, runner.size, resizing))) > LEVELS:
+    fitted = fitting(runner.size, resizing)(tf.constant(image[None])).numpy()
+    if (off := _levels_off(fitted[0], fit_image(image, runner.size, resizing))) > LEVELS:
         return f"resizes pictures by up to {off} grey levels otherwise than OpenCV"
-    answer = runner(square)
+    answer = runner(fitted)
     one = tuple(part[0] for part in answer) if isinstance(answer, tuple) else answer[0]
     expected = get_trained_task(task.name).target.unfit(one, runner.size, resizing, image.shape[:2])
     found = {name: part[0] for name, part in runner.outputs(image[None], PICTURES).items()}

@@ -1,4 +1,4 @@
-"""`fit_image` and its way back in TensorFlow: pictures of any size to the network's square, maps and boxes from it."""
+"""`fit_image` and its way back in TensorFlow: pictures of any size to the network's input, maps and boxes from it."""
 
 from functools import cache, partial
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ...trainers.data.fit import GREY
+from ...trainers.geometry import InputSize, height_width
 from .taps import Taps, averaging, interpolating, step
 
 _EPSILON = 2.220446049250313e-16  # how far OpenCV lets a whole factor be from one
@@ -13,7 +14,7 @@ _BITS = 11  # of OpenCV's weights where it interpolates bytes
 
 
 class Frame(NamedTuple):
-    """How pictures of one size lie in the network's square: their own size, and that within it, each scalar int32."""
+    """How pictures of one size lie in the network's input: their own size, and that within it, each scalar int32."""
 
     height: tf.Tensor
     width: tf.Tensor
@@ -21,44 +22,48 @@ class Frame(NamedTuple):
     inner_width: tf.Tensor
 
 
-def frame_of(height: tf.Tensor, width: tf.Tensor, side: int, resizing: str) -> Frame:
+def frame_of(height: tf.Tensor, width: tf.Tensor, inside: InputSize, resizing: str) -> Frame:
     """Do what `fitted_size` does."""
+    most_high, most_wide = height_width(inside)
     if resizing == "stretch":
-        return Frame(height, width, tf.constant(side), tf.constant(side))
-    longest = tf.cast(tf.maximum(height, width), tf.int64)
+        return Frame(height, width, tf.constant(most_high), tf.constant(most_wide))
+    high, wide = tf.cast(height, tf.int64), tf.cast(width, tf.int64)
+    by_height = high * most_wide > wide * most_high
+    into, whole = tf.where(by_height, tf.constant(most_high, tf.int64), most_wide), tf.where(by_height, high, wide)
     # Halves go up; in whole numbers, which are exact.
-    inner = [(2 * side * tf.cast(one, tf.int64) + longest) // (2 * longest) for one in (height, width)]
+    inner = [(2 * into * one + whole) // (2 * whole) for one in (high, wide)]
     return Frame(height, width, *(tf.cast(tf.maximum(one, 1), tf.int32) for one in inner))
 
 
-def fit_pictures(images: tf.Tensor, side: int, resizing: str) -> tf.Tensor:
-    """Bring uint8 [B, H, W, 3] to uint8 [B, side, side, 3] as `fit_image` does, bit by bit."""
+def fit_pictures(images: tf.Tensor, inside: InputSize, resizing: str) -> tf.Tensor:
+    """Bring uint8 [B, H, W, 3] to uint8 [B, h, w, 3], the size of the input, as `fit_image` does, bit by bit."""
     height, width = tf.shape(images)[1], tf.shape(images)[2]
-    frame = frame_of(height, width, side, resizing)
+    frame, (most_high, most_wide) = frame_of(height, width, inside, resizing), height_width(inside)
     inner = (frame.inner_height, frame.inner_width)
     smaller = tf.minimum(height, inner[0]), tf.minimum(width, inner[1])
     images = _averaged(images, *smaller)  # which changes nothing of a side that stays
     grows = (smaller[0] < inner[0]) | (smaller[1] < inner[1])
     images = tf.cond(grows, lambda: _interpolated(images, *inner), lambda: images)
-    around = [[0, 0], [0, side - inner[0]], [0, side - inner[1]], [0, 0]]
-    return tf.ensure_shape(tf.pad(images, around, constant_values=tf.constant(GREY, tf.uint8)), [None, side, side, 3])
+    around = [[0, 0], [0, most_high - inner[0]], [0, most_wide - inner[1]], [0, 0]]
+    padded = tf.pad(images, around, constant_values=tf.constant(GREY, tf.uint8))
+    return tf.ensure_shape(padded, [None, most_high, most_wide, 3])
 
 
 @cache
-def fitting(side: int, resizing: str) -> tf.types.experimental.PolymorphicFunction:
+def fitting(inside: InputSize, resizing: str) -> tf.types.experimental.PolymorphicFunction:
     """Give `fit_pictures` as a graph, which a process traces once however many models it writes."""
-    fit = partial(fit_pictures, side=side, resizing=resizing)
+    fit = partial(fit_pictures, inside=inside, resizing=resizing)
     return tf.function(fit, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)], autograph=False)
 
 
 def unfit_maps(maps: tf.Tensor, frame: Frame) -> tf.Tensor:
-    """Bring maps float32 [B, side, side] to the pictures' own size [B, H, W], bilinearly."""
+    """Bring maps float32 [B, h, w] to the pictures' own size [B, H, W], bilinearly."""
     maps = _blended(maps, interpolating(frame.inner_width, frame.width, columns=True), 2)
     return _blended(maps, interpolating(frame.inner_height, frame.height, columns=False), 1)
 
 
 def unfit_boxes(boxes: tf.Tensor, frame: Frame) -> tf.Tensor:
-    """Bring boxes [..., 4] in pixels of the square to float32 ones in pixels of the pictures, cut at their edges."""
+    """Bring boxes [..., 4] in pixels of the input to float32 ones in pixels of the pictures, cut at their edges."""
     height, width, inner_height, inner_width = (tf.cast(one, tf.float64) for one in frame)
     scale = tf.stack([inner_width / width, inner_height / height] * 2)
     boxes = tf.cast(boxes, tf.float64) / scale

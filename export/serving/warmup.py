@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ...trainers.files import written_beside
+from ...trainers.geometry import InputSize, height_width
 from ..signatures import ENCODED, IMAGE, IMAGE_BYTES, PICTURES
 
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
@@ -23,11 +24,11 @@ _GREY = 114
 _PREDICT_LOG, _REQUEST, _MODEL_SPEC, _INPUTS, _NAME, _SIGNATURE_NAME = 6, 1, 1, 2, 1, 3
 
 
-def write_warmup(path: Path, side: int, signatures: Iterable[str]) -> None:
+def write_warmup(path: Path, size: InputSize, signatures: Iterable[str]) -> None:
     """Write requests for every signature of the SavedModel in a folder, of the sizes that clients use."""
     with written_beside(path / WARMUP) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
         for signature in signatures:
-            for inputs in _inputs(side, signature):
+            for inputs in _inputs(size, signature):
                 writer.write(prediction_log(signature, inputs))
 
 
@@ -39,16 +40,15 @@ def prediction_log(signature: str, inputs: Mapping[str, Any]) -> bytes:
     return _field(_PREDICT_LOG, _field(_REQUEST, request))
 
 
-def _inputs(side: int, signature: str) -> list[dict[str, Any]]:
+def _inputs(size: InputSize, signature: str) -> list[dict[str, Any]]:
     if signature == ENCODED:
         files = [
             coded(tf.fill([*SIZES[0], 3], tf.constant(_GREY, tf.uint8))).numpy()
             for coded in (tf.io.encode_jpeg, tf.io.encode_png)
         ]
         return [{IMAGE_BYTES: tf.make_tensor_proto(some, tf.string)} for some in (files[:1], files[1:], files)]
-    shapes = (
-        [(1, *size, 3) for size in SIZES] if signature == PICTURES else [(count, side, side, 3) for count in BATCHES]
-    )
+    own = [(count, *height_width(size), 3) for count in BATCHES]
+    shapes = [(1, *other, 3) for other in SIZES] if signature == PICTURES else own
     return [{IMAGE: _grey(shape)} for shape in shapes]
 
 

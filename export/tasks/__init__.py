@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...trainers.errors import UsageError
+from ...trainers.geometry import InputSize
 from .base import ExportTask
 from .detection import DetectionExport
 from .saliency import SaliencyExport
@@ -25,13 +26,13 @@ def alternatives() -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def task_of_outputs(image: list, outputs: Mapping[str, list], path: str | Path) -> tuple[ExportTask, int]:
-    """Tell which task a file's signature is of, by its input's and outputs' shapes, and the side of the input."""
+def task_of_outputs(image: list, outputs: Mapping[str, list], path: str | Path) -> tuple[ExportTask, InputSize]:
+    """Tell which task a file's signature is of, by its input's and outputs' shapes, and the input's size."""
     for task in TASKS.values():
         if (size := task.find_size(image, outputs)) is not None:
             return task, size
     found = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
     raise UsageError(
-        f"{path} is no {alternatives()} model: expected input [B, S, S, 3] and output "
+        f"{path} is no {alternatives()} model: expected input [B, h, w, 3] and output "
         f"{', or '.join(task.form for task in TASKS.values())}; got {image} and {found}"
     )

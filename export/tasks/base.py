@@ -9,6 +9,7 @@ import numpy as np
 
 from ...trainers.calibration.held_out import Fitted
 from ...trainers.errors import UsageError
+from ...trainers.geometry import InputSize, input_size
 from ...trainers.metrics.catalogue import CATALOGUE
 from ...trainers.models.detector.suppression import Suppression
 from ..formats.variant import Variant
@@ -70,12 +71,12 @@ class ExportTask(ABC):
         )
 
     @abstractmethod
-    def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
-        """Give the side of the input in pixels by the shapes of input and outputs; None where it is of another task."""
+    def find_size(self, image: list, outputs: Mapping[str, list]) -> InputSize | None:
+        """Give the size of the input by the shapes of input and outputs; None where it is of another task."""
 
     @abstractmethod
-    def keras_size(self, model: KerasModel) -> int | None:
-        """Give the side of a Keras model's input in pixels; None where it is of another task."""
+    def keras_size(self, model: KerasModel) -> InputSize | None:
+        """Give the size of a Keras model's input; None where it is of another task."""
 
     def prepare(self, model: KerasModel) -> KerasModel:
         """Give the model that is served."""
@@ -130,7 +131,7 @@ class ExportTask(ABC):
         return MapAgreement()
 
     def candidates(self, model: KerasModel) -> Callable[[np.ndarray], Any]:
-        """Give what the agreement is told of a batch of pictures besides: a function of uint8 [B, S, S, 3]."""
+        """Give what the agreement is told of a batch of pictures besides: a function of uint8 [B, h, w, 3]."""
         return lambda images: None
 
     def contradiction(self, answer: Answer, others: Mapping[str, np.ndarray]) -> str:
@@ -151,7 +152,7 @@ def figure(key: str, part: str = "metrics", form: str = ".4f") -> Column:
     return CATALOGUE[key].heading, lambda entry: format(entry[part][key], form)
 
 
-def square_side(image: list) -> int | None:
-    """Give the side S of an input [B, S, S, 3]; None where it has another shape."""
-    fits = len(image) == 4 and image[3] == 3 and image[1] and image[1] == image[2]
-    return int(image[1]) if fits else None
+def pictures_size(image: list) -> InputSize | None:
+    """Give the size of an input [B, h, w, 3]; None where it has another shape."""
+    fits = len(image) == 4 and image[3] == 3 and image[1] and image[2]
+    return input_size([int(side) for side in image[1:3]]) if fits else None

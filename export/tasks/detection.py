@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ...trainers.calibration.held_out import Fitted
-from ...trainers.geometry import box_areas
+from ...trainers.geometry import InputSize, box_areas, height_width, input_size
 from ...trainers.models.detector.suppression import USUAL, Suppression
 from ..formats.variant import Variant
 from ..parity.agreement import Agreement
 from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
-from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
+from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, pictures_size
 
 SHOWN = "shown"
 _SAME_PLACE = 0.05  # pixels of the picture by which what one network gives may differ
@@ -62,15 +62,15 @@ class DetectionExport(ExportTask):
         told.suppression = suppression or USUAL
         return told
 
-    def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
+    def find_size(self, image: list, outputs: Mapping[str, list]) -> InputSize | None:
         """Look for the four outputs."""
         fits = set(outputs) == set(self.outputs) and len(outputs["boxes"]) == 3 and outputs["boxes"][2] == 4
-        return square_side(image) if fits else None
+        return pictures_size(image) if fits else None
 
-    def keras_size(self, model: KerasModel) -> int | None:
+    def keras_size(self, model: KerasModel) -> InputSize | None:
         """Look for what a detector knows about itself."""
         needed = ("size", "class_names", "resizing", "coder")
-        return int(model.size) if all(hasattr(model, name) for name in needed) else None
+        return input_size(model.size) if all(hasattr(model, name) for name in needed) else None
 
     def keras_facts(self, model: KerasModel) -> Facts:
         """Ask the model for names and resizing."""
@@ -197,7 +197,7 @@ class DetectionExport(ExportTask):
             return between_stages(model, self.suppression)
         heads = self.whole(model).body
 
-        @tf.function(input_signature=[tf.TensorSpec((None, model.size, model.size, 3), tf.uint8)], autograph=False)
+        @tf.function(input_signature=[tf.TensorSpec((None, *height_width(model.size), 3), tf.uint8)], autograph=False)
         def all_boxes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             found = _outputs(heads(tf.cast(images, tf.float32)))
             boxes = model.coder.decode(found["box"], model.references(found), model.size)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...trainers.geometry import InputSize, height_width
 from ..signatures import KerasModel, Stages, Tensors
-from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, square_side
+from .base import SAME_SCORE, ExportTask, Facts, Frame, figure, pictures_size
 
 OUTPUT, MASK = "saliency", "mask"
 
@@ -40,27 +41,26 @@ class SaliencyExport(ExportTask):
     )
     columns = ("max_f", "mean_f", "mae", "largest_difference", "mean_difference")
 
-    def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
+    def find_size(self, image: list, outputs: Mapping[str, list]) -> InputSize | None:
         """Look for a single map of the input's size."""
-        size = square_side(image)
-        return size if size and [list(shape)[1:] for shape in outputs.values()] == [[size, size]] else None
+        size = pictures_size(image)
+        return size if size and [tuple(shape)[1:] for shape in outputs.values()] == [height_width(size)] else None
 
-    def keras_size(self, model: KerasModel) -> int | None:
-        """Look for logits of the input's size, [B, S, S] or [B, S, S, 1]."""
+    def keras_size(self, model: KerasModel) -> InputSize | None:
+        """Look for logits of the input's size, [B, h, w] or [B, h, w, 1]."""
         shape, output = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if not isinstance(shape, tuple) or not isinstance(output, tuple):
             return None
-        size = square_side(list(shape))
-        return size if size and output[1:] in ((size, size), (size, size, 1)) else None
+        size = pictures_size(list(shape))
+        return size if size and output[1:] in (height_width(size), (*height_width(size), 1)) else None
 
     def prepare(self, model: KerasModel) -> KerasModel:
         """Drop a last axis of one channel."""
         import keras
 
-        size = self.keras_size(model)
         if len(model.output_shape) == 4 or isinstance(model, keras.Sequential):
-            image = keras.Input((size, size, 3))
-            model = keras.Model(image, keras.layers.Reshape((size, size))(model(image)), name=model.name)
+            image = keras.Input(model.input_shape[1:])
+            model = keras.Model(image, keras.layers.Reshape(image.shape[1:3])(model(image)), name=model.name)
         return model
 
     def run_facts(self, facts: Facts, metrics: dict[str, Any]) -> Facts:

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...trainers.geometry import InputSize, height_width
 from ..signatures import SIGNATURE, KerasModel, Stages, Tensors
-from .base import SAME_SCORE, Answer, ExportTask, Facts, Frame, figure, square_side
+from .base import SAME_SCORE, Answer, ExportTask, Facts, Frame, figure, pictures_size
 
 PROBABILITIES, LABELS, CONFIDENCE = "probabilities", "labels", "confidence"
 _TIE = 1e-6
@@ -36,19 +37,19 @@ class SegmentationExport(ExportTask):
     agreements = (figure("largest_difference", "parity", ".1e"), figure("mean_difference", "parity", ".1e"))
     columns = ("dataset_miou_present", "image_miou_present", "pixel_accuracy", "largest_difference", "mean_difference")
 
-    def find_size(self, image: list, outputs: Mapping[str, list]) -> int | None:
+    def find_size(self, image: list, outputs: Mapping[str, list]) -> InputSize | None:
         """Look for several maps of the input's size."""
-        size = square_side(image)
+        size = pictures_size(image)
         if not size or len(outputs) != 1:
             return None
         (shape,) = map(list, outputs.values())
-        return size if shape[1:3] == [size, size] and len(shape) == 4 and (shape[3] or 0) > 1 else None
+        return size if tuple(shape[1:3]) == height_width(size) and len(shape) == 4 and (shape[3] or 0) > 1 else None
 
-    def keras_size(self, model: KerasModel) -> int | None:
+    def keras_size(self, model: KerasModel) -> InputSize | None:
         """Look for the layer that makes logits of classes."""
         from ...trainers.models.layers.logits import logits_layer
 
-        return model.input_shape[1] if logits_layer(model) else None
+        return pictures_size(list(model.input_shape)) if logits_layer(model) else None
 
     def keras_facts(self, model: KerasModel) -> Facts:
         """Ask that layer for names and resizing."""

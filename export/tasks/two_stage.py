@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...trainers.geometry import height_width
 from ...trainers.models.detector.coding import DELTAS
 from ...trainers.models.detector.pyramid import LEVELS
 from ...trainers.models.detector.suppression import Suppression
@@ -83,7 +84,7 @@ def of_both_stages(behind: BoxAgreement, model: FasterRCNN, variant: Variant) ->
 
 
 def between_stages(model: FasterRCNN, suppression: Suppression) -> Callable[[np.ndarray], BetweenStages]:
-    """Give the function from pictures uint8 [B, S, S, 3] to what their proposals and boxes are compared with."""
+    """Give the function from pictures uint8 [B, h, w, 3] to what their proposals and boxes are compared with."""
     count, size = candidate_count(model.proposals, len(model.anchor_grid)), model.size
     maps = LEVELS[: read_levels(size)]
 
@@ -93,7 +94,7 @@ def between_stages(model: FasterRCNN, suppression: Suppression) -> Callable[[np.
             "scores": tf.sigmoid(found["classification"]),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)], autograph=False)
+    @tf.function(input_signature=[tf.TensorSpec((None, *height_width(size), 3), tf.uint8)], autograph=False)
     def first(images: tf.Tensor) -> dict[str, Tensors]:
         found = model(tf.cast(images, tf.float32), training=False)
         logits, codes = found["objectness"], found["proposal_box"]

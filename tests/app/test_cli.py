@@ -67,7 +67,7 @@ def test_help_has_an_example_and_imports_no_tensorflow(verb, helps):
         ("saliency", {"data": "folder:a b + scenes:train", "val": "scenes:val", "ema": 0.97, "init": "runs/first"}),
         ("saliency", {"loss_options": ("beta2=0.8", "log=True"), "augmentation": Augmentation(False, brightness=0.4)}),
         ("saliency", {"clip_norm": None, "jit_compile": True, "minutes": 2.5}),
-        ("segmentation", {"equibatch": True, "ignore": (0, 11), "fade_epochs": (2, 4)}),
+        ("segmentation", {"equibatch": True, "ignore": (0, 11), "fade_epochs": (2, 4), "size": (256, 448)}),
         ("detection", {"loss": "ap", "augmentation": BoxAugmentation(vertical_flip=True), "max_boxes": 30}),
     ],
 )
@@ -172,6 +172,10 @@ def test_whatever_is_mistyped_is_answered_in_one_sentence(verb, capsys):
             "metricfit quickstart takes nothing more, got surplus, words (--out",
         ),
         (["train", "saliency", "--size", "32", "64"], "metricfit train saliency takes nothing more, got 64: see"),
+        (
+            ["train", "saliency", "--size", "64by96"],
+            "--size must be a side such as 192, or height x width such as 256x448, got '64by96': see",
+        ),
         (["train", "saliency", "--optimizer", "sgd"], "train saliency does not know --optimizer: see"),
         (["train", "saliency", "--lerning-rate", "1"], "maybe --learning-rate is meant: see"),
         (["predict", "-x", "m", "p.png"], "metricfit predict does not know -x: see"),

@@ -9,12 +9,12 @@ import numpy as np
 from metricfit.trainers.models.layers.logits import ClassLogits
 
 CLASS_NAMES = ("background", "red", "blue")
-SIZE = 64
+SIZE = (64, 96)
 
 
-def colour_segmenter(size: int = SIZE) -> keras.Model:
+def colour_segmenter(size: tuple[int, int] = SIZE) -> keras.Model:
     """Give logits of background, red and blue from raw pictures."""
-    image = keras.Input((size, size, 3), name="image")
+    image = keras.Input((*size, 3), name="image")
     shifted = keras.layers.Rescaling(1 / 127.5, -1.0)(image)
     blurred = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="blur")(shifted)
     logits = keras.layers.Conv2D(3, 1, name="classes")(blurred)

@@ -81,11 +81,11 @@ def test_every_file_gives_what_keras_gives(file, exported, pictures, expected):
     assert (runner.task, runner.size, runner.class_names) == ("segmentation", SIZE, CLASS_NAMES)
     assert (runner.threshold, runner.threshold_origin) == (0.0, "card")
     found = runner(pictures)
-    assert found.shape == (3, SIZE, SIZE, 3)
+    assert found.shape == (3, *SIZE, 3)
     limit = {"model_float16.tflite": 1e-2, "model_dynamic.tflite": 0.05, "model_int8.tflite": 0.2}.get(file, 1e-3)
     assert np.abs(found - expected).max() < limit
     labels = runner.outputs(pictures, "labels")["labels"]
-    assert (labels.dtype, labels.shape) == (np.uint8, (3, SIZE, SIZE))
+    assert (labels.dtype, labels.shape) == (np.uint8, (3, *SIZE))
     np.testing.assert_array_equal(labels, found.argmax(axis=-1))
 
 
@@ -264,7 +264,7 @@ def test_loading_tells_segmentation_from_others(run_folder, tmp_path):
     runner = load_runner(run_folder)
     assert (runner.task, runner.kind, runner.resizing) == ("segmentation", "keras", "pad")
     assert (runner.threshold, runner.threshold_origin) == (0.0, "run")
-    image = tf.keras.Input((SIZE, SIZE, 3))
+    image = tf.keras.Input((*SIZE, 3))
     tf.keras.Model(image, tf.keras.layers.Conv2D(4, 1)(image)).save(tmp_path / "four.keras")
     with pytest.raises(UsageError, match="is no saliency, segmentation or detection model"):
         load_runner(tmp_path / "four.keras")

@@ -10,9 +10,9 @@ def anchors(size, scales_per_octave, anchor_scale):
     """All anchors, float32 [A, 4], and for each its level, [A], by nested loops."""
     boxes, levels = [], []
     for level, stride in enumerate(STRIDES):
-        side = int(np.ceil(size / stride))
-        for row in range(side):
-            for column in range(side):
+        rows, columns = (int(np.ceil(side / stride)) for side in (size if isinstance(size, tuple) else (size, size)))
+        for row in range(rows):
+            for column in range(columns):
                 for scale in range(scales_per_octave):
                     for ratio in RATIOS:
                         length = anchor_scale * stride * 2 ** (scale / scales_per_octave)

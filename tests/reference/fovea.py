@@ -12,11 +12,11 @@ def places(size):
     """Centre, base side, and least and largest scale of every place, by nested loops."""
     found = []
     for number, (stride, base) in enumerate(zip(STRIDES, BASES)):
-        side = math.ceil(size / stride)
+        rows, columns = (math.ceil(side / stride) for side in (size if isinstance(size, tuple) else (size, size)))
         least = 0 if number == 0 else base / 2
         most = math.inf if number == 4 else base * 2
-        for row in range(side):
-            for column in range(side):
+        for row in range(rows):
+            for column in range(columns):
                 found.append(((column + 0.5) * stride, (row + 0.5) * stride, base, least, most))
     return found
 

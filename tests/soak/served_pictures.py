@@ -19,6 +19,7 @@ from metricfit.export.serving.decoding import decode_picture
 from metricfit.export.serving.resizing import fitting
 from metricfit.trainers.data.fit import fit_image
 from metricfit.trainers.data.images import read_image
+from metricfit.trainers.geometry import InputSize, height_width, size_text
 
 SIDES = (32, 48, 224, 320)
 LARGEST = 1500
@@ -43,13 +44,13 @@ def size(rng: random.Random, side: int) -> tuple[int, int]:
     return height, width
 
 
-def resized(rng: random.Random, side: int) -> tuple[str, str]:
+def resized(rng: random.Random, inside: InputSize) -> tuple[str, str]:
     """Resize one picture; says what was tried, and what is wrong."""
-    (height, width), resizing = size(rng, side), rng.choice(("pad", "stretch"))
+    (height, width), resizing = size(rng, max(height_width(inside))), rng.choice(("pad", "stretch"))
     image = picture(rng, height, width)
-    found = fitting(side, resizing)(tf.constant(image[None])).numpy()[0]
-    off = np.abs(found.astype(int) - fit_image(image, side, resizing)).max()
-    return f"{resizing} {height}x{width} to {side}", f"up to {off} grey levels off" if off else ""
+    found = fitting(inside, resizing)(tf.constant(image[None])).numpy()[0]
+    off = np.abs(found.astype(int) - fit_image(image, inside, resizing)).max()
+    return f"{resizing} {height}x{width} to {size_text(inside)}", f"up to {off} grey levels off" if off else ""
 
 
 def decoded(rng: random.Random, *, damaged: bool = False) -> tuple[str, str]:

@@ -15,11 +15,12 @@ from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
 from ..errors import DataError
+from ..geometry import Size
 from .large.limit import NamedBytes as NamedBytes
 from .large.limit import Readable as Readable
 from .large.limit import again, open_image
 from .large.png_bands import png_orientation
-from .large.reduction import Size, band_rows, reduction
+from .large.reduction import band_rows, reduction
 from .large.turns import TURNS
 
 # What Pillow raises on broken files: OSError (unreadable, truncated), SyntaxError (PNG), RuntimeError (AVIF), others

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import DataError
+from ..geometry import Size
 from .decoding import (
     BROKEN,
     FRAMES,
@@ -29,7 +30,7 @@ from .decoding import (
 )
 from .large.limit import check_megapixels
 from .large.png_bands import NotByBands, opened_bytes, png_bands, png_orientation, read_header
-from .large.reduction import Size, band_rows, by_bands, reduction
+from .large.reduction import band_rows, by_bands, reduction
 from .large.turns import TURNS
 from .paths import Paths, files_called
 from .pixel_files.coding import FileCoding

@@ -9,6 +9,7 @@ from ..data.batches import pipeline
 from ..data.example import Example, Source
 from ..data.targets.base import Target
 from ..errors import DataError
+from ..geometry import InputSize
 from ..metrics.ranking.matching import Found
 from ..models.detector.suppression import USUAL, Suppression
 from .base import Judge
@@ -22,7 +23,7 @@ def found_in(
     source: Source,
     target: Target[Any],
     *,
-    size: int,
+    size: InputSize,
     resizing: str,
     batch_size: int = 16,
     views: Views = PLAIN,
@@ -34,16 +35,16 @@ def found_in(
     """Yield each example of a source with what is found in it, as its judge takes it; DataError without a target.
 
     Args:
-        predict: from uint8 pictures [B, size, size, 3] to what is found in them: saliency float32 [B, size, size],
-            scores of classes float32 [B, size, size, C], or a tuple of boxes float [B, K, 4] in pixels of the input,
+        predict: from uint8 pictures [B, h, w, 3] to what is found in them: saliency float32 [B, h, w],
+            scores of classes float32 [B, h, w, C], or a tuple of boxes float [B, K, 4] in pixels of the input,
             scores [B, K], classes [B, K] and count [B], how many of the K are boxes.
         source: examples with the target.
         target: what is to be found.
-        size: side of the network's input in pixels, which a picture becomes by `resizing`, "pad" or "stretch".
+        size: of the network's input, which a picture becomes by `resizing`, "pad" or "stretch".
         passed_over: is told of each example that cannot be loaded, its place and why, and the others go on; without it
             the first one is raised.
         views: of class maps and boxes: how each picture is shown, once or at several scales (then `predict` takes other
-            sides).
+            sizes).
         suppression: of boxes: how those of several views are brought together, None for the usual way.
     """
     batches = pipeline.original_size_examples(
@@ -66,7 +67,7 @@ def found_in(
 
 
 def in_pictures(
-    found: Any, examples: Sequence[Example], target: Target[Any], *, size: int, resizing: str
+    found: Any, examples: Sequence[Example], target: Target[Any], *, size: InputSize, resizing: str
 ) -> Iterator[Any]:
     """Bring what `predict` gave for a batch into the pixels of its examples, as their judge takes it."""
     for example, one in zip(examples, zip(*found) if isinstance(found, tuple) else found):

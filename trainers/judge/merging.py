@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.fit import GREY, fit_image, fit_scale, unfit_boxes, window_of
-from ..geometry import box_areas, box_iou
+from ..data.fit import fit_image, fit_scale, unfit_boxes, window_of
+from ..geometry import InputSize, Size, box_areas, box_iou
 from ..models.detector.suppression import CANDIDATES, USUAL, Suppression
 from .tiles import Window
-from .views import Views
+from .views import Views, filled_up
 
 COVERED, AS_SURE = 0.5, 0.5
 _AT_A_TIME = 8  # views a call, where a picture alone is not to fill the memory
@@ -27,23 +27,23 @@ Boxes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Shown:
-    """One view of a picture: a part of it, at a side of the network's input that the picture fills up to `inner`."""
+    """One view of a picture: a part of it, at a size of the network's input that the picture fills up to `inner`."""
 
     window: Window
-    inner: int
-    side: int
+    inner: Size
+    size: Size
     mirrored: bool
 
 
 def merged_boxes(
     predict: Callable[[np.ndarray], Any],
     pictures: Sequence[np.ndarray],
-    size: int,
+    size: InputSize,
     resizing: str,
     views: Views,
     suppression: Suppression = USUAL,
     *,
-    sizes: Sequence[tuple[int, int]] = (),
+    sizes: Sequence[Size] = (),
 ) -> list[Boxes]:
     """Find boxes in all views of each picture and bring them together; arguments as of `averaged_scores`.
 
@@ -52,28 +52,28 @@ def merged_boxes(
     sizes = sizes or [(picture.shape[0], picture.shape[1]) for picture in pictures]
     shown = [(index, one) for index, own in enumerate(sizes) for one in views_of(own, size, views)]
     found: list[list[tuple[Shown, Boxes]]] = [[] for _ in pictures]
-    for side in dict.fromkeys(one.side for _, one in shown):  # a network of one size after the other
-        left = iter([pair for pair in shown if pair[1].side == side])
+    for each in dict.fromkeys(one.size for _, one in shown):  # a network of one size after the other
+        left = iter([pair for pair in shown if pair[1].size == each])
         while batch := list(islice(left, max(_AT_A_TIME, len(pictures)))):
-            squares = [_square(pictures[index], sizes[index], one, resizing) for index, one in batch]
-            for (index, one), answer in zip(batch, zip(*predict(np.stack(squares)))):
+            inputs = [_input(pictures[index], sizes[index], one, resizing) for index, one in batch]
+            for (index, one), answer in zip(batch, zip(*predict(np.stack(inputs)))):
                 found[index].append((one, _in_picture(answer, one, resizing)))
     most = CANDIDATES if views.tiling and suppression.max_detections is None else None
     return [merged(each, own, suppression, most=most) for each, own in zip(found, sizes)]
 
 
-def views_of(own: tuple[int, int], size: int, views: Views) -> Iterator[Shown]:
+def views_of(own: Size, size: InputSize, views: Views) -> Iterator[Shown]:
     """Give the views of a picture (height, width): itself and its tiles, at each scale, as they are and mirrored."""
     windows = [Window(0, own[0], 0, own[1])]
     windows += views.tiling.windows(own, size) if views.tiling else []
     for window in windows:
-        for inner, side in views.sides(size):
+        for inner, whole in views.sizes(size):
             for mirrored in (False, True) if views.flips else (False,):
-                yield Shown(window, inner, side, mirrored)
+                yield Shown(window, inner, whole, mirrored)
 
 
 def merged(
-    found: Sequence[tuple[Shown, Boxes]], own: tuple[int, int], suppression: Suppression, *, most: int | None = None
+    found: Sequence[tuple[Shown, Boxes]], own: Size, suppression: Suppression, *, most: int | None = None
 ) -> Boxes:
     """Bring together what was found in the views of a picture (height, width), at most `most` boxes."""
     boxes, scores, classes = (np.concatenate([part[place] for _, part in found]) for place in range(3))
@@ -125,14 +125,12 @@ def _covered(
     return found
 
 
-def _square(picture: np.ndarray, own: tuple[int, int], shown: Shown, resizing: str) -> np.ndarray:
-    """Bring a view to the network's input, uint8 [side, side, 3]."""
+def _input(picture: np.ndarray, own: Size, shown: Shown, resizing: str) -> np.ndarray:
+    """Bring a view to the network's input, uint8 [h, w, 3]."""
     window = shown.window
     part = window_of(picture, own, slice(window.top, window.bottom), slice(window.left, window.right))
     part = np.ascontiguousarray(part[:, ::-1] if shown.mirrored else part)
-    square = fit_image(part, shown.inner, resizing, window.size)
-    margin = shown.side - shown.inner
-    return np.pad(square, ((0, margin), (0, margin), (0, 0)), constant_values=GREY) if margin else square
+    return filled_up(fit_image(part, shown.inner, resizing, window.size), shown.size)
 
 
 def _in_picture(answer: Sequence[np.ndarray], shown: Shown, resizing: str) -> Boxes:

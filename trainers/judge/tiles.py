@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UsageError
+from ..geometry import InputSize, Size, height_width
 
 AUTO = "auto"
 MOST = 64
@@ -19,10 +20,11 @@ _NEAR = 0.01  # of a tile's longer side: what ends so near to its edge may go on
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a picture is cut into tiles, all square but where it is narrower; UsageError out of range.
+    """How a picture is cut into tiles of the shape of the input, but where it is narrower; UsageError out of range.
 
     Attributes:
-        along: tiles along its longer side, 2 to 64; "auto" takes as many as show it at its own size.
+        along: tiles along its longer side, as measured by the input's, 2 to 64; "auto" takes as many as show it at its
+            own size.
         overlap: share of a tile's side that the next one shows, too, 0 to 0.9.
     """
 
@@ -35,17 +37,19 @@ class Tiling:
         if not 0 <= self.overlap <= 0.9:
             raise UsageError(f"--tile-overlap must be from 0 to 0.9, got {self.overlap}")
 
-    def windows(self, size: tuple[int, int], side: int) -> "list[Window]":
-        """Give the tiles of a picture (height, width) for a network of input `side`, row by row; none where it fits."""
-        longest = max(size)
+    def windows(self, size: Size, inside: InputSize) -> "list[Window]":
+        """Give the tiles of a picture (height, width) for a network's input, row by row; none where it fits."""
+        inner = height_width(inside)
+        longer = max((0, 1), key=lambda axis: size[axis] / inner[axis])
         if self.along == AUTO:
-            along = min(_count(longest, side, self.overlap), MOST)
+            along = min(_count(size[longer], inner[longer], self.overlap), MOST)
             if along == 1:
                 return []
         else:
             along = int(self.along)
-        length = math.ceil(longest / (along - (along - 1) * self.overlap))
-        rows, columns = (list(_spans(whole, length, self.overlap)) for whole in size)
+        length = math.ceil(size[longer] / (along - (along - 1) * self.overlap))
+        lengths = (math.ceil(length * side / inner[longer]) for side in inner)
+        rows, columns = (list(_spans(whole, part, self.overlap)) for whole, part in zip(size, lengths))
         found = [Window(*row, *column) for row in rows for column in columns]
         return found if len(found) > 1 else []
 
@@ -73,11 +77,11 @@ class Window:
     right: int
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Its (height, width)."""
         return self.bottom - self.top, self.right - self.left
 
-    def cuts(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def cuts(self, boxes: np.ndarray, size: Size) -> np.ndarray:
         """Tell which boxes found in it end at an edge behind which the picture (height, width) goes on, bool [n].
 
         They are float [n, 4], in pixels of the picture.

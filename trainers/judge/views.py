@@ -10,9 +10,10 @@ import numpy as np
 
 from ..data.fit import GREY, fit_image, unfit_scores
 from ..errors import UsageError
+from ..geometry import InputSize, Size, height_width
 from .tiles import Tiling
 
-MULTIPLE = 32  # of which the side of every network input is one
+MULTIPLE = 32  # of which the sides of every network input are some
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Views:
         if not self.scales or not all(low <= scale <= high for scale in self.scales):
             raise UsageError(f"--scales must be from {low} to {high} each, got {tuple(self.scales)}")
 
-    def sides(self, size: int) -> Iterator[tuple[int, int]]:
-        """Give for each scale the side to which a picture is fitted, and that of the input: the next multiple of 32."""
+    def sizes(self, size: InputSize) -> Iterator[tuple[Size, Size]]:
+        """Give for each scale the size to which a picture is fitted, and the input's: the next multiples of 32."""
+        whole = height_width(size)
         for scale in self.scales:
-            inner = size if scale == 1 else max(1, int(size * scale + 0.5))
-            yield inner, size if scale == 1 else -(-inner // MULTIPLE) * MULTIPLE
+            height, width = (max(1, int(side * scale + 0.5)) for side in whole)
+            larger = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
+            yield (whole, whole) if scale == 1 else ((height, width), larger)
 
 
 PLAIN = Views()  # a picture is shown once, as it is
@@ -41,17 +44,17 @@ PLAIN = Views()  # a picture is shown once, as it is
 def averaged_scores(
     predict: Callable[[np.ndarray], np.ndarray],
     pictures: Sequence[np.ndarray],
-    size: int,
+    size: InputSize,
     resizing: str,
     views: Views = PLAIN,
     *,
     fitted: np.ndarray | None = None,
-    sizes: Sequence[tuple[int, int]] = (),
+    sizes: Sequence[Size] = (),
 ) -> list[np.ndarray]:
     """Average what a model says of each view, at the picture's own size: float32 [H, W, C] for each picture.
 
-    At scale s a picture is brought to the square of side s * size as it is to the model's input, and grey fills that up
-    to the next multiple of 32: the side that `predict` gets. Scores outside the picture are cut away, what is left is
+    At scale s a picture is brought to s times the size as it is to the model's input, and grey fills that up to the
+    next multiples of 32: the size that `predict` gets. Scores outside the picture are cut away, what is left is
     brought to its own size bilinearly, mirrored back, and averaged. `fitted` is the pictures as the model's own input,
     if at hand, `sizes` their own (height, width) where some are smaller versions of large ones.
     """
@@ -59,16 +62,21 @@ def averaged_scores(
     means: list[np.ndarray] = [np.zeros((), np.float32)] * len(pictures)
     mirrorings = (False, True) if views.flips else (False,)
     share = np.float32(1 / (len(views.scales) * len(mirrorings)))
-    for inner, side in views.sides(size):
+    for inner, whole in views.sizes(size):
         for mirrored in mirrorings:
-            if inner == side == size and not mirrored and fitted is not None:
+            if inner == whole == height_width(size) and not mirrored and fitted is not None:
                 batch = fitted
             else:
                 shown = (np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture for picture in pictures)
-                margin = ((0, side - inner), (0, side - inner), (0, 0))
-                squares = [fit_image(picture, inner, resizing, own) for picture, own in zip(shown, sizes, strict=True)]
-                batch = np.stack([np.pad(square, margin, constant_values=GREY) for square in squares])
+                inputs = [fit_image(picture, inner, resizing, own) for picture, own in zip(shown, sizes, strict=True)]
+                batch = np.stack([filled_up(one, whole) for one in inputs])
             for index, scores in enumerate(predict(batch)):
-                scores = unfit_scores(scores[:inner, :inner], sizes[index], resizing)
+                scores = unfit_scores(scores[: inner[0], : inner[1]], sizes[index], resizing)
                 means[index] = means[index] + (scores[:, ::-1] if mirrored else scores) * share
     return means
+
+
+def filled_up(image: np.ndarray, size: Size) -> np.ndarray:
+    """Fill a picture up with grey, at the right and below, to (height, width)."""
+    margin = ((0, size[0] - image.shape[0]), (0, size[1] - image.shape[1]), (0, 0))
+    return np.pad(image, margin, constant_values=GREY) if any(map(max, margin)) else image

@@ -3,7 +3,7 @@
 import keras
 import keras_cv
 
-from ..geometry import check_size
+from ..geometry import InputSize, check_size, height_width
 from .backbones.builders import resnet34
 from .backbones.weights import load_backbone_weights
 from .layers.logits import SideOutputs
@@ -13,11 +13,11 @@ from .preparation import picture_input, prepare_for_training
 BACKBONE = "resnet34"
 
 
-def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float = 0.95) -> keras.Model:
+def build_basnet(*, size: InputSize, weights: str = "none", batch_norm_momentum: float = 0.95) -> keras.Model:
     """Build a BASNet (Qin et al., BASNet: Boundary-Aware Salient Object Detection, CVPR 2019), 109 M parameters.
 
     Bridge and decoder give seven side outputs; a refinement module corrects the finest, and that map is what is given.
-    A saliency model as of `build_deeplab`, in training to [B, size, size, 8]: the refined map, then the side outputs,
+    A saliency model as of `build_deeplab`, in training to [B, h, w, 8]: the refined map, then the side outputs,
     the finest first. First weights of the ResNet34 are none, or a file.
     """
     check_size(size)
@@ -26,7 +26,7 @@ def build_basnet(*, size: int, weights: str = "none", batch_norm_momentum: float
     basnet = keras_cv.models.BASNet(
         backbone=features,
         num_classes=1,
-        input_shape=(size, size, 3),
+        input_shape=(*height_width(size), 3),
         include_rescaling=False,  # with it, Keras 3.15 finds KerasCV's graph unconnected
         # What the first stage takes; KerasCV fails at any other width.
         projection_filters=features.get_layer("v2_stack_0_block1_1_conv").input.shape[-1],

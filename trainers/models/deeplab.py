@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import keras_cv
 
+from ..geometry import InputSize, height_width
 from .backbones.builders import PREPROCESSING
 from .backbones.weights import load_backbone
 from .layers.logits import ClassLogits
@@ -20,7 +21,7 @@ CLASS_LAYER = "head_logits"  # the layer whose weights are the classes' own
 def build_deeplab(
     backbone: str = "efficientnet_lite0",
     *,
-    size: int,
+    size: InputSize,
     weights: str = "none",
     class_names: Sequence[str] = (),
     resizing: str = "pad",
@@ -32,8 +33,8 @@ def build_deeplab(
 ) -> keras.Model:
     """Build a DeepLabV3+ (Chen et al., ECCV 2018) that maps pictures to logits.
 
-    From `image` [B, size, size, 3], any number type, 0 to 255, RGB, to float32 [B, size, size, number of classes], or
-    [B, size, size] without classes (saliency). Backbone, size, weights and what is raised are as in `load_backbone`.
+    From `image` [B, h, w, 3], any number type, 0 to 255, RGB, to float32 [B, h, w, number of classes], or [B, h, w]
+    without classes (saliency). Backbone, size, weights and what is raised are as in `load_backbone`.
 
     Args:
         resizing: how pictures become the input of a model with classes, "pad" or "stretch"; it is only remembered.
@@ -59,7 +60,7 @@ def build_deeplab(
     if class_names:
         outputs = ClassLogits(class_names, resizing)(outputs)
     else:
-        outputs = keras.layers.Reshape((size, size), dtype="float32", name="logits")(outputs)
+        outputs = keras.layers.Reshape(height_width(size), dtype="float32", name="logits")(outputs)
     model = keras.Model(image, outputs, name=f"deeplab_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from ..geometry import InputSize
 from .backbones.builders import PREPROCESSING
 from .backbones.levels import BackboneLevels
 from .backbones.weights import load_backbone
@@ -19,7 +20,7 @@ FUSED_LAYER = "fused"  # the layer whose output is the map that is given
 def build_dss(
     backbone: str = "efficientnet_lite0",
     *,
-    size: int,
+    size: InputSize,
     weights: str = "none",
     width: float = 0.25,
     batch_norm_momentum: float = 0.95,
@@ -33,7 +34,7 @@ def build_dss(
     Different from the paper: the backbone, hence no side output at stride 1; batch normalisation in the side outputs;
     and the fused map alone is given, as logits, where the paper averages probabilities with three side outputs.
 
-    A saliency model as of `build_deeplab`, in training to [B, size, size, 1 + levels]: the fused map, then those of P1
+    A saliency model as of `build_deeplab`, in training to [B, h, w, 1 + levels]: the fused map, then those of P1
     to P5 as far as the backbone has them. `width` is a factor on the paper's widths of the side outputs (`SIDES`).
     """
     features = load_backbone(backbone, size, weights)
@@ -47,7 +48,7 @@ def build_dss(
         others = SHORT_CONNECTIONS.get(level, ())
         deeper = [_enlarged(sides[other], own.shape[1], f"{other}_to_{level}") for other in others]
         sides[level] = _sum([own, *deeper], f"{level}_connected") if deeper else own
-    enlarged = [_enlarged(sides[level], size, f"{level}_enlarged") for level in levels]
+    enlarged = [_enlarged(sides[level], image.shape[1], f"{level}_enlarged") for level in levels]
     model = keras.Model(image, SideOutputs()([_sum(enlarged, FUSED_LAYER), *enlarged]), name=f"dss_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 
@@ -63,8 +64,8 @@ def _score(level_map: keras.KerasTensor, level: str, width: float) -> keras.Kera
     return keras.layers.Conv2D(1, 1, dtype="float32", name=f"{level}_score")(level_map)
 
 
-def _enlarged(score: keras.KerasTensor, side: int, name: str) -> keras.KerasTensor:
-    factor = side // score.shape[1]
+def _enlarged(score: keras.KerasTensor, height: int, name: str) -> keras.KerasTensor:
+    factor = height // score.shape[1]
     return keras.layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(score)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from ..errors import UsageError
-from ..geometry import check_size
+from ..geometry import InputSize, check_size
 from .deeplab import CLASS_LAYER
 from .layers.logits import ClassLogits
 from .layers.unpooling import DepthToSpace, PadChannels, Unpooling
@@ -30,7 +30,7 @@ _REDUCTION = 4
 
 
 def build_enet(
-    *, size: int, class_names: Sequence[str], resizing: str = "pad", batch_norm_momentum: float = 0.95
+    *, size: InputSize, class_names: Sequence[str], resizing: str = "pad", batch_norm_momentum: float = 0.95
 ) -> keras.Model:
     """Build an ENet (Paszke et al., arXiv:1606.02147, 2016; the Lovász paper's ref. 22), 0.37 M parameters.
 
@@ -42,7 +42,7 @@ def build_enet(
     if not class_names:
         raise UsageError("ENet needs the names of its classes")
     image, scaled = picture_input(size, 1 / 255.0)
-    # Figure 2a: 13 filters of stride 2 beside the max-pooled picture, [B, S/2, S/2, 16].
+    # Figure 2a: 13 filters of stride 2 beside the max-pooled picture, [B, h/2, w/2, 16].
     filtered = keras.layers.Conv2D(13, 3, 2, "same", use_bias=False, name="initial_convolution")(scaled)
     shrunk = keras.layers.MaxPooling2D(2, name="initial_pooling")(scaled)
     features = _activated(keras.layers.Concatenate(name="initial")([filtered, shrunk]), "initial")

@@ -5,14 +5,17 @@ from typing import Any
 
 import keras
 
+from ..geometry import InputSize, height_width
 from .backbones.builders import CLASSIFIER_TOPS
 from .layers.fused_normalization import fuse
 from .layers.shared_dropout import share_dropout
 
 
-def picture_input(size: int, scale: Sequence[float] | float, offset: Sequence[float] | float = 0.0) -> tuple[Any, Any]:
-    """Make the input `image` [B, size, size, 3], 0 to 255, RGB, and what a network takes: scale * image + offset."""
-    image = keras.Input((size, size, 3), name="image")
+def picture_input(
+    size: InputSize, scale: Sequence[float] | float, offset: Sequence[float] | float = 0.0
+) -> tuple[Any, Any]:
+    """Make the input `image` [B, h, w, 3], 0 to 255, RGB, and what a network takes: scale * image + offset."""
+    image = keras.Input((*height_width(size), 3), name="image")
     return image, keras.layers.Rescaling(scale, offset, name="preprocessing")(image)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..data.example import Source
 from ..data.fit import fit_boxes, fit_scale
 from ..data.targets import TARGETS
+from ..geometry import InputSize, size_text
 from ..judge.base import evenly_spread
 from ..machine import workers
 from ..models.detector.anchors import AnchorGrid
@@ -45,7 +46,7 @@ class AnchorChoice:
     others: dict[int, int]
 
 
-_boxes: WeakKeyDictionary[Source, dict[tuple[int, str], list[np.ndarray]]] = WeakKeyDictionary()
+_boxes: WeakKeyDictionary[Source, dict[tuple[InputSize, str], list[np.ndarray]]] = WeakKeyDictionary()
 
 
 def looked_at(training: Source) -> list[int]:
@@ -53,7 +54,7 @@ def looked_at(training: Source) -> list[int]:
     return evenly_spread(len(training), LOOKED_AT)
 
 
-def boxes_at_size(training: Source, size: int, resizing: str) -> list[np.ndarray]:
+def boxes_at_size(training: Source, size: InputSize, resizing: str) -> list[np.ndarray]:
     """Give the boxes of each picture looked at that count, in pixels of the input, float32 [n, 4].
 
     The pictures are decoded once, however often it is asked for one source and size.
@@ -74,7 +75,7 @@ def boxes_at_size(training: Source, size: int, resizing: str) -> list[np.ndarray
 
 
 def chosen_anchors(
-    boxes: np.ndarray, size: int, scales: Sequence[int] = (1, 2, 3), grid: type[AnchorGrid] = AnchorGrid
+    boxes: np.ndarray, size: InputSize, scales: Sequence[int] = (1, 2, 3), grid: type[AnchorGrid] = AnchorGrid
 ) -> AnchorChoice:
     """Choose the anchor scale that leaves the fewest of boxes [n, 4], n above 0, unreached.
 
@@ -92,7 +93,7 @@ def chosen_anchors(
 
 
 def unreached(
-    boxes: np.ndarray, size: int, scales_per_octave: int, anchor_scale: float, grid: type[AnchorGrid] = AnchorGrid
+    boxes: np.ndarray, size: InputSize, scales_per_octave: int, anchor_scale: float, grid: type[AnchorGrid] = AnchorGrid
 ) -> int:
     """Count the boxes [n, 4] that no anchor reaches."""
     return int((grid(size, scales_per_octave, anchor_scale).best_overlaps(boxes) < REACHED).sum())
@@ -128,7 +129,7 @@ def settled_anchors(config: DetectionConfig, training: Source) -> tuple[Detectio
     return settled, (
         f"{flags}: --anchor-scale {choice.anchor_scale:g} with {scales} an octave leaves {choice.unreached} of "
         f"{counted(len(boxes), 'object')}{where} without an anchor that overlaps by half (IoU {REACHED}) at --size "
-        f"{config.size}; --anchor-scale {usual.anchor_scale:g} would leave {usually}{hint}"
+        f"{size_text(config.size)}; --anchor-scale {usual.anchor_scale:g} would leave {usually}{hint}"
     )
 
 
@@ -151,8 +152,8 @@ def thin_note(model: Detector, config: DetectionConfig, training: Source) -> str
     grid = "anchor_scale" in MODELS[config.model].settings
     starts, smaller = ("anchors", " or a smaller --anchor-scale") if grid else ("grid of places", "")
     return (
-        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the {starts} at --size {config.size}: "
-        f"each trains only the one that fits best; a larger --size{smaller} gives them more"
+        f"{found.sum()} of {len(found)} boxes{where} are too thin or small for the {starts} at --size "
+        f"{size_text(config.size)}: each trains only the one that fits best; a larger --size{smaller} gives them more"
     )
 
 

@@ -21,6 +21,7 @@ from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
 from ..errors import UsageError, first_line
 from ..figures.thumbnails import framed, thumbnail
+from ..geometry import InputSize, input_size, size_text
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport
 from ..judge.tiles import tiling_of
@@ -188,24 +189,26 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         return twin
 
     def predictor(self, model: keras.Model, *, suppression: Suppression | None = None, **options: Any) -> CompiledModel:
-        """Compile a detector to uint8 pictures [B, S, S, 3] -> what `detections` gives with these options.
+        """Compile a detector to uint8 pictures [B, h, w, 3] -> what `detections` gives with these options.
 
-        S may be any multiple of 32 at which its levels are as many as at its own size; UsageError at others.
+        h and w may be any multiples of 32 at which its levels are as many as at its own size; UsageError at others.
         """
         suppression = suppression or USUAL
         given = {"calibration": model.calibration, **options}  # which is not saved with a model, so a copy has none
 
         @functools.cache
-        def compiled(side: int) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-            fitting = model if side == model.size else _at_size(model, side)
+        def compiled(size: InputSize) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+            fitting = model if size == model.size else _at_size(model, size)
 
             def found(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
                 return fitting.detections(fitting(images, training=False), suppression=suppression, **given)
 
-            return traced_once(found, side)
+            return traced_once(found, size)
 
         return CompiledModel(
-            lambda images: tuple(part.numpy() for part in compiled(images.shape[1])(tf.convert_to_tensor(images))),
+            lambda images: tuple(
+                part.numpy() for part in compiled(input_size(images.shape[1:3]))(tf.convert_to_tensor(images))
+            ),
             model.size, model.resizing, model.class_names, suppression,
         )  # fmt: skip
 
@@ -288,13 +291,13 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         return read_watched(folder / "tensorboard")
 
 
-def _at_size(model: keras.Model, side: int) -> keras.Model:
+def _at_size(model: keras.Model, size: InputSize) -> keras.Model:
     try:
-        return at_size(model, side, model.size)
+        return at_size(model, size, model.size)
     except ValueError as error:
         raise UsageError(
-            f"--scales asks for an input of {side} pixels, at which {model.name} of {model.size} pixels has other "
-            f"levels ({first_line(error)}): give scales nearer to 1"
+            f"--scales asks for an input of {size_text(size)} pixels, at which {model.name} of {size_text(model.size)} "
+            f"has other levels ({first_line(error)}): give scales nearer to 1"
         ) from error
 
 

@@ -15,6 +15,7 @@ from ..data.example import Source
 from ..data.fit import fit_image
 from ..errors import DataError, UsageError
 from ..files import check_sha256
+from ..geometry import input_size, size_text
 from ..judge.base import evenly_spread
 from ..models.read_back import read_back
 from ..models.registry import MODELS, serving
@@ -104,14 +105,14 @@ def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Mode
         raise UsageError(f"--init {path} has no .tflite file to read weights from: give the run that it was made of")
     if file.name in card["files"]:
         check_sha256(file, card["files"][file.name]["sha256"])
-    side, resizing, task = card["input_size"], card.get("resizing", "stretch"), card["task"]
+    size, resizing, task = input_size(card["input_size"]), card.get("resizing", "stretch"), card["task"]
     settings = filled(CONFIGS[task], card["config"], str(folder / "card.json"))
-    settings = replace(settings, weights="none", size=side)
+    settings = replace(settings, weights="none", size=size)
     classes = {} if task == "saliency" else {"class_names": tuple(card["class_names"])}
     model = MODELS[getattr(settings, "model", next(iter(serving(task))))].build(settings, **classes)
     places = evenly_spread(len(training), MEASURED)
     examples = map(training.load, places)
-    pictures = np.stack([fit_image(one.image, side, resizing, one.size) for one in examples])
+    pictures = np.stack([fit_image(one.image, size, resizing, one.size) for one in examples])
     try:
         read_back(model, file.read_bytes(), pictures)
     except ValueError as error:
@@ -119,7 +120,7 @@ def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Mode
             f"the weights of {file} cannot be read back ({error}): give --init the run that it was made of"
         ) from error
     log.info(
-        "first weights: those of %s, trained at %d pixels; terms of what it was trained on: %s",
-        file, side, card["data_terms"],
+        "first weights: those of %s, trained at %s pixels; terms of what it was trained on: %s",
+        file, size_text(size), card["data_terms"],
     )  # fmt: skip
     return model

@@ -8,13 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..geometry import InputSize, height_width
 from ..models.detector.suppression import Suppression
 
 
 class Predictor(Protocol):
-    """A `CompiledModel`, or a runner of an exported file: uint8 pictures [B, size, size, 3] to NumPy arrays."""
+    """A `CompiledModel`, or a runner of an exported file: uint8 pictures [B, h, w, 3] to NumPy arrays."""
 
-    size: int
+    size: InputSize
     resizing: str
     class_names: Sequence[str]
     suppression: Suppression | None  # of a detector
@@ -28,7 +29,7 @@ class CompiledModel:
     """A Keras model as a `Predictor`."""
 
     run: Callable[[np.ndarray], Any]
-    size: int
+    size: InputSize
     resizing: str
     class_names: Sequence[str] = ()
     suppression: Suppression | None = None
@@ -38,13 +39,13 @@ class CompiledModel:
         return self.run(images)
 
 
-def traced_once(function: Callable[[tf.Tensor], Any], side: int) -> Callable[[tf.Tensor], Any]:
-    """Compile what takes pictures uint8 [B, side, side, 3], for any B at once.
+def traced_once(function: Callable[[tf.Tensor], Any], size: InputSize) -> Callable[[tf.Tensor], Any]:
+    """Compile what takes pictures uint8 [B, h, w, 3] of a size, for any B at once.
 
     A last batch of fewer pictures is then no reason to trace again. TensorFlow, which takes the functions of several
     models for one, would warn of each. Converting Python's control flow costs time, and Keras does without as well.
     """
-    pictures = tf.TensorSpec((None, side, side, 3), tf.uint8)
+    pictures = tf.TensorSpec((None, *height_width(size), 3), tf.uint8)
     return tf.function(function, input_signature=[pictures], autograph=False).get_concrete_function()
 
 

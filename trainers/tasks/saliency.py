@@ -21,6 +21,7 @@ from ..judge.maps import MapJudge, SaliencyReport, to_logits
 from ..metrics import ImageIoU, LogitFMeasure, best_logit_scale
 from ..metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from ..metrics.logit_curve import LEVELS, ZERO
+from ..models.input_size import size_of
 from ..models.layers.logits import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
@@ -96,10 +97,10 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         model.compile(optimizer=optimizer, loss=loss, metrics=[f_measure], jit_compile=config.jit_compile)
 
     def predictor(self, model: keras.Model) -> CompiledModel:
-        """Compile a model to uint8 pictures [B, S, S, 3] -> saliency float32 [B, S, S] in [0, 1]."""
-        side = model.input_shape[1]
-        probabilities = traced_once(lambda images: tf.sigmoid(model(images, training=False)), side)
-        return CompiledModel(lambda images: probabilities(tf.convert_to_tensor(images)).numpy(), side, "stretch")
+        """Compile a model to uint8 pictures [B, h, w, 3] -> saliency float32 [B, h, w] in [0, 1]."""
+        size = size_of(model)
+        probabilities = traced_once(lambda images: tf.sigmoid(model(images, training=False)), size)
+        return CompiledModel(lambda images: probabilities(tf.convert_to_tensor(images)).numpy(), size, "stretch")
 
     def judge(
         self, source: Source, class_names: Sequence[str] = (), *, batch_size: int = 16, **options: Any
@@ -113,7 +114,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         return {"beta2": config.beta2}
 
     def batching(self, config: SaliencyConfig) -> dict[str, Any]:
-        """As `Task.batching`: maps are drawn on the whole square."""
+        """As `Task.batching`: maps are drawn on the whole input."""
         return {"size": config.size, "batch_size": config.batch_size, "resizing": "stretch"}
 
     def epoch_report(

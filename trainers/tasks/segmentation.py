@@ -22,11 +22,12 @@ from ..data.pixel_files.coding import FileCoding
 from ..data.targets import TARGETS
 from ..errors import DataError, UsageError
 from ..figures.thumbnails import flat, thumbnail
+from ..geometry import InputSize, input_size
 from ..judge.base import known
 from ..judge.classes import ClassJudge, SegmentationReport
 from ..judge.views import Views
 from ..models.deeplab import CLASS_LAYER
-from ..models.input_size import at_size
+from ..models.input_size import at_size, size_of
 from ..models.layers.logits import ClassLogits, logits_layer
 from ..models.transfer import transfer_by_class
 from ..text import cut
@@ -142,18 +143,18 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         model.compile(optimizer=optimizer, loss=self.build_loss(config, weights), jit_compile=config.jit_compile)
 
     def predictor(self, model: keras.Model) -> CompiledModel:
-        """Compile a model to uint8 [B, S, S, 3] -> probabilities float32 [B, S, S, C]; S may be any multiple of 32."""
+        """Compile a model to uint8 [B, h, w, 3] -> probabilities float32 [B, h, w, C], h and w any multiples of 32."""
 
         @functools.cache
-        def compiled(side: int) -> Callable[[tf.Tensor], tf.Tensor]:
-            fitting = model if side == model.input_shape[1] else at_size(model, side)
+        def compiled(size: InputSize) -> Callable[[tf.Tensor], tf.Tensor]:
+            fitting = model if size == size_of(model) else at_size(model, size)
 
-            return traced_once(lambda images: tf.nn.softmax(fitting(images, training=False)), side)
+            return traced_once(lambda images: tf.nn.softmax(fitting(images, training=False)), size)
 
         layer = _class_layer(model)
         return CompiledModel(
-            lambda images: compiled(images.shape[1])(tf.convert_to_tensor(images)).numpy(),
-            model.input_shape[1], layer.resizing, layer.class_names,
+            lambda images: compiled(input_size(images.shape[1:3]))(tf.convert_to_tensor(images)).numpy(),
+            size_of(model), layer.resizing, layer.class_names,
         )  # fmt: skip
 
     def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:

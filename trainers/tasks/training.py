@@ -45,6 +45,7 @@ from ..training.states import BEGINNING, Reached
 from .data import ConfigT
 from .definition import Definition, ReportT
 from .first_model import advice, first_model
+from .input_shape import shape_note
 
 log = logging.getLogger("metricfit")
 
@@ -104,6 +105,8 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
             folder, len(training), len(selection), model.count_params() / 1e6,
         )  # fmt: skip
         run.say_steps(config, len(training), steps)
+        if shape := shape_note(config.size, task.batching(config)["resizing"], training):
+            log.info("%s", shape)
         if repeats:
             log.info("%s", repeats)
         run.say_frozen(config)

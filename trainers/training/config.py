@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from ..calibration.names import MethodName, TargetName
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
+from ..geometry import InputSize, input_size, size_text
 from ..models.registry import explained, serving
 
 if TYPE_CHECKING:
@@ -20,6 +22,16 @@ else:
         for task in ("saliency", "segmentation", "detection")
     )
 
+NetworkSize = Annotated[
+    InputSize,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT|HxW",
+        instance_from_str=lambda typed: input_size(typed[0]),
+        is_instance=lambda given: given == input_size(given),
+        str_from_instance=lambda size: [size_text(size)],
+    ),
+]
 # How masks and labels are written; the verbs that read data have these, too.
 MaskThreshold = Annotated[
     float | None,
@@ -93,8 +105,9 @@ class RunConfig:
     name of a model that ships with the program, such as saliency_lite0."""
     trust: bool = False
     """With --init: load a .keras file even where it holds code, such as a Lambda layer."""
-    size: int = 192
-    """Side of the square network input in pixels, a multiple of 32."""
+    size: NetworkSize = 192
+    """The network's input in pixels, multiples of 32: the side of a square, or height x width, such as 256x448 for
+    pictures of a camera."""
     batch_size: int = 8
     """Pictures a step; ranking losses rank all of them together."""
     epochs: int = 20
@@ -207,9 +220,9 @@ class SegmentationConfig(RunConfig):
     """Weights of the classes in the loss, from the training data: balanced (median frequency over frequency) or log
     (1 / ln(1.02 + share of the pixels))."""
     model: SegmentationModel = "deeplab"
-    size: int = 320
+    size: NetworkSize = 320
     resizing: Literal["pad", "stretch"] = "pad"
-    """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    """pad keeps the picture's aspect and fills the input up; stretch uses all of it."""
     aspp_dilations: tuple[int, ...] = (1, 2, 3)
     """Dilations of the atrous spatial pyramid pooling, in pixels of the stride-32 map."""
     aspp_channels: int | None = None
@@ -248,9 +261,9 @@ class DetectionConfig(RunConfig):
     correlation_weight: float | None = None
     """Weight of that addition, by default 0.2."""
     model: DetectionModel = "retinanet"
-    size: int = 384
+    size: NetworkSize = 384
     resizing: Literal["pad", "stretch"] = "pad"
-    """pad keeps the picture's aspect and fills the square up; stretch uses all of it."""
+    """pad keeps the picture's aspect and fills the input up; stretch uses all of it."""
     proposals: int = 256
     """Of faster_rcnn: regions that the second stage looks at in each picture; more find more, and take longer."""
     region_units: int = 256

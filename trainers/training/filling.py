@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ..errors import UsageError
+from ..geometry import InputSize, input_size
 from ..text import shown
 
 OptionsT = TypeVar("OptionsT")
@@ -30,6 +31,8 @@ def filled(options_class: type[OptionsT], values: Mapping[str, Any], where: str)
             raise UsageError(f"unknown setting {called} in {where}: {advice}")
         if dataclasses.is_dataclass(hints[name]) and isinstance(value, Mapping):
             value = filled(typing.cast(type, hints[name]), value, f"{where}, {name}")
+        elif hints[name] == InputSize:
+            value = _size(value)
         elif isinstance(value, list):
             value = tuple(value)
         if not _fits(value, hints[name]):
@@ -41,6 +44,14 @@ def filled(options_class: type[OptionsT], values: Mapping[str, Any], where: str)
     if missing := [name for name in required if name not in found]:
         raise UsageError(f"{where} needs {' and '.join(missing)}")
     return options_class(**found)
+
+
+def _size(given: Any) -> Any:
+    """Read the size of a network's input; what is none stays as it is."""
+    try:
+        return input_size(given)
+    except ValueError:
+        return given
 
 
 def is_required(setting: dataclasses.Field[Any]) -> bool:
@@ -61,6 +72,8 @@ _WORDS = {
 def in_words(hint: Any, *, several: bool = False) -> str:
     """Say in plain words what an option takes, such as `a whole number or none`."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint == InputSize:
+        return "a side such as 192, or height x width such as 256x448"
     if origin is typing.Annotated:
         return in_words(arguments[0], several=several)
     if origin is Literal:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import UsageError
+from ..geometry import size_text
 from ..text import shown
 from .config import RunConfig
 from .config_files import NOT_KEPT
@@ -27,6 +28,8 @@ def _flags(config: Any, default: Any, prefix: str = "") -> list[str]:
             words += _flags(value, usual, f"{prefix}{name}.")
         elif isinstance(value, bool):
             words.append(f"--{prefix}{name}" if value else f"--{prefix}no-{name}")
+        elif setting.name == "size":
+            words += flag_words(f"{prefix}{name}", size_text(value))
         else:
             words += flag_words(f"{prefix}{name}", value)
     return words

@@ -50,16 +50,17 @@ def test_pictures_are_opencv_s_bit_by_bit(kind, fit):
 
 
 def test_pictures_of_random_sizes_are_opencv_s_bit_by_bit():
-    for number in range(40):
-        what, wrong = served_pictures.resized(random.Random(number), SIDE)
+    for number in range(60):
+        what, wrong = served_pictures.resized(random.Random(number), (SIDE, (48, 80), (80, 48))[number % 3])
         assert not wrong, what
 
 
 @pytest.mark.parametrize("resizing", ["pad", "stretch"])
-def test_a_picture_has_the_same_size_within_the_square(resizing):
-    for height, width, side in itertools.product((1, 2, 33, 48, 49, 501, 65500), (1, 48, 95, 97, 30000), (48, 4096)):
-        frame = frame_of(tf.constant(height), tf.constant(width), side, resizing)
-        assert tuple(int(one) for one in frame[2:]) == fitted_size((height, width), side, resizing)
+def test_a_picture_has_the_same_size_within_the_input(resizing):
+    insides = (48, 4096, (96, 160), (448, 32))
+    for height, width, inside in itertools.product((1, 2, 33, 48, 49, 501, 65500), (1, 48, 95, 97, 30000), insides):
+        frame = frame_of(tf.constant(height), tf.constant(width), inside, resizing)
+        assert tuple(int(one) for one in frame[2:]) == fitted_size((height, width), inside, resizing)
 
 
 def test_maps_come_back_as_opencv_brings_them():
@@ -78,6 +79,7 @@ def test_maps_come_back_as_opencv_brings_them():
 def test_boxes_come_back_cut_at_the_picture_s_edges(resizing):
     boxes = np.random.default_rng(0).uniform(-5, SIDE + 5, (50, 4)).astype(np.float32)
     for size in ((97, 131), (31, 17), (1, 200)):
-        frame = frame_of(*(tf.constant(side) for side in size), SIDE, resizing)
-        expected = boxes_of_opencv(boxes, fit_scale(size, SIDE, resizing), size)
-        np.testing.assert_array_equal(unfit_boxes(tf.constant(boxes), frame).numpy(), expected)
+        for inside in (SIDE, (32, 64)):
+            frame = frame_of(*(tf.constant(side) for side in size), inside, resizing)
+            expected = boxes_of_opencv(boxes, fit_scale(size, inside, resizing), size)
+            np.testing.assert_array_equal(unfit_boxes(tf.constant(boxes), frame).numpy(), expected)

@@ -44,19 +44,20 @@ def extent(image, colour):
 
 
 @pytest.mark.parametrize("resizing", ["pad", "stretch"])
-def test_boxes_stay_on_their_objects(resizing):
+@pytest.mark.parametrize("size", [(160, 160), (128, 192)])
+def test_boxes_stay_on_their_objects(resizing, size):
     counts = [0] * 6
     for seed in range(60):
         rng = np.random.default_rng(seed)
         image, boxes, colours = painted(rng)
         before = image.copy()
-        seen, moved, kept = augment_boxes(image, boxes, 160, resizing, rng, STRONG)
+        seen, moved, kept = augment_boxes(image, boxes, size, resizing, rng, STRONG)
         np.testing.assert_array_equal(image, before)
-        assert seen.shape == (160, 160, 3)
+        assert seen.shape == (*size, 3)
         assert (seen.dtype, moved.dtype, moved.shape) == (np.uint8, np.float32, (len(kept), 4))
         assert len(kept) == len(set(kept.tolist())) > 0
         assert (moved >= 0).all()
-        assert (moved <= 160).all()
+        assert (moved <= np.tile(size[::-1], 2)).all()
         assert (moved[:, 2:] - moved[:, :2] >= MIN_SIDE).all()
         for box, index in zip(moved, kept):
             np.testing.assert_allclose(extent(seen, colours[index]), box, atol=1.6)

@@ -29,14 +29,15 @@ def named(image):
 
 
 @pytest.mark.parametrize("resizing", ["pad", "stretch"])
-def test_picture_and_labels_stay_together(resizing):
+@pytest.mark.parametrize("size", [(48, 48), (32, 80)])
+def test_picture_and_labels_stay_together(resizing, size):
     image, labels = blocks()
     settings, padded, sizes = LabelAugmentation(**STILL), 0, set()
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        patch, target = augment_labels(image, labels, 48, resizing, rng, settings)
-        assert patch.shape == (48, 48, 3)
-        assert target.shape == (48, 48)
+        patch, target = augment_labels(image, labels, size, resizing, rng, settings)
+        assert patch.shape == (*size, 3)
+        assert target.shape == size
         assert patch.dtype == target.dtype == np.uint8
         found = named(patch)
         sure = found != 254

@@ -16,7 +16,7 @@ from metricfit.trainers.data.sources.annotations import (
     mend_boxes,
 )
 from metricfit.trainers.errors import DataError, UsageError
-from metricfit.trainers.geometry import box_areas, box_iou
+from metricfit.trainers.geometry import box_areas, box_iou, height_width
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,16 @@ from metricfit.trainers.geometry import box_areas, box_iou
         ((100, 200), 384, (192, 384)),
         ((3, 1000), 64, (1, 64)),
         ((375, 500), 130, (98, 130)),  # 97.5: halves go up
+        ((1080, 1920), (256, 448), (252, 448)),
+        ((480, 640), (256, 448), (256, 341)),
+        ((640, 480), (256, 448), (256, 192)),
+        ((100, 175), (256, 448), (256, 448)),
+        ((1, 1000), (64, 96), (1, 96)),
     ],
 )
-def test_the_longer_side_fills_the_input(size, side, expected):
+def test_a_picture_fills_the_input_up_to_one_of_its_sides(size, side, expected):
     assert fitted_size(size, side) == expected
-    assert fitted_size(size, side, "stretch") == (side, side)
+    assert fitted_size(size, side, "stretch") == height_width(side)
     sx, sy = fit_scale(size, side)
     assert (size[0] * sy, size[1] * sx) == pytest.approx(expected)
 
@@ -44,15 +49,17 @@ def corners_of(image, value):
 
 
 @pytest.mark.parametrize("resizing", ["pad", "stretch"])
-@pytest.mark.parametrize("size", [(40, 60), (90, 60)])
-def test_boxes_go_where_their_pixels_go_and_back(resizing, size):
+@pytest.mark.parametrize(
+    ("size", "inside"), [((40, 60), 120), ((90, 60), 120), ((40, 60), (120, 90)), ((90, 60), (90, 128))]
+)
+def test_boxes_go_where_their_pixels_go_and_back(resizing, size, inside):
     image = np.full((*size, 3), 20, np.uint8)
     box = np.array([[10, 15, 40, 35]], np.float32)
     image[15:35, 10:40] = 250
-    scale = fit_scale(size, 120, resizing)
-    fitted = fit_image(image, 120, resizing)
-    assert fitted.shape == (120, 120, 3)
-    height, width = fitted_size(size, 120, resizing)
+    scale = fit_scale(size, inside, resizing)
+    fitted = fit_image(image, inside, resizing)
+    assert fitted.shape == (*height_width(inside), 3)
+    height, width = fitted_size(size, inside, resizing)
     assert (fitted[height:] == GREY).all()
     assert (fitted[:, width:] == GREY).all()
     assert not (fitted[:height, :width] == GREY).all(axis=2).any()
@@ -65,6 +72,8 @@ def test_boxes_go_where_their_pixels_go_and_back(resizing, size):
 def test_a_picture_of_the_right_size_is_left_alone():
     image = np.zeros((32, 32, 3), np.uint8)
     assert fit_image(image, 32) is image
+    wide = np.zeros((32, 64, 3), np.uint8)
+    assert fit_image(wide, (32, 64)) is wide
 
 
 def test_found_boxes_are_cut_at_the_picture():

@@ -36,7 +36,9 @@ def random_views(seed):
         boxes = boxes.clip([window.left, window.top] * 2, [window.right, window.bottom] * 2).astype(np.float32)
         boxes = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
         scores = np.sort(rng.uniform(0, 1, len(boxes)).astype(np.float32))[::-1]
-        found.append((Shown(window, SIZE, SIZE, False), (boxes, scores, rng.integers(0, 2, len(boxes)))))
+        found.append(
+            (Shown(window, (SIZE, SIZE), (SIZE, SIZE), False), (boxes, scores, rng.integers(0, 2, len(boxes))))
+        )
     return found
 
 
@@ -95,9 +97,15 @@ def of_tiles(*found):
     """Bring together boxes of the whole picture, of its left tile [0, 56) and of its right one [44, 100)."""
     windows = [Window(0, 50, 0, 100), Window(0, 50, 0, 56), Window(0, 50, 44, 100)]
     views = [
-        (Shown(window, SIZE, SIZE, False), tuple(np.array(part, kind) for part, kind in zip(zip(*rows), KINDS)))
+        (
+            Shown(window, (SIZE, SIZE), (SIZE, SIZE), False),
+            tuple(np.array(part, kind) for part, kind in zip(zip(*rows), KINDS)),
+        )
         if rows
-        else (Shown(window, SIZE, SIZE, False), (np.zeros((0, 4), "f4"), np.zeros(0, "f4"), np.zeros(0, int)))
+        else (
+            Shown(window, (SIZE, SIZE), (SIZE, SIZE), False),
+            (np.zeros((0, 4), "f4"), np.zeros(0, "f4"), np.zeros(0, int)),
+        )
         for window, rows in zip(windows, found, strict=True)
     ]
     boxes, scores, _ = merged(views, (50, 100), Suppression())

@@ -24,6 +24,15 @@ def test_auto_shows_a_picture_at_its_own_size():
     assert Tiling(2).windows((1, 1), 64) == [], "nothing is left to be cut"
 
 
+def test_tiles_have_the_shape_of_the_input():
+    assert Tiling().windows((256, 448), (256, 448)) == []
+    assert Tiling(2, 0.0).windows((1080, 1920), (256, 448)) == [
+        Window(top, top + 549, left, left + 960) for top in (0, 531) for left in (0, 960)
+    ]
+    # Twice as high as the input, and as wide as it.
+    assert Tiling("auto", 0.0).windows((512, 448), (256, 448)) == [Window(0, 256, 0, 448), Window(256, 512, 0, 448)]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_tiles_cover_a_picture_and_what_is_no_larger_than_the_overlap_lies_in_one(seed):
     rng = np.random.default_rng(seed)

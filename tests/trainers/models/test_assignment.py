@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from metricfit.trainers.geometry import height_width
 from metricfit.trainers.models.detector.anchors import AnchorGrid
 from metricfit.trainers.models.detector.assignment import (
     ASSIGNMENTS,
@@ -20,7 +21,7 @@ PADDING = [-1, -1, -1, -1]
 
 def random_batch(seed, size, images=3):
     """Boxes and classes with padding and ignored boxes anywhere; odd seeds on a coarse grid, for ties; some twice."""
-    rng = np.random.default_rng(seed)
+    rng, size = np.random.default_rng(seed), np.array(height_width(size)[::-1])
     count = int(rng.integers(1, 20))
     low = rng.uniform(0, 0.9 * size, (images, count, 2))
     extent = rng.uniform(1, rng.choice([0.2, 0.8]) * size, (images, count, 2))
@@ -42,7 +43,7 @@ def assigned(function, boxes, classes, grid=GRID):
     return (part.numpy()[0] for part in function(*batch(boxes, classes), grid))
 
 
-@pytest.mark.parametrize(("size", "scales", "scale"), [(32, 1, 4.0), (96, 2, 3.0), (160, 3, 2.5)])
+@pytest.mark.parametrize(("size", "scales", "scale"), [(32, 1, 4.0), (96, 2, 3.0), (160, 3, 2.5), ((64, 160), 2, 3.0)])
 def test_anchors_are_those_of_nested_loops(size, scales, scale):
     grid = AnchorGrid(size, scales, scale)
     boxes, _ = reference.anchors(size, scales, scale)
@@ -65,7 +66,7 @@ def test_impossible_grids(wrong):
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize(("size", "scales", "scale"), [(96, 1, 4.0), (64, 2, 2.0)])
+@pytest.mark.parametrize(("size", "scales", "scale"), [(96, 1, 4.0), (64, 2, 2.0), ((64, 160), 1, 4.0)])
 def test_assignments_are_those_of_loops(size, scales, scale, seed):
     grid = AnchorGrid(size, scales, scale)
     anchors, levels = reference.anchors(size, scales, scale)
@@ -94,6 +95,19 @@ def test_nearest_locations_at_corners_of_a_large_grid():
     found = assign_by_atss(boxes[None], classes[None], grid).labels[0]
     np.testing.assert_array_equal(found, labels)
     assert (labels >= 0).any()
+
+
+@pytest.mark.parametrize("size", [(32, 1152), (1152, 32)])
+def test_nearest_locations_in_a_single_row_or_column(size):
+    """Of an input as flat as a line of text, coarse levels have one row, in which the nearest nine reach far."""
+    grid, (anchors, levels) = AnchorGrid(size, 1, 4.0), reference.anchors(size, 1, 4.0)
+    rng, sides = np.random.default_rng(0), np.array(size[::-1])
+    middles, halves = rng.uniform(0, 1, (12, 2)) * sides, rng.uniform(2, 200, (12, 2))
+    boxes = np.concatenate([middles - halves, middles + halves], axis=1).clip(0, np.tile(sides, 2)).astype(np.float32)
+    for box in boxes:
+        labels, _ = reference.by_atss(box[None], [0], anchors, levels, 3)
+        found = assign_by_atss(box[None, None], np.zeros((1, 1), np.int32), grid).labels[0]
+        np.testing.assert_array_equal(found, labels)
 
 
 @pytest.mark.parametrize("function", ASSIGNMENTS.values(), ids=ASSIGNMENTS)

@@ -34,11 +34,11 @@ def test_the_best_overlap_is_that_with_all_anchors(size, scales, scale):
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("size", "scales", "scale"), [(96, 1, 4.0), (64, 2, 2.0)])
+@pytest.mark.parametrize(("size", "scales", "scale"), [(96, 1, 4.0), ((64, 96), 2, 2.0)])
 def test_assignments_are_those_of_loops(size, scales, scale, seed):
     grid = HubAnchorGrid(size, scales, scale)
     anchors = grid.boxes()
-    levels = np.repeat(range(5), [grid.per_location * side * side for side in grid.sides])
+    levels = np.repeat(range(5), [grid.per_location * height * width for height, width in grid.shapes])
     boxes, classes = random_batch(seed, size)
     left_out = left_out_by_atss(boxes, classes, grid).numpy()
     for name, function in ASSIGNMENTS.items():
@@ -58,7 +58,7 @@ def test_assignments_are_those_of_loops(size, scales, scale, seed):
 def test_nearest_locations_at_edges():
     """Places lie on the cells' corners, so that none is near the lower right edge."""
     grid = HubAnchorGrid(160, 1, 4.0)
-    levels = np.repeat(range(5), [3 * side * side for side in grid.sides])
+    levels = np.repeat(range(5), [3 * height * width for height, width in grid.shapes])
     centres = np.array([[3, 3], [157, 3], [4, 84], [80, 158], [61, 7], [149, 152], [77.5, 81]])
     boxes = np.concatenate([centres - 2.5, centres + 2.5], axis=1).clip(0, 160).astype(np.float32)
     classes = np.arange(len(boxes), dtype=np.int32)
@@ -70,7 +70,7 @@ def test_nearest_locations_at_edges():
 def test_coarse_levels_fill_the_input():
     """Of 224 pixels P6 has four places a side, which lie 56 pixels apart instead of 64: others are nearest to some."""
     grid, rng = HubAnchorGrid(224, 1, 4.0), np.random.default_rng(0)
-    levels = np.repeat(range(5), [3 * side * side for side in grid.sides])
+    levels = np.repeat(range(5), [3 * height * width for height, width in grid.shapes])
     centres, halves = rng.uniform(90, 134, (6, 2)), rng.uniform(50, 85, (6, 2))
     boxes = np.concatenate([centres - halves, centres + halves], axis=1).clip(0, 224).astype(np.float32)
     for box in boxes:

@@ -92,7 +92,7 @@ def test_outputs_stand_in_the_order_of_the_anchors(tiny):
     without, spot = model(images)["box"].numpy()[..., 0]
     centres = 0.5 * (model.starts[:, :2] + model.starts[:, 2:])
     first = 0
-    for side, stride in zip(model.anchor_grid.sides, (8, 16, 32, 64, 128)):
+    for (side, _), stride in zip(model.anchor_grid.shapes, (8, 16, 32, 64, 128)):
         level = slice(first, first + 3 * side * side)
         nearest = centres[level][np.argmax(np.abs(spot - without)[level])]
         assert (np.abs(nearest - [112, 32]) <= 2 * stride).all(), stride

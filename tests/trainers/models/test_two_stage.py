@@ -145,15 +145,16 @@ def test_levels_are_those_of_the_equation():
     np.testing.assert_array_equal(levels_of(tf.constant(regions), 2), [0, 0, 0, 1, 1, 1, 1, 1])
     np.testing.assert_array_equal(levels_of(tf.constant(regions), 1), [0] * 8)
     assert [read_levels(size) for size in (64, 192, 224, 320, 416, 448, 800)] == [1, 1, 2, 2, 2, 3, 3]
+    assert [read_levels(size) for size in ((128, 384), (128, 416), (224, 800), (256, 800))] == [1, 2, 2, 3]
     for region in random_boxes(np.random.default_rng(0), (200,), 900):
         assert int(levels_of(tf.constant(region), 3)) == slow.level_of(region, 3)
 
 
 @pytest.fixture(scope="module")
 def maps():
-    """Levels of two pictures of 480 pixels, and regions of all sizes, one of them what stands for none."""
+    """Levels of two pictures 512 high and 480 wide, and regions of all sizes, one of them what stands for none."""
     rng = np.random.default_rng(1)
-    features = [rng.normal(0, 1, (2, side, side, 3)).astype(np.float32) for side in (60, 30, 15)]
+    features = [rng.normal(0, 1, (2, *shape, 3)).astype(np.float32) for shape in ((64, 60), (32, 30), (16, 15))]
     regions = random_boxes(rng, (2, 6), 480)
     regions[0, :5] = [[0, 0, 480, 480], [0, 0, 8, 8], [470, 3, 480, 200], [100, 100, 330, 340], [7, 300, 200, 301]]
     regions[1, 0] = outside(480)

@@ -33,7 +33,7 @@ def config(tmp_path_factory):
             data="discs:train",
             out=str(tmp_path_factory.mktemp("detection") / "run"),
             backbone="plain",
-            size=64,
+            size=(96, 64),
             channels=16,
             head_layers=1,
             anchor_scale="auto",

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ...geometry import box_iou
+from ...geometry import InputSize, box_iou, height_width
 from ..fit import GREY, fitted_size
 from ..images import resize_image
 from .colours import Rng, colour_matrix
@@ -71,7 +71,7 @@ def holds_centre(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def augment_boxes(
     image: np.ndarray,
     boxes: np.ndarray,
-    size: int,
+    size: InputSize,
     resizing: str,
     rng: Rng,
     settings: BoxAugmentation,
@@ -81,8 +81,8 @@ def augment_boxes(
     """Turn, zoom, crop, mirror and recolour one example, and fit it to the input; arguments as of `Target.augment`.
 
     A box stays when its centre is inside picture and crop, unless a side falls below `MIN_SIDE`. A box to ignore
-    (`ignored`, bool [n]) has no say in where the crop is, and stays while any part of it is seen. Gives uint8 [size,
-    size, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
+    (`ignored`, bool [n]) has no say in where the crop is, and stays while any part of it is seen. Gives uint8
+    [height, width, 3]; float32 [k, 4], in pixels of the input and within it; int64 [k], which boxes these are.
     """
     whole = np.array([0, 0, image.shape[1], image.shape[0]])
     ignored = np.zeros(len(boxes), bool) if ignored is None else ignored
@@ -121,7 +121,7 @@ def augment_boxes(
             corners[:, :, axis] = content[axis] - corners[:, ::-1, axis]
     if settings.recolours and not turn:
         part = cv2.transform(part, colours)
-    canvas = np.full((size, size, 3), GREY, np.uint8)
+    canvas = np.full((*height_width(size), 3), GREY, np.uint8)
     canvas[low[1] : high[1], low[0] : high[0]] = part
 
     stays = np.ones(len(boxes), bool)

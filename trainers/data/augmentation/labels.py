@@ -1,8 +1,11 @@
 """Augmentation of pictures with class maps: rescale, crop or pad, flip, colour; labels by nearest neighbour."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 
+from ...geometry import InputSize, Size, height_width
 from ..example import IGNORE
 from ..fit import GREY, fitted_size
 from ..images import resize_image, resize_mask
@@ -15,7 +18,7 @@ _SCALE_TRIALS = 5
 def augment_labels(
     image: np.ndarray,
     labels: np.ndarray,
-    size: int,
+    size: InputSize,
     resizing: str,
     rng: Rng,
     settings: LabelAugmentation,
@@ -24,14 +27,14 @@ def augment_labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rescale, crop or pad, mirror and recolour one example; the arguments are those of `Target.augment`.
 
-    A random square is taken of the picture at its `fitted_size` times a random factor; beyond the edges it is grey, and
-    its labels are 255 (ignore). Where no factor leaves a pixel of the wanted class, all pixels stay.
+    A random part of the input's size is taken of the picture at its `fitted_size` times a random factor; beyond the
+    edges it is grey, and its labels are 255 (ignore). Where no factor leaves a pixel of the wanted class, all stay.
     """
-    fitted = fitted_size(labels.shape[:2], size, resizing)
+    fitted, sides = fitted_size(labels.shape, size, resizing), height_width(size)
     scaled, pixel = _rescaled(labels, fitted, rng, settings, wanted)
     image = resize_image(image, scaled.shape[:2])
-    top, left = (_offset(rng, length, size, place) for length, place in zip(scaled.shape, pixel or (None, None)))
-    image, labels = _placed(image, top, left, size, GREY), _placed(scaled, top, left, size, IGNORE)
+    top, left = map(partial(_offset, rng), scaled.shape, sides, pixel or (None, None))
+    image, labels = _placed(image, top, left, sides, GREY), _placed(scaled, top, left, sides, IGNORE)
     if settings.flip and rng.random() < 0.5:
         image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
     if settings.recolours:
@@ -57,20 +60,20 @@ def _rescaled(
     raise ValueError(f"the labels have no pixel of class {wanted}")
 
 
-def _offset(rng: Rng, length: int, size: int, pixel: int | None) -> int:
-    """Draw where the picture begins in the square: at 0 or behind where it fits in, at 0 or before where not."""
-    low, high = sorted((0, size - length))
+def _offset(rng: Rng, length: int, side: int, pixel: int | None) -> int:
+    """Draw where the picture begins along a side: at 0 or behind where it fits in, at 0 or before where not."""
+    low, high = sorted((0, side - length))
     if pixel is not None:
-        low, high = max(low, -pixel), min(high, size - 1 - pixel)
+        low, high = max(low, -pixel), min(high, side - 1 - pixel)
     return int(rng.integers(low, high + 1))
 
 
-def _placed(picture: np.ndarray, top: int, left: int, size: int, padding: int) -> np.ndarray:
-    """Lay a picture into a square; what reaches over its edges is cut off."""
-    cut = picture[max(0, -top) : size - top, max(0, -left) : size - left]
-    if cut.shape[:2] == (size, size):
+def _placed(picture: np.ndarray, top: int, left: int, size: Size, padding: int) -> np.ndarray:
+    """Lay a picture into one of (height, width); what reaches over its edges is cut off."""
+    cut = picture[max(0, -top) : size[0] - top, max(0, -left) : size[1] - left]
+    if cut.shape[:2] == size:
         return np.ascontiguousarray(cut)
-    canvas = np.full((size, size, *picture.shape[2:]), padding, np.uint8)
+    canvas = np.full((*size, *picture.shape[2:]), padding, np.uint8)
     top, left = max(0, top), max(0, left)
     canvas[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
     return canvas

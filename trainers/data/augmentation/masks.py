@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from ...geometry import InputSize
 from ..example import IGNORE
 from ..fit import fit_image, fit_labels, window_of
 from .colours import Rng, colour_matrix
@@ -31,7 +32,7 @@ def crop_window(mask: np.ndarray, rng: Rng, min_scale: float) -> tuple[slice, sl
 
 
 def augment(
-    image: np.ndarray, mask: np.ndarray, size: int, rng: Rng, settings: Augmentation, resizing: str = "stretch"
+    image: np.ndarray, mask: np.ndarray, size: InputSize, rng: Rng, settings: Augmentation, resizing: str = "stretch"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crop, fit, mirror and recolour one example as `Target.augment` says; the mask is 255 (ignore) in the padding."""
     if settings.min_scale < 1:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from ...geometry import IGNORED
+from ...geometry import IGNORED, InputSize, height_width
 from .boxes import holds_centre, large_enough
 from .colours import Rng
 
@@ -19,17 +19,18 @@ FAINT = 0.2
 """Of a picture with a smaller weight so little is seen that its boxes neither train nor count."""
 
 
-def mosaic(examples: Sequence[Boxed], size: int, view: Callable[[Boxed, int], Boxed], rng: Rng) -> Boxed:
-    """Lay four examples round a random point of a square of `size` pixels, each cut to its quarter.
+def mosaic(examples: Sequence[Boxed], size: InputSize, view: Callable[[Boxed, int], Boxed], rng: Rng) -> Boxed:
+    """Lay four examples round a random point of an input of this size, each cut to its quarter.
 
     `view` brings an example to a square of so many pixels: as many as the longer side of its quarter, of which a random
     part along the shorter side is seen. Boxes are cut at the quarter's edges, and stay as they do in a crop.
     """
-    meeting = np.round(size * rng.uniform(*MEETS, 2)).astype(np.int64)
-    canvas, found = np.empty((size, size, 3), np.uint8), []
+    height, width = height_width(size)
+    meeting = np.round([width, height] * rng.uniform(*MEETS, 2)).astype(np.int64)
+    canvas, found = np.empty((height, width, 3), np.uint8), []
     for number, example in enumerate(examples):
         right_and_below = np.array([number % 2, number // 2])
-        low, high = meeting * right_and_below, np.where(right_and_below, size, meeting)
+        low, high = meeting * right_and_below, np.where(right_and_below, [width, height], meeting)
         sides = high - low
         image, boxes, classes = view(example, int(sides.max()))
         first = rng.integers(sides.max() - sides + 1)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ...errors import DataError, UsageError
+from ...geometry import InputSize
 from ...machine import memory, workers
 from ...progress import progress
 from ..example import Example, Source
@@ -16,14 +17,14 @@ from ..large.turns import TURNS
 
 def original_size_examples(
     source: Source,
-    size: int,
+    size: InputSize,
     batch_size: int = 16,
     quiet: bool = False,
     description: str = "evaluate",
     resizing: str = "stretch",
     passed_over: Callable[[int, DataError], None] | None = None,
 ) -> Iterator[tuple[np.ndarray, list[Example]]]:
-    """Go through a source once: images uint8 [b, size, size, 3], b at most `batch_size`, and the b examples.
+    """Go through a source once: images uint8 [b, h, w, 3], b at most `batch_size`, and the b examples.
 
     An example that cannot be loaded is raised, or else left out of its batch, and its place and the error handed to
     `passed_over`.

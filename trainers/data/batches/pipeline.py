@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ...geometry import InputSize, height_width
 from ..augmentation.settings import ColourSettings
 from ..example import Source
 from ..fit import fitted_size
@@ -28,7 +29,7 @@ def training_batches(
     source: Source,
     target: Target[Any],
     *,
-    size: int,
+    size: InputSize,
     batch_size: int,
     seed: int,
     augmentation: ColourSettings,
@@ -47,7 +48,7 @@ def training_batches(
     another epoch. Example i is augmented by `default_rng([seed, e, i])`. So a stream that starts at step n, before
     which nothing is decoded, is the tail of the one that starts at 0. OpenCV is set to one thread in this process.
 
-    Elements are (images uint8 [batch_size, size, size, 3], targets), fully static, with `targets` as in
+    Elements are (images uint8 [batch_size, h, w, 3], targets), fully static, with `targets` as in
     `Target.layout`: int32 [batch_size, size, size] for masks and class maps, {"boxes": float32 [batch_size, room, 4],
     "classes": int32 [batch_size, room]} for boxes.
 
@@ -112,7 +113,7 @@ def evaluation_batches(
     source: Source,
     target: Target[Any],
     *,
-    size: int,
+    size: InputSize,
     batch_size: int,
     resizing: str,
     cache_mib: float = 512,
@@ -146,8 +147,11 @@ def evaluation_batches(
     return _finished(dataset.batch(batch_size), layout)
 
 
-def _specs(size: int, layout: tuple[Array, ...]) -> list[tf.TensorSpec]:
-    return [tf.TensorSpec((size, size, 3), tf.uint8), *(tf.TensorSpec(array.shape, array.dtype) for array in layout)]
+def _specs(size: InputSize, layout: tuple[Array, ...]) -> list[tf.TensorSpec]:
+    return [
+        tf.TensorSpec((*height_width(size), 3), tf.uint8),
+        *(tf.TensorSpec(array.shape, array.dtype) for array in layout),
+    ]
 
 
 def _finished(dataset: tf.data.Dataset, layout: tuple[Array, ...]) -> tf.data.Dataset:

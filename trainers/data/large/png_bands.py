@@ -10,7 +10,7 @@ from typing import IO, NamedTuple
 
 from PIL import Image
 
-from .reduction import Size
+from ...geometry import Size
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...geometry import Size
+
 LARGE = 64_000_000
 """A picture of more pixels is large: what networks see of it is made of a smaller version."""
 
@@ -13,8 +15,6 @@ SEEN = 16_000_000
 LEAST_SIDE = 1024
 
 _BAND = 4_000_000  # pixels that are brought to RGB at once
-
-Size = tuple[int, int]
 
 
 def reduction(size: Size) -> int:

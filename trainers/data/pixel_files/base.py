@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from ...errors import DataError
+from ...geometry import Size
 from ..decoding import FRAMES, decode
 from ..images import Seen, check_sizes, resize_mask
-from ..large.reduction import Size
 from .coding import FileCoding
 
 RESIZED = "{kind} of another size, resized to its picture's"

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from ...errors import DataError
+from ...geometry import Size
 from ..example import IGNORE
 from ..images import Seen, different
-from ..large.reduction import Size
 from ..large.turns import TURNS
 from .base import LOSSY, PixelValues, colour_codes, decoded, fitted, listed
 from .coding import FileCoding

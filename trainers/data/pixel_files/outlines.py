@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...errors import DataError
+from ...geometry import Size
 from ...text import composed, read_json
 from ..example import IGNORE
 from ..images import Seen
 from .base import PixelValues
 from .colours import IGNORED_NAMES
-
-Size = tuple[int, int]
 
 NO_AREA = "point or line, which encloses nothing, left out"
 WITHIN = "_background_"

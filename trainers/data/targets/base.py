@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 
 from ...errors import DataError
+from ...geometry import InputSize, height_width
 from ..augmentation.settings import ColourSettings
 from ..example import Example, Source
 from ..fit import fit_image, fit_labels
@@ -67,8 +68,8 @@ class Target(ABC, Generic[SettingsT]):
     (boxes float32 [n, 4], classes int32 [n]), in which boxes that neither train nor count have the class -2.
 
     Pictures are uint8 [H, W, 3], RGB; large ones are smaller than their masks, and boxes are in the pixels given. The
-    input of a network is uint8 [size, size, 3]; `resizing` is `pad` or `stretch`, see `fit_image`. Nothing is changed
-    in place.
+    input of a network is uint8 [h, w, 3] of an `InputSize`; `resizing` is `pad` or `stretch`, see `fit_image`. Nothing
+    is changed in place.
 
     Attributes:
         name: the field of `Example` that holds it.
@@ -91,14 +92,14 @@ class Target(ABC, Generic[SettingsT]):
         return values
 
     @abstractmethod
-    def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
-        """Bring a picture and its parts to the square input, the parts in its pixels; UsageError as `fit_image`."""
+    def fit(self, image: np.ndarray, parts: Arrays, size: InputSize, resizing: str) -> Arrays:
+        """Bring a picture and its parts to the input, the parts in its pixels; UsageError as `fit_image`."""
 
     @abstractmethod
-    def unfit(self, found: Any, size: int, resizing: str, shape: tuple[int, int]) -> Any:
+    def unfit(self, found: Any, size: InputSize, resizing: str, shape: tuple[int, int]) -> Any:
         """Bring what was found in one input back to the pixels of its picture of `shape` (height, width).
 
-        From saliency float32 [size, size], scores of classes float32 [size, size, C], or (boxes [K, 4], scores [K],
+        From saliency float32 [h, w], scores of classes float32 [h, w, C], or (boxes [K, 4], scores [K],
         classes [K], count), how many of the K are boxes; to float32 [height, width], float32 [height, width, C], or
         (boxes float32 [count, 4], scores [count], classes [count]).
         """
@@ -108,13 +109,13 @@ class Target(ABC, Generic[SettingsT]):
         self,
         image: np.ndarray,
         parts: Arrays,
-        size: int,
+        size: InputSize,
         resizing: str,
         rng: np.random.Generator,
         augmentation: SettingsT,
         wanted: int | None = None,
     ) -> Arrays:
-        """Vary a picture and its parts alike, and bring them to the square input as `fit` does.
+        """Vary a picture and its parts alike, and bring them to the input as `fit` does.
 
         The same state of `rng` gives the same bytes. Of class maps, at least one pixel of the class `wanted` stays.
         """
@@ -124,7 +125,7 @@ class Target(ABC, Generic[SettingsT]):
         own: Arrays,
         beside: Sequence[Arrays],
         over: Sequence[Arrays],
-        size: int,
+        size: InputSize,
         resizing: str,
         rng: np.random.Generator,
         augmentation: SettingsT,
@@ -137,8 +138,8 @@ class Target(ABC, Generic[SettingsT]):
         raise NotImplementedError(f"pictures with {self.name} are not mixed")
 
     @abstractmethod
-    def layout(self, size: int, room: int) -> tuple[Array, ...]:
-        """Say what stands in a batch beside pictures of `size` pixels a side, with `room` for boxes in each."""
+    def layout(self, size: InputSize, room: int) -> tuple[Array, ...]:
+        """Say what stands in a batch beside pictures of a size, with `room` for boxes in each."""
 
     def room(self, source: Source, wanted: int | None = None) -> int:
         """Give the room for boxes in each picture: what is wanted, from 1, or what the source needs."""
@@ -175,14 +176,14 @@ class Target(ABC, Generic[SettingsT]):
 class PixelTarget(Target[SettingsT]):
     """A value for each pixel, uint8 [H, W], 255 (ignore) beside or below a padded picture."""
 
-    def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
+    def fit(self, image: np.ndarray, parts: Arrays, size: InputSize, resizing: str) -> Arrays:
         """As `Target.fit`."""
         own = (parts[0].shape[0], parts[0].shape[1])
         return fit_image(image, size, resizing, own), fit_labels(parts[0], size, resizing)
 
-    def layout(self, size: int, room: int) -> tuple[Array, ...]:
-        """Give one array, int32 [size, size]."""
-        return (Array(self.name, (size, size), "uint8", "int32"),)
+    def layout(self, size: InputSize, room: int) -> tuple[Array, ...]:
+        """Give one array, int32 [h, w]."""
+        return (Array(self.name, height_width(size), "uint8", "int32"),)
 
 
 def listed(texts: Sequence[str], class_names: Sequence[str]) -> str:

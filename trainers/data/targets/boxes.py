@@ -9,7 +9,7 @@ import numpy as np
 
 from ...colours import class_colours
 from ...errors import DataError, UsageError
-from ...geometry import IGNORED, PADDING
+from ...geometry import IGNORED, PADDING, InputSize
 from ..augmentation.boxes import augment_boxes
 from ..augmentation.mixing import mix_up, mosaic
 from ..augmentation.settings import BoxAugmentation
@@ -131,13 +131,13 @@ class BoxTarget(Target[BoxAugmentation]):
             )
         return boxes, np.where(ignored_boxes(example), IGNORED, classes).astype(np.int32)
 
-    def fit(self, image: np.ndarray, parts: Arrays, size: int, resizing: str) -> Arrays:
+    def fit(self, image: np.ndarray, parts: Arrays, size: InputSize, resizing: str) -> Arrays:
         """As `Target.fit`."""
         boxes, classes = parts
         scale = fit_scale((image.shape[0], image.shape[1]), size, resizing)
         return fit_image(image, size, resizing), fit_boxes(boxes, scale), classes
 
-    def unfit(self, found: Arrays, size: int, resizing: str, shape: tuple[int, int]) -> Arrays:
+    def unfit(self, found: Arrays, size: InputSize, resizing: str, shape: tuple[int, int]) -> Arrays:
         """Bring (boxes [K, 4], scores [K], classes [K], count) to (boxes, scores, classes) of `count` boxes each."""
         boxes, scores, classes, count = found
         boxes = unfit_boxes(boxes[: int(count)], fit_scale(shape, size, resizing), shape)
@@ -147,7 +147,7 @@ class BoxTarget(Target[BoxAugmentation]):
         self,
         image: np.ndarray,
         parts: Arrays,
-        size: int,
+        size: InputSize,
         resizing: str,
         rng: np.random.Generator,
         augmentation: BoxAugmentation,
@@ -164,14 +164,14 @@ class BoxTarget(Target[BoxAugmentation]):
         own: Arrays,
         beside: Sequence[Arrays],
         over: Sequence[Arrays],
-        size: int,
+        size: InputSize,
         resizing: str,
         rng: np.random.Generator,
         augmentation: BoxAugmentation,
     ) -> Arrays:
         """As `Target.mix`; each picture is varied for itself."""
 
-        def view(example: Arrays, side: int) -> Arrays:
+        def view(example: Arrays, side: InputSize) -> Arrays:
             return self.augment(example[0], example[1:], side, resizing, rng, augmentation)
 
         mixed = mosaic((own, *beside), size, view, rng) if beside else view(own, size)
@@ -179,7 +179,7 @@ class BoxTarget(Target[BoxAugmentation]):
             mixed = mix_up(mixed, view(other, size), augmentation.mix_up_alpha, rng)
         return mixed
 
-    def layout(self, size: int, room: int) -> tuple[Array, ...]:
+    def layout(self, size: InputSize, room: int) -> tuple[Array, ...]:
         """Give boxes float32 [room, 4] and classes int32 [room], both -1 where there is none."""
         return Array("boxes", (room, 4), "float32", "float32"), Array("classes", (room,), "int32", "int32")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...colours import class_colours
+from ...geometry import InputSize
 from ..augmentation.labels import augment_labels
 from ..augmentation.settings import LabelAugmentation
 from ..example import IGNORE, Example
@@ -118,15 +119,15 @@ class LabelTarget(PixelTarget[LabelAugmentation]):
     name = "labels"
     drawn = "classes tinted, ignored hatched in grey"
 
-    def unfit(self, found: np.ndarray, size: int, resizing: str, shape: tuple[int, int]) -> np.ndarray:
-        """Bring scores float32 [size, size, C] to float32 [height, width, C], bilinearly."""
+    def unfit(self, found: np.ndarray, size: InputSize, resizing: str, shape: tuple[int, int]) -> np.ndarray:
+        """Bring scores float32 [h, w, C] to float32 [height, width, C], bilinearly."""
         return unfit_scores(found, shape, resizing)
 
     def augment(
         self,
         image: np.ndarray,
         parts: Arrays,
-        size: int,
+        size: InputSize,
         resizing: str,
         rng: np.random.Generator,
         augmentation: LabelAugmentation,

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ...errors import DataError
+from ...geometry import InputSize
 from ..augmentation.masks import augment
 from ..augmentation.settings import Augmentation
 from ..example import IGNORE, Example
@@ -64,8 +65,8 @@ class MaskTarget(PixelTarget[Augmentation]):
     name = "mask"
     drawn = "salient pixels tinted, ignored hatched in grey"
 
-    def unfit(self, found: np.ndarray, size: int, resizing: str, shape: tuple[int, int]) -> np.ndarray:
-        """Bring a map float32 [size, size] to float32 [height, width], bilinearly."""
+    def unfit(self, found: np.ndarray, size: InputSize, resizing: str, shape: tuple[int, int]) -> np.ndarray:
+        """Bring a map float32 [h, w] to float32 [height, width], bilinearly."""
         height, width = fitted_size(shape, size, resizing)
         return resize_map(found[:height, :width], shape)
 
@@ -73,7 +74,7 @@ class MaskTarget(PixelTarget[Augmentation]):
         self,
         image: np.ndarray,
         parts: Arrays,
-        size: int,
+        size: InputSize,
         resizing: str,
         rng: np.random.Generator,
         augmentation: Augmentation,

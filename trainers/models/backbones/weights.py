@@ -15,7 +15,7 @@ import keras_cv
 import numpy as np
 
 from ...errors import MetricfitError, UsageError, first_line
-from ...geometry import check_size
+from ...geometry import InputSize, check_size, height_width
 from ...text import cut
 from .builders import BACKBONES
 
@@ -33,13 +33,13 @@ _PRESET_CLASSES = {
 }
 
 
-def load_backbone(name: str, size: int, weights: str = "none") -> keras.Model:
+def load_backbone(name: str, size: InputSize, weights: str = "none") -> keras.Model:
     """Build a backbone of `BACKBONES` with first weights; UsageError for a size that is no multiple of 32."""
     if name not in BACKBONES:
         raise UsageError(f"unknown backbone {name}: choose one of {', '.join(BACKBONES)}")
     check_size(size)
     check_weights_of(name, weights)
-    backbone = BACKBONES[name]((size, size, 3))
+    backbone = BACKBONES[name]((*height_width(size), 3))
     load_backbone_weights(backbone, name, weights)
     return backbone
 

@@ -86,22 +86,31 @@ def _nearest(boxes: tf.Tensor, grid: AnchorGrid) -> tf.Tensor:
     """Indices of the anchors at the locations nearest to each box's centre, [B, M, candidates]."""
     centres = 0.5 * (boxes[..., :2] + boxes[..., 2:])[..., None]
     found, before = [], 0
-    for side, stride in zip(grid.sides, grid.strides):
-        window = min(side, _WINDOW)
-        first = tf.cast(tf.floor(centres / stride + (0.5 - grid.offset)), tf.int32) - window // 2
-        # Columns and rows round a centre, and their squared distances, [B, M, 2, window].
-        lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
-        apart = (tf.cast(lines, tf.float32) + grid.offset) * stride - centres
-        across, down = tf.unstack(tf.square(apart), axis=2)
-        distances = tf.reshape(down[..., :, None] + across[..., None, :], [-1, boxes.shape[1], window * window])
-        _, nearest = tf.math.top_k(-distances, min(ATSS_LOCATIONS, side * side))
-        column = tf.gather(lines[:, :, 0], nearest % window, batch_dims=2)
-        row = tf.gather(lines[:, :, 1], nearest // window, batch_dims=2)
-        first = before + (row * side + column) * grid.per_location
+    for (height, width), strides in zip(grid.shapes, grid.strides):
+        # Columns and rows round a centre, and their squared distances.
+        columns, across = _lines(centres[:, :, 0], width, strides[1], grid.offset, alone=height == 1)
+        rows, down = _lines(centres[:, :, 1], height, strides[0], grid.offset, alone=width == 1)
+        wide, places = columns.shape[-1], rows.shape[-1] * columns.shape[-1]
+        distances = tf.reshape(down[..., :, None] + across[..., None, :], [-1, boxes.shape[1], places])
+        _, nearest = tf.math.top_k(-distances, min(ATSS_LOCATIONS, places))
+        column = tf.gather(columns, nearest % wide, batch_dims=2)
+        row = tf.gather(rows, nearest // wide, batch_dims=2)
+        first = before + (row * width + column) * grid.per_location
         every = first[..., None] + tf.range(grid.per_location)
         found.append(tf.reshape(every, [-1, boxes.shape[1], nearest.shape[-1] * grid.per_location]))
-        before += side * side * grid.per_location
+        before += height * width * grid.per_location
     return tf.concat(found, axis=-1)
+
+
+def _lines(centres: tf.Tensor, side: int, stride: int, offset: float, *, alone: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Give the columns nearest to centres [B, M, 1] on a level of so many, and their squared distances; rows alike.
+
+    Where all locations are in a single row they are spread more widely: those columns are `alone`.
+    """
+    window = min(side, ATSS_LOCATIONS if alone else _WINDOW)
+    first = tf.cast(tf.floor(centres / stride + (0.5 - offset)), tf.int32) - window // 2
+    lines = tf.clip_by_value(first, 0, side - window) + tf.range(window)
+    return lines, tf.square((tf.cast(lines, tf.float32) + offset) * stride - centres)
 
 
 def _largest(candidates: tf.Tensor, overlap: tf.Tensor, total: int) -> Best:

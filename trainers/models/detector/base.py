@@ -10,7 +10,7 @@ from .... import losses
 from ....losses.base import AnchorLoss
 from ....losses.replicas import replica_count
 from ...calibration.curves import Calibration
-from ...geometry import RESIZINGS
+from ...geometry import RESIZINGS, InputSize
 from ..precision import dtype_policy
 from .coding import DELTAS, BoxCoder
 from .detect import detections
@@ -40,7 +40,7 @@ def checked_names(class_names: Sequence[str], resizing: str, **numbers: tuple[in
 class Detector(keras.Model):
     """A network with a box and a score of each class for everything it starts from: anchors, places or proposals.
 
-    Inputs are `image` [B, S, S, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] codes of
+    Inputs are `image` [B, h, w, 3], any number type, 0 to 255, RGB. Outputs are `{"box": float32 [B, A, 4] codes of
     `coder`, "classification": float32 [B, A, C] logits}`, see `detect.detections`, which `predict` applies, and what
     else a network has. A subclass says what the codes start from, `references`, and what is to find which object,
     `assign`. `fit` and `evaluate` take batches `(images, {"boxes": float32 [B, M, 4] xyxy in pixels, "classes": int32
@@ -60,7 +60,7 @@ class Detector(keras.Model):
         inputs: Mapping[str, Any],
         outputs: Mapping[str, Any],
         *,
-        size: int,
+        size: InputSize,
         class_names: tuple[str, ...],
         resizing: str,
         coder: BoxCoder = DELTAS,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from ...geometry import InputSize, height_width
+
 # Bound of the logarithm of a ratio: no box is more than 62.5 times larger or smaller than what it starts from.
 LARGEST_LOG_RATIO = math.log(1000 / 16)
 
@@ -21,10 +23,14 @@ class BoxCoder(ABC):
     def boxes(self, codes: tf.Tensor, references: tf.Tensor) -> tf.Tensor:
         """Give the boxes [..., 4] of codes; finite for all finite codes."""
 
-    def decode(self, codes: tf.Tensor, references: tf.Tensor, size: int | None = None) -> tf.Tensor:
-        """Undo `encode`, and clip to a square input of so many pixels if told."""
+    def decode(self, codes: tf.Tensor, references: tf.Tensor, size: InputSize | None = None) -> tf.Tensor:
+        """Undo `encode`, and clip to an input of a size if told."""
         boxes = self.boxes(codes, references)
-        return boxes if size is None else tf.minimum(tf.maximum(boxes, 0.0), float(size))
+        if size is None:
+            return boxes
+        height, width = height_width(size)
+        most = float(size) if isinstance(size, int) else tf.constant([width, height] * 2, tf.float32)
+        return tf.minimum(tf.maximum(boxes, 0.0), most)
 
 
 @dataclass(frozen=True)

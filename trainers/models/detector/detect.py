@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from ...calibration.curves import Calibration
 from ...calibration.in_graph import calibrated, table
+from ...geometry import InputSize
 from ...text import counted
 from .coding import DELTAS, BoxCoder
 from .suppressing import NO_SCORE, logits_of, thinned_out
@@ -15,7 +16,7 @@ def detections(
     logits: tf.Tensor,
     codes: tf.Tensor,
     references: tf.Tensor,
-    size: int,
+    size: InputSize,
     *,
     coder: BoxCoder = DELTAS,
     suppression: Suppression = USUAL,
@@ -26,7 +27,7 @@ def detections(
     """Choose the detections of each picture: the best candidates of all classes, then what the suppression leaves.
 
     Logits are [B, A, C] with static A and C; codes [B, A, 4] are those of the coder, by references [A, 4], or [B, A, 4]
-    where each picture has its own, xyxy in pixels of a square input of this size. Boxes wholly outside and scores up to
+    where each picture has its own, xyxy in pixels of an input of this size. Boxes wholly outside and scores up to
     the threshold, in [0, 1), are left out. The order is that of the logits, so scores that saturate at 1 stay in order.
     With a calibration, or its `table`, all of this goes by the network's own logits; the scores of those chosen are
     calibrated then, and fall.

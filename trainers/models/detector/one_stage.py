@@ -7,16 +7,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..input_size import size_of
 from ..precision import dtype_policy
 from ..preparation import prepare_for_training
-from .anchors import level_sides
+from .anchors import level_shapes
 from .base import Detector, checked_names
 from .coding import BoxCoder
 from .pyramid import PRIOR, FeaturePyramid, PredictionHead, backbone_levels
 
 
 class OneStageDetector(Detector):
-    """A pyramid and two heads for inputs [S, S, 3], with `per_location` boxes at each location of each level.
+    """A pyramid and two heads for inputs [h, w, 3], with `per_location` boxes at each location of each level.
 
     Preprocessing is a factor and an offset per channel, or one for all, from 0-255 to what the backbone takes; channels
     is the width of pyramid and heads; head_layers counts the convolutions of each head before the last; resizing is
@@ -43,8 +44,8 @@ class OneStageDetector(Detector):
     ) -> None:
         counts = {"channels": (channels, 1), "head_layers": (head_layers, 0)}
         class_names = checked_names(class_names, resizing, **counts)
-        size, policy = backbone.input_shape[1], keras.dtype_policies.get(dtype)
-        head = {"channels": channels, "layers": head_layers, "sides": level_sides(size), "dtype": policy}
+        size, policy = size_of(backbone), keras.dtype_policies.get(dtype)
+        head = {"channels": channels, "layers": head_layers, "shapes": level_shapes(size), "dtype": policy}
         pyramid = FeaturePyramid(channels, dtype=policy, name="feature_pyramid")
         scores_a_place = per_location * len(class_names)
         classification_head = PredictionHead(scores_a_place, prior=PRIOR, name="classification_head", **head)

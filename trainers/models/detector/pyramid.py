@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from ...geometry import Size, input_size, size_text
+
 LEVELS = ("P3", "P4", "P5", "P6", "P7")
 PRIOR = 0.01  # what every class scores at the start, so that the many negatives do not drown the first steps
 
@@ -47,24 +49,31 @@ class FeaturePyramid(keras.layers.Layer):
 class PredictionHead(keras.layers.Layer):
     """A few 3x3 convolutions, the same for all levels, each normalised level by level, and a last one in float32.
 
-    Levels are told apart by the `sides` of their maps. `outputs` is the width of the last convolution; `prior` what the
-    sigmoid of every output is at the start, None near one half.
+    Levels are told apart by the `shapes` (height, width) of their maps. `outputs` is the width of the last convolution;
+    `prior` what the sigmoid of every output is at the start, None near one half.
     """
 
     def __init__(
-        self, outputs: int, *, channels: int, layers: int, sides: Iterable[int], prior: float | None = None, **more: Any
+        self,
+        outputs: int,
+        *,
+        channels: int,
+        layers: int,
+        shapes: Iterable[Size],
+        prior: float | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(**more)
-        self.channels, self.sides = channels, sorted(set(sides), reverse=True)
+        self.channels, self.shapes = channels, sorted(set(shapes), reverse=True)
         options: dict[str, Any] = {"use_bias": False, "kernel_initializer": "he_normal", "dtype": self.dtype_policy}
         self.hidden = [
             keras.layers.Conv2D(channels, 3, padding="same", name=f"hidden{index}", **options)
             for index in range(layers)
         ]
         self.norms = [
-            keras.layers.BatchNormalization(name=f"norm{index}_{side}", dtype=self.dtype_policy)
+            keras.layers.BatchNormalization(name=f"norm{index}_{size_text(input_size(shape))}", dtype=self.dtype_policy)
             for index in range(layers)
-            for side in self.sides
+            for shape in self.shapes
         ]
         small = keras.initializers.RandomNormal(stddev=0.01)
         bias = keras.initializers.Constant(-math.log((1 - prior) / prior) if prior else 0.0)
@@ -81,8 +90,8 @@ class PredictionHead(keras.layers.Layer):
             norm.build((None, None, None, self.channels))
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        """Predict from one level, [B, side, side, channels] to float32 [B, side, side, outputs]."""
-        level = self.sides.index(inputs.shape[1])
-        for layer, norm in zip(self.hidden, self.norms[level :: len(self.sides)]):
+        """Predict from one level, [B, h, w, channels] to float32 [B, h, w, outputs]."""
+        level = self.shapes.index(tuple(inputs.shape[1:3]))
+        for layer, norm in zip(self.hidden, self.norms[level :: len(self.shapes)]):
             inputs = keras.ops.relu(norm(layer(inputs), training=training))
         return self.last(inputs)

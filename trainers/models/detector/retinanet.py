@@ -8,8 +8,10 @@ import keras
 import tensorflow as tf
 
 from ...errors import UsageError
+from ...geometry import InputSize
 from ..backbones.builders import PREPROCESSING
 from ..backbones.weights import load_backbone
+from ..input_size import size_of
 from .anchors import AnchorGrid
 from .assignment import ASSIGNMENTS, left_out_by_atss
 from .coding import DELTAS
@@ -18,7 +20,12 @@ from .one_stage import OneStageDetector
 
 
 def build_retinanet(
-    backbone: str = "efficientnet_lite0", *, size: int, class_names: Sequence[str], weights: str = "none", **more: Any
+    backbone: str = "efficientnet_lite0",
+    *,
+    size: InputSize,
+    class_names: Sequence[str],
+    weights: str = "none",
+    **more: Any,
 ) -> "RetinaNet":
     """Build a RetinaNet (Lin et al., Focal Loss for Dense Object Detection, ICCV 2017); see also `load_backbone`."""
     features = load_backbone(backbone, size, weights)
@@ -54,7 +61,7 @@ class RetinaNet(OneStageDetector):
     ) -> None:
         if assignment not in ASSIGNMENTS:
             raise ValueError(f"unknown assignment {assignment}: choose one of {', '.join(ASSIGNMENTS)}")
-        grid = AnchorGrid(backbone.input_shape[1], scales_per_octave, anchor_scale)
+        grid = AnchorGrid(size_of(backbone), scales_per_octave, anchor_scale)
         own = {"scales_per_octave": scales_per_octave, "anchor_scale": anchor_scale, "assignment": assignment}
         super().__init__(
             backbone, class_names=class_names, preprocessing=preprocessing, channels=channels, head_layers=head_layers,

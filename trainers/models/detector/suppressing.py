@@ -5,18 +5,24 @@ import math
 import tensorflow as tf
 
 from ...calibration.curves import ROOM, SMALLEST
+from ...geometry import InputSize, height_width
 from .suppression import Suppression
 
 NO_SCORE = -3.4e38
 
 
 def thinned_out(
-    boxes: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor, size: int, suppression: Suppression, threshold: float = 0.0
+    boxes: tf.Tensor,
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    size: InputSize,
+    suppression: Suppression,
+    threshold: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Choose among the boxes of one picture, surest first.
 
     Args:
-        boxes: float32 [N, 4], xyxy in pixels, within a square of side `size`; those without extent are left out.
+        boxes: float32 [N, 4], xyxy in pixels, within an input of this size; those without extent are left out.
         logits: float32 [N] in falling order, by which boxes come first; scores that saturate at 1 stay in order.
         labels: int32 [N], the classes.
         suppression: the rule.
@@ -29,7 +35,7 @@ def thinned_out(
     apart = boxes
     if suppression.per_class:
         # Boxes of different classes are moved apart, so that one call suppresses within each class.
-        apart = boxes + (tf.cast(labels, tf.float32) * (size + 1.0))[:, None]
+        apart = boxes + (tf.cast(labels, tf.float32) * (max(height_width(size)) + 1.0))[:, None]
     # Boxes beyond the edge are clipped to nothing, and TFLite would find the first such one again and again.
     seen = tf.reduce_min(apart[:, 2:] - apart[:, :2], axis=1) > 0
     if suppression.is_hard:

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...geometry import Size, height_width
 from ..detector.anchors import STRIDES, AnchorGrid
 
 RATIOS = (0.5, 1.0, 2.0)  # height over width
@@ -12,7 +13,7 @@ RATIOS = (0.5, 1.0, 2.0)  # height over width
 
 @dataclass(frozen=True)
 class HubAnchorGrid(AnchorGrid):
-    """Anchors of a square input, in the order of KerasHub's outputs: level, row, column, ratio, scale.
+    """Anchors of an input, in the order of KerasHub's outputs: level, row, column, ratio, scale.
 
     They lie on the corners of the cells, not on their middles, in whole pixels. ValueError also where they get no side.
     """
@@ -21,16 +22,17 @@ class HubAnchorGrid(AnchorGrid):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self._shapes(STRIDES[0]).min() <= 0:
+        if self._sizes(STRIDES[0]).min() <= 0:
             raise ValueError(f"anchor_scale {self.anchor_scale} is too small: KerasHub's anchors have whole pixels")
 
     @property
-    def strides(self) -> tuple[int, ...]:
-        """Pixels between two locations of each level, where its own stride does not divide the input's side, too."""
-        return tuple(self.size // side for side in self.sides)
+    def strides(self) -> tuple[Size, ...]:
+        """As `AnchorGrid.strides`, where a level's own stride does not divide the input's side, too."""
+        high, wide = height_width(self.size)
+        return tuple((high // height, wide // width) for height, width in self.shapes)
 
-    def _shapes(self, stride: int) -> np.ndarray:
-        """As `AnchorGrid._shapes`, rounded as there."""
+    def _sizes(self, stride: int) -> np.ndarray:
+        """As `AnchorGrid._sizes`, rounded as there."""
         scales = 2.0 ** (np.arange(self.scales_per_octave) / self.scales_per_octave)
         sizes = np.array([int(stride * self.anchor_scale * scale) for scale in scales], np.float32)
         height = np.sqrt(np.array(RATIOS, np.float32))[:, None]

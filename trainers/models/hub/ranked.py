@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ....losses.base import AnchorLoss
 from ....losses.replicas import replica_count
+from ...geometry import input_size
 from ..detector.assignment import ASSIGNMENTS
 from ..detector.coding import Deltas
 from ..detector.loss import detector_loss, losses_of
@@ -144,15 +145,15 @@ class RankedRetinaNetObjectDetector(keras_hub.models.RetinaNetObjectDetector):
         return _converted(boxes, self.anchor_generator.bounding_box_format, "xyxy", height, width)
 
     def anchor_grid(self, height: int, width: int) -> HubAnchorGrid:
-        """Give the same anchors as a grid; ValueError for others than those of a RetinaNet on square pictures."""
+        """Give the same anchors as a grid; ValueError for others than those of a RetinaNet."""
         laid = self.anchor_generator
-        if height != width or (laid.min_level, laid.max_level) != _LEVELS or tuple(laid.aspect_ratios) != RATIOS:
+        if (laid.min_level, laid.max_level) != _LEVELS or tuple(laid.aspect_ratios) != RATIOS:
             raise ValueError(
-                f"assignments besides hub are for square pictures and anchors of the levels 3 to 7 with aspect ratios "
-                f"{list(RATIOS)}, got {height}x{width} pixels, levels {laid.min_level} to {laid.max_level}, ratios "
+                f"assignments besides hub are for anchors of the levels 3 to 7 with aspect ratios "
+                f"{list(RATIOS)}, got levels {laid.min_level} to {laid.max_level}, ratios "
                 f"{list(laid.aspect_ratios)}: take assignment hub"
             )
-        return HubAnchorGrid(height, laid.num_scales, laid.anchor_size)
+        return HubAnchorGrid(input_size((height, width)), laid.num_scales, laid.anchor_size)
 
     def assign(self, boxes: tf.Tensor, classes: tf.Tensor, height: int, width: int, assignment: str) -> Targets:
         """Tell what each anchor is to find of boxes [B, M, 4], xyxy in pixels, of classes [B, M]; see `compile`."""

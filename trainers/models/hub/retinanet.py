@@ -9,11 +9,12 @@ import keras_hub
 import tensorflow as tf
 
 from ...errors import UsageError
-from ...geometry import check_size
+from ...geometry import InputSize, check_size, height_width
 from ..detector.assignment import ASSIGNMENTS, left_out_by_atss
 from ..detector.base import Detector, checked_names
 from ..detector.coding import DELTAS
 from ..detector.matching import Targets
+from ..input_size import size_of
 from ..precision import dtype_policy
 from ..preparation import prepare_for_training
 from .anchors import RATIOS, HubAnchorGrid
@@ -25,13 +26,18 @@ HUB_ASSIGNMENTS = (OWN_ASSIGNMENT, *ASSIGNMENTS)
 
 
 def build_hub_retinanet(
-    backbone: str = "efficientnet_lite0", *, size: int, class_names: Sequence[str], weights: str = "none", **more: Any
+    backbone: str = "efficientnet_lite0",
+    *,
+    size: InputSize,
+    class_names: Sequence[str],
+    weights: str = "none",
+    **more: Any,
 ) -> "HubRetinaNet":
     """Build KerasHub's RetinaNet on one of `ENCODERS`; weights are as in `load_first_weights`."""
     if backbone not in ENCODERS:
         raise UsageError(f"unknown backbone {backbone}: choose one of {', '.join(ENCODERS)}")
     check_size(size)
-    encoder = ENCODERS[backbone]((size, size, 3))
+    encoder = ENCODERS[backbone]((*height_width(size), 3))
     try:
         model = HubRetinaNet(encoder, class_names=class_names, name=f"hub_retinanet_{backbone}", **more)
     except ValueError as error:
@@ -42,7 +48,7 @@ def build_hub_retinanet(
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class HubRetinaNet(Detector):
-    """KerasHub's feature pyramid and heads, both 256 wide, on an encoder of its own for inputs [S, S, 3].
+    """KerasHub's feature pyramid and heads, both 256 wide, on an encoder of its own for inputs [h, w, 3].
 
     Scales and anchor_scale are as in `HubAnchorGrid`; head_layers counts the convolutions of each head before the last;
     the assignment is one of `HUB_ASSIGNMENTS`; resizing is only remembered; dtype None takes Keras' global policy. The
@@ -69,7 +75,7 @@ class HubRetinaNet(Detector):
         if assignment not in HUB_ASSIGNMENTS:
             raise ValueError(f"unknown assignment {assignment}: choose one of {', '.join(HUB_ASSIGNMENTS)}")
         shape = tuple(encoder.input_shape[1:])
-        size, policy = shape[0], keras.dtype_policies.get(dtype)
+        size, policy = size_of(encoder), keras.dtype_policies.get(dtype)
         grid = HubAnchorGrid(size, scales_per_octave, anchor_scale)
         with dtype_policy("float32"):  # that of the outputs, in every precision
             network = _network(encoder, shape, len(class_names), grid, head_layers, policy)
@@ -102,7 +108,7 @@ class HubRetinaNet(Detector):
 
     def assign(self, boxes: tf.Tensor, classes: tf.Tensor, outputs: Mapping[str, tf.Tensor] | None = None) -> Targets:
         """Tell what each anchor is to find of boxes [B, M, 4] of classes [B, M]."""
-        return self.network.assign(boxes, classes, self.size, self.size, self.assignment)
+        return self.network.assign(boxes, classes, *height_width(self.size), self.assignment)
 
     @property
     def left_out(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from ...data.example import Example, Source
 from ...data.targets import TARGETS
 from ...errors import UsageError
+from ...geometry import InputSize
 from ...judge.boxes import BoxJudge, DetectionReport
 from ...judge.feeding import found_in, judge_all
 from ...metrics.ranking.matching import Found
@@ -28,7 +29,7 @@ class CocoAPCallback(EpochReport):
         find: from (model, images) to boxes float [B, K, 4], scores [B, K] in [0, 1], classes [B, K] and count [B], how
             many of the K are boxes; by default `predict` gives a dict of `boxes`, `confidence`,
             `classes` or `labels`, and `num_detections`, as KerasCV's detectors do.
-        size: side of the model's input in pixels, required with a source.
+        size: of the model's input in pixels, a side or (height, width), required with a source.
         resizing: with a source: how a picture becomes the input, "pad" or "stretch".
         batch_size: with a source: pictures that are predicted at once.
     """
@@ -39,7 +40,7 @@ class CocoAPCallback(EpochReport):
         class_names: Sequence[str] = (),
         *,
         find: Callable[[keras.Model, Any], tuple[Any, ...]] | None = None,
-        size: int | None = None,
+        size: InputSize | None = None,
         resizing: str = "pad",
         batch_size: int = 8,
     ):
@@ -47,7 +48,7 @@ class CocoAPCallback(EpochReport):
         if not class_names and not isinstance(data, Source):
             raise UsageError("class_names must name the model's classes where the data are batches")
         if isinstance(data, Source) and size is None:
-            raise UsageError("size must give the side of the model's input where the data are a source")
+            raise UsageError("size must give the model's input where the data are a source")
         self.data, self.find = data, find or found_boxes
         self.class_names, self.size = tuple(class_names), size or 0
         self.resizing, self.batch_size = resizing, batch_size

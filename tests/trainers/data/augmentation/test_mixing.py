@@ -8,6 +8,7 @@ from metricfit.trainers.data.augmentation.mixing import FAINT, mix_up, mosaic
 from metricfit.trainers.data.augmentation.settings import NO_BOX_AUGMENTATION, BoxAugmentation, LabelAugmentation
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.geometry import input_size
 
 BOXES = TARGETS["boxes"]
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]])
@@ -65,13 +66,13 @@ def test_in_a_mosaic_things_are_where_their_boxes_say(resizing):
 
 
 def by_hand(pictures, meeting, firsts, size):
-    """Which boxes a mosaic holds and where, box by box."""
+    """Which boxes a mosaic (width, height) of pictures of 128 pixels holds and where, box by box."""
     found = []
     for number, (_, boxes, classes) in enumerate(pictures):
-        width = meeting[0] if number % 2 == 0 else size - meeting[0]
-        height = meeting[1] if number < 2 else size - meeting[1]
+        width = meeting[0] if number % 2 == 0 else size[0] - meeting[0]
+        height = meeting[1] if number < 2 else size[1] - meeting[1]
         x, y = (0 if number % 2 == 0 else meeting[0]), (0 if number < 2 else meeting[1])
-        scale = max(width, height) / size
+        scale = max(width, height) / 128
         for box, kind in zip(boxes * scale - np.tile(firsts[number], 2), classes):
             centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
             x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
@@ -90,14 +91,16 @@ def test_boxes_are_those_found_by_hand():
         classes = rng.choice([-2, 0, 1], (4, 6)).astype(np.int32)
         pictures = [(np.zeros((128, 128, 3), np.uint8), one, kinds) for one, kinds in zip(boxes, classes)]
         state = rng.bit_generator.state
-        _, found, kinds = mosaic(pictures, 128, plain("pad"), rng)
+        wide, high = ((128, 128), (160, 96))[seed % 2]
+        image, found, kinds = mosaic(pictures, input_size((high, wide)), plain("pad"), rng)
+        assert image.shape == (high, wide, 3)
         rng.bit_generator.state = state  # what was drawn, once more
-        meeting, firsts = np.round(128 * rng.uniform(0.25, 0.75, 2)).astype(int), []
+        meeting, firsts = np.round([wide, high] * rng.uniform(0.25, 0.75, 2)).astype(int), []
         for number in range(4):
             left, above = number % 2 == 0, number < 2
-            sides = [meeting[0] if left else 128 - meeting[0], meeting[1] if above else 128 - meeting[1]]
+            sides = [meeting[0] if left else wide - meeting[0], meeting[1] if above else high - meeting[1]]
             firsts.append([rng.integers(max(sides) - side + 1) for side in sides])
-        expected = by_hand(pictures, meeting, firsts, 128)
+        expected = by_hand(pictures, meeting, firsts, (wide, high))
         np.testing.assert_allclose(found, [box for box, _ in expected], atol=1e-3)
         assert kinds.tolist() == [kind for _, kind in expected]
         kept, ignored = kept + len(kinds), ignored + (kinds == -2).sum()

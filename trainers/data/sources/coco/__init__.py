@@ -6,12 +6,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ....errors import DataError, UsageError
-from ....geometry import box_areas
+from ....geometry import Size, box_areas
 from ....text import composed
 from ...classes import MOST_CLASSES
 from ...example import IGNORE, Example, Source, example_of
 from ...images import read_seen
-from ...large.reduction import Size
 from ...listing import passed_over, surroundings
 from ...pixel_files.outlines import coco_labels, coco_region, outline_box
 from ..annotations import CASE, alike, check_stated_size, mend_boxes

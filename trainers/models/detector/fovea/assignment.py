@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from ....geometry import IGNORED
+from ....geometry import IGNORED, height_width
 from ..matching import Targets, area, checked, force, in_chunks, owns_some, targets_of
 from .places import PlaceGrid
 
@@ -71,7 +71,8 @@ def _closeness(grid: PlaceGrid) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         across = 0.5 * (boxes[..., 0] + boxes[..., 2])[..., None] - x
         down = 0.5 * (boxes[..., 1] + boxes[..., 3])[..., None] - y
         fits = (_scale(boxes) >= least) & (_scale(boxes) <= most)
-        nearness = 1.0 / (1.0 + (tf.square(across) + tf.square(down)) / grid.size**2)  # above 1 / 3
+        apart = (tf.square(across) + tf.square(down)) / max(height_width(grid.size)) ** 2
+        nearness = 1.0 / (1.0 + apart)  # above 1 / 3
         return tf.where(fits, 1.0 + nearness, nearness)
 
     return closeness

@@ -8,8 +8,10 @@ import keras
 import tensorflow as tf
 
 from ....errors import UsageError
+from ....geometry import InputSize
 from ...backbones.builders import PREPROCESSING
 from ...backbones.weights import load_backbone
+from ...input_size import size_of
 from ..coding import FOVEA
 from ..matching import Targets
 from ..one_stage import OneStageDetector
@@ -18,7 +20,12 @@ from .places import PlaceGrid
 
 
 def build_foveabox(
-    backbone: str = "efficientnet_lite0", *, size: int, class_names: Sequence[str], weights: str = "none", **more: Any
+    backbone: str = "efficientnet_lite0",
+    *,
+    size: InputSize,
+    class_names: Sequence[str],
+    weights: str = "none",
+    **more: Any,
 ) -> "FoveaBox":
     """Build a FoveaBox (Kong et al., Beyound Anchor-Based Object Detection, TIP 2020); see also `load_backbone`."""
     features = load_backbone(backbone, size, weights)
@@ -50,7 +57,7 @@ class FoveaBox(OneStageDetector):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        grid = PlaceGrid(backbone.input_shape[1])
+        grid = PlaceGrid(size_of(backbone))
         super().__init__(
             backbone, class_names=class_names, preprocessing=preprocessing, channels=channels, head_layers=head_layers,
             resizing=resizing, batch_norm_momentum=batch_norm_momentum, dtype=dtype, coder=FOVEA, starts=grid.boxes(),

@@ -11,8 +11,10 @@ from .....losses.base import AnchorLoss
 from .....losses.pixelwise.anchor_cross_entropy import AnchorCrossEntropy, exclusive_log_odds
 from .....losses.replicas import replica_count
 from ....errors import UsageError
+from ....geometry import InputSize
 from ...backbones.builders import PREPROCESSING
 from ...backbones.weights import load_backbone
+from ...input_size import size_of
 from ...precision import dtype_policy
 from ...preparation import prepare_for_training
 from ..anchors import AnchorGrid
@@ -34,7 +36,12 @@ MEASURED = -1
 
 
 def build_faster_rcnn(
-    backbone: str = "efficientnet_lite0", *, size: int, class_names: Sequence[str], weights: str = "none", **more: Any
+    backbone: str = "efficientnet_lite0",
+    *,
+    size: InputSize,
+    class_names: Sequence[str],
+    weights: str = "none",
+    **more: Any,
 ) -> "FasterRCNN":
     """Build a Faster R-CNN (Ren et al., TPAMI 2017) with a feature pyramid; see also `load_backbone`."""
     features = load_backbone(backbone, size, weights)
@@ -81,9 +88,9 @@ class FasterRCNN(Detector):
     ) -> None:
         counts = {"channels": (channels, 1), "proposals": (proposals, 1), "region_units": (region_units, 1)}
         class_names = checked_names(class_names, resizing, **counts)
-        grid = AnchorGrid(backbone.input_shape[1], scales_per_octave, anchor_scale)
+        grid = AnchorGrid(size_of(backbone), scales_per_octave, anchor_scale)
         policy = keras.dtype_policies.get(dtype)
-        first = {"channels": channels, "layers": 1, "sides": grid.sides, "dtype": policy}
+        first = {"channels": channels, "layers": 1, "shapes": grid.shapes, "dtype": policy}
         pyramid = FeaturePyramid(channels, dtype=policy, name="feature_pyramid")
         objectness_head = PredictionHead(grid.per_location, prior=PRIOR, name="objectness_head", **first)
         proposal_head = PredictionHead(grid.per_location * 4, name="proposal_head", **first)

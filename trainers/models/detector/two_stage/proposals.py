@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from ....geometry import InputSize, height_width
 from ..anchors import AnchorGrid
 from ..coding import DELTAS
 from ..matching import overlap_of
@@ -36,9 +37,10 @@ def candidate_count(proposals: int, anchors: int) -> int:
     return min(CANDIDATES_PER_PROPOSAL * proposals, anchors)
 
 
-def outside(size: int) -> tf.Tensor:
-    """Give the region that stands for none: far outside of a square input, float32 [4]."""
-    return tf.constant([-2.0 * size, -2.0 * size, -1.0 * size, -1.0 * size])
+def outside(size: InputSize) -> tf.Tensor:
+    """Give the region that stands for none: far outside of an input, float32 [4]."""
+    side = float(max(height_width(size)))
+    return tf.constant([-2 * side, -2 * side, -side, -side])
 
 
 def is_region(regions: tf.Tensor) -> tf.Tensor:
@@ -59,7 +61,7 @@ def has_area(boxes: tf.Tensor) -> tf.Tensor:
     return tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) > 0
 
 
-def proposed(candidates: Ranked, count: int, size: int) -> Proposed:
+def proposed(candidates: Ranked, count: int, size: InputSize) -> Proposed:
     """Choose proposals by greedy suppression.
 
     Of static shapes throughout, so that XLA compiles it. No gradient flows through it.
@@ -77,7 +79,7 @@ def proposed(candidates: Ranked, count: int, size: int) -> Proposed:
     return Proposed(tf.stop_gradient(chosen), tf.stop_gradient(surest))
 
 
-def proposed_by_operator(candidates: Ranked, count: int, size: int) -> Proposed:
+def proposed_by_operator(candidates: Ranked, count: int, size: InputSize) -> Proposed:
     """Do what `proposed` does by the operator that TFLite has for it, which XLA has not."""
 
     def one_picture(given: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:

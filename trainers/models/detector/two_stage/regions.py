@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from ....geometry import InputSize
 from ..anchors import AnchorGrid
 from ..assignment import assign_by_iou
 from ..matching import Targets, checked, covered, overlap_of, targets_of
@@ -20,7 +21,7 @@ def assign_anchors(boxes: tf.Tensor, classes: tf.Tensor, grid: AnchorGrid) -> Ta
     return assign_by_iou(boxes, tf.minimum(classes, 0), grid, positive_iou=positive, negative_iou=negative)
 
 
-def objects_as_regions(boxes: tf.Tensor, classes: tf.Tensor, size: int) -> tf.Tensor:
+def objects_as_regions(boxes: tf.Tensor, classes: tf.Tensor, size: InputSize) -> tf.Tensor:
     """Give the objects' own boxes [B, M, 4] as proposals, so that the second stage has some to learn from.
 
     What is no object, by its class, becomes what stands for no region.

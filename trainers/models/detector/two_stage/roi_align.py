@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ....geometry import InputSize, height_width
 from ..anchors import STRIDES
 
 BINS = 7
@@ -20,9 +21,10 @@ CANONICAL = 224
 """Side in pixels from which on regions are read on P4 (Lin et al., Feature Pyramid Networks, CVPR 2017, eq. 1)."""
 
 
-def read_levels(size: int) -> int:
-    """Count the levels, from P3 on, on which a region of a square input of this side may be read: 1 to 3."""
-    return 1 + sum(size >= CANONICAL * 2**step for step in range(2))
+def read_levels(size: InputSize) -> int:
+    """Count the levels, from P3 on, on which a region of an input of this size may be read: 1 to 3."""
+    height, width = height_width(size)
+    return 1 + sum(height * width >= (CANONICAL * 2**step) ** 2 for step in range(2))
 
 
 def levels_of(regions: tf.Tensor, levels: int) -> tf.Tensor:
@@ -44,8 +46,8 @@ def roi_align(features: Sequence[tf.Tensor], regions: tf.Tensor) -> tf.Tensor:
     outermost centres is read at the nearest place between centres.
 
     Args:
-        features: float [B, side, side, C] of the levels P3, P4 ...; computed in float32.
-        regions: float [B, R, 4], xyxy in pixels of the square input.
+        features: float [B, h, w, C] of the levels P3, P4 ...; computed in float32.
+        regions: float [B, R, 4], xyxy in pixels of the input.
 
     Returns:
         float32 [B, R, BINS, BINS, C]; exact gradients to the features, none to the regions.
@@ -54,13 +56,13 @@ def roi_align(features: Sequence[tf.Tensor], regions: tf.Tensor) -> tf.Tensor:
     count, numbers = region_count(regions), levels_of(regions, len(features))
     found = None
     for number, (feature, stride) in enumerate(zip(features, STRIDES)):
-        side, channels = feature.shape[1], feature.shape[-1]
+        _, height, width, channels = feature.shape
         here = tf.cast(numbers == number, tf.float32)[..., None, None]
-        down = here * _weights(regions[..., 1], regions[..., 3], side, stride)
-        across = _weights(regions[..., 0], regions[..., 2], side, stride)
-        feature = tf.reshape(tf.cast(feature, tf.float32), [-1, side, side * channels])
-        rows = tf.matmul(tf.reshape(down, [-1, count * BINS, side]), feature)
-        rows = tf.reshape(rows, [-1, count, BINS, side, channels])
+        down = here * _weights(regions[..., 1], regions[..., 3], height, stride)
+        across = _weights(regions[..., 0], regions[..., 2], width, stride)
+        feature = tf.reshape(tf.cast(feature, tf.float32), [-1, height, width * channels])
+        rows = tf.matmul(tf.reshape(down, [-1, count * BINS, height]), feature)
+        rows = tf.reshape(rows, [-1, count, BINS, width, channels])
         bins = tf.matmul(across[:, :, None], rows)
         found = bins if found is None else found + bins
     return found
