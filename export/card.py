@@ -3,17 +3,17 @@
 import copy
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypedDict
 
 from ..trainers.errors import DataError, MetricfitError, first_line
 from ..trainers.files import write_json
-from ..trainers.geometry import RESIZINGS, InputSize, height_width, input_size, size_text
+from ..trainers.geometry import RESIZINGS, InputSize, height_width, size_text
 from ..trainers.models.detector.suppression import Suppression
-from ..trainers.text import cut, shown
+from ..trainers.text import shown
 from .calibration_entry import NOT_CALIBRATED, CalibrationEntry, fitted_of
+from .card_reader import CardReader
 from .guarantee_entry import NOT_PROMISED, GuaranteeEntry, check_entry
 
 SCHEMA_VERSION = 8
@@ -159,14 +159,14 @@ def card_from_dict(values: Any, where: str = CARD_NAME) -> ModelCard:
             f"schema_version in {where} must be from 1 to {SCHEMA_VERSION}, got {version!r}: "
             "read it with the version of metricfit that wrote it, or export the model again"
         )
-    read = _Reader(where, version).fields(values, ModelCard, "")
-    card = ModelCard(**read | {"schema_version": SCHEMA_VERSION})
+    reader = CardReader(where, version, _ADDED)
+    card = ModelCard(**reader.fields(values, ModelCard, "") | {"schema_version": SCHEMA_VERSION})
     if min(height_width(card.input_size)) < 1:
         raise DataError(f"input_size in {where} must be positive, got {size_text(card.input_size)}")
     if card.resizing not in RESIZINGS:
         raise DataError(f"resizing in {where} must be {' or '.join(RESIZINGS)}, got {card.resizing!r}")
     _check_suppression(card.suppression, where)
-    _Reader(where, version).check(card.data.get("fingerprints", ""), (str,), "data.fingerprints")
+    reader.check(card.data.get("fingerprints", ""), (str,), "data.fingerprints")
     classes = len(card.class_names)
     _check_thresholds(card.thresholds, classes, "thresholds", where)
     _check_calibration(card.calibration, classes, "calibration", where)
@@ -212,69 +212,6 @@ _ADDED: dict[int, dict[str, Any]] = {
     8: {"guarantee": NOT_PROMISED},
 }
 """By version the fields that it added, and what they are in a card from before."""
-
-
-_WORDS = {
-    int: "a whole number", float: "a number", str: "a text", dict: "an object", list: "a list", type(None): "null",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Compares the values of a card with the types of the schema, as it was in the card's version."""
-
-    where: str
-    version: int
-
-    def read(self, value: Any, kind: Any, name: str) -> Any:
-        """Give a checked value, as the type has it: lists become tuples there."""
-        origin, inner = get_origin(kind), get_args(kind)
-        if is_typeddict(kind):
-            return self.fields(value, kind, name)
-        if origin is dict:
-            self.check(value, (dict,), name)
-            return {key: self.read(one, inner[1], f"{name}.{key}") for key, one in value.items()}
-        if origin in (list, tuple):
-            self.check(value, (list,), name)
-            return origin(self.read(one, inner[0], f"{name}[{index}]") for index, one in enumerate(value))
-        if kind == InputSize:
-            return self.size(value, name)
-        if kind is not Any:
-            self.check(value, inner or (kind,), name)
-        return value
-
-    def size(self, value: Any, name: str) -> InputSize:
-        """Give the size of a network's input."""
-        try:
-            return input_size(None if isinstance(value, str) else value)
-        except ValueError:
-            wanted = "a whole number, or a list of height and width"
-            raise DataError(f"{name} in {self.where} must be {wanted}, got {shown(value)}") from None
-
-    def fields(self, value: Any, kind: type, name: str) -> dict[str, Any]:
-        """Give the values of all fields, brought up to date."""
-        self.check(value, (dict,), name)
-        prefix, kinds = name and f"{name}.", get_type_hints(kind)
-        added = [item for version, items in _ADDED.items() if version > self.version for item in items.items()]
-        new = {key: copy.copy(default) for key, default in added if key in kinds}
-        known = {key: kind for key, kind in kinds.items() if key not in new}
-        known |= {"output": Tensor} if "outputs" in new else {}  # there was one alone
-        for key in known:
-            if key not in value:
-                raise DataError(f"{prefix}{key} is missing in {self.where}: export the model again")
-        for key in sorted(set(value) - set(known)):
-            raise DataError(f"{prefix}{cut(key)} in {self.where} is not a field of a model card: remove it")
-        found = {key: self.read(value[key], kind, prefix + key) for key, kind in known.items()} | new
-        return found | {"outputs": [found.pop("output")]} if "output" in found else found
-
-    def check(self, value: Any, types: tuple[type, ...], name: str) -> None:
-        """Refuse a value of another type."""
-        types = (int, *types) if float in types else types
-        if not isinstance(value, types) or isinstance(value, bool):
-            wanted = " or ".join(_WORDS[kind] for kind in types if kind is not int or float not in types)
-            raise DataError(f"{name} in {self.where} must be {wanted}, got {shown(value)}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise DataError(f"{name} in {self.where} must be a finite number, got {value}")
 
 
 def _check_calibration(entry: CalibrationEntry, classes: int, name: str, where: str) -> None:

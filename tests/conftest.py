@@ -99,7 +99,7 @@ def build_plain(*, size, class_names=(), resizing="pad", **_):
     if class_names:
         logits = ClassLogits(class_names, resizing)(logits)
     else:
-        logits = keras.layers.Reshape((size, size), dtype="float32", name="logits")(logits)
+        logits = keras.layers.Reshape(image.shape[1:3], dtype="float32", name="logits")(logits)
     return prepare_for_training(keras.Model(image, logits, name="deeplab_plain"), batch_norm_momentum=0.5)
 
 

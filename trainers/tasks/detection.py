@@ -1,6 +1,5 @@
 """Detection: a picture in, boxes with classes and scores out; trained by ranking losses, judged by COCO AP and oLRP."""
 
-import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from ..data.targets import TARGETS
 from ..data.targets.boxes import most_boxes, refuse_without_boxes
 from ..errors import UsageError, first_line
 from ..figures.thumbnails import framed, thumbnail
-from ..geometry import InputSize, input_size, size_text
+from ..geometry import InputSize, size_text
 from ..judge.base import evenly_spread
 from ..judge.boxes import BoxJudge, DetectionReport
 from ..judge.tiles import tiling_of
@@ -41,7 +40,7 @@ from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import RankingWatch, read_watched
 from .anchor_scale import settled_anchors, thin_note
 from .base import Task
-from .predictor import CompiledModel, Predictor, traced_once
+from .predictor import CompiledModel, Predictor, traced_by_size
 
 log = logging.getLogger("metricfit")
 
@@ -196,19 +195,13 @@ class Detection(Task[DetectionConfig, DetectionReport]):
         suppression = suppression or USUAL
         given = {"calibration": model.calibration, **options}  # which is not saved with a model, so a copy has none
 
-        @functools.cache
-        def compiled(size: InputSize) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-            fitting = model if size == model.size else _at_size(model, size)
+        def function_at(size: InputSize) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+            own = model if size == model.size else _at_size(model, size)
+            return lambda images: own.detections(own(images, training=False), suppression=suppression, **given)
 
-            def found(images: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                return fitting.detections(fitting(images, training=False), suppression=suppression, **given)
-
-            return traced_once(found, size)
-
+        found = traced_by_size(function_at)
         return CompiledModel(
-            lambda images: tuple(
-                part.numpy() for part in compiled(input_size(images.shape[1:3]))(tf.convert_to_tensor(images))
-            ),
+            lambda images: tuple(part.numpy() for part in found(images)),
             model.size, model.resizing, model.class_names, suppression,
         )  # fmt: skip
 

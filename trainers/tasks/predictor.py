@@ -1,5 +1,6 @@
 """What finds something in pictures."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..geometry import InputSize, height_width
+from ..geometry import InputSize, height_width, input_size
 from ..models.detector.suppression import Suppression
 
 
@@ -47,6 +48,16 @@ def traced_once(function: Callable[[tf.Tensor], Any], size: InputSize) -> Callab
     """
     pictures = tf.TensorSpec((None, *height_width(size), 3), tf.uint8)
     return tf.function(function, input_signature=[pictures], autograph=False).get_concrete_function()
+
+
+def traced_by_size(function_at: Callable[[InputSize], Callable[[tf.Tensor], Any]]) -> Callable[[np.ndarray], Any]:
+    """Compile what takes pictures uint8 [B, h, w, 3] of any size, once for each; `function_at` gives its function."""
+
+    @functools.cache
+    def compiled(size: InputSize) -> Callable[[tf.Tensor], Any]:
+        return traced_once(function_at(size), size)
+
+    return lambda images: compiled(input_size(images.shape[1:3]))(tf.convert_to_tensor(images))
 
 
 AnyModel = keras.Model | Predictor

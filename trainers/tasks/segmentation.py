@@ -1,6 +1,5 @@
 """Segmentation: a picture in, a class for each pixel out; trained by Lovász-Softmax and others, judged by mIoU."""
 
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..data.pixel_files.coding import FileCoding
 from ..data.targets import TARGETS
 from ..errors import DataError, UsageError
 from ..figures.thumbnails import flat, thumbnail
-from ..geometry import InputSize, input_size
+from ..geometry import InputSize
 from ..judge.base import known
 from ..judge.classes import ClassJudge, SegmentationReport
 from ..judge.views import Views
@@ -35,7 +34,7 @@ from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig
 from ..training.devices.exchange import ALONE, Exchange
 from .base import Task
-from .predictor import CompiledModel, traced_once
+from .predictor import CompiledModel, traced_by_size
 from .sources import LeftOut
 
 log = logging.getLogger("metricfit")
@@ -145,17 +144,12 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     def predictor(self, model: keras.Model) -> CompiledModel:
         """Compile a model to uint8 [B, h, w, 3] -> probabilities float32 [B, h, w, C], h and w any multiples of 32."""
 
-        @functools.cache
-        def compiled(size: InputSize) -> Callable[[tf.Tensor], tf.Tensor]:
-            fitting = model if size == size_of(model) else at_size(model, size)
+        def function_at(size: InputSize) -> Callable[[tf.Tensor], tf.Tensor]:
+            own = model if size == size_of(model) else at_size(model, size)
+            return lambda images: tf.nn.softmax(own(images, training=False))
 
-            return traced_once(lambda images: tf.nn.softmax(fitting(images, training=False)), size)
-
-        layer = _class_layer(model)
-        return CompiledModel(
-            lambda images: compiled(input_size(images.shape[1:3]))(tf.convert_to_tensor(images)).numpy(),
-            size_of(model), layer.resizing, layer.class_names,
-        )  # fmt: skip
+        layer, found = _class_layer(model), traced_by_size(function_at)
+        return CompiledModel(lambda images: found(images).numpy(), size_of(model), layer.resizing, layer.class_names)
 
     def classed_source(self, source: Source, class_names: Sequence[str]) -> Source:
         """Number the classes of the source as the model does."""
