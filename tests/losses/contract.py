@@ -64,7 +64,7 @@ def check_loss_scaling(name, build, inputs, targets):
         optimizer = keras.optimizers.SGD(0.5)
         if scaled:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2**12)
-        model.compile(optimizer, losses.get(name, from_logits=True))
+        model.compile(optimizer, losses.get(name, from_logits=True), jit_compile=False)
         model.train_on_batch(inputs, targets)
         weights.append(model.get_weights())
     assert any((before != after).any() for before, after in zip(build().get_weights(), weights[0]))

@@ -69,19 +69,27 @@ def variants(name):
     return found
 
 
-def run(name, y_true, y_pred, mode="eager", upstream=None, **arguments):
+def value_and_gradient(name, y_true, y_pred, upstream=None, **arguments):
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        values = losses.LOSSES[name].function(y_true, y_pred, **arguments)
+        total = tf.reduce_sum(values if upstream is None else values * tf.constant(upstream, values.dtype))
+    return values, tape.gradient(total, y_pred)
+
+
+def run(name, y_true, y_pred, mode="eager", **arguments):
     """Return the values and the gradient of Σ upstream · value, as NumPy in their own dtype."""
-    function = losses.LOSSES[name].function
+    return run_together(name, [(y_true, y_pred, arguments)], mode)[0]
 
-    def step(y_true, y_pred):
-        with tf.GradientTape() as tape:
-            tape.watch(y_pred)
-            values = function(y_true, y_pred, **arguments)
-            total = tf.reduce_sum(values if upstream is None else values * tf.constant(upstream, values.dtype))
-        return values, tape.gradient(total, y_pred)
 
-    values, gradient = MODES[mode](step)(tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred))
-    return values.numpy(), gradient.numpy()
+def run_together(name, cases, mode):
+    """Return what `run` does of each (targets, predictions, arguments), of all in one function, for XLA."""
+
+    def steps(given):
+        return [value_and_gradient(name, *each, **arguments) for each, (*_, arguments) in zip(given, cases)]
+
+    found = MODES[mode](steps)([tuple(map(tf.convert_to_tensor, each)) for *each, _ in cases])
+    return [(values.numpy(), gradient.numpy()) for values, gradient in found]
 
 
 def agrees(name, y_true, y_pred, tolerance, mode="eager", **arguments):
@@ -101,15 +109,16 @@ def test_every_loss_has_a_reference():
 
 
 @each_loss
-@both_forms
-def test_eager_graph_and_xla_agree(name, from_logits):
-    y_true, y_pred = batch(from_logits=from_logits)
-    y_true[0, :2, :2] = 255
-    for way in ways(name):
-        arguments = {"from_logits": from_logits, "ignore_label": 255, "per_image": from_logits, **way}
-        values, gradient = run(name, y_true, y_pred, "eager", **arguments)
-        for mode in ("graph", "xla"):
-            other_values, other_gradient = run(name, y_true, y_pred, mode, **arguments)
+def test_eager_graph_and_xla_agree(name):
+    cases = []
+    for from_logits in (False, True):
+        y_true, y_pred = batch(from_logits=from_logits)
+        y_true[0, :2, :2] = 255
+        arguments = {"from_logits": from_logits, "ignore_label": 255, "per_image": from_logits}
+        cases += [(y_true, y_pred, {**arguments, **way}) for way in ways(name)]
+    expected = run_together(name, cases, "eager")
+    for mode in ("graph", "xla"):
+        for (other_values, other_gradient), (values, gradient) in zip(run_together(name, cases, mode), expected):
             np.testing.assert_allclose(other_values, values, rtol=1e-6, atol=1e-6)
             assert_close(other_gradient, gradient, 1e-6)
 
@@ -293,21 +302,17 @@ def test_shapes_and_label_dtypes(name):
 def test_unknown_sizes(name, jit_compile):
     y_true, y_pred = batch()
     unknown = [tf.TensorSpec([None, None, None], tf.int32), tf.TensorSpec([None, None, None, 4], tf.float32)]
-    for way in ways(name):
-        step = lambda y_true, y_pred, way=way: run_in_graph(name, y_true, y_pred, way)  # noqa: E731
-        function = tf.function(step, jit_compile=jit_compile, input_signature=unknown)
-        for images in (slice(0, 2),) if jit_compile else (slice(0, 2), slice(0, 3)):
-            expected, expected_gradient = run(name, y_true[images], y_pred[images], from_logits=True, **way)
-            values, gradient = function(y_true[images], y_pred[images])
+    each = [{"from_logits": True, **way} for way in ways(name)]
+
+    @tf.function(jit_compile=jit_compile, input_signature=unknown)
+    def steps(y_true, y_pred):
+        return [value_and_gradient(name, y_true, y_pred, **arguments) for arguments in each]
+
+    for images in (slice(0, 2),) if jit_compile else (slice(0, 2), slice(0, 3)):
+        for (values, gradient), arguments in zip(steps(y_true[images], y_pred[images]), each):
+            expected, expected_gradient = run(name, y_true[images], y_pred[images], **arguments)
             np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-7)
             assert_close(gradient, expected_gradient, 2e-6)
-
-
-def run_in_graph(name, y_true, y_pred, arguments):
-    with tf.GradientTape() as tape:
-        tape.watch(y_pred)
-        values = losses.LOSSES[name].function(y_true, y_pred, from_logits=True, **arguments)
-    return values, tape.gradient(values, y_pred)
 
 
 @each_loss

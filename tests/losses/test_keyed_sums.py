@@ -8,6 +8,7 @@ from metricfit.losses.ranking.step_sums import StepSums
 from metricfit.losses.ranking.step_sums.keyed_sums import KeyedSums
 
 from .modes import MODES
+from .test_step_sums import KINDS_AND_MODES
 
 SLOTS = 75
 
@@ -45,8 +46,7 @@ def cases():
     yield rng.normal(0, 1, SLOTS), rng.random(SLOTS)  # all slots
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
-@pytest.mark.parametrize("float64", [True, False], ids=["float64", "pairs"])
+@KINDS_AND_MODES
 def test_all_pairs(monkeypatch, mode, float64):
     monkeypatch.setattr(KeyedSums, "digits", 2)
     monkeypatch.setattr(KeyedSums, "pairs", 100)

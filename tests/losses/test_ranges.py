@@ -33,20 +33,27 @@ def refused(loss, y_true, y_pred, sentence, modes=("eager", "graph", "xla")):
         if mode in modes:
             with pytest.raises(error, match=sentence):
                 value(loss, y_true, y_pred, mode)
-    if "xla" not in modes:
-        return
+    if "xla" in modes:
+        nan_under_xla((loss, y_true, y_pred))
+
+
+def nan_under_xla(*cases):
+    """See that XLA gives NaN for the value and the gradient of each loss, targets and predictions, in one program."""
 
     @MODES["xla"]
-    def step(y_true, y_pred):
-        with tf.GradientTape() as tape:
-            tape.watch(y_pred)
-            found = tf.reduce_sum(loss(y_true, y_pred))
-        return found, tape.gradient(found, y_pred)
+    def steps(*given):
+        found = []
+        for (loss, *_), (y_true, y_pred) in zip(cases, given):
+            with tf.GradientTape() as tape:
+                tape.watch(y_pred)
+                value = tf.reduce_sum(loss(y_true, y_pred))
+            found.append((value, tape.gradient(value, y_pred)))
+        return found
 
     # as arguments: of constants XLA takes the least and largest in another way, which NaN does not pass
-    found, gradient = step(tf.constant(y_true), tf.constant(y_pred))
-    assert np.isnan(found)
-    assert np.isnan(gradient).any()
+    for value, gradient in steps(*((tf.constant(y_true), tf.constant(y_pred)) for _, y_true, y_pred in cases)):
+        assert np.isnan(value)
+        assert np.isnan(gradient).any()
 
 
 @pytest.mark.parametrize("name", SALIENCY)
@@ -81,13 +88,16 @@ def test_bytes_of_0_1_and_255_are_not_guessed_at():
 def test_nan_among_the_labels_or_weights_is_no_loss_of_0(name):
     empties = ("paper", "suppress") if "empty_target" in losses.LOSSES[name].hyperparameters else (None,)
     labels, weights = (np.where(np.cumsum(MASKS).reshape(MASKS.shape) == 1, np.nan, kept) for kept in (MASKS, 1.0))
+    cases = []
     for from_logits, y_pred in ((False, MAPS), (True, SCORES[..., 0])):
         for empty_target in empties:
             loss = losses.get(name, from_logits=from_logits, **({"empty_target": empty_target} if empty_target else {}))
-            refused(loss, labels, y_pred, "y_true must lie in 0 to 1")
+            refused(loss, labels, y_pred, "y_true must lie in 0 to 1", ("eager", "graph"))
+            cases.append((loss, labels, y_pred))
     weights = tf.constant(weights, tf.float32)
     weighed = lambda y_true, y_pred: loss(y_true, y_pred, weights)  # noqa: E731
-    refused(weighed, MASKS, SCORES[..., 0], "sample_weight must hold numbers of at least 0")
+    refused(weighed, MASKS, SCORES[..., 0], "sample_weight must hold numbers of at least 0", ("eager", "graph"))
+    nan_under_xla(*cases, (weighed, MASKS, SCORES[..., 0]))
 
 
 @pytest.mark.parametrize("name", SALIENCY)

@@ -26,7 +26,7 @@ KINDS_AND_MODES = pytest.mark.parametrize(
 
 
 @cache
-def compute(mode, *, float64=True, delta=1.0, slots=SLOTS, block=512):
+def compute(mode, *, float64=True, delta=1.0, slots=SLOTS, block=1024):
     """A function (labels, scores, weights [slots]) -> positives, their scores, and the four sums."""
 
     def sums(labels, scores, weights):

@@ -19,7 +19,7 @@ def test_the_loss_fades_between_the_epochs(tmp_path):
     rng = np.random.default_rng(0)
     images, labels = rng.normal(size=(4, 3, 3, 2)).astype(np.float32), rng.integers(0, 3, (4, 3, 3))
     model = keras.Sequential([keras.Input((3, 3, 2)), keras.layers.Dense(3)])
-    model.compile("sgd", segmentation.build_loss(CONFIG))
+    model.compile("sgd", segmentation.build_loss(CONFIG), jit_compile=False)
     fade, *_ = segmentation.watchers(CONFIG, tmp_path, [])
     seen = []
     note = keras.callbacks.LambdaCallback(

@@ -39,6 +39,7 @@ def build(use_ema=True, metrics=False, seed=1):
         keras.optimizers.AdamW(schedule, weight_decay=0.01, use_ema=use_ema, ema_momentum=0.8),
         keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[FMeasure(from_logits=True)] if metrics else [],
+        jit_compile=False,  # as trainings do, unless they are told to
     )
     return model
 

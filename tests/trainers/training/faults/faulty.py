@@ -71,6 +71,7 @@ def build(optimizer, policy="float32", **settings):
     model = keras.Model(inputs, keras.layers.Dense(1, name="last", dtype=policy)(values))
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0)
+    settings = {"jit_compile": False, **settings}  # as trainings do, unless they are told to
     model.compile(optimizer, loss, metrics=[keras.metrics.MeanAbsoluteError(name="error")], **settings)
     model.optimizer.build(model.trainable_variables)
     return model
