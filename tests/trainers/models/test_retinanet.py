@@ -25,7 +25,7 @@ SIZE = 64
 NAMES = ("disc", "bar")
 
 
-def build(seed=1, size=SIZE, backbone="tiny", **options):
+def build(seed=1, size=SIZE, backbone="plain", **options):
     keras.utils.set_random_seed(seed)
     options = {"channels": 8, "head_layers": 0, "scales_per_octave": 1, "class_names": NAMES, **options}
     return build_retinanet(backbone, size=size, **options)
@@ -283,7 +283,7 @@ def test_the_weight_scales_what_the_boxes_get_and_nothing_else(tiny):
 
 
 def test_trains(tiny):
-    model = build(head_layers=1)
+    model = build(backbone=tiny, head_layers=1)
     model.compile(keras.optimizers.SGD(0.05, global_clipnorm=1.0), "focal", box_weight=2.0)
     history = model.fit(batches(3), epochs=2, validation_data=batches(), shuffle=False, verbose=0).history
     parts = {"loss", "classification_loss", "localization_loss"}
@@ -351,7 +351,7 @@ def test_a_step_without_objects_leaves_finite_weights(tiny):
 def test_trains_under_xla_as_without(tiny):
     found = []
     for compiled in (False, True):
-        model = build(backbone="plain", assignment="atss")
+        model = build(assignment="atss")
         model.compile("sgd", "alrp", jit_compile=compiled, run_eagerly=not compiled)
         assert model.jit_compile is compiled
         history = model.fit(batches(2), shuffle=False, verbose=0).history
