@@ -331,11 +331,15 @@ def segmentation_config(tmp_path_factory):
 
 
 class Interrupt(keras.callbacks.Callback):
-    """Ctrl-C after the first epoch."""
+    """Ctrl-C after so many epochs."""
+
+    def __init__(self, at=1):
+        super().__init__()
+        self.at = at
 
     def on_epoch_begin(self, epoch, logs=None):
         """Interrupt."""
-        if epoch == 1:
+        if epoch == self.at:
             raise KeyboardInterrupt
 
 

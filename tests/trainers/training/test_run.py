@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -24,6 +25,8 @@ from metricfit.trainers.training.run_folder import open_run
 from metricfit.trainers.training.saved import load_model
 from metricfit.trainers.training.states import Reached
 from metricfit.trainers.training.words import parse_loss_options
+
+from ...conftest import Interrupt
 
 saliency = get_task("saliency")
 
@@ -87,15 +90,11 @@ def test_the_best_epoch_is_what_is_kept(trained, config):
     assert float(metric.result()["max_f"]) == pytest.approx(best, abs=1e-5)
 
 
+@pytest.mark.long  # test_kills.py ends one with more force, and compares bits
 def test_an_interrupted_run_continues_to_the_same_weights(plain_trained, plain_config, tmp_path):
-    class Interrupt(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                raise KeyboardInterrupt
-
     class Stopping(Saliency):
         def watchers(self, *arguments):
-            return [*super().watchers(*arguments), Interrupt()]
+            return [*super().watchers(*arguments), Interrupt(at=2)]
 
     halved = replace(plain_config, out=str(tmp_path / "run"))
     result = Stopping().train(halved)
@@ -103,12 +102,6 @@ def test_an_interrupted_run_continues_to_the_same_weights(plain_trained, plain_c
     assert (tmp_path / "run" / "model.keras").is_file()
     assert len(rows_of(tmp_path / "run")) == 2
 
-    class WithFewerPictures(Saliency):
-        def steps_per_epoch(self, *arguments):
-            return super().steps_per_epoch(*arguments) - 1
-
-    with pytest.raises(UsageError, match=r"other data than there are now \(an epoch had 9 steps, and has 8 now\)"):
-        WithFewerPictures().train(halved)
     result = saliency.train(halved)
     assert not result.interrupted
     rows, whole = rows_of(tmp_path / "run"), rows_of(plain_trained.folder)
@@ -116,6 +109,34 @@ def test_an_interrupted_run_continues_to_the_same_weights(plain_trained, plain_c
     for one, other in zip(rows, whole):
         assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-4)
         assert float(one["val_mae"]) == pytest.approx(float(other["val_mae"]), rel=1e-3)
+
+
+def unfinished(trained, config):
+    """Copy a run to where a configuration leads, as if it had asked for as many epochs as that; gives that again."""
+    folder = Path(shutil.copytree(trained.folder, config.out))
+    settings = json.loads((folder / "config.json").read_text())
+    settings["config"]["epochs"] = config.epochs
+    (folder / "config.json").write_text(json.dumps(settings))
+    return config
+
+
+def test_a_run_is_not_trained_on_with_other_data_and_may_be_interrupted_again(plain_trained, plain_config, tmp_path):
+    class WithFewerPictures(Saliency):
+        def steps_per_epoch(self, *arguments):
+            return super().steps_per_epoch(*arguments) - 1
+
+    longer = unfinished(plain_trained, replace(plain_config, out=str(tmp_path / "run"), epochs=4))
+    with pytest.raises(UsageError, match=r"other data than there are now \(an epoch had 9 steps, and has 8 now\)"):
+        WithFewerPictures().train(longer)
+
+    class Stopping(Saliency):
+        def watchers(self, *arguments):
+            return [*super().watchers(*arguments), Interrupt(at=3)]
+
+    result = Stopping().train(longer)
+    assert result.interrupted
+    assert (tmp_path / "run" / "model.keras").is_file()
+    assert len(rows_of(tmp_path / "run")) == 3
 
 
 def test_interrupted_in_its_first_epoch_a_run_still_ends_cleanly(plain_config, tmp_path):
@@ -134,12 +155,8 @@ def test_interrupted_in_its_first_epoch_a_run_still_ends_cleanly(plain_config, t
 
 
 def test_a_run_that_had_its_minutes_is_not_trained_on(plain_trained, plain_config, tmp_path):
-    shutil.copytree(plain_trained.folder, tmp_path / "run")
     longer = replace(plain_config, out=str(tmp_path / "run"), minutes=1e-4, epochs=plain_config.epochs + 1)
-    settings = json.loads((tmp_path / "run/config.json").read_text())
-    settings["config"]["epochs"] = longer.epochs
-    (tmp_path / "run/config.json").write_text(json.dumps(settings))
-    saliency.train(longer)
+    saliency.train(unfinished(plain_trained, longer))
     assert len(rows_of(tmp_path / "run")) == plain_config.epochs
 
 
