@@ -308,7 +308,8 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/two_stage/proposals.py",
         "tests/trainers/models/test_two_stage.py",
-        ("[:, None] > tf.range(count)", "[:, None] >= tf.range(count)"),
+        ("(places[:, None] > tf.range(count))", "(places[:, None] >= tf.range(count))"),
+        ("tf.transpose(found, [1, 0, 2, 3])", "found"),
         ("boxes[..., :2], axis=-1) > 0", "boxes[..., :2], axis=-1) >= 0"),
     ),
     *of(
@@ -1653,6 +1654,7 @@ MUTANTS: list[Mutant] = [
         "trainers/judge/merging.py",
         "tests/trainers/judge/test_merging.py",
         ("(views != views[best]) & ", ""),
+        ("left[best] = -1.0\n            continue", "left[best] = -1.0"),
         ("scores[whole] >= AS_SURE * scores[piece]", "scores[whole] >= 0"),
         ("window.size[1] - boxes[:, [2, 0]]", "boxes[:, [0, 2]]"),
         ("boxes += np.array([window.left, window.top] * 2, np.float32)", "pass"),

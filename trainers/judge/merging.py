@@ -79,9 +79,7 @@ def merged(
     boxes, scores, classes = (np.concatenate([part[place] for _, part in found]) for place in range(3))
     views = np.repeat(np.arange(len(found)), [len(part[1]) for _, part in found])
     cut = np.concatenate([one.window.cuts(part[0], own) for one, part in found])
-    stays = ~_covered(boxes, scores, classes, cut, suppression.per_class)
-    boxes, scores, classes, views = (column[stays] for column in (boxes, scores, classes, views))
-    kept, scores = thinned_out(boxes, scores, classes, views, suppression, most)
+    kept, scores = thinned_out(boxes, scores, classes, views, cut, suppression, most)
     return boxes[kept], scores, classes[kept]
 
 
@@ -90,15 +88,23 @@ def thinned_out(
     scores: np.ndarray,
     classes: np.ndarray,
     views: np.ndarray,
+    cut: np.ndarray,
     suppression: Suppression,
     most: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose among boxes of several views, surest first: their places int64 [k], and scores float32 [k], falling."""
+    """Choose among boxes of several views, surest first: their places int64 [k], and scores float32 [k], falling.
+
+    Those that are `cut`, bool [n], may be pieces. That is asked of a box when its turn comes, which is never for most.
+    """
     left, kept, after = scores.astype(np.float64), list[int](), list[float]()
+    whole = np.flatnonzero(~cut)
     while len(kept) < (most or suppression.most) and left.size:
         best = int(left.argmax())
         if left[best] <= 0:
             break
+        if cut[best] and _is_covered(best, boxes, scores, classes, whole, suppression.per_class):
+            left[best] = -1.0
+            continue
         kept.append(best)
         after.append(left[best])
         others = (views != views[best]) & (left > 0)
@@ -110,19 +116,16 @@ def thinned_out(
     return np.array(kept, np.int64), np.array(after, np.float32)
 
 
-def _covered(
-    boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, cut: np.ndarray, per_class: bool
-) -> np.ndarray:
-    """Tell which boxes are pieces of what a whole one has, bool [n]."""
-    found, whole = np.zeros(len(boxes), bool), np.flatnonzero(~cut)
-    for piece in np.flatnonzero(cut):
-        among = whole[scores[whole] >= AS_SURE * scores[piece]]
-        if per_class:
-            among = among[classes[among] == classes[piece]]
-        # As a crowd holds a box: the part of it that lies in the other.
-        shares = box_iou(boxes[piece, None], boxes[among], np.ones(len(among), bool))[0]
-        found[piece] = (shares > COVERED).any()
-    return found
+def _is_covered(
+    piece: int, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, whole: np.ndarray, per_class: bool
+) -> bool:
+    """Tell whether one of the boxes that are whole has the place that a piece has."""
+    among = whole[scores[whole] >= AS_SURE * scores[piece]]
+    if per_class:
+        among = among[classes[among] == classes[piece]]
+    # As a crowd holds a box: the part of it that lies in the other.
+    shares = box_iou(boxes[piece, None], boxes[among], np.ones(len(among), bool))[0]
+    return bool((shares > COVERED).any())
 
 
 def _input(picture: np.ndarray, own: Size, shown: Shown, resizing: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 
 from metricfit.trainers.data.example import Example, Source
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.judge import merging
 from metricfit.trainers.judge.merging import Shown, merged, merged_boxes
 from metricfit.trainers.judge.tiles import Tiling, Window
 from metricfit.trainers.judge.views import PLAIN, Views
@@ -128,6 +129,25 @@ def test_pieces_of_an_object_by_hand():
     assert of_tiles([], [small, near], []) == [
         ([46, 10, 54, 18], 0.8), ([47, 10, 55, 18], 0.7)
     ], "what one view has found, the model has thinned out"  # fmt: skip
+
+
+def test_of_very_many_tiles_only_boxes_that_may_stay_are_held_against_all_others(monkeypatch):
+    """Each against each would take hours with the 4096 tiles that there may be."""
+    asked = []
+
+    def watched(piece, *others):
+        asked.append(piece)
+        return ask(piece, *others)
+
+    ask = merging._is_covered
+    monkeypatch.setattr(merging, "_is_covered", watched)
+    rng, count = np.random.default_rng(0), 2000
+    corners = rng.uniform(0, 40, (count, 2))
+    boxes = np.concatenate([corners, corners + 1], axis=1).astype(np.float32)
+    boxes[:, 0] = WINDOWS[-1].left  # an inner edge: each may be a piece
+    scores = np.sort(rng.uniform(0, 1, count).astype(np.float32))[::-1]
+    found = [(Shown(WINDOWS[-1], SIZE, SIZE, False), (boxes, scores, np.zeros(count, int)))]
+    assert len(merged(found, OWN, Suppression("hard", max_detections=7))[0]) == len(asked) == 7
 
 
 def test_tiles_find_what_the_whole_picture_does_not_show():

@@ -8,6 +8,7 @@ from metricfit.trainers.models.detector.anchors import AnchorGrid
 from metricfit.trainers.models.detector.coding import DELTAS
 from metricfit.trainers.models.detector.matching import Targets
 from metricfit.trainers.models.detector.suppressing import NO_SCORE
+from metricfit.trainers.models.detector.two_stage import proposals
 from metricfit.trainers.models.detector.two_stage.head import RegionHead, without_absent
 from metricfit.trainers.models.detector.two_stage.proposals import (
     Ranked,
@@ -51,7 +52,9 @@ def chosen_one_by_one(boxes, scores, count, threshold):
 
 
 @each_mode
-def test_suppression_keeps_what_tensorflow_keeps(mode):
+@pytest.mark.parametrize("at_once", [60, 25])
+def test_suppression_keeps_what_tensorflow_keeps(mode, at_once, monkeypatch):
+    monkeypatch.setattr(proposals, "AT_ONCE", at_once)
     rng, keep = np.random.default_rng(0), MODES[mode](lambda b, c: greedy_suppression(b, c, 0.5))
     for turn in range(3):
         boxes = random_boxes(rng, (2, 60), 50)

@@ -15,6 +15,8 @@ CANDIDATES_PER_PROPOSAL = 4
 """Boxes of the highest scores that enter the suppression, for each proposal that is to come out."""
 PROPOSAL_IOU = 0.7
 """Of two that overlap more, the one with the lower score goes (Ren et al., section 3.3)."""
+AT_ONCE = 1024
+"""Boxes of a picture that are held against all others at once: 8000, all at once, would take gigabytes."""
 
 
 class Ranked(NamedTuple):
@@ -115,14 +117,30 @@ def greedy_suppression(boxes: tf.Tensor, candidates: tf.Tensor, iou_threshold: f
     where nothing changes all are. Few rounds are enough, as chains of boxes that hide each other are short.
     """
     count = boxes.shape[1]
-    before = tf.range(count)[:, None] > tf.range(count)
-    hidden = (overlap_of(boxes[:, :, None], boxes[:, None]) > iou_threshold) & before
+    hidden = _overlapped_before(boxes, iou_threshold)
 
     def decide(keep: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         decided = candidates & ~tf.reduce_any(hidden & keep[:, None], axis=2)
         return decided, tf.reduce_any(decided != keep)
 
     return tf.while_loop(lambda _, changed: changed, decide, (candidates, True), maximum_iterations=count)[0]
+
+
+def _overlapped_before(boxes: tf.Tensor, iou_threshold: float) -> tf.Tensor:
+    """Tell which boxes [B, k, 4] those before them overlap by more than a threshold: bool [B, k, k]."""
+    count = boxes.shape[1]
+
+    def of_rows(places: tf.Tensor) -> tf.Tensor:
+        some = tf.gather(boxes, places, axis=1)
+        return (overlap_of(some[:, :, None], boxes[:, None]) > iou_threshold) & (places[:, None] > tf.range(count))
+
+    if count <= AT_ONCE:
+        return of_rows(tf.range(count))
+    blocks = -(-count // AT_ONCE)
+    places = tf.reshape(tf.minimum(tf.range(blocks * AT_ONCE), count - 1), [blocks, AT_ONCE])
+    told = tf.TensorSpec((boxes.shape[0], AT_ONCE, count), tf.bool)
+    found = tf.map_fn(of_rows, places, fn_output_signature=told, parallel_iterations=1)
+    return tf.reshape(tf.transpose(found, [1, 0, 2, 3]), [-1, blocks * AT_ONCE, count])[:, :count]
 
 
 class Proposals(keras.layers.Layer):
