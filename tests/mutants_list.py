@@ -25,15 +25,15 @@ MUTANTS: list[Mutant] = [
         "trainers/models/detector/anchors.py",
         "tests/trainers/tasks/test_anchor_scale.py",
         (
-            "np.clip(np.floor(middles / stride + 0.5 - self.offset), 0, side - 1)",
-            "np.floor(middles / stride + 0.5 - self.offset)",
+            "np.clip(np.floor(middles / across + 0.5 - self.offset), 0, last)",
+            "np.floor(middles / across + 0.5 - self.offset)",
         ),
         ("(anchor + sides) / 2 - apart", "(anchor + sides) / 2"),
     ),
     *of(
         "trainers/models/detector/anchors.py",
         "tests/trainers/models/test_hub_anchors.py",
-        ("middles / stride + 0.5 - self.offset", "middles / stride"),
+        ("middles / across + 0.5 - self.offset", "middles / across"),
         ("(np.arange(side) + self.offset) * stride", "(np.arange(side) + 0.5) * stride"),
     ),
     *of(
@@ -361,7 +361,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/models/detector/suppressing.py",
         "tests/trainers/models/test_detect.py",
-        ("(tf.cast(labels, tf.float32) * (size + 1.0))", "(0.0 * tf.cast(labels, tf.float32))"),
+        ("(tf.cast(labels, tf.float32) * (max(height_width(size)) + 1.0))", "(0.0 * tf.cast(labels, tf.float32))"),
         ("tf.where(seen, logits, NO_SCORE)", "logits"),
     ),
     *of(
@@ -542,7 +542,7 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/data/test_fit.py tests/trainers/models/test_enet.py",
         ("np.where(crowd[None], area, union)", "np.where(crowd[None], union, area)"),
         (".clip(0).prod(axis=-1)\n    area", ".prod(axis=-1)\n    area"),
-        ("round(size / multiple)", "(size // multiple + 1)"),
+        ("round(side / multiple)", "(side // multiple + 1)"),
     ),
     *of(
         "trainers/figures/thresholds.py",
@@ -1092,7 +1092,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/augmentation/labels.py",
         "tests/trainers/data/test_augment_labels.py tests/trainers/data/test_equibatch.py",
-        ("low, high = max(low, -pixel), min(high, size - 1 - pixel)", "pass"),
+        ("low, high = max(low, -pixel), min(high, side - 1 - pixel)", "pass"),
     ),
     *of(
         "trainers/data/batches/order.py",
@@ -1111,7 +1111,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/data/fit.py",
         "tests/trainers/data/test_fit.py tests/trainers/data/test_targets.py",
-        ("max(1, int(height * side / longest + 0.5))", "max(1, int(height * side / longest))"),
+        ("max(1, int(height * into / whole + 0.5))", "max(1, int(height * into / whole))"),
     ),
     *of(
         "trainers/data/images.py",
@@ -1728,5 +1728,40 @@ MUTANTS: list[Mutant] = [
             "        if cuts := has_thresholds(path):\n            set_thresholds(path, thresholds)",
             "        cuts = False",
         ),
+    ),
+    *of(
+        "trainers/data/fit.py",
+        "tests/trainers/data/test_fit.py",
+        ("height * most_wide > width * most_high else", "height > width else"),
+    ),
+    *of(
+        "trainers/models/detector/assignment.py",
+        "tests/trainers/models/test_assignment.py",
+        ("ATSS_LOCATIONS if alone else _WINDOW", "_WINDOW"),
+        ("(row * width + column) * grid.per_location", "(row * height + column) * grid.per_location"),
+    ),
+    *of(
+        "trainers/judge/tiles.py",
+        "tests/trainers/judge/test_tiles.py",
+        ("math.ceil(length * side / inner[longer])", "length"),
+        ("key=lambda axis: size[axis] / inner[axis]", "key=lambda axis: size[axis]"),
+    ),
+    *of(
+        "export/serving/resizing.py",
+        "tests/export/serving/test_resizing.py",
+        ("by_height = high * most_wide > wide * most_high", "by_height = high > wide"),
+    ),
+    *of(
+        "trainers/metrics/fine_grained.py",
+        "tests/trainers/metrics/test_fine_grained.py",
+        ("there = np.flatnonzero(confusion.sum(axis=1))", "there = np.flatnonzero(confusion.sum(axis=0))"),
+        ("(taken / pictures[place])", "1"),
+    ),
+    *of(
+        "trainers/metrics/boundary.py",
+        "tests/trainers/metrics/test_fine_grained.py",
+        ("inside[:distance] = inside[height - distance :] = False", "pass"),
+        ("near_edges(one, distance) & counts", "near_edges(one, distance)"),
+        ("both = true & found & (labels == predicted)", "both = true & (labels == predicted)"),
     ),
 ]

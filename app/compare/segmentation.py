@@ -20,8 +20,8 @@ class SegmentationPresentation(Presentation):
     )
     lead = ("dataset_miou_present",)
     columns = (
-        "dataset_miou_present", "batch_miou_present", "image_miou_present", "dataset_miou", "batch_miou", "image_miou",
-        "pixel_accuracy",
+        "dataset_miou_present", "batch_miou_present", "image_miou_present", "class_image_miou", "worst_image_miou",
+        "worst_class_image_miou", "boundary_miou", "dataset_miou", "batch_miou", "image_miou", "pixel_accuracy",
     )  # fmt: skip
 
     def figures(self, comparison: Comparison, rows: Sequence[LabelledRow]) -> list[str]:

@@ -30,10 +30,10 @@ class SegmentationApp(AppTask):
 
     name, target = "segmentation", "labels"
     columns = (
-        "dataset_miou_present", "batch_miou_present", "image_miou_present", "dataset_miou", "batch_miou",
-        "image_miou", "pixel_accuracy",
+        "dataset_miou_present", "batch_miou_present", "image_miou_present", "class_image_miou", "worst_image_miou",
+        "worst_class_image_miou", "boundary_miou", "dataset_miou", "batch_miou", "image_miou", "pixel_accuracy",
     )  # fmt: skip
-    class_columns = ("iou", "recall", "precision", "share")
+    class_columns = ("iou", "image_iou", "recall", "precision", "share")
     calibration = ("pixel_ece", "temperature", "tempered_ece")
     result, writer = ClassMap, ClassWriter
     files: ClassVar[Files] = {"labels": ("labels/{}.png", "indices"), "overlay": ("overlays/{}.jpg", "classes")}

@@ -15,11 +15,13 @@ from ..figures.confusion import confusion_figure
 from ..figures.reliability import pixel_reliability_figure
 from ..geometry import IGNORE
 from ..guarantees.losses import Counts
+from ..metrics.boundary import BoundaryIoU
 from ..metrics.calibration.class_temperature import ClassTemperature
 from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import PixelCalibration
 from ..metrics.calibration.reliability import Reliability
 from ..metrics.confusion import Confusion
+from ..metrics.fine_grained import FineGrained, FineGrainedResult
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
 from .base import Judge, Report, Thresholds, known
 from .likeliest import Likeliest
@@ -35,6 +37,8 @@ class SegmentationReport(Report):
     reliability: Reliability | None = None  # of the likeliest classes' probabilities, where these are known
     temperature: float = float("nan")  # of the logits, that would fit these data best; NaN where none does
     tempered: Reliability | None = None  # with the logits divided by it, each half of the pictures by the other's
+    fine: FineGrainedResult | None = None  # picture by picture
+    boundary: float = float("nan")  # mIoU near the classes' edges
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -43,15 +47,18 @@ class SegmentationReport(Report):
 
     @property
     def scalars(self) -> dict[str, float]:
-        """The main figures; `pixel_ece`, `temperature` and `tempered_ece` as far as they exist."""
+        """The main figures; those of calibration, of pictures and of edges as far as they exist."""
         errors = (float("nan") if one is None else one.error for one in (self.reliability, self.tempered))
-        values = dict(zip(("pixel_ece", "tempered_ece"), errors)) | {"temperature": self.temperature}
+        values = {"boundary_miou": self.boundary} | dict(zip(("pixel_ece", "tempered_ece"), errors))
+        values |= {"temperature": self.temperature, **(self.fine.scalars if self.fine else {})}
         return self.jaccard.scalars | {name: value for name, value in values.items() if not np.isnan(value)}
 
     @property
     def class_scalars(self) -> dict[str, dict[str, float]]:
-        """By class: `share`, `iou`, `recall` and `precision`; what does not exist is left out."""
-        return self.jaccard.class_scalars
+        """By class: `share`, `iou`, `image_iou`, `recall` and `precision`; what does not exist is left out."""
+        fine = self.fine.by_class if self.fine else {}
+        each = self.jaccard.class_scalars.items()
+        return {name: row | ({"image_iou": fine[name]} if name in fine else {}) for name, row in each}
 
     @property
     def confusion(self) -> Confusion:
@@ -76,9 +83,9 @@ class SegmentationReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Give all figures."""
-        figures = self.jaccard.to_dict()
+        figures = self.jaccard.to_dict() | {"scalars": self.scalars, "classes": self.class_scalars}
         if self.reliability is not None:
-            figures |= {"scalars": self.scalars, "calibration": {"bins": self.reliability.to_dict()}}
+            figures |= {"calibration": {"bins": self.reliability.to_dict()}}
         return figures
 
     def figures(self, title: str = "") -> dict[str, Figure]:
@@ -107,16 +114,18 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
     def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, **options: Any):
         super().__init__(**options)
         self.jaccard = Jaccard(class_names, batch_size=batch_size, start=self._next)
-        self.pixels = PixelCalibration()
-        self.temperature = ClassTemperature()
-        self.measures = {"jaccard": self.jaccard, "pixels": self.pixels, "temperature": self.temperature}
+        self.fine, self.boundary = FineGrained(class_names), BoundaryIoU(class_names)
+        self.pixels, self.temperature = PixelCalibration(), ClassTemperature()
+        self.measures = {"jaccard": self.jaccard, "fine": self.fine, "boundary": self.boundary}
+        self.measures |= {"pixels": self.pixels, "temperature": self.temperature}
         if self.losses:
             self.measures["losses"] = self.losses
 
     def _measure(self, example: Example, found: Likeliest | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = known(example, "labels")
         classes = found.classes if isinstance(found, Likeliest) else found
-        self.jaccard.update(labels, classes)
+        self.fine.add(self.jaccard.update(labels, classes))
+        self.boundary.update(labels, classes)
         if isinstance(found, Likeliest):
             right = (labels == classes).astype(np.uint8)
             right[labels == IGNORE] = IGNORE
@@ -140,6 +149,6 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
             reliability = None  # class maps alone were given
         by_temperature = (self.temperature.result(), self.temperature.tempered())
         return SegmentationReport(
-            self.jaccard.result(), reliability, *by_temperature,
+            self.jaccard.result(), reliability, *by_temperature, self.fine.result(), self.boundary.result(),
             pictures=self.pictures, label=self.label, guarantee=self.guarantee,
         )  # fmt: skip

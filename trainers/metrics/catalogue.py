@@ -72,8 +72,15 @@ _CLASSES = (
     Metric("batch_miou_present", "batch mIoU", ".3f", True, "mean IoU of the classes there, by batch"),
     Metric("image_miou", "image mIoU, 0/0 = 1", ".3f", True, "mean IoU of all classes, by image"),
     Metric("image_miou_present", "image mIoU", ".3f", True, "mean IoU of the classes there, by image"),
+    Metric("class_image_miou", "class mIoU", ".3f", True, "of each class over the pictures that have it, averaged"),
+    Metric("worst_image_miou", "worst pictures", ".3f", True, "image mIoU of the worst twentieth of the pictures"),
+    Metric(
+        "worst_class_image_miou", "worst pictures, by class", ".3f", True, "class mIoU of each class's worst twentieth"
+    ),
+    Metric("boundary_miou", "boundary mIoU", ".3f", True, "mIoU near edges, within 2 % of the diagonal (CVPR 2021)"),
     Metric("pixel_accuracy", "pixel accuracy", ".3f", True, "share of the pixels that are right", "accuracy"),
     Metric("iou", "IoU", ".3f", True, "intersection over union of a class"),
+    Metric("image_iou", "by picture", ".3f", True, "IoU of a class in a picture, over the pictures that have it"),
     Metric("recall", "recall", ".3f", True, "share of a class's pixels that are found"),
     Metric("precision", "precision", ".3f", True, "share of the pixels found of a class that are right"),
     Metric("share", "of pixels", ".2%", None, "share of the pixels that are of a class"),

@@ -142,16 +142,16 @@ class Jaccard(Streaming):
         self._images, self._image_sums = 0, ExactSum((2,))
         self._runs = [BatchRun(start, batch_size, _both_means)]
 
-    def update(self, labels: np.ndarray, predicted: np.ndarray) -> None:
-        """Add one image; see `confusion_matrix` for the arguments and errors."""
+    def update(self, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Add one image, and give its `confusion_matrix`, which explains arguments and errors."""
         confusion = confusion_matrix(labels, predicted, len(self.class_names), ignore=self.ignore)
         self._runs[-1].stop += 1
-        if not confusion.any():
-            return
-        self._dataset += confusion
-        self._images += 1
-        self._image_sums.add(_both_means(confusion))
-        self._runs[-1].add(confusion)
+        if confusion.any():
+            self._dataset += confusion
+            self._images += 1
+            self._image_sums.add(_both_means(confusion))
+            self._runs[-1].add(confusion)
+        return confusion
 
     def _take_in(self, other: Self) -> None:
         super()._take_in(other)
