@@ -1,8 +1,6 @@
 """What the pages tell people to import is there, and the files that they name exist."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,8 +22,8 @@ def test_every_import_of_the_pages_works():
         if re.match(r"    (from|import) metricfit", line)
     }
     assert len(imports) > 5
-    done = subprocess.run([sys.executable, "-c", "\n".join(sorted(imports))], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    for line in sorted(imports):
+        exec(line, {})
 
 
 def test_every_file_that_the_pages_name_is_there():

@@ -200,6 +200,7 @@ def each_replica_by_itself():
                 np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
+@only_at_length
 @check
 def float_pairs():
     """Step sums without float64, as on a TPU."""

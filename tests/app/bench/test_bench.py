@@ -64,7 +64,7 @@ def rows_of(path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("what", ["losses", "models", "metrics"])
+@pytest.mark.parametrize("what", ["losses", pytest.param("models", marks=pytest.mark.long), "metrics"])
 def test_bench_writes_ratios(what, tmp_path, tiny, monkeypatch, capsys):
     monkeypatch.setattr(bench_saliency, "BACKBONES", {tiny: None})
     monkeypatch.setattr(basnet, "build_basnet", partial(bench_saliency.build_deeplab, tiny))  # 109 M parameters
@@ -196,6 +196,7 @@ def small_cases(monkeypatch):
     monkeypatch.setattr(bench_ranking, "MODES", {"graph": False})
 
 
+@pytest.mark.long  # the loop is tried above, and the verb with segmentation's losses below
 def test_bench_losses_relates_ranking_losses_to_the_loop(tmp_path, small_cases, monkeypatch, capsys):
     some = {name: losses.LOSSES[name] for name in ("ap", "alrp", "focal")}
     monkeypatch.setattr(bench_ranking.losses, "LOSSES", some)

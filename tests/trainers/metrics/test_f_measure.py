@@ -267,7 +267,8 @@ def test_faults_are_named():
     assert curve.images == 0
 
 
-@pytest.mark.parametrize("jit", [False, True])
+# Under XLA it is tried in keras/test_everywhere.py, too.
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_metric_in_fit_logs_flat_names_and_round_trips(tmp_path, jit):
     inputs = keras.Input((16, 16, 3))
     logits = keras.layers.Reshape((16, 16))(keras.layers.Conv2D(1, 1)(inputs))

@@ -1,16 +1,14 @@
 """Boxes from deltas, and detections: against slow suppression in NumPy, and the same from TFLite's built-in ones."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from metricfit.trainers.models.detector.anchors import AnchorGrid
 from metricfit.trainers.models.detector.coding import DELTAS
 from metricfit.trainers.models.detector.detect import detections
-from metricfit.trainers.models.detector.suppression import Suppression
+from metricfit.trainers.models.detector.suppression import METHODS, Suppression
 
 GRID = AnchorGrid(64, scales_per_octave=1)
 ANCHORS = GRID.boxes()
@@ -176,26 +174,18 @@ def test_wrong_threshold():
         detections(*outputs(0), ANCHORS, 64, score_threshold=1.0)
 
 
-CONVERSION = """
-import sys
-import numpy as np
-import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
-from metricfit.trainers.models.detector.detect import detections
-from metricfit.trainers.models.detector.suppression import METHODS, Suppression
-from tests.trainers.models.test_detect import ANCHORS, GRID, outputs
-
-specs = [tf.TensorSpec((1, len(GRID), 3), name="logits"), tf.TensorSpec((1, len(GRID), 4), name="deltas")]
-for method in METHODS:
-    module, folder, suppression = tf.Module(), f"{sys.argv[1]}/{method}", Suppression(method)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_tflite_finds_the_same(tmp_path, method):
+    """Boxes beyond the edges are among the candidates."""
+    specs = [tf.TensorSpec((1, len(GRID), 3), name="logits"), tf.TensorSpec((1, len(GRID), 4), name="deltas")]
+    module, suppression = tf.Module(), Suppression(method)
     module.found = tf.function(
-        lambda logits, deltas: dict(
-            zip("bsck", detections(logits, deltas, ANCHORS, 64, suppression=suppression))
-        ),
+        lambda logits, deltas: dict(zip("bsck", detections(logits, deltas, ANCHORS, 64, suppression=suppression))),
         input_signature=specs,
     )
-    tf.saved_model.save(module, folder, signatures={"serving_default": module.found})
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.found})
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     run = Interpreter(model_content=converter.convert(), num_threads=1).get_signature_runner()
     for seed, spread in ((4, 0.01), (5, 8.0)):
@@ -203,14 +193,4 @@ for method in METHODS:
         found, expected = run(logits=logits, deltas=deltas), module.found(logits, deltas)
         for name, most in (("b", 1e-4), ("s", 1e-6), ("c", 0), ("k", 0)):
             difference = np.abs(found[name] - expected[name].numpy()).max()
-            assert difference <= most, (method, seed, name, difference)
-print("the same")
-"""
-
-
-@pytest.mark.slow
-def test_tflite_finds_the_same(tmp_path):
-    """In a process of its own, which the converter may end; boxes beyond the edges are among the candidates."""
-    command = [sys.executable, "-c", CONVERSION, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.endswith("the same\n"), done.stderr[-2000:]
+            assert difference <= most, (seed, name, difference)

@@ -116,7 +116,8 @@ def settings(task, segmentation_config, out):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["segmentation", pytest.param("detection", marks=pytest.mark.long)])
+@pytest.mark.long  # by the same lines as in the trainings above
+@pytest.mark.parametrize("name", ["segmentation", "detection"])
 def test_every_task_leaves_a_faulty_step_out(pictures, segmentation_config, tmp_path, name):
     config = settings(name, segmentation_config, str(tmp_path / "run"))
     result = failing(get_task(name)).train(config)
