@@ -26,31 +26,43 @@ from metricfit.trainers.models.preparation import picture_input, prepare_for_tra
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.config import SaliencyConfig, SegmentationConfig
 
+from .undrawn import undrawn
+
 FIRST = ("trainers/data/test_growth.py", "trainers/data/test_million.py")
 """Files whose tests collect garbage over and over, which takes long once a process holds models."""
 
 LONGEST = (
     "losses/test_contract_detection.py",
     "app/test_verbs.py",
-    "losses/test_contract_saliency.py",
-    "trainers/models/test_retinanet.py",
-    "losses/test_contract_segmentation.py",
-    "trainers/tasks/test_detection.py",
     "trainers/models/test_models.py",
-    "trainers/models/test_enet.py",
-    "losses/test_step_sums.py",
+    "trainers/tasks/test_detection.py",
+    "losses/test_contract_saliency.py",
+    "export/test_calibration.py",
     "trainers/training/test_run.py",
-    "app/test_api.py",
-    "app/bench/test_bench.py",
-    "export/test_export.py",
-    "app/test_segmentation.py",
+    "losses/test_step_sums.py",
+    "losses/test_contract_segmentation.py",
     "export/serving/test_contract.py",
-    "trainers/tasks/test_on_nan.py",
-    "trainers/models/test_deep_supervision.py",
+    "app/test_api.py",
+    "trainers/models/test_retinanet.py",
+    "export/test_export.py",
     "trainers/metrics/keras/test_everywhere.py",
-    "trainers/training/test_kills.py",
+    "export/test_faster_rcnn.py",
+    "losses/test_ranking.py",
+    "losses/test_ranges.py",
+    "losses/test_replicas.py",
+    "trainers/data/packed/test_service.py",
+    "trainers/models/test_foveabox.py",
+    "app/bench/test_bench.py",
     "export/test_detector.py",
-    "export/test_threads.py",
+    "losses/test_keyed_sums.py",
+    "trainers/training/test_kills.py",
+    "trainers/training/devices/test_workers.py",
+    "trainers/training/test_callbacks.py",
+    "trainers/training/devices/test_devices.py",
+    "trainers/models/test_deep_supervision.py",
+    "trainers/tasks/test_on_nan.py",
+    "app/beam/test_evaluation.py",
+    "trainers/models/test_faster_rcnn.py",
 )
 """Files of 15 seconds and more."""
 
@@ -180,6 +192,13 @@ def registered():
         patch.setitem(sources.SOURCES, "discs", sources.SourceKind("discs:SPLIT", Discs))
         patch.setitem(sources.SOURCES, "colours", sources.SourceKind("colours:SPLIT", Colours))
         patch.setattr(deeplab, "build_deeplab", build_network)
+        yield
+
+
+@pytest.fixture
+def undrawn_figures():
+    """Leave figures blank in a test."""
+    with undrawn():
         yield
 
 

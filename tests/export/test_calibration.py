@@ -225,7 +225,7 @@ def test_a_file_that_departs_from_its_curves_is_told(change, said, calibrated_ru
     assert said in departure(before, tuple(after), calibration)
 
 
-@pytest.mark.parametrize("calibration", ["model", "none"])
+@pytest.mark.parametrize("calibration", ["model", pytest.param("none", marks=pytest.mark.long)])
 def test_workers_measure_the_same_scores(calibration, calibrated_run, tmp_path, monkeypatch):
     monkeypatch.setattr(verb, "check_runner", lambda runner, told: None)
     monkeypatch.setattr(

@@ -21,6 +21,7 @@ from metricfit.trainers.training.states import read_state, state_files
 
 from ...conftest import Colours, Discs
 
+pytestmark = pytest.mark.usefixtures("undrawn_figures")
 WHITE = 7  # of the twenty pictures, of which 18 train in batches of 6
 
 

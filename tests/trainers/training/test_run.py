@@ -29,6 +29,7 @@ from metricfit.trainers.training.words import parse_loss_options
 from ...conftest import Interrupt
 
 saliency = get_task("saliency")
+pytestmark = pytest.mark.usefixtures("undrawn_figures")
 
 
 def rows_of(folder):

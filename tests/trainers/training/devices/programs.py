@@ -107,15 +107,15 @@ def largest(found: list, expected: list) -> float:
     return max(float(np.abs(one - other).max()) for one, other in zip(found, expected, strict=True) if one.size)
 
 
-def equal_steps(folder: Path, names: tuple[str, ...] = ("segmentation",), steps: int = 3) -> None:
-    """See that four devices take the steps of one, by losses of each picture."""
+def equal_steps(folder: Path, names: tuple[str, ...] = ("segmentation",), steps: int = 3, devices: int = 4) -> None:
+    """See that four devices, or so many, take the steps of one, by losses of each picture."""
     for name in names:
         first, expected, of_one = taught(CONFIGS[name], steps)
         moved = largest(expected, first)
-        began, found, losses = taught(dataclasses.replace(CONFIGS[name], strategy="mirrored", devices=4), steps)
+        began, found, losses = taught(dataclasses.replace(CONFIGS[name], strategy="mirrored", devices=devices), steps)
         assert largest(began, first) == 0
         difference = largest(found, expected)
-        print(f"{name}: 4 devices, {steps} steps: weights differ by {difference:.1e} (moved {moved:.1e})")
+        print(f"{name}: {devices} devices, {steps} steps: weights differ by {difference:.1e} (moved {moved:.1e})")
         assert difference <= TOLERANCE < moved, (name, difference, moved)
         np.testing.assert_allclose(losses, of_one, rtol=1e-4)
 
@@ -131,7 +131,12 @@ def hub_steps(folder: Path) -> None:
     equal_steps(folder, ("hub",), steps=2)
 
 
-PROGRAMS = {"equal_steps": equal_steps, "hub_steps": hub_steps}
+def steps_of_two(folder: Path) -> None:
+    """See the same of two devices."""
+    equal_steps(folder, devices=2)
+
+
+PROGRAMS = {"equal_steps": equal_steps, "steps_of_two": steps_of_two, "hub_steps": hub_steps}
 
 
 def parts_of_cpu(count: int) -> None:

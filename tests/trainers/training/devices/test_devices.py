@@ -22,9 +22,10 @@ def program(name, folder):
     return done.stdout
 
 
-def test_four_devices_take_the_steps_of_one(tmp_path):
-    # Two devices, the other tasks, in 20 steps, and two processes: tests/soak/devices.py
-    assert program("equal_steps", tmp_path).count("weights differ by") == 1
+@pytest.mark.parametrize("name", ["steps_of_two", pytest.param("equal_steps", marks=pytest.mark.long)])
+def test_two_and_four_devices_take_the_steps_of_one(tmp_path, name):
+    # The other tasks, in 20 steps, and two processes: tests/soak/devices.py
+    assert program(name, tmp_path).count("weights differ by") == 1
 
 
 @pytest.mark.long

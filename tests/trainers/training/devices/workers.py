@@ -19,6 +19,7 @@ import numpy as np
 from metricfit.app import cli
 from metricfit.tests.conftest import registered
 from metricfit.tests.trainers.training.devices.test_meeting import free_ports
+from metricfit.tests.undrawn import undrawn
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.training.states import read_state, state_files
 
@@ -69,7 +70,7 @@ def run(
     """
 
     def work(worker: int) -> int:
-        with registered():
+        with registered(), undrawn():
             task = get_task(words[1])
             prepared(task)
             if sent is not None and sent[0] == worker:
