@@ -1,7 +1,7 @@
 """What a judge is: it takes in what a model found, example by example, and gives a report."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar
@@ -197,6 +197,14 @@ class Judge(ABC, Generic[FoundT, ReportT]):
     def scalar(self, name: str) -> float:
         """Give one figure of the report; KeyError where it has none."""
         return float(self.result().scalars[name])
+
+    @classmethod
+    def without_each(cls, parts: Sequence[Self], name: str) -> np.ndarray | None:
+        """Give a figure of all parts of a data set but one, for each of them, float64 [n]; None where it is cheap.
+
+        For judges whose figure takes long, and can be had for all of them at once; NaN where nothing is left.
+        """
+        return None
 
     @abstractmethod
     def result(self) -> ReportT:

@@ -61,8 +61,10 @@ def of_blocks(parts: Sequence[Judge[Any, ReportT]], figure: str) -> tuple[Report
     """Give the report of judges of all blocks, and the standard error of one of its scalars over these."""
     parts = list(parts)
     whole = merged(parts).result()
-    values = [_figure(parts[:left] + parts[left + 1 :], figure) for left in range(len(parts))]
-    values = [value for value in values if math.isfinite(value)]
+    found = type(parts[0]).without_each(parts, figure) if len(parts) > 1 else np.zeros(0)
+    if found is None:
+        found = np.array([_figure(parts[:left] + parts[left + 1 :], figure) for left in range(len(parts))])
+    values = found[np.isfinite(found)]
     if len(values) < 2:
         return whole, math.nan
     return whole, float(np.sqrt((len(values) - 1) * np.var(values)))

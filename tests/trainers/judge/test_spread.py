@@ -52,6 +52,21 @@ def test_the_error_of_a_mean_over_pictures_is_their_deviation_over_the_root_of_t
     assert np.sqrt((count - 1) * np.var(values)) == pytest.approx(np.std(scores, ddof=1) / np.sqrt(count))
 
 
+@pytest.mark.parametrize("blocks", [2, 7, 20])
+def test_boxes_that_are_matched_once_have_the_error_of_boxes_that_are_matched_anew(blocks, monkeypatch):
+    rng, source, pairs = np.random.default_rng(0), Squares(), []
+    for place in range(20):
+        example = source.load(place % len(source))
+        noise = rng.normal(0, 4, example.boxes.shape).astype(np.float32)
+        found = Found(example.boxes + noise, rng.random(len(noise)).astype(np.float32), example.classes)
+        pairs.append((example, found))
+    report, error = judged_in_blocks(pairs, lambda start: BoxJudge(NAMES, start=start), 20, "ap", blocks)
+    monkeypatch.setattr(BoxJudge, "without_each", classmethod(lambda judge, parts, name: None))
+    slow, expected = judged_in_blocks(pairs, lambda start: BoxJudge(NAMES, start=start), 20, "ap", blocks)
+    assert error == pytest.approx(expected, rel=1e-9)
+    assert 0.005 < error < report.scalars["ap"] == slow.scalars["ap"]
+
+
 def test_the_error_of_keras_own_validation_is_about_that_of_a_jackknife():
     rng = np.random.default_rng(1)
     masks = (rng.random((40, 8, 8)) < 0.4).astype(np.int32)
