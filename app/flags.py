@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from ..trainers.models.detector.suppression import Method
+from ..trainers.models.detector.suppression import Method, Suppression, suppression_of_flags
 
 
 def told(metavar: str | None, text: str, default: str) -> Any:
@@ -120,3 +120,9 @@ Guarantee = Annotated[
     ),
 ]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
+
+
+def suppression_of(options: object) -> Suppression | None:
+    """Give how boxes are to be thinned out, by the flags of a verb that has them; None where none is given."""
+    flags = ("nms", "nms_iou", "nms_sigma", "nms_per_class", "max_detections")
+    return suppression_of_flags(**{flag: getattr(options, flag) for flag in flags})

@@ -7,9 +7,8 @@ import tyro
 
 from ..export.formats.registry import FORMATS, FormatName, Quantization
 from ..trainers.calibration.names import MethodName, TargetName
-from ..trainers.models.detector.suppression import Suppression, suppression_of_flags
 from ..trainers.tasks import CONFIGS
-from ..trainers.training.config import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
+from ..trainers.training.setting_types import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
 from .flags import (
     BeamRunner,
     Data,
@@ -294,9 +293,3 @@ class BenchOptions:
     quiet: Quiet = False
     seed: int = 0
     """Seed of the made-up inputs."""
-
-
-def suppression_of(options: object) -> Suppression | None:
-    """Give how boxes are to be thinned out, by the flags of a verb that has them; None where none is given."""
-    flags = ("nms", "nms_iou", "nms_sigma", "nms_per_class", "max_detections")
-    return suppression_of_flags(**{flag: getattr(options, flag) for flag in flags})

@@ -1071,7 +1071,6 @@ MUTANTS: list[Mutant] = [
         "trainers/judge/boxes.py",
         "tests/trainers/judge/test_reports.py tests/trainers/judge/test_boxes.py",
         ("found.scores[there], classes[there]", "found.scores[there], classes[there] * 0"),
-        ("self.class_names if self.model_classes is None else self.model_classes", "self.class_names"),
     ),
     *of(
         "trainers/judge/feeding.py",
@@ -1763,5 +1762,15 @@ MUTANTS: list[Mutant] = [
         ("inside[:distance] = inside[height - distance :] = False", "pass"),
         ("near_edges(one, distance) & counts", "near_edges(one, distance)"),
         ("both = true & found & (labels == predicted)", "both = true & (labels == predicted)"),
+    ),
+    *of(
+        "trainers/judge/box_report.py",
+        "tests/trainers/judge/test_reports.py tests/trainers/judge/test_boxes.py",
+        ("self.class_names if self.model_classes is None else self.model_classes", "self.class_names"),
+    ),
+    *of(
+        "trainers/judge/boxes.py",
+        "tests/trainers/judge/test_spread.py",
+        ("row[end - len(part.coco.pictures) : end] = 0", "row[end:] = 0"),
     ),
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ...trainers.data.writing.registry import FORMATS
-from ...trainers.training.config import ScanCache
+from ...trainers.training.setting_types import ScanCache
 from ..flags import SkipBad, Strict
 from ..options import DataOptions
 

@@ -27,7 +27,8 @@ from ...trainers.training.run_folder import versions
 from ..beam.evaluation import opened_source
 from ..beam.runners import check_runner
 from ..beam.verbs import evaluate_on_runner
-from ..options import EvaluateOptions, suppression_of
+from ..flags import suppression_of
+from ..options import EvaluateOptions
 from ..predictor import load_predictor
 from ..reports import made, say
 from ..tasks import TASKS as APP_TASKS

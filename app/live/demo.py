@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...trainers.errors import DataError, UsageError
 from ...trainers.progress import progress
-from ..options import suppression_of
+from ..flags import suppression_of
 from ..predictor import find_model, is_model, load_predictor
 from ..show.inputs import is_picture, is_video
 from ..show.pictures import write_picture

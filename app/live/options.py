@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ...trainers.training.config import MaxMegapixels
+from ...trainers.training.setting_types import MaxMegapixels
 from ..flags import (
     BeamRunner,
     MaxDetections,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...trainers.judge.tiles import tiling_of
 from ..beam.runners import check_runner
+from ..flags import suppression_of
 from ..live.options import PredictOptions
-from ..options import suppression_of
 from .prediction import Prediction
 
 if TYPE_CHECKING:

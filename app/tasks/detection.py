@@ -13,7 +13,7 @@ from ...trainers.colours import class_colours
 from ...trainers.errors import UsageError
 from ...trainers.files import written_beside
 from ...trainers.geometry import box_areas
-from ...trainers.judge.boxes import DetectionReport
+from ...trainers.judge.box_report import DetectionReport
 from ...trainers.judge.merging import merged_boxes
 from ...trainers.judge.tiles import Tiling
 from ...trainers.judge.views import Views

@@ -22,7 +22,8 @@ from ..errors import UsageError, first_line
 from ..figures.thumbnails import framed, thumbnail
 from ..geometry import InputSize, size_text
 from ..judge.base import evenly_spread
-from ..judge.boxes import BoxJudge, DetectionReport
+from ..judge.box_report import DetectionReport
+from ..judge.boxes import BoxJudge
 from ..judge.tiles import tiling_of
 from ..judge.views import Views
 from ..metrics.resampling import DRAWS

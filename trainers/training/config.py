@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
 
 from ..calibration.names import MethodName, TargetName
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
-from ..geometry import InputSize, input_size, size_text
 from ..models.registry import explained, serving
+from .setting_types import Colours, MaskThreshold, MaxMegapixels, NetworkSize, RepeatRare, ResizeMasks, ScanCache
 
 if TYPE_CHECKING:
     SaliencyModel = str
@@ -21,56 +20,6 @@ else:
         Annotated[Literal[tuple(serving(task))], tyro.conf.arg(help=explained(task))]
         for task in ("saliency", "segmentation", "detection")
     )
-
-NetworkSize = Annotated[
-    InputSize,
-    PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="INT|HxW",
-        instance_from_str=lambda typed: input_size(typed[0]),
-        is_instance=lambda given: given == input_size(given),
-        str_from_instance=lambda size: [size_text(size)],
-    ),
-]
-# How masks and labels are written; the verbs that read data have these, too.
-MaskThreshold = Annotated[
-    float | None,
-    tyro.conf.arg(
-        help="Masks with shades, such as grey, JPEG or 16-bit ones: the share of their range from which a pixel is "
-        "salient, such as 0.5. Without it such masks are faults."
-    ),
-]
-ResizeMasks = Annotated[
-    bool, tyro.conf.arg(help="Bring masks and labels of another size to that of their picture; without it, faults.")
-]
-RepeatRare = Annotated[
-    float,
-    tyro.conf.arg(
-        help="Show pictures with rare classes more often: those of a class that fewer than this share of the pictures "
-        "have, such as 0.1, come sqrt(this / its share) times (LVIS). 0 shows all alike."
-    ),
-]
-Colours = Annotated[
-    str | None,
-    tyro.conf.arg(
-        help="Labels in colour: a file that maps colours to classes, with R G B NAME in each line, as CSV or JSON, or "
-        "CVAT's labelmap.txt."
-    ),
-]
-ScanCache = Annotated[
-    bool,
-    tyro.conf.arg(
-        help="Believe an earlier scan about files whose sizes and times are as they were; --no-scan-cache looks into "
-        "all of them anew, and keeps nothing."
-    ),
-]
-MaxMegapixels = Annotated[
-    float | None,
-    tyro.conf.arg(
-        help="Refuse pictures of more megapixels, before they are decoded; by default 179, or what "
-        "METRICFIT_MAX_MEGAPIXELS says in the environment."
-    ),
-]
 
 
 @dataclass(frozen=True)

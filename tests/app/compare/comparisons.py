@@ -11,7 +11,7 @@ import numpy as np
 from metricfit.trainers.comparison import trainings
 from metricfit.trainers.data.example import Source
 from metricfit.trainers.errors import DivergedError
-from metricfit.trainers.judge.boxes import DetectionReport
+from metricfit.trainers.judge.box_report import DetectionReport
 from metricfit.trainers.judge.classes import SegmentationReport
 from metricfit.trainers.metrics import LRP, CocoAP, Found, Jaccard, Truth
 from metricfit.trainers.metrics.logit_scale import sigmoid

@@ -10,6 +10,7 @@ import numpy as np
 from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...geometry import IGNORED, PADDING, InputSize
+from ...text import counted
 from ..augmentation.boxes import augment_boxes
 from ..augmentation.mixing import mix_up, mosaic
 from ..augmentation.settings import BoxAugmentation
@@ -200,8 +201,7 @@ class BoxTarget(Target[BoxAugmentation]):
 
     def padded(self, parts: Arrays, room: int) -> Arrays:
         """Fill boxes float32 [n, 4] and classes int32 [n] up to the room with -1."""
-        boxes, classes = parts
-        missing = room - len(boxes)
+        (boxes, classes), missing = parts, room - len(parts[0])
         boxes = np.pad(boxes.astype(np.float32), ((0, missing), (0, 0)), constant_values=PADDING)
         return boxes, np.pad(classes.astype(np.int32), (0, missing), constant_values=PADDING)
 
@@ -284,8 +284,7 @@ def most_boxes(source: Source) -> int:
         return int(np.max(source.box_counts, initial=0))
     if source.box_bound is not None:
         return source.box_bound
-    target = BoxTarget()
-    return max((len(target.of(source.load(index), source)[0]) for index in range(len(source))), default=0)
+    return max((len(BoxTarget().of(source.load(index), source)[0]) for index in range(len(source))), default=0)
 
 
 def refuse_without_boxes(source: Source) -> None:
@@ -295,8 +294,7 @@ def refuse_without_boxes(source: Source) -> None:
             example = source.load(index)
             if example.boxes is not None and not ignored_boxes(example).all():
                 return
-    pictures = f"{len(source)} picture{'' if len(source) == 1 else 's'}"
     raise DataError(
-        f"none of the {pictures} of {source.name} has a box that counts (difficult ones and crowds do not): choose "
-        "other data, or annotate objects"
+        f"none of the {counted(len(source), 'picture')} of {source.name} has a box that counts (difficult ones and "
+        "crowds do not): choose other data, or annotate objects"
     )

@@ -10,7 +10,8 @@ from ...data.example import Example, Source
 from ...data.targets import TARGETS
 from ...errors import UsageError
 from ...geometry import InputSize
-from ...judge.boxes import BoxJudge, DetectionReport
+from ...judge.box_report import DetectionReport
+from ...judge.boxes import BoxJudge
 from ...judge.feeding import found_in, judge_all
 from ...metrics.ranking.matching import Found
 from .epoch_report import EpochReport
