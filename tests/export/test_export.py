@@ -398,7 +398,7 @@ def test_a_model_that_marks_everything_is_said(source, tmp_path, caplog):
 
 def test_the_representative_pictures_are_training_pictures(source):
     training, selection = split_for_selection(open_source(source))
-    stretch = partial(fit_image, side=SIZE, resizing="stretch")
+    stretch = partial(fit_image, inside=SIZE, resizing="stretch")
     pictures, names = representative_pictures(training, stretch, count=20, quiet=True)
     assert pictures.shape == (20, SIZE, SIZE, 3)
     assert pictures.dtype == np.uint8

@@ -29,6 +29,7 @@ from metricfit.export.serving.warmup import WARMUP
 from metricfit.export.tasks import get_task
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import MetricfitError
+from metricfit.trainers.geometry import height_width
 
 from ...conftest import registered
 from ..small_segmenter import make_segmentation_run
@@ -205,7 +206,7 @@ def test_the_page_s_clients_run(model, monkeypatch, tmp_path, capsys):
 
 
 def test_the_default_signature_is_as_before(model):
-    size = model.predictor.runner.size
+    height, width = height_width(model.predictor.runner.size)
     square = model.predictor.runner.fit(model.pictures[0])[None]
     found = model.server.predict({"image": tensor(square)})
     assert set(found) == {"saliency": {"saliency"}, "segmentation": {"probabilities"}}.get(
@@ -215,7 +216,7 @@ def test_the_default_signature_is_as_before(model):
     answer = answer[0] if isinstance(answer, tuple) else answer
     np.testing.assert_allclose(found[next(iter(task.outputs))], answer, atol=1e-6)
     with pytest.raises(Refused, match="shape"):
-        model.server.predict({"image": tensor(np.zeros((1, size, size + 1, 3), np.uint8))})
+        model.server.predict({"image": tensor(np.zeros((1, height, width + 1, 3), np.uint8))})
 
 
 def test_what_is_no_picture_is_refused_with_a_sentence(model):
@@ -323,8 +324,8 @@ def test_the_requests_to_warm_up_are_answered_for_every_signature(model):
         assert all(len(part) for part in found.values())
         shapes = [tuple(one.size for one in proto.tensor_shape.dim) for proto in request.inputs.values()]
         asked.setdefault(request.model_spec.signature_name, []).extend(shapes)
-    size = model.predictor.runner.size
-    square = [(1, size, size, 3), (8, size, size, 3)]
+    size = height_width(model.predictor.runner.size)
+    square = [(1, *size, 3), (8, *size, 3)]
     assert asked.pop("pictures") == [(1, 480, 640, 3), (1, 1080, 1920, 3)]
     assert asked.pop("encoded_pictures") == [(1,), (1,), (2,)]
     assert asked == dict.fromkeys(["serving_default", *["labels"] * (model.task == "segmentation")], square)

@@ -140,7 +140,7 @@ def test_a_row_is_told_settings_of_its_own():
     ("text", "sentence"),
     [
         ("alrp[model=yolo]", "model in --losses alrp.model=yolo. must be one of retinanet, "),
-        ("alrp[size=large]", "size in .* must be a whole number"),
+        ("alrp[size=large]", "size in .* must be a side such as 192"),
         ("alrp[box-los=giou]", "unknown setting box_los in .*did you mean box_loss"),
         ("alrp[seed=3]", "seed is the same for all rows"),
         ("alrp[loss-options=delta=1]", "loss-options is the same .*by --sweep"),
@@ -190,7 +190,7 @@ def test_a_sweep_of_one_row_names_it_as_losses_do():
     for text, sentence in (
         ("floss", "--losses has no row floss, it has focal "),
         ("alrp[model=retinanet]", r"no row alrp \[model=retinanet\]"),
-        ("alrp[size=large]", r"size in --sweep alrp\[size=large\] must be a whole number"),
+        ("alrp[size=large]", r"size in --sweep alrp\[size=large\] must be a side such as 192"),
         ("alrp:2", "--sweep takes a hyperparameter"),
     ):
         with pytest.raises(UsageError, match=sentence):

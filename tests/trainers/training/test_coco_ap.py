@@ -129,5 +129,5 @@ def test_a_detector_of_keras_cv():
 def test_faults_are_named():
     with pytest.raises(UsageError, match="class_names must name"):
         CocoAPCallback([])
-    with pytest.raises(UsageError, match="size must give the side"):
+    with pytest.raises(UsageError, match="size must give the model's input"):
         CocoAPCallback(Squares())

@@ -10,7 +10,6 @@ import numpy as np
 from ...colours import class_colours
 from ...errors import DataError, UsageError
 from ...geometry import IGNORED, PADDING, InputSize
-from ...text import counted
 from ..augmentation.boxes import augment_boxes
 from ..augmentation.mixing import mix_up, mosaic
 from ..augmentation.settings import BoxAugmentation
@@ -295,6 +294,6 @@ def refuse_without_boxes(source: Source) -> None:
             if example.boxes is not None and not ignored_boxes(example).all():
                 return
     raise DataError(
-        f"none of the {counted(len(source), 'picture')} of {source.name} has a box that counts (difficult ones and "
-        "crowds do not): choose other data, or annotate objects"
+        f"none of the {len(source)} picture{'s' * (len(source) != 1)} of {source.name} has a box that counts (not "
+        "difficult ones, nor crowds): choose other data, or annotate objects"
     )
