@@ -9,6 +9,7 @@ keras_hub = pytest.importorskip("keras_hub", reason="the extra hub is not instal
 
 from metricfit import losses  # noqa: E402
 from metricfit.trainers.errors import MetricfitError, UsageError  # noqa: E402
+from metricfit.trainers.geometry import height_width  # noqa: E402
 from metricfit.trainers.models.detector.coding import Deltas  # noqa: E402
 from metricfit.trainers.models.hub.anchors import HubAnchorGrid  # noqa: E402
 from metricfit.trainers.models.hub.encoders import ENCODERS, PREPROCESSING, resnet  # noqa: E402
@@ -64,11 +65,13 @@ def detector(**options):
     return RankedRetinaNetObjectDetector(pyramid, num_classes=2, **options)
 
 
-@pytest.mark.parametrize("size", [32, 96, 224])
+@pytest.mark.parametrize("size", [32, 96, 224, (96, 224), (160, 64)])
 def test_anchors_are_keras_hubs(size):
     for scales, scale in ((1, 4.0), (2, 2.83), (3, 0.5), (3, 9.51)):
         generator = keras_hub.layers.AnchorGenerator("xyxy", 3, 7, scales, [0.5, 1.0, 2.0], scale)
-        expected = np.concatenate([np.asarray(part) for part in generator(np.zeros((1, size, size, 3))).values()])
+        expected = np.concatenate(
+            [np.asarray(part) for part in generator(np.zeros((1, *height_width(size), 3))).values()]
+        )
         np.testing.assert_array_equal(HubAnchorGrid(size, scales, scale).boxes(), expected)
 
 
@@ -384,11 +387,14 @@ def test_what_compile_refuses(model, options, sentence):
         model.network.compile(**options)
 
 
-def test_other_anchors_have_their_own_assignment_alone(model):
+def test_other_anchors_have_their_own_assignment_alone(model, monkeypatch):
     _, y = pictures()
-    with pytest.raises(ValueError, match="for square pictures and anchors of the levels 3 to 7"):
-        model.network.assign(y["boxes"], y["classes"], SIZE, 2 * SIZE, "atss")
-    labels = model.network.assign(y["boxes"], y["classes"], SIZE, 2 * SIZE, "hub").labels
+    by_atss = model.network.assign(y["boxes"], y["classes"], SIZE, 2 * SIZE, "atss").labels
+    assert by_atss.shape[1] == len(HubAnchorGrid((SIZE, 2 * SIZE), 1, model.anchor_grid.anchor_scale))
+    monkeypatch.setattr(model.network.anchor_generator, "aspect_ratios", [0.5, 1.0, 3.0])
+    with pytest.raises(ValueError, match="for anchors of the levels 3 to 7"):
+        model.network.assign(y["boxes"], y["classes"], SIZE, SIZE, "atss")
+    labels = model.network.assign(y["boxes"], y["classes"], SIZE, SIZE, "hub").labels
     assert (labels.numpy() >= 0).any()
     with pytest.raises(ValueError, match="takes no sample_weight"):
         model.network.compute_loss(sample_weight=np.ones(2))
