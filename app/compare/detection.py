@@ -91,6 +91,6 @@ def _balance(rows: Sequence[LabelledRow]) -> list[str]:
     )
     if max(len(line.mean) for line in lines) < 2:  # a point is no line
         return ["<h2>Balance of the gradients</h2>", paragraph(text)]
-    shown = lines_figure(lines, xlabel="Epoch", ylabel="Negatives / positives", ylim=None, yscale="log")
+    shown = lines_figure(lines, xlabel="Epoch", ylabel="Negatives / positives", yscale="log")
     svg = to_svg(shown, "balance", "Balance of the gradients over the epochs")
     return ["<h2>Balance of the gradients</h2>", legend(rows), grid([figure(svg, text)])]

@@ -56,7 +56,7 @@ class SaliencyPresentation(Presentation):
         drawn = []
         for number, name in enumerate(comparison.tests):
             lines = [line_of(row, curves_of(row.outcomes, name, "f")) for row in rows]
-            shown = lines_figure(lines, xlabel="Threshold", ylabel="F-measure", ylim=None, mark="max")
+            shown = lines_figure(lines, xlabel="Threshold", ylabel="F-measure", mark="max")
             svg = to_svg(shown, f"f{number}", f"F-measure over the threshold on {name}")
             drawn.append(figure(svg, f"{name}. Circles: MaxF; shades: lowest to highest of the seeds."))
         text = "The flatter a curve, the less the choice of the threshold matters; scaling logits flattens it, too."

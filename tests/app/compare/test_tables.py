@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from metricfit.app.compare import detection
 from metricfit.app.compare.detection import _balance
 from metricfit.app.compare.tables import labelled, spread_table
 from metricfit.app.page.html import Label
@@ -63,3 +64,13 @@ def test_a_balance_of_one_epoch_is_told_and_not_drawn(epochs):
     assert "Balance of the gradients" in heading
     assert f"In the last epoch: AP-Loss {[4, 0.5][epochs - 1]}." in "".join(parts)
     assert ("<svg" in "".join(parts)) == (epochs > 1), "a point is no line"
+
+
+def test_a_balance_that_falls_far_fills_its_figure(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(detection, "to_svg", lambda figure, *names: drawn.append(figure) or "")
+    outcomes = [SimpleNamespace(record={"watched": {"gradient_balance": [90.0, 0.08, 1.0]}})]
+    _balance([SimpleNamespace(text="Focal", html="Focal", place=0, dashed=False, outcomes=outcomes)])
+    low, high = drawn[0].axes[0].get_ylim()
+    assert 0.02 < low < 0.08
+    assert 90 < high < 300
