@@ -47,7 +47,7 @@ _PROGRAMS = {
 """,
 }
 
-_PROMISED = "**Promised.** `metricfit` cuts scores here, not at the best thresholds above:"
+_PROMISED = "**Promised.** `metricfit` cuts scores here, not at the best thresholds below:"
 _SERVER = """\
     docker run -p 8501:8501 -v "$$PWD/{file}:/models/$served/1" -e MODEL_NAME=$served tensorflow/serving"""
 _CLIENT = """\
@@ -83,12 +83,12 @@ def readme(card: ModelCard) -> str:
     parts = [
         f"# {card.name}",
         blocks["introduction"],
+        *_guarantees(card, blocks.get("promised", _PROMISED)),
         blocks["thresholds"],
         "## Files",
         _table(("file",), files, [((f"`{name}`",), entry) for name, entry in card.files.items()]),
         f"{blocks['comparison']} Latency: one picture, {card.machine}. Operators, checksums and the exact tensors are "
         "in card.json.",
-        *_guarantees(card, blocks.get("promised", _PROMISED)),
         *_notices(card),
         *([further, _table(("file", "data", "pictures"), task.measures, tests)] if tests else []),
         *([f"**Limits.** {card.limits}"] if card.limits else []),
@@ -114,7 +114,7 @@ def readme(card: ModelCard) -> str:
 
 
 def _guarantees(card: ModelCard, heading: str) -> list[str]:
-    """What is promised of thresholds, which then take the place of the best ones."""
+    """What is promised of thresholds, which then take the place of the best ones: said before these."""
     promised = {name: entry["guarantee"] for name, entry in card.files.items() if entry["guarantee"]["promise"]}
     told = {
         name: f"by {one['pictures']} pictures of {one['data']}: {one['statement']}" for name, one in promised.items()

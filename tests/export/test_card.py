@@ -235,7 +235,14 @@ def test_the_page_says_who_cuts_class_maps_where_something_is_promised():
     page = readme(dataclasses.replace(a_card(), task="segmentation", metrics=metrics, files=files))
     assert "a pixel shows its class where that probability is no lower than this; the programs" in page
     assert "- `model_int8.tflite`, by 80 pictures of folder:new: It is kept." in page
-    assert "not at the best thresholds above" not in page
+    assert "not at the best thresholds" not in page
+
+
+def test_what_is_promised_stands_before_the_thresholds_that_it_replaces():
+    files = {"model_int8.tflite": FILE | {"tests": {}, "signatures": {}}}
+    page = readme(dataclasses.replace(a_card(), files=files))
+    promised, cut = page.index("not at the best thresholds below:"), page.index("- `model_int8.tflite`, by 80 pictures")
+    assert promised < cut < page.index("**Threshold.**")
 
 
 def test_a_card_of_version_7_promises_nothing():
