@@ -2,8 +2,11 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from metricfit import losses
+
+from .modes import MODES
 
 ALIKE = {"jaccard_metric", "dice", "dice_semimetric", "tversky", "focal_tversky"}
 """Losses that are `floss` and `soft_iou` but for numbers: what takes long is tried with these two alone."""
@@ -70,3 +73,26 @@ def check_loss_scaling(name, build, inputs, targets):
     assert any((before != after).any() for before, after in zip(build().get_weights(), weights[0]))
     for plain, scaled in zip(*weights):
         np.testing.assert_allclose(scaled, plain, rtol=1e-6, atol=1e-7)
+
+
+def value_and_gradient(name, y_true, y_pred, upstream=None, **arguments):
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        values = losses.LOSSES[name].function(y_true, y_pred, **arguments)
+        total = tf.reduce_sum(values if upstream is None else values * tf.constant(upstream, values.dtype))
+    return values, tape.gradient(total, y_pred)
+
+
+def run(name, y_true, y_pred, mode="eager", **arguments):
+    """Return the values and the gradient of Σ upstream · value, as NumPy in their own dtype."""
+    return run_together(name, [(y_true, y_pred, arguments)], mode)[0]
+
+
+def run_together(name, cases, mode):
+    """Return what `run` does of each (targets, predictions, arguments), of all in one function, for XLA."""
+
+    def steps(given):
+        return [value_and_gradient(name, *each, **arguments) for each, (*_, arguments) in zip(given, cases)]
+
+    found = MODES[mode](steps)([tuple(map(tf.convert_to_tensor, each)) for *each, _ in cases])
+    return [(values.numpy(), gradient.numpy()) for values, gradient in found]

@@ -11,8 +11,8 @@ from metricfit import losses
 
 from ..reference.saliency_losses import REFERENCES, reference
 from . import contract
-from .contract import reduced
-from .modes import MODES, assert_close
+from .contract import reduced, run, run_together
+from .modes import assert_close
 
 NAMES = [name for name, entry in losses.LOSSES.items() if entry.task == "saliency"]
 OTHER_VALUES = {
@@ -47,29 +47,6 @@ def batch(from_logits, seed=0, dtype=np.float32):
     y_true[2], y_true[3] = 0, 1
     logits = rng.normal(0, 2, SHAPE)
     return y_true, (logits if from_logits else 1 / (1 + np.exp(-logits))).astype(dtype)
-
-
-def value_and_gradient(name, y_true, y_pred, upstream=None, **arguments):
-    with tf.GradientTape() as tape:
-        tape.watch(y_pred)
-        values = losses.LOSSES[name].function(y_true, y_pred, **arguments)
-        total = tf.reduce_sum(values if upstream is None else values * tf.constant(upstream, values.dtype))
-    return values, tape.gradient(total, y_pred)
-
-
-def run(name, y_true, y_pred, mode="eager", **arguments):
-    """Return the values [B] and the gradient of Σ upstream · value, as NumPy in their own dtype."""
-    return run_together(name, [(y_true, y_pred, arguments)], mode)[0]
-
-
-def run_together(name, cases, mode):
-    """Return what `run` does of each (targets, predictions, arguments), of all in one function, for XLA."""
-
-    def steps(given):
-        return [value_and_gradient(name, *each, **arguments) for each, (*_, arguments) in zip(given, cases)]
-
-    found = MODES[mode](steps)([tuple(map(tf.convert_to_tensor, each)) for *each, _ in cases])
-    return [(values.numpy(), gradient.numpy()) for values, gradient in found]
 
 
 def policies(name):

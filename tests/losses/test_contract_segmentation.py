@@ -9,8 +9,8 @@ from metricfit import losses
 
 from ..reference.segmentation_losses import REFERENCES, reference, sigmoid, softmax
 from . import contract
-from .contract import reduced
-from .modes import MODES, assert_close
+from .contract import reduced, run, run_together, value_and_gradient
+from .modes import assert_close
 
 NAMES = [name for name, entry in losses.LOSSES.items() if entry.task == "segmentation"]
 OTHER_VALUES = {
@@ -67,29 +67,6 @@ def variants(name):
     if "classes" in known:
         found += [{"classes": "all"}, {"classes": "present", "per_image": True}, {"classes": [3, 1]}]
     return found
-
-
-def value_and_gradient(name, y_true, y_pred, upstream=None, **arguments):
-    with tf.GradientTape() as tape:
-        tape.watch(y_pred)
-        values = losses.LOSSES[name].function(y_true, y_pred, **arguments)
-        total = tf.reduce_sum(values if upstream is None else values * tf.constant(upstream, values.dtype))
-    return values, tape.gradient(total, y_pred)
-
-
-def run(name, y_true, y_pred, mode="eager", **arguments):
-    """Return the values and the gradient of Σ upstream · value, as NumPy in their own dtype."""
-    return run_together(name, [(y_true, y_pred, arguments)], mode)[0]
-
-
-def run_together(name, cases, mode):
-    """Return what `run` does of each (targets, predictions, arguments), of all in one function, for XLA."""
-
-    def steps(given):
-        return [value_and_gradient(name, *each, **arguments) for each, (*_, arguments) in zip(given, cases)]
-
-    found = MODES[mode](steps)([tuple(map(tf.convert_to_tensor, each)) for *each, _ in cases])
-    return [(values.numpy(), gradient.numpy()) for values, gradient in found]
 
 
 def agrees(name, y_true, y_pred, tolerance, mode="eager", **arguments):
