@@ -17,6 +17,9 @@ LOOKED_AT = 32
 SPARSE = 0.7
 """An input of which pictures fill less is mostly grey."""
 
+LONGISH = 0.1
+"""Pictures whose sides differ by less, in logarithms, lie neither this way nor that."""
+
 _MULTIPLE = 32
 
 
@@ -39,7 +42,8 @@ def told(size: InputSize, resizing: str, sizes: Sequence[Size]) -> str:
     height, width = height_width(size)
     (high, wide), typed = fitted_size((1024, max(1, round(1024 * aspect))), size), size_text(size)
     filled = high * wide / (height * width)
-    if not isinstance(size, int) and abs(np.log(aspect * width / height)) < abs(np.log(aspect * height / width)):
+    across = abs(np.log(aspect)) > LONGISH and (aspect > 1) != (width > height)
+    if not isinstance(size, int) and across:
         kind = "wider than high" if aspect > 1 else "higher than wide"
         return (
             f"--size {typed} is {height} high and {width} wide, and most pictures are {kind} ({aspect:.2f} times as "

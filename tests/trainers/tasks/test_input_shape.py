@@ -39,6 +39,7 @@ FILM, PHOTO, PHONE = (1080, 1920), (480, 640), (1920, 1080)
             "much in less time",
         ),
         (32, "pad", [(10, 100)], ""),
+        ((64, 96), "stretch", [(200, 199), (200, 200)], "--size 64x96: the input is 64 high and 96 wide"),
     ],
 )
 def test_what_is_said(size, resizing, sizes, sentence):
