@@ -10,7 +10,7 @@ LARGEST = {False: 0.02, True: 0.5}
 
 
 def check_agrees(content: bytes, picture: np.ndarray, given: Sequence[tuple[int, Sequence[np.ndarray]]]) -> None:
-    """Refuse, with ValueError, a network that gives something else than its file for a picture uint8 [1, S, S, 3].
+    """Refuse, with ValueError, a network that gives something else than its file for a picture uint8 [1, h, w, 3].
 
     `given` are tensors of a .tflite file, by their numbers in it, with what the network's layer gives in all its calls:
     of those of the same shape the nearest is meant.

@@ -96,7 +96,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
 
     @abstractmethod
     def predictor(self, model: keras.Model) -> CompiledModel:
-        """Compile a Keras model to a function from uint8 pictures [B, S, S, 3] to what is found in them."""
+        """Compile a Keras model to a function from uint8 pictures [B, h, w, 3] to what is found in them."""
 
     @abstractmethod
     def judge(self, source: Source, class_names: Sequence[str] = (), **options: Any) -> Judge[Any, ReportT]:

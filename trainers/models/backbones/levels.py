@@ -10,7 +10,7 @@ from ..precision import dtype_policy
 
 @keras.saving.register_keras_serializable(package="metricfit")
 class BackboneLevels(keras.layers.Layer):
-    """From pictures [B, S, S, 3] to a list of feature maps, one for each key of `pyramid_level_inputs` in levels."""
+    """From pictures [B, h, w, 3] to a list of feature maps, one for each key of `pyramid_level_inputs` in levels."""
 
     def __init__(self, backbone: keras.Model, levels: Sequence[str], **more: Any) -> None:
         super().__init__(**more)

@@ -15,7 +15,7 @@ class ClassLogits(keras.layers.Layer):
         self.class_names, self.resizing = tuple(class_names), resizing
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Give [B, S, S, C] as float32."""
+        """Give [B, h, w, C] as float32."""
         return keras.ops.cast(inputs, "float32")
 
     def get_config(self) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class SideOutputs(keras.layers.Layer):
         super().__init__(**{"name": "logits", "dtype": "float32", **more})
 
     def call(self, inputs: list[keras.KerasTensor], training: bool | None = None) -> keras.KerasTensor:
-        """Bring K maps of logits, each [B, S, S, 1], to float32 [B, S, S, K] in training, to [B, S, S] otherwise."""
+        """Bring K maps of logits, each [B, h, w, 1], to float32 [B, h, w, K] in training, to [B, h, w] otherwise."""
         return keras.ops.concatenate(inputs, axis=-1) if training else keras.ops.squeeze(inputs[0], axis=-1)
 
 
