@@ -70,6 +70,9 @@ class EvaluateOptions:
     averaged, boxes brought together."""
     flips: bool = False
     """Segmentation and detection: see each picture mirrored, too."""
+    decision: Literal["argmax", "iou"] = "argmax"
+    """Segmentation: iou also measures, beside the likeliest classes, the class maps that are best for the mean IoU to
+    be expected by the probabilities, decided for 21 pictures in a row together (Nowozin, CVPR 2014)."""
     tiles: Tiles = None
     tile_overlap: TileOverlap = None
     nms: Nms = None

@@ -78,6 +78,8 @@ def run(options: EvaluateOptions) -> int:
     say("\nwith %s:\n\n%s\n", summary["file"], tables)
     if report.guarantee:
         say("%s\n", report.guarantee.statement)
+    if report.note:
+        say("%s\n", report.note)
     say("%s", made(paths))
     if options.into_card:
         say("%s", made(evaluation.keep()))
@@ -86,6 +88,11 @@ def run(options: EvaluateOptions) -> int:
 
 def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a model; writes nothing."""
+    if options.runner and options.decision != "argmax":
+        raise UsageError(
+            f"--decision {options.decision} is of pictures in a row, of which the workers of --runner see parts: leave "
+            "one of them out"
+        )
     check_runner(options.runner, options.runner_options)
     _check_scale(options.logit_scale)
     promise = promise_of(options)
@@ -199,6 +206,7 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix += f"-ignore-{'-'.join(map(str, options.ignore))}" if options.ignore else ""
     suffix += "" if options.scales == (1.0,) else f"-scales-{'-'.join(f'{scale:g}' for scale in options.scales)}"
     suffix += "-flips" * options.flips
+    suffix += "" if options.decision == "argmax" else f"-decision-{options.decision}"
     suffix += "-uncalibrated" * (options.calibration == "none")
     suffix += f"-tiles-{options.tiles}" if options.tiles else ""
     suffix += f"-overlap-{options.tile_overlap:g}" if options.tile_overlap is not None else ""

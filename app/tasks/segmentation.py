@@ -9,6 +9,8 @@ from ...trainers.colours import class_palette
 from ...trainers.errors import UsageError
 from ...trainers.geometry import height_width
 from ...trainers.judge.likeliest import likeliest
+from ...trainers.metrics.catalogue import metrics_of
+from ..reports import table
 from ..results import ClassMap
 from .base import AppTask, Files, MapWriter, check_range, colours
 
@@ -50,6 +52,21 @@ class SegmentationApp(AppTask):
                 "segmentation'"
             )
         check_range(found, runner, "segmentation model with probabilities")
+
+    def tables(self, label: str, report: Any) -> str:
+        """As `AppTask.tables`, with a further row where class maps were decided otherwise."""
+        if report.decided is None:
+            return super().tables(label, report)
+        rows = [(f"{label}, argmax", report.scalars), (f"{label}, iou", report.decided.scalars)]
+        columns = (self.columns[0], "expected_miou", *self.columns[1:])
+        classes = metrics_of("iou", "decided_iou", *self.class_columns[1:])
+        return "\n\n".join(
+            [
+                table(rows, metrics_of(*columns)),
+                table([(label, report.scalars)], metrics_of(*self.calibration)),
+                table(report.class_scalars.items(), classes),
+            ]
+        )
 
     def presentation(self) -> "SegmentationPresentation":
         """Give the task's part of a comparison's report."""

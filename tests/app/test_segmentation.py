@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import metricfit
 from metricfit.app import cli
 from metricfit.app.evaluation.coding import coding_of
 from metricfit.app.options import EvaluateOptions
@@ -111,3 +112,43 @@ def test_a_run_is_measured_at_several_scales(segmented, typed, tmp_path):
     code, _, error = typed(*arguments, "--scales", "0")
     assert code == 2
     assert "--scales must be from 0.05 to 4 each, got (0.0,)" in error
+
+
+def test_class_maps_are_decided_for_iou_beside_the_likeliest_classes(segmented, typed, tmp_path):
+    arguments = ("evaluate", segmented.folder, "--data", "colours:test", "--quiet")
+    code, told, _ = typed(*arguments, "--decision", "iou")
+    assert code == 0
+    folder = tmp_path / "reports/run/colours-test-decision-iou"
+    assert {"panels.png", "decided_panels.png", "decided_class_iou.png"} <= {path.name for path in folder.iterdir()}
+    summary = json.loads((folder / "metrics.json").read_text())
+    decided, scalars = summary["decided"], summary["scalars"]
+    assert (summary["decision"], decided["group"], decided["images"]) == ("iou", 21, 60)
+    assert decided["scalars"]["expected_miou"] >= scalars["expected_miou"] - 1e-3
+    for words in (
+        "colours:test (60), argmax",
+        "colours:test (60), iou",
+        "expected mIoU",
+        "IoU, decided",
+        f"{decided['scalars']['dataset_miou_present']:.3f}",
+        f"{decided['scalars']['expected_miou']:.3f}",
+    ):
+        assert words in told
+    with registered():
+        plain = metricfit.evaluate(segmented.folder, data="colours:test", quiet=True)
+        flipped = metricfit.evaluate(segmented.folder, data="colours:test", quiet=True, decision="iou", flips=True)
+    assert plain.decided is None
+    assert {**plain.scalars, "expected_miou": scalars["expected_miou"]} == scalars
+    assert flipped.decided.scalars != decided["scalars"]
+
+
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        (("--guarantee", "recall >= 0.2"), "--guarantee chooses among the model's own scores: leave --decision out"),
+        (("--runner", "direct"), "--decision iou is of pictures in a row, of which the workers of --runner see parts"),
+    ],
+)
+def test_what_a_decision_does_not_go_with_is_refused(segmented, typed, further, said):
+    code, _, error = typed("evaluate", segmented.folder, "--data", "colours:test", "--decision", "iou", *further)
+    assert code == 2
+    assert said in error

@@ -1,9 +1,9 @@
 """Judging segmentation: class maps against labels, by intersection over union, and what confidence is worth."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,13 +20,18 @@ from ..metrics.calibration.class_temperature import ClassTemperature
 from ..metrics.calibration.halves import half_of
 from ..metrics.calibration.pixels import PixelCalibration
 from ..metrics.calibration.reliability import Reliability
+from ..metrics.catalogue import CATALOGUE
 from ..metrics.confusion import Confusion
+from ..metrics.expected_iou import ExpectedIoU
 from ..metrics.fine_grained import FineGrained, FineGrainedResult
 from ..metrics.jaccard import Jaccard, JaccardResult, class_pixels, confusion_matrix, resampled_agreement
 from .base import Judge, Report, Thresholds, known
+from .expected_iou import GROUP
 from .likeliest import Likeliest
 
 NEARLY_ALL = 0.97  # of the pixels
+HONEST = 0.05
+"""By how much the mIoU that probabilities promise may be another than it is."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +44,8 @@ class SegmentationReport(Report):
     tempered: Reliability | None = None  # with the logits divided by it, each half of the pictures by the other's
     fine: FineGrainedResult | None = None  # picture by picture
     boundary: float = float("nan")  # mIoU near the classes' edges
+    expected: float = float("nan")  # the mIoU that the probabilities promise, where it was asked for
+    decided: "SegmentationReport | None" = None  # of the class maps that are best for that
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -49,7 +56,8 @@ class SegmentationReport(Report):
     def scalars(self) -> dict[str, float]:
         """The main figures; those of calibration, of pictures and of edges as far as they exist."""
         errors = (float("nan") if one is None else one.error for one in (self.reliability, self.tempered))
-        values = {"boundary_miou": self.boundary} | dict(zip(("pixel_ece", "tempered_ece"), errors))
+        values = {"boundary_miou": self.boundary, "expected_miou": self.expected}
+        values |= dict(zip(("pixel_ece", "tempered_ece"), errors))
         values |= {"temperature": self.temperature, **(self.fine.scalars if self.fine else {})}
         return self.jaccard.scalars | {name: value for name, value in values.items() if not np.isnan(value)}
 
@@ -57,8 +65,13 @@ class SegmentationReport(Report):
     def class_scalars(self) -> dict[str, dict[str, float]]:
         """By class: `share`, `iou`, `image_iou`, `recall` and `precision`; what does not exist is left out."""
         fine = self.fine.by_class if self.fine else {}
-        each = self.jaccard.class_scalars.items()
-        return {name: row | ({"image_iou": fine[name]} if name in fine else {}) for name, row in each}
+        decided = self.decided.jaccard.class_scalars if self.decided else {}
+        rows = {}
+        for name, row in self.jaccard.class_scalars.items():
+            rows[name] = row | ({"image_iou": fine[name]} if name in fine else {})
+            if "iou" in decided.get(name, {}):
+                rows[name]["decided_iou"] = decided[name]["iou"]
+        return rows
 
     @property
     def confusion(self) -> Confusion:
@@ -86,6 +99,8 @@ class SegmentationReport(Report):
         figures = self.jaccard.to_dict() | {"scalars": self.scalars, "classes": self.class_scalars}
         if self.reliability is not None:
             figures |= {"calibration": {"bins": self.reliability.to_dict()}}
+        if self.decided is not None:
+            figures |= {"decided": {"group": GROUP, **self.decided.to_dict()}}
         return figures
 
     def figures(self, title: str = "") -> dict[str, Figure]:
@@ -100,19 +115,40 @@ class SegmentationReport(Report):
             )
         if self.pictures:
             drawn["panels"] = label_panels_figure(self.pictures, self.class_names, title=title)
+        if self.decided is not None:
+            drawn |= {f"decided_{name}": figure for name, figure in self.decided.figures(title).items()}
         return drawn
+
+    @property
+    def note(self) -> str:
+        """Say where class maps were decided by probabilities that promise what is not so."""
+        measured = self.jaccard.dataset_miou_present
+        if self.decided is None or abs(self.expected - measured) <= HONEST:
+            return ""
+        return (
+            f"the probabilities promise the likeliest classes a mIoU of {self.expected:.3f}, and it is {measured:.3f}: "
+            "what is decided by them is worth as little"
+        )
 
 
 class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
     """Judges class maps of the examples' classes, as `Likeliest`; arguments as in `Jaccard` and `Judge`.
 
-    Class maps alone, uint8 [H, W], are taken, too: then nothing is known of their confidence.
+    Class maps alone, uint8 [H, W], are taken, too: then nothing is known of their confidence. With the decision "iou"
+    each `Likeliest` must have a `decided` class map, which is judged beside it.
     """
 
     kind = "labels"
+    settings = ("decision",)
 
-    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, **options: Any):
+    def __init__(self, class_names: Sequence[str], *, batch_size: int = 16, decision: str = "argmax", **options: Any):
         super().__init__(**options)
+        self.decision, self.decided = decision, None
+        if decision != "argmax":
+            told = {name: value for name, value in options.items() if name in ("start", "shown")}
+            label = f"{self.label}, decided for {CATALOGUE['iou'].heading}"
+            self.decided = ClassJudge(class_names, batch_size=batch_size, label=label, **told)
+            self.expected, self.expected_decided = ExpectedIoU(class_names), ExpectedIoU(class_names)
         self.jaccard = Jaccard(class_names, batch_size=batch_size, start=self._next)
         self.fine, self.boundary = FineGrained(class_names), BoundaryIoU(class_names)
         self.pixels, self.temperature = PixelCalibration(), ClassTemperature()
@@ -120,12 +156,16 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
         self.measures |= {"pixels": self.pixels, "temperature": self.temperature}
         if self.losses:
             self.measures["losses"] = self.losses
+        if self.decided:
+            self.measures |= {"expected": self.expected, "expected_decided": self.expected_decided}
 
     def _measure(self, example: Example, found: Likeliest | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = known(example, "labels")
         classes = found.classes if isinstance(found, Likeliest) else found
         self.fine.add(self.jaccard.update(labels, classes))
         self.boundary.update(labels, classes)
+        if self.decided:
+            self._measure_decided(example, found)
         if isinstance(found, Likeliest):
             right = (labels == classes).astype(np.uint8)
             right[labels == IGNORE] = IGNORE
@@ -135,6 +175,26 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
             if found.sample is not None:
                 self.temperature.update(found.sample, labels, half_of(example.name))
         return labels, classes
+
+    def _measure_decided(self, example: Example, found: Likeliest | np.ndarray) -> None:
+        assert self.decided
+        if not isinstance(found, Likeliest) or found.decided is None:
+            raise ValueError(f"the decision {self.decision} needs the decided class map of {example.name}")
+        self.decided.update(example, found.decided.classes)
+        self.expected.add(found.decided.promised_likeliest)
+        self.expected_decided.add(found.decided.promised)
+
+    def merge(self, other: Self) -> None:
+        """As `Judge.merge`."""
+        super().merge(other)
+        if self.decided and other.decided:
+            self.decided.merge(other.decided)
+
+    def end_at(self, position: int) -> None:
+        """As `Judge.end_at`."""
+        super().end_at(position)
+        if self.decided:
+            self.decided.end_at(position)
 
     def _row(self, truth: np.ndarray, found: np.ndarray) -> np.ndarray:
         return class_pixels(confusion_matrix(truth, found, len(self.jaccard.class_names)))
@@ -148,7 +208,12 @@ class ClassJudge(Judge[Likeliest | np.ndarray, SegmentationReport]):
         if reliability is not None and not reliability.counts.any():
             reliability = None  # class maps alone were given
         by_temperature = (self.temperature.result(), self.temperature.tempered())
-        return SegmentationReport(
+        report = SegmentationReport(
             self.jaccard.result(), reliability, *by_temperature, self.fine.result(), self.boundary.result(),
             pictures=self.pictures, label=self.label, guarantee=self.guarantee,
         )  # fmt: skip
+        if not self.decided:
+            return report
+        there = report.jaccard.confusion.sum(axis=1) > 0
+        decided = replace(self.decided.result(), expected=self.expected_decided.result(there))
+        return replace(report, expected=self.expected.result(there), decided=decided)

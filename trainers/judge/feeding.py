@@ -13,6 +13,7 @@ from ..geometry import InputSize
 from ..metrics.ranking.matching import Found
 from ..models.detector.suppression import USUAL, Suppression
 from .base import Judge
+from .expected_iou import decided_in_groups
 from .likeliest import likeliest_sampled
 from .merging import merged_boxes
 from .views import PLAIN, Views, averaged_scores
@@ -28,6 +29,7 @@ def found_in(
     batch_size: int = 16,
     views: Views = PLAIN,
     suppression: Suppression | None = None,
+    decision: str = "argmax",
     quiet: bool = False,
     description: str = "evaluating",
     passed_over: Callable[[int, DataError], None] | None = None,
@@ -46,7 +48,36 @@ def found_in(
         views: of class maps and boxes: how each picture is shown, once or at several scales (then `predict` takes other
             sizes).
         suppression: of boxes: how those of several views are brought together, None for the usual way.
+        decision: of class maps: "iou" also decides them in groups for the mean IoU to be expected, see
+            `decided_in_groups`; "argmax" leaves it at the likeliest classes.
     """
+    pairs = _shown(
+        predict, source, target, size=size, resizing=resizing, batch_size=batch_size, views=views,
+        suppression=suppression, quiet=quiet, description=description, passed_over=passed_over,
+    )  # fmt: skip
+    if decision == "iou":
+        yield from decided_in_groups(pairs)
+        return
+    for example, one in pairs:
+        yield example, _AS_JUDGED[target.name](one)
+        del example, one  # before the next ones come
+
+
+def _shown(
+    predict: Callable[[np.ndarray], Any],
+    source: Source,
+    target: Target[Any],
+    *,
+    size: InputSize,
+    resizing: str,
+    batch_size: int,
+    views: Views,
+    suppression: Suppression | None,
+    quiet: bool,
+    description: str,
+    passed_over: Callable[[int, DataError], None] | None,
+) -> Iterator[tuple[Example, Any]]:
+    """Yield each example with what is found in it in its own pixels, as `Target.unfit` gives it."""
     batches = pipeline.original_size_examples(
         source, size, batch_size, quiet=quiet, description=description, resizing=resizing, passed_over=passed_over
     )
@@ -54,24 +85,31 @@ def found_in(
         for example in examples:
             target.of(example, source)  # refuses what cannot be judged
         if views == PLAIN:
-            yield from zip(examples, in_pictures(predict(images), examples, target, size=size, resizing=resizing))
-        elif target.name == "boxes":
-            shown, sizes = [example.image for example in examples], [example.size for example in examples]
-            boxes = merged_boxes(predict, shown, size, resizing, views, suppression or USUAL, sizes=sizes)
-            yield from zip(examples, (Found(*one) for one in boxes))
+            yield from zip(examples, _unfitted(predict(images), examples, target, size=size, resizing=resizing))
         else:
             shown, sizes = [example.image for example in examples], [example.size for example in examples]
-            scores = averaged_scores(predict, shown, size, resizing, views, fitted=images, sizes=sizes)
-            yield from zip(examples, map(likeliest_sampled, scores))
-        del images, examples  # before the next ones come
+            found: Sequence[Any]
+            if target.name == "boxes":
+                found = merged_boxes(predict, shown, size, resizing, views, suppression or USUAL, sizes=sizes)
+            else:
+                found = averaged_scores(predict, shown, size, resizing, views, fitted=images, sizes=sizes)
+            yield from zip(examples, found)
+            del shown, found
+        del images, examples, example  # before the next ones come
 
 
 def in_pictures(
     found: Any, examples: Sequence[Example], target: Target[Any], *, size: InputSize, resizing: str
 ) -> Iterator[Any]:
     """Bring what `predict` gave for a batch into the pixels of its examples, as their judge takes it."""
+    yield from map(_AS_JUDGED[target.name], _unfitted(found, examples, target, size=size, resizing=resizing))
+
+
+def _unfitted(
+    found: Any, examples: Sequence[Example], target: Target[Any], *, size: InputSize, resizing: str
+) -> Iterator[Any]:
     for example, one in zip(examples, zip(*found) if isinstance(found, tuple) else found):
-        yield _AS_JUDGED[target.name](target.unfit(one, size, resizing, example.size))
+        yield target.unfit(one, size, resizing, example.size)
 
 
 def judge_all(pairs: Iterable[tuple[Example, Any]], *judges: Judge[Any, Any]) -> None:

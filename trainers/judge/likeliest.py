@@ -6,19 +6,29 @@ import cv2
 import numpy as np
 
 from ..metrics.calibration.class_temperature import PixelSample, sample_of
+from ..metrics.expected_iou import Promised
 
 FEW = 12  # classes: of so many it is quicker to compare one by one than to go through a short last axis
+
+
+class Decided(NamedTuple):
+    """Another class map of a picture, uint8 [H, W], what its probabilities promise of that, and of the likeliest."""
+
+    classes: np.ndarray
+    promised: Promised
+    promised_likeliest: Promised
 
 
 class Likeliest(NamedTuple):
     """What is found of a picture's classes, as its judge takes it: uint8 [H, W], and the score float32 [H, W].
 
-    Of some of its pixels the scores of all classes may be known.
+    Of some of its pixels the scores of all classes may be known, and another class map may be made of them.
     """
 
     classes: np.ndarray
     confidence: np.ndarray
     sample: PixelSample | None = None
+    decided: Decided | None = None
 
 
 def likeliest_sampled(scores: np.ndarray) -> Likeliest:

@@ -78,8 +78,10 @@ _CLASSES = (
         "worst_class_image_miou", "worst pictures, by class", ".3f", True, "class mIoU of each class's worst twentieth"
     ),
     Metric("boundary_miou", "boundary mIoU", ".3f", True, "mIoU near edges, within 2 % of the diagonal (CVPR 2021)"),
+    Metric("expected_miou", "expected mIoU", ".3f", None, "mIoU that the probabilities promise (Nowozin, CVPR 2014)"),
     Metric("pixel_accuracy", "pixel accuracy", ".3f", True, "share of the pixels that are right", "accuracy"),
     Metric("iou", "IoU", ".3f", True, "intersection over union of a class"),
+    Metric("decided_iou", "IoU, decided", ".3f", True, "IoU of a class in the class maps of --decision iou"),
     Metric("image_iou", "by picture", ".3f", True, "IoU of a class in a picture, over the pictures that have it"),
     Metric("recall", "recall", ".3f", True, "share of a class's pixels that are found"),
     Metric("precision", "precision", ".3f", True, "share of the pixels found of a class that are right"),

@@ -133,6 +133,10 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         """Take the views on each picture out of the options of `evaluate`."""
         return PLAIN
 
+    def finding(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Give what `found_in` is told by the options of `evaluate`, of which `views` takes its own away."""
+        return {"views": self.views(options)}
+
     def watchers(
         self, config: ConfigT, folder: Path, selection: Source, exchange: Exchange = ALONE
     ) -> list[keras.callbacks.Callback]:
@@ -192,7 +196,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
             **options: as of `judge`, but for those of `judge.base.Judge`; UsageError out of range, or for a class that
                 the model does not know.
         """
-        views, predictor = self.views(options), self.as_predictor(model)
+        finding, predictor = self.finding(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)
         shown = evenly_spread(len(source))
         given = {"batch_size": batch_size, "shown": shown, "label": label, **options}
@@ -202,7 +206,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
 
         def pairs(places: range) -> Iterator[tuple[Example, Any]]:
             part = source if len(places) == len(source) else Subset(source, places)
-            return self.found_in(predictor, part, batch_size=batch_size, views=views, quiet=quiet)
+            return self.found_in(predictor, part, batch_size=batch_size, quiet=quiet, **finding)
 
         # None is empty: the error goes by how many there are.
         blocks = max(1, min(BLOCKS if errors else exchange.workers, len(source)))

@@ -49,7 +49,7 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     target = TARGETS["labels"]
     shown = ("dataset_miou_present", "image_miou", "pixel_accuracy")
     network = ("model", "backbone", "aspp-channels", "aspp-dilations", "head-channels")
-    judging = ("scales", "flips")
+    judging = ("scales", "flips", "decision")
     starts_from = ("saliency",)
     tags = {name: f"panels/{name}" for name in ("class_iou", "confusion", "panels")}  # noqa: RUF012
 
@@ -165,6 +165,10 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     def views(self, options: dict[str, Any]) -> Views:
         """Take `scales` and `flips` as in `Views`."""
         return Views(options.pop("scales", (1.0,)), options.pop("flips", False))
+
+    def finding(self, options: dict[str, Any]) -> dict[str, Any]:
+        """As `Task.finding`; the judge is told the `decision`, too."""
+        return {**super().finding(options), "decision": options.get("decision", "argmax")}
 
     def sampler(self, config: SegmentationConfig, source: Source) -> Sampler | None:
         """Cycle over the classes where asked for."""

@@ -134,6 +134,10 @@ def test_options_of_another_task_are_refused(evaluate):
     code, folder, told = evaluate("--correlation-bounds", runner=saliency)
     assert code == 2
     assert "--correlation-bounds is for detection models" in told
+    for runner in (None, saliency):
+        code, folder, told = evaluate("--decision", "iou", runner=runner)
+        assert code == 2
+        assert "--decision is for segmentation models" in told
     assert not folder.exists()
 
 

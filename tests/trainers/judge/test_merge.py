@@ -12,9 +12,10 @@ from metricfit.trainers.judge.base import evenly_spread
 from metricfit.trainers.judge.boxes import BoxJudge
 from metricfit.trainers.judge.classes import ClassJudge
 from metricfit.trainers.judge.feeding import judge_all
-from metricfit.trainers.judge.likeliest import Likeliest
+from metricfit.trainers.judge.likeliest import Decided, Likeliest
 from metricfit.trainers.judge.maps import MapJudge
 from metricfit.trainers.metrics import ImageIoU, LogitFMeasure
+from metricfit.trainers.metrics.expected_iou import Promised
 
 from ..detections import random_pictures
 
@@ -65,6 +66,17 @@ def class_judge(**options):
     return ClassJudge(NAMES, batch_size=3, **options)
 
 
+def deciding_judge(**options):
+    return ClassJudge(NAMES, batch_size=3, decision="iou", **options)
+
+
+def decided_maps(seed, count):
+    rng = np.random.default_rng(seed)
+    for example, found in class_maps(seed, count):
+        promised = [Promised(*rng.random((2, 4))) for _ in range(2)]
+        yield example, found._replace(decided=Decided(rng.integers(0, 4, (2, 4)).astype(np.uint8), *promised))
+
+
 def box_judge(**options):
     # Of four classes that are found the source has three.
     known = ("sign", "sky", "owl", "road", "car")
@@ -96,7 +108,7 @@ def agree(merged, whole):
 
 @pytest.mark.parametrize(
     ("make", "examples"),
-    [(map_judge, maps), (class_judge, class_maps), (box_judge, boxes)],
+    [(map_judge, maps), (class_judge, class_maps), (deciding_judge, decided_maps), (box_judge, boxes)],
     ids=lambda one: one.__name__,
 )
 @settings(max_examples=30, deadline=None)
@@ -131,6 +143,15 @@ def test_a_merged_judge_goes_on_behind_what_it_took_in():
     first.merge(second)
     judge_all(pairs[7:], first)
     assert [picture.name for picture in first.result().pictures] == ["7"]
+
+
+def test_what_is_decided_otherwise_ends_where_its_judge_does():
+    judge = deciding_judge(start=2)
+    judge_all(decided_maps(0, 2), judge)
+    judge.end_at(9)
+    assert [one.jaccard._runs[-1].stop for one in (judge, judge.decided)] == [9, 9]
+    with pytest.raises(ValueError, match="same measures"):
+        judge.merge(class_judge())
 
 
 def test_only_equal_judges_merge():
