@@ -432,17 +432,31 @@ MUTANTS: list[Mutant] = [
         ('self.pyramid_level_inputs["P5"] = last_stage', "pass"),
     ),
     *of(
-        "trainers/models/dss.py",
+        "trainers/models/deeply_supervised/dhs.py",
+        "tests/trainers/models/test_deep_supervision.py"
+        "::test_a_recurrent_convolution_looks_at_what_it_made_three_times_more",
+        ("[forward, recurrent(state)]", "[state, recurrent(state)]"),
+        ('keras.layers.Activation("sigmoid", dtype="float32"', 'keras.layers.Activation("linear", dtype="float32"'),
+    ),
+    *of(
+        "trainers/models/deeply_supervised/amulet.py",
+        "tests/trainers/models/test_deep_supervision.py"
+        "::test_each_combination_has_all_levels_and_predicts_after_the_deeper_ones",
+        (", edges, *scores[-1:]]", ", edges]"),
+        ("for name, one in levels.items()]", "for name, one in levels.items() if name >= at]"),
+    ),
+    *of(
+        "trainers/models/deeply_supervised/maps.py",
         "tests/trainers/models/test_deep_supervision.py::test_dss_starts_as_the_mean_of_its_sides",
         ("keras.initializers.Constant(1 / len(scores))", "keras.initializers.Constant(1.0)"),
     ),
     *of(
-        "trainers/models/dss.py",
+        "trainers/models/deeply_supervised/maps.py",
         "tests/trainers/models/test_precision.py",
         ('kernel_initializer=mean, dtype="float32"', "kernel_initializer=mean"),
     ),
     *of(
-        "trainers/models/basnet.py",
+        "trainers/models/deeply_supervised/basnet.py",
         "tests/trainers/models/test_deep_supervision.py::test_basnet_gives_logits_of_the_refined_map_and_seven_sides",
         ("layer.activation = keras.activations.linear", "pass"),
     ),

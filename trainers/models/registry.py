@@ -40,13 +40,25 @@ def _deeplab() -> Builder:
 
 
 def _dss() -> Builder:
-    from .dss import build_dss
+    from .deeply_supervised.dss import build_dss
 
     return build_dss
 
 
+def _dhs() -> Builder:
+    from .deeply_supervised.dhs import build_dhs
+
+    return build_dhs
+
+
+def _amulet() -> Builder:
+    from .deeply_supervised.amulet import build_amulet
+
+    return build_amulet
+
+
 def _basnet() -> Builder:
-    from .basnet import build_basnet
+    from .deeply_supervised.basnet import build_basnet
 
     return build_basnet
 
@@ -110,6 +122,20 @@ MODELS = {
         ("saliency",),
         "DSS",
         "side outputs on every level of --backbone, joined by short connections, with the loss on each",
+        ("backbone", "weights"),
+    ),
+    "dhs": Architecture(
+        _dhs,
+        ("saliency",),
+        "DHS",
+        "a coarse map of the whole picture that every level of --backbone refines, with the loss on each",
+        ("backbone", "weights"),
+    ),
+    "amulet": Architecture(
+        _amulet,
+        ("saliency",),
+        "Amulet",
+        "all levels of --backbone brought together at each resolution, with the loss on each's map",
         ("backbone", "weights"),
     ),
     "basnet": Architecture(

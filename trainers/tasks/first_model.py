@@ -61,7 +61,8 @@ def settings_of(init: str) -> Mapping[str, Any]:
 def advice(config: RunConfig, task: str, network: Iterable[str]) -> str:
     """Say what gives the network of what `--init` names, of which `network` lists the flags, as far as it is known."""
     init, flags = config.init or "", {flag.replace("-", "_"): flag for flag in network}
-    there = {name: value for name, value in settings_of(init).items() if name in flags}
+    known = settings_of(init)
+    there = {name: value for name, value in known.items() if name in flags}
     if "model" in there and there["model"] not in serving(task):
         return f"give one of --model {getattr(config, 'model', '')}, as no {task} model is a {there['model']}"
     # What is not said there was as by default.
@@ -71,6 +72,10 @@ def advice(config: RunConfig, task: str, network: Iterable[str]) -> str:
     given = [word for flag, value in other.items() if value is not None for word in flag_words(flag, value)]
     left_out = [f"--{flag}" for flag, value in other.items() if value is None]
     parts = [f"use {' '.join(given)}"] * bool(given) + [f"leave out {' and '.join(left_out)}"] * bool(left_out)
+    if not parts and there and "size" in known:
+        size = filled(type(config), {"size": known["size"]}, init).size
+        if size != config.size:
+            return f"use --size {size_text(size)}, for which some of its layers are made"
     return " and ".join(parts) or f"use the same --{' and --'.join(flags.values())} as there"
 
 

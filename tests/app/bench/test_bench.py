@@ -22,8 +22,8 @@ from metricfit.app.bench import segmentation as bench_segmentation
 from metricfit.app.bench.base import value_and_gradients
 from metricfit.app.bench.loop import loop_over_positives
 from metricfit.app.options import BenchOptions
-from metricfit.trainers.models import basnet
 from metricfit.trainers.models.deeplab import build_deeplab
+from metricfit.trainers.models.deeply_supervised import basnet
 from metricfit.trainers.models.registry import serving
 from metricfit.trainers.tasks.saliency import Saliency
 

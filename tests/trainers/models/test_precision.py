@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.models.deeplab import build_deeplab
+from metricfit.trainers.models.deeply_supervised.amulet import build_amulet
+from metricfit.trainers.models.deeply_supervised.dhs import build_dhs
+from metricfit.trainers.models.deeply_supervised.dss import build_dss
 from metricfit.trainers.models.detector.retinanet import build_retinanet
-from metricfit.trainers.models.dss import build_dss
 from metricfit.trainers.models.enet import build_enet
 from metricfit.trainers.models.precision import dtype_policy
 
@@ -16,6 +18,8 @@ NAMES = ("background", "disc")
 BUILDERS = {
     "deeplab": partial(build_deeplab, "tiny", aspp_channels=8, head_channels=8),
     "dss": partial(build_dss, "tiny", width=0.05),
+    "dhs": partial(build_dhs, "tiny", width=0.05),
+    "amulet": partial(build_amulet, "tiny", width=0.05),
     "enet": partial(build_enet, class_names=NAMES),
     "retinanet": partial(build_retinanet, "tiny", class_names=NAMES, channels=8, head_layers=0, scales_per_octave=1),
 }
@@ -27,7 +31,7 @@ def test_logits_are_made_in_float32(name, tiny):
         model = BUILDERS[name](size=32)
     assert any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
     for layer in model._flatten_layers():
-        if layer.name in ("head_logits", "fused", "last"):
+        if layer.name in ("head_logits", "fused", "finest", "last"):
             kernel, bias = layer.get_weights()
             layer.set_weights([0 * kernel, 0 * bias + 2049])  # which float16 rounds to 2048
     for logits in keras.tree.flatten(model(np.zeros((1, 32, 32, 3), np.uint8))):

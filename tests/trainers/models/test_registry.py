@@ -48,7 +48,7 @@ def test_the_usual_network_of_a_task_comes_first():
 
 
 def test_a_network_is_told_the_settings_that_it_has(monkeypatch):
-    from metricfit.trainers.models import dss
+    from metricfit.trainers.models.deeply_supervised import dss
 
     told = {}
     monkeypatch.setattr(dss, "build_dss", lambda **settings: told.update(settings))
@@ -59,7 +59,7 @@ def test_a_network_is_told_the_settings_that_it_has(monkeypatch):
 @pytest.mark.parametrize(
     ("task", "changes", "sentence"),
     [
-        ("saliency", {"model": "basnet", "backbone": "resnet50"}, "--backbone is for --model deeplab and dss, BASNet"),
+        ("saliency", {"model": "basnet", "backbone": "resnet50"}, "for --model deeplab, dss, dhs and amulet, BASNet"),
         (
             "saliency",
             {"model": "basnet", "weights": "imagenet"},
@@ -99,7 +99,7 @@ def test_another_network_is_one_entry(monkeypatch):
         depth: int = 3
 
     monkeypatch.setitem(MODELS, "deep", Architecture(lambda: dict, ("saliency",), "Deep", "of --depth", ("depth",)))
-    assert list(serving("saliency")) == ["deeplab", "dss", "basnet", "deep"]
+    assert list(serving("saliency")) == ["deeplab", "dss", "dhs", "amulet", "basnet", "deep"]
     assert explained("saliency").endswith("; or deep, of --depth.")
     with pytest.raises(UsageError, match="--depth is for --model deep, DeepLabV3\\+ has no such part"):
         check_settings("saliency", "deeplab", Config(depth=4))

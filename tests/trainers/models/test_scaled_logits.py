@@ -5,16 +5,21 @@ import numpy as np
 import pytest
 
 from metricfit.trainers.models.deeplab import build_deeplab
-from metricfit.trainers.models.dss import build_dss
+from metricfit.trainers.models.deeply_supervised.dhs import build_dhs
+from metricfit.trainers.models.deeply_supervised.dss import build_dss
 from metricfit.trainers.models.scaled_logits import scale_and_shift_logits
 
 from ...conftest import registered
 
-BUILDERS = {"deeplab": build_deeplab, "dss": lambda name, size: build_dss(name, size=size, width=0.05)}
+BUILDERS = {
+    "deeplab": build_deeplab,
+    "dss": lambda name, size: build_dss(name, size=size, width=0.05),
+    "dhs": lambda name, size: build_dhs(name, size=size, width=0.05),
+}
 
 
 def logits_convolution(model):
-    return next(layer for layer in model._flatten_layers() if layer.name in ("head_logits", "fused"))
+    return next(layer for layer in model._flatten_layers() if layer.name in ("head_logits", "fused", "finest"))
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -33,7 +38,7 @@ def test_the_map_is_scaled_around_the_threshold(name):
     expected = 8 * (before - np.log(0.7 / 0.3))
     assert np.ptp(before) > 0.1, "a constant map would prove nothing"
     np.testing.assert_allclose(model(pictures), expected, rtol=1e-4, atol=1e-3)
-    if name == "dss":
+    if name != "deeplab":
         np.testing.assert_allclose(model(pictures, training=True)[..., 1:], sides[..., 1:], rtol=1e-4, atol=1e-3)
 
 

@@ -138,7 +138,7 @@ def test_a_file_cannot_say_whom_to_trust(tmp_path):
         (["train", "saliency", "--epochs=1.5"], "--epochs must be a whole number, got '1.5'"),
         (
             ["train", "saliency", "--model", "m" * 500],
-            f"--model must be one of deeplab, dss, basnet, got 'm{'m' * 55}...",
+            f"--model must be one of deeplab, dss, dhs, amulet, basnet, got 'm{'m' * 55}...",
         ),
         (["train", "saliency", "--augmentation.hue", "x"], "--augmentation.hue must be a number, got 'x'"),
         (["train", "segmentation", "--ignore", "a", "3"], "--ignore must be a list of whole numbers, got 'a', '3'"),

@@ -2,19 +2,19 @@
 
 import keras
 
-from ..geometry import InputSize
-from .backbones.builders import PREPROCESSING
-from .backbones.levels import BackboneLevels
-from .backbones.weights import load_backbone
-from .layers.logits import SideOutputs
-from .preparation import picture_input, prepare_for_training
+from ...geometry import InputSize
+from ..backbones.builders import PREPROCESSING
+from ..backbones.levels import BackboneLevels
+from ..backbones.weights import load_backbone
+from ..layers.logits import SideOutputs
+from ..preparation import picture_input, prepare_for_training
+from .maps import FUSED_LAYER, enlarged, learned_sum, normalized
 
 SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (512, 7)}
 """Width and kernel of both convolutions of each side output: the paper's Table 1 from conv2_2 (stride 2) to pool5."""
 
 SHORT_CONNECTIONS = {"P1": ("P2", "P3", "P4", "P5"), "P2": ("P4", "P5"), "P3": ("P4", "P5")}
 """Which deeper side outputs each one is told of: the paper's pattern without its first side output (stride 1)."""
-FUSED_LAYER = "fused"  # the layer whose output is the map that is given
 
 
 def build_dss(
@@ -46,10 +46,10 @@ def build_dss(
     for level, level_map in reversed(list(zip(levels, maps))):
         own = _score(level_map, level, width)
         others = SHORT_CONNECTIONS.get(level, ())
-        deeper = [_enlarged(sides[other], own.shape[1], f"{other}_to_{level}") for other in others]
-        sides[level] = _sum([own, *deeper], f"{level}_connected") if deeper else own
-    enlarged = [_enlarged(sides[level], image.shape[1], f"{level}_enlarged") for level in levels]
-    model = keras.Model(image, SideOutputs()([_sum(enlarged, FUSED_LAYER), *enlarged]), name=f"dss_{backbone}")
+        deeper = [enlarged(sides[other], own.shape[1], f"{other}_to_{level}") for other in others]
+        sides[level] = learned_sum([own, *deeper], f"{level}_connected") if deeper else own
+    scores = [enlarged(sides[level], image.shape[1], f"{level}_enlarged") for level in levels]
+    model = keras.Model(image, SideOutputs()([learned_sum(scores, FUSED_LAYER), *scores]), name=f"dss_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 
 
@@ -59,18 +59,5 @@ def _score(level_map: keras.KerasTensor, level: str, width: float) -> keras.Kera
     for index in (1, 2):
         name = f"{level}_conv{index}"
         convolution = keras.layers.Conv2D(int(width * channels), kernel, padding="same", use_bias=False, name=name)
-        level_map = keras.layers.BatchNormalization(name=f"{level}_norm{index}")(convolution(level_map))
-        level_map = keras.layers.ReLU(name=f"{level}_relu{index}")(level_map)
+        level_map = normalized(convolution(level_map), name)
     return keras.layers.Conv2D(1, 1, dtype="float32", name=f"{level}_score")(level_map)
-
-
-def _enlarged(score: keras.KerasTensor, height: int, name: str) -> keras.KerasTensor:
-    factor = height // score.shape[1]
-    return keras.layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(score)
-
-
-def _sum(scores: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
-    """Learned sum of scores, at first their mean: random signs would set the maps against each other."""
-    joined = keras.layers.Concatenate(dtype="float32", name=f"{name}_scores")(scores)
-    mean = keras.initializers.Constant(1 / len(scores))
-    return keras.layers.Conv2D(1, 1, kernel_initializer=mean, dtype="float32", name=name)(joined)

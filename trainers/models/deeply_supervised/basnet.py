@@ -3,11 +3,11 @@
 import keras
 import keras_cv
 
-from ..geometry import InputSize, check_size, height_width
-from .backbones.builders import resnet34
-from .backbones.weights import load_backbone_weights
-from .layers.logits import SideOutputs
-from .preparation import picture_input, prepare_for_training
+from ...geometry import InputSize, check_size, height_width
+from ..backbones.builders import resnet34
+from ..backbones.weights import load_backbone_weights
+from ..layers.logits import SideOutputs
+from ..preparation import picture_input, prepare_for_training
 
 # What BASNet's encoder is made of, its four stages without the stem; KerasCV's takes ResNets of basic blocks only.
 BACKBONE = "resnet34"

@@ -1,0 +1,1 @@
+"""Saliency networks that have the loss on several maps in training."""
