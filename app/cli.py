@@ -173,9 +173,10 @@ def _dispatch(arguments: list[str]) -> int:
     _set_up_logging(getattr(options, "quiet", False))
     check_address_space(LEAST_ADDRESS_SPACE, "this program")
     if isinstance(options, (RunConfig, verbs.EvaluateOptions)):  # a path is mistyped sooner than TensorFlow is imported
-        from ..trainers.data.sources import check_named
+        from ..trainers.data.sources import check_named, videos_of
 
-        check_named(options.data)
+        if isinstance(options, RunConfig) or not videos_of(options.data):
+            check_named(options.data)
     with held_back_stderr():
         run = handler(options)
     return run(options)

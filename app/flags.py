@@ -15,7 +15,7 @@ def told(metavar: str | None, text: str, default: str) -> Any:
 _FORMS = (
     "a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT], "
     "yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT], "
-    "packed:DIR or auto:PATH[:SPLIT]"
+    "clips:SOURCE, views:SOURCE, packed:DIR or auto:PATH[:SPLIT]"
 )
 _MODEL = (
     "Run folder, exported folder, .keras, SavedModel or .tflite, or the name of a model that ships with the program"
@@ -34,6 +34,14 @@ OptionalModel = Annotated[
 ]
 Data = Annotated[
     str, tyro.conf.arg(metavar="SOURCE", help=f"Data with masks, labels or boxes, as the task needs: {_FORMS}.")
+]
+Measured = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="SOURCE",
+        help=f"Data with masks, labels or boxes, as the task needs: {_FORMS}; or video:PATH, a video file or a folder "
+        "of frames, which has no truth: how steady masks or class maps are on it.",
+    ),
 ]
 Source = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE", help=f"{_FORMS}.")]
 Sources = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="SOURCE")]

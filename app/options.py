@@ -11,9 +11,9 @@ from ..trainers.tasks import CONFIGS
 from ..trainers.training.setting_types import Colours, MaskThreshold, MaxMegapixels, ResizeMasks, ScanCache
 from .flags import (
     BeamRunner,
-    Data,
     Guarantee,
     MaxDetections,
+    Measured,
     Model,
     Nms,
     NmsIou,
@@ -43,11 +43,13 @@ class EvaluateOptions:
 
     Example: metricfit evaluate runs/photos --data folder:photos:test
 
+    Example: metricfit evaluate exports/photos --data video:holiday.mp4
+
     Example: metricfit evaluate exports/photos --data folder:photos:new --guarantee "recall >= 0.9 @ 0.95" --into-card
     """
 
     model: Model
-    data: Data = "scenes:test"
+    data: Measured = "scenes:test"
     out: str | None = None
     """Folder for JSON and figures; by default reports/MODEL/DATA."""
     protocol: Literal["raw", "published"] = "raw"

@@ -12,11 +12,12 @@ from ...trainers.data.example import Source
 from ...trainers.data.pixel_files.coding import FileCoding
 from ...trainers.data.scan.scanner import checked_source
 from ...trainers.data.shared import shared_examples
-from ...trainers.data.sources import open_source, split_texts
+from ...trainers.data.sources import names_clips, open_source, split_texts, videos_of
 from ...trainers.data.subset import split_for_selection
 from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.files import write_json
 from ...trainers.judge.base import Report
+from ...trainers.judge.steadiness import SteadinessJudge
 from ...trainers.judge.tiles import tiling_of
 from ...trainers.judge.views import Views
 from ...trainers.metrics.logit_scale import FACTORS
@@ -29,7 +30,7 @@ from ..beam.runners import check_runner
 from ..beam.verbs import evaluate_on_runner
 from ..flags import suppression_of
 from ..options import EvaluateOptions
-from ..predictor import load_predictor
+from ..predictor import Predictor, load_predictor
 from ..reports import made, say
 from ..tasks import TASKS as APP_TASKS
 from .coding import coding_of, files_of, settings_of
@@ -37,6 +38,7 @@ from .finder import finder
 from .measurement import Measurement
 from .promised import check_model, keep, promise_of, with_pictures
 from .uncalibrated import own_thresholds
+from .videos import check_no_truth_asked, evaluate_videos
 
 log = logging.getLogger("metricfit")
 
@@ -100,12 +102,19 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         raise UsageError(f"--intervals is how often pictures are drawn anew, 0 or more, got {options.intervals}")
     # What is out of range is refused before a model is loaded.
     Views(options.scales, tiling=tiling_of(options.tiles, options.tile_overlap))
-    suppression = suppression_of(options)
+    suppression, videos = suppression_of(options), videos_of(options.data)
+    if videos:
+        check_no_truth_asked(options)
+    if options.runner and names_clips(options.data):
+        raise UsageError("the frames of clips are held against each other, in their order: leave --runner out")
     predictor = load_predictor(options.model, trust=options.trust, suppression=suppression)
     runner = predictor.runner
     task = get_task(runner.task)
     _refuse_options_of_others(options, task.name)
     check_model(options, runner, promise)
+    if videos:
+        steady, frames = evaluate_videos(options, predictor, videos)
+        return Evaluation(steady, _summary(options, predictor, options.data, frames, {}, steady), runner)
     files = files_of(options, runner) if task.name in OF_DATA else FileCoding(max_megapixels=options.max_megapixels)
     coding = coding_of(options, runner, files) if task.needs == "labels" else None
     if options.runner:
@@ -129,22 +138,33 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if options.runner:
         report, examples = evaluate_on_runner(measurement)
     else:
+        judge = SteadinessJudge(task.needs, runner.class_names, threshold=runner.threshold)
         report = task.evaluate(
-            finding, source, batch_size=options.batch_size, label=measurement.label, quiet=options.quiet, **settings
-        )
-    summary = {
+            finding, source, batch_size=options.batch_size, label=measurement.label, quiet=options.quiet,
+            watch=judge.update, **settings,
+        )  # fmt: skip
+        report = replace(report, steadiness=judge.result())
+    return Evaluation(report, _summary(options, predictor, source.name, examples, settings, report), runner)
+
+
+def _summary(
+    options: EvaluateOptions, predictor: Predictor, data: str, examples: int, settings: dict[str, Any], report: Report
+) -> dict[str, Any]:
+    """Give what metrics.json holds."""
+    suppression = predictor.runner.suppression
+    return {
         "model": str(options.model),
         "file": predictor.file,
-        "task": task.name,
-        "data": source.name,
+        "task": predictor.runner.task,
+        "data": data,
         "examples": examples,
         **{name: value for name, value in settings.items() if name not in IN_REPORT},
-        **({"suppression": runner.suppression.to_dict()} if runner.suppression else {}),
+        **({"suppression": suppression.to_dict()} if suppression else {}),
         "versions": versions(),
         **report.to_dict(),
+        **({"steadiness": report.steadiness.to_dict()} if report.steadiness else {}),
         **({"guarantee": report.guarantee.to_dict()} if report.guarantee else {}),
     }
-    return Evaluation(report, summary, runner)
 
 
 def _say_what_trained(source: Source, trained: str | None) -> None:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from ..bench.base import Bench
     from ..compare.presentation import Presentation
 
+STEADY_COLUMNS = (
+    "flicker", "mean_flicker", "blink", "flow_flicker", "truth_flicker", "truth_flow_flicker", "followed",
+)  # fmt: skip
+"""What an evaluation tells of clips, as far as it is there."""
+
 Files = Mapping[str, tuple[str, str]]
 """What predict writes of a picture, by kind: the file, `{}` standing for the picture's stem, and the view in it."""
 
@@ -115,10 +120,22 @@ class AppTask(ABC):
 
     def tables(self, label: str, report: Any) -> str:
         """Lay out the report of an evaluation: the figures, and the classes where there are some."""
+        if report.only_steady:
+            return self.steady_tables(label, report.steadiness)
         laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in (self.columns, self.calibration)]
         if self.class_columns:
             laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
+        if report.steadiness:
+            laid.append(self.steady_tables(label, report.steadiness))
         return "\n\n".join(laid)
+
+    def steady_tables(self, label: str, steadiness: Any) -> str:
+        """Lay out how steady a model is on clips: the figures that there are, and the classes where there are some."""
+        scalars = steadiness.scalars
+        laid = [table([(label, scalars)], [one for one in metrics_of(*STEADY_COLUMNS) if one.key in scalars])]
+        if steadiness.class_scalars:
+            laid.append(table(steadiness.class_scalars.items(), metrics_of("flicker")))
+        return "\n\n".join([*laid, steadiness.note])
 
     @abstractmethod
     def bench(self) -> "Bench":

@@ -27,6 +27,22 @@ SEPARATOR = " + "
 
 
 @dataclass(frozen=True, eq=False)
+class ClipFrame:
+    """Where a picture stands in a clip.
+
+    Attributes:
+        clip: the clip's name, unique within its source.
+        number: from 0.
+        motion: float32 [H, W, 2], what leads from each pixel to where it was in the frame before, (x, y) in pixels, NaN
+            where that is not known, as in all of the first frame; None where no motion of the clip is known.
+    """
+
+    clip: str
+    number: int
+    motion: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Example:
     """One picture and what is known about it.
 
@@ -43,6 +59,7 @@ class Example:
         repairs: what was mended on reading, a few words for each time.
         adapted: what was done to it because the user asked for it, a few words each.
         own_size: (H, W) of the picture itself, which mask, labels and boxes are for; None where `image` has it.
+        frame: where it stands in a clip; None of single pictures.
     """
 
     image: np.ndarray
@@ -57,6 +74,7 @@ class Example:
     repairs: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
     own_size: tuple[int, int] | None = None
+    frame: ClipFrame | None = None
 
     @property
     def size(self) -> tuple[int, int]:

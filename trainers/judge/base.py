@@ -19,6 +19,7 @@ from ..guarantees.losses import PictureLosses, losses_of
 from ..guarantees.promise import Promise
 from ..metrics.resampling import Drawn, over
 from ..metrics.streaming import Streaming, check_same
+from .steadiness import Steadiness
 
 PICTURES = 6  # that a report keeps to be drawn
 
@@ -42,6 +43,9 @@ class Report(ABC):
     pictures: list[Picture] = field(default_factory=list)  # a few, to be drawn
     errors: dict[str, float] = field(default_factory=dict)  # standard errors of scalars over the pictures, where known
     guarantee: Guarantee | None = None  # a threshold that keeps what was to be promised
+    steadiness: Steadiness | None = None  # from frame to frame, where the pictures are those of clips
+
+    only_steady: ClassVar[bool] = False  # whether steadiness is all that is known
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name}={value:.4g}" for name, value in self.scalars.items())
@@ -85,6 +89,8 @@ class Report(ABC):
         figures = self.figures()
         if self.guarantee:
             figures["guarantee"] = guarantee_figure(self.guarantee, self.label)
+        if self.steadiness:
+            figures |= self.steadiness.figures(self.label)
         return [save(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
 
 

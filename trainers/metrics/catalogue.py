@@ -92,6 +92,16 @@ _PIXELS = (
     Metric("tempered_ece", "pixel ECE with it", ".3f", False, "pixel ECE of halves by the other half's temperature"),
     Metric("pixel_ece", "pixel ECE", ".3f", False, "how far probabilities are from how often they are right, 15 bins"),
 )
+# Of the frames of clips, maps and class maps alike.
+_CLIPS = (
+    Metric("flicker", "flicker", ".4f", False, "1 - IoU of masks of frames in a row, the picture's motion taken out"),
+    Metric("mean_flicker", "mean flicker", ".4f", False, "mean flicker over the thresholds {0..255}/255"),
+    Metric("blink", "blink", ".3%", False, "share of pixels that change and change back within three frames"),
+    Metric("flow_flicker", "flicker by flow", ".4f", False, "flicker by optical flow where the motion is known"),
+    Metric("truth_flicker", "of the truth", ".4f", None, "flicker of the true masks, which cannot be undercut"),
+    Metric("truth_flow_flicker", "of the truth by flow", ".4f", None, "the same by optical flow"),
+    Metric("followed", "followed", ".1%", None, "share of the pixels whose motion from the frame before is known"),
+)
 # Of boxes; the equations are the aLRP paper's.
 _BOXES = (
     Metric("ap", "AP", ".3f", True, "COCO's average precision, over the IoU thresholds .5 to .95"),
@@ -190,7 +200,7 @@ _TRAINING = (
     Metric("learning_rate", "learning rate", ".3g", None, "of the step, its schedule included"),
 )
 
-_ALL = (*_MAPS, *_CLASSES, *_PIXELS, *_BOXES, *_TRANSFER, *_FILES, *_TRAINING)
+_ALL = (*_MAPS, *_CLASSES, *_PIXELS, *_CLIPS, *_BOXES, *_TRANSFER, *_FILES, *_TRAINING)
 CATALOGUE = _Catalogue({metric.key: metric for metric in _ALL})  # UsageError with the nearest ones for an unknown key
 
 

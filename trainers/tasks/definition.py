@@ -181,6 +181,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         quiet: bool = False,
         errors: bool = False,
         exchange: Exchange = ALONE,
+        watch: Callable[[Example, Any], None] = lambda example, found: None,
         **options: Any,
     ) -> ReportT:
         """Judge a model at the pictures' own sizes.
@@ -193,6 +194,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
             quiet: no progress bar.
             errors: also give the standard error of the main metric over the pictures, in `Report.errors`.
             exchange: processes that call this together: each judges a part, and all get the report of the whole.
+            watch: is shown each example with what is found in it, in their order.
             **options: as of `judge`, but for those of `judge.base.Judge`; UsageError out of range, or for a class that
                 the model does not know.
         """
@@ -206,7 +208,9 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
 
         def pairs(places: range) -> Iterator[tuple[Example, Any]]:
             part = source if len(places) == len(source) else Subset(source, places)
-            return self.found_in(predictor, part, batch_size=batch_size, quiet=quiet, **finding)
+            for example, found in self.found_in(predictor, part, batch_size=batch_size, quiet=quiet, **finding):
+                watch(example, found)
+                yield example, found
 
         # None is empty: the error goes by how many there are.
         blocks = max(1, min(BLOCKS if errors else exchange.workers, len(source)))

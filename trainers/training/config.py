@@ -28,8 +28,8 @@ class RunConfig:
 
     data: str = "scenes:train"
     """Training data: a folder, whose layout is recognised, or scenes[:SPLIT], folder:PATH[:SPLIT], voc:PATH[:SPLIT],
-    yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT], packed:DIR
-    or auto:PATH[:SPLIT], or several of these as "A + B"."""
+    yolo:PATH[:SPLIT], coco:IMAGES,JSON, labelme:PATH[:SPLIT], cvat:PATH[:SPLIT], tfds:NAME[:SPLIT], clips:SOURCE,
+    views:SOURCE, packed:DIR or auto:PATH[:SPLIT], or several of these as "A + B"."""
     val: str | None = None
     """Data that pick the best epoch; without it every tenth training example is held out for that."""
     out: str = "runs/latest"

@@ -16,6 +16,7 @@ from .boxes.labelme import open_labelme
 from .boxes.tfds_folder import open_tfds, usual_of_tfds
 from .boxes.voc import lists_of_voc, open_voc
 from .boxes.yolo import open_yolo
+from .clips import open_clips, open_views
 from .folder import folder_of, open_folder
 from .joined import join_sources
 from .layouts.auto import open_auto, usual_of_auto
@@ -29,7 +30,8 @@ class SourceKind:
     """A kind of source: how it is written and opened, the targets it can hold, and which is asked for by default.
 
     Where the meaning of its files can be said (`coded`), `open` is told that, a `FileCoding`, after what is needed.
-    `lists` tells where lists of its parts belong.
+    `lists` tells where lists of its parts belong. What is made `of_others` is opened with the source that is named
+    behind the colon, and the whole text.
     """
 
     form: str
@@ -38,6 +40,7 @@ class SourceKind:
     usual: Callable[[str], str] | None = None
     coded: bool = False
     lists: Callable[[str], Path] | None = None
+    of_others: bool = False
 
 
 SOURCES: dict[str, SourceKind] = {
@@ -49,10 +52,15 @@ SOURCES: dict[str, SourceKind] = {
     "labelme": SourceKind("labelme:PATH[:SPLIT]", open_labelme, ("boxes",), lists=folder_of),
     "cvat": SourceKind("cvat:PATH[:SPLIT]", open_cvat, ("boxes",), lists=folder_of),
     "tfds": SourceKind("tfds:NAME[:SPLIT]", open_tfds, usual=usual_of_tfds),
+    "clips": SourceKind("clips:SOURCE", open_clips, ("mask", "labels"), of_others=True),
+    "views": SourceKind("views:SOURCE", open_views, ("mask", "labels"), of_others=True),
     "packed": SourceKind("packed:DIR", open_packed, usual=usual_of_packed),
     "auto": SourceKind("auto:PATH[:SPLIT]", open_auto, usual=usual_of_auto, coded=True, lists=folder_of),
 }
 """A new kind is its file and one line here. Nothing heavy is imported before a source is opened."""
+
+VIDEO = "video:"
+"""Before the path of a video file, or of a folder of frames: no source, as it has no truth. `evaluate` takes it."""
 
 FORMS = ", ".join(kind.form for kind in SOURCES.values())
 """How sources are written, for help texts and errors."""
@@ -97,9 +105,28 @@ def places_of(text: str) -> list[Path]:
     return list(dict.fromkeys(places))
 
 
+def videos_of(text: str) -> list[str]:
+    """Give the paths behind `video:`, of one or several with " + " between them; none where a text names data."""
+    if not text.strip().startswith(VIDEO):
+        return []
+    return [one.strip().removeprefix(VIDEO) for one in re.split(rf"\s+\+\s+(?={VIDEO})", text.strip())]
+
+
+def names_clips(text: str) -> bool:
+    """Tell whether there are clips made of pictures in a source."""
+    return any((kind := SOURCES.get(kind_and_rest(one)[0])) and kind.of_others for one in split_texts(text))
+
+
 def all_scenes(text: str) -> bool:
     """Tell whether a source is of nothing but embedded scenes, which are drawn and have no files."""
-    return all(kind_and_rest(one)[0] == "scenes" for one in split_texts(text))
+    return all(kind_and_rest(_without_others(one))[0] == "scenes" for one in split_texts(text))
+
+
+def _without_others(text: str) -> str:
+    """Take the source out of those that are made of it."""
+    while (kind := SOURCES.get(kind_and_rest(text)[0])) and kind.of_others:
+        text = kind_and_rest(text)[1]
+    return text
 
 
 def usual_needs(text: str) -> str:
@@ -117,6 +144,11 @@ def check_named(text: str) -> None:
         if kind_and_rest(without_list(one)[0])[0] or kind_and_rest(one)[0]:
             continue
         path = one.strip()
+        if path.startswith(VIDEO):
+            raise UsageError(
+                f"{path} has no masks, labels or boxes: 'metricfit evaluate' measures how steady a model is on it by "
+                "itself, predict and demo take the file without 'video:'"
+            )
         there = f" ({surroundings(Path(path).expanduser())})" if path else ""
         raise UsageError(
             f"there is no folder {path!r}{there}: data are the path of a folder, {FORMS}, or several of these as "
@@ -140,20 +172,38 @@ def open_source(text: str, *, needs: str = "mask", files: FileCoding | None = No
     texts = split_texts(text)
     if len(texts) > 1:
         return join_sources([open_source(one, needs=needs, files=files) for one in texts], needs)
+    name, rest = kind_and_rest(text)
+    if name and SOURCES[name].of_others:
+        return _made_of(SOURCES[name], rest, text.strip(), needs, files)
     whole, chosen = without_list(text)
     if chosen is not None and kind_and_rest(whole)[0]:
         return Listed(open_source(whole, needs=needs, files=files), chosen, text.strip())
-    name, rest = kind_and_rest(text)
     check_named(text)
     kind = SOURCES[name]
-    if needs not in (*kind.holds, "none"):
-        holds = " or ".join(PLURALS[held] for held in kind.holds)
-        others = [
-            other.form for other in SOURCES.values() if needs in other.holds and len(other.holds) < len(NEEDS) - 1
-        ]
-        raise UsageError(f"{name} sources hold {holds}, not {PLURALS[needs]}: use {', '.join(others)} for these")
+    _check_held(name, kind, needs)
     files = files or FileCoding()
     since = time.time_ns()
     source = kind.open(rest, needs, files) if kind.coded else kind.open(rest, needs)
     source.files, source.since = files, since
     return source
+
+
+def _made_of(kind: SourceKind, rest: str, text: str, needs: str, files: FileCoding | None) -> Source:
+    """Open a source that is made of another one; a list behind it chooses among that one's examples."""
+    if not rest.strip():
+        raise UsageError(f"expected {kind.form}, found no source behind {text!r}: give one, such as scenes:test")
+    _check_held(text.partition(":")[0], kind, needs)
+    source: Source = kind.open(open_source(rest, needs=needs, files=files), text)
+    source.files = files or FileCoding()
+    return source
+
+
+def _check_held(name: str, kind: SourceKind, needs: str) -> None:
+    if needs not in (*kind.holds, "none"):
+        holds = " or ".join(PLURALS[held] for held in kind.holds)
+        others = [
+            other.form
+            for other in SOURCES.values()
+            if needs in other.holds and len(other.holds) < len(NEEDS) - 1 and not other.of_others
+        ]
+        raise UsageError(f"{name} sources hold {holds}, not {PLURALS[needs]}: use {', '.join(others)} for these")
