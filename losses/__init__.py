@@ -10,6 +10,7 @@ from .combined import Combined, FadeLoss
 from .deep_supervision import DeepSupervision
 from .region.lovasz_prox import lovasz_prox
 from .registry import LOSSES, combined, get, read_sum, takes
+from .worst_pictures import WorstPictures
 
 _REGISTERED = {made.__name__: made for entry in LOSSES.values() for made in (entry.function, entry.loss_class)}
 globals().update(_REGISTERED)
@@ -21,6 +22,7 @@ __all__ = [
     "DeepSupervision",
     "FadeLoss",
     "LossEntry",
+    "WorstPictures",
     "aligned_giou",
     "aligned_iou",
     "combined",

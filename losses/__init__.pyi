@@ -70,6 +70,7 @@ from .registry import combined as combined
 from .registry import get as get
 from .registry import read_sum as read_sum
 from .registry import takes as takes
+from .worst_pictures import WorstPictures as WorstPictures
 
 __all__ = [
     "LOSSES",
@@ -104,6 +105,7 @@ __all__ = [
     "Tversky",
     "UnifiedFocal",
     "VarifocalLoss",
+    "WorstPictures",
     "aligned_giou",
     "aligned_iou",
     "alrp_loss",

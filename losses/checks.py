@@ -64,6 +64,7 @@ _RULES: dict[str, Rule] = {
     "regularization": _ABOVE_0,
     "soft_labels": (lambda value: value in ("dot", "min", "paper"), "one of dot, min, paper"),
     "scope": (lambda value: value in ("global", "replica"), "one of global, replica"),
+    "share": (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, up to 1"),
     "tau": _BELOW_1,
     "unified_focal.delta": _SHARE,
     "unified_focal.gamma": _BELOW_1,

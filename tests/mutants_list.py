@@ -1787,4 +1787,16 @@ MUTANTS: list[Mutant] = [
         "tests/trainers/judge/test_spread.py",
         ("row[end - len(part.coco.pictures) : end] = 0", "row[end:] = 0"),
     ),
+    *of(
+        "trainers/judge/expected_iou.py",
+        "tests/trainers/judge/test_expected_iou.py",
+        ("union + intersection, union**2", "union, union**2"),
+        ("np.append(np.geomspace(1e-6, 1, 121), 0)", "np.array([1.0, 1.0])"),
+    ),
+    *of(
+        "losses/worst_pictures.py",
+        "tests/losses/test_worst_pictures.py",
+        ("math.ceil(share * pictures - _ROUNDING)", "math.ceil(share * pictures)"),
+        ("(larger | earlier) & there", "larger & there"),
+    ),
 ]

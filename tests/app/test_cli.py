@@ -66,7 +66,7 @@ def test_help_has_an_example_and_imports_no_tensorflow(verb, helps):
         ("saliency", {}),
         ("saliency", {"data": "folder:a b + scenes:train", "val": "scenes:val", "ema": 0.97, "init": "runs/first"}),
         ("saliency", {"loss_options": ("beta2=0.8", "log=True"), "augmentation": Augmentation(False, brightness=0.4)}),
-        ("saliency", {"clip_norm": None, "jit_compile": True, "minutes": 2.5}),
+        ("saliency", {"focus": "worst=0.25", "clip_norm": None, "jit_compile": True, "minutes": 2.5}),
         ("segmentation", {"equibatch": True, "ignore": (0, 11), "fade_epochs": (2, 4), "size": (256, 448)}),
         ("detection", {"loss": "ap", "augmentation": BoxAugmentation(vertical_flip=True), "max_boxes": 30}),
     ],

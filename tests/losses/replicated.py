@@ -231,6 +231,22 @@ def sums_and_maps():
 
 
 @check
+def the_worst_pictures():
+    """Those of the batches of all, also where replicas have more or fewer, and each replica's own."""
+    for kind in ("usual", "ties"):
+        batch = example("floss", kind)
+        for sizes in ((3, 3), (1, 5), (2, 1, 0, 3), (0, 5, 1, 0)):
+            compare("worst", losses.WorstPictures(made("floss"), 0.4), sizes, batch, what=kind)
+    compare("worst", losses.WorstPictures(made("floss"), 0.4), (2, 1, 0, 3), batch, "graph")
+    loss = losses.WorstPictures(made("floss"), 0.4, scope="replica")
+    found = on_replicas(mirrored(2), (2, 4), lambda *own: step(loss, *own), *batch)
+    parts = zip(*(np.split(array, [2]) for array in batch))
+    for actual, wanted in zip(found, [step(loss, *map(tf.constant, part)) for part in parts], strict=True):
+        for one, other in zip(actual, wanted):
+            np.testing.assert_allclose(one, other / 2, rtol=1e-6, atol=1e-8)
+
+
+@check
 def weights_of_pictures():
     """Weights of pictures, by each reduction that averages."""
     labels, scores, _ = example("floss")

@@ -30,6 +30,7 @@ from ..training.config import SaliencyConfig
 from ..training.devices.exchange import ALONE, Exchange
 from ..training.reporting import MetricReport
 from .base import Task
+from .focus import focused
 from .predictor import AnyModel, CompiledModel, traced_once
 
 HALF = 128
@@ -51,7 +52,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def check(self, config: SaliencyConfig) -> None:
         """As `Task.check`."""
-        self.build_loss(config)
+        focused(self.build_loss(config), config, config.focus)
         self.source_options(config)
         if _changes_logits(config):
             flags = "--init-threshold and --init-logit-scale"
@@ -93,6 +94,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
         loss, metric = self.build_loss(config), FMeasure
         if has_side_outputs(model):
             loss, metric = losses.DeepSupervision(loss), FirstMapFMeasure
+        loss = focused(loss, config, config.focus)
         f_measure = metric(beta2=config.beta2, from_logits=True, ignore_label=IGNORE, name="f_measure")
         model.compile(optimizer=optimizer, loss=loss, metrics=[f_measure], jit_compile=config.jit_compile)
 

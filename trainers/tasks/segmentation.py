@@ -34,6 +34,7 @@ from ..training.callbacks import FadeByEpoch
 from ..training.config import SegmentationConfig
 from ..training.devices.exchange import ALONE, Exchange
 from .base import Task
+from .focus import focused
 from .predictor import CompiledModel, traced_by_size
 from .sources import LeftOut
 
@@ -104,7 +105,10 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
         transfer_by_class(model, trained, last, new.class_names, names)
 
     def build_loss(self, config: SegmentationConfig, weights: list[float] | None = None) -> keras.losses.Loss:
-        """Make the configured loss on logits, weighted by class; a fading is a `Combined` that begins with one."""
+        """Make the configured loss on logits, weighted by class; a fading is a `Combined` that begins with one.
+
+        A focus is that of each loss of a fading by itself.
+        """
         written = {"--fade-from": config.fade_from} if config.fade_from is not None else {}
         written["--loss"] = config.loss
         taken = {flag: _hyperparameters(flag, text) for flag, text in written.items()}
@@ -125,9 +129,10 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             # Hinges are of scores anyway.
             logits = {"from_logits": True} if "from_logits" in taken[flag] else {}
             try:
-                parts.append(losses.get(text, ignore_label=IGNORE, **logits, **own))
+                made = losses.get(text, ignore_label=IGNORE, **logits, **own)
             except (ValueError, TypeError) as error:
                 raise UsageError(f"{flag} {cut(text)}: {error}") from error
+            parts.append(focused(made, config, config.focus))
         return parts[0] if len(parts) == 1 else losses.Combined(parts, [1.0, 0.0])
 
     def compile_model(

@@ -8,7 +8,7 @@ import tyro
 from ..calibration.names import MethodName, TargetName
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
 from ..models.registry import explained, serving
-from .setting_types import Colours, MaskThreshold, MaxMegapixels, NetworkSize, RepeatRare, ResizeMasks, ScanCache
+from .setting_types import Colours, Focus, MaskThreshold, MaxMegapixels, NetworkSize, RepeatRare, ResizeMasks, ScanCache
 
 if TYPE_CHECKING:
     SaliencyModel = str
@@ -130,6 +130,7 @@ class SaliencyConfig(RunConfig):
     """
 
     loss: str = "floss"
+    focus: Focus = None
     model: SaliencyModel = "deeplab"
     mask_threshold: MaskThreshold = None
     resize_masks: ResizeMasks = False
@@ -156,6 +157,7 @@ class SegmentationConfig(RunConfig):
     """Another loss to begin with, which fades into --loss."""
     fade_epochs: tuple[float, float] | None = None
     """After how many epochs the fading begins and ends; by default after a quarter and three quarters of all."""
+    focus: Focus = None
     classes: str | None = None
     """A file with the names of the classes, one a line in the order of the values of the label files. By default what
     the data say: classes.txt in a folder."""

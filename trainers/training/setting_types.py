@@ -35,6 +35,15 @@ RepeatRare = Annotated[
         "have, such as 0.1, come sqrt(this / its share) times (LVIS). 0 shows all alike."
     ),
 ]
+Focus = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="worst=SHARE",
+        help="Train by the worst pictures alone: of each batch, that of all devices together unless --loss-scope says "
+        "otherwise, those with the largest loss, so large a share of them, rounded up. worst=0.2 takes 2 of 8. For "
+        "losses of each picture; those that take the batch as one need --loss-options per_image=True.",
+    ),
+]
 Colours = Annotated[
     str | None,
     tyro.conf.arg(

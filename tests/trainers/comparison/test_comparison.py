@@ -15,7 +15,7 @@ from metricfit.trainers.metrics import FMeasureCurve, ImageIoU, LogitFMeasure
 from metricfit.trainers.metrics.logit_curve import LEVELS, ZERO
 from metricfit.trainers.metrics.logit_scale import sigmoid
 from metricfit.trainers.tasks import get_task
-from metricfit.trainers.training.config import DetectionConfig, SegmentationConfig
+from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig, SegmentationConfig
 
 
 def maps(count=5, seed=0):
@@ -131,6 +131,8 @@ def test_a_row_is_told_settings_of_its_own():
     (dilated,) = read_entries("lovasz_softmax[aspp-dilations=1,2 equibatch=true]", 1, SegmentationConfig)
     assert dilated.settings == (("equibatch", True), ("aspp_dilations", (1, 2)))
     assert read_entries(dilated.name.replace(" [", "["), 1, SegmentationConfig) == (dilated,)
+    focused, _ = read_entries("floss[focus=worst=0.2],floss", 1, SaliencyConfig)
+    assert (focused.settings, focused.name) == ((("focus", "worst=0.2"),), "floss [focus=worst=0.2]")
     (sweep,) = read_sweep("delta=0.5,1", (one, plain)[:1], 1)
     assert sweep.loss == one.name
     assert sweep.entries["0.5"] == Entry("alrp", ("delta=0.5",), 1, one.settings)

@@ -24,6 +24,7 @@ from metricfit.trainers.training.optimizer import build_optimizer
 from metricfit.trainers.training.saved import load_model
 
 from ...conftest import Colours, interrupted_and_continued, registered
+from ...reference.worst_pictures import worst_mean
 
 segmentation = get_task("segmentation")
 
@@ -123,6 +124,17 @@ def test_classes_are_judged_at_the_labels_own_size(config, resizing):
         ({"loss": "lovasz_softmax +"}, "nothing is no segmentation loss"),
         ({"loss_options": ("nonsense=1",)}, "--loss softmax_cross_entropy: .*no hyperparameter nonsense"),
         ({"loss_options": ("class_weights=(1,2,3)",)}, "leave one of them away"),
+        (
+            {"focus": "worst=0.2"},
+            "--focus worst=0.2: needs a value of each picture, softmax_cross_entropy takes the batch as ",
+        ),
+        ({"focus": "worst=0.2"}, "one: set per_image by --loss-options per_image=True, or leave --focus out"),
+        (
+            {"focus": "worst=2", "loss": "lovasz_hinge", "class_weights": "none"},
+            "share must be a number above 0, up to 1",
+        ),
+        ({"focus": "best=0.2", "loss": "lovasz_hinge"}, "--focus takes worst=SHARE, such as worst=0.2, got best=0.2"),
+        ({"focus": "worst=few", "loss": "lovasz_hinge"}, "--focus takes worst=SHARE"),
         ({"aspp_dilations": (1, 0)}, r"--aspp-dilations must be at least 1 each, got \(1, 0\)"),
         ({"aspp_channels": 0}, "--aspp-channels must be at least 1, got 0"),
         ({"momentum": 1.0}, r"--momentum must be below 1, got 1\.0"),
@@ -172,6 +184,30 @@ def test_parts_of_a_sum_take_what_they_have(config):
     values = [float(segmentation.build_loss(replace(config, loss=loss), [1, 2, 3])(labels, logits)) for loss in losses]
     assert values[2] == pytest.approx(values[0] + 0.5 * values[1], rel=1e-5)
     assert np.isfinite(values).all()
+
+
+def test_a_focus_is_on_the_worst_pictures_of_each_loss(config):
+    told = replace(
+        config, loss="lovasz_softmax", fade_from="softmax_cross_entropy + 0.5*lovasz_softmax", focus="worst=0.4",
+        loss_options=("per_image=True",), loss_scope="replica",
+    )  # fmt: skip
+    faded = segmentation.build_loss(told, [1, 2, 3])
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(0, 3, (5, 4, 4)), rng.normal(size=(5, 4, 4, 3)).astype(np.float32)
+    for part, loss in zip(faded.parts, (told.fade_from, told.loss), strict=True):
+        assert (part.share, part.scope) == (0.4, "replica")
+        plain = segmentation.build_loss(replace(told, loss=loss, fade_from=None, focus=None), [1, 2, 3])
+        each = [float(plain(label[None], logit[None])) for label, logit in zip(labels, logits)]
+        assert float(part(labels, logits)) == pytest.approx(worst_mean(each, "0.4")[0], rel=1e-5)
+
+
+def test_a_run_of_the_worst_pictures_goes_on_as_such_alone(config, tmp_path):
+    told = replace(
+        config, out=str(tmp_path / "run"), epochs=1, loss="lovasz_hinge", class_weights="none", focus="worst=0.4"
+    )
+    assert np.isfinite(list(segmentation.train(told).scalars.values())).all()
+    with pytest.raises(UsageError, match=r"focus is worst=0.4, asked for worst=0.5"):
+        segmentation.train(replace(told, focus="worst=0.5"))
 
 
 def test_weights_balance_what_is_rare():
