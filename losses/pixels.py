@@ -53,7 +53,8 @@ def sum_products(left: Tensor, right: Tensor) -> Tensor:
 
 def is_there(sums: Tensor) -> Tensor:
     """Tell which sums [B] are above 0, or NaN: that must not pass for nothing, whose loss is no NaN."""
-    return tf.logical_not(sums <= 0)
+    # not of `sums <= 0`, which the graph's optimizer turns into `sums > 0`, false for NaN
+    return (sums > 0) | tf.math.is_nan(sums)
 
 
 def per_image(values: Tensor) -> Tensor:

@@ -186,6 +186,17 @@ def test_a_pixel_weight_counts_pixels(name, from_logits):
 
 
 @each_family
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_what_is_no_number_gives_none(name, mode):
+    for extra in policies(name):
+        y_true, y_pred = batch(True)
+        y_pred[1] = np.nan
+        values, gradient = run(name, y_true, y_pred, mode, from_logits=True, **extra)
+        assert np.isnan(values).tolist() == [False, True, *[False] * (len(values) - 2)]
+        assert np.isnan(gradient[1]).any()
+
+
+@each_family
 @both_forms
 def test_an_image_of_which_nothing_counts(name, from_logits):
     y_true, y_pred = batch(from_logits)
