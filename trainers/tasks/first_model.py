@@ -32,8 +32,10 @@ MEASURED = 32  # pictures, on which the normalisations of what is read back are 
 _READ_FIRST = ("none", "float16", "dynamic", "int8")  # of several .tflite files, by what they have kept
 
 
-def first_model(init: str, tasks: Iterable[str], training: Source, *, trust: bool = False) -> keras.Model:
-    """Load what `--init` names: a model of one of these tasks; UsageError where there is none, or of another task.
+def first_model(
+    init: str, tasks: Iterable[str], training: Source, *, trust: bool = False, flag: str = "--init"
+) -> keras.Model:
+    """Load what `--init`, or another `flag`, names; UsageError where it is no model of one of these tasks.
 
     The weights of an exported model are read back from its .tflite file. Its normalisations are measured on training
     pictures, so that the model finds what the file finds, and goes on training. `trust` lets a .keras file hold code.
@@ -41,15 +43,15 @@ def first_model(init: str, tasks: Iterable[str], training: Source, *, trust: boo
     path = _find(init)
     if path is None:
         raise UsageError(
-            f"no trained model at {init}: --init takes a run folder, a .keras file, an exported model's folder or one "
+            f"no trained model at {init}: {flag} takes a run folder, a .keras file, an exported model's folder or one "
             f"that ships with the program ({', '.join(shipped_models())})"
         )
     known, tasks = _described(path), tuple(tasks)
     if known and known["task"] not in tasks:
-        raise UsageError(f"--init {init} is a {known['task']} model: give a {' or '.join(tasks)} model")
+        raise UsageError(f"{flag} {init} is a {known['task']} model: give a {' or '.join(tasks)} model")
     if "files" not in known:
         return load_model(path, trust=trust)
-    return _read_back(path, known, training)
+    return _read_back(path, known, training, flag)
 
 
 def settings_of(init: str) -> Mapping[str, Any]:
@@ -101,13 +103,13 @@ def _described(path: Path) -> dict[str, Any]:
     return read_run(folder) if (folder / "config.json").is_file() else {}
 
 
-def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Model:
+def _read_back(path: Path, card: dict[str, Any], training: Source, flag: str) -> keras.Model:
     folder = path if path.is_dir() else path.parent
     variants = {entry["variant"]: name for name, entry in card["files"].items() if entry["kind"] == "tflite"}
     files = [folder / variants[name] for name in _READ_FIRST if name in variants]
     file = path if path.suffix == ".tflite" else next((one for one in files if one.is_file()), None)
     if file is None:
-        raise UsageError(f"--init {path} has no .tflite file to read weights from: give the run that it was made of")
+        raise UsageError(f"{flag} {path} has no .tflite file to read weights from: give the run that it was made of")
     if file.name in card["files"]:
         check_sha256(file, card["files"][file.name]["sha256"])
     size, resizing, task = input_size(card["input_size"]), card.get("resizing", "stretch"), card["task"]
@@ -122,10 +124,10 @@ def _read_back(path: Path, card: dict[str, Any], training: Source) -> keras.Mode
         read_back(model, file.read_bytes(), pictures)
     except ValueError as error:
         raise UsageError(
-            f"the weights of {file} cannot be read back ({error}): give --init the run that it was made of"
+            f"the weights of {file} cannot be read back ({error}): give {flag} the run that it was made of"
         ) from error
     log.info(
-        "first weights: those of %s, trained at %s pixels; terms of what it was trained on: %s",
-        file, size_text(size), card["data_terms"],
+        "%s: those of %s, trained at %s pixels; terms of what it was trained on: %s",
+        "first weights" if flag == "--init" else "weights of the teacher", file, size_text(size), card["data_terms"],
     )  # fmt: skip
     return model

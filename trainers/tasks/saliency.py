@@ -75,8 +75,9 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
                 if name not in choices:
                     raise ValueError(f"{cut(name) or 'nothing'} is no loss of maps: choose among {', '.join(choices)}")
             loss = losses.get(config.loss, from_logits=True, ignore_label=IGNORE, **options)
-            # Losses of several classes say only here that one map is not enough.
-            loss(np.zeros((1, 2, 2), np.int32), np.zeros((1, 2, 2), np.float32))
+            # Losses of several classes say only here that one map is not enough, and some that they take no shares.
+            labels = np.full((1, 2, 2), 0.5, np.float32) if config.teacher else np.zeros((1, 2, 2), np.int32)
+            loss(labels, np.zeros((1, 2, 2), np.float32))
         except (ValueError, TypeError) as error:
             raise UsageError(f"--loss {cut(config.loss)}: {error}") from error
         return loss

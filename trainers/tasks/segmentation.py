@@ -127,9 +127,14 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
             # What none of them knows is left for them to refuse.
             own = {name: value for name, value in options.items() if name in taken[flag] or name not in known}
             # Hinges are of scores anyway.
-            logits = {"from_logits": True} if "from_logits" in taken[flag] else {}
+            fixed = {"from_logits": True} if "from_logits" in taken[flag] else {}
+            if config.teacher and "exclusive" in taken[flag]:
+                fixed["exclusive"] = True  # shares of classes, which are a softmax's all the same
             try:
-                made = losses.get(text, ignore_label=IGNORE, **logits, **own)
+                made = losses.get(text, ignore_label=IGNORE, **{**fixed, **own})
+                if config.teacher:  # not all take shares of classes
+                    shares = np.full((1, 2, 2, 2), 0.5, np.float32)
+                    losses.get(text, **fixed)(shares, shares)
             except (ValueError, TypeError) as error:
                 raise UsageError(f"{flag} {cut(text)}: {error}") from error
             parts.append(focused(made, config, config.focus))

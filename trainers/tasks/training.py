@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from .. import stopping
+from ..data.batches.share import WHOLE, Share
 from ..data.batches.stream import raising_what_was_raised
 from ..data.example import Source
 from ..data.steady import stand_ins
@@ -46,6 +47,7 @@ from .data import ConfigT
 from .definition import Definition, ReportT
 from .first_model import advice, first_model
 from .input_shape import shape_note
+from .teacher import teacher_of
 
 log = logging.getLogger("metricfit")
 
@@ -194,9 +196,15 @@ def _trained(
 
     if exchange.by_chief(done):
         return stopping.StopRequest()
+    teacher = exchange.together(lambda: teacher_of(task.name, config, training))
+
+    def taught(step: int, share: Share = WHOLE) -> tf.data.Dataset:
+        made = task.training_batches(config, training, step, share)
+        return teacher.teach(made) if teacher else made
+
     batches = fitting.Batches(
-        training=lambda step: distribution.dealt(lambda share: task.training_batches(config, training, step, share)),
-        whole=lambda step: task.training_batches(config, training, step),
+        training=lambda step: distribution.dealt(lambda share: taught(step, share)),
+        whole=taught,
         selection=task.selection_batches(config, selection, distribution.share),
         steps=task.steps_per_epoch(config, training),
         names=lambda step: task.names_of_step(config, training, step),

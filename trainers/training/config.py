@@ -8,7 +8,18 @@ import tyro
 from ..calibration.names import MethodName, TargetName
 from ..data.augmentation.settings import Augmentation, BoxAugmentation, ColourSettings, LabelAugmentation
 from ..models.registry import explained, serving
-from .setting_types import Colours, Focus, MaskThreshold, MaxMegapixels, NetworkSize, RepeatRare, ResizeMasks, ScanCache
+from .setting_types import (
+    Colours,
+    Focus,
+    MaskThreshold,
+    MaxMegapixels,
+    NetworkSize,
+    RepeatRare,
+    ResizeMasks,
+    ScanCache,
+    Teacher,
+    TeacherShare,
+)
 
 if TYPE_CHECKING:
     SaliencyModel = str
@@ -141,6 +152,8 @@ class SaliencyConfig(RunConfig):
     init_logit_scale: float = 1.0
     """With --init: the factor on that model's logits. floss starts well at 8 from a model of lovasz_hinge, whose maps
     are pale."""
+    teacher: Teacher = None
+    teacher_share: TeacherShare = 0.5
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -188,6 +201,8 @@ class SegmentationConfig(RunConfig):
     """How the learning rate falls; polynomial is (1 - step / steps)^power, without a rise at --warmup-share 0."""
     power: float = 0.9
     """Power of the polynomial schedule."""
+    teacher: Teacher = None
+    teacher_share: TeacherShare = 0.5
     repeat_rare: RepeatRare = 0.0
     augmentation: LabelAugmentation = field(default_factory=LabelAugmentation)
 

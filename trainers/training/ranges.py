@@ -77,6 +77,7 @@ RANGES = {
     "shards": Range(1, 99_999),
     "size": Range(1, 8192),
     "sweep_seeds": Range(1, 1000),
+    "teacher_share": Range(0, 1, above=True),
     "threads": Range(1, 1024),
     "trial_epochs": _COUNT,
     "wait_minutes": Range(0, 10 * _MANY, above=True),

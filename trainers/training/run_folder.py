@@ -42,10 +42,10 @@ def check_run(task: str, config: RunConfig) -> bool:
     if (folder / "config.json").is_file():
         found = read_run(folder)
         if config.overwrite:
-            if config.init and Path(config.init).resolve().is_relative_to(folder.resolve()):
-                raise UsageError(
-                    f"--overwrite would delete {config.init}, which --init starts from: choose another --out"
-                )
+            for flag in ("init", "teacher"):
+                named = getattr(config, flag, None)
+                if named and Path(named).resolve().is_relative_to(folder.resolve()):
+                    raise UsageError(f"--overwrite would delete {named}, which --{flag} needs: choose another --out")
             return False
         if not _began(folder):
             return False

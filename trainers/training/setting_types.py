@@ -28,6 +28,20 @@ MaskThreshold = Annotated[
 ResizeMasks = Annotated[
     bool, tyro.conf.arg(help="Bring masks and labels of another size to that of their picture; without it, faults.")
 ]
+Teacher = Annotated[
+    str | None,
+    tyro.conf.arg(
+        help="Learn from a larger model, too: its probabilities for each training picture are mixed into the labels. "
+        "As --init: a run folder, a .keras file, an exported folder, or the name of a model that ships with this."
+    ),
+]
+TeacherShare = Annotated[
+    float,
+    tyro.conf.arg(
+        help="With --teacher: its share of each label. With 1 the labels themselves do not count, as where they are "
+        "its own (metricfit predict), of pictures that nobody has labelled."
+    ),
+]
 RepeatRare = Annotated[
     float,
     tyro.conf.arg(
