@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from ..trainers.geometry import height_width
+from ..trainers.metrics.catalogue import CATALOGUE
 from ..trainers.models.detector.suppression import Suppression
 from .card import ModelCard, SignatureEntry, Tensor
 from .formats.registry import by_rank
@@ -101,7 +102,8 @@ def readme(card: ModelCard) -> str:
         *_serving(card, blocks),
         "## Data",
         f"- Training: {card.data.get('training', '')}, {card.data.get('training_images', 0)} pictures\n"
-        f"- Validation: {card.data.get('validation', '')}, {card.data.get('validation_images', 0)} pictures\n"
+        f"- Validation: {card.data.get('validation', '')}, {card.data.get('validation_images', 0)} pictures"
+        f"{_selected(card)}\n"
         + (f"- First weights: {card.data['first_weights']}\n" if card.data.get("first_weights") else "")
         + f"- Terms: {card.data_terms}",
         "## How it was made",
@@ -111,6 +113,12 @@ def readme(card: ModelCard) -> str:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _selected(card: ModelCard) -> str:
+    """By which of their figures the training chose its epoch, where it was told one."""
+    chosen = str(card.config.get("select_by"))
+    return f"; the best epoch is the one with the largest {CATALOGUE[chosen].heading}" if chosen in CATALOGUE else ""
 
 
 def _guarantees(card: ModelCard, heading: str) -> list[str]:

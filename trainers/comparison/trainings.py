@@ -116,7 +116,7 @@ class Trainings:
             history = read_history(result.folder / "history.csv")
             return {
                 **record,
-                "score": result.scalars[self.task.main_metric],
+                "score": result.scalars[self.task.figures_of(config)[0]],
                 "selection": result.scalars,
                 "training_seconds": [row["training_seconds"] for row in history if "training_seconds" in row],
                 "seconds": sum(row["seconds"] for row in history),

@@ -13,11 +13,13 @@ import keras
 from ... import losses
 from ..data.example import Example, Source
 from ..data.subset import Subset
+from ..errors import UsageError
 from ..judge.base import Judge, Report, evenly_spread
 from ..judge.feeding import found_in
 from ..judge.spread import BLOCKS, FEW, judged_block, judged_in_blocks, of_blocks
 from ..judge.views import PLAIN, Views
 from ..models.registry import MODELS, check_settings
+from ..text import cut
 from ..training.devices.exchange import ALONE, Exchange
 from ..training.devices.metric_states import measures_of
 from ..training.reporting import EpochReport
@@ -35,6 +37,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         name: as typed after `metricfit train`.
         target: what is learnt from an example.
         shown: scalars that the progress bar shows; the first is the main one, which picks the best epoch.
+        selecting: further ones, of which larger is better, that may pick it instead.
         network: settings that decide the network's shape.
         judging: what `judge` and `evaluate` can be told besides, each also a flag of `metricfit evaluate`.
         tags: the figures of a report that are drawn after each epoch: name -> TensorBoard's subfolder/tag.
@@ -48,6 +51,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
 
     name: ClassVar[str]
     shown: ClassVar[tuple[str, ...]]
+    selecting: ClassVar[tuple[str, ...]] = ()
     network: ClassVar[tuple[str, ...]]
     tags: ClassVar[Mapping[str, str]]
     judging: ClassVar[tuple[str, ...]] = ()
@@ -59,14 +63,22 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
 
     @property
     def main_metric(self) -> str:
-        """The scalar of a report that picks the best epoch; larger is better."""
+        """The scalar of a report that picks the best epoch unless another is asked for; larger is better."""
         return self.shown[0]
+
+    def figures_of(self, config: ConfigT) -> tuple[str, ...]:
+        """Give the scalars that a training shows, first the one that picks its best epoch."""
+        first = config.select_by or self.main_metric
+        return first, *(name for name in self.shown if name != first)
 
     # What a task is.
 
     def check(self, config: ConfigT) -> None:
         """Refuse settings that do not fit, before any data are read; raises `UsageError`."""
         check_settings(self.name, self.architecture(config), config)
+        choices = dict.fromkeys((self.main_metric, *self.selecting))
+        if config.select_by and config.select_by not in choices:
+            raise UsageError(f"--select-by of {self.name} is one of {', '.join(choices)}, got {cut(config.select_by)}")
 
     def architecture(self, config: Any) -> str:
         """Name the network, a key of `MODELS`."""
@@ -155,7 +167,8 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         predictor = functools.lru_cache(maxsize=1)(self.predictor)  # once, for the one model that a training has
         given = {"batch_size": config.batch_size, "label": "validation", "quiet": True, **self.judging_of(config)}
         few = len(selection) <= FEW  # more tell epochs apart, and take long to leave out in turn
-        return lambda model: self.evaluate(predictor(model), selection, errors=few, exchange=exchange, **given)
+        given |= {"errors": few, "main": self.figures_of(config)[0], "exchange": exchange}
+        return lambda model: self.evaluate(predictor(model), selection, **given)
 
     def judging_of(self, config: ConfigT) -> dict[str, Any]:
         """Give the options of `judge` that a training's configuration has."""
@@ -180,6 +193,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         label: str = "model",
         quiet: bool = False,
         errors: bool = False,
+        main: str = "",
         exchange: Exchange = ALONE,
         watch: Callable[[Example, Any], None] = lambda example, found: None,
         **options: Any,
@@ -192,7 +206,8 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
             batch_size: pictures a call of the model; of class maps also a batch of `batch_miou`.
             label: name of the model in figures.
             quiet: no progress bar.
-            errors: also give the standard error of the main metric over the pictures, in `Report.errors`.
+            errors: also give the standard error of a figure over the pictures, in `Report.errors`.
+            main: that figure; by default the main metric.
             exchange: processes that call this together: each judges a part, and all get the report of the whole.
             watch: is shown each example with what is found in it, in their order.
             **options: as of `judge`, but for those of `judge.base.Judge`; UsageError out of range, or for a class that
@@ -200,7 +215,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         """
         finding, predictor = self.finding(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)
-        shown = evenly_spread(len(source))
+        shown, main = evenly_spread(len(source)), main or self.main_metric
         given = {"batch_size": batch_size, "shown": shown, "label": label, **options}
 
         def judge(start: int) -> Judge[Any, ReportT]:
@@ -215,15 +230,15 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
         # None is empty: the error goes by how many there are.
         blocks = max(1, min(BLOCKS if errors else exchange.workers, len(source)))
         if exchange.workers == 1:
-            report, error = judged_in_blocks(pairs(range(len(source))), judge, len(source), self.main_metric, blocks)
+            report, error = judged_in_blocks(pairs(range(len(source))), judge, len(source), main, blocks)
         else:
             mine = {
                 block: judged_block(pairs, judge, len(source), blocks, block)
                 for block in range(exchange.worker, blocks, exchange.workers)
             }
             everyone = {block: part for judged in exchange.all(mine) for block, part in judged.items()}
-            report, error = of_blocks([everyone[block] for block in sorted(everyone)], self.main_metric)
-        return report if math.isnan(error) else replace(report, errors={self.main_metric: error})
+            report, error = of_blocks([everyone[block] for block in sorted(everyone)], main)
+        return report if math.isnan(error) else replace(report, errors={main: error})
 
     def as_predictor(self, model: AnyModel) -> Predictor:
         """Compile a Keras model; a predictor is given back as it is."""

@@ -59,6 +59,7 @@ class Detection(Task[DetectionConfig, DetectionReport]):
     name = "detection"
     target = TARGETS["boxes"]
     shown = ("ap", "ap50", "olrp")
+    selecting = ("ap50", "ap75")
     network = ("model", "backbone", "channels", "head-layers", "scales-per-octave", "region-units")
     judging = ("correlation_bounds", "intervals", "scales", "flips", "tiles", "tile_overlap")
     tags = {  # noqa: RUF012

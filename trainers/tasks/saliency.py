@@ -43,6 +43,7 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
     name = "saliency"
     target = TARGETS["mask"]
     shown = ("max_f", "mean_f", "mae")
+    selecting = ("mean_f",)
     network = ("model", "backbone")
     judging = ("protocol", "beta2", "logit_scale")
     tags = {"thresholds": "curves/f_measure_over_threshold", "panels": "panels/predictions"}  # noqa: RUF012

@@ -49,6 +49,10 @@ class Segmentation(Task[SegmentationConfig, SegmentationReport]):
     name = "segmentation"
     target = TARGETS["labels"]
     shown = ("dataset_miou_present", "image_miou", "pixel_accuracy")
+    selecting = (
+        "image_miou_present", "class_image_miou", "worst_image_miou", "worst_class_image_miou", "boundary_miou",
+        "pixel_accuracy",
+    )  # fmt: skip
     network = ("model", "backbone", "aspp-channels", "aspp-dilations", "head-channels")
     judging = ("scales", "flips", "decision")
     starts_from = ("saliency",)

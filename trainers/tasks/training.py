@@ -98,7 +98,7 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
             log_file.write_to(folder)
             if kept is None:
                 write_run_data(folder, data)
-            mend(folder, fitting.best_epoch(folder, task.shown))
+            mend(folder, fitting.best_epoch(folder, task.figures_of(config)))
 
         # Only now, when everything asked for was found to be sound, the folder is touched.
         exchange.by_chief(opened)
@@ -160,14 +160,16 @@ def _judged(
         with dtype_policy("float32"):  # as `best_model` gives it
             found = task.build_model(replace(config, weights="none"), training)
         found.set_weights(exchange.by_chief(lambda: best().get_weights()))
+    judging = {**task.judging_of(config), **task.final_judging(config)}
     report = task.evaluate(
         found, selection, batch_size=config.batch_size, label=config.loss, quiet=config.quiet,
-        errors=len(selection) <= FEW, exchange=exchange, **{**task.judging_of(config), **task.final_judging(config)},
+        errors=len(selection) <= FEW, main=task.figures_of(config)[0], exchange=exchange, **judging,
     )  # fmt: skip
 
     def kept() -> list[Path]:
-        run.say_best(config, report, task.shown, len(selection))
-        return run.keep(folder, report, {"data": selection.name, "split": "selection"})
+        run.say_best(config, report, task.figures_of(config), len(selection))
+        chosen = {"selected_by": config.select_by} if config.select_by else {}
+        return run.keep(folder, report, {"data": selection.name, "split": "selection", **chosen})
 
     made = exchange.by_chief(kept)
     return run.RunResult(folder, report, False, made if exchange.is_chief else [])
@@ -189,7 +191,7 @@ def _trained(
     record.writes = exchange.is_chief
 
     def done() -> bool:
-        if fitting.is_done(config, folder, reached, task.shown, record.lost_seconds):
+        if fitting.is_done(config, folder, reached, task.figures_of(config), record.lost_seconds):
             return True
         (folder / "metrics.json").unlink(missing_ok=True)  # of a model that was the best so far
         return False
@@ -224,7 +226,7 @@ def _trained(
         restoring.train(
             lambda reached: fitting.fit(
                 config, folder, model, watchers, batches, measure,
-                reached=reached, shown=task.shown, agreement=agreement, watch=restoring.watch,
+                reached=reached, shown=task.figures_of(config), agreement=agreement, watch=restoring.watch,
                 lost_seconds=record.lost_seconds,
             ),
             reached,

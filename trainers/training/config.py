@@ -77,6 +77,10 @@ class RunConfig:
     """Least steps of an epoch: a small set is passed over several times in it. 1 makes each epoch one pass."""
     minutes: float | None = None
     """Stop after this many minutes, at an epoch's end. The learning rate falls over --epochs: plan them to fit."""
+    select_by: str | None = None
+    """The figure of the selection data that picks the best epoch, by its name in metrics.json; by default max_f of
+    saliency (or mean_f), dataset_miou_present of segmentation (or image_miou_present, class_image_miou,
+    worst_image_miou, worst_class_image_miou, boundary_miou, pixel_accuracy), ap of detection (or ap50, ap75)."""
     patience: int | None = None
     """Stop when so many epochs in a row were no better than the best one, even if the learning rate has not fallen."""
     checkpoint_steps: int | None = None

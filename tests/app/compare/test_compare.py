@@ -258,6 +258,7 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(compare, fake, undra
 def test_each_loss_has_equally_many_trials_and_the_best_rate(compare, fake, undrawn):
     fake.best_rate, fake.fails = 3e-3, {"trials/floss-lr0.003-2-epochs"}
     asked = ("--losses", "cross_entropy,floss", "--learning-rates", "3e-4,1e-3,3e-3", "--trial-epochs", "2")
+    asked += ("--train.select-by", "mean_f")
     folder, _ = compare(*asked)
     trials = [name for name in fake.trained if name.startswith("trials/")]
     assert sorted(trials) == sorted(

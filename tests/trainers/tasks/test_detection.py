@@ -176,6 +176,7 @@ def test_what_is_too_thin_for_the_anchors_is_counted(config):
         ({"anchor_scale": 0.0}, "--anchor-scale must be above 0, got 0.0"),
         ({"size": 100}, "the size must be a multiple of 32, got 100"),
         ({"backbone": "vgg"}, "unknown backbone vgg"),
+        ({"select_by": "olrp"}, "--select-by of detection is one of ap, ap50, ap75, got olrp"),
         ({"max_boxes": 0}, "--max-boxes must be at least 1, got 0"),
         ({"data": "discs:train", "weights": "missing.weights.h5"}, "no weights at missing.weights.h5"),
     ],

@@ -14,6 +14,7 @@ from metricfit.trainers.data.batches.class_weights import class_weights
 from metricfit.trainers.data.labels import class_counts
 from metricfit.trainers.data.scan.scanner import checked_source
 from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.judge.classes import SegmentationReport
 from metricfit.trainers.models.deeplab import build_deeplab
 from metricfit.trainers.models.layers.logits import logits_layer
 from metricfit.trainers.tasks import get_task
@@ -135,6 +136,10 @@ def test_classes_are_judged_at_the_labels_own_size(config, resizing):
         ),
         ({"focus": "best=0.2", "loss": "lovasz_hinge"}, "--focus takes worst=SHARE, such as worst=0.2, got best=0.2"),
         ({"focus": "worst=few", "loss": "lovasz_hinge"}, "--focus takes worst=SHARE"),
+        (
+            {"select_by": "boundary"},
+            "--select-by of segmentation is one of dataset_miou_present, image_miou_present, class",
+        ),
         ({"aspp_dilations": (1, 0)}, r"--aspp-dilations must be at least 1 each, got \(1, 0\)"),
         ({"aspp_channels": 0}, "--aspp-channels must be at least 1, got 0"),
         ({"momentum": 1.0}, r"--momentum must be below 1, got 1\.0"),
@@ -208,6 +213,36 @@ def test_a_run_of_the_worst_pictures_goes_on_as_such_alone(config, tmp_path):
     assert np.isfinite(list(segmentation.train(told).scalars.values())).all()
     with pytest.raises(UsageError, match=r"focus is worst=0.4, asked for worst=0.5"):
         segmentation.train(replace(told, focus="worst=0.5"))
+
+
+def test_another_figure_picks_the_epoch(config, tmp_path, monkeypatch):
+    """One that says the contrary of the others: the first epoch is kept, and all that is told names the figure."""
+    scalars = SegmentationReport.scalars.fget
+
+    def turned(report):
+        return {**(own := scalars(report)), "boundary_miou": 1 - own["dataset_miou_present"]}
+
+    monkeypatch.setattr(SegmentationReport, "scalars", property(turned))
+    told = replace(config, out=str(tmp_path / "run"), epochs=2, select_by="boundary_miou")
+    folder = segmentation.train(told).folder
+    best = json.loads((folder / "checkpoints/best.json").read_text())
+    assert (best["monitor"], best["epoch"]) == ("val_boundary_miou", 1)
+    rows = rows_of(folder)
+    assert float(rows[0]["val_boundary_miou"]) > float(rows[1]["val_boundary_miou"])
+    assert float(rows[0]["val_dataset_miou_present"]) < float(rows[1]["val_dataset_miou_present"])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["selected_by"] == "boundary_miou"
+    assert "at the labels' own size: boundary mIoU 0." in (folder / "log.txt").read_text()
+    with pytest.raises(UsageError, match="select_by is boundary_miou, asked for worst_image_miou"):
+        segmentation.train(replace(told, select_by="worst_image_miou"))
+
+
+def test_the_error_is_of_the_figure_that_picks_the_epoch(segmented, config):
+    source = checked_source("colours:val", needs="labels")
+    model, given = load_model(segmented.folder), {"errors": True, "quiet": True}
+    errors = [segmentation.evaluate(model, source, main=main, **given).errors for main in ("", "worst_image_miou")]
+    assert [list(one) for one in errors] == [["dataset_miou_present"], ["worst_image_miou"]]
+    assert errors[0]["dataset_miou_present"] != errors[1]["worst_image_miou"]
 
 
 def test_weights_balance_what_is_rare():

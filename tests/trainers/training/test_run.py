@@ -297,6 +297,7 @@ def test_init_from_another_network_is_one_sentence(config, tmp_path):
         ({"loss_options": ("beta=3",)}, "beta"),
         ({"loss_options": ("beta2",)}, "NAME=VALUE"),
         ({"focus": "0.2"}, "--focus takes worst=SHARE, such as worst=0.2, got 0.2"),
+        ({"select_by": "mae"}, "--select-by of saliency is one of max_f, mean_f, got mae"),
         ({"epochs": 0}, "--epochs must be at least 1"),
         ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
         ({"seed": -1}, "--seed must be at least 0"),
