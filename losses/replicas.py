@@ -5,7 +5,7 @@ loss of the whole batch each replica gives an equal share, and the gradient of t
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,21 @@ def replica_count() -> int:
     """Return how many replicas work in step, of which this is one; 1 outside of replicas."""
     context = replica_context()
     return 1 if context is None else int(context.num_replicas_in_sync)
+
+
+def added_up(context: Any, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Add up tensors, of the same shapes everywhere, over the replicas; their gradients are added up, too.
+
+    TensorFlow looks for variables behind every such sum, through the whole graph of the other replicas, at a price that
+    grows with the square of its size. `stop_gradient` ends that search, and the gradient is given here.
+    """
+
+    @tf.custom_gradient
+    def added(*own: Tensor) -> tuple[list[Tensor], Any]:
+        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.stop_gradient(one) for one in own])
+        return sums, lambda *upstream: added(*upstream)
+
+    return list(added(*tensors))
 
 
 @dataclass
@@ -85,7 +100,8 @@ class Replicas:
         if self._context is None:
             return tensor
         self._note("reduced", tensor)
-        return self._context.all_reduce(tf.distribute.ReduceOp.SUM, tensor)
+        (total,) = added_up(self._context, [tensor])
+        return total
 
     def gather(self, rows: Tensor) -> Tensor:
         """Put [S, ...] of all replicas in a row: [joined · S, ...]; S is the same everywhere."""
@@ -93,7 +109,7 @@ class Replicas:
             return rows
         self._note("gathered", rows)
         if not tf.executing_eagerly():
-            gathered = self._context.all_gather(rows, axis=0)
+            gathered = self._in_a_row(rows)
             # several workers do not know it
             each = rows.shape[0]
             gathered.set_shape([None if each is None else self.running * each, *rows.shape[1:]])
@@ -102,8 +118,23 @@ class Replicas:
         here = tf.equal(tf.range(self.running), self._context.replica_id_in_sync_group)
         here = tf.reshape(here, [self.running, *[1] * rows.shape.rank])
         table = tf.where(here, rows, tf.zeros([], rows.dtype))
-        table = self._context.all_reduce(tf.distribute.ReduceOp.SUM, table)
+        (table,) = added_up(self._context, [table])
         return tf.reshape(table, tf.concat([[-1], tf.shape(rows)[1:]], 0))
+
+    def _in_a_row(self, rows: Tensor) -> Tensor:
+        """Gather in a graph; as in `added_up`, TensorFlow need not look for variables behind it."""
+
+        @tf.custom_gradient
+        def gathered(own: Tensor) -> ValueAndGradient:
+            everything = self._context.all_gather(tf.stop_gradient(own), axis=0)
+
+            def gradient(upstream: Tensor) -> Tensor:
+                (total,) = added_up(self._context, [upstream])
+                return self.own(total)
+
+            return everything, gradient
+
+        return gathered(rows)
 
     def own(self, rows: Tensor) -> Tensor:
         """Take this replica's [S, ...] out of what `gather` gave."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...trainers.comparison import Comparison, Outcome
-from ...trainers.figures.comparison import lines_figure
+from ...trainers.figures.comparison import lines_figure, over_epochs_figure
 from ...trainers.figures.thresholds import NEAR_ZERO
 from ...trainers.metrics.catalogue import Metric
 from ...trainers.metrics.histogram import THRESHOLDS
@@ -91,6 +91,6 @@ def _balance(rows: Sequence[LabelledRow]) -> list[str]:
     )
     if max(len(line.mean) for line in lines) < 2:  # a point is no line
         return ["<h2>Balance of the gradients</h2>", paragraph(text)]
-    shown = lines_figure(lines, xlabel="Epoch", ylabel="Negatives / positives", yscale="log")
+    shown = over_epochs_figure(lines, ylabel="Negatives / positives")
     svg = to_svg(shown, "balance", "Balance of the gradients over the epochs")
     return ["<h2>Balance of the gradients</h2>", legend(rows), grid([figure(svg, text)])]

@@ -9,6 +9,7 @@ from ...trainers.comparison.result import machine
 from ...trainers.comparison.spread import Spread
 from ...trainers.geometry import size_text
 from ...trainers.metrics.catalogue import Metric
+from ...trainers.text import counted
 from ...trainers.training.run_folder import versions
 from ..page.html import folded, page, paragraph, table
 from .presentation import Presentation
@@ -107,7 +108,7 @@ def _cost(comparison: Comparison, rows: Sequence[LabelledRow]) -> str:
     on = machine()
     text = (
         f"The median time of a training step of {comparison.plan.config.batch_size} pictures, reading and augmentation "
-        f"included, epochs without their first, on this machine ({on['cores']} cores, "
+        f"included, epochs without their first, on this machine ({counted(on['cores'], 'core')}, "
         f"{', '.join(on['gpus']) or 'no GPU'}). Other work on it shows here."
     )
     return "<h2>Cost</h2>" + paragraph(text) + spread_table(trained, columns, figures)

@@ -16,6 +16,7 @@ import traceback
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import op_selector
 
 from metricfit import losses
 from metricfit.losses.ranking.step_sums.keyed_sums import KeyedSums
@@ -244,6 +245,44 @@ def the_worst_pictures():
     for actual, wanted in zip(found, [step(loss, *map(tf.constant, part)) for part in parts], strict=True):
         for one, other in zip(actual, wanted):
             np.testing.assert_allclose(one, other / 2, rtol=1e-6, atol=1e-8)
+
+
+@check
+def what_is_behind_a_sum():
+    """TensorFlow looks for variables behind it only there, not through what the others have computed before."""
+    seen, walked = [], op_selector.get_backward_walk_ops
+
+    def counted(*arguments, **settings):
+        found = walked(*arguments, **settings)
+        seen.append(len(found))
+        return found
+
+    @tf.function
+    def summed(rows):
+        def one(own):
+            for _ in range(100):
+                own = tf.sin(own)
+            replicas = Replicas()
+            with tf.GradientTape() as tape:
+                tape.watch(own)
+                total = tf.reduce_sum(replicas.gather(replicas.sum(own) ** 2) ** 2)
+            return total, tape.gradient(total, own)
+
+        return mirrored(2).run(one, (rows,))
+
+    op_selector.get_backward_walk_ops = counted
+    try:
+        total, gradient = summed(tf.constant([0.3, 2.0]))
+    finally:
+        op_selector.get_backward_walk_ops = walked
+    own = np.float64([0.3, 2.0])
+    for _ in range(100):
+        own = np.sin(own)
+    # Two replicas with the same rows: the sum s = 2 x, each row of s^2 comes twice, and both give the same total.
+    for one, slope in zip(total.values, gradient.values):
+        np.testing.assert_allclose(one, np.sum(2 * (2 * own) ** 4), rtol=1e-5)
+        np.testing.assert_allclose(slope, 2 * 2 * 4 * (2 * own) ** 3, rtol=1e-5)
+    assert seen and max(seen) < 50, seen
 
 
 @check

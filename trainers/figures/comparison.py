@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .style import COLOURS, DASH_DOTTED, DASHED, DOTTED, INK, LEGEND, bare, new_figure, shortened
 
@@ -47,6 +48,17 @@ def lines_figure(lines: Sequence[Line], *, mark: str = "", **settings: Any) -> F
     axes.set(**settings)
     axes.tick_params(which="minor", length=0)
     axes.margins(x=0.01)
+    return figure
+
+
+def over_epochs_figure(lines: Sequence[Line], **settings: Any) -> Figure:
+    """Draw one curve a row over whole epochs, as `lines_figure`, around 1 on a logarithmic axis of plain numbers."""
+    figure = lines_figure(lines, xlabel="Epoch", yscale="log", **settings)
+    (axes,) = figure.axes
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     return figure
 
 

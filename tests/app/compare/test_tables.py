@@ -74,3 +74,6 @@ def test_a_balance_that_falls_far_fills_its_figure(monkeypatch):
     low, high = drawn[0].axes[0].get_ylim()
     assert 0.02 < low < 0.08
     assert 90 < high < 300
+    drawn[0].canvas.draw()
+    said = {label.get_text() for label in drawn[0].axes[0].get_ymajorticklabels()}
+    assert {"0.1", "1", "10"} <= said, "numbers, not powers of ten"

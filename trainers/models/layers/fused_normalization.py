@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ....losses.replicas import replica_context
+from ....losses.replicas import added_up, replica_context
 
 _DTYPES = (tf.float32, tf.float16, tf.bfloat16)
 
@@ -47,8 +47,8 @@ def _together(layer: keras.layers.BatchNormalization, inputs: tf.Tensor, context
     axes = list(range(inputs.shape.rank - 1))
 
     def mean_of(numbers: tf.Tensor) -> tf.Tensor:
-        own = tf.reduce_mean(numbers, axis=axes)
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, own) / context.num_replicas_in_sync
+        (total,) = added_up(context, [tf.reduce_mean(numbers, axis=axes)])
+        return total / context.num_replicas_in_sync
 
     mean = mean_of(values)
     variance = mean_of(tf.square(values - mean))

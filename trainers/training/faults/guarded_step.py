@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ....losses.replicas import replica_context
+from ....losses.replicas import added_up, replica_context
 from ..devices.keras_replicas import without_second_sum
 
 LARGEST_REACH = 1e30
@@ -108,7 +108,7 @@ class GuardedStep:
     def _guarded_apply(self, gradients: Any, trainable_variables: Any = None) -> None:
         context = replica_context()
         if context:
-            gradients = _added_up(context, gradients)
+            gradients = _summed(context, gradients)
         statistics = tf.add_n([tf.reduce_sum(variable.value) for variable in _statistics(self.model)] or [tf.zeros(())])
         squares = tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(one)) for one in gradients if one is not None])
         norm = tf.sqrt(2 * tf.cast(squares, tf.float32))
@@ -123,7 +123,7 @@ class GuardedStep:
         # The devices' losses add up to that of the batch, the other numbers are the same everywhere.
         seen = tf.stack([loss, norm / count, statistics / count, reach / count])
         if context:
-            everything = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.concat([seen, self._wish], 0))
+            (everything,) = added_up(context, [tf.concat([seen, self._wish], 0)])
             seen, wished = tf.split(everything, [seen.shape[0], self._wish.shape[0]])
             self._wished.assign(wished)
         self._seen.assign(seen)
@@ -142,10 +142,10 @@ class GuardedStep:
         tf.cond(strategy.experimental_local_results(sound)[0], apply, lambda: None)
 
 
-def _added_up(context: Any, gradients: Any) -> list[Any]:
+def _summed(context: Any, gradients: Any) -> list[Any]:
     """Add up gradients over the devices; those that are None stay so."""
     there = [one for one in gradients if one is not None]
-    sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, there))
+    sums = iter(added_up(context, there))
     return [one if one is None else next(sums) for one in gradients]
 
 
@@ -154,8 +154,8 @@ def _alike(logs: dict[str, Any]) -> dict[str, Any]:
     if not (context := replica_context()):
         return logs
     values = tf.stack([tf.cast(value, tf.float32) for value in tf.nest.flatten(logs)])
-    means = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.MEAN, values))
-    return dict(tf.nest.pack_sequence_as(logs, means))
+    (total,) = added_up(context, [values])
+    return dict(tf.nest.pack_sequence_as(logs, tf.unstack(total / context.num_replicas_in_sync)))
 
 
 def _small(model: keras.Model) -> list[Any]:
