@@ -129,6 +129,7 @@ def predict(
     threads: int | None = None,
     trust: bool = False,
     max_megapixels: float | None = None,
+    smooth: float = 0.0,
     tiles: str | int | None = None,
     tile_overlap: float | None = None,
     nms: str | None = None,
@@ -154,6 +155,8 @@ def predict(
         threads: CPU threads of a model that is loaded here; None takes what its runtime chooses.
         trust: load the model even where it holds code, see `load`.
         max_megapixels: larger pictures are not read; None takes 179, or what the environment says.
+        smooth: of videos: how much of what was found in the frame before is kept where the picture stays the same, from
+            0 to below 1.
         tiles: of detectors, see `load`, as are the five below.
         tile_overlap, nms, nms_iou, nms_sigma, nms_per_class, max_detections: see `load`.
         quiet: no progress bar.
@@ -168,6 +171,7 @@ def predict(
     """
     from .beam.predicting import RunnerPrediction
     from .beam.runners import check_runner
+    from .prediction.checks import check_not_smooth
     from .prediction.prediction import Prediction
 
     several = [inputs] if isinstance(inputs, str | Path | np.ndarray) else list(inputs)
@@ -178,6 +182,7 @@ def predict(
     }
     prediction: Prediction | RunnerPrediction
     if runner is not None:
+        check_not_smooth(smooth)
         prediction = RunnerPrediction(
             model, several, folder, runner, runner_options,
             threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
@@ -188,7 +193,7 @@ def predict(
         prediction = Prediction(
             model, several, folder,
             threshold=threshold, objects=objects, resume=resume, threads=threads, trust=trust, quiet=quiet,
-            max_megapixels=max_megapixels, **boxes,
+            max_megapixels=max_megapixels, smooth=smooth, **boxes,
         )  # fmt: skip
     with closing(iter(prediction)) as found:
         results = list(found)

@@ -127,6 +127,15 @@ Guarantee = Annotated[
         "none",
     ),
 ]
+Smooth = Annotated[
+    float,
+    tyro.conf.arg(
+        metavar="SHARE",
+        help="Videos, saliency and class maps: how much of what was found in the frame before is kept where the "
+        "picture stays the same, so that masks do not flicker: 0 (nothing) to below 1; 0.8 takes about half of the "
+        "flicker away. What moves is found anew in each frame.",
+    ),
+]
 Quiet = Annotated[bool, tyro.conf.arg(help="No progress: results, warnings and errors alone.")]
 
 

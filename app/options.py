@@ -22,6 +22,7 @@ from .flags import (
     Quiet,
     RunnerOptions,
     SkipBad,
+    Smooth,
     Source,
     Sources,
     Strict,
@@ -97,6 +98,7 @@ class EvaluateOptions:
     batch_size: int = 16
     """Pictures at a time."""
     scan_cache: ScanCache = True
+    smooth: Smooth = 0.0
     runner: BeamRunner = None
     runner_options: RunnerOptions = ()
     skip_bad: SkipBad = False

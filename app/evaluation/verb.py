@@ -17,6 +17,7 @@ from ...trainers.data.subset import split_for_selection
 from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.files import write_json
 from ...trainers.judge.base import Report
+from ...trainers.judge.smoothing import check_keep
 from ...trainers.judge.steadiness import SteadinessJudge
 from ...trainers.judge.tiles import tiling_of
 from ...trainers.judge.views import Views
@@ -36,7 +37,7 @@ from ..tasks import TASKS as APP_TASKS
 from .coding import coding_of, files_of, settings_of
 from .finder import finder
 from .measurement import Measurement
-from .promised import check_model, keep, promise_of, with_pictures
+from .promised import PLAIN, check_model, keep, promise_of, with_pictures
 from .uncalibrated import own_thresholds
 from .videos import check_no_truth_asked, evaluate_videos
 
@@ -103,6 +104,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     # What is out of range is refused before a model is loaded.
     Views(options.scales, tiling=tiling_of(options.tiles, options.tile_overlap))
     suppression, videos = suppression_of(options), videos_of(options.data)
+    _check_smooth(options)
     if videos:
         check_no_truth_asked(options)
     if options.runner and names_clips(options.data):
@@ -114,7 +116,8 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     check_model(options, runner, promise)
     if videos:
         steady, frames = evaluate_videos(options, predictor, videos)
-        return Evaluation(steady, _summary(options, predictor, options.data, frames, {}, steady), runner)
+        smoothed = {"smooth": options.smooth} if options.smooth else {}
+        return Evaluation(steady, _summary(options, predictor, options.data, frames, smoothed, steady), runner)
     files = files_of(options, runner) if task.name in OF_DATA else FileCoding(max_megapixels=options.max_megapixels)
     coding = coding_of(options, runner, files) if task.needs == "labels" else None
     if options.runner:
@@ -125,6 +128,8 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
             coding=coding, files=files, cache=options.scan_cache,
         )  # fmt: skip
     settings = {name: getattr(options, name) for name in task.judging}
+    if options.smooth:
+        settings["smooth"] = options.smooth
     if promise:
         settings["guarantee"] = with_pictures(promise, source, runner, settings_of(runner))
     else:
@@ -226,6 +231,7 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix += f"-ignore-{'-'.join(map(str, options.ignore))}" if options.ignore else ""
     suffix += "" if options.scales == (1.0,) else f"-scales-{'-'.join(f'{scale:g}' for scale in options.scales)}"
     suffix += "-flips" * options.flips
+    suffix += f"-smooth-{options.smooth:g}" if options.smooth else ""
     suffix += "" if options.decision == "argmax" else f"-decision-{options.decision}"
     suffix += "-uncalibrated" * (options.calibration == "none")
     suffix += f"-tiles-{options.tiles}" if options.tiles else ""
@@ -234,6 +240,17 @@ def report_folder(options: EvaluateOptions) -> Path:
     suffix += "-guarantee" * (options.guarantee is not None)
     suffix += "-correlation-bounds" * options.correlation_bounds + "-skip-bad" * options.skip_bad
     return Path("reports") / model / (data + suffix)
+
+
+def _check_smooth(options: EvaluateOptions) -> None:
+    check_keep(options.smooth)
+    if options.smooth and not (videos_of(options.data) or names_clips(options.data)):
+        raise UsageError(
+            f"--smooth is of the frames of clips, {options.data} has none: give video:PATH, clips:SOURCE or "
+            "views:SOURCE, or leave it out"
+        )
+    if options.smooth and (options.flips or options.scales != PLAIN.scales):
+        raise UsageError("--smooth is of frames that are seen once: leave --scales and --flips out")
 
 
 def _check_scale(text: str) -> None:

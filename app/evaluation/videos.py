@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...trainers.data.example import ClipFrame, Example
 from ...trainers.data.images import over_white
 from ...trainers.data.listing import surroundings
@@ -12,6 +14,7 @@ from ...trainers.data.targets import TARGETS
 from ...trainers.errors import DataError, UsageError
 from ...trainers.judge.clip_report import ClipReport
 from ...trainers.judge.feeding import in_pictures
+from ...trainers.judge.smoothing import Smoother
 from ...trainers.judge.steadiness import SteadinessJudge
 from ...trainers.progress import progress
 from ..live.frames import FrameSource
@@ -51,6 +54,7 @@ def evaluate_videos(options: EvaluateOptions, predictor: Predictor, paths: list[
         raise UsageError(
             f"flicker is of masks and class maps, {options.model} is a {task.name} model: give it data with boxes"
         )
+    smoother = Smoother(options.smooth) if options.smooth else None
     judge, frames = SteadinessJudge(task.target, runner.class_names, threshold=runner.threshold), 0
     for path in paths:
         source = open_clip(path, options.max_megapixels)
@@ -58,7 +62,10 @@ def evaluate_videos(options: EvaluateOptions, predictor: Predictor, paths: list[
             for example in progress(
                 _examples(source, path), total=source.length, desc=path, unit="frame", quiet=options.quiet
             ):
-                found = runner(predictor.fit(example.image)[None])
+                images = predictor.fit(example.image)[None]
+                found = runner(images)
+                if smoother:
+                    found = smoother.over(np.asarray(found), images, [example])
                 target = TARGETS[task.target]
                 for one in in_pictures(found, [example], target, size=runner.size, resizing=runner.resizing):
                     judge.update(example, one)

@@ -18,6 +18,7 @@ from ..flags import (
     OptionalModel,
     Quiet,
     RunnerOptions,
+    Smooth,
     Threads,
     Threshold,
     TileOverlap,
@@ -63,6 +64,7 @@ class DemoOptions:
     """Stop after this many frames or pictures."""
     loop: bool = True
     """Begin again at the end of a video or folder; a headless or recorded run goes through once."""
+    smooth: Smooth = 0.0
     nms: Nms = None
     nms_iou: NmsIou = None
     nms_sigma: NmsSigma = None
@@ -102,6 +104,7 @@ class PredictOptions:
     resume: bool = False
     """Go on with what was interrupted in `--out` (by default the last of predictions, predictions-2 and so on): what is
     done and has not changed since is not done again. Model and settings must be the same."""
+    smooth: Smooth = 0.0
     tiles: Tiles = None
     tile_overlap: TileOverlap = None
     nms: Nms = None

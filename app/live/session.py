@@ -13,6 +13,7 @@ from ..reports import made
 from ..results import Result
 from ..show.pictures import free_path
 from ..show.threshold import Threshold
+from .clip_predictor import ClipPredictor
 from .frames import Frame, FrameSource
 from .latency import Latencies
 from .options import DemoOptions
@@ -68,6 +69,11 @@ class Demo:
             raise UsageError(
                 f"expected --view as one of {', '.join(self.views)} for a {self.task.name} model, got {self.view}"
             )
+        if options.smooth and source.stepped:
+            raise UsageError(
+                f"--smooth is of videos and cameras, {source.name} is shown picture by picture: leave it out"
+            )
+        self._find = ClipPredictor(predictor, options.smooth)
         self.threshold = resolve_threshold(options.threshold, predictor)
         self.objects = options.objects  # whether they are framed
         self.summary = DemoSummary(self.threshold, self.view, predictor.file)
@@ -84,7 +90,7 @@ class Demo:
     def predict(self, frame: Frame, size: tuple[int, int] | None = None) -> tuple[Result, np.ndarray]:
         """Predict a frame; gives the result and the view drawn, in the frame's size or in another (height, width)."""
         start = time.perf_counter()
-        result = self.predictor(frame.image, seen=frame.seen)
+        result = self._find(frame.image, frame.index, seen=frame.seen)
         picture = self.draw(result, size)
         self.summary.latencies.add(1e3 * (time.perf_counter() - start))
         self.summary.frames += 1

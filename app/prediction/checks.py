@@ -44,6 +44,12 @@ def check_parts(out: Path, resume: bool) -> None:
         check_folder(1, [], out, False)
 
 
+def check_not_smooth(smooth: float) -> None:
+    """Refuse to smooth what workers find, each in pictures of its own."""
+    if smooth:
+        raise UsageError("--smooth is of the frames of a video, one after the other: leave --runner out")
+
+
 def check_folder(pictures: int, videos: list[Path], out: Path | None, resume: bool) -> None:
     """Refuse to predict nothing, or to write among files of others: the masks of a data folder would be overwritten."""
     if not pictures and not videos:

@@ -9,6 +9,7 @@ from ...trainers.judge.tiles import Tiling
 from ...trainers.models.detector.suppression import Suppression
 from ...trainers.progress import progress
 from ...trainers.text import counted, printable, read_json
+from ..live.clip_predictor import ClipPredictor
 from ..live.encoders import usual_suffix
 from ..live.video import Video
 from ..predictor import Predictor, load_predictor, resolve_threshold
@@ -43,6 +44,7 @@ class Prediction:
         max_megapixels: float | None = None,
         suppression: Suppression | None = None,
         tiling: Tiling | None = None,
+        smooth: float = 0.0,
     ):
         several = list(inputs)
         if not isinstance(model, Predictor):
@@ -56,6 +58,10 @@ class Prediction:
         elif suppression or tiling:
             raise UsageError("a predictor has its NMS and its tiles already: give them to metricfit.load")
         self.predictor = predictor = model
+        self._smooth = smooth
+        ClipPredictor(predictor, smooth)  # refuses what it cannot smooth, before anything is written
+        if smooth and not self.videos:
+            raise UsageError("--smooth is of videos, and there is none among what is given: leave it out")
         self.threshold = predictor.threshold if threshold is None else resolve_threshold(threshold, predictor)
         self.repaired: dict[str, list[str]] = {}  # what was mended on reading -> the names of the pictures
         self.notes: list[str] = []  # what the user may have expected and did not get
@@ -63,7 +69,7 @@ class Prediction:
         task, place = predictor.task, out or Path()
         ids = ids_of(self.pictures)
         self._writer = task.writer(task.files, self.threshold, predictor.class_names, place, ids, objects)
-        self._record = Record(place, predictor, self._writer, self.pictures, self.videos)
+        self._record = Record(place, predictor, self._writer, self.pictures, self.videos, smooth)
         self.failures = self._record.failures  # name and error of what could not be read
         self._work = PictureWork(predictor, self._writer, self.threshold, self.failures)
         if resume and (place / JOURNAL).is_file():
@@ -151,14 +157,14 @@ class Prediction:
     def _play(self, path: Path, stem: str) -> dict[str, Any]:
         """Predict a video's frames, write what is drawn and known of them; gives what is noted of it."""
         assert self.out is not None
-        stamp, source, clip = file_stamp(path), Video(path), None
+        find, stamp, source, clip = ClipPredictor(self.predictor, self._smooth), file_stamp(path), Video(path), None
         files = {"video": f"{VIDEOS}/{stem}{usual_suffix()}", "frames": f"{VIDEOS}/{stem}.jsonl"}
         try:
             with self._bar(path.name, source.length, "frame") as bar:
                 while (frame := source.read()) is not None:
                     self._record.begin()
                     clip = clip or ClipFiles(self.out / files["video"], self.out / files["frames"], source.fps)
-                    result = self.predictor(frame.image, str(path)).at(self.threshold)
+                    result = find(frame.image, frame.index, str(path)).at(self.threshold)
                     seconds = round(frame.index / source.fps, 3)
                     clip.add(
                         result.draw(objects=self._writer.objects),

@@ -42,12 +42,21 @@ class Record:
         failures: name and error of what could not be read; whoever predicts adds to it.
     """
 
-    def __init__(self, out: Path, predictor: Predictor, writer: Writer, pictures: list[Picture], videos: list[Path]):
+    def __init__(
+        self,
+        out: Path,
+        predictor: Predictor,
+        writer: Writer,
+        pictures: list[Picture],
+        videos: list[Path],
+        smooth: float = 0.0,
+    ):
         self.out, self.begun = out, False
         self.failures: list[dict[str, str]] = []
         self.notes: list[str] = []
         self._predictor, self._writer, self._pictures, self._videos = predictor, writer, pictures, videos
-        self._head = head_of(predictor, writer)
+        self._smooth = smooth
+        self._head = head_of(predictor, writer, smooth)
         self._lock = FolderLock(out)
         self._journal, self._reserve = Journal(out / JOURNAL), Reserve(out)
         self._refresh_at = 0.0
@@ -148,7 +157,7 @@ class Record:
 
     def _settings(self) -> dict[str, Any]:
         """Give what a pass that goes on with this one must be told alike."""
-        return settings_of(self._predictor, self._writer)
+        return settings_of(self._predictor, self._writer, self._smooth)
 
     def _check(self, key: str, kind: str, stamp: Callable[[], Any]) -> None:
         """Forget a line whose picture or video has changed since, or whose files are gone: it is done again."""

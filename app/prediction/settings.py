@@ -12,14 +12,15 @@ SCHEMA_VERSION = 1
 _SHOWN = 60  # letters of a value
 
 
-def head_of(predictor: Predictor, writer: Writer) -> dict[str, Any]:
-    """Give what results.json begins with."""
-    return {"schema_version": SCHEMA_VERSION, **model_settings(predictor), **writer.settings()}
+def head_of(predictor: Predictor, writer: Writer, smooth: float = 0.0) -> dict[str, Any]:
+    """Give what results.json begins with; `smooth` is how much of a video's frame before is kept."""
+    smoothed = {"smooth": smooth} if smooth else {}
+    return {"schema_version": SCHEMA_VERSION, **model_settings(predictor), **smoothed, **writer.settings()}
 
 
-def settings_of(predictor: Predictor, writer: Writer) -> dict[str, Any]:
+def settings_of(predictor: Predictor, writer: Writer, smooth: float = 0.0) -> dict[str, Any]:
     """Give what a pass that goes on with another one must be told alike."""
-    return {**head_of(predictor, writer), "objects": writer.objects, "sha256": model_sha256(predictor)}
+    return {**head_of(predictor, writer, smooth), "objects": writer.objects, "sha256": model_sha256(predictor)}
 
 
 def model_settings(predictor: Predictor) -> dict[str, Any]:

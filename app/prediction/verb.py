@@ -10,6 +10,7 @@ from ...trainers.judge.tiles import tiling_of
 from ..beam.runners import check_runner
 from ..flags import suppression_of
 from ..live.options import PredictOptions
+from .checks import check_not_smooth
 from .prediction import Prediction
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _prediction(options: PredictOptions) -> "Prediction | RunnerPrediction":
     }  # fmt: skip
     if options.runner is None:
         check_runner(None, options.runner_options)
-        return Prediction(options.model, options.inputs, out, **given)
+        return Prediction(options.model, options.inputs, out, smooth=options.smooth, **given)
+    check_not_smooth(options.smooth)
     from ..beam.predicting import RunnerPrediction
 
     return RunnerPrediction(options.model, options.inputs, out, options.runner, options.runner_options, **given)

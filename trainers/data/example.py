@@ -82,6 +82,17 @@ class Example:
         return self.own_size or (self.image.shape[0], self.image.shape[1])
 
 
+def follows(before: Example | None, now: Example) -> bool:
+    """Tell whether an example is the next frame of the clip that another one is of, and of its size."""
+    return (
+        before is not None
+        and before.frame is not None
+        and now.frame is not None
+        and (before.frame.clip, before.frame.number + 1) == (now.frame.clip, now.frame.number)
+        and before.size == now.size
+    )
+
+
 def example_of(seen: Seen, **known: Any) -> Example:
     """Make the example of a picture as networks see it, and of what is known about it."""
     size = (seen.image.shape[0], seen.image.shape[1])

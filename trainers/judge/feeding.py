@@ -16,6 +16,7 @@ from .base import Judge
 from .expected_iou import decided_in_groups
 from .likeliest import likeliest_sampled
 from .merging import merged_boxes
+from .smoothing import Smoother
 from .views import PLAIN, Views, averaged_scores
 
 
@@ -30,6 +31,7 @@ def found_in(
     views: Views = PLAIN,
     suppression: Suppression | None = None,
     decision: str = "argmax",
+    smooth: float = 0.0,
     quiet: bool = False,
     description: str = "evaluating",
     passed_over: Callable[[int, DataError], None] | None = None,
@@ -50,10 +52,12 @@ def found_in(
         suppression: of boxes: how those of several views are brought together, None for the usual way.
         decision: of class maps: "iou" also decides them in groups for the mean IoU to be expected, see
             `decided_in_groups`; "argmax" leaves it at the likeliest classes.
+        smooth: of the frames of clips, maps and class maps seen once: how much of the one before is kept, see
+            `Smoother`.
     """
     pairs = _shown(
         predict, source, target, size=size, resizing=resizing, batch_size=batch_size, views=views,
-        suppression=suppression, quiet=quiet, description=description, passed_over=passed_over,
+        suppression=suppression, smooth=smooth, quiet=quiet, description=description, passed_over=passed_over,
     )  # fmt: skip
     if decision == "iou":
         yield from decided_in_groups(pairs)
@@ -73,6 +77,7 @@ def _shown(
     batch_size: int,
     views: Views,
     suppression: Suppression | None,
+    smooth: float,
     quiet: bool,
     description: str,
     passed_over: Callable[[int, DataError], None] | None,
@@ -81,11 +86,15 @@ def _shown(
     batches = pipeline.original_size_examples(
         source, size, batch_size, quiet=quiet, description=description, resizing=resizing, passed_over=passed_over
     )
+    smoother = Smoother(smooth) if smooth else None
     for images, examples in batches:
         for example in examples:
             target.of(example, source)  # refuses what cannot be judged
         if views == PLAIN:
-            yield from zip(examples, _unfitted(predict(images), examples, target, size=size, resizing=resizing))
+            scores = predict(images)
+            scores = smoother.over(scores, images, examples) if smoother else scores
+            yield from zip(examples, _unfitted(scores, examples, target, size=size, resizing=resizing))
+            del scores
         else:
             shown, sizes = [example.image for example in examples], [example.size for example in examples]
             found: Sequence[Any]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..data.example import Example
+from ..data.example import Example, follows
 from ..figures.flicker import flicker_figure
 from ..geometry import IGNORE
 from ..metrics.flicker.classes import ClassFlicker, ClassFlickerResult
@@ -114,18 +114,13 @@ class SteadinessJudge:
         self._last = example if frame else None
         if frame is None:
             return
-        follows = (
-            last is not None
-            and last.frame is not None
-            and (last.frame.clip, last.frame.number + 1) == (frame.clip, frame.number)
-            and last.image.shape == example.image.shape
-        )
+        next_one = follows(last, example)
         for trails in self._trails.values():
-            if not follows:
+            if not next_one:
                 trails.begin()
-        if follows and last is not None:
+        if next_one and last is not None:
             self._trails["flow"].advance(flow_between(last.image, example.image))
-        if follows and frame.motion is not None:
+        if next_one and frame.motion is not None:
             self._trails["motion"].advance(frame.motion)
         ways = ("flow",) if frame.motion is None else ("flow", "motion")
         seen = {"found": found.classes if isinstance(found, Likeliest) else found}

@@ -147,7 +147,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
 
     def finding(self, options: dict[str, Any]) -> dict[str, Any]:
         """Give what `found_in` is told by the options of `evaluate`, of which `views` takes its own away."""
-        return {"views": self.views(options)}
+        return {"views": self.views(options), "smooth": options.pop("smooth", 0.0)}
 
     def watchers(
         self, config: ConfigT, folder: Path, selection: Source, exchange: Exchange = ALONE
@@ -211,7 +211,7 @@ class Definition(TaskData[ConfigT], Generic[ConfigT, ReportT]):
             exchange: processes that call this together: each judges a part, and all get the report of the whole.
             watch: is shown each example with what is found in it, in their order.
             **options: as of `judge`, but for those of `judge.base.Judge`; UsageError out of range, or for a class that
-                the model does not know.
+                the model does not know. `smooth` as of `found_in`.
         """
         finding, predictor = self.finding(options), self.as_predictor(model)
         source = self.judged_source(source, predictor.class_names)

@@ -142,6 +142,7 @@ def test_python_gets_the_report(monkeypatch, video):
     assert report.thresholds["optimal"] == 0.5
 
 
+@pytest.mark.usefixtures("undrawn_figures")
 def test_clips_with_known_motion_are_measured_by_it_and_by_flow_and_against_their_masks(evaluate, tmp_path):
     (tmp_path / "few.txt").write_text("test-00003\n")
     code, folder, text = evaluate(f"clips:scenes:test:{tmp_path / 'few.txt'}")
@@ -157,6 +158,7 @@ def test_clips_with_known_motion_are_measured_by_it_and_by_flow_and_against_thei
         assert words in text
 
 
+@pytest.mark.usefixtures("undrawn_figures")
 def test_single_pictures_are_told_nothing_of_flicker(evaluate, tmp_path):
     (tmp_path / "few.txt").write_text("test-00003\n")
     code, folder, text = evaluate(f"scenes:test:{tmp_path / 'few.txt'}")
@@ -168,3 +170,37 @@ def test_workers_do_not_take_clips(evaluate):
     pytest.importorskip("apache_beam")
     code, _, text = evaluate("clips:scenes:test", "--runner", "direct")
     assert (code, "leave --runner out" in text) == (2, True)
+
+
+class Pulsing(BrightnessRunner):
+    """Finds the disc in each frame, in every other one hardly."""
+
+    seen = 0
+
+    def __call__(self, images):
+        self.seen += 1
+        return super().__call__(images) * np.float32(0.49 if self.seen % 2 else 0.9)
+
+
+def test_smoothing_takes_flicker_away(evaluate, video):
+    found = []
+    for options in ((), ("--smooth", "0.8")):
+        code, folder, _ = evaluate(f"video:{video}", *options, runner=Pulsing())
+        assert code == 0
+        summary = json.loads((folder / "metrics.json").read_text())
+        assert summary.get("smooth") == (0.8 if options else None)
+        found.append(summary["scalars"]["mean_flicker"])
+    assert found[1] < 0.6 * found[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "said"),
+    [
+        ("scenes:test", (), "--smooth is of the frames of clips, scenes:test has none"),
+        ("clips:scenes:test", ("--flips",), "--smooth is of frames that are seen once"),
+        ("clips:scenes:test", ("--smooth", "1"), "from 0 to below 1"),
+    ],
+)
+def test_smoothing_of_other_things_is_refused(evaluate, data, options, said):
+    code, _, text = evaluate(data, "--smooth", "0.8", *options)
+    assert (code, said in text) == (2, True)

@@ -121,10 +121,10 @@ def test_a_recording_plays_after_an_error_midway(tmp_path, monkeypatch, error):
         predictor = load_fake_predictor()
         calls = iter(range(100))
 
-        def predict(image, seen=None):
+        def predict(image, path="", seen=None):
             if next(calls) == 12:
                 raise error
-            return predictor(image, seen=seen)
+            return predictor(image, path, seen=seen)
 
         predict.runner, predict.task, predict.file = predictor.runner, predictor.task, predictor.file
         return predict
