@@ -75,7 +75,7 @@ class EvaluateOptions:
     """Segmentation and detection: see each picture mirrored, too."""
     decision: Literal["argmax", "iou"] = "argmax"
     """Segmentation: iou also measures, beside the likeliest classes, the class maps that are best for the mean IoU to
-    be expected by the probabilities, decided for 21 pictures in a row together (Nowozin, CVPR 2014)."""
+    be expected by the probabilities (Nowozin, CVPR 2014), decided for 21 pictures in a row at a time."""
     tiles: Tiles = None
     tile_overlap: TileOverlap = None
     nms: Nms = None

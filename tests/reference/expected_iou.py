@@ -19,8 +19,8 @@ def expected_iou(probabilities: np.ndarray, classes: Sequence[int], copies: Sequ
     return sum(values) / kinds
 
 
-def best(probabilities: np.ndarray, copies: Sequence[int] | None = None) -> float:
-    """Give the largest that any class map has, where the copies of a pixel all have its class."""
+def best(probabilities: np.ndarray, copies: Sequence[int] | None = None, begins: tuple[int, ...] = ()) -> float:
+    """Give the largest that any class map has which begins so, where the copies of a pixel all have its class."""
     count, kinds = probabilities.shape
-    maps = itertools.product(range(kinds), repeat=count)
-    return max(expected_iou(probabilities, classes, copies) for classes in maps)
+    maps = itertools.product(range(kinds), repeat=count - len(begins))
+    return max(expected_iou(probabilities, (*begins, *classes), copies) for classes in maps)
