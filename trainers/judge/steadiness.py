@@ -25,14 +25,14 @@ class Steadiness:
 
     Attributes:
         threshold: where maps are cut for the scalars; class maps are not cut.
-        by_flow: what is found, by optical flow.
+        by_flow: what is found, by optical flow; None where that follows nothing.
         by_motion: the same by the motion that is known; None where none is.
         truth_by_flow: the true masks or labels, by optical flow: what is not 0 is the flow's error.
         truth_by_motion: the same by the known motion: what is not 0 is that pixels are no points.
     """
 
     threshold: float
-    by_flow: Result
+    by_flow: Result | None
     by_motion: Result | None = None
     truth_by_flow: Result | None = None
     truth_by_motion: Result | None = None
@@ -40,7 +40,9 @@ class Steadiness:
     @property
     def best(self) -> Result:
         """By the known motion, or else by optical flow."""
-        return self.by_motion or self.by_flow
+        best = self.by_motion or self.by_flow
+        assert best is not None
+        return best
 
     @property
     def scalars(self) -> dict[str, float]:
@@ -131,14 +133,14 @@ class SteadinessJudge:
                 self._measure(what, way).update(values, self._trails[way])
 
     def result(self) -> Steadiness | None:
-        """Give what all clips so far show; None where there was no frame, MetricfitError where one alone."""
-        results = {key: measure.result() for key, measure in self._measures.items()}
-        if not results:
+        """Give what all clips so far show; None where there was no frame, MetricfitError where none follows another."""
+        if not self._measures:
             return None
-        by_flow, *others = (results.get((what, way)) for what in ("found", "truth") for way in ("flow", "motion"))
-        assert by_flow is not None
-        by_motion, truth_by_flow, truth_by_motion = others
-        return Steadiness(self.threshold, by_flow, by_motion, truth_by_flow, truth_by_motion)
+        results = {key: measure.result() for key, measure in self._measures.items() if measure.pairs}
+        if not results:
+            self._measures["found", "flow"].result()  # which says why there is nothing
+        ways = [(what, way) for what in ("found", "truth") for way in ("flow", "motion")]
+        return Steadiness(self.threshold, *(results.get(way) for way in ways))
 
     def _measure(self, what: str, way: str) -> MapFlicker | ClassFlicker:
         if (what, way) not in self._measures:

@@ -1,5 +1,7 @@
 """Frames of clips brought to the measures: what follows what, by which motion, and what of the truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,18 @@ def test_what_does_not_follow_begins_anew():
     smaller = Example(first[1].image[:50], mask=first[1].mask[:50], frame=ClipFrame("clip", 1, RIGHT[:50]))
     with pytest.raises(MetricfitError, match="two frames in a row"):
         judged([first[0], smaller], lambda example: example.mask.astype(np.float32))
+
+
+def test_where_flow_follows_nothing_the_known_motion_is_left():
+    examples = list(frames())
+    scenes = open_source("scenes:val")
+    others = [replace(one, image=scenes.load(place).image[:80, :90]) for place, one in enumerate(examples)]
+    found = judged(others, lambda example: example.mask.astype(np.float32))
+    assert found.by_flow is found.truth_by_flow is None
+    assert found.by_motion.flicker.max() == 0
+    assert "flow_flicker" not in found.scalars
+    assert list(found.to_dict()) == ["threshold", "scalars", "by_motion", "truth_by_motion"]
+    assert list(found.figures("model")) == ["flicker"]
 
 
 def test_pictures_that_are_of_no_clip_are_passed_over():

@@ -186,6 +186,16 @@ def test_what_was_hidden_has_no_motion():
     assert lost[140:].mean() < 0.05
 
 
+def test_other_scenes_are_cuts():
+    scenes, measure, trails = open_source("scenes:val"), MapFlicker(), Trails()
+    frames = [scenes.load(place).image[:192, :192] for place in (0, 0, 1, 3, 4, 4)]
+    for before, now in zip([None, *frames], frames, strict=False):
+        trails.begin() if before is None else trails.advance(flow_between(before, now))
+        measure.update(np.zeros(now.shape[:2], np.float32), trails)
+    followed = measure.result().followed
+    assert (followed.pairs, followed.cuts) == (2, 3)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (9, 40), (13, 2000), (3000, 20), (700, 600)])
 def test_frames_of_all_sizes_have_a_flow(shape):
     frame = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)

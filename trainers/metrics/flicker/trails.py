@@ -5,8 +5,9 @@ import numpy as np
 from .flow import grid, sampled
 
 MEMORY = 3  # frames back
-LEAST = 0.1
-"""Where the motion of fewer pixels is known, the scene was cut: what little is left would be chance."""
+LEAST = 0.3
+"""Where the motion of fewer pixels is known, the scene was cut: between pictures that have nothing in common, flow
+follows up to a sixth of them by chance."""
 
 
 class Trails:
