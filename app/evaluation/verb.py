@@ -77,8 +77,11 @@ def run(options: EvaluateOptions) -> int:
     evaluation = evaluate(options)
     paths = evaluation.write(Path(options.out) if options.out else report_folder(options))
     summary, report = evaluation.summary, evaluation.report
-    tables = APP_TASKS[summary["task"]].tables(f"{summary['data']} ({summary['examples']})", report)
-    say("\nwith %s:\n\n%s\n", summary["file"], tables)
+    app, label = APP_TASKS[summary["task"]], f"{summary['data']} ({summary['examples']})"
+    tables = [] if report.only_steady else [app.tables(label, report)]
+    if report.steadiness:
+        tables.append(app.steady_tables(label, report.steadiness))
+    say("\nwith %s:\n\n%s\n", summary["file"], "\n\n".join(tables))
     if report.guarantee:
         say("%s\n", report.guarantee.statement)
     if report.note:

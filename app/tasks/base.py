@@ -120,13 +120,9 @@ class AppTask(ABC):
 
     def tables(self, label: str, report: Any) -> str:
         """Lay out the report of an evaluation: the figures, and the classes where there are some."""
-        if report.only_steady:
-            return self.steady_tables(label, report.steadiness)
         laid = [table([(label, report.scalars)], metrics_of(*keys)) for keys in (self.columns, self.calibration)]
         if self.class_columns:
             laid.append(table(report.class_scalars.items(), metrics_of(*self.class_columns)))
-        if report.steadiness:
-            laid.append(self.steady_tables(label, report.steadiness))
         return "\n\n".join(laid)
 
     def steady_tables(self, label: str, steadiness: Any) -> str:

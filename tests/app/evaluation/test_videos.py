@@ -11,6 +11,7 @@ from metricfit.app import cli
 from metricfit.app.evaluation import verb as evaluation
 from metricfit.app.evaluation.videos import open_clip
 from metricfit.app.predictor import Predictor
+from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import DataError, UsageError
 
 from ..fakes import BoxRunner, BrightnessRunner, disc, make_video, save
@@ -204,3 +205,49 @@ def test_smoothing_takes_flicker_away(evaluate, video):
 def test_smoothing_of_other_things_is_refused(evaluate, data, options, said):
     code, _, text = evaluate(data, "--smooth", "0.8", *options)
     assert (code, said in text) == (2, True)
+
+
+class ThreeClasses(BrightnessRunner):
+    """Takes what is dark, grey and bright for three classes."""
+
+    task, class_names = "segmentation", ("dark", "grey", "bright")
+
+    def __call__(self, images):
+        level = super().__call__(images)
+        scores = np.stack([1 - level, 1 - 2 * np.abs(level - 0.5), level], axis=-1) + np.float32(0.01)
+        return scores / scores.sum(axis=-1, keepdims=True)
+
+
+def test_class_maps_of_a_video_have_a_flicker_for_each_class(evaluate, video):
+    code, folder, text = evaluate(f"video:{video}", "--smooth", "0.5", runner=ThreeClasses())
+    assert code == 0
+    assert [path.name for path in folder.iterdir()] == ["metrics.json"]
+    summary = json.loads((folder / "metrics.json").read_text())
+    assert set(summary["scalars"]) == {"flicker", "blink", "followed"}
+    assert {"dark", "bright"} <= set(summary["classes"])
+    assert summary["classes"]["bright"]["flicker"] < 0.1
+    for words in ("bright", "flicker", "a video has no truth"):
+        assert words in text
+
+
+class ScenesClasses(ThreeClasses):
+    """The same, of the classes of scenes."""
+
+    class_names = open_source("scenes:test", needs="labels").class_names
+
+    def __call__(self, images):
+        found = np.zeros((*images.shape[:3], len(self.class_names)), np.float32)
+        found[..., :3] = super().__call__(images)
+        return found
+
+
+@pytest.mark.usefixtures("undrawn_figures")
+def test_class_maps_of_clips_are_measured_beside_their_labels(evaluate, tmp_path):
+    (tmp_path / "few.txt").write_text("test-00003\n")
+    data = f"clips:scenes:test:{tmp_path / 'few.txt'}"
+    code, folder, text = evaluate(data, "--decision", "iou", runner=ScenesClasses())
+    assert code == 0
+    summary = json.loads((folder / "metrics.json").read_text())
+    assert {"flicker", "flow_flicker", "truth_flicker"} <= set(summary["steadiness"]["scalars"])
+    assert summary["steadiness"]["truth_by_motion"]["flicker_by_class"]["background"] < 0.05
+    assert ("mIoU" in text, "of the truth" in text) == (True, True)
