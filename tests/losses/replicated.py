@@ -282,7 +282,7 @@ def what_is_behind_a_sum():
     for one, slope in zip(total.values, gradient.values):
         np.testing.assert_allclose(one, np.sum(2 * (2 * own) ** 4), rtol=1e-5)
         np.testing.assert_allclose(slope, 2 * 2 * 4 * (2 * own) ** 3, rtol=1e-5)
-    assert seen and max(seen) < 50, seen
+    assert 0 < max(seen) < 50, seen
 
 
 @check
