@@ -40,6 +40,10 @@ from .ranking.ndcg import NDCGLoss as _NDCGLoss
 from .ranking.ndcg import ndcg_loss as ndcg_loss
 from .ranking.rank_sort import RankSortLoss as _RankSortLoss
 from .ranking.rank_sort import rank_sort_loss as rank_sort_loss
+from .region.class_overlap import DiceSemimetricSoftmax as _DiceSemimetricSoftmax
+from .region.class_overlap import JaccardMetricSoftmax as _JaccardMetricSoftmax
+from .region.class_overlap import dice_semimetric_softmax as dice_semimetric_softmax
+from .region.class_overlap import jaccard_metric_softmax as jaccard_metric_softmax
 from .region.dice import Dice as _Dice
 from .region.dice import DiceSemimetric as _DiceSemimetric
 from .region.dice import dice as dice
@@ -88,10 +92,12 @@ __all__ = [
     "DeepSupervision",
     "Dice",
     "DiceSemimetric",
+    "DiceSemimetricSoftmax",
     "FLoss",
     "FadeLoss",
     "FocalTversky",
     "JaccardMetric",
+    "JaccardMetricSoftmax",
     "LogFLoss",
     "LossEntry",
     "LovaszHinge",
@@ -120,12 +126,14 @@ __all__ = [
     "cross_entropy_ohem",
     "dice",
     "dice_semimetric",
+    "dice_semimetric_softmax",
     "floss",
     "focal_tversky",
     "get",
     "giou_error",
     "iou_error",
     "jaccard_metric",
+    "jaccard_metric_softmax",
     "log_floss",
     "lovasz_hinge",
     "lovasz_prox",
@@ -289,6 +297,24 @@ class DiceSemimetric(_DiceSemimetric):
         name: str = "dice_semimetric",
     ) -> None: ...
 
+class DiceSemimetricSoftmax(_DiceSemimetricSoftmax):
+    """The Dice semimetric loss of classes as a Keras loss; arguments as in `dice_semimetric_softmax`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        per_image: bool = False,
+        classes: str | Sequence[int] = "present",
+        class_weights: Sequence[float] | None = None,
+        ignore_label: float | None = None,
+        soft_labels: str = "min",
+        exclusive: bool | None = None,
+        scope: str = "global",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "dice_semimetric_softmax",
+    ) -> None: ...
+
 class FLoss(_FLoss):
     """FLoss as a Keras loss; arguments as in `floss`."""
 
@@ -333,6 +359,24 @@ class JaccardMetric(_JaccardMetric):
         soft_labels: str = "min",
         reduction: str | None = "sum_over_batch_size",
         name: str = "jaccard_metric",
+    ) -> None: ...
+
+class JaccardMetricSoftmax(_JaccardMetricSoftmax):
+    """The Jaccard metric loss of classes as a Keras loss; arguments as in `jaccard_metric_softmax`."""
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool = False,
+        per_image: bool = False,
+        classes: str | Sequence[int] = "present",
+        class_weights: Sequence[float] | None = None,
+        ignore_label: float | None = None,
+        soft_labels: str = "min",
+        exclusive: bool | None = None,
+        scope: str = "global",
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "jaccard_metric_softmax",
     ) -> None: ...
 
 class LogFLoss(_LogFLoss):

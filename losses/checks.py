@@ -36,6 +36,7 @@ _ABOVE_0: Rule = (lambda value: _is_number(value) and value > 0, "a number above
 _BELOW_1: Rule = (lambda value: _is_number(value) and value < 1, "a number of at least 0 and below 1")
 _SHARE: Rule = (lambda value: _is_number(value) and value <= 1, "a number from 0 to 1")
 _BOOL: Rule = (lambda value: isinstance(value, bool), "True or False")
+_BOOL_OR_NONE: Rule = (lambda value: value is None or isinstance(value, bool), "None, True or False")
 _METRIC: Rule = (lambda value: value in ("min", "dot"), "one of min, dot")
 _RULES: dict[str, Rule] = {
     "alpha": _FROM_0,
@@ -57,7 +58,11 @@ _RULES: dict[str, Rule] = {
     "gamma": _FROM_0,
     "dice_semimetric.soft_labels": _METRIC,
     "jaccard_metric.soft_labels": _METRIC,
-    "lovasz_softmax.exclusive": (lambda value: value is None or isinstance(value, bool), "None, True or False"),
+    "dice_semimetric_softmax.soft_labels": _METRIC,
+    "jaccard_metric_softmax.soft_labels": _METRIC,
+    "dice_semimetric_softmax.exclusive": _BOOL_OR_NONE,
+    "jaccard_metric_softmax.exclusive": _BOOL_OR_NONE,
+    "lovasz_softmax.exclusive": _BOOL_OR_NONE,
     "max_positives": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
     "method": (lambda value: value in ("exact", "binned"), "one of exact, binned"),
     "negatives_per_positive": _FROM_0,

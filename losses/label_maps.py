@@ -1,5 +1,6 @@
 """Label maps of a batch of pictures: for every class its foreground, its prediction, and what counts."""
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,6 +49,23 @@ class LabelMaps(NamedTuple):
             return given, gradient
 
         return function(self.prediction)
+
+
+def class_probability(maps: LabelMaps, from_logits: bool, exclusive: bool | None) -> Tensor:
+    """Give the probability of each class, 0 where left out; warns where an axis of classes may be meant otherwise.
+
+    `exclusive` is as it was given, of which None is False where the targets have an axis of classes.
+    """
+    if not from_logits:
+        return maps.only_counted(maps.prediction)
+    if exclusive is None and not maps.exclusive and maps.prediction.shape[-1] > 1:
+        warnings.warn(
+            "y_true with an axis of classes is read as several labels a pixel, and the sigmoid is taken of y_pred: for "
+            "the softmax set exclusive=True, or give class numbers [B, H, W], tf.argmax(y_true, -1) of one-hot labels; "
+            "exclusive=False says that it is meant so",
+            stacklevel=3,
+        )
+    return maps.probability()
 
 
 class ClassShares:

@@ -18,6 +18,7 @@ from .ranking.ap import APLoss, AUCLoss
 from .ranking.correlation import CorrelationLoss
 from .ranking.ndcg import NDCGLoss
 from .ranking.rank_sort import RankSortLoss
+from .region.class_overlap import DiceSemimetricSoftmax, JaccardMetricSoftmax
 from .region.dice import Dice, DiceSemimetric
 from .region.floss import FLoss, LogFLoss
 from .region.lovasz import LovaszHinge, LovaszSoftmax
@@ -28,7 +29,7 @@ from .region.unified_focal import UnifiedFocal
 
 _OVERLAP = (SoftIoU, JaccardMetric, Dice, DiceSemimetric, Tversky, FocalTversky)
 _SALIENCY = (FLoss, LogFLoss, CrossEntropy, BalancedCrossEntropy, *_OVERLAP, Structure, UnifiedFocal)
-_SEGMENTATION = (LovaszSoftmax, LovaszHinge, SoftmaxCrossEntropy)
+_SEGMENTATION = (LovaszSoftmax, LovaszHinge, SoftmaxCrossEntropy, JaccardMetricSoftmax, DiceSemimetricSoftmax)
 _RANKING = (APLoss, ALRPLoss, AUCLoss, NDCGLoss, RankSortLoss)
 _FOCAL = (BinaryFocalLoss, VarifocalLoss, QualityFocalLoss)
 _DETECTION = (*_RANKING, *_FOCAL, CorrelationLoss, AnchorCrossEntropy, CrossEntropyOHEM)

@@ -1,6 +1,5 @@
 """Convex surrogates of 1 − IoU: Lovász-Softmax and Lovász hinge (Berman et al., CVPR 2018)."""
 
-import warnings
 from collections.abc import Sequence
 
 import keras
@@ -8,7 +7,7 @@ import tensorflow as tf
 
 from ..base import LabelMapLoss, keras_loss
 from ..checks import check_hyperparameters
-from ..label_maps import ClassShares, check_label_maps
+from ..label_maps import ClassShares, check_label_maps, class_probability
 from ..references import BERMAN
 from ..replicas import Replicas
 from ..tensors import Tensor
@@ -75,16 +74,8 @@ def lovasz_softmax(
         soft=True,
         exclusive=exclusive,
     )
-    probability = maps.probability() if from_logits else maps.only_counted(maps.prediction)
-    if from_logits and exclusive is None and not maps.exclusive and maps.prediction.shape[-1] > 1:
-        warnings.warn(
-            "y_true with an axis of classes is read as several labels a pixel, and the sigmoid is taken of y_pred: for "
-            "the softmax set exclusive=True, or give class numbers [B, H, W], tf.argmax(y_true, -1) of one-hot labels; "
-            "exclusive=False says that it is meant so",
-            stacklevel=2,
-        )
     # eq. 11, with the sign of its derivative
-    residual = probability - maps.labels()
+    residual = class_probability(maps, from_logits, exclusive) - maps.labels()
     shares = ClassShares(residual.shape[-1], classes, class_weights)
     replicas = Replicas(scope, alone=per_image)
     values = jaccard_extension(residual, maps, shares, method, bins, tf.identity, replicas)

@@ -8,8 +8,8 @@ from metricfit import losses
 
 from .modes import MODES
 
-ALIKE = {"jaccard_metric", "dice", "dice_semimetric", "tversky", "focal_tversky"}
-"""Losses that are `floss` and `soft_iou` but for numbers: what takes long is tried with these two alone."""
+ALIKE = {"jaccard_metric", "dice", "dice_semimetric", "tversky", "focal_tversky", "dice_semimetric_softmax"}
+"""Losses that are `floss`, `soft_iou` or `jaccard_metric_softmax` but for numbers: these stand for what takes long."""
 MADE_OF_OTHERS = {*ALIKE, "structure", "unified_focal"}
 """Losses that are sums of others besides, which need not be trained once more."""
 

@@ -28,7 +28,7 @@ OTHER_VALUES = {
     "empty_target": "suppress",
     "scope": "replica",
 }
-SOFT = {name: entry.hyperparameters.get("soft_labels") for name, entry in losses.LOSSES.items()}
+SOFT = {name: losses.LOSSES[name].hyperparameters.get("soft_labels") for name in NAMES}
 APART = {"structure"}
 """Losses to which it matters where a pixel is."""
 SHAPE = (4, 6, 7)

@@ -143,7 +143,7 @@ def test_numbers_of_classes_are_not_read_as_masks(name):
     refused(losses.get(name, from_logits=True, ignore_label=2), of_bytes, SCORES, sentence, ("eager",))
 
 
-@pytest.mark.parametrize("name", ["lovasz_hinge", "lovasz_softmax"])
+@pytest.mark.parametrize("name", ["lovasz_hinge", "lovasz_softmax", "jaccard_metric_softmax"])
 def test_masks_of_one_class(name):
     loss = losses.get(name, from_logits=True)
     right = value(loss, MASKS * 1, SCORES[..., 0])
@@ -157,7 +157,11 @@ def test_masks_of_one_class(name):
 
 def test_one_hot_labels_where_numbers_are_meant():
     one_hot = np.eye(3, dtype=np.float32)[NUMBERS]
-    for name, more in (("softmax_cross_entropy", {}), ("lovasz_softmax", {"exclusive": True})):
+    for name, more in (
+        ("softmax_cross_entropy", {}),
+        ("lovasz_softmax", {"exclusive": True}),
+        ("jaccard_metric_softmax", {"exclusive": True}),
+    ):
         loss = losses.get(name, from_logits=True, **more)
         np.testing.assert_allclose(loss(one_hot, SCORES), loss(NUMBERS, SCORES), rtol=1e-6)
         refused(loss, one_hot + 0.1 * one_hot[..., ::-1] - 0.2, SCORES, "y_true must lie in 0 to 1", ("eager",))

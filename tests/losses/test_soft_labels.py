@@ -242,6 +242,55 @@ def test_lovasz_is_the_same_of_0_and_1_as_floats(method):
         assert_close(shares[0], perfect[0], 1e-9)
 
 
+CLASS_OVERLAPS = {"jaccard_metric_softmax": 1, "dice_semimetric_softmax": 2}
+
+
+@pytest.mark.parametrize("form", ["min", "dot"])
+@pytest.mark.parametrize("name", CLASS_OVERLAPS)
+@pytest.mark.parametrize("kind", ["exclusive", "several"])
+def test_overlaps_of_classes_of_shares_against_the_reference(kind, name, form):
+    y_true, logits = shares_of_classes(kind)
+    if kind == "exclusive":
+        y_true[0, 0] = np.eye(3)[0]
+    ignored = np.random.default_rng(1).random(y_true.shape[:3] + (1,)) < 0.2
+    arguments = {"ignore_label": -1, "exclusive": kind == "exclusive", "soft_labels": form}
+    kept = ~ignored[..., 0]
+
+    def expected(logits):
+        p = softmax(logits) if kind == "exclusive" else sigmoid(logits)
+        values = []
+        for c in range(3):
+            y, found = y_true[kept][:, c], p[kept][:, c]
+            right = CLASS_OVERLAPS[name] * (np.minimum(found, y) if form == "min" else found * y).sum()
+            values.append(1 - right / (right + np.abs(found - y).sum()))
+        return np.mean(values)
+
+    value, gradient = run(name, np.where(ignored, -1, y_true), logits, from_logits=True, **arguments)
+    assert_close(value, expected(logits), 1e-12)
+    for position in [(0, 0, 1, 2), (0, 2, 3, 0), (1, 1, 1, 1), (1, 3, 4, 2)]:
+        moved = np.zeros_like(logits)
+        moved[position] = 1e-6
+        slope = (expected(logits + moved) - expected(logits - moved)) / 2e-6
+        assert gradient[position] == pytest.approx(slope, rel=1e-6, abs=1e-9)
+    assert (gradient[~kept] == 0).all()
+    single, in_graph = (run(name, np.where(ignored, -1, y_true), logits, mode, from_logits=True, **arguments)
+                        for mode in ("eager", "xla"))  # fmt: skip
+    assert_close(in_graph[1], single[1], 1e-6)
+
+
+@pytest.mark.parametrize("form", ["min", "dot"])
+@pytest.mark.parametrize("name", CLASS_OVERLAPS)
+def test_no_prediction_overlaps_classes_better_than_the_shares(name, form):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        y_true = rng.dirichlet([0.5] * 3, (1, 2, 3))
+        told = {"exclusive": True, "soft_labels": form}
+        least = float(run(name, y_true, y_true, **told)[0])
+        assert least == pytest.approx(0, abs=1e-12)
+        other = rng.dirichlet([0.5] * 3, (1, 2, 3))
+        assert float(run(name, y_true, other, **told)[0]) > least + 1e-6
+
+
 def test_cross_entropy_of_shares_is_that_of_numbers_in_shares():
     y_true, logits = shares_of_classes("exclusive")
     y_true[0, 0] = np.eye(3)[0]

@@ -106,12 +106,48 @@ def softmax_cross_entropy(foreground, counted, prediction, exclusive, *, from_lo
     return -(target * log_p).sum() / total, gradient / total
 
 
+def class_overlap(true_weight):
+    """1 - c TP / (c TP + FP + FN) of each class of 0 and 1, pixel by pixel, and its derivative by the quotient rule."""
+
+    def loss(foreground, counted, prediction, exclusive, *, from_logits=False, classes="present", class_weights=None):
+        p = prediction
+        if from_logits:
+            p = softmax(prediction) if exclusive else sigmoid(prediction)
+        n, count = foreground.shape
+        values, slopes, weights = np.zeros(count), np.zeros((n, count)), np.zeros(count)
+        for c in range(count):
+            pixels = [i for i in range(n) if counted[i, c]]
+            overlap = sum(p[i, c] for i in pixels if foreground[i, c])
+            wrong = sum(1 - p[i, c] if foreground[i, c] else p[i, c] for i in pixels)
+            whole = true_weight * overlap + wrong
+            values[c] = wrong / whole if whole > 0 else 1.0
+            for i in pixels:
+                # c TP falls out of the numerator; FN = 1 - p in the foreground, FP = p elsewhere
+                d_wrong, d_overlap = (-1.0, 1.0) if foreground[i, c] else (1.0, 0.0)
+                if whole > 0:
+                    slopes[i, c] = (d_wrong * whole - wrong * (true_weight * d_overlap + d_wrong)) / whole**2
+            there = any(foreground[i, c] for i in pixels)
+            if there if classes == "present" else classes == "all" or c in classes:
+                weights[c] = 1.0 if class_weights is None else class_weights[c]
+        total = weights.sum() or 1.0
+        gradient = slopes * weights / total
+        if from_logits and exclusive:
+            gradient = p * (gradient - (gradient * p).sum(axis=-1, keepdims=True))
+        elif from_logits:
+            gradient = gradient * p * (1 - p)
+        return (weights * values).sum() / total, gradient
+
+    return loss
+
+
 REFERENCES = References(
     "segmentation_losses.py",
     {
         "lovasz_softmax": (lovasz_softmax, False),
         "lovasz_hinge": (lovasz_hinge, True),
         "softmax_cross_entropy": (softmax_cross_entropy, False),
+        "jaccard_metric_softmax": (class_overlap(1), False),
+        "dice_semimetric_softmax": (class_overlap(2), False),
     },
 )
 
