@@ -109,7 +109,7 @@ class Replicas:
             return rows
         self._note("gathered", rows)
         if not tf.executing_eagerly():
-            gathered = self._in_a_row(rows)
+            gathered = self._in_a_row(self._context, rows)
             # several workers do not know it
             each = rows.shape[0]
             gathered.set_shape([None if each is None else self.running * each, *rows.shape[1:]])
@@ -121,15 +121,15 @@ class Replicas:
         (table,) = added_up(self._context, [table])
         return tf.reshape(table, tf.concat([[-1], tf.shape(rows)[1:]], 0))
 
-    def _in_a_row(self, rows: Tensor) -> Tensor:
+    def _in_a_row(self, context: Any, rows: Tensor) -> Tensor:
         """Gather in a graph; as in `added_up`, TensorFlow need not look for variables behind it."""
 
         @tf.custom_gradient
         def gathered(own: Tensor) -> ValueAndGradient:
-            everything = self._context.all_gather(tf.stop_gradient(own), axis=0)
+            everything = context.all_gather(tf.stop_gradient(own), axis=0)
 
             def gradient(upstream: Tensor) -> Tensor:
-                (total,) = added_up(self._context, [upstream])
+                (total,) = added_up(context, [upstream])
                 return self.own(total)
 
             return everything, gradient
