@@ -299,11 +299,10 @@ def test_init_starts_where_another_run_ended(segmented, config, tmp_path):
     )  # fmt: skip
     result = segmentation.train(other)
     assert result.scalars["dataset_miou_present"] > 0.5
-    with pytest.raises(UsageError, match=r"use --aspp-dilations 1 2 3$"):
-        segmentation.train(replace(other, out=str(tmp_path / "other"), aspp_dilations=(1, 2)))
-    wider = replace(other, out=str(tmp_path / "other"), aspp_dilations=(1, 2), aspp_channels=8)
-    with pytest.raises(UsageError, match=r"use --aspp-dilations 1 2 3 and leave out --aspp-channels$"):
+    wider = replace(other, out=str(tmp_path / "other"), backbone="tiny", aspp_dilations=(1, 2), aspp_channels=8)
+    with pytest.raises(UsageError, match=r"use --backbone plain --aspp-dilations 1 2 3 and leave out --aspp-channels$"):
         segmentation.train(wider)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
