@@ -1648,7 +1648,7 @@ MUTANTS: list[Mutant] = [
     *of(
         "trainers/training/faults/guarded_step.py",
         "tests/trainers/training/devices/test_devices.py",
-        ("gradients = _added_up(context, gradients)", "pass"),
+        ("gradients = _summed(context, gradients)", "pass"),
         ("without_second_sum(self.optimizer)", "pass"),
     ),
     *of(
