@@ -3,15 +3,10 @@
 import keras
 
 from ...geometry import InputSize, height_width
-from ..backbones.builders import PREPROCESSING
-from ..backbones.levels import BackboneLevels
-from ..backbones.weights import load_backbone
 from ..layers.logits import SideOutputs
-from ..preparation import picture_input, prepare_for_training
-from .maps import FUSED_LAYER, enlarged, learned_sum, normalized
+from ..preparation import prepare_for_training
+from .maps import FUSED_LAYER, enlarged, learned_sum, normalized, picture_levels
 
-LEVELS = ("P1", "P2", "P3", "P4", "P5")
-"""The paper's conv1_2 to conv5_3, each at twice the stride."""
 CHANNELS = 64  # the paper's width of what a level gives to a combination, and of the combination
 
 
@@ -25,6 +20,7 @@ def build_amulet(
 ) -> keras.Model:
     """Build an Amulet (Zhang et al., Aggregating Multi-level Convolutional Features, ICCV 2017).
 
+    The levels P1 to P5 stand for the paper's conv1_2 to conv5_3, each at twice the stride.
     At the resolution of each level, all levels are shrunk or extended by a convolution to equal widths and combined
     (the paper's RFC). Each combination is extended to the finest resolution and predicts a map, the deepest first;
     it is given the map before it, and edge-aware features of the finest level (the paper's recursive supervision and
@@ -36,20 +32,17 @@ def build_amulet(
     A saliency model as of `build_deeplab`, in training to [B, h, w, 1 + levels]: the fused map, then those of P1 to P5
     as far as the backbone has them. `width` is a factor on the paper's 64 channels.
     """
-    features = load_backbone(backbone, size, weights)
-    names = [level for level in LEVELS if level in features.pyramid_level_inputs]
-    image, scaled = picture_input(size, *PREPROCESSING[backbone])
-    levels = dict(zip(names, BackboneLevels(features, names, name="levels")(scaled)))
-    finest, channels = levels[names[0]], max(1, round(width * CHANNELS))
+    image, levels = picture_levels(backbone, size, weights)
+    finest, channels = next(iter(levels.values())), max(1, round(width * CHANNELS))
     edges = keras.layers.Conv2D(channels, 1, activation="relu", name="edges")(finest)
     scores: list[keras.KerasTensor] = []
-    for level in reversed(names):
+    for level in reversed(levels):
         combined = _combined(levels, level, channels)
         given = [_resized(combined, finest, channels, f"{level}_extended"), edges, *scores[-1:]]
         given = keras.layers.Concatenate(name=f"{level}_given")(given)
         scores.append(keras.layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"{level}_score")(given))
     height = height_width(size)[0]
-    maps = [enlarged(score, height, f"{level}_enlarged") for level, score in zip(names, reversed(scores))]
+    maps = [enlarged(score, height, f"{level}_enlarged") for level, score in zip(levels, reversed(scores))]
     model = keras.Model(image, SideOutputs()([learned_sum(maps, FUSED_LAYER), *maps]), name=f"amulet_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 

@@ -3,16 +3,10 @@
 import keras
 
 from ...geometry import InputSize, height_width
-from ..backbones.builders import PREPROCESSING
-from ..backbones.levels import BackboneLevels
-from ..backbones.weights import load_backbone
 from ..layers.logits import SideOutputs
-from ..preparation import picture_input, prepare_for_training
-from .maps import FINEST_LAYER, enlarged
+from ..preparation import prepare_for_training
+from .maps import FINEST_LAYER, enlarged, picture_levels
 
-LEVELS = ("P1", "P2", "P3", "P4", "P5")
-"""The paper's conv1_2 to conv5_3, each at twice the stride: the first map is made of the last, and refined by the
-others."""
 CHANNELS = 64  # the paper's width of a refinement
 STEPS = 3  # how often a recurrent convolution looks at what it has made, beyond its first look
 
@@ -27,6 +21,7 @@ def build_dhs(
 ) -> keras.Model:
     """Build a DHSNet (Liu and Han, Deep Hierarchical Saliency Network, CVPR 2016).
 
+    The levels P1 to P5 stand for the paper's conv1_2 to conv5_3, each at twice the stride.
     A layer that is connected to every place of the deepest level draws a first, coarse map of stride 16. From P4 to
     P1, a recurrent convolution is given the level's features, in 0 to 1, and the map before it, as probabilities, and
     draws the map anew at the level's resolution. The finest map is the one that is given.
@@ -38,16 +33,15 @@ def build_dhs(
     last. `width` is a factor on the paper's 64 channels of the refinements. The layer that sees all places has as many
     weights as places of P5, times its channels, times places of P4: the model is for one size alone.
     """
-    features = load_backbone(backbone, size, weights)
-    levels = [level for level in LEVELS if level in features.pyramid_level_inputs]
-    image, scaled = picture_input(size, *PREPROCESSING[backbone])
-    *finer, deepest = BackboneLevels(features, levels, name="levels")(scaled)
-    scores = [_coarse(deepest, finer[-1].shape[1:3])]
-    for level, level_map in reversed(list(zip(levels, finer))):
-        name = FINEST_LAYER if level == levels[0] else f"{level}_score"
-        scores.append(_refined(level_map, scores[-1], level, name, max(1, round(width * CHANNELS))))
-    names = ["coarse", *reversed(levels[:-1])]
-    maps = [enlarged(score, height_width(size)[0], f"{name}_enlarged") for name, score in zip(names, scores)]
+    image, levels = picture_levels(backbone, size, weights)
+    _, deepest = levels.popitem()
+    *_, next_deepest = levels.values()
+    scores = {"coarse": _coarse(deepest, next_deepest.shape[1:3])}
+    for level, features in reversed(levels.items()):
+        name = FINEST_LAYER if level == next(iter(levels)) else f"{level}_score"
+        *_, coarser = scores.values()
+        scores[level] = _refined(features, coarser, level, name, max(1, round(width * CHANNELS)))
+    maps = [enlarged(score, height_width(size)[0], f"{name}_enlarged") for name, score in scores.items()]
     model = keras.Model(image, SideOutputs()(maps[::-1]), name=f"dhs_{backbone}")
     return prepare_for_training(model, batch_norm_momentum=batch_norm_momentum)
 

@@ -3,12 +3,9 @@
 import keras
 
 from ...geometry import InputSize
-from ..backbones.builders import PREPROCESSING
-from ..backbones.levels import BackboneLevels
-from ..backbones.weights import load_backbone
 from ..layers.logits import SideOutputs
-from ..preparation import picture_input, prepare_for_training
-from .maps import FUSED_LAYER, enlarged, learned_sum, normalized
+from ..preparation import prepare_for_training
+from .maps import FUSED_LAYER, enlarged, learned_sum, normalized, picture_levels
 
 SIDES = {"P1": (128, 3), "P2": (256, 5), "P3": (256, 5), "P4": (512, 5), "P5": (512, 7)}
 """Width and kernel of both convolutions of each side output: the paper's Table 1 from conv2_2 (stride 2) to pool5."""
@@ -37,13 +34,10 @@ def build_dss(
     A saliency model as of `build_deeplab`, in training to [B, h, w, 1 + levels]: the fused map, then those of P1
     to P5 as far as the backbone has them. `width` is a factor on the paper's widths of the side outputs (`SIDES`).
     """
-    features = load_backbone(backbone, size, weights)
-    levels = [level for level in SIDES if level in features.pyramid_level_inputs]
-    image, scaled = picture_input(size, *PREPROCESSING[backbone])
-    maps = BackboneLevels(features, levels, name="levels")(scaled)
+    image, levels = picture_levels(backbone, size, weights, SIDES)
     sides: dict[str, keras.KerasTensor] = {}
     # The deepest first: shallower ones take from it.
-    for level, level_map in reversed(list(zip(levels, maps))):
+    for level, level_map in reversed(levels.items()):
         own = _score(level_map, level, width)
         others = SHORT_CONNECTIONS.get(level, ())
         deeper = [enlarged(sides[other], own.shape[1], f"{other}_to_{level}") for other in others]
