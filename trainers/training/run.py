@@ -71,6 +71,8 @@ def check(config: RunConfig) -> None:
         )
     if config.devices and config.strategy != "mirrored":
         raise UsageError(f"--devices {config.devices} says how many --strategy mirrored uses: give that, too")
+    if getattr(config, "teacher_share", 0.5) != 0.5 and not getattr(config, "teacher", None):
+        raise UsageError("--teacher-share says what share of each label --teacher has: give that, too")
     if config.init and config.weights not in ("auto", "none"):
         raise UsageError("--init starts from a whole trained model, --weights from a backbone: give one of them")
 

@@ -16,6 +16,7 @@ from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.teacher import Teacher, teacher_of
 from metricfit.trainers.training.config import CONFIGS
 from metricfit.trainers.training.reporting import read_history
+from metricfit.trainers.training.run import check
 
 from ...conftest import Colours, registered
 
@@ -96,6 +97,12 @@ def test_what_cannot_teach(config, plain_trained):
         Teacher(pointwise(("sky", "road")), 0.5, ("sky", "cat", "dog"))
     assert teacher_of("saliency", config, source) is None
     assert teacher_of("detection", CONFIGS["detection"](), source) is None
+
+
+def test_a_share_without_a_teacher_is_refused(config):
+    with pytest.raises(UsageError, match="--teacher-share says what share of each label --teacher has"):
+        check(replace(config, teacher_share=0.3))
+    check(replace(config, teacher_share=0.3, teacher="saliency_lite0"))
 
 
 @pytest.mark.parametrize("task", ["saliency", "segmentation"])
