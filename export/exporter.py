@@ -29,7 +29,7 @@ from .guarantee_entry import entry_of as guarantee_of
 from .guarantee_entry import not_kept
 from .parity.comparison import calibrated, check, compare
 from .promising import known_sources, promise_of, with_calibration_pictures
-from .provenance import command_lines, export_versions, first_weights_of, terms_of, unfinished
+from .provenance import command_lines, export_versions, first_weights_of, teacher_of, terms_of, unfinished
 from .readme import readme
 from .runners.keras import KerasRunner
 from .runners.load import load_keras
@@ -217,6 +217,7 @@ def export_run(
                 "validation_images": len(validation),
                 "representative_images": 0 if pictures is None else len(pictures),
                 "first_weights": first_weights_of(config),
+                "teacher": teacher_of(config),
                 "fingerprints": " ".join(seen),
             },
             data_terms=data_terms or terms_of(source_text),

@@ -51,6 +51,14 @@ def first_weights_of(config: Mapping[str, Any]) -> str:
     return "" if config.get("weights") in (None, "none", "auto") else str(config["weights"])
 
 
+def teacher_of(config: Mapping[str, Any]) -> str:
+    """Say which model taught a training, and by which terms it is known to stand; empty where none did."""
+    if not (teacher := config.get("teacher")):
+        return ""
+    card = card_of(teacher)
+    return f"{teacher}: {card['data_terms']}" if card else str(teacher)
+
+
 def export_versions() -> dict[str, str]:
     """Give the versions of the libraries, those that the formats are made with too."""
     packages = {package for known in FORMATS.values() for package in known.packages}
@@ -84,7 +92,7 @@ def command_lines(
         return go, shlex.join(words)
     # A card's `config` is read like a run's, so the card alone repeats the last training.
     train = ["metricfit", "train", task, "--config", str(to / CARD_NAME), "--out", str(run)]
-    return (go, *_first_trainings(run), shlex.join(train), shlex.join(words))
+    return (go, *dict.fromkeys(_first_trainings(run)), shlex.join(train), shlex.join(words))
 
 
 def _is_told(value: str | float | None) -> bool:
@@ -93,15 +101,14 @@ def _is_told(value: str | float | None) -> bool:
 
 
 def _first_trainings(run: Path) -> list[str]:
-    """The command lines of the trainings that a run's first weights come from."""
-    init = read_run(run)["config"].get("init")
-    if not init:
-        return []
-    if card_of(init):  # which says how that model was made
-        return []
-    first = Path(init) if Path(init).is_dir() else Path(init).parent
-    if not (first / "config.json").is_file():
-        return []
-    task = read_run(first)["task"]
-    command = train_command(task, replace(read_config(first / "config.json", CONFIGS[task]), out=str(first)))
-    return [*_first_trainings(first), shlex.join(command)]
+    """The command lines of the trainings that a run's first weights and its teacher come from."""
+    config, lines = read_run(run)["config"], list[str]()
+    for named in (config.get("init"), config.get("teacher")):
+        if not named or card_of(named):  # which says how that model was made
+            continue
+        first = Path(named) if Path(named).is_dir() else Path(named).parent
+        if (first / "config.json").is_file():
+            task = read_run(first)["task"]
+            command = train_command(task, replace(read_config(first / "config.json", CONFIGS[task]), out=str(first)))
+            lines += [*_first_trainings(first), shlex.join(command)]
+    return lines

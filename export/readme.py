@@ -105,6 +105,7 @@ def readme(card: ModelCard) -> str:
         f"- Validation: {card.data.get('validation', '')}, {card.data.get('validation_images', 0)} pictures"
         f"{_selected(card)}\n"
         + (f"- First weights: {card.data['first_weights']}\n" if card.data.get("first_weights") else "")
+        + (f"- Teacher: {card.data['teacher']}\n" if card.data.get("teacher") else "")
         + f"- Terms: {card.data_terms}",
         "## How it was made",
         "\n".join("    " + line for line in card.command),

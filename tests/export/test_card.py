@@ -238,16 +238,28 @@ def test_the_page_says_who_cuts_class_maps_where_something_is_promised():
     assert "not at the best thresholds" not in page
 
 
-def test_the_page_says_what_picked_the_epoch():
+def a_whole_card() -> ModelCard:
+    """One with all that its page tells."""
     metrics = dict.fromkeys(("max_f", "mean_f", "mae", "mean_to_max"), 0.5)
     parity = {"largest_difference": 0.0, "mean_difference": 0.0}
     files = {"model_int8.tflite": FILE | {"metrics": metrics, "parity": parity, "tests": {}, "signatures": {}}}
-    card = dataclasses.replace(a_card(), metrics=metrics, files=files)
+    return dataclasses.replace(a_card(), metrics=metrics, files=files)
+
+
+def test_the_page_says_what_picked_the_epoch():
+    card = a_whole_card()
     chosen = {**card.config, "select_by": "mean_f"}
     assert "pictures; the best epoch is the one with the largest MeanF\n" in readme(
         dataclasses.replace(card, config=chosen)
     )
     assert "the best epoch" not in readme(card)
+
+
+def test_the_page_names_the_teacher():
+    card = a_whole_card()
+    page = readme(dataclasses.replace(card, data={**card.data, "teacher": "runs/large: research use only"}))
+    assert "- Teacher: runs/large: research use only\n" in page
+    assert "Teacher" not in readme(card)
 
 
 def test_what_is_promised_stands_before_the_thresholds_that_it_replaces():

@@ -8,8 +8,10 @@ import pytest
 from metricfit.export.formats.registry import FORMATS, QUANTIZATIONS, by_rank
 from metricfit.export.formats.tflite import VARIANTS
 from metricfit.export.parity.agreement import Limit, MapAgreement, Resampled, Verdict, judged
-from metricfit.export.provenance import command_lines
+from metricfit.export.provenance import command_lines, teacher_of
 from metricfit.trainers.metrics.resampling import draws
+from metricfit.trainers.training.config import SaliencyConfig
+from metricfit.trainers.training.run_folder import open_run
 
 
 def of_maps(*differences: float) -> MapAgreement:
@@ -92,6 +94,18 @@ def test_formats_know_what_they_write():
     assert [variant.file for variant in FORMATS["savedmodel"].chosen(("int8",))] == ["saved_model"]
     files = [variant.file for _, variant in by_rank()]
     assert files == [f"model_{kind}.tflite" for kind in ("int8", "float32", "dynamic", "float16")] + ["saved_model"]
+
+
+def test_a_student_names_its_teacher_and_the_trainings_before_it(tmp_path):
+    large, first, small = (tmp_path / name for name in ("large", "first", "small"))
+    for folder, settings in ((large, {}), (first, {}), (small, {"init": str(first), "teacher": str(large)})):
+        open_run("saliency", SaliencyConfig(out=str(folder), **settings))
+    _, *lines = command_lines("saliency", small, tmp_path / "to", formats=("tflite",), quantize=(), seed=0)
+    assert [line.split(" --")[0] for line in lines[:3]] == ["metricfit train saliency"] * 3
+    assert [str(folder) in line for folder, line in zip((first, large, small), lines)] == [True] * 3
+    config = {"init": str(first), "teacher": str(large)}
+    assert (teacher_of(config), teacher_of({}), teacher_of({"teacher": None})) == (str(large), "", "")
+    assert teacher_of({"teacher": "saliency_mobile"}).startswith("saliency_mobile: ECSSD (Shi et al.): research use")
 
 
 def test_the_command_line_holds_what_was_asked_for():

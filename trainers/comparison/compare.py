@@ -15,6 +15,7 @@ from ..files import write_json
 from ..locking import FolderLock, holds_nothing, refuse_locked
 from ..models.backbones.weights import check_weights
 from ..tasks.base import Task
+from ..tasks.first_model import find_model
 from ..training import run
 from ..training.config_files import to_dict
 from ..training.saved import model_file
@@ -154,8 +155,8 @@ def _check_folder(task: Task[Any, Any], plan: Plan) -> None:
 
 
 def _check_first_weights(plan: Plan) -> None:
-    """Refuse first weights that are not there or would be deleted, before anything is deleted or trained."""
-    # A comparison that goes on has them in its checkpoints.
+    """Refuse first weights and teachers that are not there or would be deleted, before all is deleted or trained."""
+    # A comparison that goes on has the weights in its checkpoints.
     if (plan.out / MARK).is_file() and not plan.overwrite:
         return
     for config in {entry.name: replace(plan.config, **dict(entry.settings)) for entry in plan.entries}.values():
@@ -164,11 +165,14 @@ def _check_first_weights(plan: Plan) -> None:
 
 def _check_first_weights_of(config: Any, plan: Plan) -> None:
     check_weights(config.weights)
-    if not config.init:
-        return
-    if plan.overwrite and plan.out.resolve() in Path(config.init).resolve().parents:
-        raise UsageError(f"--train.init {config.init} lies in {plan.out}, which --overwrite empties: copy it elsewhere")
-    model_file(config.init)
+    for flag in ("init", "teacher"):
+        named = getattr(config, flag, None)
+        if named and plan.overwrite and plan.out.resolve() in Path(named).resolve().parents:
+            raise UsageError(f"--train.{flag} {named} lies in {plan.out}, which --overwrite empties: copy it elsewhere")
+    if config.init:
+        model_file(config.init)
+    if teacher := getattr(config, "teacher", None):
+        find_model(teacher, "--train.teacher")
 
 
 def _open_sets(task: Task[Any, Any], plan: Plan) -> tuple[Source, dict[str, Source]]:

@@ -40,12 +40,7 @@ def first_model(
     The weights of an exported model are read back from its .tflite file. Its normalisations are measured on training
     pictures, so that the model finds what the file finds, and goes on training. `trust` lets a .keras file hold code.
     """
-    path = _find(init)
-    if path is None:
-        raise UsageError(
-            f"no trained model at {init}: {flag} takes a run folder, a .keras file, an exported model's folder or one "
-            f"that ships with the program ({', '.join(shipped_models())})"
-        )
+    path = find_model(init, flag)
     known, tasks = _described(path), tuple(tasks)
     if known and known["task"] not in tasks:
         raise UsageError(f"{flag} {init} is a {known['task']} model: give a {' or '.join(tasks)} model")
@@ -86,6 +81,17 @@ def card_of(init: str) -> Mapping[str, Any]:
     path = _find(init)
     known = {} if path is None else _described(path)
     return known if "files" in known else {}
+
+
+def find_model(init: str, flag: str = "--init") -> Path:
+    """Find what `--init`, or another `flag`, names; UsageError where nothing is there."""
+    path = _find(init)
+    if path is None:
+        raise UsageError(
+            f"no trained model at {init}: {flag} takes a run folder, a .keras file, an exported model's folder or one "
+            f"that ships with the program ({', '.join(shipped_models())})"
+        )
+    return path
 
 
 def _find(init: str) -> Path | None:

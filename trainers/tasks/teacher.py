@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..geometry import height_width
 from ..models.input_size import size_of
 from ..models.layers.logits import logits_layer
+from ..models.precision import dtype_policy, in_float32
 from ..training.config import RunConfig
 from .first_model import first_model
 
@@ -78,7 +79,9 @@ def teacher_of(task: str, config: RunConfig, training: Source) -> Teacher | None
     if not named:
         return None
     share = float(getattr(config, "teacher_share", 0.5))
-    model = first_model(named, (task,), training, trust=config.trust, flag="--teacher")
+    # where the batches are made, and whatever the precision of the training
+    with tf.device("CPU"), dtype_policy("float32"):
+        model = in_float32(first_model(named, (task,), training, trust=config.trust, flag="--teacher"))
     try:
         teacher = Teacher(model, share, () if task == "saliency" else training.class_names)
     except ValueError as error:

@@ -1,6 +1,8 @@
 """One training of a task, from its settings to the evaluation of its best epoch."""
 
+import functools
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +49,7 @@ from .data import ConfigT
 from .definition import Definition, ReportT
 from .first_model import advice, first_model
 from .input_shape import shape_note
-from .teacher import teacher_of
+from .teacher import Teacher, teacher_of
 
 log = logging.getLogger("metricfit")
 
@@ -90,6 +92,9 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
             # What others were given as first weights may be another file.
             model.set_weights(exchange.by_chief(model.get_weights))
         reached = restore(model, folder / "checkpoints", exchange) if restored else BEGINNING
+        teacher = functools.cache(lambda: _teacher(task, config, exchange, training))
+        if not restored:  # a run that goes on may be trained to its end, and its teacher gone
+            teacher()
 
         def opened() -> None:
             lock.acquire()
@@ -112,7 +117,7 @@ def train(task: Definition[ConfigT, ReportT], config: ConfigT) -> run.RunResult:
         if repeats:
             log.info("%s", repeats)
         run.say_frozen(config)
-        request = _trained(task, config, distribution, model, rate, training, selection, reached)
+        request = _trained(task, config, distribution, model, teacher, rate, training, selection, reached)
         if request.number is None:
             return _judged(task, config, exchange, model, training, selection)
     # Only now, when all is closed, whoever else waits for the machine's signal gets it.
@@ -175,11 +180,22 @@ def _judged(
     return run.RunResult(folder, report, False, made if exchange.is_chief else [])
 
 
+def _teacher(
+    task: Definition[ConfigT, ReportT], config: ConfigT, exchange: Exchange, training: Source
+) -> Teacher | None:
+    """Load the teacher of a training, in all processes the chief's, if there is one."""
+    teacher = exchange.together(lambda: teacher_of(task.name, config, training))
+    if teacher and exchange.workers > 1:
+        teacher.model.set_weights(exchange.by_chief(teacher.model.get_weights))
+    return teacher
+
+
 def _trained(
     task: Definition[ConfigT, ReportT],
     config: ConfigT,
     distribution: Distribution,
     model: keras.Model,
+    teacher: Callable[[], Teacher | None],
     rate: tf.Variable,
     training: Source,
     selection: Source,
@@ -198,11 +214,11 @@ def _trained(
 
     if exchange.by_chief(done):
         return stopping.StopRequest()
-    teacher = exchange.together(lambda: teacher_of(task.name, config, training))
+    teaching = teacher()
 
     def taught(step: int, share: Share = WHOLE) -> tf.data.Dataset:
         made = task.training_batches(config, training, step, share)
-        return teacher.teach(made) if teacher else made
+        return teaching.teach(made) if teaching else made
 
     batches = fitting.Batches(
         training=lambda step: distribution.dealt(lambda share: taught(step, share)),

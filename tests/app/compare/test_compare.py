@@ -378,6 +378,8 @@ def test_overwriting_deletes_nothing_before_the_first_weights_are_there(compare)
     assert "no weights at no.weights.h5" in compare(*again, "--train.weights", "no.weights.h5", code=2)[1]
     inside = str(folder / "runs/some/model.keras")
     assert "which --overwrite empties" in compare(*again, "--train.init", inside, code=2)[1]
+    assert "--train.teacher takes a run folder" in compare(*again, "--train.teacher", "nowhere", code=2)[1]
+    assert f"--train.teacher {inside} lies in" in compare(*again, "--train.teacher", inside, code=2)[1]
     assert sorted(folder.rglob("*")) == kept
 
 

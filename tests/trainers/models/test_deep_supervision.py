@@ -164,6 +164,12 @@ def test_a_recurrent_convolution_looks_at_what_it_made_three_times_more(dhs, pic
     assert 0 <= given.min() <= given.max() <= 1, "features and map in the same range"
 
 
+def test_a_map_of_the_level_is_not_enlarged(dhs):
+    factors = {layer.name: layer.size for layer in dhs.layers if isinstance(layer, keras.layers.UpSampling2D)}
+    assert (1, 1) not in factors.values(), factors
+    assert factors["P3_before"] == (2, 2)
+
+
 def test_a_coarse_map_sees_all_places(dhs, pictures):
     coarse = keras.Model(dhs.input, [dhs.get_layer("levels").output[-1], dhs.get_layer("coarse_score").output])
     deepest, drawn = coarse(pictures)

@@ -1,6 +1,7 @@
 """Distillation: labels that a trained model has a share of, by hand and in a training, and what cannot teach."""
 
 import logging
+import shutil
 from dataclasses import replace
 
 import keras
@@ -12,6 +13,7 @@ from scipy.special import expit, softmax
 from metricfit.trainers.data.example import IGNORE
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.layers.logits import ClassLogits
+from metricfit.trainers.models.precision import dtype_policy
 from metricfit.trainers.tasks import get_task
 from metricfit.trainers.tasks.teacher import Teacher, teacher_of
 from metricfit.trainers.training.config import CONFIGS
@@ -131,3 +133,21 @@ def test_a_teacher_is_not_deleted_with_the_run_that_it_stands_in(config, plain_t
     own = replace(config, out=str(plain_trained.folder), teacher=str(plain_trained.folder), overwrite=True)
     with pytest.raises(UsageError, match=r"--overwrite would delete .*, which --teacher needs"):
         get_task("saliency").train(own)
+
+
+def test_a_teacher_that_is_not_there_costs_no_run(plain_config, plain_trained, tmp_path):
+    shutil.copytree(plain_trained.folder, tmp_path / "run")
+    kept = sorted(tmp_path.rglob("*"))
+    again = replace(plain_config, out=str(tmp_path / "run"), teacher="nowhere", overwrite=True)
+    with pytest.raises(UsageError, match="no trained model at nowhere: --teacher takes"):
+        get_task("saliency").train(again)
+    assert sorted(tmp_path.rglob("*")) == kept
+
+
+@pytest.mark.usefixtures("config")
+def test_a_teacher_computes_in_float32_whatever_the_training_does(plain_config, plain_trained):
+    own = replace(plain_config, teacher=str(plain_trained.folder))
+    with dtype_policy("mixed_float16"):
+        teacher = teacher_of("saliency", own, Colours("train", "labels"))
+    assert {layer.compute_dtype for layer in teacher.model._flatten_layers()} == {"float32"}
+    assert all("CPU" in weight.value.device for weight in teacher.model.weights)

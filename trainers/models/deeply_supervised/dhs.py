@@ -59,7 +59,8 @@ def _refined(
     """Refine logits of a coarser map by a level's features and a recurrent convolution (Liang and Hu, CVPR 2015)."""
     # Features and map in the same range, or the map would be drowned.
     local = keras.layers.Conv2D(channels, 1, activation="sigmoid", name=f"{level}_squashed")(features)
-    known = enlarged(coarser, features.shape[1], f"{level}_before") if coarser.shape != local.shape else coarser
+    same = coarser.shape[1:3] == features.shape[1:3]
+    known = coarser if same else enlarged(coarser, features.shape[1], f"{level}_before")
     known = keras.layers.Activation("sigmoid", dtype="float32", name=f"{level}_known")(known)
     given = keras.layers.Concatenate(name=f"{level}_given")([local, known])
     forward = keras.layers.Conv2D(channels, 3, padding="same", name=f"{level}_forward")(given)

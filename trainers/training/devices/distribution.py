@@ -29,7 +29,8 @@ log = logging.getLogger("metricfit")
 
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
-_PLACES = ("out", "data", "val", "init", "weights", "scan_cache", "config")  # which machines may have in other folders
+# which machines may have in other folders
+_PLACES = ("out", "data", "val", "init", "teacher", "weights", "scan_cache", "config")
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,9 @@ def _tpu(config: RunConfig) -> Distribution:
 
 def as_the_chief(config: RunConfig, of_chief: ConfigT) -> ConfigT:
     """Take over what the chief has settled; where files lie is each machine's own."""
-    own = [name for name in _PLACES if (name, getattr(config, name)) != ("weights", "auto")]
-    return dataclasses.replace(of_chief, **{name: getattr(config, name) for name in own})
+    settings = vars(config)
+    own = [name for name in _PLACES if name in settings and (name, settings[name]) != ("weights", "auto")]
+    return dataclasses.replace(of_chief, **{name: settings[name] for name in own})
 
 
 def _compared(config: RunConfig) -> dict[str, str]:

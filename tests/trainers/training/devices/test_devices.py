@@ -9,9 +9,9 @@ import pytest
 
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.training import run
-from metricfit.trainers.training.config import SaliencyConfig
+from metricfit.trainers.training.config import DetectionConfig, SaliencyConfig
 from metricfit.trainers.training.devices import keras_replicas
-from metricfit.trainers.training.devices.distribution import distribution_of
+from metricfit.trainers.training.devices.distribution import as_the_chief, distribution_of
 
 
 def program(name, folder):
@@ -71,3 +71,11 @@ def test_keras_is_still_in_need_of_what_we_change():
     assert "distribute_strategy.reduce(" in build
     steps = inspect.getsource(optimizer.TFOptimizer._backend_update_step)
     assert "_all_reduce_sum_gradients" in steps, "gradients are clipped before they are added up"
+
+
+def test_each_machine_has_its_models_where_it_was_told():
+    of_chief = SaliencyConfig(init="there/first", teacher="there/large", epochs=7)
+    own = as_the_chief(SaliencyConfig(init="here/first", teacher="here/large", epochs=3), of_chief)
+    assert own == replace(of_chief, init="here/first", teacher="here/large")
+    boxes = as_the_chief(DetectionConfig(init="here/first"), DetectionConfig(init="there/first", epochs=7))
+    assert (boxes.init, boxes.epochs) == ("here/first", 7), "a detector has no teacher"
