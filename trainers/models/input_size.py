@@ -15,6 +15,11 @@ def size_of(model: keras.Model) -> InputSize:
     return input_size(model.input_shape[1:3])
 
 
+def is_for_one_size(model: keras.Model) -> bool:
+    """Tell whether a model has weights for single places of its pictures, which belong nowhere else."""
+    return any(isinstance(layer, keras.layers.Flatten) for layer in model._flatten_layers())
+
+
 def at_size(model: keras.Model, size: InputSize, own: InputSize | None = None) -> keras.Model:
     """Build a model anew for inputs of another size, with copies of its weights; 32 divides its sides.
 

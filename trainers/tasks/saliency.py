@@ -15,13 +15,14 @@ from ..data.subset import Subset
 from ..data.targets import TARGETS
 from ..errors import UsageError
 from ..figures.thumbnails import flat, thumbnail
+from ..geometry import size_text
 from ..judge.base import PICTURES, evenly_spread, known
 from ..judge.feeding import judge_all
 from ..judge.maps import MapJudge, SaliencyReport, to_logits
 from ..metrics import ImageIoU, LogitFMeasure, best_logit_scale
 from ..metrics.keras.f_measure import FirstMapFMeasure, FMeasure
 from ..metrics.logit_curve import LEVELS, ZERO
-from ..models.input_size import size_of
+from ..models.input_size import is_for_one_size, size_of
 from ..models.layers.logits import has_side_outputs
 from ..models.registry import MODELS
 from ..models.scaled_logits import scale_and_shift_logits
@@ -85,6 +86,9 @@ class Saliency(Task[SaliencyConfig, SaliencyReport]):
 
     def initialise(self, model: keras.Model, trained: keras.Model, config: SaliencyConfig | None = None) -> None:
         """As `Task.initialise`; the configuration may scale and shift the logits."""
+        # Sizes of one area have weights of one shape.
+        if is_for_one_size(model) and size_of(trained) != size_of(model):
+            raise ValueError(f"made for pictures of {size_text(size_of(trained))} alone")
         model.set_weights(trained.get_weights())
         if config and _changes_logits(config):
             scale_and_shift_logits(model, scale=config.init_logit_scale, threshold=config.init_threshold)

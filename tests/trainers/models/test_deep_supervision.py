@@ -251,6 +251,15 @@ def test_a_network_for_one_size_says_for_which(config, monkeypatch):
     assert said == "use --size 32, for which some of its layers are made"
 
 
+def test_weights_of_places_go_to_no_other_size_of_the_same_area(config):
+    with registered():
+        wide, high = (build_dhs("tiny", size=size, width=0.05) for size in ((32, 64), (64, 32)))
+    assert [one.shape for one in wide.weights] == [one.shape for one in high.weights]
+    with pytest.raises(ValueError, match="made for pictures of 32x64 alone"):
+        saliency.initialise(high, wide, config)
+    saliency.initialise(wide, wide, config)
+
+
 @pytest.mark.long
 def test_a_training_of_dss_ends_with_a_saliency_model(config, tmp_path):
     config = replace(config, model="dss", backbone="plain", out=str(tmp_path / "run"), ema=0.5, epochs=2, batch_size=9)
