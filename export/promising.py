@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ..trainers.data.sources import open_source, split_texts
+from ..trainers.data.sources import names_clips, open_source, split_texts
 from ..trainers.errors import MetricfitError, UsageError
 from ..trainers.files import digest, write_text
 from ..trainers.guarantees.promise import Promise, read_promise, refuse_too_few
@@ -43,6 +43,11 @@ def with_calibration_pictures(
     Gives the promise with fingerprints of pictures that are to be refused under other names, too: those `seen`, which
     a card keeps, and some of the known sources.
     """
+    if names_clips(source.name):
+        raise UsageError(
+            f"a guarantee is by pictures that have nothing to do with each other, and of {source.name} many frames are "
+            "of one: give the pictures themselves"
+        )
     refuse_too_few(promise, len(source))
     refuse_seen(known := tuple(known), source)
     return replace(promise, known=frozenset(seen or fingerprints(known)))

@@ -14,7 +14,7 @@ from ...trainers.guarantees.promise import DEFAULT_IOU, Promise, read_promise
 from ..options import EvaluateOptions
 
 PLAIN = EvaluateOptions(model="")
-OTHER_SCORES = ("protocol", "logit_scale", "calibration", "decision")
+OTHER_SCORES = ("protocol", "logit_scale", "calibration", "decision", "smooth")
 """Options by which other scores are measured than those that predict, demo and serve cut."""
 OTHER_VIEWS = ("scales", "flips", "tiles", "tile_overlap")
 

@@ -112,6 +112,11 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         check_no_truth_asked(options)
     if options.runner and names_clips(options.data):
         raise UsageError("the frames of clips are held against each other, in their order: leave --runner out")
+    if names_clips(options.data):
+        for name in ("protocol", "logit_scale"):
+            if getattr(options, name) != getattr(PLAIN, name):
+                flag = name.replace("_", "-")
+                raise UsageError(f"how steady masks are is measured by the model's own scores: leave --{flag} out")
     predictor = load_predictor(options.model, trust=options.trust, suppression=suppression)
     runner = predictor.runner
     task = get_task(runner.task)

@@ -8,9 +8,11 @@ from ..data.batches.service import check_service
 from ..data.classes import with_class_names
 from ..data.example import Source
 from ..data.shared import shared_examples
+from ..data.sources import names_clips
 from ..data.steady import Steady
 from ..data.subset import split_for_selection
 from ..data.targets.base import Target
+from ..errors import UsageError
 from ..training.config import RunConfig
 
 log = logging.getLogger("metricfit")
@@ -41,6 +43,11 @@ def _opened(
 ) -> tuple[Source, Source]:
     training = open_one(config.data, left_out)
     if not config.val:
+        if names_clips(config.data):
+            raise UsageError(
+                f"without --val every tenth frame of {config.data} would be held out, of pictures whose other frames "
+                "train: give --val, such as the clips of other pictures"
+            )
         return split_for_selection(training)
     selection = open_one(config.val, left_out_of_val)
     if known := shared_examples(training, selection):

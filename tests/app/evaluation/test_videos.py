@@ -12,7 +12,10 @@ from metricfit.app.evaluation import verb as evaluation
 from metricfit.app.evaluation.videos import open_clip
 from metricfit.app.predictor import Predictor
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import DataError, UsageError
+from metricfit.trainers.tasks.sources import open_both
+from metricfit.trainers.training.config import CONFIGS
 
 from ..fakes import BoxRunner, BrightnessRunner, disc, make_video, save
 
@@ -200,11 +203,32 @@ def test_smoothing_takes_flicker_away(evaluate, video):
         ("scenes:test", (), "--smooth is of the frames of clips, scenes:test has none"),
         ("clips:scenes:test", ("--flips",), "--smooth is of frames that are seen once"),
         ("clips:scenes:test", ("--smooth", "1"), "from 0 to below 1"),
+        ("clips:scenes:test", ("--guarantee", "recall >= 0.5 @ 0.5"), "leave --smooth out"),
     ],
 )
 def test_smoothing_of_other_things_is_refused(evaluate, data, options, said):
     code, _, text = evaluate(data, "--smooth", "0.8", *options)
     assert (code, said in text) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--guarantee", "recall >= 0.5 @ 0.5"), "of clips:scenes:test:{few} many frames are of one"),
+        (("--protocol", "published"), "leave --protocol out"),
+        (("--logit-scale", "2"), "leave --logit-scale out"),
+    ],
+)
+def test_frames_are_no_pictures_of_their_own_nor_of_other_scores(evaluate, tmp_path, options, said):
+    (few := tmp_path / "few.txt").write_text("test-00000\ntest-00001\n")
+    code, _, text = evaluate(f"clips:scenes:test:{few}", *options)
+    assert (code, said.format(few=few) in text) == (2, True), text
+
+
+def test_no_training_holds_out_frames_of_the_pictures_that_it_sees():
+    config = CONFIGS["saliency"](data="clips:scenes:train")
+    with pytest.raises(UsageError, match="without --val every tenth frame of clips:scenes:train would be held out"):
+        open_both(config, TARGETS["mask"], lambda text, left_out: None, (None, None))
 
 
 class ThreeClasses(BrightnessRunner):
