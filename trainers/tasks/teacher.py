@@ -89,5 +89,12 @@ def teacher_of(task: str, config: RunConfig, training: Source) -> Teacher | None
             f"--teacher {named} {error}: give one trained with all classes of {training.name} "
             f"({', '.join(training.class_names)})"
         ) from error
+    layer, resizing = logits_layer(model), getattr(config, "resizing", "stretch")
+    if layer and layer.resizing != resizing:
+        log.warning(
+            "--teacher %s was trained on pictures that were made to fit by --resizing %s, and is shown them by %s: it "
+            "may know them less well",
+            named, layer.resizing, resizing,
+        )  # fmt: skip
     log.info("taught by %s (%s), which has %.2g of each label", named, model.name, share)
     return teacher

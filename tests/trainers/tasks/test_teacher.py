@@ -15,6 +15,7 @@ from metricfit.trainers.errors import UsageError
 from metricfit.trainers.models.layers.logits import ClassLogits
 from metricfit.trainers.models.precision import dtype_policy
 from metricfit.trainers.tasks import get_task
+from metricfit.trainers.tasks import teacher as teaching
 from metricfit.trainers.tasks.teacher import Teacher, teacher_of
 from metricfit.trainers.training.config import CONFIGS
 from metricfit.trainers.training.reporting import read_history
@@ -99,6 +100,17 @@ def test_what_cannot_teach(config, plain_trained):
         Teacher(pointwise(("sky", "road")), 0.5, ("sky", "cat", "dog"))
     assert teacher_of("saliency", config, source) is None
     assert teacher_of("detection", CONFIGS["detection"](), source) is None
+
+
+def test_pictures_that_are_made_to_fit_otherwise_are_said(monkeypatch, caplog):
+    monkeypatch.setattr(teaching, "first_model", lambda *_, **__: pointwise(("background", "disc")))
+    source = Colours("train", "labels")
+    source.class_names = ("background", "disc")
+    config = CONFIGS["segmentation"](teacher="some", resizing="stretch")
+    teacher_of("segmentation", replace(config, resizing="pad"), source)
+    assert "made to fit" not in caplog.text
+    teacher_of("segmentation", config, source)
+    assert "trained on pictures that were made to fit by --resizing pad, and is shown them by stretch" in caplog.text
 
 
 def test_a_share_without_a_teacher_is_refused(config):
