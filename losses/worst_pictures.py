@@ -87,7 +87,9 @@ def _worst_of(pictures: Size, share: float) -> Size:
 def _unreduced(loss: Any) -> Any:
     """Give a copy of a loss that gives [B]; ValueError where there is none."""
     if isinstance(loss, Combined):
-        return Combined([_unreduced(part) for part in loss.parts], loss.first_weights, name=loss.name)
+        made = Combined([_unreduced(part) for part in loss.parts], loss.first_weights, name=loss.name)
+        made.weights = loss.weights  # which may change while a model trains
+        return made
     if isinstance(loss, DeepSupervision):
         return DeepSupervision(_unreduced(loss.loss), loss.weights, name=loss.name)
     if not isinstance(loss, PixelLoss):

@@ -95,6 +95,15 @@ def test_of_equal_pictures_the_first_are_the_worst():
         assert gradient.any(axis=(1, 2)).tolist() == [True, False, False, True, False]
 
 
+def test_weights_of_a_sum_count_when_they_change():
+    both = losses.combined(floss=1.0, cross_entropy=0.0, from_logits=True)
+    loss, (labels, logits) = losses.WorstPictures(both, 0.4), batch("floss", 6)
+    float(loss(labels, logits))
+    both.weights.assign([0.0, 1.0])
+    other = losses.WorstPictures(losses.CrossEntropy(from_logits=True), 0.4)
+    assert float(loss(labels, logits)) == pytest.approx(float(other(labels, logits)))
+
+
 def test_weights_of_pictures_and_what_is_left_out():
     labels, logits = batch("floss", 6)
     loss = losses.WorstPictures(MAPS["floss"], 0.5)
