@@ -17,8 +17,8 @@ from ...trainers.data.subset import split_for_selection
 from ...trainers.errors import MetricfitError, UsageError
 from ...trainers.files import write_json
 from ...trainers.judge.base import Report
-from ...trainers.judge.smoothing import check_keep
-from ...trainers.judge.steadiness import SteadinessJudge
+from ...trainers.judge.clips.smoothing import check_keep
+from ...trainers.judge.clips.steadiness import SteadinessJudge
 from ...trainers.judge.tiles import tiling_of
 from ...trainers.judge.views import Views
 from ...trainers.metrics.logit_scale import FACTORS

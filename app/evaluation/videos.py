@@ -12,10 +12,10 @@ from ...trainers.data.images import over_white
 from ...trainers.data.listing import surroundings
 from ...trainers.data.targets import TARGETS
 from ...trainers.errors import DataError, UsageError
-from ...trainers.judge.clip_report import ClipReport
+from ...trainers.judge.clips.report import ClipReport
+from ...trainers.judge.clips.smoothing import Smoother
+from ...trainers.judge.clips.steadiness import SteadinessJudge
 from ...trainers.judge.feeding import in_pictures
-from ...trainers.judge.smoothing import Smoother
-from ...trainers.judge.steadiness import SteadinessJudge
 from ...trainers.progress import progress
 from ..live.frames import FrameSource
 from ..live.sources import Pictures

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...trainers.data.images import Seen
 from ...trainers.errors import UsageError
-from ...trainers.judge.smoothing import Smoother, check_keep
+from ...trainers.judge.clips.smoothing import Smoother, check_keep
 from ..predictor import Predictor
 from ..results import Result
 

@@ -19,8 +19,8 @@ from metricfit.app.predictor import load_predictor
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets import TARGETS
-from metricfit.trainers.judge import smoothing
-from metricfit.trainers.judge.steadiness import SteadinessJudge
+from metricfit.trainers.judge.clips import smoothing
+from metricfit.trainers.judge.clips.steadiness import SteadinessJudge
 from metricfit.trainers.metrics import FMeasureCurve
 
 USUAL = 0.8

@@ -19,7 +19,7 @@ from ..guarantees.losses import PictureLosses, losses_of
 from ..guarantees.promise import Promise
 from ..metrics.resampling import Drawn, over
 from ..metrics.streaming import Streaming, check_same
-from .steadiness import Steadiness
+from .clips.steadiness import Steadiness
 
 PICTURES = 6  # that a report keeps to be drawn
 

@@ -13,10 +13,10 @@ from ..geometry import InputSize
 from ..metrics.ranking.matching import Found
 from ..models.detector.suppression import USUAL, Suppression
 from .base import Judge
+from .clips.smoothing import Smoother
 from .expected_iou import decided_in_groups
 from .likeliest import likeliest_sampled
 from .merging import merged_boxes
-from .smoothing import Smoother
 from .views import PLAIN, Views, averaged_scores
 
 

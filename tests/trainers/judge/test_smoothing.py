@@ -11,8 +11,8 @@ from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.data.subset import Subset
 from metricfit.trainers.data.targets import TARGETS
 from metricfit.trainers.errors import UsageError
+from metricfit.trainers.judge.clips.smoothing import LEAST, SIGMA, Smoother
 from metricfit.trainers.judge.feeding import found_in
-from metricfit.trainers.judge.smoothing import LEAST, SIGMA, Smoother
 from metricfit.trainers.metrics.flicker.maps import MapFlicker
 from metricfit.trainers.metrics.flicker.trails import Trails
 

@@ -8,9 +8,9 @@ import pytest
 from metricfit.trainers.data.example import ClipFrame, Example
 from metricfit.trainers.data.sources import open_source
 from metricfit.trainers.errors import MetricfitError
-from metricfit.trainers.judge.clip_report import NO_TRUTH, ClipReport
+from metricfit.trainers.judge.clips.report import NO_TRUTH, ClipReport
+from metricfit.trainers.judge.clips.steadiness import SteadinessJudge
 from metricfit.trainers.judge.likeliest import Likeliest
-from metricfit.trainers.judge.steadiness import SteadinessJudge
 
 RIGHT = np.tile(np.float32([-3, 0]), (80, 90, 1))
 """The picture moves three pixels to the right with each frame."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from .base import Report, Thresholds
+from ..base import Report, Thresholds
 from .steadiness import Steadiness
 
 NO_TRUTH = "a video has no truth: this says how steady what is found is, not how right; nothing found is steadiest"

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..data.example import Example, follows
-from ..figures.flicker import flicker_figure
-from ..geometry import IGNORE
-from ..metrics.flicker.classes import ClassFlicker, ClassFlickerResult
-from ..metrics.flicker.flow import flow_between
-from ..metrics.flicker.maps import MapFlicker, MapFlickerResult
-from ..metrics.flicker.trails import Trails
-from .likeliest import Likeliest
+from ...data.example import Example, follows
+from ...figures.flicker import flicker_figure
+from ...geometry import IGNORE
+from ...metrics.flicker.classes import ClassFlicker, ClassFlickerResult
+from ...metrics.flicker.flow import flow_between
+from ...metrics.flicker.maps import MapFlicker, MapFlickerResult
+from ...metrics.flicker.trails import Trails
+from ..likeliest import Likeliest
 
 Result = MapFlickerResult | ClassFlickerResult
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..data.example import Example, follows
-from ..errors import UsageError
+from ...data.example import Example, follows
+from ...errors import UsageError
 
 SIGMA = 16.0
 """Grey levels: where a frame differs by so much from the one before it, 1/e of `keep` is kept."""

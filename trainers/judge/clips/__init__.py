@@ -1,0 +1,1 @@
+"""How steady what is found in the frames of clips is, and smoothing that makes it steadier."""
