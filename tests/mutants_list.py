@@ -432,6 +432,23 @@ MUTANTS: list[Mutant] = [
         ('self.pyramid_level_inputs["P5"] = last_stage', "pass"),
     ),
     *of(
+        "losses/region/class_overlap.py",
+        "tests/losses/test_soft_labels.py",
+        ('labels if soft_labels == "dot" else rising', "labels"),
+        ("tf.minimum(nearest, labels)", "products"),
+    ),
+    *of(
+        "losses/region/class_overlap.py",
+        "tests/losses/test_contract_segmentation.py",
+        ("too_much = probability - products if whole", "too_much = probability if whole"),
+        ("return slope_all - (slope_common - slope_true) * labels", "return slope_all - slope_common * labels"),
+    ),
+    *of(
+        "losses/replicas.py",
+        "tests/losses/test_replicas.py",
+        ("[tf.stop_gradient(one) for one in own]", "list(own)"),
+    ),
+    *of(
         "trainers/models/deeply_supervised/dhs.py",
         "tests/trainers/models/test_deep_supervision.py"
         "::test_a_recurrent_convolution_looks_at_what_it_made_three_times_more",
