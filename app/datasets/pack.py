@@ -5,6 +5,8 @@ import logging
 from ...trainers.data.packed.packing import pack, refuse_existing
 from ...trainers.data.packed.places import local_path
 from ...trainers.data.scan.scanner import checked_source
+from ...trainers.data.sources import names_clips
+from ...trainers.errors import UsageError
 from ...trainers.text import counted
 from ...trainers.training.ranges import check_ranges
 from ..reports import made
@@ -18,6 +20,11 @@ log = logging.getLogger("metricfit")
 def run(options: DataPackOptions) -> int:
     """Scan a source, pack it, and say how its pictures were stored; gives the exit code."""
     check_ranges(options)
+    if names_clips(options.source):
+        raise UsageError(
+            f"packed data do not keep which frame of {options.source} follows which: pack the pictures that the clips "
+            "are made of, and give clips:packed:DIR"
+        )
     if (path := local_path(options.to)) is not None:
         refuse_within(path, options.source, "--to")
     refuse_existing(options.to)

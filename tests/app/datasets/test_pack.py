@@ -8,6 +8,7 @@ import pytest
 from metricfit.app import cli
 from metricfit.trainers.data.packed.packing import pack
 from metricfit.trainers.data.sources import open_source
+from metricfit.trainers.data.sources.clips import FRAMES
 from metricfit.trainers.errors import UsageError
 from metricfit.trainers.tasks import get_task
 
@@ -55,6 +56,16 @@ def test_what_makes_no_sense_is_refused(photos, tmp_path, capsys, words, sentenc
     assert packed(photos, "--skip-bad", *words) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_are_made_of_what_is_packed_and_not_packed_themselves(tmp_path, capsys):
+    out, few = tmp_path / "out", tmp_path / "few.txt"
+    few.write_text("val-00000\nval-00001\n")
+    assert packed(f"clips:scenes:val:{few}", "--to", out) == 2
+    assert "do not keep which frame of clips:scenes:val" in capsys.readouterr().err
+    assert not out.exists()
+    assert packed(f"scenes:val:{few}", "--to", out) == 0
+    assert len(open_source(f"clips:packed:{out}")) == 2 * FRAMES
 
 
 def test_damage_is_a_fault_of_the_check(photos, tmp_path, capsys):

@@ -110,7 +110,7 @@ def begun(config, folder, tmp_path, monkeypatch):
     """Begin a training that is interrupted at once, and give a function that continues it to see its pictures."""
     seen = []
 
-    def train(task, config, distribution, model, rate, training, selection, reached):
+    def train(task, config, distribution, model, teacher, rate, training, selection, reached):
         keep_state(model, tmp_path / "run/checkpoints", Reached(1, epoch_steps=task.steps_per_epoch(config, training)))
         seen.append((training, selection))
         request = StopRequest()
